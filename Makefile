@@ -1,0 +1,66 @@
+# make run    installs what is missing and opens the app
+# make test   installs what tests need, a browser included, and runs all of them
+# make lint   style and types
+# make bench  the benchmarks behind every number we claim
+# make clean  removes what tools left behind; the virtual environment stays
+#
+# Stamps in .venv remember what is installed, so a second call starts at once.
+
+PYTHON := .venv/bin/python
+PIP := $(PYTHON) -m pip --disable-pip-version-check
+export PYTHONPATH := .
+
+.PHONY: run test lint bench clean chromium
+
+run: .venv/installed
+	$(PYTHON) -m streamlit run app.py
+
+# Browser tests come last and alone: drawing in software takes all cores it gets.
+test: .venv/installed-for-tests chromium
+	$(PYTHON) -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile
+	$(PYTHON) -m pytest -m browser || [ $$? -eq 5 ] # 5: there are none
+
+lint: .venv/installed-for-tests
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+
+bench: .venv/installed
+	@for bench in tests/benchmarks/bench_*.py; do \
+		[ -e "$$bench" ] || { echo "There are no benchmarks in tests/benchmarks yet."; exit 1; }; \
+		echo "== $$bench"; $(PYTHON) "$$bench" || exit 1; \
+	done
+
+clean:
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.venv/installed: requirements.txt | $(PYTHON)
+	$(PIP) install -r requirements.txt
+	@touch $@
+
+.venv/installed-for-tests: tests/requirements.txt .venv/installed
+	$(PIP) install -r tests/requirements.txt
+	@touch $@
+
+# Each candidate is tried, not just looked for: a version manager's stub may exist and not work.
+$(PYTHON):
+	@for python in python3.11 python3; do \
+		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			$$python -m venv .venv && exit 0; \
+			rm -rf .venv; \
+			echo "$$python cannot make a virtual environment; on Debian: apt-get install python3-venv"; \
+			exit 1; \
+		fi; \
+	done; \
+	echo "Python 3.11 or newer is needed; python3 here is: $$(python3 --version 2>&1)"; \
+	exit 1
+
+chromium:
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then exit 0; fi >/dev/null; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "The browser tests need chromium, and there is no apt-get to install it: please install it."; exit 1; fi; \
+	if [ "$$(id -u)" -eq 0 ]; then sudo=; \
+	elif command -v sudo >/dev/null; then sudo=sudo; \
+	else echo "The browser tests need chromium; as root: apt-get install chromium"; exit 1; fi; \
+	$$sudo apt-get update && $$sudo apt-get install -y --no-install-recommends chromium || { \
+		echo "chromium could not be installed, and the browser tests need it; please install it by hand."; exit 1; }

@@ -1,0 +1,67 @@
+"""Spherical VAE Explorer, the core: data in, certificates and frames out, no screen.
+
+The rooms, from the ground up; each imports only rooms above it in this list
+(`tests/test_architecture.py` keeps it so):
+
+    records      frozen dataclasses that pass between rooms
+    registry     finds the plug-ins of a folder and checks their contract
+    shell        the map of data onto the shell, and back
+    clusters     K-means on the shell: W, B, T, separation, choosing K
+    region       collapse losses, the feasible band, the penalty weight rule
+    floors       how many nats a loss guarantees
+    posterior    sampling and KL, each formula once
+    networks     encoders and decoders for a batch of members
+    collapse     what a trained model is worth: active units, information, verdict
+    datasets/    one file per dataset
+    methods/     one file per training method
+    problem      dataset -> shell -> clusters -> region, composed in one place
+    snapshot     a model at one moment: its frame, its certificate
+    training     the only training loop
+    projection   PCA and live UMAP of latent means
+    run          a run on disk
+    workers      the processes that wait for work
+    engine       where work runs: worker processes, or a cluster
+    sweep        grids of runs
+    estimator    the scikit-learn face
+    __main__     the command line face
+    figures/     records -> Plotly figures
+
+The names below are loaded when they are first asked for: `import svae_core` pulls neither torch
+nor umap.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+# Intel's matrix products otherwise choose their instructions by where arrays happen to lie in
+# memory, and a member of a batch would differ from its solo run in the last bit. Measured cost:
+# none. Read by the library at its first product, so it is set before any room is loaded.
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+
+__version__ = "0.1.0"
+
+#: Public name -> the room it lives in.
+_ROOM_OF = {
+    "RequestError": "records",
+    "Settings": "records",
+    "SphericalShell": "shell",
+    "prepare": "problem",
+}
+
+__all__ = ["RequestError", "Settings", "SphericalShell", "__version__", "prepare"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its room on first use (PEP 562)."""
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOM_OF})

@@ -1,0 +1,86 @@
+"""Datasets, one file each: a name, a docstring, a frozen `Config` and one function `load`.
+
+A dataset file has
+
+* a docstring in three parts, blank lines between: the title on screen, what the data are and what
+  was done to them, and the source;
+* `Config`, a frozen dataclass, maybe empty, whose fields are made by
+  `records.option(default, help, low=, high=)`;
+* `load(config, seed) -> Dataset`: float32 points [n, d], one row per point, and where the data have
+  them integer labels from 0 with a name for each. The same config and seed give the same points.
+  No network; a dataset that needs it says so and raises RequestError with one sentence.
+
+Heavy imports (scikit-learn, mlxtend) stand inside `load`: the web server scans this folder and
+must stay light. Sampling, checks and the fingerprint are done here, once for all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+import numpy as np
+
+from svae_core.records import Dataset, RequestError, Settings
+from svae_core.registry import Plugin, configure, find, scan
+
+
+def scan_datasets() -> dict[str, Plugin]:
+    """All datasets by name; scanned afresh, so a file added while the program runs appears."""
+    return scan("svae_core.datasets", "load")
+
+
+def load_dataset(settings: Settings) -> Dataset:
+    """The points these settings ask for: loaded, checked, sampled and fingerprinted.
+
+    `data_seed` drives both the generator of made-up data and the sample of `n_points` points.
+    """
+    plugin = find("svae_core.datasets", "load", settings.dataset)
+    config = configure(plugin, settings.dataset_options)
+    dataset = plugin.module.load(config, settings.data_seed)
+    return settle(dataset, settings.n_points, settings.data_seed)
+
+
+def settle(dataset: Dataset, n_points: int, seed: int) -> Dataset:
+    """A dataset ready for use: every value finite, `n_points` of its points kept, fingerprinted."""
+    _refuse_non_finite(dataset)
+    sampled = _sample(dataset, n_points, seed)
+    return dataclasses.replace(sampled, fingerprint=fingerprint(sampled.points))
+
+
+def fingerprint(points: np.ndarray) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of float32 points [n, d] and their shape.
+
+    Bytes are little-endian and row by row, so the fingerprint is the same on every machine.
+    """
+    digest = hashlib.sha256(np.ascontiguousarray(points, dtype="<f4").tobytes())
+    digest.update(str(points.shape).encode())
+    return digest.hexdigest()[:16]
+
+
+def _refuse_non_finite(dataset: Dataset) -> None:
+    bad = ~np.isfinite(dataset.points)
+    if not bad.any():
+        return
+    row, column = np.argwhere(bad)[0]
+    value = dataset.points[row, column]
+    feature = f" ({dataset.feature_names[column]})" if dataset.feature_names else ""
+    raise RequestError(
+        f"Dataset {dataset.name} holds the value {value} in row {row + 1}, column {column + 1}"
+        f"{feature}, counted from 1; replace it by a finite number or leave that row out."
+    )
+
+
+def _sample(dataset: Dataset, n_points: int, seed: int) -> Dataset:
+    """A seeded sample in the order of the data; a smaller sample is part of a larger one."""
+    n = len(dataset.points)
+    if n_points > n:
+        raise RequestError(
+            f"--n-points is {n_points}, but dataset {dataset.name} has {n} points; "
+            f"ask for at most {n}, or for 0 to use all."
+        )
+    if n_points in (0, n):
+        return dataset
+    rows = np.sort(np.random.default_rng(seed).permutation(n)[:n_points])
+    labels = None if dataset.labels is None else dataset.labels[rows]
+    return dataclasses.replace(dataset, points=dataset.points[rows], labels=labels)

@@ -1,0 +1,60 @@
+"""Spherical VAE
+
+The decoder is projected on the shell and the loss is held in the feasible band [lo, hi] by a soft
+penalty w·[max(0, D−hi) + max(0, lo−D)] whose weight is fixed before training: w = κβ/(2θ), θ the
+water level of the Gaussian rate–distortion curve at D = hi. The penalty alone enforces nothing:
+the guarantee holds for a trained model whose measured loss is below δ.
+
+Source: arXiv 2603.10935 v4 (band, projection, soft penalty); weight rule derived in region.py
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from svae_core.methods import Terms, base_objective
+from svae_core.records import Groundwork, Settings, option
+from svae_core.region import PENALTY_STRENGTH, penalty_weight, require_band, target
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Config:
+    """How hard the band is held."""
+
+    strength: float = option(
+        PENALTY_STRENGTH,
+        "κ: penalty weight in units of the slope of the Gaussian rate–distortion curve at hi",
+        label="penalty strength κ",
+        low=0.0,
+        high=1000.0,
+    )
+
+
+@final
+class Method:
+    """The common loss and a soft penalty outside the band."""
+
+    projected = True
+    guards = "information"
+
+    def __init__(self, config: Config):
+        self.config = config
+
+    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+        """Weight and edges of the penalty, from data and band alone."""
+        region = require_band(ground.region)
+        return {
+            "weight": penalty_weight(settings.beta, ground.water_level, self.config.strength),
+            "upper": target(region.lo, region.hi, region.delta, region.within),
+            "lower": region.lo if region.lower_edge else 0.0,
+        }
+
+    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
+        """D/(2σ²) + β·KL + w·[max(0, D−upper) + max(0, lower−D)], [m]."""
+        above = (terms.loss - constants["upper"]).clamp_min(0.0)
+        below = (constants["lower"] - terms.loss).clamp_min(0.0)
+        return base_objective(terms) + constants["weight"] * (above + below)

@@ -1,0 +1,147 @@
+"""The only composition dataset -> shell -> clusters -> region: all that is fixed before training.
+
+Every stage is kept in the process for the settings it depends on, so moving the band costs
+nothing and members of a batch share their arrays.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import lru_cache
+
+import numpy as np
+
+from svae_core.clusters import cluster
+from svae_core.datasets import load_dataset
+from svae_core.floors import covariance_spectrum, floor_curves, water_level
+from svae_core.methods import method_for
+from svae_core.records import (
+    DATA_FIELDS,
+    Clusters,
+    Dataset,
+    FeasibleRegion,
+    FloorCurves,
+    Groundwork,
+    Problem,
+    Settings,
+    Shell,
+    check_settings,
+)
+from svae_core.region import collapse_losses, feasible_region
+from svae_core.shell import fit_shell, shell_view, view_basis
+
+# A picture needs no more points than this, and a live evaluation no more numbers.
+_VIEW_POINTS = 2_000
+_VIEW_NUMBERS = 2**18
+
+
+def groundwork(settings: Settings) -> Groundwork:
+    """Data, shell, clusters and band for these settings.
+
+    Raises RequestError, one sentence, where the settings or the data make no sense. An empty band
+    is no error here: `region.empty` says so and why.
+    """
+    method_for(check_settings(settings))  # a wrong method is said before the data are loaded
+    dataset, shell, eigenvalues = _on_shell(_data_only(settings, clusters=0))
+    clusters = _clusters(_data_only(settings))
+    region = region_of(shell, clusters, settings)
+    index = _view_index(len(shell.points), shell.points.shape[1], settings.data_seed)
+    basis = view_basis(shell.points)
+    return Groundwork(
+        settings=settings,
+        dataset=dataset,
+        shell=shell,
+        clusters=clusters,
+        region=region,
+        eigenvalues=eigenvalues,
+        lambda_max=float(eigenvalues[0]),
+        water_level=_water_level(eigenvalues, region),
+        view_index=index,
+        view_basis=basis,
+        view_points=shell_view(shell.points[index], basis),
+    )
+
+
+def prepare(settings: Settings) -> Problem:
+    """The groundwork and the floors for the method's decoder; raises as `groundwork` does."""
+    ground = groundwork(settings)
+    floors = _floors(_data_only(settings), method_for(settings).projected)
+    parts = {item.name: getattr(ground, item.name) for item in dataclasses.fields(Groundwork)}
+    return Problem(**parts, floors=floors)
+
+
+def with_band(problem: Problem, settings: Settings) -> Problem:
+    """The same problem under another band or collapse loss (data fields must agree); instant."""
+    region = region_of(problem.shell, problem.clusters, settings)
+    return dataclasses.replace(
+        problem,
+        settings=settings,
+        region=region,
+        water_level=_water_level(problem.eigenvalues, region),
+    )
+
+
+def region_of(shell: Shell, clusters: Clusters, settings: Settings) -> FeasibleRegion:
+    """The feasible region of clustered shell points under these settings."""
+    return feasible_region(
+        within=clusters.within,
+        total=clusters.total,
+        mean_norm=float(np.linalg.norm(shell.points.mean(axis=0, dtype=np.float64))),
+        r_min=shell.r_min,
+        r_max=shell.r_max,
+        collapse_loss=settings.collapse_loss,
+        band=settings.band,
+        lower_edge=settings.lower_edge,
+    )
+
+
+def _data_only(settings: Settings, clusters: int | None = None) -> Settings:
+    """Default settings but for the data fields: the key under which stages are kept."""
+    kept = {name: getattr(settings, name) for name in DATA_FIELDS}
+    if clusters is not None:
+        kept["clusters"] = clusters
+    return Settings(**kept)
+
+
+@lru_cache(maxsize=4)
+def _on_shell(settings: Settings) -> tuple[Dataset, Shell, np.ndarray]:
+    dataset = load_dataset(settings)
+    shell = fit_shell(dataset.points, settings.r_min, settings.r_max, settings.radial_map)
+    return dataset, shell, covariance_spectrum(shell.points)
+
+
+@lru_cache(maxsize=16)
+def _clusters(settings: Settings) -> Clusters:
+    _, shell, _ = _on_shell(_data_only(settings, clusters=0))
+    return cluster(shell.points, settings.clusters, settings.data_seed)
+
+
+@lru_cache(maxsize=16)
+def _floors(settings: Settings, projected: bool) -> FloorCurves:
+    """Floors for decoder outputs on the shell, or (unprojected) anywhere in the ball around it."""
+    _, shell, eigenvalues = _on_shell(_data_only(settings, clusters=0))
+    clusters = _clusters(settings)
+    mean_norm = float(np.linalg.norm(shell.points.mean(axis=0, dtype=np.float64)))
+    losses = collapse_losses(clusters.within, clusters.total, mean_norm, shell.r_min, shell.r_max)
+    return floor_curves(
+        points=shell.points,
+        centroids=clusters.centroids,
+        cluster_sizes=clusters.sizes,
+        radii=(shell.r_min if projected else 0.0, shell.r_max),
+        delta=losses["shell" if projected else "free"],
+        within=clusters.within,
+        eigenvalues=eigenvalues,
+    )
+
+
+def _water_level(eigenvalues: np.ndarray, region: FeasibleRegion) -> float:
+    if region.empty or region.hi >= region.total:
+        return float(eigenvalues[0])
+    return water_level(eigenvalues, region.hi)
+
+
+def _view_index(n: int, d: int, seed: int) -> np.ndarray:
+    count = min(n, _VIEW_POINTS, max(512, _VIEW_NUMBERS // d))
+    if count == n:
+        return np.arange(n)
+    return np.sort(np.random.default_rng([seed, 17]).choice(n, count, replace=False))

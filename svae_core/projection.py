@@ -1,0 +1,172 @@
+"""Two-dimensional maps of latent means: PCA at once, UMAP live, each aligned with the one before.
+
+The live UMAP uses umap-learn's own graph and layout functions on exact neighbours. It continues
+from the previous map with a step size that follows how far the latents moved, so frozen latents
+give a frozen picture. UMAP draws a normal-looking blob from pure noise, so it is gated: below
+structure g = 0.05 nothing is drawn and the sentence says so. UMAP: arXiv 1802.03426.
+
+umap and torch are imported where they are used: this module is read by processes without them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+#: Below this structure g (see collapse.structure) latents are posterior noise.
+NO_STRUCTURE = 0.05
+_NEIGHBOURS = 15
+_FIRST_EPOCHS = 200
+_NEXT_EPOCHS = 40
+# Latents that moved by their own radius are laid out anew at full step size; less, at a step in
+# proportion. Movement too small for a step is kept as a debt and spent later.
+_FULL_MOVE = 0.25
+_SMALLEST_STEP = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A 2-D map of latent means at one step, and what the next one continues from."""
+
+    coordinates: np.ndarray  # [v, 2] float32; empty [0, 2] where there is nothing to draw
+    kind: str  # pca | umap | none
+    step: int  # of the frame it was computed from
+    sentence: str
+    latent_mean: np.ndarray  # [v, k] that the coordinates were computed from
+    debt: float = 0.0  # movement, in latent radii, not yet followed
+
+
+def pca_layout(latent_mean: np.ndarray, step: int, previous: Layout | None = None) -> Layout:
+    """The two leading principal components of latent means [v, k], turned to the previous map."""
+    coordinates = _aligned(_principal(latent_mean), previous)
+    return Layout(coordinates, "pca", step, f"PCA, computed at step {step}.", latent_mean)
+
+
+def umap_layout(
+    latent_mean: np.ndarray, structure: float, step: int, previous: Layout | None = None
+) -> Layout:
+    """UMAP of latent means [v, k], continued from the previous map.
+
+    `structure` is g of the frame. Below 0.05 the layout has kind "none" and no coordinates.
+    """
+    if structure < NO_STRUCTURE or len(latent_mean) <= _NEIGHBOURS:
+        sentence = f"No structure above posterior noise (g = {structure:.2f}) at step {step}."
+        return Layout(np.empty((0, 2), np.float32), "none", step, sentence, latent_mean)
+    sentence = f"UMAP, computed at step {step}."
+    if previous is None or previous.kind != "umap":
+        start = _spread(_principal(latent_mean))
+        found = _optimise(start, latent_mean, _FIRST_EPOCHS, 1.0)
+        return Layout(_aligned(found, previous), "umap", step, sentence, latent_mean)
+    move = previous.debt + _movement(latent_mean, previous.latent_mean)
+    rate = min(1.0, move / _FULL_MOVE)
+    if rate < _SMALLEST_STEP:
+        return Layout(previous.coordinates, "umap", step, sentence, latent_mean, move)
+    found = _optimise(previous.coordinates.copy(), latent_mean, _NEXT_EPOCHS, rate)
+    return Layout(_aligned(found, previous), "umap", step, sentence, latent_mean)
+
+
+def warm_up() -> None:
+    """Compile umap's functions (13–22 s in a fresh process), so that no map is late."""
+    points = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+    layout = umap_layout(points, 1.0, 0)
+    umap_layout(points * 2, 1.0, 1, layout)
+
+
+def procrustes(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    """`moving` [v, 2] shifted and turned (or mirrored), not scaled, to lie nearest to `fixed`."""
+    center, goal = moving.mean(axis=0), fixed.mean(axis=0)
+    left, _, right = np.linalg.svd((moving - center).T @ (fixed - goal))
+    return (moving - center) @ (left @ right) + goal
+
+
+def _aligned(coordinates: np.ndarray, previous: Layout | None) -> np.ndarray:
+    if previous is not None and previous.coordinates.shape == coordinates.shape:
+        coordinates = procrustes(coordinates.astype(np.float64), previous.coordinates)
+    return np.ascontiguousarray(coordinates, dtype=np.float32)
+
+
+def _principal(latent_mean: np.ndarray) -> np.ndarray:
+    centred = latent_mean.astype(np.float64) - latent_mean.mean(axis=0, dtype=np.float64)
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    top = vectors[:, ::-1][:, :2]
+    top = top * np.where(top[np.abs(top).argmax(axis=0), np.arange(top.shape[1])] < 0, -1, 1)
+    coordinates = centred @ top
+    if coordinates.shape[1] < 2:  # one latent dimension: the map is a line
+        coordinates = np.column_stack([coordinates, np.zeros(len(coordinates))])
+    return coordinates
+
+
+def _spread(coordinates: np.ndarray) -> np.ndarray:
+    """Scaled to the size that UMAP's layout expects of a start, about 10 across."""
+    size = np.abs(coordinates).max()
+    return (coordinates * (5.0 / max(size, 1e-12))).astype(np.float32)
+
+
+def _movement(now: np.ndarray, before: np.ndarray) -> float:
+    """Root mean square displacement of the latents, in units of their own radius."""
+    centred = now - now.mean(axis=0)
+    radius = float(np.sqrt((centred.astype(np.float64) ** 2).sum(axis=1).mean()))
+    moved = float(np.sqrt(((now - before).astype(np.float64) ** 2).sum(axis=1).mean()))
+    return moved / max(radius, 1e-12)
+
+
+def _neighbours(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Exact nearest neighbours [v, 15], the point itself first, from blocks of distances."""
+    square = (points * points).sum(axis=1)
+    indices = np.empty((len(points), _NEIGHBOURS), dtype=np.int32)
+    distances = np.empty((len(points), _NEIGHBOURS), dtype=np.float32)
+    for start in range(0, len(points), 512):
+        rows = slice(start, min(start + 512, len(points)))
+        gap = square[rows, None] + square - 2.0 * points[rows] @ points.T
+        own = np.arange(rows.start, rows.stop)
+        gap[own - rows.start, own] = -1.0  # the point itself comes first
+        near = np.argpartition(gap, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
+        order = np.argsort(np.take_along_axis(gap, near, axis=1), axis=1, kind="stable")
+        near = np.take_along_axis(near, order, axis=1)
+        indices[rows] = near
+        distances[rows] = np.sqrt(np.take_along_axis(gap, near, axis=1).clip(min=0.0))
+    return indices, distances
+
+
+@lru_cache(maxsize=1)
+def _curve() -> tuple[float, float]:
+    from umap.umap_ import find_ab_params
+
+    a, b = find_ab_params(1.0, 0.1)
+    return float(a), float(b)
+
+
+def _optimise(start: np.ndarray, latent_mean: np.ndarray, epochs: int, rate: float) -> np.ndarray:
+    from umap.layouts import optimize_layout_euclidean
+    from umap.umap_ import fuzzy_simplicial_set, make_epochs_per_sample
+
+    points = np.ascontiguousarray(latent_mean, dtype=np.float32)
+    random = np.random.RandomState(7)
+    indices, distances = _neighbours(points)
+    graph, _, _ = fuzzy_simplicial_set(
+        points, _NEIGHBOURS, random, "euclidean", knn_indices=indices, knn_dists=distances
+    )
+    graph = graph.tocoo()
+    graph.data[graph.data < graph.data.max() / max(epochs, 11)] = 0.0
+    graph.eliminate_zeros()
+    a, b = _curve()
+    # Layout coordinates are centred and changed in place; head and tail are the same array.
+    layout = np.ascontiguousarray(start - start.mean(axis=0), dtype=np.float32)
+    seeds = random.randint(np.iinfo(np.int32).min + 1, np.iinfo(np.int32).max, 3)
+    found: np.ndarray = optimize_layout_euclidean(
+        layout,
+        layout,
+        graph.row,
+        graph.col,
+        epochs,
+        graph.shape[1],
+        make_epochs_per_sample(graph.data, epochs),
+        a,
+        b,
+        seeds.astype(np.int64),
+        initial_alpha=rate,
+        move_other=True,
+    )
+    return found

@@ -1,0 +1,196 @@
+"""A model looked at: the frame that is drawn, and the certificate that is signed.
+
+Both measure with sampled latents z ~ q(z|x), never with the posterior mean: a mean can be decoded
+to perfection while the posterior says nothing (see the counter-example in the tests).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from svae_core import __version__
+from svae_core.collapse import (
+    ACTIVE_THRESHOLD,
+    Measurement,
+    active_units,
+    loss_margin,
+    mutual_information,
+    structure,
+    verdict,
+)
+from svae_core.floors import floors_at
+from svae_core.networks import Networks, project_on_shell, stream
+from svae_core.posterior import gaussian_kl, log_density, sample
+from svae_core.records import Certificate, Frame, Groundwork, Problem
+from svae_core.region import applicable_definition
+from svae_core.shell import shell_view
+
+#: A certificate averages over at least this many independent draws of every latent …
+DRAWS = 16
+#: … and, where points are few, over as many as make this many losses in all.
+_LOSSES = 65_536
+_BLOCK = 4_096  # points evaluated at once
+_SAMPLES = 8  # reconstructions kept in a frame
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One trained member with what it was trained on."""
+
+    ground: Groundwork
+    networks: Networks  # of one member
+    projected: bool
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where in its run a model is."""
+
+    step: int
+    epoch: int
+    steps: int
+
+
+@torch.no_grad()
+def frame(model: Model, clock: Clock) -> Frame:
+    """The complete picture of a member now, on the viewed points.
+
+    The noise is the same in every frame of a run, so that what moves on screen is the model.
+    """
+    ground = model.ground
+    points = ground.shell.points[ground.view_index]
+    mean, log_variance = encode(model, points)
+    noise = torch.randn(mean.shape, generator=stream(ground.settings.seed, 0, "view"))
+    outputs = decode(model, sample(mean, log_variance, noise.numpy()))
+    loss = float(((outputs - points) ** 2).sum(axis=1, dtype=np.float64).mean())
+    kl_per_dim = gaussian_kl(mean, log_variance).mean(axis=0, dtype=np.float64)
+    region = ground.region
+    definition = applicable_definition(region.collapse_loss, model.projected)
+    delta = region.deltas[definition]
+    kl = float(kl_per_dim.sum())
+    return Frame(
+        method=ground.settings.method,
+        step=clock.step,
+        epoch=clock.epoch,
+        steps=clock.steps,
+        loss=loss,
+        delta=delta,
+        lo=region.lo,
+        hi=region.hi,
+        kl=kl,
+        kl_per_dim=kl_per_dim.astype(np.float32),
+        active=active_units(mean),
+        structure=structure(mean, log_variance),
+        latent_mean=mean,
+        shell_view=shell_view(outputs, ground.view_basis),
+        samples=outputs[:_SAMPLES].astype(np.float32),
+        sentence=_live_sentence(loss, delta, definition, kl),
+    )
+
+
+@torch.no_grad()
+def certificate(model: Model) -> Certificate:
+    """Measure a member on all points: loss with margin, KL, information, floors, verdict."""
+    problem = model.ground
+    assert isinstance(problem, Problem)
+    settings, region = problem.settings, problem.region
+    points = problem.shell.points
+    mean, log_variance = encode(model, points)
+    generator = stream(settings.seed, 0, "certify")
+    draws = max(DRAWS, -(-_LOSSES // len(points)))
+    losses = np.array([_drawn_loss(model, mean, log_variance, generator) for _ in range(draws)])
+    z = sample(mean, log_variance, torch.randn(mean.shape, generator=generator).numpy())
+    information = mutual_information(
+        z, lambda rows, block: log_density(rows, mean[block], log_variance[block]), len(points)
+    )
+    kl_per_dim = gaussian_kl(mean, log_variance).mean(axis=0, dtype=np.float64)
+    definition = applicable_definition(region.collapse_loss, model.projected)
+    loss, margin = float(losses.mean()), loss_margin(losses)
+    measured = Measurement(
+        loss=loss,
+        margin=margin,
+        delta=region.deltas[definition],
+        definition=definition,
+        kl=float(kl_per_dim.sum()),
+        kl_per_dim=tuple(float(value) for value in kl_per_dim),
+        gauge=settings.beta * settings.sigma2 / problem.lambda_max,
+        floors=floors_at(problem.floors, loss + margin),
+    )
+    name, sentence = verdict(measured)
+    return Certificate(
+        method=settings.method,
+        seed=settings.seed,
+        epochs=settings.epochs,
+        loss=loss,
+        loss_margin=margin,
+        draws=draws,
+        delta=measured.delta,
+        delta_definition=definition,
+        lo=region.lo,
+        hi=region.hi,
+        in_band=bool(region.lo <= loss <= region.hi),
+        kl=measured.kl,
+        kl_per_dim=measured.kl_per_dim,
+        active_units=int(active_units(mean).sum()),
+        active_threshold=ACTIVE_THRESHOLD,
+        mutual_information=information,
+        mi_ceiling=float(np.log(len(points))),
+        floors=measured.floors,
+        gauge=measured.gauge,
+        verdict=name,
+        sentence=sentence,
+        dataset=problem.dataset.name,
+        fingerprint=problem.dataset.fingerprint,
+        n_points=len(points),
+        version=__version__,
+    )
+
+
+def encode(model: Model, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior mean and log-variance, each [n, k] float32, of shell points [n, d]."""
+    parts = [model.networks.encode(block) for block in _blocks(model, points)]
+    mean, log_variance = (
+        torch.cat(column, dim=1)[0].cpu().numpy() for column in zip(*parts, strict=True)
+    )
+    return mean, log_variance
+
+
+def decode(model: Model, z: np.ndarray) -> np.ndarray:
+    """Decoder outputs [n, d] float32 of latents [n, k], on the shell where it is projected."""
+    ground = model.ground
+    parts = []
+    for block in _blocks(model, z):
+        outputs = model.networks.decode(block)
+        like = outputs.new_tensor
+        parts.append(
+            project_on_shell(
+                outputs, like(ground.shell.r_min), like(ground.shell.r_max), like(model.projected)
+            )
+        )
+    return torch.cat(parts, dim=1)[0].cpu().numpy()
+
+
+def _blocks(model: Model, rows: np.ndarray) -> Iterator[Tensor]:
+    device = next(iter(model.networks.biases.values())).device
+    for start in range(0, len(rows), _BLOCK):
+        yield torch.from_numpy(rows[start : start + _BLOCK]).to(device).unsqueeze(0)
+
+
+def _drawn_loss(
+    model: Model, mean: np.ndarray, log_variance: np.ndarray, generator: torch.Generator
+) -> float:
+    noise = torch.randn(mean.shape, generator=generator).numpy()
+    outputs = decode(model, sample(mean, log_variance, noise))
+    gap = outputs - model.ground.shell.points
+    return float((gap * gap).sum(axis=1, dtype=np.float64).mean())
+
+
+def _live_sentence(loss: float, delta: float, definition: str, kl: float) -> str:
+    """What a frame shows, in words; a frame has no margin, so it certifies nothing."""
+    side = "below" if loss < delta else "not below"
+    return f"Loss {loss:.3f} is {side} δ = {delta:.3f} ({definition}); KL {kl:.2f} nats."

@@ -1,0 +1,130 @@
+"""Plug-ins are found by scan, described by their docstring, and refused by name when broken."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from svae_core.datasets import scan_datasets
+from svae_core.methods import scan_methods
+from svae_core.records import RequestError
+from svae_core.registry import Plugin, configure, find, scan
+
+PACKAGE = "toy_plugins"
+GOOD = '''
+"""A toy
+
+It explains itself.
+
+Twice, if need be.
+
+Source: none
+"""
+
+from dataclasses import dataclass
+
+from svae_core.records import option
+
+
+@dataclass(frozen=True)
+class Config:
+    size: int = option(3, "how large", low=1, high=9)
+    rate: float = option(0.5, "how fast", low=0.0, high=1.0)
+    kind: str = option("a", "which", choices=("a", "b"))
+
+
+def load(config, seed):
+    return config.size
+'''
+
+
+@pytest.fixture
+def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Writes a file into a plug-in folder of its own: add(name, source)."""
+    folder = tmp_path / PACKAGE
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(name: str, source: str) -> None:
+        (folder / f"{name}.py").write_text(source.lstrip(), encoding="utf-8")
+
+    yield write
+    for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("plugin", [*scan_datasets().values(), *scan_methods().values()])
+def test_every_plugin_explains_itself(plugin: Plugin) -> None:
+    assert plugin.title and "\n" not in plugin.title and not plugin.title.endswith(".")
+    assert len(plugin.explanation.split()) >= 10
+    assert plugin.source.startswith("Source: ")
+
+
+def test_a_file_added_while_the_program_runs_appears(add: Callable[[str, str], None]) -> None:
+    assert scan(PACKAGE, "load") == {}
+    add("toy", GOOD)
+    plugin = scan(PACKAGE, "load")["toy"]
+    assert (plugin.name, plugin.title, plugin.source) == ("toy", "A toy", "Source: none")
+    assert plugin.explanation == "It explains itself.\n\nTwice, if need be."
+    assert plugin.module.load(plugin.config(), 0) == 3
+    add("another", GOOD)
+    add("_shared", "nothing to see")
+    assert list(scan(PACKAGE, "load")) == ["another", "toy"]
+
+
+@pytest.mark.parametrize(
+    ("good", "broken", "complaint"),
+    [
+        ("It explains itself.\n\nTwice, if need be.\n\n", "", "a title, an explanation and a sour"),
+        ("@dataclass(frozen=True)", "@dataclass", "a frozen dataclass named Config"),
+        ("class Config", "class Settings", "a frozen dataclass named Config"),
+        ('option(3, "how large", low=1, high=9)', "3", "must be made by option"),
+        ("def load", "def fetch", "it needs load"),
+    ],
+)
+def test_a_broken_plugin_is_named(
+    add: Callable[[str, str], None], good: str, broken: str, complaint: str
+) -> None:
+    assert good in GOOD
+    add("toy", GOOD.replace(good, broken))
+    with pytest.raises(TypeError, match=rf"toy_plugins\.toy: .*{complaint}"):
+        scan(PACKAGE, "load")
+
+
+def test_an_unknown_name_is_answered_with_the_list(add: Callable[[str, str], None]) -> None:
+    add("toy", GOOD)
+    with pytest.raises(RequestError, match=r"Unknown toy_plugin 'tot'; there are: toy\."):
+        find(PACKAGE, "load", "tot")
+
+
+def test_options_become_a_config(add: Callable[[str, str], None]) -> None:
+    add("toy", GOOD)
+    plugin = find(PACKAGE, "load", "toy")
+    assert configure(plugin, ()) == plugin.config()
+    # A whole number from a slider or a URL may arrive as 4.0, a rate as 1.
+    config = configure(plugin, (("size", 4.0), ("rate", 1), ("kind", "b")))
+    assert config == plugin.config(size=4, rate=1.0, kind="b")
+    assert isinstance(config.size, int) and isinstance(config.rate, float)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("size", 0, "--size is 0, but must be from 1 to 9"),
+        ("size", 10, "--size is 10, but must be from 1 to 9"),
+        ("rate", float("nan"), "--rate is nan, but must be a finite number"),
+        ("rate", "fast", "--rate is 'fast', but must be a finite number"),
+        ("kind", "c", "--kind is 'c', but must be one of: a, b"),
+        ("colour", 1, "toy has no option 'colour'; it has: size, rate, kind"),
+    ],
+)
+def test_a_wrong_option_is_named(
+    add: Callable[[str, str], None], name: str, value: float | str, complaint: str
+) -> None:
+    add("toy", GOOD)
+    with pytest.raises(RequestError, match=complaint):
+        configure(find(PACKAGE, "load", "toy"), ((name, value),))

@@ -1,0 +1,145 @@
+"""The training loop: resumed equals uninterrupted, a member equals its solo run, bit for bit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from svae_core.records import Budget, RequestError, Settings, State
+from svae_core.training import (
+    FRAMES,
+    advance,
+    begin,
+    certify,
+    finished,
+    first_frames,
+    is_frame_step,
+)
+
+SMALL = Settings(
+    dataset="wine", clusters=3, epochs=6, batch_size=50, latent_dim=3, hidden=24, device="cpu"
+)
+
+
+def assert_same_state(one: State, other: State, row: slice = slice(None)) -> None:
+    assert one.step == other.step
+    for name in ("parameters", "first_moment", "second_moment"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name)[row], err_msg=name)
+
+
+def assert_same_frames(ones, others):
+    assert len(ones) == len(others)
+    for one, other in zip(ones, others, strict=True):
+        for name, value in vars(one).items():
+            np.testing.assert_array_equal(value, getattr(other, name), err_msg=name)
+
+
+def pair(**changes):
+    settings = replace(SMALL, **changes)
+    return tuple(replace(settings, method=name) for name in ("baseline", "spherical"))
+
+
+@pytest.mark.parametrize("arch", ["linear", "mlp"])
+@pytest.mark.parametrize("steps", [1, 3, 7])
+def test_resumed_equals_uninterrupted(arch, steps):
+    members = pair(arch=arch)
+    whole = advance(begin(members))
+    state, moments = begin(members), []
+    while not finished(state):
+        slice_ = advance(state, Budget(steps=steps))
+        state = slice_.state
+        moments += slice_.moments
+    assert_same_state(whole.state, state)
+    assert_same_frames(sum(whole.moments, ()), sum(moments, ()))
+
+
+@pytest.mark.parametrize("dataset", ["wine", "digits"])
+@pytest.mark.parametrize("arch", ["linear", "mlp"])
+def test_a_member_equals_its_solo_run(dataset, arch):
+    base = replace(SMALL, dataset=dataset, epochs=2, arch=arch, n_points=150, latent_dim=5)
+    members = tuple(
+        replace(base, method=method, seed=seed, sigma2=sigma2)
+        for method in ("baseline", "spherical")
+        for seed, sigma2 in ((0, 1.0), (1, 0.05), (2, 0.3))
+    )
+    together = advance(begin(members))
+    for index, settings in enumerate(members):
+        alone = advance(begin((settings,)))
+        assert_same_state(alone.state, together.state, slice(index, index + 1))
+        assert_same_frames(
+            [moment[0] for moment in alone.moments],
+            [moment[index] for moment in together.moments],
+        )
+
+
+def test_the_same_seed_twice_and_another_seed():
+    members = pair()
+    first, second = advance(begin(members)), advance(begin(members))
+    assert_same_state(first.state, second.state)
+    other = advance(begin(pair(seed=1)))
+    assert not np.array_equal(first.state.parameters, other.state.parameters)
+
+
+def test_methods_share_initial_weights_and_states_are_not_written_to():
+    state = begin(pair())
+    np.testing.assert_array_equal(state.parameters[0], state.parameters[1])
+    before = state.parameters.copy()
+    advance(state, Budget(steps=5))
+    np.testing.assert_array_equal(state.parameters, before)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 199, 200, 201, 4321])
+def test_frames_are_spread_evenly_and_end_with_the_last_step(steps):
+    at = [step for step in range(1, steps + 1) if is_frame_step(step, steps)]
+    assert len(at) == min(steps, FRAMES)
+    assert at[-1] == steps
+    gaps = np.diff(at)
+    assert len(gaps) == 0 or gaps.max() - gaps.min() <= 1
+
+
+def test_frames_are_complete():
+    members = pair()
+    (frame, _) = first_frames(begin(members))
+    assert frame.step == 0 and frame.steps == 6 * 4
+    assert frame.latent_mean.shape == (178, 3) and frame.latent_mean.dtype == np.float32
+    assert frame.shell_view.shape == (178, 3)
+    assert frame.kl == pytest.approx(frame.kl_per_dim.sum(), rel=1e-5)
+    last = advance(begin(members)).moments[-1]
+    assert last[0].step == last[0].steps and last[1].method == "spherical"
+    radii = np.linalg.norm(last[1].shell_view, axis=1)
+    assert radii.min() > 0.8 - 1e-5 and radii.max() < 1.2 + 1e-5
+
+
+def test_a_time_budget_stops_early_and_changes_nothing():
+    members = pair(epochs=200)
+    whole = advance(begin(members), Budget(steps=40))
+    state = begin(members)
+    while state.step < 40:
+        state = advance(state, Budget(steps=40 - state.step, seconds=0.0)).state
+    assert_same_state(whole.state, state)
+
+
+def test_certificates_agree_with_frames():
+    """The last frame and the certificate measure the same model on the same points."""
+    result = advance(begin(pair(epochs=60)))
+    for frame, certificate in zip(result.moments[-1], certify(result.state), strict=True):
+        assert certificate.kl == pytest.approx(frame.kl, rel=1e-6)
+        assert certificate.loss == pytest.approx(frame.loss, rel=0.1)
+        assert certificate.draws * 178 >= 65_536
+        assert certificate.active_units == frame.active.sum()
+        assert certificate.mutual_information <= certificate.mi_ceiling == np.log(178)
+        assert certificate.mutual_information <= certificate.kl + 0.05
+
+
+def test_members_that_cannot_share_a_batch_are_refused():
+    with pytest.raises(RequestError, match="agree in latent_dim"):
+        begin((SMALL, replace(SMALL, latent_dim=4)))
+    with pytest.raises(RequestError, match="nothing to train"):
+        begin(())
+
+
+def test_an_empty_band_stops_the_method_that_needs_it_only():
+    empty = replace(SMALL, clusters=1, collapse_loss="between")
+    with pytest.raises(RequestError, match="empty"):
+        begin((replace(empty, method="spherical"),))
+    begin((replace(empty, method="baseline"),))
