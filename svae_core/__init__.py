@@ -12,6 +12,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     posterior    sampling and KL, each formula once
     networks     encoders and decoders for a batch of members
     collapse     what a trained model is worth: active units, information, verdict
+    certificate  certify a model, ours or anyone's, by measurement
     datasets/    one file per dataset
     methods/     one file per training method
     problem      dataset -> shell -> clusters -> region, composed in one place
@@ -48,10 +49,11 @@ _ROOM_OF = {
     "RequestError": "records",
     "Settings": "records",
     "SphericalShell": "shell",
+    "certify": "certificate",
     "prepare": "problem",
 }
 
-__all__ = ["RequestError", "Settings", "SphericalShell", "__version__", "prepare"]
+__all__ = ["RequestError", "Settings", "SphericalShell", "__version__", "certify", "prepare"]
 
 
 def __getattr__(name: str) -> Any:

@@ -92,9 +92,9 @@ class Measurement:
     margin: float
     delta: float
     definition: str
-    kl: float
+    kl: float  # nan, and kl_per_dim empty, where the posterior is not known
     kl_per_dim: tuple[float, ...]
-    gauge: float
+    gauge: float  # nan where σ² is not known
     floors: Floors
 
 
@@ -102,24 +102,30 @@ def verdict(measured: Measurement) -> tuple[str, str]:
     """The verdict (`certified`, `not certified`, `collapsed`) and the sentence that states it."""
     d, m = measured.loss, measured.margin
     delta = f"δ = {measured.delta:.3f} ({measured.definition})"
-    if not (math.isfinite(d) and math.isfinite(measured.kl)):
+    known = len(measured.kl_per_dim) > 0
+    if not math.isfinite(d) or (known and not math.isfinite(measured.kl)):
         return "not certified", (
             "Not certified: training diverged (the loss is not a finite number); try a smaller "
             "learning rate."
         )
-    if max(measured.kl_per_dim) < COLLAPSED_KL:
+    if known and max(measured.kl_per_dim) < COLLAPSED_KL:
+        gauge = "" if math.isnan(measured.gauge) else f"; βσ²/λ_max is {measured.gauge:.2f}"
         return "collapsed", (
             f"Collapsed: no latent dimension carries {COLLAPSED_KL} nats (KL {measured.kl:.4f} in "
             f"all) and the loss {d:.3f} is that of a decoder which ignores its input, "
-            f"{delta}; the unit gauge βσ²/λ_max is {measured.gauge:.2f}."
+            f"{delta}{gauge}."
         )
     if d + m < measured.delta:
         return "certified", (
             f"Certified: the measured loss {d:.3f} (+{m:.3f} margin) is below {delta}, which "
             f"excludes total collapse; at least {measured.floors.proved:.2f} nats (proved; "
-            f"{measured.floors.tight:.2f} numerical) must pass, and the KL is {measured.kl:.2f}."
+            f"{measured.floors.tight:.2f} numerical) must pass{_and_kl(measured)}."
         )
     return "not certified", (
         f"Not certified: the measured loss {d:.3f} (+{m:.3f} margin) is not below {delta}, so "
-        f"it does not exclude collapse, although the KL is {measured.kl:.2f} nats."
+        f"this does not exclude collapse{_and_kl(measured)}."
     )
+
+
+def _and_kl(measured: Measurement) -> str:
+    return f", and the KL is {measured.kl:.2f}" if measured.kl_per_dim else ""

@@ -81,10 +81,12 @@ def architecture(name: str, ambient_dim: int, latent_dim: int, hidden: int) -> A
     return Architecture(name, ambient_dim, latent_dim, tuple(layers), start)
 
 
-def initial_weights(arch: Architecture, seed: int) -> Tensor:
+def initial_weights(arch: Architecture, seed: int, constant: Tensor | None = None) -> Tensor:
     """One member's row [p]: uniform in ±1/√fan_in, each layer from its own stream.
 
     Members of equal seed and shape therefore start with the same weights whatever their method.
+    With `constant` [d] the member starts collapsed: its posterior is the prior, N(0, I), and its
+    decoder answers with that constant.
     """
     row = torch.zeros(arch.size)
     for index, layer in enumerate(arch.layers):
@@ -94,6 +96,11 @@ def initial_weights(arch: Architecture, seed: int) -> Tensor:
         bound = 1.0 / math.sqrt(layer.fan_in)
         for part in (layer.weight, layer.bias):
             row[part].uniform_(-bound, bound, generator=generator)
+    if constant is not None:
+        for layer in (arch.encoder[-1], arch.decoder[-1]):
+            row[layer.weight] = 0.0
+            row[layer.bias] = 0.0
+        row[arch.decoder[-1].bias] = constant
     return row
 
 

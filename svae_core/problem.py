@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from svae_core.certificate import Yardstick
 from svae_core.clusters import cluster
 from svae_core.datasets import load_dataset
 from svae_core.floors import covariance_spectrum, floor_curves, water_level
@@ -23,11 +24,12 @@ from svae_core.records import (
     FloorCurves,
     Groundwork,
     Problem,
+    RequestError,
     Settings,
     Shell,
     check_settings,
 )
-from svae_core.region import collapse_losses, feasible_region
+from svae_core.region import applicable_definition, collapse_losses, feasible_region
 from svae_core.shell import fit_shell, shell_view, view_basis
 
 # A picture needs no more points than this, and a live evaluation no more numbers.
@@ -81,6 +83,32 @@ def with_band(problem: Problem, settings: Settings) -> Problem:
     )
 
 
+def yardsticks(problem: Problem) -> tuple[Yardstick, Yardstick | None]:
+    """What a model of this problem is measured against: training points, held-out points.
+
+    Each part has its own δ and floors; the second is None where nothing is held out.
+    """
+    settings, shell = problem.settings, problem.shell
+    projected = method_for(settings).projected
+    definition = applicable_definition(settings.collapse_loss, projected)
+    training = Yardstick(
+        points=shell.points,
+        delta=problem.region.deltas[definition],
+        definition=definition,
+        floors=problem.floors,
+        centroids=problem.clusters.centroids,
+        radii=(shell.r_min, shell.r_max) if projected else None,
+        dataset=problem.dataset.name,
+        fingerprint=problem.dataset.fingerprint,
+    )
+    if len(shell.held_out) == 0:
+        return training, None
+    deltas, curves = _held_out(_data_only(settings), projected)
+    return training, dataclasses.replace(
+        training, points=shell.held_out, delta=deltas[definition], floors=curves
+    )
+
+
 def region_of(shell: Shell, clusters: Clusters, settings: Settings) -> FeasibleRegion:
     """The feasible region of clustered shell points under these settings."""
     return feasible_region(
@@ -105,9 +133,30 @@ def _data_only(settings: Settings, clusters: int | None = None) -> Settings:
 
 @lru_cache(maxsize=4)
 def _on_shell(settings: Settings) -> tuple[Dataset, Shell, np.ndarray]:
-    dataset = load_dataset(settings)
-    shell = fit_shell(dataset.points, settings.r_min, settings.r_max, settings.radial_map)
+    dataset, held_out = _split(load_dataset(settings), settings)
+    shell = fit_shell(dataset.points, settings.r_min, settings.r_max, settings.radial_map, held_out)
     return dataset, shell, covariance_spectrum(shell.points)
+
+
+def _split(dataset: Dataset, settings: Settings) -> tuple[Dataset, np.ndarray]:
+    """The training part, and the points kept out of it; a seeded split."""
+    n = len(dataset.points)
+    count = round(settings.held_out * n)
+    if count == 0:
+        return dataset, dataset.points[:0]
+    if count < 2 or n - count < 2:
+        raise RequestError(
+            f"--held-out is {settings.held_out:g}, which leaves {n - count} points for training "
+            f"and {count} out of it; both parts need at least two."
+        )
+    order = np.random.default_rng([settings.data_seed, 29]).permutation(n)
+    kept = np.sort(order[count:])
+    training = dataclasses.replace(
+        dataset,
+        points=dataset.points[kept],
+        labels=None if dataset.labels is None else dataset.labels[kept],
+    )
+    return training, dataset.points[np.sort(order[:count])]
 
 
 @lru_cache(maxsize=16)
@@ -121,8 +170,7 @@ def _floors(settings: Settings, projected: bool) -> FloorCurves:
     """Floors for decoder outputs on the shell, or (unprojected) anywhere in the ball around it."""
     _, shell, eigenvalues = _on_shell(_data_only(settings, clusters=0))
     clusters = _clusters(settings)
-    mean_norm = float(np.linalg.norm(shell.points.mean(axis=0, dtype=np.float64)))
-    losses = collapse_losses(clusters.within, clusters.total, mean_norm, shell.r_min, shell.r_max)
+    losses = _losses(shell.points, clusters.within, clusters.total, shell)
     return floor_curves(
         points=shell.points,
         centroids=clusters.centroids,
@@ -132,6 +180,30 @@ def _floors(settings: Settings, projected: bool) -> FloorCurves:
         within=clusters.within,
         eigenvalues=eigenvalues,
     )
+
+
+@lru_cache(maxsize=4)
+def _held_out(settings: Settings, projected: bool) -> tuple[dict[str, float], FloorCurves]:
+    """Collapse losses and floors of the held-out points, their clusters those of training."""
+    _, shell, _ = _on_shell(_data_only(settings, clusters=0))
+    points, centroids = shell.held_out, _clusters(settings).centroids
+    gaps = ((points[:, None] - centroids) ** 2).sum(axis=2)
+    within, total = float(gaps.min(axis=1).mean()), float(points.var(axis=0, dtype=float).sum())
+    losses = _losses(points, within, total, shell)
+    return losses, floor_curves(
+        points=points,
+        centroids=centroids,
+        cluster_sizes=np.bincount(gaps.argmin(axis=1), minlength=len(centroids)),
+        radii=(shell.r_min if projected else 0.0, shell.r_max),
+        delta=losses["shell" if projected else "free"],
+        within=within,
+        eigenvalues=covariance_spectrum(points),
+    )
+
+
+def _losses(points: np.ndarray, within: float, total: float, shell: Shell) -> dict[str, float]:
+    mean_norm = float(np.linalg.norm(points.mean(axis=0, dtype=np.float64)))
+    return collapse_losses(within, total, mean_norm, shell.r_min, shell.r_max)
 
 
 def _water_level(eigenvalues: np.ndarray, region: FeasibleRegion) -> float:

@@ -119,6 +119,14 @@ class Settings:
     data_seed: int = option(
         0, "seed of generated data, of the sample and of K-means", low=0, group="data"
     )
+    held_out: float = option(
+        0.0,
+        "share of the points kept out of training, with a certificate of its own",
+        label="held out",
+        low=0.0,
+        high=0.9,
+        group="data",
+    )
     clusters: int = option(
         10, "number of K-means clusters K (0 or auto: proposed by silhouette)", low=0, group="data"
     )
@@ -173,6 +181,12 @@ class Settings:
     learning_rate: float = option(
         2e-3, "Adam's first step size", low=1e-8, high=10.0, logarithmic=True, group="training"
     )
+    start: str = option(
+        "usual",
+        "first weights: usual, or collapsed (constant decoder, posterior = prior)",
+        choices=("usual", "collapsed"),
+        group="training",
+    )
     device: str = option(
         "auto", "where training runs", choices=("auto", "cpu", "cuda"), group="training"
     )
@@ -180,7 +194,7 @@ class Settings:
 
 #: Fields that decide the data, shell and clusters (but not the band).
 DATA_FIELDS = (
-    *("dataset", "dataset_options", "n_points", "data_seed", "clusters"),
+    *("dataset", "dataset_options", "n_points", "data_seed", "held_out", "clusters"),
     *("r_min", "r_max", "radial_map"),
 )
 #: Fields in which members trained as one batch may differ; all others must agree.
@@ -273,6 +287,8 @@ class Shell:
     points: np.ndarray  # [n, d] float32, on the shell
     directionless: int  # training points at the centre: they got a fixed direction
     round_trip_error: float  # largest error of the inverse, relative to the largest norm
+    held_out: np.ndarray  # [h, d] float32, points kept out of training, on this shell
+    clamped: int  # held-out points whose norm the training points did not reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -428,28 +444,32 @@ class Certificate:
     method: str
     seed: int
     epochs: int
+    part: str  # training | held-out: which points loss, δ and floors were measured on
     loss: float  # D, sampled latents, all points
-    loss_margin: float  # one-sided confidence margin of D over the draws
+    loss_margin: float  # one-sided 99 % confidence margin of D over the draws
     draws: int
     delta: float
     delta_definition: str  # shell | free | between
     lo: float
     hi: float
     in_band: bool
-    kl: float
+    kl: float  # nan, like what follows, where the posterior is not known
     kl_per_dim: tuple[float, ...]
     active_units: int
     active_threshold: float
     mutual_information: float
-    mi_ceiling: float
-    floors: Floors  # at loss + margin
+    mi_ceiling: float  # log n
+    floors: Floors  # at loss + margin, in nats
+    cluster_accuracy: float  # share of sampled reconstructions nearest to their own centroid
+    cluster_floor: float  # nats that this accuracy proves
     gauge: float  # βσ² / λ_max
     verdict: str  # certified | not certified | collapsed
     sentence: str
-    dataset: str = ""
-    fingerprint: str = ""
-    n_points: int = 0
-    version: str = ""
+    dataset: str
+    fingerprint: str
+    n_points: int
+    version: str
+    held_out: Certificate | None = None
 
 
 def to_json(value: Any) -> Any:

@@ -36,8 +36,8 @@ class SphericalShell:
 
     def fit(self, points: np.ndarray) -> Self:
         """Learn the centre and the radial map. Raises RequestError for unusable points."""
-        points = np.asarray(points)
-        _check_points(points)
+        points = _floating(points)
+        check_points(points)
         if not 0 < self.r_min < self.r_max:
             raise RequestError(
                 f"r_min is {self.r_min:g} and r_max is {self.r_max:g}, but 0 < r_min < r_max is "
@@ -83,6 +83,8 @@ class SphericalShell:
 
     def clamped(self, points: np.ndarray) -> int:
         """How many of the points lie outside the training norm range, so are moved to its edge."""
+        if len(points) == 0:
+            return 0
         norms = self._norms(np.asarray(points))
         low, high = self.norms_.min(), self.norms_.max()
         slack = 1e-6 * high
@@ -115,14 +117,22 @@ class SphericalShell:
         return np.where(near, nearest, radii)
 
 
-def fit_shell(points: np.ndarray, r_min: float, r_max: float, radial_map: str) -> Shell:
-    """Fit the map and take the data there: the Shell record, points as float32.
+def fit_shell(
+    points: np.ndarray,
+    r_min: float,
+    r_max: float,
+    radial_map: str,
+    held_out: np.ndarray | None = None,
+) -> Shell:
+    """Fit the map on `points` and take them, and any held-out points, to the shell as float32.
 
     `round_trip_error` is the largest ‖x − inverse(s(x))‖ over the training points, divided by the
     largest norm.
     """
+    points = np.asarray(points, dtype=np.float32)
+    kept_out = np.empty((0, points.shape[1]), np.float32) if held_out is None else held_out
     shell = SphericalShell(r_min, r_max, radial_map).fit(points)
-    on_shell = shell.transform(np.asarray(points, dtype=np.float32))
+    on_shell = shell.transform(points)
     worst = 0.0
     for rows in _blocks(len(points)):
         gap = shell.inverse_transform(on_shell[rows]) - points[rows]
@@ -137,6 +147,8 @@ def fit_shell(points: np.ndarray, r_min: float, r_max: float, radial_map: str) -
         points=on_shell,
         directionless=int(np.count_nonzero(shell.norms_ == 0)),
         round_trip_error=worst / float(shell.norms_.max()),
+        held_out=shell.transform(kept_out),
+        clamped=shell.clamped(kept_out),
     )
 
 
@@ -190,7 +202,8 @@ def _blocks(n: int) -> list[slice]:
     return [slice(start, start + _BLOCK) for start in range(0, n, _BLOCK)]
 
 
-def _check_points(points: np.ndarray) -> None:
+def check_points(points: np.ndarray) -> None:
+    """Raise RequestError unless points are a finite [n ≥ 2, d ≥ 1] table; names row and column."""
     if points.ndim != 2 or points.shape[0] < 2 or points.shape[1] < 1:
         raise RequestError(
             f"The data have shape {points.shape}, but must be a table of at least two rows and "

@@ -6,6 +6,7 @@ to perfection while the posterior says nothing (see the counter-example in the t
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,27 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svae_core import __version__
-from svae_core.collapse import (
-    ACTIVE_THRESHOLD,
-    Measurement,
-    active_units,
-    loss_margin,
-    mutual_information,
-    structure,
-    verdict,
-)
-from svae_core.floors import floors_at
+from svae_core.certificate import Yardstick, measure, with_run
+from svae_core.collapse import active_units, structure
 from svae_core.networks import Networks, project_on_shell, stream
-from svae_core.posterior import gaussian_kl, log_density, sample
+from svae_core.posterior import gaussian_kl, sample
+from svae_core.problem import yardsticks
 from svae_core.records import Certificate, Frame, Groundwork, Problem
 from svae_core.region import applicable_definition
 from svae_core.shell import shell_view
 
-#: A certificate averages over at least this many independent draws of every latent …
-DRAWS = 16
-#: … and, where points are few, over as many as make this many losses in all.
-_LOSSES = 65_536
 _BLOCK = 4_096  # points evaluated at once
 _SAMPLES = 8  # reconstructions kept in a frame
 
@@ -95,59 +84,38 @@ def frame(model: Model, clock: Clock) -> Frame:
 
 @torch.no_grad()
 def certificate(model: Model) -> Certificate:
-    """Measure a member on all points: loss with margin, KL, information, floors, verdict."""
+    """Certify a member on its training points and, where there are any, on its held-out ones."""
     problem = model.ground
     assert isinstance(problem, Problem)
-    settings, region = problem.settings, problem.region
-    points = problem.shell.points
-    mean, log_variance = encode(model, points)
-    generator = stream(settings.seed, 0, "certify")
-    draws = max(DRAWS, -(-_LOSSES // len(points)))
-    losses = np.array([_drawn_loss(model, mean, log_variance, generator) for _ in range(draws)])
-    z = sample(mean, log_variance, torch.randn(mean.shape, generator=generator).numpy())
-    information = mutual_information(
-        z, lambda rows, block: log_density(rows, mean[block], log_variance[block]), len(points)
+    training, held_out = yardsticks(problem)
+    kept_out = None
+    if held_out is not None:
+        kept_out = dataclasses.replace(_measured(model, held_out, "held-out"), part="held-out")
+    return with_run(
+        _measured(model, training, "certify"),
+        epochs=problem.settings.epochs,
+        lo=problem.region.lo,
+        hi=problem.region.hi,
+        held_out=kept_out,
     )
-    kl_per_dim = gaussian_kl(mean, log_variance).mean(axis=0, dtype=np.float64)
-    definition = applicable_definition(region.collapse_loss, model.projected)
-    loss, margin = float(losses.mean()), loss_margin(losses)
-    measured = Measurement(
-        loss=loss,
-        margin=margin,
-        delta=region.deltas[definition],
-        definition=definition,
-        kl=float(kl_per_dim.sum()),
-        kl_per_dim=tuple(float(value) for value in kl_per_dim),
-        gauge=settings.beta * settings.sigma2 / problem.lambda_max,
-        floors=floors_at(problem.floors, loss + margin),
-    )
-    name, sentence = verdict(measured)
-    return Certificate(
-        method=settings.method,
+
+
+def _measured(model: Model, against: Yardstick, purpose: str) -> Certificate:
+    settings = model.ground.settings
+    mean, log_variance = encode(model, against.points)
+    generator = stream(settings.seed, 0, purpose)
+
+    def reconstruct(_points: np.ndarray) -> np.ndarray:
+        noise = torch.randn(mean.shape, generator=generator).numpy()
+        return decode(model, sample(mean, log_variance, noise))
+
+    return measure(
+        against,
+        reconstruct,
+        posterior=lambda _points: (mean, log_variance),
         seed=settings.seed,
-        epochs=settings.epochs,
-        loss=loss,
-        loss_margin=margin,
-        draws=draws,
-        delta=measured.delta,
-        delta_definition=definition,
-        lo=region.lo,
-        hi=region.hi,
-        in_band=bool(region.lo <= loss <= region.hi),
-        kl=measured.kl,
-        kl_per_dim=measured.kl_per_dim,
-        active_units=int(active_units(mean).sum()),
-        active_threshold=ACTIVE_THRESHOLD,
-        mutual_information=information,
-        mi_ceiling=float(np.log(len(points))),
-        floors=measured.floors,
-        gauge=measured.gauge,
-        verdict=name,
-        sentence=sentence,
-        dataset=problem.dataset.name,
-        fingerprint=problem.dataset.fingerprint,
-        n_points=len(points),
-        version=__version__,
+        name=settings.method,
+        gauge=settings.beta * settings.sigma2 / model.ground.lambda_max,
     )
 
 

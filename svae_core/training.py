@@ -56,8 +56,9 @@ def begin(members: tuple[Settings, ...]) -> State:
     sense, or where members differ in something that a batch shares (MEMBER_FIELDS may differ).
     """
     bench = _workbench(members)
-    rows = torch.stack([initial_weights(bench.arch, settings.seed) for settings in members])
-    flat = rows.numpy()
+    center = bench.points.mean(dim=0).cpu() if members[0].start == "collapsed" else None
+    rows = [initial_weights(bench.arch, settings.seed, center) for settings in members]
+    flat = torch.stack(rows).numpy()
     return State(
         settings=members,
         step=0,
@@ -261,7 +262,8 @@ def _check_members(members: tuple[Settings, ...]) -> Settings:
             mine, theirs = getattr(settings, item.name), getattr(first, item.name)
             if item.name not in MEMBER_FIELDS and mine != theirs:
                 raise RequestError(
-                    f"Runs trained together must agree in {item.name}, but have {theirs} and {mine}."
+                    f"Runs trained together must agree in {item.name}, but have {theirs} "
+                    f"and {mine}."
                 )
     return first
 

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = (
     *("records", "registry"),
     *("shell", "clusters", "region", "floors", "posterior", "networks", "collapse"),
+    "certificate",
     *("datasets", "methods"),
     *("problem", "snapshot", "training", "projection", "run", "workers", "engine", "sweep"),
     *("estimator", "__main__"),
