@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any, NoReturn, get_type_hints
 
 from svae_core import __version__
@@ -66,12 +67,25 @@ def _parser() -> argparse.ArgumentParser:
         ("region", _region, "W, B, T, the collapse losses, the band and its guarantee", True),
         ("train", _train, "train one model and certify it", True),
         ("compare", _compare, "train methods × seeds side by side", True),
+        ("certify", _certify, "certify a saved run, or train one and certify it", True),
+        ("attack", _attack, "search for a collapsed run inside the band", False),
     ):
         command = commands.add_parser(name, help=help_, description=help_.capitalize() + ".")
         command.set_defaults(run=run)
         command.add_argument("--json", action="store_true", help="one JSON object on stdout")
         if settings:
             _add_settings(command, single=name != "compare")
+        if name in ("train", "compare", "certify"):
+            command.add_argument("--save", action="store_true", help="keep the runs on disk")
+        if name == "certify":
+            command.add_argument("saved", nargs="?", metavar="RUN", help="folder of a saved run")
+            command.add_argument("--page", metavar="FILE.html", help="write a printable page")
+        if name == "attack":
+            command.add_argument("--runs", type=int, default=64, help="how many runs to try")
+            command.add_argument("--seed", type=int, default=0, help="seed of the search")
+            command.add_argument(
+                "--out", metavar="FILE.jsonl", help="append attempts there; resume from there"
+            )
         if name == "compare":
             command.add_argument(
                 "--methods", default="baseline,spherical", help="names, separated by commas"
@@ -223,7 +237,7 @@ def _region(request: argparse.Namespace) -> None:
 
 def _train(request: argparse.Namespace) -> None:
     settings = _settings(request)
-    (run,) = _train_members((settings,))
+    (run,) = _train_members((settings,), request.save)
     if request.json:
         _print_json(run)
     else:
@@ -243,7 +257,7 @@ def _compare(request: argparse.Namespace) -> None:
     )
     for settings in members:
         method_for(settings)
-    runs = _train_members(members)
+    runs = _train_members(members, request.save)
     if request.json:
         _print_json({"dataset": members[0].dataset, "runs": runs})
         return
@@ -255,24 +269,88 @@ def _compare(request: argparse.Namespace) -> None:
         )
 
 
+def _certify(request: argparse.Namespace) -> None:
+    from svae_core import run, training
+    from svae_core.figures.certificate_page import certificate_page
+
+    if request.saved:
+        one_thread()
+        certificate = training.certify(run.load(Path(request.saved)).state)[0]
+    else:
+        (certificate,) = _trained((_settings(request),), request.save)[0]
+    if request.page:
+        try:
+            Path(request.page).write_text(certificate_page(certificate), encoding="utf-8")
+        except OSError as error:
+            raise RequestError(
+                f"--page {request.page} cannot be written: {error.strerror}."
+            ) from error
+    if request.json:
+        _print_json(certificate)
+        return
+    for part in (certificate, certificate.held_out):
+        if part is not None:
+            print(f"{part.part}: {part.sentence}")
+
+
+def _attack(request: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from svae_core import attack, run
+
+    if request.runs < 1:
+        raise RequestError(f"--runs is {request.runs}, but must be at least 1.")
+    one_thread()
+    ended = attack.recorded(request.out, request.seed)
+    plan = attack.plan(request.runs, request.seed)
+    with tqdm(total=request.runs, unit="run", file=sys.stderr, disable=None, leave=False) as bar:
+        for index, members in enumerate(plan):
+            if index not in ended:
+                attempts = attack.attempt(members)
+                for item in attempts:
+                    if item.outcome == attack.BROKEN:
+                        folder = run.save(attack.retrain(item.settings), item.certificate)
+                        print(f"COUNTER-EXAMPLE saved in {folder}", file=sys.stderr)
+                ended[index] = attack.record(request.out, request.seed, index, attempts)
+            bar.update(len(members))
+    answer = attack.summary([ended[index] for index in range(len(plan))], request.seed)
+    if request.json:
+        _print_json(answer)
+        return
+    print(attack.markdown(answer))
+
+
 # ----------------------------------------------------------------------------- training
 
 
-def _train_members(members: tuple[Settings, ...]) -> list[dict[str, Any]]:
+def one_thread() -> None:
+    """Let this process compute on one thread: runs are then bit for bit the same everywhere."""
     import torch
 
-    torch.set_num_threads(1)  # runs are then bit for bit the same everywhere
+    torch.set_num_threads(1)
+
+
+def _train_members(members: tuple[Settings, ...], save: bool) -> list[dict[str, Any]]:
     runs: list[dict[str, Any]] = []
     for start in range(0, len(members), _CHUNK):
-        runs += _train_chunk(members[start : start + _CHUNK])
+        chunk = members[start : start + _CHUNK]
+        certificates, seconds, samples, folders = _trained(chunk, save)
+        for certificate, folder in zip(certificates, folders, strict=True):
+            answer: dict[str, Any] = to_json(certificate)
+            speed = samples / seconds
+            runs.append(answer | {"seconds": seconds, "samples_per_second": speed, "run": folder})
     return runs
 
 
-def _train_chunk(members: tuple[Settings, ...]) -> list[dict[str, Any]]:
+def _trained(
+    members: tuple[Settings, ...], save: bool
+) -> tuple[tuple[Certificate, ...], float, int, list[str | None]]:
+    """Certificates, seconds, samples seen by each member, and folders where runs were saved."""
     from tqdm import tqdm
 
-    from svae_core import training
+    from svae_core import run, training
 
+    one_thread()
     state = training.begin(members)
     n = training.point_count(state)
     steps = training.total_steps(members[0], n)
@@ -283,13 +361,15 @@ def _train_chunk(members: tuple[Settings, ...]) -> list[dict[str, Any]]:
             state = training.advance(state, Budget(seconds=0.5)).state
             bar.update(state.step - before)
     seconds = time.perf_counter() - started
-    speed = members[0].epochs * n / seconds
-    return [_run(certificate, seconds, speed) for certificate in training.certify(state)]
-
-
-def _run(certificate: Certificate, seconds: float, samples_per_second: float) -> dict[str, Any]:
-    answer: dict[str, Any] = to_json(certificate)
-    return answer | {"seconds": seconds, "samples_per_second": samples_per_second, "run": None}
+    certificates = training.certify(state)
+    folders: list[str | None] = [None] * len(members)
+    if save:
+        solos = (training.member(state, index) for index in range(len(members)))
+        folders = [
+            str(run.save(solo, certificate))
+            for solo, certificate in zip(solos, certificates, strict=True)
+        ]
+    return certificates, seconds, members[0].epochs * n, folders
 
 
 def _print_json(answer: Any) -> None:

@@ -84,6 +84,19 @@ def is_frame_step(step: int, steps: int) -> bool:
     return step * count // steps != (step - 1) * count // steps or step == 0
 
 
+def member(state: State, index: int) -> State:
+    """The state of one member alone, as if it had trained by itself."""
+    row = slice(index, index + 1)
+    return dataclasses.replace(
+        state,
+        settings=state.settings[row],
+        parameters=state.parameters[row],
+        first_moment=state.first_moment[row],
+        second_moment=state.second_moment[row],
+        memory={name: value[row] for name, value in state.memory.items()},
+    )
+
+
 def point_count(state: State) -> int:
     """How many points these members train on."""
     return len(_workbench(state.settings).points)

@@ -22,7 +22,8 @@ ROOMS = (
     *("shell", "clusters", "region", "floors", "posterior", "networks", "collapse"),
     "certificate",
     *("datasets", "methods"),
-    *("problem", "snapshot", "training", "projection", "run", "workers", "engine", "sweep"),
+    *("problem", "snapshot", "training", "projection", "run", "attack", "workers", "engine"),
+    "sweep",
     *("estimator", "__main__"),
 )
 #: Figures stand beside the tower: they draw records, and may ask numpy rooms for numbers.

@@ -3,7 +3,7 @@
     PYTHONPATH=. python tests/benchmarks/record_start_run.py
 
 Not a benchmark, but kept with them because it too makes something that is shipped from a real
-run: digits with the defaults and the band of the lesson "Keep it alive".
+run: digits with the default settings.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TARGET = Path(__file__).parents[2] / "assets" / "recorded_run.npz"
 
 
 def main() -> None:
-    spherical = Settings(band=(0.0, 0.2))
+    spherical = Settings()
     members = (dataclasses.replace(spherical, method="baseline"), spherical)
     state = training.begin(members)
     first = training.first_frames(state)

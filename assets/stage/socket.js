@@ -1,0 +1,65 @@
+/** Where moments come from: asks the server, and asks again when what came has been drawn. */
+
+import { decode } from "./frames.js";
+
+const UNKNOWN_RUN = 4404;
+const LONGEST_WAIT = 5000;
+
+export class Source {
+  /**
+   * `on.message(message)`, `on.trouble(sentence)`, `on.open()`: the last also after each reconnection.
+   */
+  constructor(path, on) {
+    this.path = path;
+    this.on = on;
+    this.wait = 250;
+    this.closed = false;
+    this.#connect();
+  }
+
+  /** Ask for something; only the last question is answered. */
+  ask(question) {
+    this.#send(question);
+  }
+
+  /** play, pause, step, reset or leave. */
+  command(verb) {
+    this.#send({ do: verb });
+  }
+
+  close() {
+    this.command("leave");
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.socket.close();
+  }
+
+  #send(request) {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(request));
+  }
+
+  #connect() {
+    const url = new URL(this.path, window.location.origin);
+    url.protocol = url.protocol.replace("http", "ws");
+    this.socket = new WebSocket(url);
+    this.socket.binaryType = "arraybuffer";
+    this.socket.onopen = () => {
+      this.wait = 250;
+      this.on.trouble(null);
+      this.on.open();
+    };
+    this.socket.onmessage = (event) => this.on.message(decode(event.data));
+    this.socket.onclose = (event) => this.#lost(event);
+  }
+
+  #lost(event) {
+    if (this.closed) return;
+    if (event.code === UNKNOWN_RUN) {
+      this.on.trouble("This run is no longer on the server: reload the page to train it again.");
+      return;
+    }
+    this.on.trouble("The connection is lost; trying again …");
+    this.timer = setTimeout(() => this.#connect(), this.wait);
+    this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
+  }
+}

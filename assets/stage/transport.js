@@ -1,0 +1,104 @@
+/** Play, pause, step, start over, and the scrubber; with the keys Space ← → Home End. */
+
+import { make, say } from "./dom.js";
+
+const ICONS = {
+  play: "M7 4.5v15l12.5-7.5z",
+  pause: "M6 5h4v14H6zM14 5h4v14h-4z",
+  back: "M17.5 5v14L7.5 12zM5 5h2v14H5z",
+  forward: "M6.5 5v14l10-7zM17 5h2v14h-2z",
+  restart: "M12 5V1.5L6.5 6.5 12 11.5V7.5a5.5 5.5 0 1 1-5.5 5.5H4a8 8 0 1 0 8-8z",
+};
+
+export class Transport {
+  constructor(element, player, recording) {
+    this.player = player;
+    this.recording = recording;
+    this.play = this.#button("play", "Play", "Space", () => player.toggle());
+    this.back = this.#button("back", "One moment back", "←", () => player.back());
+    this.forward = this.#button("forward", "One moment on", "→", () => player.forward());
+    this.restart = this.#button("restart", "Start over", "", () => player.restart());
+    this.scrubber = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Moment shown" });
+    this.scrubber.addEventListener("input", () => player.seek(this.#momentAt(Number(this.scrubber.value))));
+    this.text = make("span", { className: "svae-clock" });
+    element.append(this.play, this.back, this.forward, this.restart, this.scrubber, this.text);
+    this.update();
+  }
+
+  /** Whether a key press meant this stage, and was done. */
+  key(event) {
+    const act = {
+      " ": () => this.player.toggle(),
+      ArrowLeft: () => this.player.back(),
+      ArrowRight: () => this.player.forward(),
+      Home: () => this.player.seek(0),
+      End: () => this.player.seek(this.recording.count - 1),
+    }[event.key];
+    if (!act || event.ctrlKey || event.metaKey || event.altKey) return false;
+    act();
+    return true;
+  }
+
+  update() {
+    const { player, recording } = this;
+    const ready = recording.count > 0;
+    const replayable = player.over && recording.count > 1;
+    setIcon(this.play, player.moving ? "pause" : "play");
+    setLabel(this.play, player.moving ? "Pause" : replayable ? "Play again" : "Play", "Space");
+    this.play.disabled = recording.status === "failed" || !ready;
+    this.back.disabled = player.index <= 0;
+    this.forward.disabled = !ready || (player.over && player.index >= recording.count - 1);
+    this.scrubber.disabled = !ready;
+    // The whole track is the run; what is not trained yet is drawn as still empty.
+    const shown = recording.rows[player.index];
+    this.scrubber.max = recording.steps;
+    this.scrubber.value = shown?.step ?? 0;
+    const share = (row) => `${(100 * (row?.step ?? 0)) / Math.max(1, recording.steps)}%`;
+    this.scrubber.style.setProperty("--shown", share(shown));
+    this.scrubber.style.setProperty("--trained", share(recording.rows.at(-1)));
+    this.scrubber.setAttribute("aria-valuetext", shown ? `step ${shown.step}` : "");
+    say(this.text, this.#clock(shown));
+  }
+
+  /** The last moment no later than a step. */
+  #momentAt(step) {
+    const later = this.recording.rows.findIndex((row) => row.step > step);
+    return (later < 0 ? this.recording.count : later) - 1;
+  }
+
+  #clock(shown) {
+    const { status, steps, left, count } = this.recording;
+    if (!shown) return status === "failed" ? "" : "preparing data, shell and clusters …";
+    const where = `step ${shown.step} of ${steps}`;
+    if (status === "certifying") return `${where}, measuring …`;
+    if (this.player.mode !== "follow" && this.player.index < count - 1) return `${where}, recorded`;
+    if (status === "finished") return `${where}, finished`;
+    if (status === "paused") return `${where}, paused`;
+    return left === null ? where : `${where}, ${duration(left)} left`;
+  }
+
+  #button(icon, label, key, act) {
+    const button = make("button", { type: "button", className: "svae-button" });
+    button.innerHTML = '<svg viewBox="0 0 24 24" aria-hidden="true"><path/></svg>';
+    setIcon(button, icon);
+    setLabel(button, label, key);
+    button.addEventListener("click", act);
+    return button;
+  }
+}
+
+function setIcon(button, icon) {
+  const path = button.querySelector("path");
+  if (path.getAttribute("d") !== ICONS[icon]) path.setAttribute("d", ICONS[icon]);
+}
+
+function setLabel(button, label, key) {
+  if (button.getAttribute("aria-label") === label) return;
+  button.setAttribute("aria-label", label);
+  button.title = key ? `${label} (${key})` : label;
+}
+
+function duration(seconds) {
+  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}

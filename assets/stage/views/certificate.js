@@ -1,0 +1,63 @@
+/** What was measured on the trained models, on all points: shown when training is finished. */
+
+import { make, number } from "../dom.js";
+
+const ROWS = [
+  ["verdict", (c) => c.verdict],
+  ["loss D, sampled latents", (c) => `${number(c.loss)} + ${number(c.loss_margin)} (99 % margin, ${c.draws} draws)`],
+  ["collapse loss δ", (c) => `${number(c.delta)} (${c.delta_definition})`],
+  ["feasible band", (c) => `${number(c.lo)} … ${number(c.hi)}: ${c.in_band ? "inside" : "outside"}`],
+  ["KL", (c) => `${number(c.kl)} nats`],
+  ["mutual information", (c) => `${number(c.mutual_information)} nats (at most ${number(c.mi_ceiling, 2)} measurable)`],
+  [
+    "guaranteed at this loss",
+    ({ floors }) =>
+      `${number(floors.elementary)} elementary, ${number(floors.proved)} proved, ${number(floors.tight)} numerical`,
+  ],
+  ["active units", (c) => `${c.active_units} of ${c.kl_per_dim.length}`],
+  ["βσ²/λ_max", (c) => number(c.gauge, 2)],
+  ["measured on", (c) => `${c.n_points} points, seed ${c.seed}, ${c.epochs} epochs`],
+];
+
+export class Certificate {
+  constructor(element, scene, _theme, recording) {
+    this.element = element;
+    this.scene = scene;
+    this.recording = recording;
+    this.shown = null;
+  }
+
+  draw() {
+    const { certificates } = this.recording;
+    const key = `${this.recording.generation} ${certificates.length}`;
+    if (key === this.shown) return;
+    this.shown = key;
+    this.element.hidden = certificates.length === 0;
+    this.element.replaceChildren(...(certificates.length ? this.#content(certificates) : []));
+  }
+
+  resize() {}
+
+  recolour() {}
+
+  dispose() {}
+
+  #content(certificates) {
+    const names = this.scene.members.map((member) => make("th", { scope: "col" }, member.name));
+    const rows = ROWS.map(([name, text]) =>
+      make(
+        "tr",
+        {},
+        make("th", { scope: "row" }, name),
+        ...certificates.map((one) => make("td", {}, text(one))),
+      ),
+    );
+    const table = make(
+      "table",
+      {},
+      make("thead", {}, make("tr", {}, make("td"), ...names)),
+      make("tbody", {}, ...rows),
+    );
+    return [make("h4", {}, "Certificate"), make("div", { className: "svae-scroll" }, table)];
+  }
+}

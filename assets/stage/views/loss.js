@@ -1,0 +1,100 @@
+/** The loss of both models on its way into the feasible band, below the collapse loss δ. */
+
+import { axisOf, layoutOf, QUIET, veil } from "../theme.js";
+
+export class LossCorridor {
+  every = 2;
+
+  constructor(element, scene, theme, recording) {
+    this.element = element;
+    this.scene = scene;
+    this.theme = theme;
+    this.recording = recording;
+    this.moment = null;
+    this.ready = Plotly.newPlot(element, this.#traces(), this.#layout(), QUIET);
+  }
+
+  draw(moment) {
+    this.moment = moment;
+    Plotly.react(this.element, this.#traces(), this.#layout(), QUIET);
+  }
+
+  resize(theme) {
+    this.theme = theme;
+    Plotly.react(this.element, this.#traces(), this.#layout(), QUIET);
+  }
+
+  recolour(theme) {
+    this.resize(theme);
+  }
+
+  dispose() {
+    Plotly.purge(this.element);
+  }
+
+  #traces() {
+    const rows = this.recording.rows;
+    const steps = rows.map((row) => row.step);
+    const lines = this.scene.members.map((member, m) => ({
+      type: "scatter",
+      mode: "lines",
+      name: member.name,
+      x: steps,
+      y: rows.map((row) => row.models[m].loss),
+      line: { color: this.theme.colourOf(member), dash: member.dash, width: 2.5 },
+      hovertemplate: `${member.name}<br>step %{x}: %{y:.3f}<extra></extra>`,
+    }));
+    const now = this.scene.members.map((member, m) => ({
+      type: "scatter",
+      mode: "markers",
+      x: this.moment ? [this.moment.step] : [],
+      y: this.moment ? [this.moment.models[m].loss] : [],
+      marker: { color: this.theme.colourOf(member), symbol: member.symbol, size: 10 },
+      hoverinfo: "skip",
+    }));
+    return [...lines, ...now];
+  }
+
+  #layout() {
+    const highest = Math.max(...(this.moment?.models.map((model) => model.delta) ?? [1]));
+    return layoutOf(this.theme, {
+      width: this.element.clientWidth,
+      height: this.element.clientHeight,
+      margin: { l: 44, r: 8, t: 6, b: 40 },
+      hovermode: "closest",
+      xaxis: axisOf(this.theme, "step", {
+        range: [0, 1.02 * Math.max(1, this.recording.steps)],
+        nticks: 5,
+        showgrid: false,
+      }),
+      yaxis: axisOf(this.theme, "loss D", { range: [0, 1.15 * highest], nticks: 5 }),
+      shapes: this.moment ? this.#marks() : [],
+      annotations: this.moment ? this.#names() : [],
+    });
+  }
+
+  #marks() {
+    const { lo, hi } = this.moment.models.at(-1);
+    const band = this.theme.colourOf(this.scene.look.band);
+    const wide = { xref: "paper", x0: 0, x1: 1, layer: "below" };
+    const line = { color: this.theme.colourOf(this.scene.look.delta), width: 2, dash: "dot" };
+    const marks = this.moment.models.map(({ delta }) => {
+      return { ...wide, type: "line", y0: delta, y1: delta, line };
+    });
+    if (hi !== null) {
+      const fill = { fillcolor: veil(band, 0.2), line: { width: 0 } };
+      marks.push({ ...wide, ...fill, type: "rect", y0: lo, y1: hi });
+    }
+    return marks;
+  }
+
+  #names() {
+    const { lo, hi } = this.moment.models.at(-1);
+    const place = { xref: "paper", x: 1, xanchor: "right", yanchor: "bottom", showarrow: false };
+    const names = this.moment.models.map(({ delta }, m) => {
+      return { ...place, y: delta, text: `δ, ${this.scene.members[m].name}` };
+    });
+    if (hi !== null) names.push({ ...place, y: lo, yanchor: "top", text: "feasible band" });
+    return names;
+  }
+}

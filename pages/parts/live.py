@@ -1,0 +1,187 @@
+"""The routes of the stage: a websocket that gives frames when asked, and the browser's code.
+
+**Protocol.** The browser asks, in JSON; it asks again when it has drawn what it got, so a slow or
+hidden page is never sent more than it can show. The last request counts.
+
+    {"want": "scene"}                       what is fixed before training, once it is known
+    {"want": "newest", "have": 17, "version": 3, "generation": 0, "rows": 18, "layout": 5}
+                                            answered as soon as there is something else to show
+    {"want": 4, …}                          that moment again
+    {"do": "play" | "pause" | "step" | "reset" | "leave"}
+
+Every answer is one binary message, `encode` below; `pages.parts.messages` says what is in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import zlib
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from pages.parts import hub, messages
+from pages.parts.watching import Watch
+
+_ASSETS = Path(__file__).parents[2] / "assets" / "stage"
+_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_BASE = str(st.get_option("server.baseUrlPath")).strip("/")
+_PREFIX = f"/{_BASE}/stage" if _BASE else "/stage"
+#: Requests are short; who sends more is not our page.
+LONGEST_REQUEST = 1024
+UNKNOWN_RUN, BAD_REQUEST, TOO_LONG = 4404, 4400, 1009
+
+
+def socket_path(run: str) -> str:
+    """Where the frames of a run are."""
+    return f"{_PREFIX}/run/{run}"
+
+
+def module_path() -> str:
+    """Where the browser's code starts; a path changes when what it leads to does."""
+    return f"{_PREFIX}/code-{_version()}/index.js"
+
+
+def plotly_path() -> str:
+    """Where Plotly.js is: that of the installed package, so nothing is fetched from elsewhere."""
+    return f"{_PREFIX}/plotly-{importlib.metadata.version('plotly')}.min.js"
+
+
+def routes() -> list[BaseRoute]:
+    """All routes of the stage, for the app."""
+    return [
+        WebSocketRoute(socket_path("{run}"), serve_run),
+        Route(f"{_PREFIX}/plotly-{{version}}.min.js", serve_plotly),
+        Route(f"{_PREFIX}/code-{{version}}/{{path:path}}", serve_code),
+    ]
+
+
+# ------------------------------------------------------------------------ the websocket
+
+
+async def serve_run(socket: WebSocket) -> None:
+    """One viewer of one run, until they leave."""
+    if not _same_origin(socket):
+        await socket.close(1008)
+        return
+    await socket.accept()
+    watch = hub.find(socket.path_params["run"])
+    if watch is None:
+        await socket.close(UNKNOWN_RUN, "This run is no longer on the server.")
+        return
+    with watch.viewed() as wake:
+        desk = Desk(socket, watch, wake)
+        answering = asyncio.create_task(desk.answer())
+        try:
+            await desk.listen()
+        finally:
+            answering.cancel()
+            with suppress(asyncio.CancelledError, RuntimeError, WebSocketDisconnect):
+                await answering
+
+
+class Desk:
+    """Where one viewer's requests are read and answered."""
+
+    def __init__(self, socket: WebSocket, watch: Watch, wake: asyncio.Event) -> None:
+        self._socket = socket
+        self._watch = watch
+        self._wake = wake
+        self._asked: messages.Asked | None = None
+
+    async def listen(self) -> None:
+        """Take requests until the viewer is gone: whoever does not listen is never told."""
+        try:
+            while True:
+                text = await self._socket.receive_text()
+                if len(text) > LONGEST_REQUEST:
+                    await self._socket.close(TOO_LONG, "That request is too long.")
+                    return
+                self._take(json.loads(text))
+        except WebSocketDisconnect:
+            return
+        except (ValueError, TypeError, KeyError):
+            await self._socket.close(BAD_REQUEST, "That request makes no sense.")
+
+    async def answer(self) -> None:
+        """Answer the last request as soon as there is an answer to it."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._asked and (message := messages.answer(self._watch, self._asked)):
+                self._asked = None
+                await self._socket.send_bytes(messages.encode(*message))
+
+    def _take(self, request: dict[str, object]) -> None:
+        if "do" in request:
+            commands = {
+                "play": self._watch.play,
+                "pause": self._watch.pause,
+                "step": self._watch.step,
+                "reset": self._watch.restart,
+                "leave": self._watch.leave,
+            }
+            commands[str(request["do"])]()
+        else:
+            self._asked = messages.Asked.read(request)
+        self._wake.set()
+
+
+def _same_origin(socket: WebSocket) -> bool:
+    """Whether a page of this very server asks; any page may open a websocket to anywhere."""
+    origin = urlsplit(socket.headers.get("origin", ""))
+    return bool(origin.netloc) and origin.netloc == socket.headers.get("host")
+
+
+# ----------------------------------------------------------------------------- the code
+
+
+async def serve_code(request: Request) -> Response:
+    """A file of the browser's code."""
+    content = _code().get(request.path_params["path"])
+    if content is None:
+        return Response("There is no such file.", 404)
+    kind = _TYPES[Path(request.path_params["path"]).suffix]
+    return Response(content, headers=_FOREVER, media_type=kind)
+
+
+async def serve_plotly(_request: Request) -> Response:
+    """Plotly.js, compressed once: it is 4.8 MB, and a classroom opens at the same moment."""
+    content = await asyncio.to_thread(_plotly)
+    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", **_FOREVER}
+    return Response(content, headers=headers, media_type=_TYPES[".js"])
+
+
+@cache
+def _code() -> dict[str, bytes]:
+    files = [path for path in sorted(_ASSETS.rglob("*")) if path.suffix in _TYPES]
+    return {path.relative_to(_ASSETS).as_posix(): path.read_bytes() for path in files}
+
+
+@cache
+def _version() -> str:
+    digest = hashlib.sha256()
+    for name, content in _code().items():
+        digest.update(name.encode() + b"\0" + content)
+    return digest.hexdigest()[:12]
+
+
+@cache
+def _plotly() -> bytes:
+    package = importlib.util.find_spec("plotly")
+    assert package is not None and package.origin is not None
+    script = Path(package.origin).parent / "package_data" / "plotly.min.js"
+    packer = zlib.compressobj(6, wbits=31)
+    return packer.compress(script.read_bytes()) + packer.flush()

@@ -1,0 +1,212 @@
+"""What the stage is told, as one binary message each: the same for a live and a recorded run.
+
+    uint32 length of the header · header in JSON, padded to 4 bytes · float32 arrays, one by one
+
+All little-endian. The header's `arrays` lists name and shape of each array in order.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pages.parts.watching import Watch
+from svae_core.figures.gauge import gauge_value
+from svae_core.figures.palette import MARKS, cluster_style, faint, ink
+from svae_core.records import Frame, Groundwork, Moment, Settings, to_json
+
+Message = tuple[dict[str, Any], dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request: what the page wants, and what it has already."""
+
+    want: str | int
+    have: int = -1  # index of the moment it shows
+    version: int = -1
+    generation: int = -1
+    rows: int = 0  # moments whose numbers it has
+    layout: int = -1  # number of the layout it shows
+
+    @classmethod
+    def read(cls, request: dict[str, Any]) -> Asked:
+        """A request as it came; ValueError or KeyError where it makes no sense."""
+        want = request["want"]
+        if want not in ("scene", "newest"):
+            want = int(want)
+        names = ("have", "version", "generation", "rows", "layout")
+        return cls(want, **{name: int(request[name]) for name in names if name in request})
+
+
+def encode(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
+    """A message as bytes."""
+    listed = [[name, list(array.shape)] for name, array in arrays.items()]
+    text = json.dumps({**header, "arrays": listed}, ensure_ascii=False, allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    blobs = [np.ascontiguousarray(array, "<f4").tobytes() for array in arrays.values()]
+    return b"".join([struct.pack("<I", len(text)), text, *blobs])
+
+
+def decode(message: bytes) -> Message:
+    """The inverse of `encode`."""
+    (length,) = struct.unpack_from("<I", message)
+    header = json.loads(message[4 : 4 + length])
+    arrays, at = {}, 4 + length
+    for name, shape in header.pop("arrays"):
+        count = math.prod(shape)
+        arrays[name] = np.frombuffer(message, "<f4", count, at).reshape(shape)
+        at += 4 * count
+    return header, arrays
+
+
+def answer(watch: Watch, asked: Asked) -> Message | None:
+    """The answer to a request, or None while there is nothing new."""
+    if asked.want == "scene":
+        return scene(watch) if watch.ground or watch.error else None
+    newest = len(watch.moments) - 1
+    if isinstance(asked.want, int):
+        return moment(watch, max(0, min(asked.want, newest)), asked) if newest >= 0 else None
+    news = (
+        watch.generation != asked.generation
+        or watch.version != asked.version
+        or newest > asked.have
+        or len(watch.layouts) - 1 > asked.layout
+    )
+    return moment(watch, newest, asked) if news else None
+
+
+# ------------------------------------------------------------------------------- scene
+
+
+def scene(watch: Watch) -> Message:
+    """What is fixed before training, and how things look."""
+    if watch.ground is None:
+        return {"kind": "scene", "error": watch.error}, {}
+    ground = watch.ground
+    header = {
+        "kind": "scene",
+        "error": None,
+        "data": ground.dataset.title,
+        "radii": [ground.shell.r_min, ground.shell.r_max],
+        "image": ground.dataset.image_shape,
+        "band": ground.region.explanation,
+        "members": [_member(settings, ground) for settings in watch.members],
+        "clusters": [_cluster(number) for number in range(ground.clusters.k)],
+        "look": {name: _themes(name) for name in ("delta", "band", "W")},
+        "ink": {"light": ink(False), "dark": ink(True)},
+        "faint": {"light": faint(False), "dark": faint(True)},
+    }
+    arrays = {"points": ground.view_points, "labels": ground.clusters.labels}
+    if ground.dataset.image_shape:
+        count = len(watch.moments[0][0].samples) if watch.moments else 8
+        arrays["originals"] = _brightness(ground, ground.dataset.points[:count])
+    return to_json(header), arrays
+
+
+def _member(settings: Settings, ground: Groundwork) -> dict[str, Any]:
+    mark = MARKS.get(settings.method, MARKS["reference"])
+    return {
+        "method": settings.method,
+        "name": mark.name if settings.method in MARKS else settings.method,
+        "light": mark.light,
+        "dark": mark.dark,
+        "dash": mark.dash,
+        "symbol": mark.symbol,
+        "gauge": gauge_value(ground, settings),
+    }
+
+
+def _cluster(number: int) -> dict[str, str]:
+    colour, symbol = cluster_style(number)
+    return {"name": str(number + 1), "colour": colour, "symbol": symbol}
+
+
+def _themes(name: str) -> dict[str, str]:
+    return {"light": MARKS[name].light, "dark": MARKS[name].dark}
+
+
+# ------------------------------------------------------------------------------ moment
+
+
+def moment(watch: Watch, index: int, asked: Asked) -> Message:
+    """One moment of the run, without what the page has already; index −1: none yet."""
+    fresh = watch.generation != asked.generation
+    header: dict[str, Any] = {
+        "kind": "moment",
+        "generation": watch.generation,
+        "version": watch.version,
+        "status": watch.status,
+        "error": watch.error,
+        "left": watch.seconds_left,
+        "count": len(watch.moments),
+        "index": index,
+        "certificates": watch.certificates,
+    }
+    arrays: dict[str, np.ndarray] = {}
+    if index < 0:
+        return to_json(header), arrays
+    frames = watch.moments[index]
+    first = frames[0]
+    header |= {"step": first.step, "steps": first.steps, "epoch": first.epoch}
+    header["models"] = [_numbers(frame) for frame in frames]
+    rows = 0 if fresh else min(asked.rows, len(watch.moments))
+    header["from"] = rows
+    arrays["history"] = _history(watch.moments[rows:])
+    if fresh or index != asked.have:
+        arrays["shells"] = np.stack([frame.shell_view for frame in frames])
+        if watch.ground and watch.ground.dataset.image_shape:
+            arrays["pictures"] = np.stack([_brightness_on_shell(watch, f) for f in frames])
+    number = _layout_of(watch, first.step)
+    if number >= 0 and (fresh or number != asked.layout):
+        layouts = watch.layouts[number]
+        told = [{"kind": layout.kind, "sentence": layout.sentence} for layout in layouts]
+        header["layout"] = {"number": number, "step": layouts[0].step, "models": told}
+        arrays |= {f"layout{i}": layout.coordinates for i, layout in enumerate(layouts)}
+    return to_json(header), arrays
+
+
+def _numbers(frame: Frame) -> dict[str, Any]:
+    names = ("loss", "delta", "lo", "hi", "kl", "kl_per_dim", "active", "structure", "sentence")
+    return {name: getattr(frame, name) for name in names}
+
+
+def _history(moments: list[Moment]) -> np.ndarray:
+    """[moments, 1 + members · (2 + k)]: the step, then loss, KL and KL per dimension of each."""
+    rows = [
+        np.concatenate(
+            [[frames[0].step], *([frame.loss, frame.kl, *frame.kl_per_dim] for frame in frames)]
+        )
+        for frames in moments
+    ]
+    return np.array(rows, np.float32) if rows else np.empty((0, 0), np.float32)
+
+
+def _layout_of(watch: Watch, step: int) -> int:
+    """Number of the last layout computed no later than this step, or −1."""
+    earlier = [n for n, layouts in enumerate(watch.layouts) if layouts[0].step <= step]
+    return earlier[-1] if earlier else -1
+
+
+def _brightness_on_shell(watch: Watch, frame: Frame) -> np.ndarray:
+    """Reconstructions as pictures: the shell's scale and centre undone by one factor for all.
+
+    Not the exact inverse of the shell map, which would stretch a collapsed, central output to the
+    norm of a picture: here a model that says nothing shows the average, which is what it says.
+    """
+    assert watch.ground is not None
+    shell, points = watch.ground.shell, watch.ground.dataset.points
+    norms = np.linalg.norm(points - shell.center, axis=1).mean()
+    factor = norms / np.linalg.norm(shell.points, axis=1).mean()
+    return _brightness(watch.ground, shell.center + factor * frame.samples)
+
+
+def _brightness(ground: Groundwork, images: np.ndarray) -> np.ndarray:
+    """From 0 to 1 over the range of the data."""
+    low, high = ground.dataset.points.min(), ground.dataset.points.max()
+    return np.clip((images - low) / max(high - low, 1e-12), 0.0, 1.0).astype(np.float32)

@@ -1,0 +1,165 @@
+"""What follows a visitor from page to page, and what visitors share.
+
+The only user of session_state and of caches. Settings live here and in the URL of every page.
+Streamlit's own `bind="query-params"` drops a widget's value and parameter where a page does not
+show that widget, so the URL is written here instead, for all settings at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from concurrent.futures import CancelledError, Future, wait
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from pages.parts import address, hub
+from svae_core.figures.recorded import Recording, load_recording
+from svae_core.problem import with_band
+from svae_core.records import DATA_FIELDS, Problem, RequestError, Settings, settings_key
+from svae_core.workers import WorkerLost
+
+_PREPARING = "Mapping the data onto the shell, clustering, computing the floors"
+_RECORDED = Path(__file__).parents[2] / "assets" / "recorded_run.npz"
+_SETTINGS = "svae.settings"  # the current Settings
+_WRITTEN = "svae.written"  # the query that stands for them
+_PAGE = "svae.page"  # the page they were last asked for on
+_RUN = "svae.run"  # the run watched last
+_SHOWN = "svae.shown"  # what each widget showed when it was last drawn
+_PREPARED_FIELDS = (*DATA_FIELDS, "method", "method_options")
+
+
+def settings() -> Settings:
+    """The visitor's settings. News in the URL wins, unless a widget was moved just now.
+
+    A link or a typed address brings its settings along, and going back undoes the last change.
+    An empty query says nothing: the menu leads to pages without one, and settings stay.
+    """
+    state = st.session_state
+    incoming = address.owned(st.query_params.to_dict())
+    page = _page()
+    if page != state.get(_PAGE):
+        state[_PAGE], state[_SHOWN], state[_WRITTEN] = page, {}, None
+    news = incoming and incoming != state[_WRITTEN] and not _touched()
+    if _SETTINGS not in state or news:
+        state[_SETTINGS] = address.from_query(incoming)
+        state[_WRITTEN] = incoming
+    return state[_SETTINGS]
+
+
+def keep(chosen: Settings) -> Settings:
+    """Remember these settings and, if they are new on this page, write them into the URL.
+
+    Not at every run: each writing is a step in the browser's history, and nobody could go back.
+    """
+    state = st.session_state
+    state[_SETTINGS] = chosen
+    query = address.to_query(chosen)
+    if query == state[_WRITTEN]:
+        return chosen
+    present = address.owned(st.query_params.to_dict())
+    for name in present.keys() - query.keys():
+        del st.query_params[name]
+    if changed := {name: text for name, text in query.items() if present.get(name) != text}:
+        st.query_params.update(changed)
+    state[_WRITTEN] = query
+    return chosen
+
+
+def offer(key: str, value: Any) -> None:
+    """Before a widget is drawn: show this value, unless the visitor has just set another."""
+    state = st.session_state
+    shown = state.get(_SHOWN, {})
+    # On a new page a key may still name the widget of the page before, whose value goes with it.
+    drawn_here = key in shown and key in state
+    moved = drawn_here and state[key] != shown[key]
+    if not drawn_here or (not moved and state[key] != value):
+        state[key] = value
+
+
+def taken(key: str, value: Any) -> Any:
+    """After a widget is drawn: note what it shows, so that a later move is seen as one."""
+    st.session_state.setdefault(_SHOWN, {})[key] = value
+    return value
+
+
+def run_of(members: tuple[Settings, ...]) -> str:
+    """The run comparing these members: the one at hand while it still does, else a new one.
+
+    Its id stands in the URL, so that a reload or a shared link finds it again.
+    """
+    state = st.session_state
+    run = st.query_params.get("run") or state.get(_RUN)
+    if run is None or hub.members_of(run) != members:
+        run = hub.watch(members)
+    state[_RUN] = run
+    if st.query_params.get("run") != run:
+        st.query_params["run"] = run
+    return run
+
+
+def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
+    """All that is fixed before training, prepared by a worker and shared between visitors.
+
+    Settings that make no sense, and data that cannot be used, end the page with one sentence.
+    """
+    asked = Settings(**{name: getattr(chosen, name) for name in _PREPARED_FIELDS})
+    key = settings_key(asked, _PREPARED_FIELDS)
+    future = _preparing(key, asked)
+    try:
+        _await(future, doing)
+        return with_band(future.result(), chosen)
+    except (RequestError, WorkerLost) as error:
+        sentence = str(error)
+    except CancelledError:
+        sentence = "The server is stopping; reload the page in a moment."
+    _preparing.clear(key, asked)
+    st.error(sentence)
+    st.stop()
+
+
+def proposal(chosen: Settings) -> tuple[tuple[int, float, float], ...]:
+    """(K, W, silhouette) of the numbers of clusters looked at, whatever K is in use."""
+    asked = dataclasses.replace(chosen, clusters=0)
+    return problem(asked, "Trying other numbers of clusters").clusters.proposal
+
+
+def dark() -> bool:
+    """Whether the visitor's page is dark."""
+    return st.context.theme.type == "dark"
+
+
+@st.cache_resource(show_spinner=False)
+def recording() -> Recording:
+    """The recorded run that the first page shows, read once."""
+    return load_recording(_RECORDED)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _preparing(key: str, _asked: Settings) -> Future[Problem]:
+    """The call, begun once for all visitors who ask the same."""
+    return hub.engine().prepare(_asked)
+
+
+def _await(future: Future[Problem], doing: str) -> None:
+    """Wait, saying so; each word written is a point at which a newer wish may interrupt."""
+    start = time.monotonic()
+    place = st.empty()
+    while not wait([future], timeout=0.25).done:
+        seconds = time.monotonic() - start
+        place.info(f"{doing} … {seconds:.0f} s")
+    place.empty()
+
+
+def _page() -> str | None:
+    context = get_script_run_ctx()
+    return context.page_script_hash if context else None
+
+
+def _touched() -> bool:
+    state = st.session_state
+    shown = state.get(_SHOWN, {})
+    return any(key in state and state[key] != value for key, value in shown.items())

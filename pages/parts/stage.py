@@ -1,0 +1,33 @@
+"""How a run reaches the screen: one browser component that owns its figures and is mounted once.
+
+Frames do not travel through Streamlit. The page gives the component constant data, a run and
+where to find it; the component fetches frames itself (`pages.parts.live`) and changes its
+figures in place, so that camera, zoom and legend stay as the viewer left them.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.parts import live
+
+# The code is served by a route of ours, so that the browser keeps it and Plotly.js between pages.
+_LOADER = """
+export default function ({ parentElement, data }) {
+  const module = import(new URL(data.module, window.location.origin).href);
+  module.then((stage) => stage.mount(parentElement, data));
+  return () => module.then((stage) => stage.unmount(parentElement));
+}
+"""
+_component = st.components.v2.component("svae_stage", js=_LOADER, isolate_styles=False)
+
+
+def stage(run: str) -> None:
+    """Show this run, live."""
+    data = {
+        "run": run,
+        "socket": live.socket_path(run),
+        "module": live.module_path(),
+        "plotly": live.plotly_path(),
+    }
+    _component(key="svae.stage", data=data)

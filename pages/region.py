@@ -1,0 +1,55 @@
+"""Region: the feasible band between W and the collapse loss, and the nats it guarantees."""
+
+import streamlit as st
+
+from pages.parts import controls, session
+from svae_core.figures import cluster_curves, gauge, guarantee, number_line
+
+QUIET = {"displaylogo": False}
+
+with st.sidebar:
+    settings = controls.data_controls()
+
+problem = session.problem(settings)
+dark = session.dark()
+
+st.subheader("The feasible band")
+settings = controls.band_controls(settings, problem)
+problem = session.problem(settings)
+region = problem.region
+
+sentence = number_line.describe_number_line(region)
+st.plotly_chart(number_line.number_line(region, dark), theme=None, config=QUIET, alt=sentence)
+if region.empty:
+    st.warning(sentence)
+else:
+    st.write(sentence)
+st.caption(number_line.describe_edges(region))
+
+st.subheader("What the upper edge guarantees")
+for column, (name, value, help) in zip(
+    st.columns(3), guarantee.floor_rows(problem.floors, region), strict=True
+):
+    column.metric(name, value, help=help)
+sentence = guarantee.describe_guarantee(problem.floors, region)
+st.write(sentence)
+st.plotly_chart(
+    guarantee.guarantee(problem.floors, region, dark), theme=None, config=QUIET, alt=sentence
+)
+st.caption(guarantee.describe_plane(problem.floors))
+
+left, right = st.columns(2, gap="medium")
+with left:
+    st.subheader("Units: βσ² against λ_max")
+    sentence = gauge.describe_gauge(problem, settings)
+    st.plotly_chart(
+        gauge.unit_gauge(problem, settings, dark), theme=None, config=QUIET, alt=sentence
+    )
+    st.write(sentence)
+with right:
+    st.subheader("How firm is W?")
+    sentence = cluster_curves.describe_restarts(problem.clusters, region)
+    st.plotly_chart(
+        cluster_curves.restarts(problem.clusters, dark), theme=None, config=QUIET, alt=sentence
+    )
+    st.write(sentence)

@@ -1,0 +1,66 @@
+"""Shell: the data on the shell, its clusters, and how exact the way there and back is."""
+
+import streamlit as st
+
+from pages.parts import controls, session
+from svae_core.figures import cluster_curves, shell_view
+
+QUIET = {"displaylogo": False}
+
+with st.sidebar:
+    settings = controls.data_controls()
+
+problem = session.problem(settings)
+clusters, dark = problem.clusters, session.dark()
+
+st.subheader(f"{problem.dataset.title}, on the shell")
+picture, words = st.columns([2, 1], gap="medium")
+with picture:
+    after = "On the shell"
+    view = st.segmented_control(
+        "View",
+        [after, "Before: as the data came"],
+        default=after,
+        required=True,
+        key="shell.view",
+        label_visibility="collapsed",
+    )
+    draw, describe = (
+        (shell_view.shell_view, shell_view.describe_view)
+        if view == after
+        else (shell_view.raw_view, shell_view.describe_raw_view)
+    )
+    st.plotly_chart(draw(problem, dark), theme=None, config=QUIET, alt=describe(problem))
+    st.caption(describe(problem))
+with words:
+    for row in cluster_curves.statistics(clusters):
+        for column, (name, value, help) in zip(st.columns(2), row, strict=True):
+            column.metric(name, value, help=help)
+    st.write(cluster_curves.describe_clusters(clusters))
+    st.write(shell_view.describe_shell(problem))
+
+st.subheader("Each cluster, and each start of K-means")
+left, right = st.columns([2, 1], gap="medium")
+with left:
+    st.plotly_chart(
+        cluster_curves.per_cluster(clusters, dark),
+        theme=None,
+        config=QUIET,
+        alt=cluster_curves.describe_clusters(clusters),
+    )
+with right:
+    spread = cluster_curves.describe_restarts(clusters, problem.region)
+    st.plotly_chart(cluster_curves.restarts(clusters, dark), theme=None, config=QUIET, alt=spread)
+st.write(spread)
+
+st.subheader("How many clusters?")
+proposal = session.proposal(settings)
+sentence = cluster_curves.describe_choice(proposal, clusters.k)
+if proposal:
+    st.plotly_chart(
+        cluster_curves.choosing_k(proposal, clusters.k, dark),
+        theme=None,
+        config=QUIET,
+        alt=sentence,
+    )
+st.write(sentence)

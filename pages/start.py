@@ -1,0 +1,56 @@
+"""Start: what posterior collapse is, a recorded run of it, and three lessons."""
+
+import streamlit as st
+
+from pages.parts import address, session
+from svae_core.figures import recorded
+from svae_core.records import Settings
+
+LESSONS = (
+    (
+        "Watch a VAE collapse",
+        "Both models learn handwritten digits. Keep an eye on the conventional one: within a few "
+        "epochs all its bars, the nats in each latent dimension, fall to zero.",
+        Settings(),
+    ),
+    (
+        "Keep it alive",
+        "Four times the weight on KL. The spherical model is held below the upper edge "
+        "of its band, so it has to send something through the latent.",
+        Settings(beta=4.0),
+    ),
+    (
+        "Try to break the guarantee",
+        "Push β to 16, change the data, widen the band. A measured loss below δ excludes total "
+        "collapse; see whether you find a model that has both.",
+        Settings(band=(0.0, 0.5), beta=16.0),
+    ),
+)
+
+st.header("Spherical VAE Explorer")
+st.write(
+    "A variational autoencoder squeezes data through a few noisy numbers. Sometimes the decoder "
+    "ignores them and answers with one and the same average, whatever went in: **posterior "
+    "collapse**. On a **shell** one knows beforehand how well a model without any information "
+    "could do at best, the collapse loss δ. A trained model whose measured loss lies in a **band "
+    "below δ** cannot have collapsed totally. This app computes the band, trains, and checks."
+)
+
+recording = session.recording()
+sentence = recorded.describe_recorded(recording)
+st.plotly_chart(
+    recorded.recorded(recording, session.dark()),
+    theme=None,
+    config={"displaylogo": False},
+    alt=sentence,
+)
+st.caption(
+    "A recorded run. Large marks are what the decoders give back, coloured by the cluster of the "
+    f"point that went in; dust is the data. {sentence}"
+)
+
+for column, (title, text, settings) in zip(st.columns(3), LESSONS, strict=True):
+    with column.container(border=True, height="stretch"):
+        st.markdown(f"**{title}**")
+        st.write(text)
+        st.page_link("train.py", label="Open the lesson", query_params=address.to_link(settings))

@@ -1,0 +1,168 @@
+"""Where work runs: in processes of our own, so that a server never imports torch or umap.
+
+    engine = Engine();  engine.start();  engine.advance(state, budget) -> Future[Advance]
+
+Every call is a pure function of picklable records, so it may run in any process, in any order, and
+once more when its process was lost. Calls wait in one line per pool: whoever submits short slices
+in turn gets a fair share.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from svae_core.records import (
+    Advance,
+    Budget,
+    Certificate,
+    Groundwork,
+    Moment,
+    Problem,
+    Settings,
+    State,
+)
+from svae_core.workers import WorkerPool
+
+if TYPE_CHECKING:
+    from svae_core.projection import Layout
+
+
+class Engine:
+    """Training workers and one more for layouts (busy compiling for its first seconds)."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._training = WorkerPool(workers or 2, _warm_training)
+        self._layouts = WorkerPool(1, _warm_layouts)
+
+    def start(self) -> None:
+        """Start the processes; returns at once, they warm up by themselves."""
+        self._training.start()
+        self._layouts.start()
+
+    def stop(self) -> None:
+        """End the processes now; calls still waiting are cancelled."""
+        self._training.shutdown()
+        self._layouts.shutdown()
+
+    @property
+    def umap_ready(self) -> bool:
+        """Whether layouts are UMAP by now; before that they are PCA."""
+        return self._layouts.warm.is_set()
+
+    def groundwork(self, settings: Settings) -> Future[Groundwork]:
+        """What pictures of a run need: the groundwork, thinned to the points that are drawn."""
+        return self._training.submit(_groundwork, settings)
+
+    def prepare(self, settings: Settings) -> Future[Problem]:
+        """All that is fixed before training; RequestError if the settings make no sense."""
+        return self._training.submit(_prepare, settings)
+
+    def begin(self, members: tuple[Settings, ...]) -> Future[tuple[State, Moment]]:
+        """The state before training and its frames."""
+        return self._training.submit(_begin, members)
+
+    def advance(self, state: State, budget: Budget) -> Future[Advance]:
+        """One slice of training."""
+        return self._training.submit(_advance, state, budget)
+
+    def certify(self, state: State) -> Future[tuple[Certificate, ...]]:
+        """What the state's models are worth, measured on all points."""
+        return self._training.submit(_certify, state)
+
+    def embed(
+        self,
+        latent_means: tuple[np.ndarray, ...],
+        structures: tuple[float, ...],
+        step: int,
+        previous: tuple[Layout, ...] | None,
+    ) -> Future[tuple[Layout, ...]]:
+        """A 2-D layout of each model's latent means [v, k], continuing from the previous ones."""
+        umap = self.umap_ready
+        pool = self._layouts if umap else self._training
+        return pool.submit(_embed, umap, latent_means, structures, step, previous)
+
+
+# --------------------------------------------------------------- what runs in the workers
+
+
+def _warm_training() -> None:
+    import torch
+
+    from svae_core import training
+
+    torch.set_num_threads(1)
+    training.begin((Settings(),))  # loads what is loaded late; and most visitors start from here
+
+
+def _warm_layouts() -> None:
+    from svae_core.projection import warm_up
+
+    warm_up()
+
+
+def _groundwork(settings: Settings) -> Groundwork:
+    from svae_core.problem import groundwork
+
+    ground = groundwork(settings)
+    rows = ground.view_index
+    labels = ground.dataset.labels
+    return dataclasses.replace(
+        ground,
+        dataset=dataclasses.replace(
+            ground.dataset,
+            points=ground.dataset.points[rows],
+            labels=None if labels is None else labels[rows],
+        ),
+        shell=dataclasses.replace(ground.shell, points=ground.shell.points[rows]),
+        clusters=dataclasses.replace(ground.clusters, labels=ground.clusters.labels[rows]),
+        view_index=np.arange(len(rows)),
+    )
+
+
+def _prepare(settings: Settings) -> Problem:
+    from svae_core.problem import prepare
+
+    return prepare(settings)
+
+
+def _begin(members: tuple[Settings, ...]) -> tuple[State, Moment]:
+    from svae_core import training
+
+    state = training.begin(members)
+    return state, training.first_frames(state)
+
+
+def _advance(state: State, budget: Budget) -> Advance:
+    from svae_core import training
+
+    return training.advance(state, budget)
+
+
+def _certify(state: State) -> tuple[Certificate, ...]:
+    from svae_core import training
+
+    return training.certify(state)
+
+
+def _embed(
+    umap: bool,
+    latent_means: tuple[np.ndarray, ...],
+    structures: tuple[float, ...],
+    step: int,
+    previous: tuple[Layout, ...] | None,
+) -> tuple[Layout, ...]:
+    from svae_core.projection import pca_layout, umap_layout
+
+    before = previous or (None,) * len(latent_means)
+    if not umap:
+        return tuple(
+            pca_layout(mean, step, last) for mean, last in zip(latent_means, before, strict=True)
+        )
+    return tuple(
+        umap_layout(mean, structure, step, last)
+        for mean, structure, last in zip(latent_means, structures, before, strict=True)
+    )

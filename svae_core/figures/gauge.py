@@ -1,0 +1,80 @@
+"""The unit gauge βσ²/λ_max: whether a conventional VAE collapses by its units alone."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from svae_core.figures.palette import FONT_SIZE, MARKS, blank, ink, veil
+from svae_core.records import Groundwork, Settings
+
+# Decades shown on either side of the threshold at 1.
+_REACH = 2
+
+
+def unit_gauge(ground: Groundwork, settings: Settings, dark: bool = False) -> go.Figure:
+    """A logarithmic bar with its threshold at 1, left alive, right collapsed."""
+    figure = blank(dark, 160)
+    low, high = 10.0 ** (-1.05 * _REACH), 10.0 ** (1.05 * _REACH)
+    _draw_side(figure, low, 1.0, MARKS["W"].light, "can stay alive")
+    _draw_side(figure, 1.0, high, MARKS["delta"].light, "collapse is stable")
+    value = gauge_value(ground, settings)
+    figure.add_trace(
+        go.Scatter(
+            x=[min(max(value, low * 1.2), high / 1.2)],  # beyond the ends it stays in sight
+            y=[0.25],
+            mode="markers+text",
+            marker={"symbol": "triangle-down", "size": 18, "color": ink(dark)},
+            text=[f"<b>{value:.3g}</b>"],
+            textposition="top center",
+            textfont={"size": FONT_SIZE + 1},
+            hovertemplate=f"βσ²/λ_max = {value:.4g}<extra></extra>",
+            name="βσ²/λ_max",
+        )
+    )
+    figure.update_layout(
+        showlegend=False,
+        margin={"l": 10, "r": 10, "t": 4, "b": 10},
+        xaxis={
+            "type": "log",
+            "range": [-1.05 * _REACH, 1.05 * _REACH],
+            "tickvals": [0.01, 0.1, 1, 10, 100],
+            "ticktext": ["0.01", "0.1", "1", "10", "100"],
+            "title": {"text": "βσ²/λ_max (logarithmic)"},
+            "fixedrange": True,
+        },
+        yaxis={"range": [-1, 1], "visible": False, "fixedrange": True},
+    )
+    return figure
+
+
+def _draw_side(figure: go.Figure, start: float, end: float, colour: str, text: str) -> None:
+    figure.add_vrect(x0=start, x1=end, fillcolor=veil(colour, 0.22), line_width=0, layer="below")
+    # Annotations on a logarithmic axis are placed by the exponent.
+    exponent = -1 if end <= 1 else 1
+    figure.add_annotation(x=exponent, y=0, yref="paper", yanchor="bottom", text=text)
+
+
+def gauge_value(ground: Groundwork, settings: Settings) -> float:
+    """βσ²/λ_max."""
+    return settings.beta * settings.sigma2 / ground.lambda_max
+
+
+def describe_gauge(ground: Groundwork, settings: Settings) -> str:
+    """What the units alone decide for a conventional VAE."""
+    value = gauge_value(ground, settings)
+    numbers = (
+        f"With β = {settings.beta:g}, σ² = {settings.sigma2:g} and λ_max = "
+        f"{ground.lambda_max:.3f} the gauge βσ²/λ_max is {value:.3g}."
+    )
+    alive = int((ground.eigenvalues > settings.beta * settings.sigma2).sum())
+    if value >= 1:
+        return (
+            f"{numbers} That is above 1: for a conventional VAE total collapse is a stable state "
+            "by its units alone, whatever the network. The common loss ½·squared error + KL hides "
+            "σ² = 1, so say σ² before blaming a model."
+        )
+    return (
+        f"{numbers} That is below 1: total collapse is not a stable state of a conventional VAE. "
+        f"A linear one keeps as many dimensions active as covariance eigenvalues exceed βσ²: "
+        f"{alive}, if it has so many."
+    )

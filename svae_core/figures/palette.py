@@ -1,0 +1,124 @@
+"""The colour, symbol and name of everything that is drawn, each given once.
+
+Colours are Okabe and Ito's (2008), told apart by colour-blind readers; a symbol or a dash always
+says the same thing once more. Text is drawn in ink, never in these colours, so it stays legible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+FONT_SIZE = 15
+_FONT = "Source Sans, Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif"
+
+ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
+BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#999999"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How one thing looks and what it is called, on every screen."""
+
+    name: str
+    light: str
+    dark: str
+    symbol: str = "circle"
+    dash: str = "solid"
+
+    def colour(self, dark: bool) -> str:
+        return self.dark if dark else self.light
+
+
+#: Blue is the one colour of the set too dark for a dark page; there it is lightened.
+_BLUE_ON_DARK = "#4DA3DB"
+
+MARKS = {
+    "W": Mark("W, within clusters", GREEN, "#1FC296", "diamond"),
+    "T": Mark("T, total variance", SKY, SKY, "square"),
+    "B": Mark("B, between clusters", PURPLE, PURPLE, "cross"),
+    "delta": Mark("δ, collapse loss", VERMILLION, "#F0772B", "x"),
+    "band": Mark("feasible band", BLUE, _BLUE_ON_DARK),
+    "lo": Mark("lo, lower edge", BLUE, _BLUE_ON_DARK, "circle", "dot"),
+    "hi": Mark("hi, upper edge", BLUE, _BLUE_ON_DARK, "circle", "solid"),
+    "baseline": Mark("baseline VAE", ORANGE, ORANGE, "square", "dash"),
+    "spherical": Mark("spherical VAE", BLUE, _BLUE_ON_DARK, "circle", "solid"),
+    "elementary": Mark("elementary floor", SKY, SKY, "circle", "dot"),
+    "proved": Mark("proved floor", PURPLE, PURPLE, "circle", "dash"),
+    "tight": Mark("tight floor (numerical)", BLUE, _BLUE_ON_DARK, "circle", "solid"),
+    "reference": Mark("Gaussian water-filling", GREY, GREY, "circle", "dashdot"),
+}
+
+# Black is missing from the eight and grey stands in, so that one set serves light and dark pages.
+_CLUSTER_COLOURS = (ORANGE, SKY, GREEN, VERMILLION, BLUE, PURPLE, GREY)
+# Symbols that 3-D scenes have too, but for "x", which some machines have no glyph for.
+_CLUSTER_SYMBOLS = (
+    *("circle", "square", "diamond", "cross"),
+    *("circle-open", "square-open", "diamond-open"),
+)
+#: So many clusters look unlike one another.
+CLUSTER_STYLES = len(_CLUSTER_COLOURS) * len(_CLUSTER_SYMBOLS)
+
+
+def cluster_style(index: int) -> tuple[str, str]:
+    """Colour and symbol of a cluster (or class): after seven, symbols move on by one."""
+    colours = len(_CLUSTER_COLOURS)
+    colour = _CLUSTER_COLOURS[index % colours]
+    return colour, _CLUSTER_SYMBOLS[(index + index // colours) % len(_CLUSTER_SYMBOLS)]
+
+
+def ink(dark: bool) -> str:
+    """Colour of text and axes."""
+    return "#E8EAED" if dark else "#1F2328"
+
+
+def faint(dark: bool) -> str:
+    """Colour of grids and of what stands in the background."""
+    return "rgba(200,205,212,0.25)" if dark else "rgba(60,66,74,0.18)"
+
+
+def quiet(dark: bool) -> str:
+    """Colour of what stands back in a 3-D scene; opaque, since scenes blend alpha to white."""
+    return "#3E4854" if dark else "#CDD3DA"
+
+
+def veil(colour: str, opacity: float) -> str:
+    """A #RRGGBB colour made translucent."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def template(dark: bool) -> go.layout.Template:
+    """Axes, fonts and legend of every figure; backgrounds are transparent."""
+    axis = {
+        "gridcolor": faint(dark),
+        "linecolor": faint(dark),
+        "zeroline": False,
+        "ticks": "",
+        "automargin": True,
+        "title": {"font": {"size": FONT_SIZE}, "standoff": 8},
+        "tickfont": {"size": FONT_SIZE - 1},
+    }
+    scene_axis = {"showbackground": False, "gridcolor": faint(dark), "zeroline": False}
+    layout = go.Layout(
+        font={"family": _FONT, "size": FONT_SIZE, "color": ink(dark)},
+        title={"font": {"size": FONT_SIZE + 2}, "x": 0.0, "xanchor": "left"},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        xaxis=axis,
+        yaxis=axis,
+        scene={"xaxis": scene_axis, "yaxis": scene_axis, "zaxis": scene_axis},
+        legend={"font": {"size": FONT_SIZE - 1}, "bgcolor": "rgba(0,0,0,0)"},
+        margin={"l": 10, "r": 10, "t": 36, "b": 10},
+        hoverlabel={"font": {"size": FONT_SIZE}},
+        annotationdefaults={"font": {"size": FONT_SIZE, "color": ink(dark)}, "showarrow": False},
+    )
+    return go.layout.Template(layout=layout)
+
+
+def blank(dark: bool, height: int) -> go.Figure:
+    """An empty figure in the house style."""
+    figure = go.Figure()
+    figure.update_layout(template=template(dark), height=height)
+    return figure

@@ -1,0 +1,17 @@
+"""What must hold for every trained run, whatever trained it; called wherever a test trains one."""
+
+from svae_core.records import Certificate
+
+
+def assert_information_laws(certificate: Certificate) -> None:
+    """log n ≥ I; KL ≥ I; KL ≥ every floor at D + margin; elementary and proved ≤ tight."""
+    sampling = 0.03 + 3.0 / certificate.n_points**0.5  # one draw per point in the estimate of I
+    floors = certificate.floors
+    assert certificate.mutual_information <= certificate.mi_ceiling + 1e-9
+    assert certificate.kl >= certificate.mutual_information - sampling
+    assert certificate.kl >= floors.tight
+    assert certificate.kl >= certificate.cluster_floor
+    assert floors.elementary <= floors.tight + 1e-6
+    assert floors.proved <= floors.tight + 1e-6
+    if certificate.held_out is not None:
+        assert_information_laws(certificate.held_out)

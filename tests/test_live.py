@@ -1,0 +1,366 @@
+"""Laws of the live stage: what is asked is answered, from our own pages only, and never twice."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.websockets import WebSocket
+
+from pages.parts import hub, live, messages, watching
+from pages.parts.messages import Asked, decode, encode
+from pages.parts.watching import Watch
+from svae_core import engine
+from svae_core.records import RequestError, Settings
+
+TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=4, batch_size=60, latent_dim=2)
+PAIR = hub.pair(TOY)
+STEPS = 8  # 4 epochs of 2 minibatches, and a frame after each
+WAIT = 60.0
+
+
+class Inline:
+    """An engine that works where it is called, at once."""
+
+    umap_ready = False
+
+    def __init__(self, refuse: str = "") -> None:
+        self.refuse = refuse
+        self.slices = 0
+
+    def _run(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if self.refuse:
+            future.set_exception(RequestError(self.refuse))
+        else:
+            future.set_result(function(*args))
+        return future
+
+    def groundwork(self, settings: Settings) -> Future[Any]:
+        return self._run(engine._groundwork, settings)
+
+    def begin(self, members: tuple[Settings, ...]) -> Future[Any]:
+        return self._run(engine._begin, members)
+
+    def advance(self, state: Any, budget: Any) -> Future[Any]:
+        self.slices += 1
+        one_step = dataclasses.replace(budget, steps=1)
+        return self._run(engine._advance, state, one_step)
+
+    def certify(self, state: Any) -> Future[Any]:
+        return self._run(engine._certify, state)
+
+    def embed(self, means: Any, structures: Any, step: int, previous: Any) -> Future[Any]:
+        return self._run(engine._embed, False, means, structures, step, previous)
+
+
+def toy_watch(refuse: str = "") -> Watch:
+    return Watch(PAIR, Inline(refuse), lambda: 1)  # type: ignore[arg-type]
+
+
+def in_a_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    """A test that runs on an event loop of its own."""
+
+    def run() -> None:
+        asyncio.run(asyncio.wait_for(test(), WAIT))
+
+    run.__name__, run.__doc__ = test.__name__, test.__doc__
+    return run
+
+
+async def until(watch: Watch, condition: Callable[[], bool]) -> None:
+    await asyncio.wait_for(watch._until(condition), WAIT)
+
+
+class Viewer:
+    """The other end of a websocket, without a network: what a browser would send and get."""
+
+    def __init__(self, run: str, origin: str | None = "http://lecture:8501") -> None:
+        headers = [(b"host", b"lecture:8501")]
+        if origin:
+            headers.append((b"origin", origin.encode()))
+        self._in: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._out: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        scope = {
+            "type": "websocket",
+            "path": live.socket_path(run),
+            "path_params": {"run": run},
+            "headers": headers,
+        }
+        self._in.put_nowait({"type": "websocket.connect"})
+        socket = WebSocket(scope, self._in.get, self._take)
+        self.served = asyncio.create_task(live.serve_run(socket))
+
+    async def _take(self, event: Any) -> None:
+        self._out.put_nowait(event)
+
+    async def event(self) -> dict[str, Any]:
+        return await asyncio.wait_for(self._out.get(), WAIT)
+
+    def send(self, text: str) -> None:
+        self._in.put_nowait({"type": "websocket.receive", "text": text})
+
+    async def ask(self, **request: Any) -> messages.Message:
+        self.send(json.dumps(request))
+        return decode((await self.event())["bytes"])
+
+    def hear_nothing(self) -> bool:
+        return self._out.empty()
+
+    async def leave(self) -> None:
+        self._in.put_nowait({"type": "websocket.disconnect", "code": 1001})
+        await asyncio.wait_for(self.served, WAIT)
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    watch = toy_watch()
+    monkeypatch.setitem(hub._watches, "run", watch)
+    return watch
+
+
+# ----------------------------------------------------------------------------- messages
+
+
+def test_messages_survive_the_way() -> None:
+    header = {"kind": "moment", "sentence": "σ² = 1, δ — fine", "left": None}
+    arrays: dict[str, np.ndarray] = {
+        "shells": np.arange(24, dtype=np.float32).reshape(2, 4, 3),
+        "empty": np.empty((0, 2), np.float32),
+        "number": np.array([np.nan], np.float32),
+    }
+    message = encode(header, arrays)
+    read_header, read_arrays = decode(message)
+    assert read_header == header
+    assert read_arrays.keys() == arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(read_arrays[name], array)
+    assert int.from_bytes(message[:4], "little") % 4 == 0, "browsers need aligned float32"
+
+
+def test_a_message_never_holds_what_json_cannot_say() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        encode({"loss": float("nan")}, {})
+
+
+@in_a_loop
+async def test_what_is_known_already_is_not_sent_again() -> None:
+    watch = toy_watch()
+    watch.start()
+    await until(watch, lambda: watch.status == "finished")
+    header, arrays = messages.moment(watch, 3, Asked(3))
+    assert header["count"] == len(arrays["history"]) == STEPS + 1
+    assert arrays["shells"].shape == (2, 120, 3)
+    known = Asked(3, have=3, generation=0, rows=STEPS + 1, layout=header["layout"]["number"])
+    again, less = messages.moment(watch, 3, known)
+    assert "layout" not in again and len(less["history"]) == 0 and "shells" not in less
+    assert messages.moment(watch, 3, dataclasses.replace(known, generation=7))[1].keys() == {
+        *arrays.keys()
+    }, "a run that started over is sent in full"
+
+
+@in_a_loop
+async def test_history_holds_the_numbers_of_every_moment() -> None:
+    watch = toy_watch()
+    watch.start()
+    await until(watch, lambda: watch.status == "finished")
+    history = messages.moment(watch, 0, Asked(0))[1]["history"]
+    np.testing.assert_allclose(history[:, 0], range(STEPS + 1))
+    baseline, spherical = watch.moments[5]
+    row = [5, baseline.loss, baseline.kl, *baseline.kl_per_dim]
+    row += [spherical.loss, spherical.kl, *spherical.kl_per_dim]
+    np.testing.assert_allclose(history[5], row, rtol=1e-6)
+
+
+# ----------------------------------------------------------------------------- the watch
+
+
+@in_a_loop
+async def test_a_run_plays_to_its_certificates() -> None:
+    watch = toy_watch()
+    watch.start()
+    await until(watch, lambda: watch.status == "finished" and bool(watch.layouts))
+    assert [moment[0].step for moment in watch.moments] == list(range(STEPS + 1))
+    assert [certificate.method for certificate in watch.certificates] == ["baseline", "spherical"]
+    assert not watch.training
+
+
+@in_a_loop
+async def test_pause_holds_and_step_makes_one_moment() -> None:
+    watch = toy_watch()
+    watch.pause()
+    watch.start()
+    await until(watch, lambda: len(watch.moments) == 1)
+    watch.step()
+    await until(watch, lambda: len(watch.moments) == 2)
+    await until(watch, lambda: watch.status == "paused" and bool(watch.layouts))
+    assert watch._engine.slices == 1  # type: ignore[attr-defined]
+    watch.stop()
+
+
+@in_a_loop
+async def test_starting_over_gives_the_same_run_again() -> None:
+    watch = toy_watch()
+    watch.start()
+    await until(watch, lambda: watch.status == "finished")
+    before = watch.moments
+    watch.restart()
+    assert watch.generation == 1 and not watch.moments
+    await until(watch, lambda: watch.status == "finished")
+    for old, new in zip(before, watch.moments, strict=True):
+        np.testing.assert_array_equal(old[1].shell_view, new[1].shell_view)
+
+
+@in_a_loop
+async def test_nobody_looks_nobody_trains() -> None:
+    watch = toy_watch()
+    watch.leave()
+    assert not watch.training
+    with watch.viewed():
+        assert watch.training
+        watch.pause()
+        assert not watch.training
+        watch.play()
+    assert watch.training, "a page may be reloading"
+    watch.leave()
+    assert not watch.training
+    watch.stop()
+
+
+@in_a_loop
+async def test_a_request_that_makes_no_sense_is_told_in_one_sentence() -> None:
+    watch = toy_watch(refuse="The band is empty; widen it.")
+    watch.start()
+    await until(watch, lambda: watch.status == "failed")
+    header, _ = messages.scene(watch)
+    assert header["error"] == "The band is empty; widen it."
+
+
+def test_slices_get_shorter_when_many_run() -> None:
+    seconds = [
+        Watch(PAIR, Inline(), lambda n=n: n)._budget().seconds  # type: ignore[misc, arg-type]
+        for n in (1, 12, 1000)
+    ]
+    assert seconds == [watching.SLICE, watching.ROUND / 12, watching.SHORTEST_SLICE]
+
+
+def test_old_and_too_many_runs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "_watches", {})
+    for name, last_seen, size in (("old", 0, 1), ("big", 5000, 2**30), ("new", 6000, 1)):
+        hub._watches[name] = watch = toy_watch()
+        watch.last_seen, watch.size = last_seen, size
+    assert hub._forgotten(now=hub.KEPT_SECONDS + 100) == ["old", "big"]
+    hub._watches["big"].viewers = 1
+    assert "big" not in hub._forgotten(now=hub.KEPT_SECONDS + 100)
+
+
+def test_a_pair_differs_in_its_method_only() -> None:
+    settings = dataclasses.replace(TOY, beta=2.0, method="spherical")
+    baseline, spherical = hub.pair(settings)
+    assert spherical == settings
+    assert dataclasses.replace(baseline, method="spherical") == settings
+
+
+# -------------------------------------------------------------------------- the websocket
+
+
+def test_run_ids_cannot_be_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "_watches", {})
+    monkeypatch.setattr(hub, "engine", Inline)
+    one, other = hub.watch(PAIR), hub.watch(PAIR)
+    assert one != other and len(one) >= 22  # 22 characters of 6 bits: 128 bits and padding
+    assert hub.members_of(one) == PAIR and hub.find("x") is None and hub.find(None) is None
+
+
+@pytest.mark.parametrize("origin", ["http://elsewhere", "http://lecture:80", "null", None])
+def test_other_pages_are_refused(watched: Watch, origin: str | None) -> None:
+    async def run() -> None:
+        viewer = Viewer("run", origin)
+        assert await viewer.event() == {"type": "websocket.close", "code": 1008, "reason": ""}
+
+    asyncio.run(run())
+
+
+def test_an_unknown_run_is_said_to_be_gone() -> None:
+    async def run() -> None:
+        viewer = Viewer("no-such-run")
+        assert (await viewer.event())["type"] == "websocket.accept"
+        closed = await viewer.event()
+        assert closed["code"] == live.UNKNOWN_RUN and closed["reason"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("x" * (live.LONGEST_REQUEST + 1), live.TOO_LONG),
+        ("{", live.BAD_REQUEST),
+        ("[]", live.BAD_REQUEST),
+        ('{"do": "explode"}', live.BAD_REQUEST),
+        ('{"want": "everything"}', live.BAD_REQUEST),
+        ('{"want": null}', live.BAD_REQUEST),
+    ],
+)
+def test_nonsense_ends_the_connection(watched: Watch, text: str, code: int) -> None:
+    async def run() -> None:
+        viewer = Viewer("run")
+        await viewer.event()
+        viewer.send(text)
+        assert (await viewer.event())["code"] == code
+        await asyncio.wait_for(viewer.served, WAIT)
+        assert watched.viewers == 0
+        watched.stop()
+
+    asyncio.run(run())
+
+
+def test_a_viewer_is_told_when_asking_and_not_before(watched: Watch) -> None:
+    async def run() -> None:
+        viewer = Viewer("run")
+        assert (await viewer.event())["type"] == "websocket.accept"
+        assert watched.viewers == 1
+        scene, arrays = await viewer.ask(want="scene")
+        assert [member["method"] for member in scene["members"]] == ["baseline", "spherical"]
+        assert arrays["points"].shape == (120, 3)
+        await until(watched, lambda: watched.status == "finished" and bool(watched.layouts))
+        assert viewer.hear_nothing()
+        newest, _ = await viewer.ask(want="newest")
+        assert newest["index"] == STEPS and newest["status"] == "finished"
+        earlier, _ = await viewer.ask(want=2)
+        assert earlier["step"] == 2
+        await viewer.leave()
+        assert watched.viewers == 0
+        watched.stop()
+
+    asyncio.run(run())
+
+
+def test_whoever_has_the_newest_waits_for_news(watched: Watch) -> None:
+    async def run() -> None:
+        watched.pause()
+        viewer = Viewer("run")
+        await viewer.event()
+        await until(watched, lambda: watched.status == "paused" and bool(watched.layouts))
+        header, _ = await viewer.ask(want="newest")
+        known = {"have": 0, "version": header["version"], "generation": 0, "rows": 1, "layout": 0}
+        viewer.send(json.dumps({"want": "newest", **known}))
+        viewer.send(json.dumps({"do": "step"}))
+        assert decode((await viewer.event())["bytes"])[0]["status"] in ("playing", "paused")
+        await viewer.leave()
+        watched.stop()
+
+    asyncio.run(run())
+
+
+def test_the_code_has_an_address_that_changes_with_it() -> None:
+    paths = [live.module_path(), live.plotly_path(), live.socket_path("run")]
+    assert all(path.startswith("/stage/") for path in paths)
+    assert "index.js" in live._code() and "stage.css" in live._code()
+    assert live._version() in live.module_path()

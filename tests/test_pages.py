@@ -1,0 +1,227 @@
+"""Pages, run by Streamlit's AppTest: they render, follow their widgets, and survive any URL."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pages.parts import address, hub
+from svae_core.problem import prepare
+from svae_core.records import Problem, RequestError, Settings, check_settings
+
+_ROUTER = str(Path(__file__).parents[1] / "pages" / "router.py")
+_SMALL = {"dataset": "wine", "clusters": "3"}
+
+
+class _Engine:
+    """Prepares at once, in this process: what a page asks for is the same."""
+
+    def prepare(self, settings: Settings) -> Future[Problem]:
+        future: Future[Problem] = Future()
+        try:
+            future.set_result(prepare(settings))
+        except RequestError as error:
+            future.set_exception(error)
+        return future
+
+
+@pytest.fixture(autouse=True)
+def _engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(hub, "engine", _Engine)
+    yield
+    st.cache_resource.clear()
+
+
+def _open(page: str, query: dict[str, str] | None = None) -> AppTest:
+    """A visitor who opens this page by its URL."""
+    app = AppTest.from_file(_ROUTER, default_timeout=60)
+    if page != "start":
+        app.switch_page(f"{page}.py")
+    for name, text in (query or {}).items():
+        app.query_params[name] = text
+    return _quiet(app.run())
+
+
+def _quiet(app: AppTest) -> AppTest:
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def _charts(app: AppTest) -> list[dict]:
+    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+def _query(app: AppTest) -> dict[str, str]:
+    """The URL's parameters, each with its one value."""
+    pairs = app.query_params.items()
+    return {name: text if isinstance(text, str) else text[-1] for name, text in pairs}
+
+
+def test_start_shows_a_recorded_run_and_three_lessons_without_asking_the_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub, "engine", lambda: pytest.fail("the engine was asked"))
+    app = _open("start")
+    assert len(_charts(app)) == 1
+    assert len(app.get("page_link")) == 3
+
+
+@pytest.mark.parametrize("page, charts", [("shell", 4), ("region", 4)])
+def test_pages_open_by_url_with_what_it_asks_for(page: str, charts: int) -> None:
+    app = _open(page, _SMALL)
+    assert len(_charts(app)) == charts
+    assert not app.error
+    assert app.selectbox(key="dataset").value == "wine"
+    assert app.number_input(key="clusters").value == 3
+
+
+def test_every_chart_has_its_text() -> None:
+    for page in ("start", "shell", "region"):
+        for chart in _open(page, _SMALL).get("plotly_chart"):
+            assert len(chart.proto.alt) > 20
+
+
+def test_another_dataset_gives_another_figure_and_another_url() -> None:
+    app = _open("shell", _SMALL)
+    before = _charts(app)[0]
+    _quiet(app.selectbox(key="dataset").set_value("clusters").run())
+    assert _charts(app)[0] != before
+    assert _query(app)["dataset"] == "clusters"
+
+
+def test_dataset_options_have_widgets_and_stand_in_the_url() -> None:
+    app = _open("shell", {"dataset": "clusters", "clusters.points": "200", "clusters": "3"})
+    assert app.number_input(key="clusters.points").value == 200
+    _quiet(app.number_input(key="clusters.number").set_value(4).run())
+    assert _query(app)["clusters.number"] == "4"
+    assert "200 points" in " ".join(text.value for text in app.markdown)
+
+
+def test_clusters_can_be_proposed() -> None:
+    app = _open("shell", _SMALL)
+    _quiet(app.toggle(key="propose").set_value(True).run())
+    assert _query(app)["clusters"] == "0"
+    assert any("it is in use" in text.value for text in app.markdown)
+    _quiet(app.toggle(key="propose").set_value(False).run())
+    assert app.number_input(key="clusters").value == Settings().clusters
+
+
+def test_before_and_after_are_different_pictures() -> None:
+    app = _open("shell", _SMALL)
+    after = _charts(app)[0]
+    _quiet(app.segmented_control(key="shell.view").set_value("Before: as the data came").run())
+    assert _charts(app)[0] != after
+
+
+def test_settings_follow_from_page_to_page() -> None:
+    app = _open("shell", _SMALL)
+    _quiet(app.number_input(key="clusters").set_value(4).run())
+    app.query_params.clear()  # as the menu does
+    _quiet(app.switch_page("region.py").run())
+    assert app.selectbox(key="dataset").value == "wine"
+    assert app.number_input(key="clusters").value == 4
+    assert _query(app) == {"dataset": "wine", "clusters": "4"}
+    _quiet(app.slider(key="band").set_value((0.1, 0.6)).run())
+    app.query_params.clear()
+    _quiet(app.switch_page("shell.py").run())
+    assert _query(app) == {"dataset": "wine", "clusters": "4", "band": "0.1,0.6"}
+
+
+def test_a_link_brings_its_settings_along() -> None:
+    app = _open("shell", _SMALL)
+    app.query_params.clear()
+    app.query_params["dataset"] = "wine"
+    app.query_params["clusters"] = "5"
+    _quiet(app.switch_page("region.py").run())
+    assert app.number_input(key="clusters").value == 5
+
+
+def test_the_band_moves_hi_and_its_nats() -> None:
+    app = _open("region", _SMALL)
+    narrow = [float(metric.value.split()[0]) for metric in app.metric]
+    _quiet(app.slider(key="band").set_value((0.0, 0.6)).run())
+    wide = [float(metric.value.split()[0]) for metric in app.metric]
+    assert len(narrow) == 3
+    assert all(more > less for more, less in zip(narrow, wide, strict=True))
+
+
+def test_handles_on_top_of_each_other_are_parted() -> None:
+    app = _open("region", _SMALL)
+    _quiet(app.slider(key="band").set_value((0.99, 0.99)).run())
+    a, b = (float(edge) for edge in _query(app)["band"].split(","))
+    assert a < b < 1
+    assert not app.error
+
+
+def test_empty_band_is_explained() -> None:
+    app = _open("region", {"collapse_loss": "between", "clusters": "10", "n_points": "400"})
+    assert "The band is empty" in app.warning[0].value
+    assert app.slider(key="band").disabled
+    assert {metric.value for metric in app.metric} == {"–"}
+    assert any("nothing is guaranteed" in text.value for text in app.markdown)
+
+
+def test_switching_the_lower_edge_off_says_what_matters() -> None:
+    app = _open("region", _SMALL)
+    _quiet(app.toggle(key="lower_edge").set_value(False).run())
+    words = " ".join(text.value for text in [*app.markdown, *app.caption])
+    assert "switched off" in words and "Only the upper edge matters" in words
+
+
+@pytest.mark.parametrize("page", ["shell", "region"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"clusters": "many", "n_points": "9" * 40, "data_seed": "-1"},
+        {"band": "0.5,0.2", "r_min": "nan", "r_max": "-3"},
+        {"band": "0,0.9999", "collapse_loss": "none", "lower_edge": "perhaps"},
+        {"dataset": "../../etc/passwd", "method": "x", "dataset.option": "1"},
+        {"dataset": "clusters", "clusters.points": "1", "clusters.nothing": "1"},
+        {"sigma2": "inf", "beta": "", "epochs": "1e3"},
+    ],
+)
+def test_nonsense_in_the_url_opens_the_page_all_the_same(page: str, query: dict[str, str]) -> None:
+    app = _open(page, query)
+    assert not app.error
+    assert len(_charts(app)) == 4
+
+
+def test_what_data_cannot_give_is_one_sentence_with_the_controls_at_hand() -> None:
+    app = _open("shell", {"dataset": "wine", "clusters": "5000"})
+    assert "fewer clusters than points" in app.error[0].value
+    _quiet(app.number_input(key="clusters").set_value(3).run())
+    assert not app.error and len(_charts(app)) == 4
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(),
+        Settings(dataset="clusters", dataset_options=(("number", 7), ("radial_noise", 0.25))),
+        Settings(r_min=1.5, r_max=2.0, band=(0.125, 0.75), lower_edge=False, sigma2=1e-3),
+        Settings(method="baseline", clusters=0, collapse_loss="between", radial_map="rank"),
+    ],
+)
+def test_settings_survive_the_way_through_a_url(settings: Settings) -> None:
+    assert address.from_query(address.to_query(settings)) == check_settings(settings)
+    assert address.from_query(address.to_link(settings)) == settings
+    assert address.to_link(settings)
+
+
+def test_only_what_differs_is_written() -> None:
+    assert address.to_query(Settings()) == {}
+    assert address.to_query(dataclasses.replace(Settings(), clusters=3)) == {"clusters": "3"}
+
+
+def test_parameters_of_others_are_left_alone() -> None:
+    assert address.owned({"run": "x", "dataset": "wine", "wine.x": "1", "lesson": "2"}) == {
+        "dataset": "wine",
+        "wine.x": "1",
+    }
