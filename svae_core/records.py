@@ -17,6 +17,8 @@ import numpy as np
 
 Scalar = bool | int | float | str
 Options = tuple[tuple[str, Scalar], ...]
+#: From a step on, one of CHANGEABLE has another value: (step, name, value).
+Change = tuple[int, str, Any]
 
 
 class RequestError(ValueError):
@@ -181,6 +183,7 @@ class Settings:
     learning_rate: float = option(
         2e-3, "Adam's first step size", low=1e-8, high=10.0, logarithmic=True, group="training"
     )
+    changes: tuple[Change, ...] = ()  # made while it trained, in the order of their steps
     start: str = option(
         "usual",
         "first weights: usual, or collapsed (constant decoder, posterior = prior)",
@@ -200,8 +203,10 @@ DATA_FIELDS = (
 #: Fields in which members trained as one batch may differ; all others must agree.
 MEMBER_FIELDS = (
     *("seed", "sigma2", "beta", "band", "lower_edge", "collapse_loss"),
-    *("method", "method_options", "clusters"),
+    *("method", "method_options", "clusters", "changes"),
 )
+#: Fields that may change in the middle of a run; the change is part of the run's settings.
+CHANGEABLE = ("band", "lower_edge", "sigma2", "beta")
 
 
 def check_settings(settings: Settings) -> Settings:
@@ -223,12 +228,39 @@ def check_settings(settings: Settings) -> Settings:
     return settings
 
 
+def change(settings: Settings, step: int, name: str, value: Any) -> Settings:
+    """The settings of a run in which `name` is `value` from this step on.
+
+    Later changes of an earlier history are dropped: what is branched off has its own future.
+    """
+    if name not in CHANGEABLE:
+        raise RequestError(
+            f"{name!r} cannot change in the middle of a run; these can: {', '.join(CHANGEABLE)}."
+        )
+    kept = tuple(
+        item for item in settings.changes if item[0] < step or (item[0] == step and item[1] != name)
+    )
+    changed = dataclasses.replace(settings, changes=(*kept, (step, name, value)))
+    check_settings(settings_at(changed, step))
+    return changed
+
+
+def settings_at(settings: Settings, step: int) -> Settings:
+    """The settings in force at a step: with the changes made up to it, and none to come."""
+    made = {name: value for since, name, value in settings.changes if since <= step}
+    return dataclasses.replace(settings, changes=(), **made)
+
+
 def settings_to_dict(settings: Settings) -> dict[str, Any]:
     """A plain, JSON-ready dictionary; `settings_from_dict` is its inverse."""
     plain = dataclasses.asdict(settings)
     for name in ("dataset_options", "method_options"):
         plain[name] = dict(plain[name])
     plain["band"] = list(plain["band"])
+    plain["changes"] = [
+        [step, name, list(value) if isinstance(value, tuple) else value]
+        for step, name, value in settings.changes
+    ]
     return plain
 
 
@@ -244,6 +276,10 @@ def settings_from_dict(plain: dict[str, Any]) -> Settings:
         values[name] = tuple(sorted(dict(values.get(name, {})).items()))
     if "band" in values:
         values["band"] = tuple(float(edge) for edge in values["band"])
+    values["changes"] = tuple(
+        (int(step), str(name), tuple(value) if isinstance(value, list) else value)
+        for step, name, value in values.get("changes", ())
+    )
     return check_settings(Settings(**values))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ from svae_core.records import (
     RequestError,
     Settings,
     State,
+    settings_at,
 )
 from svae_core.snapshot import Clock, Model, certificate, frame
 
@@ -55,7 +57,7 @@ def begin(members: tuple[Settings, ...]) -> State:
     Members of equal seed share their initial weights. Raises RequestError where settings make no
     sense, or where members differ in something that a batch shares (MEMBER_FIELDS may differ).
     """
-    bench = _workbench(members)
+    bench = _workbench(members, 0)
     center = bench.points.mean(dim=0).cpu() if members[0].start == "collapsed" else None
     rows = [initial_weights(bench.arch, settings.seed, center) for settings in members]
     flat = torch.stack(rows).numpy()
@@ -99,18 +101,18 @@ def member(state: State, index: int) -> State:
 
 def point_count(state: State) -> int:
     """How many points these members train on."""
-    return len(_workbench(state.settings).points)
+    return len(_workbench(state.settings, state.step).points)
 
 
 def finished(state: State) -> bool:
     """Whether all epochs are done."""
-    bench = _workbench(state.settings)
+    bench = _workbench(state.settings, state.step)
     return state.step >= bench.steps
 
 
 def first_frames(state: State) -> Moment:
     """The frames of a state as it stands, one per member; for the moment before training."""
-    bench = _workbench(state.settings)
+    bench = _workbench(state.settings, state.step)
     return _moment(bench, _restore(bench, state), state.step)
 
 
@@ -120,21 +122,30 @@ def advance(state: State, budget: Budget | None = None) -> Advance:
     Pure: the same state and number of steps give the same result, bit for bit on one CPU thread.
     Frames come at steps fixed by the settings, not by the budget.
     """
-    bench = _workbench(state.settings)
     budget = budget or Budget()
-    last = bench.steps if budget.steps is None else min(bench.steps, state.step + budget.steps)
+    steps = _workbench(state.settings, state.step).steps
+    last = steps if budget.steps is None else min(steps, state.step + budget.steps)
     deadline = math.inf if budget.seconds is None else time.perf_counter() + budget.seconds
-    weights = _restore(bench, state)
     moments: list[Moment] = []
-    step = state.step
-    for batch in bench.batches(step, last):
-        _train_step(bench, weights, batch, step)
-        step += 1
-        if is_frame_step(step, bench.steps):
-            moments.append(_moment(bench, weights, step))
-        if time.perf_counter() >= deadline:
-            break
-    return Advance(_save(state, weights, step), tuple(moments))
+    step, weights = state.step, None
+    while step < last:
+        bench = _workbench(state.settings, step)
+        weights = weights or _restore(bench, state)
+        for batch in bench.batches(step, min(last, _next_change(state.settings, step))):
+            _train_step(bench, weights, batch, step)
+            step += 1
+            if is_frame_step(step, steps):
+                moments.append(_moment(bench, weights, step))  # as it was trained
+            if time.perf_counter() >= deadline:
+                last = step
+                break
+    return Advance(state if weights is None else _save(state, weights, step), tuple(moments))
+
+
+def _next_change(members: tuple[Settings, ...], step: int) -> int:
+    """The first step after this one at which a member's settings change."""
+    later = (since for settings in members for since, _, _ in settings.changes if since > step)
+    return min(later, default=sys.maxsize)
 
 
 # ---------------------------------------------------------------------------- the bench
@@ -204,8 +215,9 @@ class Workbench:
 _benches: dict[tuple[Settings, ...], Workbench] = {}
 
 
-def _workbench(members: tuple[Settings, ...]) -> Workbench:
-    """The bench of these members; the last few are kept, as slices of many runs alternate."""
+def _workbench(members: tuple[Settings, ...], step: int) -> Workbench:
+    """The bench of these members at a step; a few are kept, as slices of many runs alternate."""
+    members = tuple(settings_at(settings, step) for settings in members)
     if members not in _benches:
         while len(_benches) >= 8:
             _benches.pop(next(iter(_benches)))
@@ -399,10 +411,10 @@ def _moment(bench: Workbench, weights: Weights, step: int) -> Moment:
 
 def certify(state: State) -> tuple[Certificate, ...]:
     """Certificates of all members as they stand, measured on all points."""
-    bench = _workbench(state.settings)
+    bench = _workbench(state.settings, state.step)
     flat = torch.from_numpy(state.parameters).to(bench.device)
     certificates = []
-    for index, settings in enumerate(state.settings):
+    for index, settings in enumerate(bench.settings):
         nets = networks(bench.arch, flat[index : index + 1])
         model = Model(prepare(settings), nets, bool(bench.projected[index] > 0))
         certificates.append(certificate(model))

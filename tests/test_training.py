@@ -5,7 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from svae_core.records import Budget, RequestError, Settings, State
+from svae_core.records import (
+    Budget,
+    RequestError,
+    Settings,
+    State,
+    change,
+    settings_at,
+    settings_from_dict,
+    settings_to_dict,
+)
 from svae_core.training import (
     FRAMES,
     advance,
@@ -143,3 +152,34 @@ def test_an_empty_band_stops_the_method_that_needs_it_only():
     with pytest.raises(RequestError, match="empty"):
         begin((replace(empty, method="spherical"),))
     begin((replace(empty, method="baseline"),))
+
+
+def test_a_change_takes_effect_at_its_step_and_replays_exactly():
+    """A band dragged in the middle of a run: live, replayed from the start, branched from there."""
+    members = pair(epochs=12)
+    half = advance(begin(members), Budget(steps=20))
+    changed = tuple(change(settings, 20, "band", (0.1, 0.6)) for settings in members)
+    live = advance(replace(half.state, settings=changed))
+    replayed = advance(begin(changed))
+    assert_same_state(live.state, replayed.state)
+    assert_same_frames(
+        [frame for moment in (*half.moments, *live.moments) for frame in moment],
+        [frame for moment in replayed.moments for frame in moment],
+    )
+    his = [moment[1].hi for moment in replayed.moments]
+    assert len(set(his)) == 2 and his[-1] > his[0]
+    unchanged = advance(begin(members)).state
+    assert not np.array_equal(unchanged.parameters[1], live.state.parameters[1])
+    assert certify(live.state)[1].hi == pytest.approx(his[-1])
+
+
+def test_changes_survive_json_and_only_some_settings_can_change():
+    settings = change(change(SMALL, 5, "beta", 2.0), 9, "band", (0.0, 0.5))
+    assert settings_from_dict(settings_to_dict(settings)) == settings
+    assert settings_at(settings, 4).beta == SMALL.beta
+    assert settings_at(settings, 9).band == (0.0, 0.5)
+    assert change(settings, 7, "sigma2", 0.5).changes == ((5, "beta", 2.0), (7, "sigma2", 0.5))
+    with pytest.raises(RequestError, match="cannot change"):
+        change(SMALL, 5, "latent_dim", 3)
+    with pytest.raises(RequestError, match="--band"):
+        change(SMALL, 5, "band", (0.9, 0.1))
