@@ -2,21 +2,20 @@
 
 import streamlit as st
 
-from pages.parts import controls, hub
+from pages.parts import controls, hub, session
 from pages.parts.stage import stage
+from svae_core.datasets import scan_datasets
 
 summary, data, training = st.columns([6, 1, 1], vertical_alignment="center")
 with data.popover("Data", width="stretch"):
     settings = controls.data_controls()
 with training.popover("Training", width="stretch"):
     settings = controls.training_controls(settings, choose_method=False)
+    st.page_link("region.py", label="Move the feasible band")
+title = scan_datasets()[settings.dataset].title
 summary.markdown(
-    f"**Same data, same start, two models**: {settings.dataset}, σ² = {settings.sigma2:g}, "
+    f"**Same data, same start, two models**: {title}, σ² = {settings.sigma2:g}, "
     f"β = {settings.beta:g}, {settings.latent_dim} latent dimensions, {settings.epochs} epochs"
 )
 
-members = hub.pair(settings)
-run = st.query_params.get("run")
-if run is None or hub.members_of(run) != members:
-    run = st.query_params["run"] = hub.watch(members)
-stage(run)
+stage(session.run_of(hub.pair(settings)))

@@ -16,10 +16,13 @@ The rooms, from the ground up; each imports only rooms above it in this list
     datasets/    one file per dataset
     methods/     one file per training method
     problem      dataset -> shell -> clusters -> region, composed in one place
+    sensitivity  how the band moves with K and with the starts of K-means
     snapshot     a model at one moment: its frame, its certificate
     training     the only training loop
     projection   PCA and live UMAP of latent means
     run          a run on disk
+    attack       a search for a collapsed run inside the band
+    objections/  the open objections, and what is measured about each
     workers      the processes that wait for work
     engine       where work runs: worker processes, or a cluster
     sweep        grids of runs

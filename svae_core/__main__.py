@@ -358,7 +358,7 @@ def _trained(
     with tqdm(total=steps, unit="step", file=sys.stderr, disable=None, leave=False) as bar:
         while state.step < steps:
             before = state.step
-            state = training.advance(state, Budget(seconds=0.5)).state
+            state = training.advance(state, Budget(seconds=0.5, frames=False)).state
             bar.update(state.step - before)
     seconds = time.perf_counter() - started
     certificates = training.certify(state)

@@ -24,6 +24,7 @@ from svae_core.collapse import COLLAPSED_KL
 from svae_core.methods import method_for
 from svae_core.problem import groundwork
 from svae_core.records import (
+    Budget,
     Certificate,
     Options,
     RequestError,
@@ -113,7 +114,7 @@ def retrain(settings: Settings) -> State:
     """The final state of one run of the search; bit for bit what it was there."""
     from svae_core import training
 
-    return training.advance(training.begin((settings,))).state
+    return training.advance(training.begin((settings,)), Budget(frames=False)).state
 
 
 # ---------------------------------------------------------------------- the search's record
@@ -229,13 +230,13 @@ def _member(shared: Settings, n: int, rng: np.random.Generator) -> Settings:
 def _train(members: tuple[Settings, ...]) -> tuple[Attempt, ...]:
     from svae_core import training
 
-    advance = training.advance(training.begin(members))
+    late = Budget(steps=int(0.9 * _STEPS), frames=False)
+    advance = training.advance(training.advance(training.begin(members), late).state)
     attempts = []
     ends = training.certify(advance.state)
     reach = _reach(members, ends)
-    late = advance.moments[int(0.9 * len(advance.moments))]
     for index, (settings, certificate) in enumerate(zip(members, ends, strict=True)):
-        falling = late[index].loss - advance.moments[-1][index].loss
+        falling = advance.moments[0][index].loss - advance.moments[-1][index].loss
         attempts.append(_judge(settings, certificate, reach.get(index, math.nan), falling))
     return tuple(attempts)
 
@@ -253,7 +254,7 @@ def _reach(members: tuple[Settings, ...], ends: tuple[Certificate, ...]) -> dict
         )
         for index in above
     )
-    found = training.certify(training.advance(training.begin(free)).state)
+    found = training.certify(training.advance(training.begin(free), Budget(frames=False)).state)
     return {index: end.loss for index, end in zip(above, found, strict=True)}
 
 

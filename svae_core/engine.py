@@ -25,18 +25,26 @@ from svae_core.records import (
     Settings,
     State,
 )
+from svae_core.region import BandAtK
 from svae_core.workers import WorkerPool
 
 if TYPE_CHECKING:
+    from svae_core.attack import Attempt
+    from svae_core.objections import Answer
     from svae_core.projection import Layout
 
 
 class Engine:
-    """Training workers and one more for layouts (busy compiling for its first seconds)."""
+    """Workers for training, for layouts (busy compiling for its first seconds) and for errands.
+
+    Errands are calls of many seconds. They wait in a line of their own, so that nobody's live
+    training stands still meanwhile; their worker starts with the first of them.
+    """
 
     def __init__(self, workers: int | None = None) -> None:
         self._training = WorkerPool(workers or 2, _warm_training)
         self._layouts = WorkerPool(1, _warm_layouts)
+        self._errands = WorkerPool(1, _warm_training)
 
     def start(self) -> None:
         """Start the processes; returns at once, they warm up by themselves."""
@@ -47,6 +55,7 @@ class Engine:
         """End the processes now; calls still waiting are cancelled."""
         self._training.shutdown()
         self._layouts.shutdown()
+        self._errands.shutdown()
 
     @property
     def umap_ready(self) -> bool:
@@ -72,6 +81,22 @@ class Engine:
     def certify(self, state: State) -> Future[tuple[Certificate, ...]]:
         """What the state's models are worth, measured on all points."""
         return self._training.submit(_certify, state)
+
+    def sensitivity(self, settings: Settings) -> Future[tuple[BandAtK, ...]]:
+        """The band under several numbers of clusters, by the best and worst start of K-means."""
+        return self._errands.submit(_sensitivity, settings)
+
+    def objection(self, number: int, settings: Settings) -> Future[Answer]:
+        """What is measured about an open objection on these data."""
+        return self._errands.submit(_objection, number, settings)
+
+    def attack_plan(self, count: int, seed: int) -> Future[tuple[tuple[Settings, ...], ...]]:
+        """The batches of a search for a collapsed run inside the band."""
+        return self._errands.submit(_attack_plan, count, seed)
+
+    def attempt(self, members: tuple[Settings, ...]) -> Future[tuple[Attempt, ...]]:
+        """Train one batch of such a search, and say how each run ended."""
+        return self._errands.submit(_attempt, members)
 
     def embed(
         self,
@@ -146,6 +171,30 @@ def _certify(state: State) -> tuple[Certificate, ...]:
     from svae_core import training
 
     return training.certify(state)
+
+
+def _sensitivity(settings: Settings) -> tuple[BandAtK, ...]:
+    from svae_core.sensitivity import sensitivity
+
+    return sensitivity(settings)
+
+
+def _objection(number: int, settings: Settings) -> Answer:
+    from svae_core import objections
+
+    return objections.answer(number, settings)
+
+
+def _attack_plan(count: int, seed: int) -> tuple[tuple[Settings, ...], ...]:
+    from svae_core import attack
+
+    return attack.plan(count, seed)
+
+
+def _attempt(members: tuple[Settings, ...]) -> tuple[Attempt, ...]:
+    from svae_core import attack
+
+    return attack.attempt(members)
 
 
 def _embed(

@@ -463,6 +463,7 @@ class Budget:
 
     steps: int | None = None
     seconds: float | None = None
+    frames: bool = True  # without them nothing can be drawn, and training is quicker
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,22 @@ from __future__ import annotations
 
 import math
 
+from dataclasses import dataclass
+
 from svae_core.records import FeasibleRegion, RequestError
 
 #: Strength κ of the penalty rule; chosen in a prototype on data other than those it is applied to.
 PENALTY_STRENGTH = 4.0
+
+
+@dataclass(frozen=True)
+class BandAtK:
+    """The band under some number of clusters, by the best and by the worst start of K-means."""
+
+    k: int
+    silhouette: float
+    best: FeasibleRegion
+    worst: FeasibleRegion
 
 
 def collapse_losses(

@@ -134,7 +134,7 @@ def advance(state: State, budget: Budget | None = None) -> Advance:
         for batch in bench.batches(step, min(last, _next_change(state.settings, step))):
             _train_step(bench, weights, batch, step)
             step += 1
-            if is_frame_step(step, steps):
+            if budget.frames and is_frame_step(step, steps):
                 moments.append(_moment(bench, weights, step))  # as it was trained
             if time.perf_counter() >= deadline:
                 last = step

@@ -1,227 +1,144 @@
-"""Long-lived worker processes that take pure calls in the order in which they were made.
+"""Long-lived worker processes behind an Executor that outlives them.
 
-pool = WorkerPool(2, warm_up);  pool.start();  pool.submit(function, *args) -> Future
+    pool = WorkerPool(2, warm_up);  pool.start();  pool.submit(function, *args) -> Future
+
+The processes are loky's: unlike multiprocessing's they do not import the parent's `__main__`,
+which under Streamlit is the page script. When one is killed, loky gives up the whole pool and all
+that waited in it; calls here are pure, so a fresh pool is made and they are made again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import pickle
-import queue
-import signal
-import subprocess
-import sys
 import threading
-import traceback
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any
-
-from svae_core.records import RequestError
+from typing import Any
 
 _log = logging.getLogger(__name__)
 #: Below the server's own priority: pages stay quick while every core trains.
 _NICE = 10
 # One thread each: two are 1.27 times faster on an idle machine, ten times slower on a busy one.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+#: A call is made this often before it is blamed for the loss of its workers.
+_TRIES = 3
+_PARENT_WATCH_SECONDS = 0.5
 
 
 class WorkerLost(RuntimeError):
-    """A worker process ended twice in the middle of the same call."""
+    """Worker processes ended again and again in the middle of the same call."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Call:
+    function: Callable[[], Any]
     future: Future[Any]
-    payload: bytes
+    tries: int = 0
 
 
 class WorkerPool(Executor):
-    """A few long-lived processes that take calls in the order in which they were made.
-
-    Not a ProcessPoolExecutor, for two reasons. multiprocessing imports the parent's `__main__`
-    into every child, and while a page runs, Streamlit's `__main__` is that page's script: children
-    started then would run it. And one killed process breaks that pool with everything waiting in
-    it, while here the call is made again in a fresh process. Children are started with `-c`, so
-    they have no main module to import; they end when their standard input does, that is, also
-    when the server is killed.
-    """
+    """A few long-lived processes that take pure calls in the order in which they were made."""
 
     def __init__(self, workers: int, warm_up: Callable[[], object]) -> None:
         self.warm = threading.Event()  # set while a process stands ready
         self._workers = workers
-        self._warm_up = pickle.dumps((warm_up, ()))
-        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
-        self._processes: set[subprocess.Popen[bytes]] = set()
-        self._threads: list[threading.Thread] = []
-        self._lock = threading.Lock()  # no process is started while the pool is stopping
+        self._warm_up = warm_up
+        self._lock = threading.RLock()  # a new pool is made once, and not while stopping
+        self._pool: Any = None  # loky's executor
         self._stopping = False
 
     def start(self) -> None:
-        """Start the processes and a thread for each, which hands it calls and awaits answers."""
-        for number in range(self._workers):
-            thread = threading.Thread(target=self._tend, name=f"worker-{number}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    @property
-    def process_ids(self) -> list[int]:
-        """Of the processes alive now."""
-        return [process.pid for process in self._processes]
+        """Start the processes; returns at once, they warm up by themselves."""
+        with self._lock:
+            if self._pool is None and not self._stopping:
+                self._pool = self._fresh()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run a pure, importable function in a worker; its exceptions come back as they are."""
         if self._stopping:
             raise RuntimeError("The worker pool was stopped.")
-        future: Future[Any] = Future()
-        self._calls.put(_Call(future, pickle.dumps((partial(fn, **kwargs), args), protocol=5)))
-        return future
+        self.start()
+        call = _Call(partial(fn, *args, **kwargs), Future())
+        self._make(call)
+        return call.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:
         """End all processes, whatever they are doing."""
         with self._lock:
             self._stopping = True
-            for process in self._processes:
-                process.kill()
-        while not self._calls.empty():
-            if call := self._calls.get():
-                call.future.cancel()
-        for _ in range(self._workers):
-            self._calls.put(None)
-        if wait:
-            for thread in self._threads:
-                thread.join()
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=wait, kill_workers=True)
 
-    def _tend(self) -> None:
-        process = self._spawn()
-        while process and (call := self._calls.get()):
-            if not call.future.set_running_or_notify_cancel():
-                continue
-            process = self._run(process, call)
-        if process:
-            self._end(process)
+    def _fresh(self) -> Any:
+        from loky import ProcessPoolExecutor
 
-    def _run(self, process: subprocess.Popen[bytes], call: _Call) -> subprocess.Popen[bytes] | None:
-        """Settle a call, in a fresh process if need be; the process that stands ready after."""
-        error: BaseException | None = WorkerLost("The worker process ended twice during this call.")
-        result: Any = None
-        current: subprocess.Popen[bytes] | None = process
-        for _ in range(2):
-            if current is None:
-                break
-            try:
-                error, result = _exchange(current, call.payload)
-                break
-            except (OSError, EOFError):
-                current = self._replace(current)
-        if error is None:
-            call.future.set_result(result)
-        else:
-            call.future.set_exception(error)
-        return current
+        self.warm.clear()
+        pool = ProcessPoolExecutor(
+            self._workers, initializer=_begin, initargs=(self._warm_up,), env=_ONE_THREAD
+        )
+        pool.submit(int).add_done_callback(self._warmed)  # starts the processes
+        return pool
 
-    def _spawn(self) -> subprocess.Popen[bytes] | None:
-        """A warm process, or None when the pool is stopping."""
+    def _warmed(self, done: Future[int]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            self.warm.set()
+
+    def _make(self, call: _Call) -> None:
+        call.tries += 1
+        with self._lock:
+            pool = self._pool
+        try:
+            if pool is None:
+                raise CancelledError
+            inner = pool.submit(call.function)
+        except (BrokenExecutor, CancelledError, RuntimeError):
+            self._again(call, pool)
+            return
+        call.future.add_done_callback(lambda outer: outer.cancelled() and inner.cancel())
+        inner.add_done_callback(partial(self._settle, call, pool))
+
+    def _settle(self, call: _Call, pool: Any, inner: Future[Any]) -> None:
+        if inner.cancelled():
+            call.future.cancel()
+            return
+        error = inner.exception()
+        if isinstance(error, BrokenExecutor) or self._stopping:
+            self._again(call, pool)
+        elif call.future.set_running_or_notify_cancel():
+            if error is None:
+                call.future.set_result(inner.result())
+            else:
+                call.future.set_exception(error)
+
+    def _again(self, call: _Call, broken: Any) -> None:
+        """Make a call once more, in a new pool, unless it has had its tries or all is ending."""
         with self._lock:
             if self._stopping:
-                return None
-            process = _start_process()
-            self._processes.add(process)
-        try:
-            error, _ = _exchange(process, self._warm_up)
-        except (OSError, EOFError):
-            return process  # found dead at its first call, and replaced there
-        if error is None:
-            self.warm.set()
-        else:
-            _log.error("A worker could not warm up.", exc_info=error)
-        return process
-
-    def _replace(self, process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes] | None:
-        self.warm.clear()
-        status = self._end(process)
-        if not self._stopping:
-            _log.warning("A worker process ended (status %s) and is replaced.", status)
-        return self._spawn()
-
-    def _end(self, process: subprocess.Popen[bytes]) -> int:
-        process.kill()
-        with contextlib.suppress(OSError):  # what was not sent yet is lost with the process
-            process.communicate()
-        with self._lock:
-            self._processes.discard(process)
-        return process.wait()
+                call.future.cancel()
+                return
+            if self._pool is broken:
+                _log.warning("A worker process was lost; new ones are started.")
+                self._pool = self._fresh()
+        if call.tries < _TRIES:
+            self._make(call)
+        elif call.future.set_running_or_notify_cancel():
+            call.future.set_exception(WorkerLost("The worker ended in the middle of this call."))
 
 
-def _start_process() -> subprocess.Popen[bytes]:
-    code = f"import sys; sys.path[:] = {sys.path!r}; from svae_core.workers import serve; serve()"
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ | _ONE_THREAD,
-    )
-
-
-def _exchange(process: subprocess.Popen[bytes], payload: bytes) -> tuple[BaseException | None, Any]:
-    assert process.stdin and process.stdout
-    _write(process.stdin, payload)
-    error, result = pickle.loads(_read(process.stdout))
-    return error, result
-
-
-def _write(stream: IO[bytes], message: bytes) -> None:
-    stream.write(len(message).to_bytes(8, "little"))
-    stream.write(message)
-    stream.flush()
-
-
-def _read(stream: IO[bytes]) -> bytes:
-    size = int.from_bytes(_exactly(stream, 8), "little")
-    return _exactly(stream, size)
-
-
-def _exactly(stream: IO[bytes], size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) < size:
-        raise EOFError("the other side is gone")
-    return data
-
-
-def serve() -> None:
-    """The life of a worker process: calls on standard input, answers on standard output."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which then ends us
+def _begin(warm_up: Callable[[], object]) -> None:
+    """The first thing a worker does."""
     if hasattr(os, "nice"):
         os.nice(_NICE)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print must not get between the answers
-    calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(calls,), daemon=True).start()
-    while True:
-        _write(answers, _answer(calls.get()))
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    warm_up()
 
 
-def _listen(calls: queue.SimpleQueue[bytes]) -> None:
-    """Pass calls on; end the process with its parent, even in the middle of a computation."""
-    try:
-        while True:
-            calls.put(_read(sys.stdin.buffer))
-    except (EOFError, OSError):
-        os._exit(0)
-
-
-def _answer(payload: bytes) -> bytes:
-    try:
-        function, args = pickle.loads(payload)
-        return pickle.dumps((None, function(*args)), protocol=5)
-    except Exception as error:
-        if not isinstance(error, RequestError):
-            error.add_note("In a worker process:\n" + traceback.format_exc())
-        try:
-            return pickle.dumps((error, None))
-        except Exception:
-            return pickle.dumps((RuntimeError(repr(error)), None))
+def _end_with_parent(parent: int) -> None:
+    """End when the server is gone, also when it was killed and could not say so."""
+    while os.getppid() == parent:
+        threading.Event().wait(_PARENT_WATCH_SECONDS)
+    os._exit(0)

@@ -22,7 +22,8 @@ ROOMS = (
     *("shell", "clusters", "region", "floors", "posterior", "networks", "collapse"),
     "certificate",
     *("datasets", "methods"),
-    *("problem", "snapshot", "training", "projection", "run", "attack", "workers", "engine"),
+    *("problem", "sensitivity", "snapshot", "training", "projection", "run", "attack"),
+    *("objections", "workers", "engine"),
     "sweep",
     *("estimator", "__main__"),
 )

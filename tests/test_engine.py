@@ -85,7 +85,7 @@ def test_calls_run_elsewhere_and_printing_does_no_harm(pool: WorkerPool) -> None
 def test_request_errors_come_back_as_they_were(pool: WorkerPool) -> None:
     with pytest.raises(RequestError, match=r"^Say what you want\.$"):
         pool.submit(_refuse, "Say what you want.").result(WAIT)
-    with pytest.raises(RuntimeError, match="lambda"):
+    with pytest.raises(ValueError, match="lambda"):
         pool.submit(_unpicklable).result(WAIT)
 
 
@@ -99,7 +99,7 @@ def test_a_call_whose_worker_is_killed_is_made_again(pool: WorkerPool, tmp_path:
     assert after.result(WAIT) == second, "a call behind the lost one is not lost"
 
 
-def test_a_call_that_ends_its_process_twice_is_given_up(pool: WorkerPool) -> None:
+def test_a_call_that_ends_its_process_every_time_is_given_up(pool: WorkerPool) -> None:
     with pytest.raises(WorkerLost):
         pool.submit(_die).result(WAIT)
     assert pool.submit(_process).result(WAIT) > 0
@@ -116,7 +116,7 @@ def test_workers_import_no_main_module(monkeypatch: pytest.MonkeyPatch, tmp_path
     pool.start()
     main, modules = pool.submit(_main_module).result(WAIT)
     pool.shutdown()
-    assert main is None
+    assert main != str(page)
     assert "torch" not in modules and "streamlit" not in modules
 
 
@@ -125,12 +125,10 @@ def test_stopping_cancels_what_waits(tmp_path: Path) -> None:
     pool.start()
     running = pool.submit(_mark_and_hang, tmp_path)
     waiting = pool.submit(_process)
-    _eventually(lambda: list(tmp_path.iterdir()))
+    worker = _eventually(lambda: [int(path.name) for path in tmp_path.iterdir()])[0]
     pool.shutdown()
-    with pytest.raises(WorkerLost):
-        running.result(WAIT)
-    assert waiting.cancelled()
-    assert pool.process_ids == []
+    assert running.cancelled() and waiting.cancelled()
+    _eventually(lambda: not _alive(worker))
 
 
 def test_workers_end_with_a_killed_server() -> None:

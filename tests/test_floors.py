@@ -267,7 +267,7 @@ def test_proved_exponent_of_digits_is_sharp(digits: Case, digits_curves: FloorCu
 # ------------------------------------------------------------------------------------- laws
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(seeds, st.sampled_from([RADII, (0.0, 1.2)]))
 def test_laws_of_the_floors(seed: int, radii: tuple[float, float]) -> None:
     case = random_case(seed)

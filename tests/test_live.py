@@ -220,15 +220,17 @@ async def test_starting_over_gives_the_same_run_again() -> None:
 @in_a_loop
 async def test_nobody_looks_nobody_trains() -> None:
     watch = toy_watch()
-    watch.leave()
+    assert watch.training, "its page is opening"
+    watch.last_seen -= watching.GRACE
     assert not watch.training
     with watch.viewed():
         assert watch.training
         watch.pause()
         assert not watch.training
         watch.play()
-    assert watch.training, "a page may be reloading"
-    watch.leave()
+    assert watch.training, "its page may be reloading"
+    with watch.viewed():
+        watch.leave()
     assert not watch.training
     watch.stop()
 

@@ -1,6 +1,7 @@
 /**
- * Draws one view per animation frame, so that no frame is long and dragging stays smooth.
- * A view has draw(moment); with `every` = 2 it takes part in every second round only.
+ * Draws one chart per animation frame, so that no frame is long and dragging stays smooth.
+ * A view has draw(moment), which says whether it drew something that costs a frame; with
+ * `every` = 2 it takes part in every second round only.
  */
 export class Painter {
   constructor(views, onDrawn) {
@@ -41,12 +42,13 @@ export class Painter {
   }
 
   #next() {
-    const view = this.queue.shift();
-    if (view) {
+    while (this.queue.length) {
+      const view = this.queue.shift();
       this.stale.delete(view);
-      view.draw(this.moment);
-      this.request = requestAnimationFrame(() => this.#next());
-      return;
+      if (view.draw(this.moment)) {
+        this.request = requestAnimationFrame(() => this.#next());
+        return;
+      }
     }
     this.request = null;
     this.onDrawn(this.moment);

@@ -27,7 +27,11 @@ export class Player {
 
   /** After every message: show what is due, else ask on. */
   receive(moment) {
-    if (this.recording.count === 0) this.index = -1;
+    if (this.generation !== this.recording.generation) {
+      this.generation = this.recording.generation;
+      this.index = -1;
+      this.mode = "follow"; // started over, perhaps by another viewer
+    }
     const target = this.mode === "follow" ? this.recording.count - 1 : this.wanted;
     if (moment && moment.index === target && moment.shells) {
       this.#show(moment);

@@ -5,7 +5,7 @@
 A page names what it wants to see and gets a run id; the run itself lives here, outlives reruns and
 reloads, and is driven by a task on the server's event loop. Everything in a Watch is touched on
 that loop only; page scripts, which run in threads of their own, call no more than `engine`,
-`watch` and `find`.
+`watch` and `members_of`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def find(run: str | None) -> Watch | None:
 
 
 def members_of(run: str | None) -> tuple[Settings, ...] | None:
-    """What the run of that id compares."""
+    """What the run of that id compares, if the server still has it."""
     watched = find(run)
     return watched.members if watched else None
 
@@ -86,7 +86,7 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
         yield
     finally:
         reaper.cancel()
-        for watched in _watches.values():
+        for watched in _all():
             watched.stop()
         _watches.clear()
         _loop = None
@@ -106,9 +106,13 @@ def _stop_engine() -> None:
         stopped.stop()
 
 
+def _all() -> list[Watch]:
+    return list(_watches.values())  # a copy: page scripts add runs from their threads
+
+
 def _share() -> int:
     """How many runs want slices of training now."""
-    return sum(watched.training for watched in _watches.values())
+    return sum(watched.training for watched in _all())
 
 
 async def _reap() -> None:
@@ -122,8 +126,8 @@ async def _reap() -> None:
 
 def _forgotten(now: float) -> list[str]:
     """The runs to let go: unwatched for too long, or the longest unwatched of too many bytes."""
-    idle = [(w.last_seen, run) for run, w in _watches.items() if not w.viewers]
-    excess = sum(w.size for w in _watches.values()) - KEPT_BYTES
+    idle = [(w.last_seen, run) for run, w in list(_watches.items()) if not w.viewers]
+    excess = sum(w.size for w in _all()) - KEPT_BYTES
     gone = []
     for last_seen, run in sorted(idle):
         if now - last_seen > KEPT_SECONDS or excess > 0:

@@ -64,6 +64,7 @@ class Watch:
         self._share = share
         self._playing = True
         self._one_more = False
+        self._left = False
         self._wakers: set[asyncio.Event] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -80,11 +81,12 @@ class Watch:
                 yield wake
         finally:
             self.viewers -= 1
-            self.last_seen = time.monotonic()
+            self.last_seen = time.monotonic() - (GRACE if self._left else 0.0)
+            self._left = False
 
     def leave(self) -> None:
-        """A viewer has gone for good: no need to wait for a reload."""
-        self.last_seen -= GRACE
+        """The viewer who goes next goes on purpose: no need to wait for a reload."""
+        self._left = True
 
     def play(self) -> None:
         self._playing = True

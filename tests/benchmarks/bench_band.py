@@ -47,7 +47,7 @@ def runs(dataset: str, collapse_loss: str) -> list[tuple[Settings, Certificate]]
         with tqdm.tqdm(total=steps, file=sys.stderr, disable=None) as bar:
             while state.step < steps:
                 before = state.step
-                state = advance(state, Budget(seconds=1.0)).state
+                state = advance(state, Budget(seconds=1.0, frames=False)).state
                 bar.update(state.step - before)
         ended += zip(members, certify(state), strict=True)
     return ended

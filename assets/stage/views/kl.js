@@ -10,16 +10,18 @@ export class KlBars {
     this.scene = scene;
     this.top = 0.5;
     this.drawn = null;
-    this.ready = Plotly.newPlot(element, this.#traces(theme, []), this.#layout(theme), QUIET);
+    Plotly.newPlot(element, this.#traces(theme, []), this.#layout(theme), QUIET);
   }
 
   draw(moment) {
-    if (moment === this.drawn) return;
+    if (moment === this.drawn) return false;
     this.drawn = moment;
     const bars = moment.models.map((model) => model.kl_per_dim);
     this.top = Math.max(this.top, ...bars.flat());
     const x = bars.map((heights) => heights.map((_, dimension) => dimension + 1));
-    Plotly.update(this.element, { x, y: bars }, { "yaxis.range": [0, 1.05 * this.top] });
+    const axes = { "yaxis.range": [0, 1.05 * this.top], "xaxis.dtick": this.#tick() };
+    Plotly.update(this.element, { x, y: bars }, axes);
+    return true;
   }
 
   resize(theme) {
@@ -63,6 +65,6 @@ export class KlBars {
 
   #tick() {
     const dimensions = this.drawn?.models[0].kl_per_dim.length ?? 1;
-    return Math.ceil(dimensions / 16);
+    return Math.ceil(dimensions / 10);
   }
 }

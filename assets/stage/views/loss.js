@@ -11,12 +11,13 @@ export class LossCorridor {
     this.theme = theme;
     this.recording = recording;
     this.moment = null;
-    this.ready = Plotly.newPlot(element, this.#traces(), this.#layout(), QUIET);
+    Plotly.newPlot(element, this.#traces(), this.#layout(), QUIET);
   }
 
   draw(moment) {
     this.moment = moment;
     Plotly.react(this.element, this.#traces(), this.#layout(), QUIET);
+    return true;
   }
 
   resize(theme) {
@@ -90,7 +91,9 @@ export class LossCorridor {
 
   #names() {
     const { lo, hi } = this.moment.models.at(-1);
-    const place = { xref: "paper", x: 1, xanchor: "right", yanchor: "bottom", showarrow: false };
+    const bgcolor = veil(this.theme.background, 0.7);
+    const end = { xref: "paper", x: 1, xanchor: "right", yanchor: "bottom" };
+    const place = { ...end, showarrow: false, borderpad: 0, bgcolor };
     const names = this.moment.models.map(({ delta }, m) => {
       return { ...place, y: delta, text: `δ, ${this.scene.members[m].name}` };
     });

@@ -29,7 +29,7 @@ export class Maps {
 
   draw(moment) {
     const layout = this.recording.layoutAt(moment.step);
-    if (!layout || layout === this.drawn) return;
+    if (!layout || layout === this.drawn) return false;
     this.drawn = layout;
     const clouds = layout.models.flatMap((model, m) => this.#clouds(model, layout, m));
     const update = { x: clouds.map((cloud) => cloud.x), y: clouds.map((cloud) => cloud.y) };
@@ -42,8 +42,9 @@ export class Maps {
       const { name } = this.scene.members[m];
       say(this.captions[m], model.kind === "none" ? name : `${name}: ${model.sentence}`);
     });
-    ranges.annotations = layout.models.flatMap((model, m) => nothingHere(model, m));
+    ranges.annotations = this.#emptyPlaces();
     Plotly.update(this.canvas, update, ranges);
+    return true;
   }
 
   resize(theme) {
@@ -69,6 +70,10 @@ export class Maps {
     });
   }
 
+  #emptyPlaces() {
+    return this.drawn?.models.flatMap((model, m) => nothingHere(model, m)) ?? [];
+  }
+
   #traces() {
     return this.scene.members.flatMap((_, m) =>
       this.scene.clusters.map((cluster) => ({
@@ -91,6 +96,7 @@ export class Maps {
       height: this.canvas.clientHeight,
       margin: { l: 0, r: 0, t: 0, b: 0 },
       hovermode: "closest",
+      annotations: this.#emptyPlaces(),
     });
     DOMAINS.forEach((domain, m) => {
       const suffix = m ? String(m + 1) : "";

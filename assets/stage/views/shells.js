@@ -8,8 +8,10 @@ import { layoutOf, QUIET } from "../theme.js";
 
 const SCENES = ["scene", "scene2"];
 const NARROW = 640;
-// So near that the outer shell fills the height of its scene.
-const CAMERA = { eye: { x: 0.94, y: 0.94, z: 0.5 }, up: { x: 0, y: 0, z: 1 } };
+const MOST_DUST = 600;
+// At first so near that the outer shell fills the height of its scene; the next run's figure
+// starts from where the viewer left it.
+let camera = { eye: { x: 0.94, y: 0.94, z: 0.5 }, up: { x: 0, y: 0, z: 1 } };
 // Not translucent: points in 3-D are blended in no reliable order, and the faintest are lost.
 const BACKGROUND = {
   light: { globe: "#dde2e7", data: "#cbd2d9" },
@@ -24,16 +26,14 @@ export class Shells {
     this.scene = scene;
     this.rows = rowsByCluster(scene);
     this.drawn = null;
-    this.ready = Plotly.newPlot(element, this.#traces(theme), this.#layout(theme), QUIET);
-    this.ready.then(() => {
-      for (const event of ["plotly_relayouting", "plotly_relayout"]) {
-        element.on(event, (change) => this.#linkCameras(change));
-      }
-    });
+    Plotly.newPlot(element, this.#traces(theme), this.#layout(theme), QUIET);
+    for (const event of ["plotly_relayouting", "plotly_relayout"]) {
+      element.on(event, (change) => this.#linkCameras(change));
+    }
   }
 
   draw(moment) {
-    if (moment === this.drawn || !this.element._fullLayout) return;
+    if (moment === this.drawn) return false;
     this.drawn = moment;
     const clouds = SCENES.flatMap((_, m) => {
       const points = part(moment.shells, m).data;
@@ -46,12 +46,12 @@ export class Shells {
       z: clouds.map((cloud) => cloud.z),
     };
     Plotly.restyle(this.element, update, this.cloudTraces);
+    return true;
   }
 
   resize(theme) {
     this.#keepCameras();
     const layout = this.#layout(theme);
-    for (const name of SCENES) layout[name].camera = this.element.layout[name].camera;
     Plotly.react(this.element, this.element.data, layout, QUIET);
   }
 
@@ -103,7 +103,7 @@ export class Shells {
           : { x: s === 0 ? [0, 0.46] : [0.54, 1], y: [0, 1] },
         aspectmode: "cube",
         dragmode: "orbit",
-        camera: CAMERA,
+        camera,
         xaxis: axis,
         yaxis: axis,
         zaxis: axis,
@@ -116,16 +116,16 @@ export class Shells {
   #keepCameras() {
     for (const name of SCENES) {
       const scene = this.element._fullLayout?.[name]?._scene;
-      if (scene) this.element.layout[name].camera = scene.getCamera();
+      if (scene) this.element.layout[name].camera = camera = scene.getCamera();
     }
   }
 
   #linkCameras(change) {
     const moved = SCENES.find((name) => change[`${name}.camera`]);
     if (!moved) return;
-    const camera = change[`${moved}.camera`];
     const other = this.element._fullLayout[SCENES.find((name) => name !== moved)]._scene;
-    other.setViewport({ camera, aspectratio: other.fullSceneLayout.aspectratio });
+    const { aspectratio } = other.fullSceneLayout;
+    other.setViewport({ camera: change[`${moved}.camera`], aspectratio });
     other.glplot.redraw();
     this.#keepCameras();
   }
@@ -161,8 +161,10 @@ function cloud(scene, cluster, rows, first) {
   };
 }
 
+/** The data as dust: some of them will do, and every point costs with every frame. */
 function dataCloud(scene, points, theme) {
-  const rows = Array.from({ length: points.length / 3 }, (_, row) => row);
+  const every = Math.ceil(points.length / 3 / MOST_DUST);
+  const rows = Array.from({ length: Math.floor(points.length / 3 / every) }, (_, n) => n * every);
   return {
     type: "scatter3d",
     mode: "markers",

@@ -1,0 +1,130 @@
+"""The open objections to the claim, one file each: what is objected, and what is measured about it.
+
+    answer(5, settings) -> Answer
+
+A file's docstring speaks for it, as with plug-ins: title, the objection, its source. It holds one
+function, `measure(settings) -> Answer`, about the data of these settings. Where models have to be
+trained they are small and short, so that an answer takes seconds: what is claimed is what these
+runs measured, no more.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+from svae_core.problem import groundwork
+from svae_core.records import Budget, Certificate, RequestError, Settings, State
+
+#: The files, in the order in which the objections are numbered from 1.
+_FILES = (
+    *("assumptions", "norm_constraint", "definition"),
+    *("architectures", "prevention", "new_modes"),
+)
+#: Of the short runs behind an answer.
+POINTS, STEPS, BATCH = 600, 400, 64
+
+
+@dataclass(frozen=True)
+class Objection:
+    """What is objected, in the words of the screen."""
+
+    number: int
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was measured about one objection: numbers by name, and the same in words."""
+
+    numbers: dict[str, float]
+    sentences: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def table(self) -> str:
+        """The rows as a Markdown table, the first column aligned left and the others right."""
+        rule = ("---", *("---:" for _ in self.columns[1:]))
+        lines = (self.columns, rule, *self.rows)
+        return "\n".join(
+            "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+        )
+
+
+def objections() -> tuple[Objection, ...]:
+    """All objections in their order."""
+    found = []
+    for number, name in enumerate(_FILES, start=1):
+        paragraphs = (_module(name).__doc__ or "").strip().split("\n\n")
+        title, *middle, _source = (" ".join(part.split()) for part in paragraphs)
+        found.append(Objection(number, title, "\n\n".join(middle)))
+    return tuple(found)
+
+
+def answer(number: int, settings: Settings) -> Answer:
+    """Measure what can be said to this objection on the data of these settings; takes seconds.
+
+    Raises RequestError, one sentence, where the settings or the data make no sense.
+    """
+    if not 1 <= number <= len(_FILES):
+        raise RequestError(f"There is no objection {number}; they are numbered 1 to {len(_FILES)}.")
+    found: Answer = _module(_FILES[number - 1]).measure(settings)
+    return found
+
+
+# ------------------------------------------------------------------ what the answers share
+
+
+def short(settings: Settings, held_out: float | None = None) -> Settings:
+    """The same data, a sample of them at most, for a spherical VAE trained briefly."""
+    share = settings.held_out if held_out is None else held_out
+    ground = groundwork(settings)
+    points = len(ground.shell.points) + len(ground.shell.held_out)
+    kept = min(points, POINTS)
+    trained = kept - round(share * kept)
+    return dataclasses.replace(
+        settings,
+        n_points=kept if kept < points else settings.n_points,
+        held_out=share,
+        clusters=max(1, min(ground.clusters.k, trained // 2)),
+        method="spherical",
+        method_options=(),
+        start="usual",
+        seed=0,
+        batch_size=BATCH,
+        learning_rate=5e-3,
+        epochs=math.ceil(STEPS / math.ceil(trained / BATCH)),
+    )
+
+
+def baseline(settings: Settings) -> Settings:
+    """The conventional VAE that is equal in everything else."""
+    return dataclasses.replace(settings, method="baseline", method_options=())
+
+
+def trained(members: Sequence[Settings]) -> tuple[State, tuple[Certificate, ...]]:
+    """The members' last state and what it is worth."""
+    from svae_core import training
+
+    state = training.advance(training.begin(tuple(members)), Budget(frames=False)).state
+    return state, training.certify(state)
+
+
+def spread(values: Sequence[float]) -> str:
+    """The range of some numbers, or their one value: `0.61–0.64`."""
+    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    return low if low == high else f"{low}–{high}"
+
+
+def tiny(value: float) -> str:
+    """An error in words: its size, or that there is none."""
+    return f"{value:.0e}" if value > 0 else "0"
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{name}")

@@ -1,0 +1,165 @@
+"""Could the constraint create new modes of collapse?
+
+Total collapse is excluded, but other failures are not: dead dimensions, latents that carry only
+the cluster of a point, posterior variances that go to zero as in a plain autoencoder.
+
+Source: a public review of arXiv 2603.10935
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from svae_core.collapse import mutual_information
+from svae_core.floors import cluster_entropy
+from svae_core.methods import method_for
+from svae_core.objections import Answer, baseline, short, trained
+from svae_core.posterior import LOG_VARIANCE_RANGE, log_density, sample
+from svae_core.problem import groundwork
+from svae_core.records import Certificate, Settings, State
+
+#: βσ² in units of λ_max of the second pair, where a conventional VAE stays alive.
+_ALIVE = 0.1
+
+
+@dataclass(frozen=True)
+class _Modes:
+    """What a trained model shows of each failure."""
+
+    name: str
+    end: Certificate
+    dead: int
+    information: float  # I(x; z)
+    within: float  # I(x; z | cluster): what latents say beyond the cluster
+    smallest_variance: float  # the least of the mean posterior variances of the dimensions
+    at_limit: float  # share of posterior variances at the least value that is allowed
+
+
+def measure(settings: Settings) -> Answer:
+    """Each failure measured on both models, under these σ² and β and where both are alive."""
+    base = short(settings)
+    ground = groundwork(base)
+    alive = dataclasses.replace(base, sigma2=_ALIVE * ground.lambda_max / base.beta)
+    members = {
+        f"{title}, βσ² = {gauge:.2g} λ_max": member
+        for gauge, spherical in (
+            (base.beta * base.sigma2 / ground.lambda_max, base),
+            (_ALIVE, alive),
+        )
+        for title, member in (("conventional", baseline(spherical)), ("spherical", spherical))
+    }
+    state, ends = trained(list(members.values()))
+    modes = [
+        _modes(name, state, index, end)
+        for index, (name, end) in enumerate(zip(members, ends, strict=True))
+    ]
+    entropy = cluster_entropy(ground.clusters.sizes)
+    numbers = _numbers(modes[1], entropy) | {"alive_within": modes[3].within}
+    return Answer(
+        numbers=numbers,
+        sentences=_sentences(modes[1], base, numbers),
+        columns=(
+            *("model", "dead dimensions", "KL", "I(x;z)", "within clusters"),
+            *("cluster recovered", "least variance", "at its limit"),
+        ),
+        rows=tuple(_row(found) for found in modes),
+    )
+
+
+def _modes(name: str, state: State, index: int, end: Certificate) -> _Modes:
+    mean, log_variance = _posteriors(state, index)
+    settings = state.settings[index]
+    labels = groundwork(settings).clusters.labels
+    noise = np.random.default_rng([settings.seed, 43]).normal(size=mean.shape)
+    z = sample(mean, log_variance, noise)
+    within = 0.0
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        within += len(rows) / len(labels) * _information(z[rows], mean[rows], log_variance[rows])
+    return _Modes(
+        name=name,
+        end=end,
+        dead=len(end.kl_per_dim) - end.active_units,
+        information=_information(z, mean, log_variance),
+        within=within,
+        smallest_variance=float(np.exp(log_variance).mean(axis=0).min()),
+        at_limit=float((log_variance <= LOG_VARIANCE_RANGE[0] + 0.01).mean()),
+    )
+
+
+def _posteriors(state: State, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior mean and log-variance of a member on its training points, each [n, k]."""
+    import torch
+
+    from svae_core.networks import architecture, networks
+    from svae_core.snapshot import Model, encode
+
+    settings = state.settings[index]
+    ground = groundwork(settings)
+    points = ground.shell.points
+    arch = architecture(settings.arch, points.shape[1], settings.latent_dim, settings.hidden)
+    nets = networks(arch, torch.from_numpy(state.parameters[index : index + 1]))
+    return encode(Model(ground, nets, method_for(settings).projected), points)
+
+
+def _information(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> float:
+    """I(x; z) among these points, nats; at most the logarithm of their number."""
+    return mutual_information(
+        z, lambda rows, block: log_density(rows, mean[block], log_variance[block]), len(z)
+    )
+
+
+def _numbers(spherical: _Modes, entropy: float) -> dict[str, float]:
+    return {
+        "dead": spherical.dead,
+        "kl": spherical.end.kl,
+        "information": spherical.information,
+        "within": spherical.within,
+        "entropy": entropy,
+        "cluster_accuracy": spherical.end.cluster_accuracy,
+        "smallest_variance": spherical.smallest_variance,
+        "at_limit": spherical.at_limit,
+    }
+
+
+def _row(found: _Modes) -> tuple[str, ...]:
+    return (
+        found.name,
+        f"{found.dead} of {len(found.end.kl_per_dim)}",
+        f"{found.end.kl:.2f}",
+        f"{found.information:z.2f}",
+        f"{found.within:z.2f}",
+        f"{found.end.cluster_accuracy:.0%}",
+        f"{found.smallest_variance:.2g}",
+        f"{found.at_limit:.1%}",
+    )
+
+
+def _sentences(found: _Modes, settings: Settings, numbers: dict[str, float]) -> tuple[str, ...]:
+    dead = (
+        "no dimension is dead"
+        if found.dead == 0
+        else f"{found.dead} of {settings.latent_dim} dimensions are dead: partial collapse, which "
+        "the theorem does not exclude"
+    )
+    share = found.within / found.information if found.information > 0.05 else 0.0
+    only = (
+        f"{found.within:.2f} of its {found.information:.2f} nats ({share:.0%}) tell points of one "
+        "cluster apart, so it carries more than the label"
+        if share > 0.05
+        else f"{found.within:.2f} of its {found.information:.2f} nats tell points of one cluster "
+        "apart, so it carries little but the label"
+    )
+    vanish = (
+        f"the smallest mean posterior variance of a dimension is {found.smallest_variance:.2g} "
+        f"and {found.at_limit:.1%} of all variances sit at the least value allowed"
+    )
+    return (
+        f"One short spherical run at these σ² and β: {dead}.",
+        f"Only the cluster? {only} (H(cluster) = {numbers['entropy']:z.2f} nats).",
+        f"Variance to zero? In it {vanish}; the KL of {found.end.kl:.2f} nats, which the "
+        "objective pays for, is what keeps them up.",
+    )

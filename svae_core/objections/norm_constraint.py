@@ -1,0 +1,131 @@
+"""Does the norm constraint restrict what the decoder can do?
+
+The paper says it does not. Projecting every output on the shell is a restriction, so it has to be
+shown that the band is not empty, that no point of the shell is out of reach, and what the
+projection costs a trained model.
+
+Source: a public review of arXiv 2603.10935
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from svae_core.floors import cluster_entropy
+from svae_core.objections import Answer, baseline, short, spread, tiny, trained
+from svae_core.problem import groundwork
+from svae_core.records import Certificate, Groundwork, Settings
+
+_SEEDS = 3
+#: βσ² of the trained pair in units of λ_max: so small that little but the loss counts.
+_GAUGE = 0.02
+_RANDOM = 10_000  # shell points, besides the data, that are sent through the projection
+
+
+def measure(settings: Settings) -> Answer:
+    """A construction inside the band, the way to every shell point, and the price in loss."""
+    ground = groundwork(settings)
+    region, clusters = ground.region, ground.clusters
+    ends = _trained(settings)
+    free, projected = ends[:_SEEDS], ends[_SEEDS:]
+    numbers = {
+        "within": clusters.within,
+        "quantiser": _quantiser(ground),
+        "entropy": cluster_entropy(clusters.sizes),
+        "delta": region.deltas["shell"],
+        "hi": region.hi,
+        "loss_free": float(np.mean([end.loss for end in free])),
+        "loss_projected": float(np.mean([end.loss for end in projected])),
+        "moved": _moved(ground),
+    }
+    return Answer(
+        numbers=numbers,
+        sentences=_sentences(ground, numbers),
+        columns=("decoder", "loss D", "nats"),
+        rows=(
+            ("K-means centroids (W)", f"{clusters.within:.3f}", f"{numbers['entropy']:z.2f}"),
+            (
+                "the same, projected on the shell",
+                f"{numbers['quantiser']:.3f}",
+                f"{numbers['entropy']:z.2f}",
+            ),
+            _row(f"trained, free, {_SEEDS} seeds", free),
+            _row(f"trained, projected, {_SEEDS} seeds", projected),
+        ),
+    )
+
+
+def _quantiser(ground: Groundwork) -> float:
+    """Loss of sending the cluster and answering with the shell point nearest to its centroid."""
+    centroids, shell = ground.clusters.centroids, ground.shell
+    norms = np.linalg.norm(centroids, axis=1, keepdims=True)
+    # A centroid at the origin has no direction: all shell points are equally near.
+    fixed = np.eye(1, centroids.shape[1])
+    directions = np.where(norms > 1e-12, centroids / np.maximum(norms, 1e-12), fixed)
+    answers = directions * np.clip(norms, shell.r_min, shell.r_max)
+    gaps = shell.points - answers[ground.clusters.labels]
+    return float((gaps**2).sum(axis=1).mean())
+
+
+def _moved(ground: Groundwork) -> float:
+    """How far the decoder's projection moves points that are on the shell already, at most."""
+    import torch
+
+    from svae_core.networks import project_on_shell
+
+    shell = ground.shell
+    rng = np.random.default_rng(41)
+    directions = rng.standard_normal((_RANDOM, shell.points.shape[1]))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    random = directions * rng.uniform(shell.r_min, shell.r_max, (_RANDOM, 1))
+    points = torch.from_numpy(np.concatenate([shell.points, random.astype(np.float32)]))[None]
+    low, high, on = (torch.tensor(value) for value in (shell.r_min, shell.r_max, 1.0))
+    return float((project_on_shell(points, low, high, on) - points).norm(dim=-1).max())
+
+
+def _trained(settings: Settings) -> tuple[Certificate, ...]:
+    """Free decoders, then projected ones of the same nets and seeds, without any penalty."""
+    base = dataclasses.replace(short(settings), collapse_loss="shell", beta=1.0)
+    base = dataclasses.replace(base, sigma2=_GAUGE * groundwork(base).lambda_max)
+    loose = dataclasses.replace(base, method_options=(("strength", 0.0),))
+    seeds = range(_SEEDS)
+    members = [dataclasses.replace(baseline(base), seed=seed) for seed in seeds]
+    members += [dataclasses.replace(loose, seed=seed) for seed in seeds]
+    return trained(members)[1]
+
+
+def _row(name: str, ends: tuple[Certificate, ...]) -> tuple[str, ...]:
+    return name, spread([end.loss for end in ends]), spread([end.kl for end in ends])
+
+
+def _sentences(ground: Groundwork, found: dict[str, float]) -> tuple[str, ...]:
+    region, quantiser = ground.region, found["quantiser"]
+    if region.empty:
+        place = "With the chosen definition of δ the band is empty all the same."
+    elif quantiser <= region.hi:
+        place = f"That is inside the chosen band, which ends at hi = {region.hi:.3f}."
+    else:
+        place = (
+            f"That is above hi = {region.hi:.3f}, so this construction does not reach the chosen "
+            "band."
+        )
+    cost = found["loss_projected"] - found["loss_free"]
+    below = (
+        "Below δ by construction"
+        if quantiser < found["delta"] * (1 - 1e-6)
+        else "No way below δ by this construction"
+    )
+    return (
+        f"{below}: send the cluster ({found['entropy']:z.2f} nats) and answer with "
+        f"the shell point nearest to its centroid. The loss is {quantiser:.3f}, against W = "
+        f"{found['within']:.3f} without projection and δ shell = {found['delta']:.3f}. {place}",
+        f"Every shell point is in reach: the projection moves the {len(ground.shell.points):,} "
+        f"data points and {_RANDOM:,} random shell points by at most {tiny(found['moved'])}. What "
+        "is out of reach lies off the shell, where there are no data.",
+        f"The price: with the same nets, βσ² = {_GAUGE:g} λ_max and no penalty, {_SEEDS} short "
+        f"runs end at a mean loss of {found['loss_free']:.3f} free and "
+        f"{found['loss_projected']:.3f} projected, a difference of {cost:+.3f} "
+        f"({cost / found['loss_free']:+.0%}).",
+    )
