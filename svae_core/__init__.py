@@ -3,6 +3,7 @@
 The rooms, from the ground up; each imports only rooms above it in this list
 (`tests/test_architecture.py` keeps it so):
 
+    options      settings that explain themselves
     records      frozen dataclasses that pass between rooms
     registry     finds the plug-ins of a folder and checks their contract
     shell        the map of data onto the shell, and back
@@ -13,6 +14,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     networks     encoders and decoders for a batch of members
     collapse     what a trained model is worth: active units, information, verdict
     certificate  certify a model, ours or anyone's, by measurement
+    certificate_page  the same as a page to print
     datasets/    one file per dataset
     methods/     one file per training method
     problem      dataset -> shell -> clusters -> region, composed in one place

@@ -271,7 +271,7 @@ def _compare(request: argparse.Namespace) -> None:
 
 def _certify(request: argparse.Namespace) -> None:
     from svae_core import run, training
-    from svae_core.figures.certificate_page import certificate_page
+    from svae_core.certificate_page import certificate_page
 
     if request.saved:
         one_thread()

@@ -8,7 +8,6 @@ collapse. Source of the band: arXiv 2603.10935 v4; the three readings of δ are 
 from __future__ import annotations
 
 import math
-
 from dataclasses import dataclass
 
 from svae_core.records import FeasibleRegion, RequestError

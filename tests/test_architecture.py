@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: The rooms of svae_core from the ground up: each may import only rooms before it.
 ROOMS = (
-    *("records", "registry"),
+    *("options", "records", "registry"),
     *("shell", "clusters", "region", "floors", "posterior", "networks", "collapse"),
-    "certificate",
+    *("certificate", "certificate_page"),
     *("datasets", "methods"),
     *("problem", "sensitivity", "snapshot", "training", "projection", "run", "attack"),
     *("objections", "workers", "engine"),
@@ -28,7 +28,9 @@ ROOMS = (
     *("estimator", "__main__"),
 )
 #: Figures stand beside the tower: they draw records, and may ask numpy rooms for numbers.
-FIGURES_MAY_IMPORT = {"records", "registry", "shell", "clusters", "region", "floors", "figures"}
+FIGURES_MAY_IMPORT = {
+    *("options", "records", "registry", "shell", "clusters", "region", "floors", "figures"),
+}
 #: What the web server must never load: seconds of import, and a long garbage collection.
 HEAVY = {"torch", "umap", "sklearn"}
 MAY_IMPORT_PLOTLY = ("svae_core/figures/", "pages/parts/stage.py", "pages/parts/live.py")

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-
 from laws import assert_information_laws
+
 from svae_core import attack
 from svae_core.__main__ import main
 from svae_core.records import check_settings

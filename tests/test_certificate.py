@@ -10,7 +10,7 @@ import torch
 from laws import assert_information_laws
 
 from svae_core import certify
-from svae_core.figures.certificate_page import certificate_page
+from svae_core.certificate_page import certificate_page
 from svae_core.records import RequestError, Settings, to_json
 from svae_core.training import advance, begin
 from svae_core.training import certify as certify_state

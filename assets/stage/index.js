@@ -61,7 +61,11 @@ class Stage {
       "aria-label": "Two models in training, side by side",
     });
     this.trouble = make("p", { className: "svae-trouble", role: "alert", hidden: "" });
-    this.bar = make("div", { className: "svae-transport", role: "toolbar", "aria-label": "Transport" });
+    this.bar = make("div", {
+      className: "svae-transport",
+      role: "toolbar",
+      "aria-label": "Transport",
+    });
     this.board = make("div", { className: "svae-board" });
     this.root.append(this.bar, this.trouble, this.board);
     parent.append(this.root);
@@ -107,7 +111,8 @@ class Stage {
       this.root.dataset.moment = moment.index;
       this.player.drawn();
     });
-    this.player = new Player(this.source, this.recording, this.painter, () => this.transport.update());
+    const changed = () => this.transport.update();
+    this.player = new Player(this.source, this.recording, this.painter, changed);
     this.transport = new Transport(this.bar, this.player, this.recording);
   }
 

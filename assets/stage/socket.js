@@ -7,7 +7,7 @@ const LONGEST_WAIT = 5000;
 
 export class Source {
   /**
-   * `on.message(message)`, `on.trouble(sentence)`, `on.open()`: the last also after each reconnection.
+   * `on.message(message)`, `on.trouble(sentence)`, `on.open()`: also after each reconnection.
    */
   constructor(path, on) {
     this.path = path;

@@ -59,6 +59,7 @@ export const QUIET = { displayModeBar: false, doubleClick: "reset", plotGlPixelR
 function isDark(colour) {
   const canvas = document.createElement("canvas").getContext("2d");
   canvas.fillStyle = colour;
-  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(canvas.fillStyle.slice(at, at + 2), 16));
+  const hex = canvas.fillStyle; // whatever it was, now #rrggbb
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
   return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
 }

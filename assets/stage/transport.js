@@ -18,8 +18,11 @@ export class Transport {
     this.back = this.#button("back", "One moment back", "←", () => player.back());
     this.forward = this.#button("forward", "One moment on", "→", () => player.forward());
     this.restart = this.#button("restart", "Start over", "", () => player.restart());
-    this.scrubber = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Moment shown" });
-    this.scrubber.addEventListener("input", () => player.seek(this.#momentAt(Number(this.scrubber.value))));
+    const range = { type: "range", min: 0, max: 0, value: 0, "aria-label": "Moment shown" };
+    this.scrubber = make("input", range);
+    this.scrubber.addEventListener("input", () => {
+      player.seek(this.#momentAt(Number(this.scrubber.value)));
+    });
     this.text = make("span", { className: "svae-clock" });
     element.append(this.play, this.back, this.forward, this.restart, this.scrubber, this.text);
     this.update();

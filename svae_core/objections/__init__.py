@@ -95,6 +95,7 @@ def short(settings: Settings, held_out: float | None = None) -> Settings:
         method="spherical",
         method_options=(),
         start="usual",
+        changes=(),
         seed=0,
         batch_size=BATCH,
         learning_rate=5e-3,

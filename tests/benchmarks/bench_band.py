@@ -62,8 +62,9 @@ def row(dataset: str, collapse_loss: str) -> str:
     width = np.array([found.delta - found.lo for _, found in ended])
     over = np.array([found.loss - found.hi for _, found in ended]) / width
     certified = sum(found.verdict == "certified" for _, found in ended)
+    below = np.mean(over < 0)
     return (
-        f"| {dataset} | {collapse_loss} | {len(ended)} | {np.mean(over < 0):.1%} | {over.max():+.3f} "
+        f"| {dataset} | {collapse_loss} | {len(ended)} | {below:.1%} | {over.max():+.3f} "
         f"| {np.median(over):+.3f} | {over.min():+.3f} | {certified} |"
     )
 

@@ -9,6 +9,7 @@ refits umap-learn from scratch and turns each map to the one before. Ratios are 
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 import warnings
 from dataclasses import dataclass, replace
@@ -76,7 +77,7 @@ def movement(maps: list[np.ndarray]) -> float:
     """Mean rms displacement between consecutive maps, in radii."""
     moved = [
         float(np.sqrt(((b - a) ** 2).sum(axis=1).mean())) / spread(a)
-        for a, b in zip(maps, maps[1:], strict=False)
+        for a, b in itertools.pairwise(maps)
     ]
     return float(np.mean(moved)) if moved else float("nan")
 

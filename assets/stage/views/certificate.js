@@ -4,20 +4,21 @@ import { make, number } from "../dom.js";
 
 const ROWS = [
   ["verdict", (c) => c.verdict],
-  ["loss D, sampled latents", (c) => `${number(c.loss)} + ${number(c.loss_margin)} (99 % margin, ${c.draws} draws)`],
+  ["loss D, sampled latents", (c) => `${number(c.loss)} + ${number(c.loss_margin)} ${margin(c)}`],
   ["collapse loss δ", (c) => `${number(c.delta)} (${c.delta_definition})`],
-  ["feasible band", (c) => `${number(c.lo)} … ${number(c.hi)}: ${c.in_band ? "inside" : "outside"}`],
+  ["feasible band", (c) => `${number(c.lo)} … ${number(c.hi)}: ${side(c)}`],
   ["KL", (c) => `${number(c.kl)} nats`],
-  ["mutual information", (c) => `${number(c.mutual_information)} nats (at most ${number(c.mi_ceiling, 2)} measurable)`],
-  [
-    "guaranteed at this loss",
-    ({ floors }) =>
-      `${number(floors.elementary)} elementary, ${number(floors.proved)} proved, ${number(floors.tight)} numerical`,
-  ],
+  ["mutual information", (c) => `${number(c.mutual_information)} nats ${ceiling(c)}`],
+  ["guaranteed, elementary", (c) => `${number(c.floors.elementary)} nats`],
+  ["guaranteed, proved", (c) => `${number(c.floors.proved)} nats`],
+  ["guaranteed, numerical", (c) => `${number(c.floors.tight)} nats`],
   ["active units", (c) => `${c.active_units} of ${c.kl_per_dim.length}`],
   ["βσ²/λ_max", (c) => number(c.gauge, 2)],
   ["measured on", (c) => `${c.n_points} points, seed ${c.seed}, ${c.epochs} epochs`],
 ];
+const margin = (c) => `(99 % margin, ${c.draws} draws)`;
+const side = (c) => (c.in_band ? "inside" : "outside");
+const ceiling = (c) => `(at most ${number(c.mi_ceiling, 2)} measurable)`;
 
 export class Certificate {
   constructor(element, scene, _theme, recording) {

@@ -57,5 +57,6 @@ export class Numbers {
 }
 
 function text(model, dimension) {
-  return number(model.kl_per_dim[dimension]) + (model.active[dimension] ? ", active" : ", inactive");
+  const state = model.active[dimension] ? "active" : "inactive";
+  return `${number(model.kl_per_dim[dimension])}, ${state}`;
 }

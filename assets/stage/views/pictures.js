@@ -41,7 +41,8 @@ export class Pictures {
     label.textContent = name;
     const canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", name === "data" ? "Images of the data" : `As the ${name} sees them`);
+    const seen = name === "data" ? "Images of the data" : `As the ${name} gives them back`;
+    canvas.setAttribute("aria-label", seen);
     row.append(label, canvas);
     element.append(row);
     return canvas;

@@ -53,7 +53,7 @@ export class Verdicts {
     };
     const gauge = make("b", {}, number(member.gauge, 2));
     const help =
-      "βσ²/λ_max: above 1, total collapse is a stable state of a conventional VAE by its units alone";
+      "βσ²/λ_max: above 1, total collapse is a stable state of a conventional VAE by its units";
     const title = member.name.charAt(0).toUpperCase() + member.name.slice(1);
     card.root = make(
       "article",

@@ -1,0 +1,137 @@
+"""The conditions of the theorem as sentences, each checked on the current data and run.
+
+A state is said by a word, a symbol and a colour at once: `holds`, `open`, `fails`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from svae_core.records import Certificate, Problem, Settings
+
+HOLDS, OPEN, FAILS = "holds", "open", "fails"
+_NO_RUN = "No finished run of these settings is at hand."
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A sentence of the theorem, and what is found of it here and now."""
+
+    state: str  # HOLDS, OPEN or FAILS
+    sentence: str
+    finding: str
+
+
+def conditions(
+    problem: Problem, settings: Settings, certificates: tuple[Certificate, ...]
+) -> tuple[Condition, ...]:
+    """All conditions, on these data and on the members of the run, if there is one."""
+    return (
+        _band(problem),
+        _sampled(certificates),
+        _same_points(problem, certificates),
+        *(_below(certificate) for certificate in certificates),
+        *(() if certificates else (Condition(OPEN, _BELOW, _NO_RUN),)),
+        _domain(problem, certificates),
+        _total_only(certificates),
+        _gauge(problem, settings),
+    )
+
+
+def title(certificate: Certificate) -> str:
+    """A member by its method."""
+    return f"{certificate.method.capitalize()} VAE"
+
+
+_BELOW = "The measured loss, with its confidence margin, is below δ: a penalty alone proves nothing"
+
+
+def _band(problem: Problem) -> Condition:
+    region = problem.region
+    return Condition(
+        FAILS if region.empty else HOLDS,
+        "The feasible band is not empty.",
+        region.explanation
+        if region.empty
+        else f"W = {region.within:.3f} < δ = {region.delta:.3f} ({region.collapse_loss}); the band "
+        f"is [{region.lo:.3f}, {region.hi:.3f}].",
+    )
+
+
+def _sampled(certificates: tuple[Certificate, ...]) -> Condition:
+    sentence = "The loss is that of sampled latents z ~ q(z|x), never of posterior means."
+    if not certificates:
+        return Condition(OPEN, sentence, _NO_RUN)
+    draws = min(certificate.draws for certificate in certificates)
+    return Condition(HOLDS, sentence, f"Each loss is the mean over {draws} draws of every latent.")
+
+
+def _same_points(problem: Problem, certificates: tuple[Certificate, ...]) -> Condition:
+    sentence = "Loss and δ are measured on the same points."
+    if not certificates:
+        return Condition(OPEN, sentence, _NO_RUN)
+    mine = problem.dataset.fingerprint
+    count = certificates[0].n_points
+    if any(certificate.fingerprint != mine for certificate in certificates):
+        return Condition(FAILS, sentence, "The run was trained on other points than these.")
+    held_out = certificates[0].held_out
+    more = f"; the {held_out.n_points:,} held-out points have a δ of their own" if held_out else ""
+    return Condition(
+        HOLDS, sentence, f"Both on the same {count:,} points (fingerprint {mine[:8]}){more}."
+    )
+
+
+def _below(certificate: Certificate) -> Condition:
+    c = certificate
+    below = c.verdict == "certified"
+    sign = "<" if below else "is not below"
+    sentence = f"{_BELOW}. {title(c)}:"
+    return Condition(
+        HOLDS if below else FAILS,
+        sentence,
+        f"{c.loss:.3f} + {c.loss_margin:.3f} {sign} δ = {c.delta:.3f} ({c.delta_definition}); "
+        f"verdict: {c.verdict}.",
+    )
+
+
+def _domain(problem: Problem, certificates: tuple[Certificate, ...]) -> Condition:
+    sentence = "The decoder keeps to the domain for which δ is the least loss of a constant."
+    shell = problem.shell
+    if not certificates:
+        return Condition(OPEN, sentence, _NO_RUN)
+    uses = ", ".join(f"{title(c)}: δ {c.delta_definition}" for c in certificates)
+    return Condition(
+        HOLDS,
+        sentence,
+        f"{uses}. Outputs measured by δ shell have all been found in "
+        f"[{shell.r_min:g}, {shell.r_max:g}]; δ free and δ between hold for any decoder.",
+    )
+
+
+def _total_only(certificates: tuple[Certificate, ...]) -> Condition:
+    sentence = "Only total collapse is excluded; single dimensions may be inactive."
+    alive = [c for c in certificates if c.verdict == "certified" and c.kl_per_dim]
+    if not alive:
+        return Condition(OPEN, sentence, "There is no certified run here to count them in.")
+    inactive = {title(c): len(c.kl_per_dim) - c.active_units for c in alive}
+    counts = "; ".join(
+        f"{name}: {count} of {len(c.kl_per_dim)} inactive"
+        for (name, count), c in zip(inactive.items(), alive, strict=True)
+    )
+    return Condition(OPEN if any(inactive.values()) else HOLDS, sentence, f"{counts}.")
+
+
+def _gauge(problem: Problem, settings: Settings) -> Condition:
+    gauge = settings.beta * settings.sigma2 / problem.lambda_max
+    sentence = "No condition: the units. The theorem asks nothing of βσ²/λ_max, training does."
+    if not math.isfinite(gauge) or gauge >= 1:
+        return Condition(
+            OPEN,
+            sentence,
+            f"βσ²/λ_max = {gauge:.2f}, above 1: a conventional VAE collapses here by its units; "
+            "the penalty has to hold against that.",
+        )
+    return Condition(
+        HOLDS, sentence, f"βσ²/λ_max = {gauge:.2f}, below 1: collapse is not a stable state."
+    )

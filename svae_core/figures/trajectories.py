@@ -1,0 +1,180 @@
+"""The way of each run through the rate–distortion plane, above the floors of both decoders.
+
+A free decoder's floor holds for every model, since the shell is part of the ball; a projected one
+has a higher floor of its own, which ends at a larger collapse loss. So a conventional run may go
+where a spherical one cannot.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from svae_core.figures.palette import FONT_SIZE, MARKS, blank, veil
+from svae_core.floors import floors_along
+from svae_core.records import FeasibleRegion, FloorCurves, Frame, Moment
+
+FORBIDDEN = "no model can be here (numerical)"
+ON_SHELL = "floor of a projected decoder (numerical)"
+# Marks on a path are for finding their moments by hover; more of them hide the path.
+_MARKS = 40
+
+
+def trajectories(
+    free: FloorCurves,
+    projected: FloorCurves,
+    region: FeasibleRegion,
+    moments: tuple[Moment, ...],
+    dark: bool = False,
+) -> go.Figure:
+    """Loss against KL of every member from its first moment to its last; maybe without any."""
+    figure = blank(dark, 460)
+    _draw_floor(figure, free, "dash", dark, filled=True)
+    _draw_floor(figure, projected, "dot", dark, filled=False)
+    for key, delta in (("T", free.delta), ("δ shell", projected.delta)):
+        _draw_collapse(figure, key, delta, dark)
+    if not region.empty:
+        _draw_band(figure, region, dark)
+    for frames in _members(moments):
+        _draw_path(figure, frames, dark)
+    figure.update_layout(
+        xaxis={"title": {"text": "loss D"}, "range": [0, _reach(free, projected, moments)]},
+        yaxis={"title": {"text": "KL, nats"}, "range": [-0.04 * (top := _top(moments)), top]},
+        legend={"orientation": "h", "y": -0.18, "yanchor": "top", "x": 0},
+        margin={"l": 10, "r": 10, "t": 30, "b": 10},
+    )
+    return figure
+
+
+def describe_trajectories(moments: tuple[Moment, ...]) -> str:
+    """Where each member started and ended."""
+    if not moments:
+        return (
+            "The floors of a free decoder (dashed) and of a projected one (dotted) in the plane "
+            "of loss and nats. No run of these settings has been watched yet."
+        )
+    ways = [
+        f"{_name(frames[0])}: from loss {frames[0].loss:.3f} and {frames[0].kl:.2f} nats to loss "
+        f"{frames[-1].loss:.3f} and {frames[-1].kl:.2f} nats (epoch {frames[-1].epoch})."
+        for frames in _members(moments)
+    ]
+    return " ".join(ways)
+
+
+def describe_two_floors(free: FloorCurves, projected: FloorCurves) -> str:
+    """Why there are two floors, and where each ends."""
+    return (
+        f"The floor of a free decoder (dashed) ends at T = {free.delta:.3f}, where a conventional "
+        "VAE collapses; below it no model can be. A decoder that is projected on the shell has a "
+        f"higher one (dotted) that ends at δ shell = {projected.delta:.3f}. Both are numerical."
+    )
+
+
+def _members(moments: tuple[Moment, ...]) -> list[tuple[Frame, ...]]:
+    return list(zip(*moments, strict=True))
+
+
+def _name(frame: Frame) -> str:
+    return MARKS[frame.method].name if frame.method in MARKS else frame.method
+
+
+def _draw_floor(
+    figure: go.Figure, curves: FloorCurves, dash: str, dark: bool, *, filled: bool
+) -> None:
+    losses = np.linspace(0.01, 1.0, 120) * curves.delta
+    colour = MARKS["delta"].colour(dark)
+    figure.add_trace(
+        go.Scatter(
+            x=losses,
+            y=floors_along(curves, losses)["tight"],
+            mode="lines",
+            line={"color": colour, "width": 2, "dash": dash},
+            fill="tozeroy" if filled else None,
+            fillcolor=veil(colour, 0.13) if filled else None,
+            name=FORBIDDEN if filled else ON_SHELL,
+            hovertemplate="loss %{x:.3f}: at least %{y:.3f} nats<extra></extra>",
+        )
+    )
+
+
+def _draw_collapse(figure: go.Figure, name: str, delta: float, dark: bool) -> None:
+    mark = MARKS["delta"]
+    figure.add_trace(
+        go.Scatter(
+            x=[delta],
+            y=[0.0],
+            mode="markers",
+            marker={"symbol": mark.symbol, "size": 14, "color": mark.colour(dark)},
+            name=f"total collapse, {name}",
+            showlegend=False,
+            hovertemplate=f"total collapse at {name} = {delta:.3f}<extra></extra>",
+            cliponaxis=False,
+        )
+    )
+    figure.add_annotation(x=delta, y=0, yshift=12, text=name, yanchor="bottom")
+
+
+def _draw_band(figure: go.Figure, region: FeasibleRegion, dark: bool) -> None:
+    start = region.lo if region.lower_edge else 0.0
+    figure.add_vrect(
+        x0=start,
+        x1=region.hi,
+        fillcolor=veil(MARKS["band"].light, 0.12),
+        line={"color": MARKS["band"].colour(dark), "width": 1},
+        layer="below",
+    )
+    figure.add_annotation(
+        x=(start + region.hi) / 2, y=1, yref="paper", yanchor="bottom", text="feasible band"
+    )
+
+
+def _draw_path(figure: go.Figure, frames: tuple[Frame, ...], dark: bool) -> None:
+    """One member: its path, an open mark where it started, a large one where it is now."""
+    name = _name(frames[0])
+    mark = MARKS.get(frames[0].method, MARKS["reference"])
+    colour = mark.colour(dark)
+    losses, nats = [frame.loss for frame in frames], [frame.kl for frame in frames]
+    every = max(1, len(frames) // _MARKS)
+    sizes = [6.0 if at % every == 0 else 0.0 for at in range(len(frames))]
+    sizes[0], sizes[-1] = 12.0, 15.0
+    figure.add_trace(
+        go.Scatter(
+            x=losses,
+            y=nats,
+            mode="lines+markers",
+            line={"color": colour, "width": 2, "dash": mark.dash},
+            marker={
+                "symbol": [mark.symbol + "-open", *[mark.symbol] * (len(frames) - 1)],
+                "size": sizes,
+                "color": colour,
+                "opacity": 1,
+                "line": {"width": [3.0, *[0.0] * (len(frames) - 1)], "color": colour},
+            },
+            customdata=[frame.epoch for frame in frames],
+            hovertemplate="epoch %{customdata}: loss %{x:.3f}, %{y:.3f} nats"
+            f"<extra>{name}</extra>",
+            name=name,
+            cliponaxis=False,
+        )
+    )
+    for at, word, shift in ((0, "start", 14), (-1, "end", -14)):
+        figure.add_annotation(
+            x=losses[at],
+            y=nats[at],
+            xshift=10,
+            yshift=shift,
+            xanchor="left",
+            text=f"{name}: {word}",
+            font={"size": FONT_SIZE - 1},
+        )
+
+
+def _reach(free: FloorCurves, projected: FloorCurves, moments: tuple[Moment, ...]) -> float:
+    """The right end of the loss axis: δ, or a start beyond it, but not far beyond."""
+    furthest = max((frame.loss for moment in moments for frame in moment), default=0.0)
+    return 1.1 * max(free.delta, projected.delta, min(furthest, 2 * projected.delta))
+
+
+def _top(moments: tuple[Moment, ...]) -> float:
+    highest = max((frame.kl for moment in moments for frame in moment), default=0.0)
+    return 1.15 * max(highest, 2.0)

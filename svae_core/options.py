@@ -1,0 +1,95 @@
+"""Settings that explain themselves: fields with a default, a range and a sentence.
+
+From the same field a widget is drawn, a command-line option made and a value checked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any, get_type_hints
+
+import numpy as np
+
+
+class RequestError(ValueError):
+    """What was asked for is wrong; the message is one sentence that says how to mend it."""
+
+
+@dataclass(frozen=True)
+class Knob:
+    """What a settings field says about itself: enough to draw a widget or a command-line option."""
+
+    help: str
+    label: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    step: float | None = None
+    group: str = ""
+    logarithmic: bool = False
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    label: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    step: float | None = None,
+    group: str = "",
+    logarithmic: bool = False,
+) -> Any:
+    """A dataclass field that carries its default, range and explanation."""
+    knob = Knob(help, label, low, high, choices, step, group, logarithmic)
+    return field(default=default, metadata={"knob": knob})
+
+
+def knobs(record: Any) -> dict[str, Knob]:
+    """The knobs of a settings class or instance, by field name, labels filled in."""
+    found = {}
+    for item in fields(record):
+        if (knob := item.metadata.get("knob")) is not None:
+            label = knob.label or item.name.replace("_", " ")
+            found[item.name] = dataclasses.replace(knob, label=label)
+    return found
+
+
+def flag(name: str) -> str:
+    """The command-line spelling of a field name."""
+    return "--" + name.replace("_", "-")
+
+
+def check_knobs(record: Any, owner: str = "") -> None:
+    """Raise RequestError naming the first field outside its range, its choices or its type."""
+    hints = get_type_hints(type(record))
+    for name, knob in knobs(record).items():
+        value = getattr(record, name)
+        title = f"{owner}{flag(name)}"
+        if hints[name] in (int, float):
+            _check_number(title, value, hints[name], knob)
+        elif knob.choices and value not in knob.choices:
+            raise RequestError(
+                f"{title} is {value!r}, but must be one of: {', '.join(knob.choices)}."
+            )
+        elif hints[name] in (bool, str) and not isinstance(value, hints[name]):
+            kind = "true or false" if hints[name] is bool else "a text"
+            raise RequestError(f"{title} is {value!r}, but must be {kind}.")
+
+
+def _check_number(title: str, value: Any, kind: type, knob: Knob) -> None:
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(
+        value, bool
+    )
+    if not number or not math.isfinite(value):
+        raise RequestError(f"{title} is {value!r}, but must be a finite number.")
+    if kind is int and value != int(value):
+        raise RequestError(f"{title} is {value!r}, but must be a whole number.")
+    low = -math.inf if knob.low is None else knob.low
+    high = math.inf if knob.high is None else knob.high
+    if not low <= value <= high:
+        bounds = f"at least {knob.low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        raise RequestError(f"{title} is {value:g}, but must be {bounds}.")
