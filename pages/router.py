@@ -9,6 +9,7 @@ st.navigation(
         st.Page("shell.py", title="Shell"),
         st.Page("region.py", title="Region"),
         st.Page("train.py", title="Train"),
+        st.Page("theory.py", title="Theory"),
     ],
     position="top",
 ).run()

@@ -13,6 +13,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     posterior    sampling and KL, each formula once
     networks     encoders and decoders for a batch of members
     collapse     what a trained model is worth: active units, information, verdict
+    commentary   what just happened, in one line
     certificate  certify a model, ours or anyone's, by measurement
     certificate_page  the same as a page to print
     datasets/    one file per dataset

@@ -19,6 +19,8 @@ from svae_core.records import (
     Advance,
     Budget,
     Certificate,
+    Decoded,
+    FloorCurves,
     Groundwork,
     Moment,
     Problem,
@@ -81,6 +83,14 @@ class Engine:
     def certify(self, state: State) -> Future[tuple[Certificate, ...]]:
         """What the state's models are worth, measured on all points."""
         return self._training.submit(_certify, state)
+
+    def decode(self, state: State, index: int) -> Future[Decoded]:
+        """A viewed point as the state's models give it back."""
+        return self._training.submit(_decode, state, index)
+
+    def floors(self, members: tuple[Settings, ...]) -> Future[tuple[FloorCurves, ...]]:
+        """The floors under each member: seconds of work that nobody's training waits for."""
+        return self._errands.submit(_floors, members)
 
     def sensitivity(self, settings: Settings) -> Future[tuple[BandAtK, ...]]:
         """The band under several numbers of clusters, by the best and worst start of K-means."""
@@ -171,6 +181,18 @@ def _certify(state: State) -> tuple[Certificate, ...]:
     from svae_core import training
 
     return training.certify(state)
+
+
+def _decode(state: State, index: int) -> Decoded:
+    from svae_core import training
+
+    return training.decode(state, index)
+
+
+def _floors(members: tuple[Settings, ...]) -> tuple[FloorCurves, ...]:
+    from svae_core.problem import prepare
+
+    return tuple(prepare(settings).floors for settings in members)
 
 
 def _sensitivity(settings: Settings) -> tuple[BandAtK, ...]:

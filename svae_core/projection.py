@@ -19,11 +19,12 @@ import numpy as np
 NO_STRUCTURE = 0.05
 _NEIGHBOURS = 15
 _FIRST_EPOCHS = 200
-_NEXT_EPOCHS = 40
-# Latents that moved by their own radius are laid out anew at full step size; less, at a step in
-# proportion. Movement too small for a step is kept as a debt and spent later.
-_FULL_MOVE = 0.25
-_SMALLEST_STEP = 0.02
+_NEXT_EPOCHS = 80
+# The step size is the latents' movement, in their radii, over this; so many short steps follow
+# the latents with little jitter (fewer, longer ones cost trustworthiness, a larger share jitters).
+# Movement too small for a step is kept as a debt and spent later.
+_FULL_MOVE = 4.0
+_SMALLEST_STEP = 0.01
 
 
 @dataclass(frozen=True, eq=False)

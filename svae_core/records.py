@@ -380,6 +380,17 @@ class Frame:
 Moment = tuple[Frame, ...]  # one frame per member, all at the same step
 
 
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """One viewed point, and what every member gives back for it from a sampled latent."""
+
+    index: int  # among the viewed points
+    step: int
+    original: np.ndarray  # [d] float32, on the shell
+    centroid: np.ndarray  # [d] float32, of its cluster
+    outputs: np.ndarray  # [m, d] float32, as drawn in the frame of this step
+
+
 @dataclass(frozen=True)
 class Budget:
     """How far one slice may go: a number of steps, a time, or whichever comes first."""

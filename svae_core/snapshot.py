@@ -49,13 +49,12 @@ class Clock:
 def frame(model: Model, clock: Clock) -> Frame:
     """The complete picture of a member now, on the viewed points.
 
-    The noise is the same in every frame of a run, so that what moves on screen is the model.
+    Latents are sampled with the run's own noise, the same in every frame.
     """
     ground = model.ground
     points = ground.shell.points[ground.view_index]
     mean, log_variance = encode(model, points)
-    noise = torch.randn(mean.shape, generator=stream(ground.settings.seed, 0, "view"))
-    outputs = decode(model, sample(mean, log_variance, noise.numpy()))
+    outputs = decode(model, sample(mean, log_variance, _view_noise(model, mean.shape[1])))
     loss = float(((outputs - points) ** 2).sum(axis=1, dtype=np.float64).mean())
     kl_per_dim = gaussian_kl(mean, log_variance).mean(axis=0, dtype=np.float64)
     region = ground.region
@@ -80,6 +79,16 @@ def frame(model: Model, clock: Clock) -> Frame:
         samples=outputs[:_SAMPLES].astype(np.float32),
         sentence=_live_sentence(loss, delta, definition, kl),
     )
+
+
+@torch.no_grad()
+def reconstruction(model: Model, index: int) -> np.ndarray:
+    """What a member gives back [d] for one viewed point: the very output that its frame shows."""
+    ground = model.ground
+    row = slice(index, index + 1)
+    mean, log_variance = encode(model, ground.shell.points[ground.view_index[row]])
+    noise = _view_noise(model, mean.shape[1])[row]
+    return decode(model, sample(mean, log_variance, noise))[0]
 
 
 @torch.no_grad()
@@ -143,6 +152,13 @@ def decode(model: Model, z: np.ndarray) -> np.ndarray:
     return torch.cat(parts, dim=1)[0].cpu().numpy()
 
 
+def _view_noise(model: Model, latent_dim: int) -> np.ndarray:
+    """The noise [v, k] of a run's pictures: the same in all of them, so only the model moves."""
+    ground = model.ground
+    shape = (len(ground.view_index), latent_dim)
+    return torch.randn(shape, generator=stream(ground.settings.seed, 0, "view")).numpy()
+
+
 def _blocks(model: Model, rows: np.ndarray) -> Iterator[Tensor]:
     device = next(iter(model.networks.biases.values())).device
     for start in range(0, len(rows), _BLOCK):
@@ -160,5 +176,7 @@ def _drawn_loss(
 
 def _live_sentence(loss: float, delta: float, definition: str, kl: float) -> str:
     """What a frame shows, in words; a frame has no margin, so it certifies nothing."""
-    side = "below" if loss < delta else "not below"
-    return f"Loss {loss:.3f} is {side} δ = {delta:.3f} ({definition}); KL {kl:.2f} nats."
+    shown, limit = f"{loss:.3f}", f"{delta:.3f}"
+    # Two numbers that read the same are told as the same.
+    side = "at" if shown == limit else "below" if loss < delta else "not below"
+    return f"Loss {shown} is {side} δ = {limit} ({definition}); KL {kl:.2f} nats."

@@ -37,6 +37,7 @@ from svae_core.records import (
     Advance,
     Budget,
     Certificate,
+    Decoded,
     Groundwork,
     Moment,
     RequestError,
@@ -44,7 +45,7 @@ from svae_core.records import (
     State,
     settings_at,
 )
-from svae_core.snapshot import Clock, Model, certificate, frame
+from svae_core.snapshot import Clock, Model, certificate, frame, reconstruction
 
 #: A run gives about this many frames, whatever its length.
 FRAMES = 200
@@ -419,3 +420,24 @@ def certify(state: State) -> tuple[Certificate, ...]:
         model = Model(prepare(settings), nets, bool(bench.projected[index] > 0))
         certificates.append(certificate(model))
     return tuple(certificates)
+
+
+def decode(state: State, index: int) -> Decoded:
+    """One viewed point as all members give it back, beside the point and its centroid."""
+    bench = _workbench(state.settings, state.step)
+    ground = bench.grounds[0]
+    row = ground.view_index[index]
+    flat = torch.from_numpy(state.parameters).to(bench.device)
+    outputs = [
+        reconstruction(
+            Model(each, networks(bench.arch, flat[m : m + 1]), bool(bench.projected[m] > 0)), index
+        )
+        for m, each in enumerate(bench.grounds)
+    ]
+    return Decoded(
+        index=index,
+        step=state.step,
+        original=ground.shell.points[row],
+        centroid=ground.clusters.centroids[ground.clusters.labels[row]].astype(np.float32),
+        outputs=np.stack(outputs),
+    )

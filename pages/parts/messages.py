@@ -123,8 +123,9 @@ def _member(settings: Settings, ground: Groundwork) -> dict[str, Any]:
 
 
 def _cluster(number: int) -> dict[str, str]:
-    colour, symbol = cluster_style(number)
-    return {"name": str(number + 1), "colour": colour, "symbol": symbol}
+    light, symbol = cluster_style(number)
+    dark, _ = cluster_style(number, dark=True)
+    return {"name": str(number + 1), "light": light, "dark": dark, "symbol": symbol}
 
 
 def _themes(name: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,18 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.parts import address, hub
+from pages.parts.searching import Search
 from svae_core.figures.recorded import Recording, load_recording
 from svae_core.problem import with_band
-from svae_core.records import DATA_FIELDS, Problem, RequestError, Settings, settings_key
+from svae_core.records import (
+    DATA_FIELDS,
+    Certificate,
+    Moment,
+    Problem,
+    RequestError,
+    Settings,
+    settings_key,
+)
 from svae_core.workers import WorkerLost
 
 _PREPARING = "Mapping the data onto the shell, clustering, computing the floors"
@@ -29,6 +39,10 @@ _WRITTEN = "svae.written"  # the query that stands for them
 _PAGE = "svae.page"  # the page they were last asked for on
 _RUN = "svae.run"  # the run watched last
 _SHOWN = "svae.shown"  # what each widget showed when it was last drawn
+_ASKED = "svae.asked"  # keys of the errands that this visitor asked for
+_SEARCH = "svae.search"  # runs and seed of the search started last
+_SEARCHING = "svae.searching"  # whether it is to go on
+_WAITING = "svae.waiting"  # sections of the page that wait for something, by name
 _PREPARED_FIELDS = (*DATA_FIELDS, "method", "method_options")
 
 
@@ -101,6 +115,76 @@ def run_of(members: tuple[Settings, ...]) -> str:
     return run
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Seen:
+    """What is known by now of the run that was watched last."""
+
+    moments: tuple[Moment, ...]
+    certificates: tuple[Certificate, ...]  # none before it has finished
+
+
+def run_seen(members: tuple[Settings, ...]) -> Seen:
+    """The run watched last, if it compares these members; else nothing was seen."""
+    watched = hub.find(st.query_params.get("run") or st.session_state.get(_RUN))
+    if watched is None or watched.members != members:
+        return Seen((), ())
+    return Seen(tuple(watched.moments), watched.certificates)
+
+
+def ask(key: str) -> None:
+    """Note that this visitor wants the errand of this key: its result stays on their page."""
+    st.session_state.setdefault(_ASKED, set()).add(key)
+
+
+def asked(key: str, call: Callable[[], Future[Any]]) -> Future[Any] | None:
+    """The errand of this key if the visitor asked for it; one call serves all who ask the same."""
+    return _errand(key, call) if key in st.session_state.get(_ASKED, ()) else None
+
+
+def ask_again(key: str, call: Callable[[], Future[Any]]) -> None:
+    """Let the errand of this key be done once more, after it failed."""
+    _errand.clear(key, call)
+
+
+def waiting(section: str) -> bool:
+    """Whether this section of the page was waiting when it was drawn last."""
+    return section in st.session_state.get(_WAITING, ())
+
+
+def note_waiting(section: str, waits: bool) -> None:
+    """Note whether this section of the page waits."""
+    others = {name for name in st.session_state.get(_WAITING, ()) if name != section}
+    st.session_state[_WAITING] = others | ({section} if waits else set())
+
+
+def begin_search(runs: int, seed: int) -> None:
+    """Start a search for a counter-example, or go on with the same one."""
+    _search(runs, seed).resume()
+    st.session_state.update({_SEARCH: (runs, seed), _SEARCHING: True})
+
+
+def halt_search() -> None:
+    """Let the search rest; what it has done is kept."""
+    st.session_state[_SEARCHING] = False
+
+
+def search() -> Search | None:
+    """The search started last, moved on if it is to go on."""
+    state = st.session_state
+    if _SEARCH not in state:
+        return None
+    found = _search(*state[_SEARCH])
+    if state[_SEARCHING]:
+        found.go_on()
+        state[_SEARCHING] = not found.over
+    return found
+
+
+def searching() -> bool:
+    """Whether a search is to go on."""
+    return bool(st.session_state.get(_SEARCHING))
+
+
 def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
     """All that is fixed before training, prepared by a worker and shared between visitors.
 
@@ -142,6 +226,18 @@ def recording() -> Recording:
 def _preparing(key: str, _asked: Settings) -> Future[Problem]:
     """The call, begun once for all visitors who ask the same."""
     return hub.engine().prepare(_asked)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _errand(key: str, _call: Callable[[], Future[Any]]) -> Future[Any]:
+    """A call of many seconds, begun once for all visitors who ask the same."""
+    return _call()
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _search(runs: int, seed: int) -> Search:
+    """One search for all visitors who ask for the same."""
+    return Search(runs, seed, hub.engine())
 
 
 def _await(future: Future[Problem], doing: str) -> None:

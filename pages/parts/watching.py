@@ -16,6 +16,8 @@ from svae_core.engine import Engine
 from svae_core.records import (
     Budget,
     Certificate,
+    Decoded,
+    FloorCurves,
     Frame,
     Groundwork,
     Moment,
@@ -52,6 +54,7 @@ class Watch:
         self.moments: list[Moment] = []
         self.layouts: list[tuple[Layout, ...]] = []
         self.certificates: tuple[Certificate, ...] = ()
+        self.floors: tuple[FloorCurves, ...] = ()  # one per member, when they are known
         self.error: str | None = None
         self.seconds_left: float | None = None
         self.status = "preparing"
@@ -62,6 +65,7 @@ class Watch:
         self.size = 0
         self._engine = engine
         self._share = share
+        self._newest: State | None = None
         self._playing = True
         self._one_more = False
         self._left = False
@@ -110,6 +114,12 @@ class Watch:
         self.generation += 1
         self.start()
         self._changed()
+
+    async def decode(self, index: int) -> Decoded | None:
+        """A viewed point as the newest models give it back; None before there are any."""
+        if self._newest is None:
+            return None
+        return await asyncio.wrap_future(self._engine.decode(self._newest, index))
 
     # ----------------------------------------------------------------- for the server
 

@@ -39,6 +39,13 @@ def conditions(
     )
 
 
+def table(found: tuple[Condition, ...], marks: dict[str, str]) -> str:
+    """A Markdown table of conditions, each state as its mark."""
+    lines = ["| | condition | here and now |", "| --- | --- | --- |"]
+    lines += [f"| {marks[item.state]} | {item.sentence} | {item.finding} |" for item in found]
+    return "\n".join(line.replace("q(z|x)", "q(z\\|x)") for line in lines)
+
+
 def title(certificate: Certificate) -> str:
     """A member by its method."""
     return f"{certificate.method.capitalize()} VAE"

@@ -61,10 +61,12 @@ _CLUSTER_SYMBOLS = (
 CLUSTER_STYLES = len(_CLUSTER_COLOURS) * len(_CLUSTER_SYMBOLS)
 
 
-def cluster_style(index: int) -> tuple[str, str]:
+def cluster_style(index: int, dark: bool = False) -> tuple[str, str]:
     """Colour and symbol of a cluster (or class): after seven, symbols move on by one."""
     colours = len(_CLUSTER_COLOURS)
     colour = _CLUSTER_COLOURS[index % colours]
+    if dark and colour == BLUE:
+        colour = _BLUE_ON_DARK
     return colour, _CLUSTER_SYMBOLS[(index + index // colours) % len(_CLUSTER_SYMBOLS)]
 
 

@@ -46,9 +46,8 @@ def describe_definitions(regions: dict[str, FeasibleRegion]) -> str:
     share = region.within / region.total if region.total > 0 else 1.0
     return (
         f"{text} An empty band ({', '.join(empty)}) is no error: at W = {region.within:.3f}, "
-        f"{share:.0%} of T, not even the K-means centroids lose less than that δ, so the band "
-        "would ask for losses that the clusters do not show to be possible. The spherical "
-        "method then says so and does not train."
+        f"{share:.0%} of T, not even the K-means centroids lose less than that δ, so no loss "
+        "lies between the two. The spherical method then says so and does not train."
     )
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from svae_core.problem import groundwork
-from svae_core.records import Budget, Certificate, RequestError, Settings, State
+from svae_core.records import DATA_FIELDS, Budget, Certificate, RequestError, Settings, State
 
 #: The files, in the order in which the objections are numbered from 1.
 _FILES = (
@@ -27,6 +27,12 @@ _FILES = (
 )
 #: Of the short runs behind an answer.
 POINTS, STEPS, BATCH = 600, 400, 64
+#: The settings that an answer depends on; all others are its own.
+DEPENDS_ON = (
+    *DATA_FIELDS,
+    *("collapse_loss", "band", "lower_edge"),
+    *("arch", "hidden", "latent_dim", "sigma2", "beta", "device"),
+)
 
 
 @dataclass(frozen=True)

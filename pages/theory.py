@@ -1,0 +1,178 @@
+"""Theory: what is guaranteed, under which conditions, what is objected, and a try to break it."""
+
+import json
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from pages.parts import address, controls, errands, hub, session
+from svae_core.certificate_page import certificate_page
+from svae_core.figures import conditions, outcomes, trajectories
+from svae_core.objections import DEPENDS_ON, Answer, Objection, objections
+from svae_core.records import Certificate, settings_key, to_json
+
+QUIET = {"displaylogo": False}
+MARKS = {
+    conditions.HOLDS: ":green-badge[✓ holds]",
+    conditions.OPEN: ":orange-badge[○ open]",
+    conditions.FAILS: ":red-badge[✗ fails]",
+}
+RUNS = (16, 32, 64, 128, 256, 512)
+
+
+def proof() -> None:
+    """The theorem in words and in symbols."""
+    words, symbols = st.columns(2, gap="large")
+    with words:
+        st.markdown(
+            "A decoder that learns nothing about its input can only give an answer that does not "
+            "depend on it. The best such answer has the loss **δ**, which the data alone decide.\n"
+            "\n**So a model whose measured loss is below δ has let something through its latents: "
+            "total collapse is excluded.** How much, in nats, follows from how far below.\n\n"
+            "It is a statement about a trained model that was measured. No penalty and no "
+            "architecture makes it true beforehand, and it says nothing of single dimensions."
+        )
+    with symbols:
+        st.markdown("**If** the posterior does not depend on the input, ")
+        st.latex(r"q(z\mid x)=q(z)\ \text{ for all } x,")
+        st.markdown("**then**, in three lines,")
+        st.latex(
+            r"""\begin{aligned}
+            &\hat x=g(z),\; z\sim q(z)\ \Rightarrow\ x \text{ and } \hat x \text{ are independent}\\
+            &D=\mathbb E\,\lVert x-\hat x\rVert^2
+              =\mathbb E_{\hat x}\big[\,\mathbb E_x\lVert x-\hat x\rVert^2\,\big]
+              \ \ge\ \min_{y}\ \mathbb E_x\lVert x-y\rVert^2=\delta\\
+            &\text{hence } D<\delta\ \Rightarrow\ \mathrm{KL}\ \ge\ I(x;z)>0
+            \end{aligned}"""
+        )
+
+
+def downloads(certificate: Certificate) -> None:
+    """The certificate of one member, to keep and to print."""
+    name = f"certificate-{certificate.method}-{certificate.dataset}"
+    st.markdown(f"**{conditions.title(certificate)}.** {certificate.sentence}")
+    left, right = st.columns(2)
+    left.download_button(
+        "Download certificate (JSON)",
+        json.dumps(to_json(certificate), indent=1, ensure_ascii=False),
+        f"{name}.json",
+        "application/json",
+        key=f"{name}.json",
+        on_click="ignore",
+    )
+    right.download_button(
+        "Download certificate (page to print)",
+        certificate_page(certificate),
+        f"{name}.html",
+        "text/html",
+        key=f"{name}.html",
+        on_click="ignore",
+    )
+
+
+def show_answer(answer: Answer) -> None:
+    """What was measured: sentences, then the table they were drawn from."""
+    st.markdown("\n".join(f"- {sentence}" for sentence in answer.sentences))
+    st.markdown(answer.table())
+
+
+def show_objection(objection: Objection) -> bool:
+    """One objection; whether its answer is being measured."""
+    with st.expander(f"{objection.number}. {objection.title}"):
+        st.write(objection.text)
+        return errands.errand(
+            f"objection.{objection.number}.{settings_key(settings, DEPENDS_ON)}",
+            "Measure",
+            partial(hub.engine().objection, objection.number, settings),
+            show_answer,
+        )
+
+
+def show_objections() -> bool:
+    """All objections; whether any is being measured."""
+    return any([show_objection(objection) for objection in objections()])
+
+
+def attack() -> bool:
+    """The search for a counter-example; whether it is going on."""
+    runs, seed, button = st.columns([3, 1, 1], vertical_alignment="bottom")
+    count = runs.select_slider("Runs", RUNS, value=64, key="attack.runs")
+    number = seed.number_input("Seed", min_value=0, value=0, step=1, key="attack.seed")
+    if session.searching():
+        if button.button("Cancel", width="stretch"):
+            session.halt_search()
+    elif button.button("Start", type="primary", width="stretch"):
+        session.begin_search(count, number)
+    search = session.search()
+    if search is None:
+        return False
+    going = session.searching()
+    st.progress(search.share, text=search.state(going))
+    if search.error:
+        st.error(search.error)
+    elif not (going or search.over) and st.button("Resume"):
+        session.begin_search(search.runs, search.seed)
+        return True
+    if search.attempts:
+        show_outcomes(search.summary())
+    for broken in search.broken():
+        st.error(f"**Counter-example.** {broken.explanation}")
+        st.page_link("train.py", label="Train it", query_params=address.to_link(broken.settings))
+    return going
+
+
+def show_outcomes(summary: dict[str, Any]) -> None:
+    """How the runs ended so far, and why not all inside their band."""
+    sentence = outcomes.describe_outcomes(summary)
+    st.plotly_chart(outcomes.outcomes(summary, dark), theme=None, config=QUIET, alt=sentence)
+    st.write(sentence)
+    if summary["outside"]:
+        with st.expander("Why runs did not reach their band"):
+            st.markdown(outcomes.explanation_table(summary))
+
+
+with st.sidebar:
+    settings = controls.data_controls()
+
+plain, spherical = hub.pair(settings)
+problem, free = session.problem(spherical), session.problem(plain)
+seen = session.run_seen((plain, spherical))
+dark = session.dark()
+
+st.subheader("What a measured loss excludes")
+proof()
+
+st.subheader("Its conditions, checked here and now")
+st.markdown(conditions.table(conditions.conditions(problem, settings, seen.certificates), MARKS))
+if not seen.certificates:
+    st.page_link("train.py", label="Train these settings to the end, then come back")
+for column, certificate in zip(st.columns(2, gap="medium"), seen.certificates, strict=False):
+    with column:
+        downloads(certificate)
+
+st.subheader("Where runs go in the plane of loss and nats")
+sentence = trajectories.describe_trajectories(seen.moments)
+st.plotly_chart(
+    trajectories.trajectories(free.floors, problem.floors, problem.region, seen.moments, dark),
+    theme=None,
+    config=QUIET,
+    alt=sentence,
+)
+st.write(sentence)
+st.caption(trajectories.describe_two_floors(free.floors, problem.floors))
+
+st.subheader("Open objections, and what is measured about each")
+st.caption(
+    "Answers are measured on the data chosen at the left, with short runs on a sample. They say "
+    "what these runs did, no more."
+)
+errands.section("objections", show_objections)
+
+st.subheader("Try to break it")
+st.write(
+    "A search for a run that ends inside its band and has collapsed: data with and without "
+    "structure, degenerate ones, tiny nets, starts at the collapsed solution, K up to half the "
+    "points, β and σ² over four decades. The same seed gives the same runs."
+)
+errands.section("attack", attack)

@@ -1,0 +1,162 @@
+"""What just happened, in one line: dimensions that die or wake, bands entered, collapse.
+
+    heard, remarks = listen(heard, names, moment)
+
+Pure: what was heard so far and the next moment give the remarks on it, so that a replayed run is
+commented in the same words, and a branch may take up its parent's thread anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from svae_core.collapse import COLLAPSED_KL
+from svae_core.records import Change, Frame, Moment, Settings, knobs
+
+# A dimension that hovers about the threshold would die at every other frame: it wakes only when
+# it carries clearly more. With one draw per frame losses flicker too, so out means out twice.
+_WAKING_KL = 3.0 * COLLAPSED_KL
+_OUT = 2
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One sentence on what happened at a step; `model` is a member's index, or −1 for all."""
+
+    step: int
+    sentence: str
+    kind: str  # start | died | woke | entered | left | collapsed | recovered | diverged | all | change
+    model: int = -1
+    dimension: int = -1
+
+
+@dataclass(frozen=True)
+class _Ear:
+    """What must be remembered of one member to comment on its next frame."""
+
+    alive: tuple[bool, ...]
+    inside: bool = False
+    outside: int = 0  # frames in a row
+    left_at: int = 0
+    entered: bool = False
+    diverged: bool = False
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Everything heard so far."""
+
+    ears: tuple[_Ear, ...] = ()
+
+
+def listen(heard: Heard, names: tuple[str, ...], moment: Moment) -> tuple[Heard, list[Remark]]:
+    """The remarks on a moment, given what was heard before it; names are those of the members."""
+    if not heard.ears:
+        ears = tuple(_Ear(tuple(bool(kl >= COLLAPSED_KL) for kl in f.kl_per_dim)) for f in moment)
+        start = Remark(moment[0].step, _opening(names), "start")
+        return Heard(ears), [start]
+    ears, remarks = [], []
+    for index, frame in enumerate(moment):
+        ear, said = _hear(heard.ears[index], names[index], index, frame)
+        ears.append(ear)
+        remarks += said
+    dead = [not any(ear.alive) for ear in ears]
+    collapses = [remark for remark in remarks if remark.kind == "collapsed"]
+    if collapses and len(ears) > 1 and all(dead):
+        who = "both" if len(ears) == 2 else f"all {len(ears)} models"
+        step = moment[0].step
+        remarks.append(Remark(step, f"{who} have collapsed: nothing passes (step {step})", "all"))
+    return Heard(tuple(ears)), remarks
+
+
+def on_change(change: Change, before: Any) -> str:
+    """What a change of settings is called: `band 0–0.25 → 0–0.6 at step 412`."""
+    step, name, value = change
+    return f"{difference(name, before, value)} at step {step}"
+
+
+def difference(name: str, before: Any, after: Any) -> str:
+    """A setting's old and new value: `β 1 → 4`."""
+    label = knobs(Settings)[name].label
+    return f"{label} {_spelt(before)} → {_spelt(after)}"
+
+
+def _hear(ear: _Ear, name: str, index: int, frame: Frame) -> tuple[_Ear, list[Remark]]:
+    """One member's next frame."""
+    if not math.isfinite(frame.loss) or not math.isfinite(frame.kl):
+        said = [] if ear.diverged else [f"{name} diverged at step {frame.step}"]
+        return replace(ear, diverged=True), [
+            Remark(frame.step, line, "diverged", index) for line in said
+        ]
+    alive = tuple(
+        bool(kl >= (COLLAPSED_KL if was else _WAKING_KL))
+        for was, kl in zip(ear.alive, frame.kl_per_dim, strict=True)
+    )
+    remarks = _dimensions(ear, alive, name, index, frame.step)
+    ear, crossing = _band(replace(ear, alive=alive), name, index, frame)
+    return ear, [*crossing, *remarks]
+
+
+def _dimensions(
+    ear: _Ear, alive: tuple[bool, ...], name: str, index: int, step: int
+) -> list[Remark]:
+    """Deaths and wakings; of several at once only the summary is worth a line."""
+    remarks = []
+    for kind, verb, flipped in (
+        ("died", "died", [was and not now for was, now in zip(ear.alive, alive, strict=True)]),
+        ("woke", "woke", [now and not was for was, now in zip(ear.alive, alive, strict=True)]),
+    ):
+        gone = [number for number, flip in enumerate(flipped, start=1) if flip]
+        which = f"dimension{'s' * (len(gone) > 1)} {_listed(gone)}"
+        for number in gone:
+            line = f"{which} of the {name} {verb} at step {step}"
+            remarks.append(Remark(step, line, kind, index, number))
+    if any(ear.alive) and not any(alive):
+        line = f"the {name} has collapsed: its last dimension died at step {step}"
+        remarks.append(Remark(step, line, "collapsed", index))
+    if not any(ear.alive) and any(alive):
+        line = f"the {name} came back to life at step {step}"
+        remarks.append(Remark(step, line, "recovered", index))
+    return remarks
+
+
+def _band(ear: _Ear, name: str, index: int, frame: Frame) -> tuple[_Ear, list[Remark]]:
+    """Entering and leaving the feasible band, where there is one."""
+    step = frame.step
+    if not frame.lo <= frame.hi:  # an empty band is nan
+        return ear, []
+    if frame.lo <= frame.loss <= frame.hi:
+        again = " again" if ear.entered else ""
+        line = f"the {name} entered its band{again} at step {step}"
+        said = [] if ear.inside else [Remark(step, line, "entered", index)]
+        return replace(ear, inside=True, outside=0, entered=True), said
+    if not ear.inside:
+        return ear, []
+    out, since = ear.outside + 1, (ear.left_at if ear.outside else step)
+    if out < _OUT:
+        return replace(ear, outside=out, left_at=since), []
+    side = "rose above" if frame.loss > frame.hi else "fell below"
+    line = f"the {name} {side} its band at step {since}"
+    return replace(ear, inside=False, outside=0), [Remark(since, line, "left", index)]
+
+
+def _opening(names: tuple[str, ...]) -> str:
+    if len(names) == 2:
+        return "both models start from the same weights; nothing is learned yet"
+    return "nothing is learned yet"
+
+
+def _listed(numbers: list[int]) -> str:
+    if len(numbers) < 2:
+        return "".join(map(str, numbers))
+    return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+
+
+def _spelt(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple | list):
+        return "–".join(f"{edge:.3g}" for edge in value)
+    return f"{value:.4g}"
