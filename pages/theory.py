@@ -16,6 +16,7 @@ QUIET = {"displaylogo": False}
 MARKS = {
     conditions.HOLDS: ":green-badge[✓ holds]",
     conditions.OPEN: ":orange-badge[○ open]",
+    conditions.NOTE: ":orange-badge[! note]",
     conditions.FAILS: ":red-badge[✗ fails]",
 }
 RUNS = (16, 32, 64, 128, 256, 512)
@@ -23,29 +24,24 @@ RUNS = (16, 32, 64, 128, 256, 512)
 
 def proof() -> None:
     """The theorem in words and in symbols."""
-    words, symbols = st.columns(2, gap="large")
-    with words:
-        st.markdown(
-            "A decoder that learns nothing about its input can only give an answer that does not "
-            "depend on it. The best such answer has the loss **δ**, which the data alone decide.\n"
-            "\n**So a model whose measured loss is below δ has let something through its latents: "
-            "total collapse is excluded.** How much, in nats, follows from how far below.\n\n"
-            "It is a statement about a trained model that was measured. No penalty and no "
-            "architecture makes it true beforehand, and it says nothing of single dimensions."
-        )
-    with symbols:
-        st.markdown("**If** the posterior does not depend on the input, ")
-        st.latex(r"q(z\mid x)=q(z)\ \text{ for all } x,")
-        st.markdown("**then**, in three lines,")
-        st.latex(
-            r"""\begin{aligned}
-            &\hat x=g(z),\; z\sim q(z)\ \Rightarrow\ x \text{ and } \hat x \text{ are independent}\\
-            &D=\mathbb E\,\lVert x-\hat x\rVert^2
-              =\mathbb E_{\hat x}\big[\,\mathbb E_x\lVert x-\hat x\rVert^2\,\big]
-              \ \ge\ \min_{y}\ \mathbb E_x\lVert x-y\rVert^2=\delta\\
-            &\text{hence } D<\delta\ \Rightarrow\ \mathrm{KL}\ \ge\ I(x;z)>0
-            \end{aligned}"""
-        )
+    st.markdown(
+        "A decoder that learns nothing about its input can only give an answer that does not "
+        "depend on it. The best such answer has the loss **δ**, which the data alone decide. "
+        "**So a model whose measured loss is below δ has let something through its latents: total "
+        "collapse is excluded.** How much, in nats, follows from how far below. This speaks of a "
+        "trained model that was measured: no penalty and no architecture makes it true beforehand, "
+        "and it says nothing of single dimensions. In symbols, and in three lines:"
+    )
+    st.latex(
+        r"""\begin{aligned}
+        &\text{if } q(z\mid x)=q(z) \text{ for all } x,\text{ then } x \text{ and }
+          \hat x=g(z) \text{ are independent,}\\
+        &\text{so } D=\mathbb E\,\lVert x-\hat x\rVert^2
+          =\mathbb E_{\hat x}\,\mathbb E_x\lVert x-\hat x\rVert^2
+          \ \ge\ \min_{y}\ \mathbb E_x\lVert x-y\rVert^2=\delta;\\
+        &\text{hence } D<\delta\ \text{ implies }\ \mathrm{KL}\ \ge\ I(x;z)>0.
+        \end{aligned}"""
+    )
 
 
 def downloads(certificate: Certificate) -> None:

@@ -48,6 +48,7 @@ def cluster(points: np.ndarray, k: int, seed: int = 0) -> Clusters:
         total=total,
         sizes=sizes,
         variances=np.divide(sums, sizes, out=np.zeros(k), where=sizes > 0),
+        deviation=float(gaps.std()),
         smallest_gap=_smallest_gap(centroids),
         separation=(total - within) / total if total > 0 else 0.0,
         silhouette=_silhouette(points, labels, seed),

@@ -27,7 +27,7 @@ class Remark:
 
     step: int
     sentence: str
-    kind: str  # start | died | woke | entered | left | collapsed | recovered | diverged | all | change
+    kind: str  # start | change | died | woke | entered | left | collapsed | recovered | diverged
     model: int = -1
     dimension: int = -1
 
@@ -54,10 +54,11 @@ class Heard:
 def listen(heard: Heard, names: tuple[str, ...], moment: Moment) -> tuple[Heard, list[Remark]]:
     """The remarks on a moment, given what was heard before it; names are those of the members."""
     if not heard.ears:
-        ears = tuple(_Ear(tuple(bool(kl >= COLLAPSED_KL) for kl in f.kl_per_dim)) for f in moment)
+        alive = (tuple(bool(kl >= COLLAPSED_KL) for kl in frame.kl_per_dim) for frame in moment)
         start = Remark(moment[0].step, _opening(names), "start")
-        return Heard(ears), [start]
-    ears, remarks = [], []
+        return Heard(tuple(map(_Ear, alive))), [start]
+    ears: list[_Ear] = []
+    remarks: list[Remark] = []
     for index, frame in enumerate(moment):
         ear, said = _hear(heard.ears[index], names[index], index, frame)
         ears.append(ear)
@@ -67,7 +68,9 @@ def listen(heard: Heard, names: tuple[str, ...], moment: Moment) -> tuple[Heard,
     if collapses and len(ears) > 1 and all(dead):
         who = "both" if len(ears) == 2 else f"all {len(ears)} models"
         step = moment[0].step
-        remarks.append(Remark(step, f"{who} have collapsed: nothing passes (step {step})", "all"))
+        remarks.append(
+            Remark(step, f"{who} have collapsed: nothing passes (step {step})", "collapsed")
+        )
     return Heard(tuple(ears)), remarks
 
 
@@ -86,7 +89,7 @@ def difference(name: str, before: Any, after: Any) -> str:
 def _hear(ear: _Ear, name: str, index: int, frame: Frame) -> tuple[_Ear, list[Remark]]:
     """One member's next frame."""
     if not math.isfinite(frame.loss) or not math.isfinite(frame.kl):
-        said = [] if ear.diverged else [f"{name} diverged at step {frame.step}"]
+        said = [] if ear.diverged else [f"the {name} diverged at step {frame.step}"]
         return replace(ear, diverged=True), [
             Remark(frame.step, line, "diverged", index) for line in said
         ]

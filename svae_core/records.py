@@ -262,6 +262,7 @@ class Clusters:
     total: float  # T, the paper's TSS / n
     sizes: np.ndarray  # [k]
     variances: np.ndarray  # [k] mean squared distance to the own centroid
+    deviation: float  # standard deviation of squared distances to the own centroid
     smallest_gap: float  # distance of the two nearest centroids
     separation: float  # B / T
     silhouette: float  # mean over (a sample of) points; nan where undefined

@@ -56,6 +56,12 @@ class Inline:
     def certify(self, state: Any) -> Future[Any]:
         return self._run(engine._certify, state)
 
+    def floors(self, members: tuple[Settings, ...]) -> Future[Any]:
+        return self._run(engine._floors, members)
+
+    def decode(self, state: Any, index: int) -> Future[Any]:
+        return self._run(engine._decode, state, index)
+
     def embed(self, means: Any, structures: Any, step: int, previous: Any) -> Future[Any]:
         return self._run(engine._embed, False, means, structures, step, previous)
 
@@ -246,7 +252,7 @@ async def test_a_request_that_makes_no_sense_is_told_in_one_sentence() -> None:
 
 def test_slices_get_shorter_when_many_run() -> None:
     seconds = [
-        Watch(PAIR, Inline(), lambda n=n: n)._budget().seconds  # type: ignore[misc, arg-type]
+        Watch(PAIR, Inline(), lambda n=n: n)._budget(0).seconds  # type: ignore[misc, arg-type]
         for n in (1, 12, 1000)
     ]
     assert seconds == [watching.SLICE, watching.ROUND / 12, watching.SHORTEST_SLICE]

@@ -57,8 +57,9 @@ def test_the_band_lies_between_w_and_delta(within, extra, a, loss):
     b = (a + 1) / 2
     found = region(within=within, total=within + extra, loss=loss, band=(a, b))
     assert found.within <= found.lo < found.hi < found.delta
-    aim = target(found.lo, found.hi, found.delta, found.within)
-    assert found.lo < aim < found.hi
+    for error in (0.0, 0.01, 10.0):
+        aim = target(found.lo, found.hi, found.delta - found.within, error)
+        assert found.lo < aim < found.hi
 
 
 def test_an_empty_band_is_named_and_explained():

@@ -7,6 +7,7 @@ hidden page is never sent more than it can show. The last request counts.
     {"want": "newest", "have": 17, "version": 3, "generation": 0, "rows": 18, "layout": 5}
                                             answered as soon as there is something else to show
     {"want": 4, …}                          that moment again
+    {"decode": 40}                          that viewed point, as the newest models give it back
     {"do": "play" | "pause" | "step" | "reset" | "leave"}
 
 Every answer is one binary message, `encode` below; `pages.parts.messages` says what is in it.
@@ -23,6 +24,7 @@ import zlib
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -100,6 +102,7 @@ class Desk:
         self._watch = watch
         self._wake = wake
         self._asked: messages.Asked | None = None
+        self._point: int | None = None  # to be decoded
 
     async def listen(self) -> None:
         """Take requests until the viewer is gone: whoever does not listen is never told."""
@@ -120,12 +123,25 @@ class Desk:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            if self._point is not None:
+                await self._decode()
             if self._asked and (message := messages.answer(self._watch, self._asked)):
                 self._asked = None
                 await self._socket.send_bytes(messages.encode(*message))
 
-    def _take(self, request: dict[str, object]) -> None:
-        if "do" in request:
+    async def _decode(self) -> None:
+        index, self._point = self._point, None
+        if index is None or self._watch.ground is None:
+            return
+        point = await self._watch.decode(index)
+        if point is not None:
+            message = messages.decoded(self._watch.ground, point)
+            await self._socket.send_bytes(messages.encode(*message))
+
+    def _take(self, request: dict[str, Any]) -> None:
+        if "decode" in request:
+            self._point = self._watch.check_point(int(request["decode"]))
+        elif "do" in request:
             commands = {
                 "play": self._watch.play,
                 "pause": self._watch.pause,

@@ -18,8 +18,11 @@ import numpy as np
 from pages.parts.watching import Watch
 from svae_core.figures.gauge import gauge_value
 from svae_core.figures.palette import MARKS, cluster_style, faint, ink
-from svae_core.records import Frame, Groundwork, Moment, Settings, to_json
+from svae_core.floors import floors_along
+from svae_core.records import Decoded, FloorCurves, Frame, Groundwork, Moment, Settings, to_json
 
+#: Of data without images so many features are drawn.
+FEATURES = 64
 Message = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
@@ -33,6 +36,7 @@ class Asked:
     generation: int = -1
     rows: int = 0  # moments whose numbers it has
     layout: int = -1  # number of the layout it shows
+    floors: int = 0  # whether it has the floors
 
     @classmethod
     def read(cls, request: dict[str, Any]) -> Asked:
@@ -40,7 +44,7 @@ class Asked:
         want = request["want"]
         if want not in ("scene", "newest"):
             want = int(want)
-        names = ("have", "version", "generation", "rows", "layout")
+        names = ("have", "version", "generation", "rows", "layout", "floors")
         return cls(want, **{name: int(request[name]) for name in names if name in request})
 
 
@@ -95,6 +99,7 @@ def scene(watch: Watch) -> Message:
         "data": ground.dataset.title,
         "radii": [ground.shell.r_min, ground.shell.r_max],
         "image": ground.dataset.image_shape,
+        "features": _feature_names(ground),
         "band": ground.region.explanation,
         "members": [_member(settings, ground) for settings in watch.members],
         "clusters": [_cluster(number) for number in range(ground.clusters.k)],
@@ -103,9 +108,8 @@ def scene(watch: Watch) -> Message:
         "faint": {"light": faint(False), "dark": faint(True)},
     }
     arrays = {"points": ground.view_points, "labels": ground.clusters.labels}
-    if ground.dataset.image_shape:
-        count = len(watch.moments[0][0].samples) if watch.moments else 8
-        arrays["originals"] = _brightness(ground, ground.dataset.points[:count])
+    count = len(watch.moments[0][0].samples) if watch.moments else 8
+    arrays["originals"] = _as_they_came(ground, slice(0, count))
     return to_json(header), arrays
 
 
@@ -161,8 +165,10 @@ def moment(watch: Watch, index: int, asked: Asked) -> Message:
     arrays["history"] = _history(watch.moments[rows:])
     if fresh or index != asked.have:
         arrays["shells"] = np.stack([frame.shell_view for frame in frames])
-        if watch.ground and watch.ground.dataset.image_shape:
-            arrays["pictures"] = np.stack([_brightness_on_shell(watch, f) for f in frames])
+        if watch.ground:
+            arrays["pictures"] = np.stack([_pictured(watch.ground, f.samples) for f in frames])
+    if watch.floors and (fresh or not asked.floors):
+        arrays["floors"] = np.stack([_floors(curves) for curves in watch.floors])
     number = _layout_of(watch, first.step)
     if number >= 0 and (fresh or number != asked.layout):
         layouts = watch.layouts[number]
@@ -194,17 +200,56 @@ def _layout_of(watch: Watch, step: int) -> int:
     return earlier[-1] if earlier else -1
 
 
-def _brightness_on_shell(watch: Watch, frame: Frame) -> np.ndarray:
-    """Reconstructions as pictures: the shell's scale and centre undone by one factor for all.
+def _floors(curves: FloorCurves) -> np.ndarray:
+    """[3, losses]: losses up to δ, dense where floors bend to zero, and both floors there."""
+    losses = curves.delta * np.concatenate([np.linspace(0.02, 0.9, 45), np.linspace(0.91, 1, 19)])
+    along = floors_along(curves, losses)
+    return np.stack([losses, along["proved"], along["tight"]])
 
-    Not the exact inverse of the shell map, which would stretch a collapsed, central output to the
-    norm of a picture: here a model that says nothing shows the average, which is what it says.
+
+# ---------------------------------------------------------------------------- pictures
+
+
+def decoded(ground: Groundwork, point: Decoded) -> Message:
+    """One point, its centroid and what each model makes of it, as pictures."""
+    header = {
+        "kind": "decoded",
+        "index": point.index,
+        "step": point.step,
+        "cluster": int(ground.clusters.labels[point.index]),
+    }
+    arrays = {
+        "original": _as_they_came(ground, slice(point.index, point.index + 1)),
+        "centroid": _pictured(ground, point.centroid[None]),
+        "outputs": _pictured(ground, point.outputs),
+    }
+    return header, arrays
+
+
+def _feature_names(ground: Groundwork) -> list[str]:
+    return [] if ground.dataset.image_shape else list(ground.dataset.feature_names)[:FEATURES]
+
+
+def _as_they_came(ground: Groundwork, rows: slice) -> np.ndarray:
+    """Viewed points as pictures: brightness of images, else coordinates on the shell."""
+    if ground.dataset.image_shape:
+        return _brightness(ground, ground.dataset.points[rows])
+    return ground.shell.points[rows, :FEATURES]
+
+
+def _pictured(ground: Groundwork, points: np.ndarray) -> np.ndarray:
+    """What models give back [n, d] as pictures, comparable with `_as_they_came`.
+
+    Images: the shell's scale and centre are undone by one factor for all. Not by the exact inverse
+    of the shell map, which would stretch a collapsed, central output to the norm of a picture:
+    here a model that says nothing shows the average, which is what it says.
     """
-    assert watch.ground is not None
-    shell, points = watch.ground.shell, watch.ground.dataset.points
-    norms = np.linalg.norm(points - shell.center, axis=1).mean()
+    if not ground.dataset.image_shape:
+        return points[:, :FEATURES]
+    shell = ground.shell
+    norms = np.linalg.norm(ground.dataset.points - shell.center, axis=1).mean()
     factor = norms / np.linalg.norm(shell.points, axis=1).mean()
-    return _brightness(watch.ground, shell.center + factor * frame.samples)
+    return _brightness(ground, shell.center + factor * points)
 
 
 def _brightness(ground: Groundwork, images: np.ndarray) -> np.ndarray:

@@ -8,19 +8,19 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from pages.parts import changing
+from pages.parts.changing import Changes
+from pages.parts.past import Past
 from svae_core.engine import Engine
 from svae_core.records import (
     Budget,
     Certificate,
     Decoded,
     FloorCurves,
-    Frame,
     Groundwork,
-    Moment,
     RequestError,
     Settings,
     State,
@@ -28,6 +28,7 @@ from svae_core.records import (
 
 if TYPE_CHECKING:
     from svae_core.projection import Layout
+    from svae_core.records import Moment
 
 _log = logging.getLogger(__name__)
 #: A slice of training in seconds: long enough to cost little, short enough to take turns.
@@ -36,7 +37,23 @@ SLICE, SHORTEST_SLICE = 0.045, 0.010
 ROUND = 0.300
 #: How long a run goes on without a viewer: pages take a moment to open, or to reload.
 GRACE = 15.0
-_NO_LATENTS = np.empty((0, 0), np.float32)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a page asks for. A run keeps its wish when it is changed, and gives it to branches."""
+
+    members: tuple[Settings, ...]
+    lesson: str = ""
+
+
+@dataclass(frozen=True)
+class Branching:
+    """Where a run comes from: another one's id, the step at which they part, and by what."""
+
+    parent: str
+    step: int
+    what: str
 
 
 class Watch:
@@ -47,12 +64,20 @@ class Watch:
     """
 
     def __init__(
-        self, members: tuple[Settings, ...], engine: Engine, share: Callable[[], int]
+        self,
+        members: tuple[Settings, ...],
+        engine: Engine,
+        share: Callable[[], int],
+        wish: Wish | None = None,
+        past: Past | None = None,
     ) -> None:
         self.members = members
+        self.wish = wish or Wish(members)
+        self.past = past or Past()
+        self.branching: Branching | None = None
+        self.family: dict[str, Watch] = {}  # all runs of one tree by id, shared between them
+        self.prediction: int | None = None  # of a lesson: the number of the answer chosen
         self.ground: Groundwork | None = None
-        self.moments: list[Moment] = []
-        self.layouts: list[tuple[Layout, ...]] = []
         self.certificates: tuple[Certificate, ...] = ()
         self.floors: tuple[FloorCurves, ...] = ()  # one per member, when they are known
         self.error: str | None = None
@@ -62,15 +87,26 @@ class Watch:
         self.generation = 0
         self.viewers = 0
         self.last_seen = time.monotonic()
-        self.size = 0
+        self.size = self.past.size
         self._engine = engine
         self._share = share
         self._newest: State | None = None
-        self._playing = True
+        self._playing = not self.wish.lesson  # a lesson waits for a prediction
+        self._pending: dict[str, Any] = {}  # changes for the next slice
         self._one_more = False
         self._left = False
         self._wakers: set[asyncio.Event] = set()
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def moments(self) -> list[Moment]:
+        """All moments so far, in order."""
+        return self.past.moments
+
+    @property
+    def layouts(self) -> list[tuple[Layout, ...]]:
+        """All layouts so far, in order."""
+        return self.past.layouts
 
     # ------------------------------------------------------------------ for viewers
 
@@ -108,12 +144,36 @@ class Watch:
     def restart(self) -> None:
         """Train again from the same start."""
         self.stop()
-        self.moments, self.layouts, self.certificates = [], [], ()
-        self.error, self.seconds_left, self.size = None, None, 0
+        self._forget()
         self.status, self._playing, self._one_more = "preparing", True, False
-        self.generation += 1
         self.start()
         self._changed()
+
+    def predict(self, answer: int) -> None:
+        """Answer a lesson's question; only then does it train."""
+        if self.prediction is None:
+            self.prediction = answer
+        self.play()
+
+    def change(self, changes: Changes) -> None:
+        """Other settings from the next slice on. RequestError where they make no sense."""
+        if self._over or self._newest is None:
+            raise RequestError("Nothing trains here now; branch off from an earlier moment.")
+        changing.applied(self.members, self._newest.step, changes)
+        self._pending |= changes
+        self._changed()
+
+    @property
+    def now(self) -> Changes:
+        """What may be changed, as it is or will be at the next slice."""
+        step = self._newest.step if self._newest else 0
+        return changing.in_force(self.members[-1], step) | self._pending
+
+    def check_point(self, index: int) -> int:
+        """The index, if there is such a viewed point."""
+        if self.ground is None or not 0 <= index < len(self.ground.view_points):
+            raise ValueError(f"there is no viewed point {index}")
+        return index
 
     async def decode(self, index: int) -> Decoded | None:
         """A viewed point as the newest models give it back; None before there are any."""
@@ -150,8 +210,10 @@ class Watch:
         try:
             async with asyncio.TaskGroup() as tasks:
                 layouts = tasks.create_task(self._lay_out())
+                floors = tasks.create_task(self._find_floors())
                 await self._train()
                 await layouts
+                await floors
         except* RequestError as errors:
             self._fail(str(errors.exceptions[0]))
         except* Exception as errors:
@@ -162,20 +224,46 @@ class Watch:
         if self.ground is None:
             self.ground = await asyncio.wrap_future(self._engine.groundwork(self.members[-1]))
             self._changed()
-        state, moment = await asyncio.wrap_future(self._engine.begin(self.members))
-        self._add((moment,))
+        state = await self._begin()
         self._changed()
-        speed = 0.0
-        while state.step < moment[0].steps:
+        speed, steps = 0.0, self.moments[0][0].steps
+        while state.step < steps:
             await self._until(lambda: self.training)
+            state = await self._with_changes(state)
             before, started = state.step, time.monotonic()
-            advance = await asyncio.wrap_future(self._engine.advance(state, self._budget()))
-            state = advance.state
+            budget = self._budget(state.step)
+            advance = await asyncio.wrap_future(self._engine.advance(state, budget))
+            state = self._newest = advance.state
             now = (state.step - before) / (time.monotonic() - started)
             speed = now if speed == 0 else 0.9 * speed + 0.1 * now
-            self.seconds_left = (moment[0].steps - state.step) / speed
+            self.seconds_left = (steps - state.step) / speed
             self._add(advance.moments)
+            self.past.keep(state)
         await self._certify(state)
+
+    async def _begin(self) -> State:
+        """The state to go on from: the newest one kept by the parent of a branch, or the start."""
+        if self.past.states:
+            state = self.past.states[-1]
+        else:
+            state, moment = await asyncio.wrap_future(self._engine.begin(self.members))
+            if not self.moments:
+                self._add((moment,))
+        self._newest = state
+        return state
+
+    async def _with_changes(self, state: State) -> State:
+        """The state under the settings wished for meanwhile, which the run's settings record."""
+        if not self._pending:
+            return state
+        pending, self._pending = self._pending, {}
+        pending = changing.news_of(self.members[-1], state.step, pending)
+        self.members = changing.applied(self.members, state.step, pending)
+        if state.step == 0:  # the first moment shows the settings in force at step 0
+            self._forget()
+            return await self._begin()
+        self._changed()
+        return dataclasses.replace(state, settings=self.members)
 
     async def _certify(self, state: State) -> None:
         self.seconds_left = None
@@ -184,6 +272,16 @@ class Watch:
         self.certificates = await asyncio.wrap_future(self._engine.certify(state))
         self.status = "finished"
         self._changed()
+
+    async def _find_floors(self) -> None:
+        """Floors depend on the data only: once per run, when there is something to put over them.
+
+        They come when an errand's turn comes, and the stage does without them until then.
+        """
+        await self._until(lambda: bool(self.moments))
+        if not self.floors:
+            self.floors = await asyncio.wrap_future(self._engine.floors(self.members))
+            self._changed()
 
     async def _lay_out(self) -> None:
         """Keep the newest moment laid out, one layout at a time, until nothing more will come."""
@@ -203,8 +301,10 @@ class Watch:
             self._wake()
 
     def _layout_due(self) -> bool:
-        if not self.layouts or not self.moments:
-            return bool(self.moments)
+        if not self.moments or not self.moments[-1][0].latent_mean.size:
+            return False  # a branch has its parent's moments, without what layouts need
+        if not self.layouts:
+            return True
         outdated = self.layouts[-1][0].step < self.moments[-1][0].step
         return outdated or (self._engine.umap_ready and self._provisional())
 
@@ -215,21 +315,29 @@ class Watch:
     def _provisional(self) -> bool:
         return any(layout.kind == "pca" for layout in self.layouts[-1])
 
-    def _budget(self) -> Budget:
+    def _budget(self, step: int) -> Budget:
+        """The next slice; a branch goes without frames where it has its parent's."""
         share = ROUND / max(1, self._share())
-        return Budget(seconds=max(SHORTEST_SLICE, min(SLICE, share)))
+        seconds = max(SHORTEST_SLICE, min(SLICE, share))
+        known = self.moments[-1][0].step if self.moments else 0
+        if step < known:
+            return Budget(steps=known - step, seconds=seconds, frames=False)
+        return Budget(seconds=seconds)
 
     def _add(self, moments: tuple[Moment, ...]) -> None:
         if not moments:
             return
-        if self.moments:  # latents serve the next layout only, and are most of a frame's weight
-            self.moments[-1] = tuple(map(_without_latents, self.moments[-1]))
-        self.moments += [tuple(map(_without_latents, moment)) for moment in moments[:-1]]
-        self.moments.append(moments[-1])
-        self.size += sum(_weight(frame) for moment in moments for frame in moment)
+        self.past.add(moments, self.members)
+        self.size = self.past.size
         self._one_more = False
         self._set_status()
         self._wake()
+
+    def _forget(self) -> None:
+        """Back to before the first moment; viewers are told by the generation."""
+        self.past, self.certificates, self._pending, self._newest = Past(), (), {}, None
+        self.error, self.seconds_left, self.size = None, None, 0
+        self.generation += 1
 
     # ------------------------------------------------------------------------- news
 
@@ -268,11 +376,3 @@ class Watch:
                 wake.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(wake.wait(), every)
-
-
-def _without_latents(frame: Frame) -> Frame:
-    return dataclasses.replace(frame, latent_mean=_NO_LATENTS)
-
-
-def _weight(frame: Frame) -> int:
-    return frame.shell_view.nbytes + frame.samples.nbytes + 1000

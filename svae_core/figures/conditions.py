@@ -1,6 +1,7 @@
 """The conditions of the theorem as sentences, each checked on the current data and run.
 
-A state is said by a word, a symbol and a colour at once: `holds`, `open`, `fails`.
+A state is said by a word, a symbol and a colour at once. `open`: not known without a run; `note`:
+true, and yet to be kept in mind.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from svae_core.records import Certificate, Problem, Settings
 
-HOLDS, OPEN, FAILS = "holds", "open", "fails"
+HOLDS, OPEN, NOTE, FAILS = "holds", "open", "note", "fails"
 _NO_RUN = "No finished run of these settings is at hand."
 
 
@@ -18,7 +19,7 @@ _NO_RUN = "No finished run of these settings is at hand."
 class Condition:
     """A sentence of the theorem, and what is found of it here and now."""
 
-    state: str  # HOLDS, OPEN or FAILS
+    state: str  # HOLDS, OPEN, NOTE or FAILS
     sentence: str
     finding: str
 
@@ -32,7 +33,7 @@ def conditions(
         _sampled(certificates),
         _same_points(problem, certificates),
         *(_below(certificate) for certificate in certificates),
-        *(() if certificates else (Condition(OPEN, _BELOW, _NO_RUN),)),
+        *(() if certificates else (Condition(OPEN, f"{_BELOW}.", _NO_RUN),)),
         _domain(problem, certificates),
         _total_only(certificates),
         _gauge(problem, settings),
@@ -126,7 +127,7 @@ def _total_only(certificates: tuple[Certificate, ...]) -> Condition:
         f"{name}: {count} of {len(c.kl_per_dim)} inactive"
         for (name, count), c in zip(inactive.items(), alive, strict=True)
     )
-    return Condition(OPEN if any(inactive.values()) else HOLDS, sentence, f"{counts}.")
+    return Condition(NOTE if any(inactive.values()) else HOLDS, sentence, f"{counts}.")
 
 
 def _gauge(problem: Problem, settings: Settings) -> Condition:
@@ -134,7 +135,7 @@ def _gauge(problem: Problem, settings: Settings) -> Condition:
     sentence = "No condition: the units. The theorem asks nothing of βσ²/λ_max, training does."
     if not math.isfinite(gauge) or gauge >= 1:
         return Condition(
-            OPEN,
+            NOTE,
             sentence,
             f"βσ²/λ_max = {gauge:.2f}, above 1: a conventional VAE collapses here by its units; "
             "the penalty has to hold against that.",

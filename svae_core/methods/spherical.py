@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, final
 
 from svae_core.methods import Terms, base_objective
 from svae_core.records import Groundwork, Settings, option
-from svae_core.region import PENALTY_STRENGTH, penalty_weight, require_band, target
+from svae_core.region import (
+    PENALTY_STRENGTH,
+    minibatch_error,
+    penalty_weight,
+    require_band,
+    target,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,9 +53,12 @@ class Method:
     def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
         """Weight and edges of the penalty, from data and band alone."""
         region = require_band(ground.region)
+        error = minibatch_error(
+            ground.clusters.deviation, settings.batch_size, len(ground.shell.points)
+        )
         return {
             "weight": penalty_weight(settings.beta, ground.water_level, self.config.strength),
-            "upper": target(region.lo, region.hi, region.delta, region.within),
+            "upper": target(region.lo, region.hi, region.delta - region.within, error),
             "lower": region.lo if region.lower_edge else 0.0,
         }
 
