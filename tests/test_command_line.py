@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -147,6 +148,41 @@ def test_a_new_dataset_and_method_file_appear_everywhere(tmp_path):
         *("--toy_method.pull", "0.1", "--epochs", "2", "--clusters", "3"),
     )
     assert trained["method"] == "toy_method"
+
+    shutil.copytree(ROOT / "pages", tmp_path / "pages")
+    shutil.copytree(ROOT / "assets", tmp_path / "assets")
+    (tmp_path / "look.py").write_text(
+        "from pages.parts import controls\ncontrols.training_controls(controls.data_controls())\n"
+    )
+    seen = subprocess.run(
+        [sys.executable, "-c", LOOK_AT_PAGES],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    shown = json.loads(seen.stdout.splitlines()[-1])
+    assert "A toy" in shown["datasets"] and "A toy method" in shown["methods"]
+    assert {"toy.spread", "toy_method.pull"} <= set(shown["widgets"])
+
+
+LOOK_AT_PAGES = """
+import json
+from streamlit.testing.v1 import AppTest
+
+page = AppTest.from_file("look.py", default_timeout=120)
+page.query_params.update({"dataset": "toy", "method": "toy_method"})
+page.run()
+assert not page.exception, page.exception
+widgets = [*page.selectbox, *page.number_input, *page.slider]
+options = {box.key: box.options for box in page.selectbox}
+print(json.dumps({
+    "datasets": options["dataset"],
+    "methods": options["method"],
+    "widgets": [widget.key for widget in widgets],
+}))
+"""
 
 
 TOY_DATASET = '''"""A toy
