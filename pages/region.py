@@ -1,9 +1,13 @@
 """Region: the feasible band between W and the collapse loss, and the nats it guarantees."""
 
+from functools import partial
+
 import streamlit as st
 
-from pages.parts import controls, session
-from svae_core.figures import cluster_curves, gauge, guarantee, number_line
+from pages.parts import controls, errands, hub, session
+from svae_core.figures import cluster_curves, gauge, guarantee, number_line, sensitivity
+from svae_core.records import settings_key
+from svae_core.region import BandAtK
 
 QUIET = {"displaylogo": False}
 
@@ -38,6 +42,11 @@ st.plotly_chart(
 )
 st.caption(guarantee.describe_plane(problem.floors))
 
+st.subheader("Three readings of the collapse loss")
+readings = session.readings(problem, settings)
+st.markdown(sensitivity.definition_table(readings, settings.collapse_loss))
+st.write(sensitivity.describe_definitions(readings))
+
 left, right = st.columns(2, gap="medium")
 with left:
     st.subheader("Units: βσ² against λ_max")
@@ -53,3 +62,25 @@ with right:
         cluster_curves.restarts(problem.clusters, dark), theme=None, config=QUIET, alt=sentence
     )
     st.write(sentence)
+
+
+def show_sensitivity(bands: tuple[BandAtK, ...]) -> None:
+    """Losses and nats against K."""
+    sentence = sensitivity.describe_sensitivity(bands, problem.floors)
+    figure = sensitivity.sensitivity(bands, problem.floors, problem.clusters.k, dark)
+    st.plotly_chart(figure, theme=None, config=QUIET, alt=sentence)
+    st.write(sentence)
+
+
+def compare() -> bool:
+    """The band under other K, on demand; whether it is being computed."""
+    return errands.errand(
+        f"sensitivity.{settings_key(settings, session.REGION_FIELDS)}",
+        "Compare",
+        partial(hub.engine().sensitivity, settings),
+        show_sensitivity,
+    )
+
+
+st.subheader("W, δ and the nats under other numbers of clusters")
+errands.section("sensitivity", compare)

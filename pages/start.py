@@ -2,24 +2,14 @@
 
 import streamlit as st
 
-from pages.parts import address, session
+from pages.parts import address, lessons, session
 from svae_core.figures import recorded
 from svae_core.records import Settings
 
 LESSONS = (
-    (
-        "Watch a VAE collapse",
-        "Both models learn handwritten digits. Keep an eye on the conventional one: within a few "
-        "epochs all its bars, the nats in each latent dimension, fall to zero.",
-        "train.py",
-        Settings(),
-    ),
-    (
-        "Keep it alive",
-        "Four times the weight on KL. The spherical model is held below the upper edge "
-        "of its band, so it has to send something through the latent.",
-        "train.py",
-        Settings(beta=4.0),
+    *(
+        (found.title, found.text, "train.py", found.settings, {"lesson": found.name})
+        for found in (lessons.LESSONS["collapse"], lessons.LESSONS["alive"])
     ),
     (
         "Try to break the guarantee",
@@ -27,6 +17,7 @@ LESSONS = (
         "on hard and degenerate data for one that has both, and read what is proved and what not.",
         "theory.py",
         Settings(),
+        {},
     ),
 )
 
@@ -52,8 +43,8 @@ st.caption(
     f"point that went in; dust is the data. {sentence}"
 )
 
-for column, (title, text, page, settings) in zip(st.columns(3), LESSONS, strict=True):
+for column, (title, text, page, settings, query) in zip(st.columns(3), LESSONS, strict=True):
     with column.container(border=True, height="stretch"):
         st.markdown(f"**{title}**")
         st.write(text)
-        st.page_link(page, label="Open the lesson", query_params=address.to_link(settings))
+        st.page_link(page, label="Open the lesson", query_params=address.to_link(settings) | query)

@@ -50,7 +50,7 @@ def downloads(certificate: Certificate) -> None:
     st.markdown(f"**{conditions.title(certificate)}.** {certificate.sentence}")
     left, right = st.columns(2)
     left.download_button(
-        "Download certificate (JSON)",
+        "Certificate (JSON)",
         json.dumps(to_json(certificate), indent=1, ensure_ascii=False),
         f"{name}.json",
         "application/json",
@@ -58,7 +58,7 @@ def downloads(certificate: Certificate) -> None:
         on_click="ignore",
     )
     right.download_button(
-        "Download certificate (page to print)",
+        "Certificate (to print)",
         certificate_page(certificate),
         f"{name}.html",
         "text/html",

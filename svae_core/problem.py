@@ -47,8 +47,7 @@ def groundwork(settings: Settings) -> Groundwork:
     dataset, shell, eigenvalues = _on_shell(_data_only(settings, clusters=0))
     clusters = _clusters(_data_only(settings))
     region = region_of(shell, clusters, settings)
-    index = _view_index(len(shell.points), shell.points.shape[1], settings.data_seed)
-    basis = view_basis(shell.points)
+    index, basis, view_points = _view(_data_only(settings, clusters=0))
     return Groundwork(
         settings=settings,
         dataset=dataset,
@@ -60,7 +59,7 @@ def groundwork(settings: Settings) -> Groundwork:
         water_level=_water_level(eigenvalues, region),
         view_index=index,
         view_basis=basis,
-        view_points=shell_view(shell.points[index], basis),
+        view_points=view_points,
     )
 
 
@@ -157,6 +156,15 @@ def _split(dataset: Dataset, settings: Settings) -> tuple[Dataset, np.ndarray]:
         labels=None if dataset.labels is None else dataset.labels[kept],
     )
     return training, dataset.points[np.sort(order[:count])]
+
+
+@lru_cache(maxsize=4)
+def _view(settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which points are drawn, the directions of the 3-D view, and the points in it."""
+    _, shell, _ = _on_shell(settings)
+    index = _view_index(len(shell.points), shell.points.shape[1], settings.data_seed)
+    basis = view_basis(shell.points)
+    return index, basis, shell_view(shell.points[index], basis)
 
 
 @lru_cache(maxsize=16)

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 
 from pages.parts import hub, live, messages, watching
 from pages.parts.messages import Asked, decode, encode
-from pages.parts.watching import Watch
+from pages.parts.watching import Watch, Wish
 from svae_core import engine
 from svae_core.records import RequestError, Settings
 
@@ -283,7 +283,7 @@ def test_run_ids_cannot_be_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "engine", Inline)
     one, other = hub.watch(PAIR), hub.watch(PAIR)
     assert one != other and len(one) >= 22  # 22 characters of 6 bits: 128 bits and padding
-    assert hub.members_of(one) == PAIR and hub.find("x") is None and hub.find(None) is None
+    assert hub.wish_of(one) == Wish(PAIR) and hub.find("x") is None and hub.find(None) is None
 
 
 @pytest.mark.parametrize("origin", ["http://elsewhere", "http://lecture:80", "null", None])

@@ -4,32 +4,54 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
+from laws import assert_information_laws
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import address, hub
+from pages.parts import address, hub, session
+from pages.parts.searching import Search
+from svae_core import attack, objections, training
 from svae_core.problem import prepare
 from svae_core.records import Problem, RequestError, Settings, check_settings
+from svae_core.sensitivity import sensitivity
+from svae_core.workers import WorkerLost
 
 _ROUTER = str(Path(__file__).parents[1] / "pages" / "router.py")
 _SMALL = {"dataset": "wine", "clusters": "3"}
 
 
 class _Engine:
-    """Prepares at once, in this process: what a page asks for is the same."""
+    """Works at once, in this process: what a page asks for is the same."""
 
     def prepare(self, settings: Settings) -> Future[Problem]:
-        future: Future[Problem] = Future()
-        try:
-            future.set_result(prepare(settings))
-        except RequestError as error:
-            future.set_exception(error)
-        return future
+        return _done(lambda: prepare(settings))
+
+    def sensitivity(self, settings: Settings) -> Future[Any]:
+        return _done(lambda: sensitivity(settings))
+
+    def objection(self, number: int, settings: Settings) -> Future[Any]:
+        return _done(lambda: objections.answer(number, settings))
+
+    def attack_plan(self, count: int, seed: int) -> Future[Any]:
+        return _done(lambda: attack.plan(count, seed))
+
+    def attempt(self, members: tuple[Settings, ...]) -> Future[Any]:
+        return _done(lambda: attack.attempt(members))
+
+
+def _done(call: Callable[[], Any]) -> Future[Any]:
+    future: Future[Any] = Future()
+    try:
+        future.set_result(call())
+    except RequestError as error:
+        future.set_exception(error)
+    return future
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +95,7 @@ def test_start_shows_a_recorded_run_and_three_lessons_without_asking_the_engine(
     assert len(app.get("page_link")) == 3
 
 
-@pytest.mark.parametrize("page, charts", [("shell", 4), ("region", 4)])
+@pytest.mark.parametrize("page, charts", [("shell", 4), ("region", 4), ("theory", 1)])
 def test_pages_open_by_url_with_what_it_asks_for(page: str, charts: int) -> None:
     app = _open(page, _SMALL)
     assert len(_charts(app)) == charts
@@ -83,7 +105,7 @@ def test_pages_open_by_url_with_what_it_asks_for(page: str, charts: int) -> None
 
 
 def test_every_chart_has_its_text() -> None:
-    for page in ("start", "shell", "region"):
+    for page in ("start", "shell", "region", "theory"):
         for chart in _open(page, _SMALL).get("plotly_chart"):
             assert len(chart.proto.alt) > 20
 
@@ -173,6 +195,139 @@ def test_switching_the_lower_edge_off_says_what_matters() -> None:
     _quiet(app.toggle(key="lower_edge").set_value(False).run())
     words = " ".join(text.value for text in [*app.markdown, *app.caption])
     assert "switched off" in words and "Only the upper edge matters" in words
+
+
+def test_definitions_stand_side_by_side_and_an_empty_one_is_explained() -> None:
+    app = _open("region", {"clusters": "10", "n_points": "400"})
+    tables = [text.value for text in app.markdown if text.value.startswith("| δ by")]
+    (table,) = tables
+    assert "| **shell** |" in table and "| empty |" in table
+    assert any("An empty band (between) is no error" in text.value for text in app.markdown)
+
+
+def test_other_numbers_of_clusters_are_compared_on_demand() -> None:
+    app = _open("region", _SMALL)
+    _quiet(next(button for button in app.button if button.label == "Compare").click().run())
+    assert len(_charts(app)) == 5
+    assert any("From K = 1 to K = 50" in text.value for text in app.markdown)
+    _quiet(app.run())
+    assert len(_charts(app)) == 5  # it stays
+
+
+def _table(app: AppTest) -> str:
+    return next(text.value for text in app.markdown if "here and now" in text.value)
+
+
+def test_theory_checks_what_it_can_without_a_run() -> None:
+    table = _table(_open("theory", _SMALL))
+    assert table.count("✓ holds") == 1 and table.count("○ open") == 5
+    assert "above 1" in table  # the gauge of the plain settings
+    table = _table(_open("theory", {**_SMALL, "collapse_loss": "between", "sigma2": "0.01"}))
+    assert "✗ fails" in table and "The band is empty" in table and "below 1" in table
+
+
+def test_theory_checks_the_run_that_was_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = hub.pair(Settings(dataset="wine", clusters=3, epochs=30))
+    state = training.begin(members)
+    advance = training.advance(state)
+    certificates = training.certify(advance.state)
+    for certificate in certificates:
+        assert_information_laws(certificate)
+    seen = session.Seen((training.first_frames(state), *advance.moments), certificates)
+    monkeypatch.setattr(session, "run_seen", lambda _members: seen)
+    app = _open("theory", {**_SMALL, "epochs": "30"})
+    table = _table(app)
+    assert "○ open" not in table
+    for certificate in certificates:
+        assert f"{certificate.loss:.3f} + {certificate.loss_margin:.3f}" in table
+        assert any(certificate.sentence in text.value for text in app.markdown)
+    assert len(app.get("download_button")) == 4
+    assert {"Baseline VAE", "Spherical VAE"} <= {
+        trace.get("name") for trace in _charts(app)[0]["data"]
+    }
+
+
+def test_an_objection_is_measured_when_asked_and_stays() -> None:
+    app = _open("theory", _SMALL)
+    assert len(app.expander) == len(objections.objections()) + 2  # and two in the sidebar
+    measure = [button for button in app.button if button.label == "Measure"]
+    assert len(measure) == 6
+    _quiet(measure[0].click().run())
+    assert any("The best constant answer on the shell" in text.value for text in app.markdown)
+    _quiet(app.run())
+    assert sum(button.label == "Measure" for button in app.button) == 5
+    _quiet(app.number_input(key="clusters").set_value(4).run())
+    assert sum(button.label == "Measure" for button in app.button) == 6  # other data
+
+
+def test_a_refused_objection_is_one_sentence() -> None:
+    app = _open("theory", {**_SMALL, "collapse_loss": "between"})
+    _quiet(app.button[3].click().run())
+    assert "The band is empty" in app.error[0].value
+
+
+def test_the_search_runs_to_its_end_and_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attack, "_STEPS", 60)
+    app = _open("theory", _SMALL)
+    _quiet(app.select_slider(key="attack.runs").set_value(16).run())
+    _quiet(next(button for button in app.button if button.label == "Start").click().run())
+    assert any("16 runs: no counter-example" in text.value for text in app.markdown)
+    assert len(_charts(app)) == 2 and not app.error
+    assert any(button.label == "Start" for button in app.button)
+
+
+def test_a_search_rests_when_cancelled_and_goes_on_when_resumed() -> None:
+    search = Search(32, 3, _Slow())
+    search.go_on()
+    search.go_on()
+    assert not search.over and search.attempts == () and search.seconds_left is None
+    assert "paused; what is done is kept" in search.state(going=False)
+    waiting = _Slow.waiting
+    assert len(waiting) == 2
+    waiting.pop(0).set_result(tuple(_attempts(16)))
+    search.resume()
+    search.go_on()
+    assert (len(search.attempts), search.share) == (16, 0.5)
+    assert "16 of 32 runs" in search.state(going=True)
+    waiting.pop(0).set_exception(WorkerLost("gone"))
+    search.go_on()
+    assert search.over and "resume to try again" in search.error
+    search.resume()
+    search.go_on()
+    waiting.pop(0).set_result(tuple(_attempts(16)))
+    search.go_on()
+    assert search.over and search.error is None and len(search.broken()) == 2
+
+
+class _Slow:
+    """Plans at once; batches end when the test says so."""
+
+    waiting: list[Future[Any]] = []  # noqa: RUF012
+
+    def attack_plan(self, count: int, seed: int) -> Future[Any]:
+        return _done(lambda: attack.plan(count, seed))
+
+    def attempt(self, members: tuple[Settings, ...]) -> Future[Any]:
+        self.waiting.append(Future())
+        return self.waiting[-1]
+
+
+def _attempts(count: int) -> list[attack.Attempt]:
+    """Runs without a band, and one counter-example among them."""
+    ends = [attack.BROKEN, *[attack.NO_BAND] * (count - 1)]
+    return [attack.Attempt(Settings(), end, "because", None) for end in ends]
+
+
+def test_a_counter_example_is_loud_and_leads_to_its_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(attack, "attempt", lambda members: tuple(_attempts(len(members))))
+    app = _open("theory", _SMALL)
+    _quiet(app.select_slider(key="attack.runs").set_value(16).run())
+    _quiet(next(button for button in app.button if button.label == "Start").click().run())
+    assert "Counter-example" in app.error[0].value
+    assert any("1 COUNTER-EXAMPLE" in text.value for text in app.markdown)
+    assert any(link.proto.label == "Train it" for link in app.get("page_link"))
 
 
 @pytest.mark.parametrize("page", ["shell", "region"])

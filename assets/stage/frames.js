@@ -28,6 +28,9 @@ export function part(array, index) {
 export class Recording {
   constructor() {
     this.scene = null;
+    this.now = null; // what may be changed, as it is now
+    this.tree = []; // the runs that branched off one another
+    this.lesson = null;
     this.generation = -1;
     this.forget();
   }
@@ -36,6 +39,7 @@ export class Recording {
     this.moments = new Map();
     this.layouts = new Map();
     this.rows = [];
+    this.floors = null; // [models, 3, losses]: losses, proved and tight floor, once known
     this.count = 0;
     this.steps = 0;
     this.version = -1;
@@ -43,6 +47,8 @@ export class Recording {
     this.error = null;
     this.left = null;
     this.certificates = [];
+    this.remarks = [];
+    this.corridor = [];
   }
 
   /** Take a message in; the moment it speaks of, if it brings one. */
@@ -59,9 +65,11 @@ export class Recording {
     for (const name of ["version", "status", "error", "left", "count", "certificates"]) {
       this[name] = header[name];
     }
+    this.#acceptTime(header);
     if (header.index < 0) return null;
     this.steps = header.steps;
     this.#acceptRows(header.from, arrays.history, header.models);
+    this.floors = arrays.floors ?? this.floors;
     if (header.layout) this.layouts.set(header.layout.number, { ...header.layout, arrays });
     const moment = this.moments.get(header.index) ?? {
       index: header.index,
@@ -81,6 +89,26 @@ export class Recording {
       if (layout.step <= step && (!found || layout.number > found.number)) found = layout;
     }
     return found;
+  }
+
+  /** What was said last of what had happened by this step. */
+  remarkAt(step) {
+    const said = this.remarks.filter((remark) => remark.step <= step);
+    return said.reduce((last, remark) => (!last || remark.step >= last.step ? remark : last), null);
+  }
+
+  /** The band in force when this step was trained: {step, lo, hi}, or null where there is none. */
+  bandAt(step) {
+    return this.corridor.findLast((edges) => edges.step <= step) ?? null;
+  }
+
+  #acceptTime({ remarks, corridor, now, tree, lesson }) {
+    if (remarks && remarks.from <= this.remarks.length) {
+      this.remarks.length = remarks.from;
+      this.remarks.push(...remarks.lines);
+    }
+    if (corridor) this.corridor = corridor.map(([step, lo, hi]) => ({ step, lo, hi }));
+    if (tree) Object.assign(this, { now, tree, lesson });
   }
 
   #acceptRows(from, history, models) {

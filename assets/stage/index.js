@@ -10,15 +10,19 @@ import { make, say } from "./dom.js";
 import { Recording } from "./frames.js";
 import { Painter } from "./painter.js";
 import { Player } from "./player.js";
+import { Selection } from "./selection.js";
 import { Source } from "./socket.js";
 import { themeOf } from "./theme.js";
 import { Transport } from "./transport.js";
 import { Certificate } from "./views/certificate.js";
+import { Decoded } from "./views/decoded.js";
 import { KlBars } from "./views/kl.js";
+import { Lifelines } from "./views/lifelines.js";
 import { LossCorridor } from "./views/loss.js";
 import { Maps } from "./views/maps.js";
 import { Numbers } from "./views/numbers.js";
 import { Pictures } from "./views/pictures.js";
+import { Plane } from "./views/plane.js";
 import { Shells } from "./views/shells.js";
 import { Verdicts } from "./views/verdicts.js";
 
@@ -27,9 +31,12 @@ const VIEWS = [
   { name: "verdicts", View: Verdicts },
   { name: "shells", View: Shells, title: "Reconstructions on the shell" },
   { name: "kl", View: KlBars, title: "KL per latent dimension" },
+  { name: "lifelines", View: Lifelines, title: "KL over time, dimension by dimension" },
   { name: "loss", View: LossCorridor, title: "Loss against the feasible band" },
+  { name: "plane", View: Plane, title: "Rate–distortion plane" },
   { name: "maps", View: Maps, title: "Latent means" },
-  { name: "pictures", View: Pictures, title: "Reconstructions", suits: (scene) => scene.image },
+  { name: "pictures", View: Pictures, title: "Reconstructions" },
+  { name: "decoded", View: Decoded },
   { name: "certificate", View: Certificate },
   { name: "numbers", View: Numbers },
 ];
@@ -119,6 +126,10 @@ class Stage {
   async #receive(message) {
     await this.tools;
     if (this.disposed) return;
+    if (message.header.kind === "decoded") {
+      this.decoded.show(message);
+      return;
+    }
     const moment = this.recording.accept(message);
     this.#complain(this.recording.error);
     if (this.recording.scene && !this.views.length) this.#build();
@@ -131,15 +142,19 @@ class Stage {
     const { scene } = this.recording;
     this.theme = themeOf(this.root, scene);
     this.root.dataset.theme = this.theme.name;
-    for (const { name, View, title, suits } of VIEWS) {
-      if (suits && !suits(scene)) continue;
+    this.selection = new Selection(scene);
+    for (const { name, View, title } of VIEWS) {
       const place = make("div", { className: "svae-place" });
       const frame = make(title ? "figure" : "div", { className: `svae-view svae-${name}` });
       if (title) frame.append(make("figcaption", {}, title));
       frame.append(place);
       this.board.append(frame);
-      this.views.push(new View(place, scene, this.theme, this.recording));
+      this.views.push(new View(place, scene, this.theme, this.recording, this.selection));
     }
+    this.decoded = this.views.find((view) => view instanceof Decoded);
+    this.selection.listen((kind) => {
+      if (kind === "picked" && this.selection.picked >= 0) this.source.decode(this.selection.picked);
+    });
   }
 
   #complain(sentence) {
@@ -158,7 +173,8 @@ class Stage {
     const here = this.root.contains(event.target) || event.target === document.body;
     const button = event.target.closest?.("button, summary, a");
     if (!here || !this.transport || (button && event.key === " ")) return;
-    if (this.transport.key(event)) event.preventDefault();
+    const cleared = event.key === "Escape" && this.selection?.clear();
+    if (cleared || this.transport.key(event)) event.preventDefault();
   }
 }
 

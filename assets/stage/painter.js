@@ -1,56 +1,46 @@
 /**
- * Draws one chart per animation frame, so that no frame is long and dragging stays smooth.
- * A view has draw(moment), which says whether it drew something that costs a frame; with
- * `every` = 2 it takes part in every second round only.
+ * Draws a moment. Lively views, which are cheap, follow at once and together; of the others one is
+ * drawn per animation frame, in turn, so that no frame is long and scrubbing stays smooth. A view
+ * has draw(moment), which may be called with a moment it has drawn already.
  */
 export class Painter {
   constructor(views, onDrawn) {
     this.views = views;
     this.onDrawn = onDrawn;
-    this.round = 0;
-    this.queue = [];
-    this.stale = new Set();
+    this.due = new Set(); // in the order in which they became due
     this.moment = null;
+    this.fresh = false;
     this.request = null;
   }
 
-  /** Show this moment; `all` also draws what may skip a round. */
-  show(moment, all) {
+  /** Show this moment soon; a later one takes its place if it is not drawn by then. */
+  show(moment) {
     this.moment = moment;
-    this.round += 1;
-    for (const view of this.views) {
-      if (all || this.round % (view.every ?? 1) === 0) {
-        if (!this.queue.includes(view)) this.queue.push(view);
-      } else {
-        this.stale.add(view);
-      }
-    }
+    this.fresh = true;
+    for (const view of this.views) this.due.add(view);
     this.request ??= requestAnimationFrame(() => this.#next());
   }
 
-  /** Draw what skipped the last round: for when nothing new comes soon. */
-  settle() {
-    if (this.moment && this.stale.size) {
-      for (const view of this.stale) if (!this.queue.includes(view)) this.queue.push(view);
-      this.request ??= requestAnimationFrame(() => this.#next());
-    }
+  /** Something else than the moment changed: draw all views again. */
+  refresh() {
+    if (this.moment) this.show(this.moment);
   }
 
   dispose() {
     cancelAnimationFrame(this.request);
-    this.queue = [];
+    this.due.clear();
   }
 
   #next() {
-    while (this.queue.length) {
-      const view = this.queue.shift();
-      this.stale.delete(view);
-      if (view.draw(this.moment)) {
-        this.request = requestAnimationFrame(() => this.#next());
-        return;
-      }
-    }
     this.request = null;
-    this.onDrawn(this.moment);
+    const { moment, fresh } = this;
+    this.fresh = false;
+    if (fresh) for (const view of this.views) if (view.lively && this.due.delete(view)) view.draw(moment);
+    for (const view of this.due) {
+      this.due.delete(view);
+      if (view.draw(moment)) break; // that was enough for one frame
+    }
+    if (this.due.size) this.request = requestAnimationFrame(() => this.#next());
+    if (fresh) this.onDrawn(moment);
   }
 }

@@ -2,6 +2,10 @@
  * Which moment is shown. `follow` shows the newest as it comes; `hold` stays where the viewer
  * went; `replay` walks on from there through what is recorded, and follows again at its end.
  */
+/** Replay speeds, and how many moments a second speed 1 shows. */
+export const SPEEDS = [0.5, 1, 2, 4];
+const PACE = 10;
+
 export class Player {
   constructor(source, recording, painter, onChange) {
     this.source = source;
@@ -11,6 +15,16 @@ export class Player {
     this.mode = "follow";
     this.index = -1;
     this.wanted = -1;
+    this.speed = 1;
+  }
+
+  dispose() {
+    clearTimeout(this.timer);
+  }
+
+  /** Whether an earlier moment is shown than the newest. */
+  get behind() {
+    return this.mode !== "follow" && this.index < this.recording.count - 1;
   }
 
   get training() {
@@ -43,28 +57,32 @@ export class Player {
 
   /** After every drawn moment: the next one. */
   drawn() {
-    if (this.mode === "replay") {
-      if (this.index < this.recording.count - 1) {
-        this.#goTo(this.index + 1);
-        return;
-      }
+    if (this.mode === "replay" && this.index < this.recording.count - 1) {
+      this.#walk();
+    } else if (this.mode === "replay") {
       this.mode = "follow";
       this.onChange();
     }
-    if (!this.moving) this.painter.settle();
     this.ask();
   }
 
+  /**
+   * Ask for what is due, else for a moment that this page lacks while it has nothing better to do:
+   * scrubbing then needs no server.
+   */
   ask() {
     const { moments, version, generation, rows, layouts } = this.recording;
     const complete = [...moments.values()].filter((moment) => moment.shells);
+    const due = this.mode !== "follow" && !this.#has(this.wanted) ? this.wanted : null;
     this.source.ask({
-      want: this.mode !== "follow" && !this.#has(this.wanted) ? this.wanted : "newest",
+      want: due ?? this.#missing() ?? "newest",
       have: Math.max(-1, ...complete.map((moment) => moment.index)),
       version,
       generation,
       rows: rows.length,
       layout: Math.max(-1, ...layouts.keys()),
+      remarks: this.recording.remarks.length,
+      floors: Number(Boolean(this.recording.floors)),
     });
   }
 
@@ -75,11 +93,9 @@ export class Player {
       this.wanted = this.index;
       if (this.training) this.source.command("pause");
     } else if (this.mode === "hold" && this.index < this.recording.count - 1) {
-      this.mode = "replay";
-      this.#goTo(this.index + 1);
+      this.#replay(this.index + 1);
     } else if (this.over) {
-      this.mode = "replay";
-      this.#goTo(0);
+      this.#replay(0);
     } else {
       this.mode = "follow";
       this.source.command("play");
@@ -115,6 +131,58 @@ export class Player {
     this.source.command("reset");
   }
 
+  /** The same run from other first weights. */
+  reseed() {
+    this.source.command("reseed");
+  }
+
+  /** Other settings from here on: of this run at its newest moment, else of a branch. */
+  alter(changes) {
+    const step = this.recording.rows[this.index]?.step ?? 0;
+    if (this.behind || this.over) this.source.command("branch", { step, changes });
+    else this.source.command("change", { changes });
+  }
+
+  /** One speed up or down the list. */
+  shift(by) {
+    const at = SPEEDS.indexOf(this.speed) + by;
+    this.setSpeed(SPEEDS[Math.max(0, Math.min(at, SPEEDS.length - 1))]);
+  }
+
+  setSpeed(speed) {
+    this.speed = speed;
+    this.began = { index: this.index, time: performance.now() };
+    this.onChange();
+  }
+
+  #replay(index) {
+    this.mode = "replay";
+    this.began = { index, time: performance.now() };
+    this.#goTo(index);
+  }
+
+  /** To the moment whose time has come; where drawing is too slow, some are left out. */
+  #walk() {
+    const { index, time } = this.began;
+    const rate = (PACE * this.speed) / 1000;
+    const due = index + Math.floor((performance.now() - time) * rate);
+    const next = Math.min(Math.max(this.index + 1, due), this.recording.count - 1);
+    const wait = time + (next - index) / rate - performance.now();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.mode === "replay" && this.#goTo(next), Math.max(0, wait));
+  }
+
+  /** The moment nearest to the one shown that is not here yet, unless training is being watched. */
+  #missing() {
+    if (document.hidden || (this.mode === "follow" && this.training)) return null;
+    let nearest = null;
+    for (let index = 0; index < this.recording.count; index += 1) {
+      const nearer = nearest === null || Math.abs(index - this.index) < Math.abs(nearest - this.index);
+      if (nearer && !this.#has(index)) nearest = index;
+    }
+    return nearest;
+  }
+
   #has(index) {
     return Boolean(this.recording.moments.get(index)?.shells);
   }
@@ -127,6 +195,6 @@ export class Player {
 
   #show(moment) {
     this.index = moment.index;
-    this.painter.show(moment, !this.moving);
+    this.painter.show(moment);
   }
 }

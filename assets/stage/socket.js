@@ -22,9 +22,14 @@ export class Source {
     this.#send(question);
   }
 
-  /** play, pause, step, reset or leave. */
-  command(verb) {
-    this.#send({ do: verb });
+  /** play, pause, step, reset, leave; change, branch, reseed and predict, with what they need. */
+  command(verb, rest) {
+    this.#send({ do: verb, ...rest });
+  }
+
+  /** Ask for a point as the models give it back; the answer is a message like any other. */
+  decode(index) {
+    this.#send({ decode: index });
   }
 
   close() {

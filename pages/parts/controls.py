@@ -161,7 +161,7 @@ def _fields(settings: Settings, names: tuple[str, ...]) -> Settings:
 def _widget(key: str, knob: Knob, kind: Any, value: Any) -> Any:
     """The widget that suits a knob; its value, or the one it had where it was cleared."""
     session.offer(key, value)
-    label = knob.label[:1].upper() + knob.label[1:]
+    label = _capitalised(knob.label)
     chosen: Any
     if kind is bool:
         chosen = st.toggle(label, key=key, help=knob.help)
@@ -204,6 +204,11 @@ def _apart(a: float, b: float) -> tuple[float, float]:
     if a < b:
         return a, b
     return (a, b + _NOTCH) if b < _LAST else (a - _NOTCH, b)
+
+
+def _capitalised(label: str) -> str:
+    """With a capital letter, unless it begins with a symbol: Β is not β, and Σ² not σ²."""
+    return label[:1].upper() + label[1:] if label[:1].isascii() else label
 
 
 def _help(name: str) -> str:

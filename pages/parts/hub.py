@@ -1,11 +1,12 @@
 """The server's engine, and the comparisons that are being watched on it.
 
     run = hub.watch((baseline, spherical));  hub.find(run) -> Watch | None
+    hub.branch(run, step, {"beta": 4.0}) -> the id of another run, which goes on from there
 
 A page names what it wants to see and gets a run id; the run itself lives here, outlives reruns and
 reloads, and is driven by a task on the server's event loop. Everything in a Watch is touched on
 that loop only; page scripts, which run in threads of their own, call no more than `engine`,
-`watch` and `members_of`.
+`watch`, `find` and `wish_of`.
 """
 
 from __future__ import annotations
@@ -20,15 +21,20 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from pages.parts.watching import Watch
+from pages.parts import changing
+from pages.parts.changing import Changes
+from pages.parts.past import Past
+from pages.parts.watching import Branching, Watch, Wish
 from svae_core.engine import Engine
-from svae_core.records import Settings
+from svae_core.records import RequestError, Settings
 
 #: Unwatched runs stay this long, for a reload or a link …
 KEPT_SECONDS = 3600.0
 #: … while all runs together hold no more than this; beyond it the longest unwatched goes first.
 KEPT_BYTES = 2**30
 _REAP_SECONDS = 5.0
+#: So many runs may stem from one start.
+LARGEST_FAMILY = 40
 
 _lock = threading.Lock()
 _engine: Engine | None = None
@@ -53,12 +59,10 @@ def pair(settings: Settings) -> tuple[Settings, Settings]:
     return _plain(settings, "baseline"), spherical
 
 
-def watch(members: tuple[Settings, ...]) -> str:
-    """A new run of these members, playing at once; its unguessable id."""
+def watch(members: tuple[Settings, ...], lesson: str = "") -> str:
+    """A new run of these members, playing at once unless it is a lesson's; its unguessable id."""
     run = secrets.token_urlsafe(16)
-    _watches[run] = watched = Watch(members, engine(), _share)
-    if _loop is not None:
-        _loop.call_soon_threadsafe(watched.start)
+    _enter(run, Watch(members, engine(), _share, Wish(members, lesson)), {})
     return run
 
 
@@ -67,10 +71,75 @@ def find(run: str | None) -> Watch | None:
     return _watches.get(run or "")
 
 
-def members_of(run: str | None) -> tuple[Settings, ...] | None:
-    """What the run of that id compares, if the server still has it."""
+def wish_of(run: str | None) -> Wish | None:
+    """What the run of that id was begun for, if the server still has it.
+
+    Not what became of it: a run whose band was dragged is still the run its page asked for.
+    """
     watched = find(run)
-    return watched.members if watched else None
+    return watched.wish if watched else None
+
+
+def branch(run: str, step: int, changes: Changes) -> str:
+    """A run with this one's history up to a step and other settings from there; its id."""
+    parent = _watches[run]
+    done = parent.moments[-1][0] if parent.moments else None
+    if done is None or not 0 <= step <= done.step or step >= done.steps:
+        raise RequestError("A branch starts at a moment already trained, before the last one.")
+    settings = parent.members[-1]
+    changes = changing.news_of(settings, step, changes)
+    if not changes:
+        raise RequestError("Nothing is changed, so the branch would only repeat this run.")
+    what = f"{changing.described(settings, step, changes)} at step {step}"
+    members = changing.applied(parent.members, step, changes)
+    return _born(run, parent.wish, members, parent.past.until(step, members), (step, what))
+
+
+def reseed(run: str) -> str:
+    """The same run, changes included, with a seed that no run of this tree had yet; its id."""
+    parent = _watches[run]
+    seeds = [watched.members[-1].seed for watched in parent.family.values()]
+    seed = max(seeds, default=parent.members[-1].seed) + 1
+
+    def seeded(members: tuple[Settings, ...]) -> tuple[Settings, ...]:
+        return tuple(dataclasses.replace(settings, seed=seed) for settings in members)
+
+    wish = Wish(seeded(parent.wish.members), parent.wish.lesson)
+    what = f"seed {parent.members[-1].seed} → {seed}"
+    return _born(run, wish, seeded(parent.members), Past(), (0, what))
+
+
+def _born(
+    run: str, wish: Wish, members: tuple[Settings, ...], past: Past, parting: tuple[int, str]
+) -> str:
+    """A new run that stems from another."""
+    parent = _watches[run]
+    if len(parent.family) >= LARGEST_FAMILY:
+        raise RequestError(
+            f"There are {LARGEST_FAMILY} branches already; change a setting of the page to start "
+            "afresh."
+        )
+    child = Watch(members, engine(), _share, wish, past)
+    child.branching = Branching(run, *parting)
+    child.inherit(parent)
+    other = secrets.token_urlsafe(16)
+    _enter(other, child, parent.family)
+    for relative in child.family.values():
+        relative.tell()
+    return other
+
+
+def _enter(run: str, watched: Watch, family: dict[str, Watch]) -> None:
+    watched.family = family
+    family[run] = _watches[run] = watched
+    if _loop is not None:
+        _loop.call_soon_threadsafe(watched.start)
+
+
+def _leave(run: str) -> None:
+    watched = _watches.pop(run)
+    watched.family.pop(run, None)
+    watched.stop()
 
 
 @asynccontextmanager
@@ -121,7 +190,7 @@ async def _reap() -> None:
         while True:
             await asyncio.sleep(_REAP_SECONDS)
             for run in _forgotten(time.monotonic()):
-                _watches.pop(run).stop()
+                _leave(run)
 
 
 def _forgotten(now: float) -> list[str]:

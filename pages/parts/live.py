@@ -9,6 +9,13 @@ hidden page is never sent more than it can show. The last request counts.
     {"want": 4, …}                          that moment again
     {"decode": 40}                          that viewed point, as the newest models give it back
     {"do": "play" | "pause" | "step" | "reset" | "leave"}
+    {"do": "change", "changes": {"band": [0, 0.6]}}      from the next slice on; also σ², β
+    {"do": "branch", "step": 412, "changes": {"beta": 4}}    another run, which goes on from there
+    {"do": "reseed"}                                     another run with another seed
+    {"do": "predict", "answer": 2}                       a lesson's question; only then it trains
+
+To a branch or another seed the answer is `{"kind": "moved", "run": …, "query": …}`; what makes no sense there
+is `{"kind": "refused", "sentence": …}`. Nonsense of any other kind ends the connection.
 
 Every answer is one binary message, `encode` below; `pages.parts.messages` says what is in it.
 """
@@ -33,8 +40,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from pages.parts import hub, messages
+from pages.parts import hub, lessons, messages, telling
+from pages.parts.changing import read_changes
 from pages.parts.watching import Watch
+from svae_core.records import RequestError
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "stage"
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
@@ -103,6 +112,7 @@ class Desk:
         self._wake = wake
         self._asked: messages.Asked | None = None
         self._point: int | None = None  # to be decoded
+        self._replies: list[dict[str, Any]] = []
 
     async def listen(self) -> None:
         """Take requests until the viewer is gone: whoever does not listen is never told."""
@@ -123,6 +133,8 @@ class Desk:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            while self._replies:
+                await self._socket.send_bytes(messages.encode(self._replies.pop(0), {}))
             if self._point is not None:
                 await self._decode()
             if self._asked and (message := messages.answer(self._watch, self._asked)):
@@ -141,6 +153,11 @@ class Desk:
     def _take(self, request: dict[str, Any]) -> None:
         if "decode" in request:
             self._point = self._watch.check_point(int(request["decode"]))
+        elif "do" in request and request["do"] in ("change", "branch", "reseed", "predict"):
+            try:
+                self._alter(request)
+            except RequestError as error:
+                self._replies.append({"kind": "refused", "sentence": str(error)})
         elif "do" in request:
             commands = {
                 "play": self._watch.play,
@@ -153,6 +170,21 @@ class Desk:
         else:
             self._asked = messages.Asked.read(request)
         self._wake.set()
+
+    def _alter(self, request: dict[str, Any]) -> None:
+        """Requests that may be refused in one sentence."""
+        run, doing = self._socket.path_params["run"], request["do"]
+        if doing == "change":
+            self._watch.change(read_changes(request["changes"]))
+        elif doing == "predict":
+            lesson = lessons.find(self._watch.wish.lesson)
+            self._watch.predict(lessons.check_prediction(lesson, int(request["answer"])))
+        else:
+            if doing == "branch":
+                moved = hub.branch(run, int(request["step"]), read_changes(request["changes"]))
+            else:
+                moved = hub.reseed(run)
+            self._replies.append(telling.moved(moved, hub.find(moved)))
 
 
 def _same_origin(socket: WebSocket) -> bool:

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from pages.parts import telling
+from pages.parts.past import member_name
 from pages.parts.watching import Watch
 from svae_core.figures.gauge import gauge_value
 from svae_core.figures.palette import MARKS, cluster_style, faint, ink
@@ -37,6 +39,7 @@ class Asked:
     rows: int = 0  # moments whose numbers it has
     layout: int = -1  # number of the layout it shows
     floors: int = 0  # whether it has the floors
+    remarks: int = 0  # how many remarks it has
 
     @classmethod
     def read(cls, request: dict[str, Any]) -> Asked:
@@ -44,7 +47,7 @@ class Asked:
         want = request["want"]
         if want not in ("scene", "newest"):
             want = int(want)
-        names = ("have", "version", "generation", "rows", "layout", "floors")
+        names = ("have", "version", "generation", "rows", "layout", "floors", "remarks")
         return cls(want, **{name: int(request[name]) for name in names if name in request})
 
 
@@ -101,6 +104,8 @@ def scene(watch: Watch) -> Message:
         "image": ground.dataset.image_shape,
         "features": _feature_names(ground),
         "band": ground.region.explanation,
+        "handles": telling.handles(ground),
+        "lesson": telling.question(watch),
         "members": [_member(settings, ground) for settings in watch.members],
         "clusters": [_cluster(number) for number in range(ground.clusters.k)],
         "look": {name: _themes(name) for name in ("delta", "band", "W")},
@@ -117,7 +122,7 @@ def _member(settings: Settings, ground: Groundwork) -> dict[str, Any]:
     mark = MARKS.get(settings.method, MARKS["reference"])
     return {
         "method": settings.method,
-        "name": mark.name if settings.method in MARKS else settings.method,
+        "name": member_name(settings),
         "light": mark.light,
         "dark": mark.dark,
         "dash": mark.dash,
@@ -153,6 +158,9 @@ def moment(watch: Watch, index: int, asked: Asked) -> Message:
         "index": index,
         "certificates": watch.certificates,
     }
+    header |= telling.of_time(
+        watch, 0 if fresh else asked.remarks, fresh or watch.version != asked.version
+    )
     arrays: dict[str, np.ndarray] = {}
     if index < 0:
         return to_json(header), arrays
@@ -160,6 +168,11 @@ def moment(watch: Watch, index: int, asked: Asked) -> Message:
     first = frames[0]
     header |= {"step": first.step, "steps": first.steps, "epoch": first.epoch}
     header["models"] = [_numbers(frame) for frame in frames]
+    if watch.ground:
+        for model, gauge in zip(
+            header["models"], telling.gauges(watch, watch.ground, first.step), strict=True
+        ):
+            model["gauge"] = gauge
     rows = 0 if fresh else min(asked.rows, len(watch.moments))
     header["from"] = rows
     arrays["history"] = _history(watch.moments[rows:])

@@ -62,7 +62,7 @@ class Search:
         if self.over:
             return text
         if not going:
-            return f"{text}, resting; what is done is kept"
+            return f"{text}, paused; what is done is kept"
         left = self.seconds_left
         return f"{text}, starting …" if left is None else f"{text}, about {left:.0f} s left"
 

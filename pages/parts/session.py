@@ -17,13 +17,16 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.parts import address, hub
+from pages.parts import address, hub, lessons
+from pages.parts.lessons import Lesson
 from pages.parts.searching import Search
+from pages.parts.watching import Wish
 from svae_core.figures.recorded import Recording, load_recording
 from svae_core.problem import with_band
 from svae_core.records import (
     DATA_FIELDS,
     Certificate,
+    FeasibleRegion,
     Moment,
     Problem,
     RequestError,
@@ -38,11 +41,14 @@ _SETTINGS = "svae.settings"  # the current Settings
 _WRITTEN = "svae.written"  # the query that stands for them
 _PAGE = "svae.page"  # the page they were last asked for on
 _RUN = "svae.run"  # the run watched last
+_LESSON = "svae.lesson"  # the lesson whose settings were taken over
 _SHOWN = "svae.shown"  # what each widget showed when it was last drawn
 _ASKED = "svae.asked"  # keys of the errands that this visitor asked for
 _SEARCH = "svae.search"  # runs and seed of the search started last
 _SEARCHING = "svae.searching"  # whether it is to go on
 _WAITING = "svae.waiting"  # sections of the page that wait for something, by name
+#: The settings that decide the region.
+REGION_FIELDS = (*DATA_FIELDS, "collapse_loss", "band", "lower_edge")
 _PREPARED_FIELDS = (*DATA_FIELDS, "method", "method_options")
 
 
@@ -100,15 +106,39 @@ def taken(key: str, value: Any) -> Any:
     return value
 
 
-def run_of(members: tuple[Settings, ...]) -> str:
-    """The run comparing these members: the one at hand while it still does, else a new one.
+def lesson() -> Lesson | None:
+    """The lesson in the URL. It brings its settings along, unless the URL has some of its own."""
+    state, query = st.session_state, st.query_params
+    name = query.get("lesson", "")
+    found = lessons.find(name)
+    if state.get(_LESSON, "") != name:
+        state[_LESSON] = name
+        if found and not address.owned(query.to_dict()):
+            query.update(address.to_link(found.settings))
+    return found
 
-    Its id stands in the URL, so that a reload or a shared link finds it again.
+
+def locked() -> bool:
+    """Whether a page is to hide its controls, as a link for a classroom may ask."""
+    return st.query_params.get("lock") == "1"
+
+
+def projector() -> bool:
+    """Whether a page is looked at from the back of a room."""
+    return st.query_params.get("projector") == "1"
+
+
+def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
+    """The run begun for these members: the one at hand while it still is, else a new one.
+
+    Its id stands in the URL, so that a reload or a shared link finds it again. A run that was
+    changed meanwhile, or branched off, is still the run of these settings: only when the page's
+    own settings are touched does another one begin.
     """
     state = st.session_state
     run = st.query_params.get("run") or state.get(_RUN)
-    if run is None or hub.members_of(run) != members:
-        run = hub.watch(members)
+    if run is None or hub.wish_of(run) != Wish(members, lesson):
+        run = hub.watch(members, lesson)
     state[_RUN] = run
     if st.query_params.get("run") != run:
         st.query_params["run"] = run
@@ -126,7 +156,7 @@ class Seen:
 def run_seen(members: tuple[Settings, ...]) -> Seen:
     """The run watched last, if it compares these members; else nothing was seen."""
     watched = hub.find(st.query_params.get("run") or st.session_state.get(_RUN))
-    if watched is None or watched.members != members:
+    if watched is None or watched.wish.members != members:
         return Seen((), ())
     return Seen(tuple(watched.moments), watched.certificates)
 
@@ -203,6 +233,14 @@ def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
     _preparing.clear(key, asked)
     st.error(sentence)
     st.stop()
+
+
+def readings(prepared: Problem, chosen: Settings) -> dict[str, FeasibleRegion]:
+    """The region by each definition of the collapse loss, all else equal."""
+    return {
+        name: with_band(prepared, dataclasses.replace(chosen, collapse_loss=name)).region
+        for name in prepared.region.deltas
+    }
 
 
 def proposal(chosen: Settings) -> tuple[tuple[int, float, float], ...]:

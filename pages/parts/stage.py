@@ -13,21 +13,27 @@ from pages.parts import live
 
 # The code is served by a route of ours, so that the browser keeps it and Plotly.js between pages.
 _LOADER = """
-export default function ({ parentElement, data }) {
+export default function ({ parentElement, data, setTriggerValue }) {
   const module = import(new URL(data.module, window.location.origin).href);
-  module.then((stage) => stage.mount(parentElement, data));
+  const tell = (run) => setTriggerValue("moved", run);
+  module.then((stage) => stage.mount(parentElement, data, tell));
   return () => module.then((stage) => stage.unmount(parentElement));
 }
 """
 _component = st.components.v2.component("svae_stage", js=_LOADER, isolate_styles=False)
 
 
-def stage(run: str) -> None:
-    """Show this run, live."""
+def stage(run: str, projector: bool = False) -> None:
+    """Show this run, live; in big type for a projector.
+
+    When the viewer goes on to a branch, the component writes the branch's id into the URL and has
+    the page run once more, so that the session hears of it.
+    """
     data = {
         "run": run,
         "socket": live.socket_path(run),
         "module": live.module_path(),
         "plotly": live.plotly_path(),
+        "projector": projector,
     }
-    _component(key="svae.stage", data=data)
+    _component(key="svae.stage", data=data, on_moved_change=lambda: None)

@@ -155,6 +155,17 @@ class Watch:
             self.prediction = answer
         self.play()
 
+    def inherit(self, parent: Watch) -> None:
+        """Take over what does not depend on the changes."""
+        self.ground, self.floors, self.prediction = parent.ground, parent.floors, parent.prediction
+        self._playing = True
+        # Generations tell the runs of a tree apart as well: a viewer forgets one run's moments.
+        self.generation = max(one.generation for one in parent.family.values()) + 1000
+
+    def tell(self) -> None:
+        """Let viewers know that something about this run has changed."""
+        self._changed()
+
     def change(self, changes: Changes) -> None:
         """Other settings from the next slice on. RequestError where they make no sense."""
         if self._over or self._newest is None:
@@ -239,6 +250,7 @@ class Watch:
             self.seconds_left = (steps - state.step) / speed
             self._add(advance.moments)
             self.past.keep(state)
+            self.size = self.past.size
         await self._certify(state)
 
     async def _begin(self) -> State:
@@ -328,7 +340,6 @@ class Watch:
         if not moments:
             return
         self.past.add(moments, self.members)
-        self.size = self.past.size
         self._one_more = False
         self._set_status()
         self._wake()

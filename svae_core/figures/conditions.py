@@ -33,10 +33,10 @@ def conditions(
         _sampled(certificates),
         _same_points(problem, certificates),
         *(_below(certificate) for certificate in certificates),
-        *(() if certificates else (Condition(OPEN, f"{_BELOW}.", _NO_RUN),)),
+        *(() if certificates else (Condition(OPEN, f"The {_BELOW}", _NO_RUN),)),
         _domain(problem, certificates),
         _total_only(certificates),
-        _gauge(problem, settings),
+        _gauge(certificates[-1].gauge if certificates else _asked_gauge(problem, settings)),
     )
 
 
@@ -52,7 +52,7 @@ def title(certificate: Certificate) -> str:
     return f"{certificate.method.capitalize()} VAE"
 
 
-_BELOW = "The measured loss, with its confidence margin, is below δ: a penalty alone proves nothing"
+_BELOW = "measured loss, with its confidence margin, is below δ; a penalty alone proves nothing."
 
 
 def _band(problem: Problem) -> Condition:
@@ -94,10 +94,9 @@ def _below(certificate: Certificate) -> Condition:
     c = certificate
     below = c.verdict == "certified"
     sign = "<" if below else "is not below"
-    sentence = f"{_BELOW}. {title(c)}:"
     return Condition(
         HOLDS if below else FAILS,
-        sentence,
+        f"{title(c)}: the {_BELOW}",
         f"{c.loss:.3f} + {c.loss_margin:.3f} {sign} δ = {c.delta:.3f} ({c.delta_definition}); "
         f"verdict: {c.verdict}.",
     )
@@ -130,8 +129,11 @@ def _total_only(certificates: tuple[Certificate, ...]) -> Condition:
     return Condition(NOTE if any(inactive.values()) else HOLDS, sentence, f"{counts}.")
 
 
-def _gauge(problem: Problem, settings: Settings) -> Condition:
-    gauge = settings.beta * settings.sigma2 / problem.lambda_max
+def _asked_gauge(problem: Problem, settings: Settings) -> float:
+    return settings.beta * settings.sigma2 / problem.lambda_max
+
+
+def _gauge(gauge: float) -> Condition:
     sentence = "No condition: the units. The theorem asks nothing of βσ²/λ_max, training does."
     if not math.isfinite(gauge) or gauge >= 1:
         return Condition(

@@ -92,10 +92,14 @@ def describe_sensitivity(bands: tuple[BandAtK, ...], curves: FloorCurves) -> str
     """How far W, hi and the nats move over K, and with the start at each K."""
     open_bands = [band for band in bands if not band.best.empty and not band.worst.empty]
     low, high = bands[0], bands[-1]
+    moves = (
+        f"goes from {low.best.delta:z.3f} to {high.best.delta:.3f}"
+        if low.best.collapse_loss == "between"
+        else f"stays at {low.best.delta:.3f}"
+    )
     text = (
         f"From K = {low.k} to K = {high.k}, W falls from {low.best.within:.3f} to "
-        f"{high.best.within:.3f} while δ {low.best.collapse_loss} goes from {low.best.delta:z.3f} "
-        f"to {high.best.delta:.3f}. "
+        f"{high.best.within:.3f} while δ {low.best.collapse_loss} {moves}. "
     )
     if not open_bands:
         return text + "None of these K leaves a band under this definition."

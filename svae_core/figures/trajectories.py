@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from svae_core.figures.palette import FONT_SIZE, MARKS, blank, veil
+from svae_core.figures.palette import FONT_SIZE, GREY, MARKS, blank, veil
 from svae_core.floors import floors_along
 from svae_core.records import FeasibleRegion, FloorCurves, Frame, Moment
 
@@ -66,7 +66,8 @@ def describe_two_floors(free: FloorCurves, projected: FloorCurves) -> str:
     return (
         f"The floor of a free decoder (dashed) ends at T = {free.delta:.3f}, where a conventional "
         "VAE collapses; below it no model can be. A decoder that is projected on the shell has a "
-        f"higher one (dotted) that ends at δ shell = {projected.delta:.3f}. Both are numerical."
+        f"higher one (dotted) that ends at δ shell = {projected.delta:.3f}. Both are numerical. "
+        "Open marks: where a run started; large ones: where it is now."
     )
 
 
@@ -75,7 +76,8 @@ def _members(moments: tuple[Moment, ...]) -> list[tuple[Frame, ...]]:
 
 
 def _name(frame: Frame) -> str:
-    return MARKS[frame.method].name if frame.method in MARKS else frame.method
+    name = MARKS[frame.method].name if frame.method in MARKS else frame.method
+    return name[:1].upper() + name[1:]
 
 
 def _draw_floor(
@@ -111,7 +113,8 @@ def _draw_collapse(figure: go.Figure, name: str, delta: float, dark: bool) -> No
             cliponaxis=False,
         )
     )
-    figure.add_annotation(x=delta, y=0, yshift=12, text=name, yanchor="bottom")
+    figure.add_vline(x=delta, line={"color": veil(GREY, 0.7), "width": 2, "dash": "dot"})
+    figure.add_annotation(x=delta, y=1, yref="paper", yanchor="bottom", text=name)
 
 
 def _draw_band(figure: go.Figure, region: FeasibleRegion, dark: bool) -> None:
@@ -124,7 +127,7 @@ def _draw_band(figure: go.Figure, region: FeasibleRegion, dark: bool) -> None:
         layer="below",
     )
     figure.add_annotation(
-        x=(start + region.hi) / 2, y=1, yref="paper", yanchor="bottom", text="feasible band"
+        x=(start + region.hi) / 2, y=0.99, yref="paper", yanchor="top", text="feasible band"
     )
 
 
@@ -157,16 +160,14 @@ def _draw_path(figure: go.Figure, frames: tuple[Frame, ...], dark: bool) -> None
             cliponaxis=False,
         )
     )
-    for at, word, shift in ((0, "start", 14), (-1, "end", -14)):
-        figure.add_annotation(
-            x=losses[at],
-            y=nats[at],
-            xshift=10,
-            yshift=shift,
-            xanchor="left",
-            text=f"{name}: {word}",
-            font={"size": FONT_SIZE - 1},
-        )
+    figure.add_annotation(
+        x=losses[-1],
+        y=nats[-1],
+        yshift=14,
+        yanchor="bottom",
+        text=f"<b>{name}</b>",
+        font={"size": FONT_SIZE - 1},
+    )
 
 
 def _reach(free: FloorCurves, projected: FloorCurves, moments: tuple[Moment, ...]) -> float:

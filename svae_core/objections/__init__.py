@@ -123,9 +123,10 @@ def trained(members: Sequence[Settings]) -> tuple[State, tuple[Certificate, ...]
 
 
 def spread(values: Sequence[float]) -> str:
-    """The range of some numbers, or their one value: `0.61–0.64`."""
+    """The range of some numbers, or their one value: `0.61–0.64`, never broken over two lines."""
     low, high = f"{min(values):.2f}", f"{max(values):.2f}"
-    return low if low == high else f"{low}–{high}"
+    joiner = "\N{WORD JOINER}"
+    return low if low == high else f"{low}{joiner}–{joiner}{high}"
 
 
 def tiny(value: float) -> str:

@@ -32,9 +32,9 @@ class _Net:
 
 _NETS = (
     _Net("linear", "linear"),
-    _Net("mlp, 8 wide", "mlp", 8),
-    _Net("mlp, 64 wide", "mlp", 64),
-    _Net("mlp, 64 wide, collapsed at the start", "mlp", 64, "collapsed"),
+    _Net("mlp 8", "mlp", 8),
+    _Net("mlp 64", "mlp", 64),
+    _Net("mlp 64, collapsed start", "mlp", 64, "collapsed"),
 )
 
 
@@ -84,7 +84,9 @@ def _row(
 
 def _ends(ends: list[Certificate]) -> tuple[str, ...]:
     verdicts = Counter(end.verdict for end in ends)
-    words = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
+    words = ", ".join(
+        f"{count}\N{NO-BREAK SPACE}{verdict}" for verdict, count in sorted(verdicts.items())
+    )
     return words, spread([end.loss for end in ends]), spread([end.kl for end in ends])
 
 
@@ -103,6 +105,7 @@ def _sentences(found: dict[str, float]) -> tuple[str, ...]:
         "may also not have left its start yet).",
         "The exclusion needs no such condition, for it speaks of the measured loss. Whether "
         "training reaches that loss is what these runs show, for these nets.",
-        "Two hidden layers are the deepest net here. Deeper, convolutional or attention nets were "
-        "not trained, so nothing is said of them but the theorem itself.",
+        "A net named mlp 8 has two hidden layers of 8, and two is the deepest there is here. "
+        "Deeper, convolutional or attention nets were not trained, so nothing is said of them but "
+        "the theorem itself.",
     )

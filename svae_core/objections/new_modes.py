@@ -44,7 +44,7 @@ def measure(settings: Settings) -> Answer:
     ground = groundwork(base)
     alive = dataclasses.replace(base, sigma2=_ALIVE * ground.lambda_max / base.beta)
     members = {
-        f"{title}, βσ² = {gauge:.2g} λ_max": member
+        f"{title}, {gauge:.2g}": member
         for gauge, spherical in (
             (base.beta * base.sigma2 / ground.lambda_max, base),
             (_ALIVE, alive),
@@ -62,7 +62,7 @@ def measure(settings: Settings) -> Answer:
         numbers=numbers,
         sentences=_sentences(modes[1], base, numbers),
         columns=(
-            *("model", "dead dimensions", "KL", "I(x;z)", "within clusters"),
+            *("model, βσ²/λ_max", "dead dimensions", "KL", "I(x;z)", "within clusters"),
             *("cluster recovered", "least variance", "at its limit"),
         ),
         rows=tuple(_row(found) for found in modes),

@@ -3,8 +3,6 @@
 import { axisOf, layoutOf, QUIET } from "../theme.js";
 
 export class KlBars {
-  every = 2;
-
   constructor(element, scene, theme) {
     this.element = element;
     this.scene = scene;

@@ -3,8 +3,6 @@
 import { axisOf, layoutOf, QUIET, veil } from "../theme.js";
 
 export class LossCorridor {
-  every = 2;
-
   constructor(element, scene, theme, recording) {
     this.element = element;
     this.scene = scene;

@@ -3,8 +3,6 @@
 import { make, number } from "../dom.js";
 
 export class Numbers {
-  every = 2;
-
   constructor(element, scene) {
     this.scene = scene;
     this.body = make("tbody");

@@ -1,209 +1,247 @@
 /**
- * Two shells with linked cameras: sampled reconstructions by cluster, the data faintly behind.
- * Both scenes are in one figure, since browsers allow few WebGL contexts.
+ * Two shells under one camera: sampled reconstructions by cluster, the data faintly behind.
+ *
+ * Drawn by ourselves on a plain canvas. Plotly's 3-D scenes need a WebGL context each and, where
+ * WebGL is done in software, draw a tenth as often (tests/benchmarks/stage.md).
  */
 
+import { make } from "../dom.js";
 import { part } from "../frames.js";
-import { layoutOf, QUIET } from "../theme.js";
+import { backToFront, Orbit, room } from "../orbit.js";
+import { handle, Sheet } from "../sheet.js";
+import { sprites } from "../sprites.js";
+import { Legend } from "./legend.js";
 
-const SCENES = ["scene", "scene2"];
 const NARROW = 640;
 const MOST_DUST = 600;
-// At first so near that the outer shell fills the height of its scene; the next run's figure
-// starts from where the viewer left it.
-let camera = { eye: { x: 0.94, y: 0.94, z: 0.5 }, up: { x: 0, y: 0, z: 1 } };
-// Not translucent: points in 3-D are blended in no reliable order, and the faintest are lost.
+const LEVELS = 5;
+const PER_PIXEL = 0.008; // radians
 const BACKGROUND = {
-  light: { globe: "#dde2e7", data: "#cbd2d9" },
-  dark: { globe: "#2a333d", data: "#46515d" },
+  light: { globe: "#dde2e7", data: "#c2cad2" },
+  dark: { globe: "#2a333d", data: "#4a5662" },
 };
-const BETWEEN = { x: 0.5, xanchor: "center", y: 0.5, yanchor: "middle" };
-const BELOW = { orientation: "h", x: 0.5, xanchor: "center", y: 0, yanchor: "top" };
+const HELP =
+  "Drag or Shift and arrow keys: turn; wheel, after a click, or [ and ]: zoom; comma and full " +
+  "stop: point by point; Enter or click: decode";
+// The next run's shells are seen from where the viewer left them.
+const orbit = new Orbit();
 
 export class Shells {
-  constructor(element, scene, theme) {
-    this.element = element;
+  lively = true;
+
+  constructor(element, scene, theme, _recording, selection) {
     this.scene = scene;
-    this.rows = rowsByCluster(scene);
-    this.drawn = null;
-    Plotly.newPlot(element, this.#traces(theme), this.#layout(theme), QUIET);
-    for (const event of ["plotly_relayouting", "plotly_relayout"]) {
-      element.on(event, (change) => this.#linkCameras(change));
-    }
+    this.selection = selection;
+    this.moment = null;
+    const { points, labels } = scene.arrays;
+    this.count = labels.data.length;
+    this.seen = scene.members.map(() => room(this.count));
+    this.order = new Uint32Array(this.count);
+    this.dust = every(points.data, Math.ceil(this.count / MOST_DUST));
+    this.lines = globe(scene.radii[1]);
+    this.sheet = new Sheet(element, "Reconstructions of both models on the shell");
+    this.sheet.root.title = HELP;
+    element.camera = orbit;
+    this.legend = new Legend(element, scene, selection);
+    selection.listen((kind) => (kind === "clusters" ? this.#render() : this.#mark()));
+    this.#listen();
+    this.recolour(theme);
   }
 
   draw(moment) {
-    if (moment === this.drawn) return false;
-    this.drawn = moment;
-    const clouds = SCENES.flatMap((_, m) => {
-      const points = part(moment.shells, m).data;
-      return this.rows.map((rows) => coordinates(points, rows));
-    });
-    this.#keepCameras();
-    const update = {
-      x: clouds.map((cloud) => cloud.x),
-      y: clouds.map((cloud) => cloud.y),
-      z: clouds.map((cloud) => cloud.z),
-    };
-    Plotly.restyle(this.element, update, this.cloudTraces);
-    return true;
+    if (moment === this.moment) return;
+    this.moment = moment;
+    this.#render();
   }
 
-  resize(theme) {
-    this.#keepCameras();
-    const layout = this.#layout(theme);
-    Plotly.react(this.element, this.element.data, layout, QUIET);
+  resize() {
+    this.sheet.fit();
+    this.#render();
   }
 
   recolour(theme) {
-    const traces = this.#traces(theme);
-    const clouds = new Set(this.cloudTraces);
-    traces.forEach((trace, t) => {
-      const { x, y, z, visible } = this.element.data[t];
-      if (clouds.has(t)) Object.assign(trace, { x, y, z });
-      trace.visible = visible ?? true;
-    });
-    this.element.data = traces;
-    this.resize(theme);
+    this.theme = theme;
+    const size = 5.2 * this.sheet.ratio;
+    this.sprites = this.scene.clusters.map((cluster) => sprites(cluster, theme, size, LEVELS));
+    this.legend.recolour(theme);
+    this.#render();
   }
 
   dispose() {
-    Plotly.purge(this.element);
+    cancelAnimationFrame(this.request);
   }
 
-  #traces(theme) {
-    const { points } = this.scene.arrays;
-    const behind = SCENES.flatMap((scene) => [
-      globe(scene, this.scene.radii[1], theme),
-      dataCloud(scene, points.data, theme),
-    ]);
-    const clouds = SCENES.flatMap((scene, s) =>
-      this.scene.clusters.map((cluster, c) => cloud(scene, cluster, this.rows[c], s === 0)),
-    );
-    this.cloudTraces = clouds.map((_, index) => behind.length + index);
-    return [...behind, ...clouds];
+  /** The middle and size of each shell. */
+  #places() {
+    const { width, height } = this.sheet;
+    const narrow = width < NARROW;
+    const reach = 0.47 * Math.min(narrow ? width : 0.42 * width, narrow ? height / 2 : height);
+    const radius = this.scene.radii[1];
+    return this.scene.members.map((_, m) => ({
+      x: width * (narrow ? 0.5 : m ? 0.77 : 0.23),
+      y: height * (narrow ? (m ? 0.75 : 0.25) : 0.5),
+      reach,
+      radius,
+    }));
   }
 
-  #layout(theme) {
-    const narrow = this.element.clientWidth < NARROW;
-    const reach = this.scene.radii[1] * 1.02;
-    const axis = { visible: false, range: [-reach, reach], autorange: false };
-    const layout = layoutOf(theme, {
-      width: this.element.clientWidth,
-      height: this.element.clientHeight,
-      margin: { l: 0, r: 0, t: 0, b: narrow ? 80 : 0 },
-      showlegend: true,
-      uirevision: "kept",
-      legend: { ...(narrow ? BELOW : BETWEEN), itemsizing: "constant", tracegroupgap: 0 },
+  #render() {
+    const { sheet } = this;
+    const context = sheet.ground;
+    sheet.clear(context);
+    this.#places().forEach((place, m) => {
+      this.#drawBackground(context, place);
+      if (this.moment?.shells) this.#drawCloud(context, place, m);
     });
-    SCENES.forEach((name, s) => {
-      layout[name] = {
-        domain: narrow
-          ? { x: [0, 1], y: s === 0 ? [0.51, 1] : [0, 0.49] }
-          : { x: s === 0 ? [0, 0.46] : [0.54, 1], y: [0, 1] },
-        aspectmode: "cube",
-        dragmode: "orbit",
-        camera,
-        xaxis: axis,
-        yaxis: axis,
-        zaxis: axis,
-      };
-    });
-    return layout;
+    this.#mark();
   }
 
-  /** Without this an update puts the camera back to where it was when a drag began (#6359). */
-  #keepCameras() {
-    for (const name of SCENES) {
-      const scene = this.element._fullLayout?.[name]?._scene;
-      if (scene) this.element.layout[name].camera = camera = scene.getCamera();
+  #drawBackground(context, place) {
+    const colours = BACKGROUND[this.theme.name];
+    context.strokeStyle = colours.globe;
+    context.lineWidth = 1.2;
+    context.beginPath();
+    for (const line of this.lines) {
+      const { x, y } = orbit.project(line, place, room(line.length / 3));
+      x.forEach((left, n) => (n ? context.lineTo(left, y[n]) : context.moveTo(left, y[n])));
+    }
+    context.stroke();
+    context.fillStyle = colours.data;
+    const { x, y } = orbit.project(this.dust, place, room(this.dust.length / 3));
+    x.forEach((left, n) => context.fillRect(left - 0.75, y[n] - 0.75, 1.5, 1.5));
+  }
+
+  #drawCloud(context, place, m) {
+    const seen = orbit.project(part(this.moment.shells, m).data, place, this.seen[m]);
+    const { labels, hidden } = this.selection;
+    const { ratio } = this.sheet;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    for (const n of backToFront(seen, this.order)) {
+      if (hidden.has(labels[n])) continue;
+      const sprite = this.sprites[labels[n]][Math.round(seen.depth[n] * (LEVELS - 1))];
+      const half = sprite.width / 2;
+      // Whole pixels: a picture that is not resampled is copied many times faster.
+      const left = Math.round(seen.x[n] * ratio - half);
+      context.drawImage(sprite, left, Math.round(seen.y[n] * ratio - half));
+    }
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  }
+
+  #mark() {
+    const { sheet, selection } = this;
+    sheet.clear(sheet.marks);
+    if (!this.moment?.shells) return;
+    const colours = { ink: this.theme.text, paper: this.theme.background };
+    for (const { x, y } of this.seen) {
+      const place = (n) => ({ x: x[n], y: y[n] });
+      sheet.ring(selection.marked.filter((n) => selection.shows(n)).map(place), colours);
+      const main = [selection.hovered, selection.picked].filter((n) => n >= 0);
+      sheet.ring(main.map(place), colours, true);
     }
   }
 
-  #linkCameras(change) {
-    const moved = SCENES.find((name) => change[`${name}.camera`]);
-    if (!moved) return;
-    const other = this.element._fullLayout[SCENES.find((name) => name !== moved)]._scene;
-    const { aspectratio } = other.fullSceneLayout;
-    other.setViewport({ camera: change[`${moved}.camera`], aspectratio });
-    other.glplot.redraw();
-    this.#keepCameras();
+  #listen() {
+    const { root } = this.sheet;
+    let last = null;
+    handle(root, {
+      start: (event) => (last = event),
+      drag: (event) => {
+        orbit.move(
+          (last.clientX - event.clientX) * PER_PIXEL,
+          (event.clientY - last.clientY) * PER_PIXEL,
+        );
+        last = event;
+        this.#soon();
+      },
+      click: (event) => this.#click(event),
+    });
+    root.addEventListener("pointermove", (event) => event.buttons || this.#hover(event));
+    root.addEventListener("pointerleave", () => this.#hover(null));
+    root.addEventListener("keydown", (event) => this.#key(event));
+    root.addEventListener(
+      "wheel",
+      (event) => {
+        if (document.activeElement !== root && !event.ctrlKey) return; // else the page scrolls
+        event.preventDefault();
+        orbit.magnify(Math.exp(-event.deltaY / 500));
+        this.#soon();
+      },
+      { passive: false },
+    );
+  }
+
+  #key(event) {
+    const by = 0.12;
+    const { selection } = this;
+    const turns = { ArrowLeft: [by, 0], ArrowRight: [-by, 0], ArrowUp: [0, by], ArrowDown: [0, -by] };
+    const act = {
+      "[": () => orbit.magnify(1 / 1.15),
+      "]": () => orbit.magnify(1.15),
+      ",": () => selection.walk(-1),
+      ".": () => selection.walk(1),
+      Enter: () => selection.hovered >= 0 && selection.pick(selection.hovered),
+    }[event.key];
+    if (event.shiftKey && turns[event.key]) orbit.move(...turns[event.key]);
+    else if (act) act();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.#soon();
+  }
+
+  #hover(event) {
+    const row = event ? this.#nearest(this.sheet.at(event)) : -1;
+    this.selection.hover(row);
+    const { clusters } = this.scene;
+    const text = row < 0 ? "" : `point ${row}, cluster ${clusters[this.selection.labels[row]].name}`;
+    this.sheet.say(text, event ? this.sheet.at(event) : {});
+  }
+
+  #click(event) {
+    const row = this.#nearest(this.sheet.at(event));
+    if (row >= 0) this.selection.pick(row);
+  }
+
+  /** The foremost point within a few pixels, or −1. */
+  #nearest({ x, y }) {
+    if (!this.moment?.shells) return -1;
+    let [found, best] = [-1, 8];
+    for (const seen of this.seen) {
+      for (let n = 0; n < this.count; n += 1) {
+        const away = Math.hypot(seen.x[n] - x, seen.y[n] - y);
+        if (away > 8 || !this.selection.shows(n)) continue;
+        const cost = away + 4 * (1 - seen.depth[n]); // what lies behind is not meant
+        if (cost < best) [found, best] = [n, cost];
+      }
+    }
+    return found;
+  }
+
+  #soon() {
+    cancelAnimationFrame(this.request);
+    this.request = requestAnimationFrame(() => this.#render());
   }
 }
 
-function rowsByCluster(scene) {
-  const rows = scene.clusters.map(() => []);
-  scene.arrays.labels.data.forEach((label, row) => rows[label].push(row));
-  return rows;
-}
-
-function coordinates(points, rows) {
-  const cloud = { x: [], y: [], z: [] };
-  ["x", "y", "z"].forEach((axis, offset) => {
-    cloud[axis] = Float32Array.from(rows, (row) => points[3 * row + offset]);
-  });
-  return cloud;
-}
-
-function cloud(scene, cluster, rows, first) {
-  return {
-    type: "scatter3d",
-    mode: "markers",
-    scene,
-    x: [],
-    y: [],
-    z: [],
-    name: `cluster ${cluster.name}`,
-    legendgroup: cluster.name,
-    showlegend: first && rows.length > 0,
-    marker: { color: cluster.colour, symbol: cluster.symbol, size: 2.6, line: { width: 0 } },
-    hovertemplate: `cluster ${cluster.name}<extra></extra>`,
-  };
-}
-
-/** The data as dust: some of them will do, and every point costs with every frame. */
-function dataCloud(scene, points, theme) {
-  const every = Math.ceil(points.length / 3 / MOST_DUST);
-  const rows = Array.from({ length: Math.floor(points.length / 3 / every) }, (_, n) => n * every);
-  return {
-    type: "scatter3d",
-    mode: "markers",
-    scene,
-    ...coordinates(points, rows),
-    name: "data",
-    legendgroup: "data",
-    showlegend: scene === SCENES[0],
-    marker: { color: BACKGROUND[theme.name].data, size: 1, line: { width: 0 } },
-    hoverinfo: "skip",
-  };
+/** Every n-th of points [3 n]: the data are mere dust. */
+function every(points, step) {
+  const count = Math.floor(points.length / 3 / step);
+  const chosen = new Float32Array(3 * count);
+  for (let n = 0; n < count; n += 1) chosen.set(points.subarray(3 * step * n, 3 * step * n + 3), 3 * n);
+  return chosen;
 }
 
 /** Circles of latitude and longitude on the outer shell. */
-function globe(scene, radius, theme) {
-  const line = { x: [], y: [], z: [] };
+function globe(radius) {
   const turn = Array.from({ length: 73 }, (_, step) => (step * Math.PI) / 36);
-  const add = (x, y, z) => {
-    line.x.push(radius * x);
-    line.y.push(radius * y);
-    line.z.push(radius * z);
-  };
-  for (const latitude of [-Math.PI / 4, 0, Math.PI / 4]) {
+  const circle = (point) => Float32Array.from(turn.flatMap(point), (value) => radius * value);
+  const flat = [-Math.PI / 4, 0, Math.PI / 4].map((latitude) => {
     const [cos, sin] = [Math.cos(latitude), Math.sin(latitude)];
-    for (const a of turn) add(cos * Math.cos(a), cos * Math.sin(a), sin);
-    add(NaN, NaN, NaN);
-  }
-  for (const longitude of [0, 1, 2, 3].map((quarter) => (quarter * Math.PI) / 4)) {
-    const [cos, sin] = [Math.cos(longitude), Math.sin(longitude)];
-    for (const a of turn) add(Math.cos(a) * cos, Math.cos(a) * sin, Math.sin(a));
-    add(NaN, NaN, NaN);
-  }
-  return {
-    type: "scatter3d",
-    mode: "lines",
-    scene,
-    ...line,
-    line: { color: BACKGROUND[theme.name].globe, width: 1.5 },
-    hoverinfo: "skip",
-    showlegend: false,
-  };
+    return circle((a) => [cos * Math.cos(a), cos * Math.sin(a), sin]);
+  });
+  const upright = [0, 1, 2, 3].map((quarter) => {
+    const [cos, sin] = [Math.cos((quarter * Math.PI) / 4), Math.sin((quarter * Math.PI) / 4)];
+    return circle((a) => [Math.cos(a) * cos, Math.cos(a) * sin, Math.sin(a)]);
+  });
+  return [...flat, ...upright];
 }

@@ -9,6 +9,8 @@ const BADGES = {
 };
 
 export class Verdicts {
+  lively = true;
+
   constructor(element, scene, theme, recording) {
     this.scene = scene;
     this.recording = recording;

@@ -1,0 +1,74 @@
+/** One point as a picture: an image where the data are images, else its features as bars. */
+
+const IMAGE_SIDE = 48; // pixels of a small picture, about
+const GAP = 4;
+
+/** What all pictures of a run have in common. */
+export class Album {
+  constructor(scene) {
+    this.image = scene.image;
+    this.features = scene.features;
+    // Features are drawn to one scale, that of the data shown.
+    this.reach = 1e-9;
+    for (const value of scene.arrays.originals.data) this.reach = Math.max(this.reach, Math.abs(value));
+  }
+
+  /** Paint points [n, d] side by side; `zoom` 2 is twice as large. */
+  paint(canvas, points, theme, zoom = 1) {
+    if (this.image) this.#paintImages(canvas, points, theme, zoom);
+    else this.#paintBars(canvas, points, theme, zoom);
+    canvas.style.aspectRatio = `${canvas.width} / ${canvas.height}`;
+  }
+
+  #paintImages(canvas, { shape, data }, theme, zoom) {
+    const [height, width] = this.image;
+    const [count] = shape;
+    const scale = Math.max(1, Math.round((zoom * IMAGE_SIDE) / height));
+    resize(canvas, (count * (width * scale + GAP)) - GAP, height * scale);
+    const context = canvas.getContext("2d");
+    context.imageSmoothingEnabled = false;
+    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(theme.text.slice(at, at + 2), 16));
+    const small = new OffscreenCanvas(width, height);
+    const pixels = small.getContext("2d").createImageData(width, height);
+    for (let n = 0; n < count; n += 1) {
+      for (let p = 0; p < height * width; p += 1) {
+        const alpha = 255 * data[n * height * width + p];
+        pixels.data.set([red, green, blue, alpha], 4 * p);
+      }
+      small.getContext("2d").putImageData(pixels, 0, 0);
+      const left = n * (width * scale + GAP);
+      context.clearRect(left, 0, width * scale, height * scale);
+      context.drawImage(small, left, 0, width * scale, height * scale);
+    }
+  }
+
+  #paintBars(canvas, { shape, data }, theme, zoom) {
+    const [count, d] = shape;
+    const bar = Math.max(1, Math.round((zoom * IMAGE_SIDE) / d));
+    const width = bar * d;
+    const height = zoom * IMAGE_SIDE;
+    const apart = 3 * GAP;
+    resize(canvas, count * (width + apart) - apart, height);
+    const context = canvas.getContext("2d");
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.fillStyle = theme.text;
+    for (let n = 0; n < count; n += 1) {
+      const left = n * (width + apart);
+      context.globalAlpha = 0.3;
+      context.fillRect(left, height / 2 - 0.5, width, 1);
+      context.globalAlpha = 1;
+      for (let feature = 0; feature < d; feature += 1) {
+        const value = Math.max(-1, Math.min(1, data[n * d + feature] / this.reach));
+        const tall = (value * (height - 2)) / 2;
+        const thick = Math.max(1, bar - 1);
+        context.fillRect(left + bar * feature, height / 2 - Math.max(0, tall), thick, Math.abs(tall));
+      }
+    }
+  }
+}
+
+/** Setting a canvas's size clears it and costs layout: only where it differs. */
+function resize(canvas, width, height) {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+}

@@ -1,0 +1,94 @@
+/** A canvas to draw on, with a second one above it for marks, both as sharp as the screen. */
+
+import { make } from "./dom.js";
+
+export class Sheet {
+  constructor(parent, label) {
+    this.root = make("div", { className: "svae-sheet", role: "img", tabindex: 0 });
+    this.root.setAttribute("aria-label", label);
+    const canvases = [make("canvas"), make("canvas")];
+    this.tip = make("div", { className: "svae-tip", hidden: "" });
+    this.root.append(...canvases, this.tip);
+    parent.append(this.root);
+    [this.ground, this.marks] = canvases.map((canvas) => canvas.getContext("2d"));
+    this.fit();
+  }
+
+  /** Take the size of the place; drawings are lost. */
+  fit() {
+    this.ratio = Math.min(2, Math.max(1, window.devicePixelRatio));
+    this.width = this.root.clientWidth;
+    this.height = this.root.clientHeight;
+    for (const { canvas } of [this.ground, this.marks]) {
+      canvas.width = Math.round(this.width * this.ratio);
+      canvas.height = Math.round(this.height * this.ratio);
+    }
+  }
+
+  /** An empty canvas, in CSS pixels. */
+  clear(context) {
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+  }
+
+  /** Where the pointer is, in CSS pixels of this sheet. */
+  at(event) {
+    const box = this.root.getBoundingClientRect();
+    return { x: event.clientX - box.left, y: event.clientY - box.top };
+  }
+
+  /** A few words beside a place, or none. */
+  say(text, { x, y } = {}) {
+    this.tip.hidden = !text;
+    if (!text) return;
+    this.tip.textContent = text;
+    const left = x > this.width / 2;
+    this.tip.style.transform = `translate(${x + (left ? -10 : 10)}px, ${y - 10}px) translate(${
+      left ? "-100%" : "0"
+    }, -100%)`;
+  }
+
+  /** Rings around these places, a heavier one for the point under the pointer. */
+  ring(places, { ink, paper }, heavy = false) {
+    const context = this.marks;
+    const radius = heavy ? 7.5 : 4.5;
+    for (const [colour, width] of [[paper, heavy ? 5.5 : 3.5], [ink, heavy ? 2.5 : 1.5]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      context.beginPath();
+      for (const { x, y } of places) {
+        context.moveTo(x + radius, y);
+        context.arc(x, y, radius, 0, 2 * Math.PI);
+      }
+      context.stroke();
+    }
+  }
+}
+
+/** Turns pointer events into drags and clicks; a drag starts after a few pixels. */
+export function handle(element, { start, drag, end, click }) {
+  let from = null;
+  let moved = false;
+  element.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    from = event;
+    moved = false;
+    element.setPointerCapture(event.pointerId);
+  });
+  element.addEventListener("pointermove", (event) => {
+    if (!from) return;
+    if (!moved && Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY) < 4) return;
+    if (!moved) start?.(from);
+    moved = true;
+    drag(event, from);
+  });
+  const stop = (event) => {
+    if (!from) return;
+    from = null;
+    if (moved) end?.(event);
+    else if (event.type === "pointerup") click(event);
+  };
+  element.addEventListener("pointerup", stop);
+  element.addEventListener("pointercancel", stop);
+}

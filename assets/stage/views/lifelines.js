@@ -1,0 +1,157 @@
+/**
+ * KL of each latent dimension over time, one strip per model, and the moment each one dies:
+ * from when on it stays below DEAD nats.
+ */
+
+import { make, say } from "../dom.js";
+import { mix } from "../sprites.js";
+
+export const DEAD = 0.01;
+// One hue from the page to the strongest contrast: read by lightness alone.
+const SCALES = {
+  light: ["#eef3f8", "#a9cbe3", "#4f97c9", "#1b5c9e", "#08204a"],
+  dark: ["#1a222c", "#1f4e79", "#2f86b7", "#7cc4e0", "#f2fbff"],
+};
+const NICE = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50];
+
+export class Lifelines {
+  lively = true;
+
+  constructor(element, scene, theme, recording) {
+    this.scene = scene;
+    this.recording = recording;
+    this.key = "";
+    this.top = NICE[0];
+    this.strips = scene.members.map((member) => this.#strip(element, member));
+    this.legend = make("div", { className: "svae-scale" });
+    this.scale = make("canvas", { width: 64, height: 1, "aria-hidden": "true" });
+    this.ends = [make("span", {}, "0"), make("span")];
+    this.dying = make("span", { className: "svae-dying" }, `✕ below ${DEAD} nats for good`);
+    this.legend.append(this.ends[0], this.scale, this.ends[1], this.dying);
+    element.append(this.legend);
+    this.recolour(theme);
+  }
+
+  draw(moment) {
+    const { rows, steps, generation } = this.recording;
+    const share = (step) => `${(100 * step) / Math.max(1, steps)}%`;
+    for (const { now } of this.strips) now.style.left = share(moment.step);
+    const key = `${generation} ${rows.length} ${rows.at(-1)?.step}`;
+    if (key === this.key || !rows.length) return;
+    this.key = key;
+    this.#fitScale();
+    this.strips.forEach((strip, m) => {
+      this.#paint(strip, m);
+      this.#markDeaths(strip, deaths(rows, m), share);
+    });
+  }
+
+  resize() {}
+
+  recolour(theme) {
+    this.colours = palette(SCALES[theme.name]);
+    this.key = "";
+    const pixels = this.scale.getContext("2d").createImageData(64, 1);
+    const words = new Uint32Array(pixels.data.buffer);
+    for (let n = 0; n < 64; n += 1) words[n] = this.colours[4 * n];
+    this.scale.getContext("2d").putImageData(pixels, 0, 0);
+  }
+
+  dispose() {}
+
+  #strip(element, member) {
+    const canvas = make("canvas", { role: "img" });
+    const now = make("i", { className: "svae-now" });
+    const marks = make("div", { className: "svae-deaths" });
+    const frame = make("div", { className: "svae-strip" }, canvas, marks, now);
+    const note = make("span", { className: "svae-note" });
+    element.append(make("p", {}, make("b", {}, member.name), " ", note), frame);
+    const strip = { canvas, now, marks, note, member };
+    frame.addEventListener("pointermove", (event) => this.#tell(strip, frame, event));
+    return strip;
+  }
+
+  /** Colours mean the same in both strips and change seldom. */
+  #fitScale() {
+    let highest = 0;
+    for (const { models } of this.recording.rows) {
+      for (const { klPerDim } of models) highest = Math.max(highest, ...klPerDim);
+    }
+    this.top = NICE.find((value) => value >= highest) ?? Math.ceil(highest);
+    say(this.ends[1], `${this.top} nats`);
+  }
+
+  /** One pixel per moment and dimension; the browser enlarges them. */
+  #paint({ canvas }, m) {
+    const { rows, steps } = this.recording;
+    const dimensions = rows[0].models[m].klPerDim.length;
+    const columns = Math.min(steps, 200) + 1;
+    Object.assign(canvas, { width: columns, height: dimensions });
+    const context = canvas.getContext("2d");
+    const pixels = context.createImageData(columns, dimensions);
+    const words = new Uint32Array(pixels.data.buffer);
+    let from = 0;
+    for (const row of rows) {
+      const to = Math.round((row.step / Math.max(1, steps)) * (columns - 1));
+      row.models[m].klPerDim.forEach((kl, dimension) => {
+        // The square root tells the nearly dead from the dead.
+        const level = Math.min(255, Math.round(255 * Math.sqrt(Math.max(0, kl) / this.top)));
+        words.fill(this.colours[level], dimension * columns + from, dimension * columns + to + 1);
+      });
+      from = to + 1;
+    }
+    context.putImageData(pixels, 0, 0);
+  }
+
+  #markDeaths({ marks, note, canvas, member }, found, share) {
+    const count = this.recording.rows[0].models[0].klPerDim.length;
+    marks.replaceChildren(
+      ...found.map(({ dimension, step }) => {
+        const mark = make("i", { title: `dimension ${dimension + 1} died at step ${step}` }, "✕");
+        mark.style.left = share(step);
+        mark.style.top = `${(100 * (dimension + 0.5)) / count}%`;
+        mark.style.fontSize = `${Math.max(8, Math.min(13, 76 / count))}px`;
+        return mark;
+      }),
+    );
+    say(note, `${count - found.length} of ${count} alive`);
+    const told = found.map(({ dimension, step }) => `dimension ${dimension + 1} died at ${step}`);
+    canvas.setAttribute("aria-label", `KL over time, ${member.name}: ${told.join(", ") || "all alive"}`);
+  }
+
+  #tell({ canvas, member }, frame, event) {
+    const { rows, steps } = this.recording;
+    if (!rows.length) return;
+    const box = canvas.getBoundingClientRect();
+    const step = ((event.clientX - box.left) / box.width) * steps;
+    const row = rows.findLast((one) => one.step <= step) ?? rows[0];
+    const dimensions = rows[0].models[0].klPerDim.length;
+    const dimension = Math.floor(((event.clientY - box.top) / box.height) * dimensions);
+    const kl = row.models[this.scene.members.indexOf(member)].klPerDim[dimension];
+    if (kl !== undefined) {
+      frame.title = `step ${row.step}, dimension ${dimension + 1}: ${kl.toFixed(3)} nats`;
+    }
+  }
+}
+
+/** The dimensions that are dead by the last row, each with the step from which it stayed so. */
+export function deaths(rows, m) {
+  const found = [];
+  const count = rows.at(-1)?.models[m].klPerDim.length ?? 0;
+  for (let dimension = 0; dimension < count; dimension += 1) {
+    const alive = rows.findLastIndex((row) => row.models[m].klPerDim[dimension] >= DEAD);
+    if (alive + 1 < rows.length) found.push({ dimension, step: rows[alive + 1].step });
+  }
+  return found;
+}
+
+/** 256 colours as 32-bit words, as a canvas stores them. */
+function palette(stops) {
+  return Uint32Array.from({ length: 256 }, (_, level) => {
+    const at = (level / 255) * (stops.length - 1);
+    const first = Math.min(stops.length - 2, Math.floor(at));
+    const colour = mix(stops[first], stops[first + 1], at - first);
+    const [red, green, blue] = [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
+    return (255 << 24) | (blue << 16) | (green << 8) | red;
+  });
+}

@@ -1,0 +1,162 @@
+/**
+ * The rate–distortion plane: loss against KL, the way of both models, and the floors that no model
+ * can be below. The floors come from the server some seconds after the first moment.
+ */
+
+import { axisOf, layoutOf, QUIET, veil } from "../theme.js";
+
+export class Plane {
+  constructor(element, scene, theme, recording) {
+    this.element = element;
+    this.scene = scene;
+    this.theme = theme;
+    this.recording = recording;
+    this.moment = null;
+    Plotly.newPlot(element, this.#traces(), this.#layout(), QUIET);
+  }
+
+  draw(moment) {
+    this.moment = moment;
+    Plotly.react(this.element, this.#traces(), this.#layout(), QUIET);
+    return true;
+  }
+
+  resize(theme) {
+    this.recolour(theme);
+  }
+
+  recolour(theme) {
+    this.theme = theme;
+    Plotly.react(this.element, this.#traces(), this.#layout(), QUIET);
+  }
+
+  dispose() {
+    Plotly.purge(this.element);
+  }
+
+  #traces() {
+    return [...this.#forbidden(), ...this.#floors(), ...this.#paths(), ...this.#ends()];
+  }
+
+  /** Member m's floors: {losses, proved, tight}, or undefined as long as they are unknown. */
+  #floor(m) {
+    const floors = this.recording.floors;
+    if (!floors) return undefined;
+    const size = floors.shape[2];
+    const line = (row) => floors.data.subarray((3 * m + row) * size, (3 * m + row + 1) * size);
+    return { losses: line(0), proved: line(1), tight: line(2) };
+  }
+
+  /** Whose floor is under all models: that of the smallest collapse loss. */
+  #lowest() {
+    const ends = this.scene.members.map((_, m) => this.#floor(m)?.losses.at(-1) ?? 0);
+    return ends.indexOf(Math.min(...ends));
+  }
+
+  #forbidden() {
+    const floor = this.#floor(this.#lowest());
+    return [
+      {
+        type: "scatter",
+        mode: "none",
+        x: floor?.losses ?? [],
+        y: floor?.tight ?? [],
+        fill: "tozeroy",
+        fillcolor: veil(this.theme.colourOf(this.scene.look.delta), 0.16),
+        hoverinfo: "skip",
+      },
+    ];
+  }
+
+  #floors() {
+    const kinds = [
+      ["proved", "proved floor", "dot", 1.5],
+      ["tight", "tight floor (numerical)", "solid", 1.5],
+    ];
+    return this.scene.members.flatMap((member, m) => {
+      const floor = this.#floor(m);
+      return kinds.map(([kind, name, dash, width]) => ({
+        type: "scatter",
+        mode: "lines",
+        x: floor?.losses ?? [],
+        y: floor?.[kind] ?? [],
+        line: { color: this.theme.colourOf(member), dash, width },
+        opacity: 0.75,
+        hovertemplate: `${name}, ${member.name}<br>loss %{x:.3f}: %{y:.3f} nats<extra></extra>`,
+      }));
+    });
+  }
+
+  #paths() {
+    const { rows } = this.recording;
+    return this.scene.members.map((member, m) => ({
+      type: "scatter",
+      mode: "lines",
+      x: rows.map((row) => row.models[m].loss),
+      y: rows.map((row) => row.models[m].kl),
+      line: { color: this.theme.colourOf(member), width: 2.5, dash: member.dash },
+      hovertemplate: `${member.name}<br>loss %{x:.3f}, KL %{y:.3f} nats<extra></extra>`,
+    }));
+  }
+
+  /** Where the models are now, and the points (δ, 0) of total collapse. */
+  #ends() {
+    const models = this.moment?.models ?? [];
+    const mark = { type: "scatter", mode: "markers", cliponaxis: false };
+    const ends = this.scene.members.map((member, m) => ({
+      ...mark,
+      x: models[m] ? [models[m].delta] : [],
+      y: models[m] ? [0] : [],
+      marker: { color: this.theme.colourOf(this.scene.look.delta), symbol: "x", size: 9 },
+      hovertemplate: `total collapse, ${member.name}: loss δ = %{x:.3f}, 0 nats<extra></extra>`,
+    }));
+    const now = this.scene.members.map((member, m) => ({
+      ...mark,
+      x: models[m] ? [models[m].loss] : [],
+      y: models[m] ? [models[m].kl] : [],
+      marker: { color: this.theme.colourOf(member), symbol: member.symbol, size: 12,
+        line: { color: this.theme.background, width: 1.5 } },
+      hovertemplate: `${member.name} now<br>loss %{x:.3f}, KL %{y:.3f} nats<extra></extra>`,
+    }));
+    return [...ends, ...now];
+  }
+
+  #layout() {
+    const { losses, nats } = this.#reach();
+    return layoutOf(this.theme, {
+      width: this.element.clientWidth,
+      height: this.element.clientHeight,
+      margin: { l: 44, r: 10, t: 6, b: 40 },
+      hovermode: "closest",
+      xaxis: axisOf(this.theme, "loss D", { range: [0, losses], nticks: 6, showgrid: false }),
+      yaxis: axisOf(this.theme, "KL, nats", { range: [0, nats], nticks: 5 }),
+      annotations: this.#names(losses, nats),
+    });
+  }
+
+  /** What is worth seeing: all moments so far, and δ; in steps, so that the axes stay calm. */
+  #reach() {
+    let losses = 1;
+    let nats = 1;
+    for (const { models } of this.recording.rows) {
+      for (const { loss, kl } of models) [losses, nats] = [Math.max(losses, loss), Math.max(nats, kl)];
+    }
+    for (const { delta } of this.moment?.models ?? []) losses = Math.max(losses, delta);
+    // A wild first moment must not shrink all others.
+    const delta = Math.max(0.1, ...(this.moment?.models.map((model) => model.delta) ?? [1]));
+    return { losses: 1.12 * Math.min(losses, 1.5 * delta), nats: 1.08 * Math.ceil(nats) };
+  }
+
+  #names(losses, nats) {
+    const plain = { showarrow: false, bgcolor: veil(this.theme.background, 0.6), borderpad: 1 };
+    const names = (this.moment?.models ?? []).slice(-1).map(({ delta }) => ({
+      ...plain, x: delta, y: 0, yshift: 8, yanchor: "bottom", xanchor: "center", text: "δ: collapse",
+    }));
+    const floor = this.#floor(this.#lowest());
+    if (floor) {
+      names.push({ ...plain, bgcolor: "rgba(0,0,0,0)", x: 0.03 * losses, y: 0.02 * nats,
+        xanchor: "left", yanchor: "bottom", text: "no model can be here (numerical)" });
+    }
+    return names;
+  }
+}

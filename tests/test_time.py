@@ -1,0 +1,342 @@
+"""Laws of time: changes take effect while a run trains, branches replay exactly, and say so."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from test_live import PAIR, STEPS, WAIT, Inline, Viewer, in_a_loop, toy_watch, until
+
+from pages.parts import changing, hub, lessons, messages, past
+from pages.parts.messages import Asked, decode
+from pages.parts.watching import Watch, Wish
+from svae_core.records import RequestError, settings_at
+
+WIDE = {"band": (0.1, 0.7)}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that works where it is called, and keeps a checkpoint at every second moment."""
+    monkeypatch.setattr(hub, "_watches", {})
+    monkeypatch.setattr(hub, "engine", Inline)
+    monkeypatch.setattr(past, "EVERY", 2)
+    monkeypatch.setattr(past.Past, "__init__", _frequent(past.Past.__init__))
+
+
+def _frequent(init: Any) -> Any:
+    def begin(self: past.Past, *args: Any, **named: Any) -> None:
+        init(self, *args, **named)
+        self._every = 2
+
+    return begin
+
+
+def watch_of(run: str) -> Watch:
+    watch = hub.find(run)
+    assert watch is not None
+    return watch
+
+
+async def finished(run: str) -> Watch:
+    watch = watch_of(run)
+    watch.start()
+    await until(watch, lambda: watch.status in ("finished", "failed"))
+    assert watch.status == "finished", watch.error
+    return watch
+
+
+def assert_same_moments(one: Watch, other: Watch) -> None:
+    assert [moment[0].step for moment in one.moments] == [m[0].step for m in other.moments]
+    for mine, theirs in zip(one.moments, other.moments, strict=True):
+        for frame, twin in zip(mine, theirs, strict=True):
+            for item in dataclasses.fields(frame):
+                if item.name != "latent_mean":  # kept for the newest moment only
+                    np.testing.assert_array_equal(
+                        getattr(frame, item.name), getattr(twin, item.name), err_msg=item.name
+                    )
+    assert one.past.remarks == other.past.remarks
+
+
+async def at_step(run: str, moments: int) -> Watch:
+    """The run, paused after so many moments."""
+    watch = watch_of(run)
+    watch.pause()
+    watch.start()
+    await until(watch, lambda: bool(watch.moments))
+    while len(watch.moments) < moments:
+        before = len(watch.moments)
+        watch.step()
+        await until(watch, lambda before=before: len(watch.moments) > before)  # type: ignore[misc]
+    return watch
+
+
+# ------------------------------------------------------------------------------ changes
+
+
+def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: None) -> None:
+    @in_a_loop
+    async def run() -> None:
+        watch = await at_step(hub.watch(PAIR), 4)
+        before = watch.moments[-1][1]
+        watch.change(WIDE)
+        assert watch.now["band"] == WIDE["band"], "the page sees it at once"
+        watch.play()
+        await until(watch, lambda: watch.status == "finished")
+        assert [settings.changes for settings in watch.members] == [((3, "band", (0.1, 0.7)),)] * 2
+        assert watch.moments[3][1].hi == before.hi < watch.moments[4][1].hi
+        corridor = messages.moment(watch, 3, Asked(3))[0]["corridor"]
+        assert [edges[0] for edges in corridor] == [0, 4]
+        fresh = Watch(watch.members, Inline(), lambda: 1)  # type: ignore[arg-type]
+        fresh.start()
+        await until(fresh, lambda: fresh.status == "finished")
+        assert_same_moments(watch, fresh)
+        live = watch.moments
+        watch.restart()
+        await until(watch, lambda: watch.status == "finished")
+        assert watch.moments is not live
+        assert_same_moments(watch, fresh)
+
+    run()
+
+
+def test_a_change_before_the_first_step_shows_in_the_first_moment(server: None) -> None:
+    @in_a_loop
+    async def run() -> None:
+        watch = await at_step(hub.watch(PAIR), 1)
+        before = watch.moments[0][1].hi
+        watch.change(WIDE)
+        watch.play()
+        await until(watch, lambda: watch.status == "finished")
+        assert watch.moments[0][1].hi > before and watch.generation == 1
+        fresh = Watch(watch.members, Inline(), lambda: 1)  # type: ignore[arg-type]
+        fresh.start()
+        await until(fresh, lambda: fresh.status == "finished")
+        assert_same_moments(watch, fresh)
+
+    run()
+
+
+def test_what_is_finished_cannot_be_changed(server: None) -> None:
+    @in_a_loop
+    async def run() -> None:
+        watch = await finished(hub.watch(PAIR))
+        with pytest.raises(RequestError, match="branch off"):
+            watch.change(WIDE)
+
+    run()
+
+
+# ----------------------------------------------------------------------------- branches
+
+
+@pytest.mark.parametrize("step", [0, 1, 3, 6])
+def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int) -> None:
+    """Drag the band while it trains, scrub back, branch, replay: issue 4, show 5."""
+
+    @in_a_loop
+    async def run() -> None:
+        root = hub.watch(PAIR)
+        parent = await at_step(root, 3)
+        parent.change({"beta": 2.0})
+        parent.play()
+        await until(parent, lambda: parent.status == "finished")
+        assert [state.step for state in parent.past.states] == [2, 4, 6, 8]
+        child = await finished(hub.branch(root, step, {"band": (0.1, 0.7), "sigma2": 0.5}))
+        assert child.past.states[0].step <= max(2, step)
+        assert child.wish == parent.wish, "to its page it is the same run"
+        made = {(since, name) for since, name, _ in child.members[0].changes}
+        earlier = {(2, "beta")} if step >= 2 else set()
+        assert made == earlier | {(step, "band"), (step, "sigma2")}
+        if step:
+            for mine, theirs in zip(child.moments, parent.moments[: step + 1], strict=False):
+                np.testing.assert_array_equal(mine[1].shell_view, theirs[1].shell_view)
+        assert settings_at(child.members[1], step).band == (0.1, 0.7)
+        replay = Watch(child.members, Inline(), lambda: 1)  # type: ignore[arg-type]
+        replay.start()
+        await until(replay, lambda: replay.status == "finished")
+        assert_same_moments(child, replay)
+        assert child.certificates == replay.certificates
+
+    run()
+
+
+def test_a_branch_does_not_train_again_what_a_checkpoint_holds(server: None) -> None:
+    @in_a_loop
+    async def run() -> None:
+        root = hub.watch(PAIR)
+        await finished(root)
+        child = await finished(hub.branch(root, 6, WIDE))
+        assert child._engine.slices == STEPS - 6  # type: ignore[attr-defined]
+
+    run()
+
+
+def test_checkpoints_are_bounded(monkeypatch: pytest.MonkeyPatch, server: None) -> None:
+    @in_a_loop
+    async def run() -> None:
+        one = past._state_weight((await finished(hub.watch(PAIR))).past.states[0])
+        monkeypatch.setattr(past, "STATE_BYTES", 3 * one)
+        watch = await finished(hub.watch(PAIR))
+        assert [state.step for state in watch.past.states] == [4, 8]
+        frames = sum(past._weight(frame) for moment in watch.moments for frame in moment)
+        assert watch.size == frames + 2 * one
+
+    run()
+
+
+def test_the_tree_of_branches_is_told_to_all_of_them(server: None) -> None:
+    @in_a_loop
+    async def run() -> None:
+        root = hub.watch(PAIR)
+        await finished(root)
+        version = watch_of(root).version
+        child = hub.branch(root, 3, {"band": (0.0, 0.6)})
+        twin = hub.reseed(child)
+        assert watch_of(root).version > version
+        tree = messages.moment(watch_of(child), 1, Asked(1))[0]["tree"]
+        assert [(node["run"], node["parent"], node["here"]) for node in tree] == [
+            (root, None, False),
+            (child, root, True),
+            (twin, child, False),
+        ]
+        assert [node["what"] for node in tree] == [
+            "the start",
+            "band 0–0.25 → 0–0.6 at step 3",
+            "seed 0 → 1",
+        ]
+        assert tree[2]["query"] == {"seed": "1"} and tree[0]["query"] == {"seed": None}
+        seeded = tuple(dataclasses.replace(settings, seed=1) for settings in PAIR)
+        assert hub.wish_of(twin) == Wish(seeded)
+        hub._leave(root)
+        assert len(messages.moment(watch_of(child), 1, Asked(1))[0]["tree"]) == 2
+        for watch in hub._all():
+            watch.stop()
+
+    run()
+
+
+def test_branches_that_make_no_sense_are_refused_in_a_sentence(
+    server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @in_a_loop
+    async def run() -> None:
+        root = hub.watch(PAIR)
+        await finished(root)
+        for step, changes, reason in (
+            (STEPS, WIDE, "before the last one"),
+            (-1, WIDE, "already trained"),
+            (3, {}, "Nothing is changed"),
+            (3, {"band": (0.0, 0.25)}, "Nothing is changed"),
+            (3, {"band": (0.9, 0.1)}, "--band"),
+            (3, {"beta": -1.0}, "--beta"),
+        ):
+            with pytest.raises(RequestError, match=reason):
+                hub.branch(root, step, changes)
+        monkeypatch.setattr(hub, "LARGEST_FAMILY", 1)
+        with pytest.raises(RequestError, match="branches already"):
+            hub.branch(root, 3, WIDE)
+
+    run()
+
+
+# ----------------------------------------------------------------------------- the protocol
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        ([1], "names"),
+        ({"band": 3}, "two numbers"),
+        ({"band": [0, True]}, "two numbers"),
+        ({"band": ["0", "1"]}, "two numbers"),
+        ({"lower_edge": 1}, "true"),
+        ({"sigma2": "x"}, "number"),
+        ({"hidden": 5}, "cannot change"),
+    ],
+)
+def test_changes_are_read_with_care(raw: Any, sentence: str) -> None:
+    with pytest.raises(RequestError, match=sentence):
+        changing.read_changes(raw)
+
+
+def test_viewers_change_branch_and_are_refused(server: None) -> None:
+    @in_a_loop
+    async def run() -> None:
+        root = hub.watch(PAIR)
+        watch = await at_step(root, 3)
+        viewer = Viewer(root)
+        await viewer.event()
+        refused, _ = await viewer.ask(do="change", changes={"beta": float("nan")})
+        assert refused["kind"] == "refused" and "finite" in refused["sentence"]
+        refused, _ = await viewer.ask(do="branch", step=99, changes={"beta": 2})
+        assert refused["kind"] == "refused"
+        refused, _ = await viewer.ask(do="predict", answer=0)
+        assert refused["sentence"] == "There is no question here to answer."
+        moved, _ = await viewer.ask(do="branch", step=1, changes={"beta": 2})
+        assert moved["kind"] == "moved"
+        assert watch_of(moved["run"]).branching.parent == root  # type: ignore[union-attr]
+        seeded, _ = await viewer.ask(do="reseed")
+        assert watch_of(seeded["run"]).members[0].seed == 1
+        viewer.send(json.dumps({"do": "change", "changes": {"band": [0, 0.6]}}))
+        viewer.send(json.dumps({"do": "play"}))
+        await until(watch, lambda: watch.status == "finished")
+        assert watch.members[1].changes == ((2, "band", (0.0, 0.6)),)
+        viewer.send('{"do": "branch", "step": "soon"}')
+        assert (await viewer.event())["type"] == "websocket.close"
+        await asyncio.wait_for(viewer.served, WAIT)
+        for one in hub._all():
+            one.stop()
+
+    run()
+
+
+@in_a_loop
+async def test_remarks_are_sent_once() -> None:
+    watch = toy_watch()
+    watch.start()
+    await until(watch, lambda: watch.status == "finished")
+    told = messages.moment(watch, 3, Asked(3))[0]["remarks"]
+    assert told["from"] == 0 and told["lines"][0]["kind"] == "start"
+    known = Asked(3, generation=0, remarks=len(told["lines"]))
+    assert messages.moment(watch, 3, known)[0]["remarks"]["lines"] == []
+
+
+# ------------------------------------------------------------------------------- lessons
+
+
+def test_a_lesson_waits_for_a_prediction_and_compares_it(server: None) -> None:
+    @in_a_loop
+    async def run() -> None:
+        name = hub.watch(PAIR, "collapse")
+        watch = watch_of(name)
+        watch.start()
+        await until(watch, lambda: watch.status == "paused")
+        question = messages.scene(watch)[0]["lesson"]
+        assert len(question["options"]) == 3
+        viewer = Viewer(name)
+        await viewer.event()
+        refused, _ = await viewer.ask(do="predict", answer=7)
+        assert "numbered" in refused["sentence"]
+        viewer.send(json.dumps({"do": "predict", "answer": 1}))
+        await until(watch, lambda: watch.status == "finished")
+        viewer.send(json.dumps({"want": "newest"}))
+        told = decode((await viewer.event())["bytes"])[0]["lesson"]
+        assert told["prediction"] == 1
+        outcome = lessons.LESSONS["collapse"].outcome(watch.certificates)
+        assert told["reveal"].startswith("As you" if outcome == 1 else "You predicted otherwise")
+        await viewer.leave()
+
+    run()
+
+
+def test_every_lesson_has_settings_that_make_sense_and_a_story() -> None:
+    for name, lesson in lessons.LESSONS.items():
+        assert lessons.find(name) is lesson
+        assert lesson.question.endswith("?") or "Can a model" in lesson.question
+        assert len(set(lesson.options)) == 3
+    assert lessons.find("none") is None and lessons.find(None) is None
