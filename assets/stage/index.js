@@ -6,8 +6,11 @@
  * Streamlit calls mount again whenever the page was rerun; only another run changes anything.
  */
 
+import { Archive } from "./archive.js";
+import { Branching } from "./branching.js";
 import { make, say } from "./dom.js";
 import { Recording } from "./frames.js";
+import { Lesson } from "./lesson.js";
 import { Painter } from "./painter.js";
 import { Player } from "./player.js";
 import { Selection } from "./selection.js";
@@ -40,16 +43,20 @@ const VIEWS = [
   { name: "certificate", View: Certificate },
   { name: "numbers", View: Numbers },
 ];
+const NOTICE = 8000; // how long a refusal stays in sight, in milliseconds
 const stages = new WeakMap();
 
-export function mount(parent, data) {
+/** `tell(run)`, where there is a page to tell, is called when the viewer goes on to another run. */
+export function mount(parent, data, tell) {
   const stage = stages.get(parent);
-  if (stage?.data.run === data.run) {
+  // A page that was already running when the viewer went to a branch still names the run before.
+  const here = new URLSearchParams(window.location.search).get("run");
+  if (stage && (stage.data.run === data.run || stage.data.run === here)) {
     stage.recolour();
     return;
   }
   stage?.dispose();
-  stages.set(parent, new Stage(parent, data));
+  stages.set(parent, new Stage(parent, data, tell));
 }
 
 export function unmount(parent) {
@@ -58,12 +65,13 @@ export function unmount(parent) {
 }
 
 class Stage {
-  constructor(parent, data) {
+  constructor(parent, data, tell) {
     this.data = data;
+    this.tell = tell;
     this.views = [];
     this.recording = new Recording();
     this.root = make("section", {
-      className: "svae-stage",
+      className: data.projector ? "svae-stage svae-projector" : "svae-stage",
       tabindex: 0,
       "aria-label": "Two models in training, side by side",
     });
@@ -73,17 +81,23 @@ class Stage {
       role: "toolbar",
       "aria-label": "Transport",
     });
+    this.notice = make("p", { className: "svae-trouble", role: "alert", hidden: "" });
+    this.remark = make("p", { className: "svae-remark", "aria-live": "polite" });
+    this.aside = make("div", { className: "svae-aside" });
     this.board = make("div", { className: "svae-board" });
-    this.root.append(this.bar, this.trouble, this.board);
+    this.root.append(this.bar, this.remark, this.aside, this.trouble, this.notice, this.board);
     parent.append(this.root);
     this.#listen();
-    this.tools = Promise.all([style(), script(data.plotly)]);
+    // An exported file holds its style and Plotly.js already.
+    this.tools = data.archive ? Promise.resolve() : Promise.all([style(), script(data.plotly)]);
     this.#begin();
   }
 
   dispose() {
     this.disposed = true;
     document.removeEventListener("keydown", this.onKey);
+    clearTimeout(this.fading);
+    this.player?.dispose();
     this.sizes.disconnect();
     this.source?.close();
     this.painter?.dispose();
@@ -104,29 +118,96 @@ class Stage {
   #listen() {
     this.onKey = (event) => this.#key(event);
     document.addEventListener("keydown", this.onKey);
+    this.root.addEventListener("svae-alter", ({ detail }) => this.player.alter(detail));
     this.sizes = new ResizeObserver(() => this.#resize());
     this.sizes.observe(this.board);
   }
 
   #begin() {
-    this.source = new Source(this.data.socket, {
-      open: () => (this.recording.scene ? this.player.ask() : this.source.ask({ want: "scene" })),
-      message: (message) => this.#receive(message),
-      trouble: (sentence) => this.#complain(sentence),
-    });
+    this.root.dataset.source = this.data.archive ? "archive" : "server";
+    this.source = this.#connect();
     this.painter = new Painter(this.views, (moment) => {
       this.root.dataset.moment = moment.index;
       this.player.drawn();
     });
-    const changed = () => this.transport.update();
-    this.player = new Player(this.source, this.recording, this.painter, changed);
+    this.player = new Player(this.source, this.recording, this.painter, () => this.#update());
+    this.branching = new Branching(this.aside, this.player, this.recording, {
+      close: () => this.#branch(false),
+      move: (run, query) => this.#move(run, query),
+    });
     this.transport = new Transport(this.bar, this.player, this.recording);
+    this.transport.onBranch = () => this.#branch();
+    if (this.data.replay) this.bar.append(exportLink(this.data.replay));
+  }
+
+  #connect() {
+    const [Origin, where] = this.data.archive
+      ? [Archive, this.data.archive]
+      : [Source, this.data.socket];
+    const source = new Origin(where, {
+      open: () => (this.recording.scene ? this.player.ask() : source.ask({ want: "scene" })),
+      message: (message) => source === this.source && this.#receive(message),
+      trouble: (sentence) => this.#complain(sentence),
+    });
+    return source;
+  }
+
+  /** Go on to another run of the same tree: figures, cameras and the page stay as they are. */
+  #move(run, query = {}) {
+    const url = new URL(window.location.href);
+    for (const [name, value] of Object.entries({ ...query, run })) {
+      if (value === null) url.searchParams.delete(name);
+      else url.searchParams.set(name, value);
+    }
+    window.history.replaceState(window.history.state, "", url);
+    const before = this.data.run;
+    this.data = { ...this.data, run, socket: this.data.socket.replace(before, run) };
+    this.source.close();
+    this.source = this.player.source = this.#connect();
+    const link = this.bar.querySelector(".svae-export");
+    if (link) link.href = link.getAttribute("href").replace(before, run);
+    this.tell?.(run);
+  }
+
+  /** Show or hide the form for other settings. */
+  #branch(shown) {
+    const open = this.branching.toggle(shown);
+    this.transport.branch.setAttribute("aria-expanded", String(open));
+    if (!open) this.transport.branch.focus();
+  }
+
+  /** Whatever is not a view: after every message and every move in time. */
+  #update() {
+    const { recording, player } = this;
+    this.transport?.update();
+    this.branching?.update();
+    const remark = recording.remarkAt(recording.rows[player.index]?.step ?? 0);
+    say(this.remark, remark ? `${remark.sentence.charAt(0).toUpperCase()}${remark.sentence.slice(1)}` : "");
+    if (recording.scene?.lesson && !this.lesson) {
+      const predict = (answer) => this.source.command("predict", { answer });
+      this.lesson = new Lesson(this.aside, recording.scene.lesson, predict);
+    }
+    if (this.lesson) this.#wait(this.lesson.update(recording.lesson));
+  }
+
+  /** Hide results while a prediction is waited for; what was hidden has had no size. */
+  #wait(waiting) {
+    const before = this.root.dataset.waiting;
+    this.root.dataset.waiting = waiting;
+    if (before !== String(waiting)) {
+      this.size = "";
+      this.#resize();
+    }
   }
 
   async #receive(message) {
     await this.tools;
     if (this.disposed) return;
-    if (message.header.kind === "decoded") {
+    const { kind } = message.header;
+    if (kind === "refused") this.#refuse(message.header.sentence);
+    if (kind === "moved") this.#move(message.header.run, message.header.query);
+    if (kind === "refused" || kind === "moved") return;
+    if (kind === "decoded") {
       this.decoded.show(message);
       return;
     }
@@ -134,7 +215,7 @@ class Stage {
     this.#complain(this.recording.error);
     if (this.recording.scene && !this.views.length) this.#build();
     if (this.recording.scene) this.player.receive(moment);
-    this.transport.update();
+    this.#update();
     this.root.dataset.status = this.recording.status;
   }
 
@@ -153,8 +234,17 @@ class Stage {
     }
     this.decoded = this.views.find((view) => view instanceof Decoded);
     this.selection.listen((kind) => {
-      if (kind === "picked" && this.selection.picked >= 0) this.source.decode(this.selection.picked);
+      const { picked } = this.selection;
+      if (kind === "picked" && picked >= 0 && !this.source.decode(picked)) this.decoded.refuse();
     });
+  }
+
+  /** Why something was not done; gone again after a while. */
+  #refuse(sentence) {
+    say(this.notice, sentence);
+    this.notice.hidden = false;
+    clearTimeout(this.fading);
+    this.fading = setTimeout(() => (this.notice.hidden = true), NOTICE);
   }
 
   #complain(sentence) {
@@ -163,8 +253,9 @@ class Stage {
   }
 
   #resize() {
-    if (this.board.clientWidth === this.width || !this.views.length) return;
-    this.width = this.board.clientWidth;
+    const size = `${this.board.clientWidth} ${window.innerHeight}`; // heights follow the window's
+    if (size === this.size || !this.views.length) return;
+    this.size = size;
     for (const view of this.views) view.resize(this.theme);
   }
 
@@ -172,10 +263,23 @@ class Stage {
   #key(event) {
     const here = this.root.contains(event.target) || event.target === document.body;
     const button = event.target.closest?.("button, summary, a");
+    if (event.target.closest?.("select") || this.root.dataset.waiting === "true") return;
     if (!here || !this.transport || (button && event.key === " ")) return;
     const cleared = event.key === "Escape" && this.selection?.clear();
     if (cleared || this.transport.key(event)) event.preventDefault();
   }
+}
+
+/** Downloads the run so far as one file. */
+function exportLink(path) {
+  const label = "Export replay: this run as one file that plays without a server";
+  const link = make("a", { className: "svae-button svae-export", href: path, download: "" });
+  link.innerHTML =
+    '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M11 3h2v9.2l3.3-3.3 1.4 1.4L12 16l-5.7-5.7 ' +
+    '1.4-1.4 3.3 3.3zM4 19h16v2H4z"/></svg>';
+  link.setAttribute("aria-label", label);
+  link.title = label;
+  return link;
 }
 
 /** The style sheet beside this module, loaded once. */

@@ -30,6 +30,7 @@ export class Source {
   /** Ask for a point as the models give it back; the answer is a message like any other. */
   decode(index) {
     this.#send({ decode: index });
+    return true;
   }
 
   close() {

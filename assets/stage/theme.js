@@ -13,6 +13,7 @@ export function themeOf(element, scene) {
     background,
     text: page("text-color", "#1f2328"),
     font: page("font", "sans-serif"),
+    size: Math.round(FONT_SIZE * (element.classList.contains("svae-projector") ? 1.35 : 1)),
     faint: scene.faint[name],
     colourOf: (thing) => thing[name],
   };
@@ -21,12 +22,12 @@ export function themeOf(element, scene) {
 /** What all figures have in common. */
 export function layoutOf(theme, rest) {
   return {
-    font: { family: theme.font, size: FONT_SIZE, color: theme.text },
+    font: { family: theme.font, size: theme.size, color: theme.text },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     margin: { l: 8, r: 8, t: 8, b: 8 },
     showlegend: false,
-    hoverlabel: { font: { size: FONT_SIZE } },
+    hoverlabel: { font: { size: theme.size } },
     ...rest,
   };
 }
@@ -34,14 +35,14 @@ export function layoutOf(theme, rest) {
 /** An axis in the house style, with its title. */
 export function axisOf(theme, title, rest) {
   return {
-    title: { text: title, standoff: 4, font: { size: FONT_SIZE } },
+    title: { text: title, standoff: 4, font: { size: theme.size } },
     gridcolor: theme.faint,
     linecolor: theme.faint,
     zeroline: false,
     ticks: "",
     fixedrange: true,
     automargin: true,
-    tickfont: { size: FONT_SIZE - 1 },
+    tickfont: { size: theme.size - 1 },
     ...rest,
   };
 }

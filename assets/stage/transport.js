@@ -1,12 +1,15 @@
-/** Play, pause, step, start over, and the scrubber; with the keys Space ← → Home End. */
+/** Play, pause, step, speed, start over, other seed, branch, scrubber; keys Space ← → Home End + −. */
 
 import { make, say } from "./dom.js";
+import { SPEEDS } from "./player.js";
 
 const ICONS = {
   play: "M7 4.5v15l12.5-7.5z",
   pause: "M6 5h4v14H6zM14 5h4v14h-4z",
   back: "M17.5 5v14L7.5 12zM5 5h2v14H5z",
   forward: "M6.5 5v14l10-7zM17 5h2v14h-2z",
+  seed: "M4 4h16v16H4zM6 6v12h12V6zM8 8h3v3H8zM13 13h3v3h-3zM13 8h3v3h-3zM8 13h3v3H8z",
+  branch: "M7 3a2.5 2.5 0 0 1 1 4.8V11h5a3 3 0 0 0 3-3v-.2a2.5 2.5 0 1 1 2 0V8a5 5 0 0 1-5 5H8v3.2a2.5 2.5 0 1 1-2 0V7.8A2.5 2.5 0 0 1 7 3z",
   restart: "M12 5V1.5L6.5 6.5 12 11.5V7.5a5.5 5.5 0 1 1-5.5 5.5H4a8 8 0 1 0 8-8z",
 };
 
@@ -18,13 +21,19 @@ export class Transport {
     this.back = this.#button("back", "One moment back", "←", () => player.back());
     this.forward = this.#button("forward", "One moment on", "→", () => player.forward());
     this.restart = this.#button("restart", "Start over", "", () => player.restart());
+    this.reseed = this.#button("seed", "The same with another seed", "", () => player.reseed());
+    this.branch = this.#button("branch", "Change or branch from here", "", () => this.onBranch?.());
+    this.branch.setAttribute("aria-expanded", "false");
+    for (const button of [this.restart, this.reseed, this.branch]) button.classList.add("svae-live");
+    this.speed = this.#speeds();
     const range = { type: "range", min: 0, max: 0, value: 0, "aria-label": "Moment shown" };
     this.scrubber = make("input", range);
     this.scrubber.addEventListener("input", () => {
       player.seek(this.#momentAt(Number(this.scrubber.value)));
     });
     this.text = make("span", { className: "svae-clock" });
-    element.append(this.play, this.back, this.forward, this.restart, this.scrubber, this.text);
+    const buttons = [this.play, this.back, this.forward, this.restart, this.reseed, this.branch];
+    element.append(...buttons, this.speed, this.scrubber, this.text);
     this.update();
   }
 
@@ -36,6 +45,10 @@ export class Transport {
       ArrowRight: () => this.player.forward(),
       Home: () => this.player.seek(0),
       End: () => this.player.seek(this.recording.count - 1),
+      "+": () => this.player.shift(1),
+      "=": () => this.player.shift(1), // plus, without shift
+      "-": () => this.player.shift(-1),
+      "−": () => this.player.shift(-1),
     }[event.key];
     if (!act || event.ctrlKey || event.metaKey || event.altKey) return false;
     act();
@@ -51,6 +64,9 @@ export class Transport {
     this.play.disabled = recording.status === "failed" || !ready;
     this.back.disabled = player.index <= 0;
     this.forward.disabled = !ready || (player.over && player.index >= recording.count - 1);
+    this.branch.disabled = !ready;
+    this.reseed.disabled = !ready;
+    this.speed.value = player.speed;
     this.scrubber.disabled = !ready;
     // The whole track is the run; what is not trained yet is drawn as still empty.
     const shown = recording.rows[player.index];
@@ -78,6 +94,15 @@ export class Transport {
     if (status === "finished") return `${where}, finished`;
     if (status === "paused") return `${where}, paused`;
     return left === null ? where : `${where}, ${duration(left)} left`;
+  }
+
+  #speeds() {
+    const names = { 0.5: "½×" };
+    const options = SPEEDS.map((speed) => make("option", { value: speed }, names[speed] ?? `${speed}×`));
+    const label = { "aria-label": "Replay speed", title: "Replay speed (+ and −)" };
+    const select = make("select", { className: "svae-speed", ...label }, ...options);
+    select.addEventListener("change", () => this.player.setSpeed(Number(select.value)));
+    return select;
   }
 
   #button(icon, label, key, act) {

@@ -35,12 +35,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import streamlit as st
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from pages.parts import hub, lessons, messages, telling
+from pages.parts import hub, lessons, messages, replay, telling
 from pages.parts.changing import read_changes
 from pages.parts.watching import Watch
 from svae_core.records import RequestError
@@ -70,10 +70,16 @@ def plotly_path() -> str:
     return f"{_PREFIX}/plotly-{importlib.metadata.version('plotly')}.min.js"
 
 
+def replay_path(run: str) -> str:
+    """Where a run can be had as one file."""
+    return f"{_PREFIX}/replay/{run}.html"
+
+
 def routes() -> list[BaseRoute]:
     """All routes of the stage, for the app."""
     return [
         WebSocketRoute(socket_path("{run}"), serve_run),
+        Route(replay_path("{run}"), serve_replay),
         Route(f"{_PREFIX}/plotly-{{version}}.min.js", serve_plotly),
         Route(f"{_PREFIX}/code-{{version}}/{{path:path}}", serve_code),
     ]
@@ -187,10 +193,30 @@ class Desk:
             self._replies.append(telling.moved(moved, hub.find(moved)))
 
 
-def _same_origin(socket: WebSocket) -> bool:
+def _same_origin(asker: HTTPConnection) -> bool:
     """Whether a page of this very server asks; any page may open a websocket to anywhere."""
-    origin = urlsplit(socket.headers.get("origin", ""))
-    return bool(origin.netloc) and origin.netloc == socket.headers.get("host")
+    origin = urlsplit(asker.headers.get("origin", ""))
+    return bool(origin.netloc) and origin.netloc == asker.headers.get("host")
+
+
+# --------------------------------------------------------------------------- the replay
+
+
+async def serve_replay(request: Request) -> Response:
+    """The run so far as one file. A link sends no Origin; then the browser says who links."""
+    site = request.headers.get("sec-fetch-site", "none")
+    if "origin" in request.headers:
+        site = "same-origin" if _same_origin(request) else "cross-site"
+    watch = hub.find(request.path_params["run"])
+    if site not in ("same-origin", "none"):
+        return Response("Other pages may not fetch runs.", 403)
+    if watch is None or watch.ground is None or not watch.moments:
+        return Response("There is nothing of this run on the server.", 404)
+    held = replay.still(watch)
+    page = await asyncio.to_thread(replay.page, held, _code(), _plotly_source().decode())
+    name = f"svae-{held.members[0].dataset}-replay.html"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(page, headers=headers, media_type="text/html; charset=utf-8")
 
 
 # ----------------------------------------------------------------------------- the code
@@ -228,8 +254,11 @@ def _version() -> str:
 
 @cache
 def _plotly() -> bytes:
+    packer = zlib.compressobj(6, wbits=31)
+    return packer.compress(_plotly_source()) + packer.flush()
+
+
+def _plotly_source() -> bytes:
     package = importlib.util.find_spec("plotly")
     assert package is not None and package.origin is not None
-    script = Path(package.origin).parent / "package_data" / "plotly.min.js"
-    packer = zlib.compressobj(6, wbits=31)
-    return packer.compress(script.read_bytes()) + packer.flush()
+    return (Path(package.origin).parent / "package_data" / "plotly.min.js").read_bytes()

@@ -34,6 +34,7 @@ def stage(run: str, projector: bool = False) -> None:
         "socket": live.socket_path(run),
         "module": live.module_path(),
         "plotly": live.plotly_path(),
+        "replay": live.replay_path(run),
         "projector": projector,
     }
     _component(key="svae.stage", data=data, on_moved_change=lambda: None)

@@ -102,11 +102,16 @@ def _row(name: str, ends: tuple[Certificate, ...], banded: bool = True) -> tuple
 
 def _sentences(found: dict[str, float], held_out: tuple[Certificate, ...]) -> tuple[str, ...]:
     n = f"{found['seeds']:.0f}"
+    same = (
+        "are the same to the last digit"
+        if found["changed"] == 0
+        else f"differ by at most {tiny(found['changed'])}"
+    )
     return (
         "Definitional: that a loss below δ excludes total collapse. δ is computed so, and before "
         f"training. Recomputed afterwards from the points alone, W = {found['within']:.3f}, δ = "
-        f"{found['delta']:.3f} and the penalty's weight {found['weight']:.2f} differ by "
-        f"at most {tiny(found['changed'])}, so no result has fed back into them.",
+        f"{found['delta']:.3f} and the penalty's weight {found['weight']:.2f} {same}, "
+        "so no result has fed back into them.",
         f"Not definitional: that training gets there. {found['in_band']:.0f} of {n} short "
         f"spherical runs ended inside the band and {found['certified']:.0f} of {n} certified; of "
         f"the conventional VAE, equal otherwise, {found['baseline_certified']:.0f} of {n}.",

@@ -1,6 +1,7 @@
 /** The loss of both models on its way into the feasible band, below the collapse loss δ. */
 
 import { axisOf, layoutOf, QUIET, veil } from "../theme.js";
+import { Handles } from "./handles.js";
 
 export class LossCorridor {
   constructor(element, scene, theme, recording) {
@@ -10,17 +11,20 @@ export class LossCorridor {
     this.recording = recording;
     this.moment = null;
     Plotly.newPlot(element, this.#traces(), this.#layout(), QUIET);
+    if (scene.handles) this.handles = new Handles(element, scene.handles);
   }
 
   draw(moment) {
     this.moment = moment;
     Plotly.react(this.element, this.#traces(), this.#layout(), QUIET);
+    this.#showHandles();
     return true;
   }
 
   resize(theme) {
     this.theme = theme;
     Plotly.react(this.element, this.#traces(), this.#layout(), QUIET);
+    this.#showHandles();
   }
 
   recolour(theme) {
@@ -72,19 +76,30 @@ export class LossCorridor {
     });
   }
 
+  /** δ, and the band as it was at each step: a change is a stair in it. */
   #marks() {
-    const { lo, hi } = this.moment.models.at(-1);
-    const band = this.theme.colourOf(this.scene.look.band);
     const wide = { xref: "paper", x0: 0, x1: 1, layer: "below" };
     const line = { color: this.theme.colourOf(this.scene.look.delta), width: 2, dash: "dot" };
     const marks = this.moment.models.map(({ delta }) => {
       return { ...wide, type: "line", y0: delta, y1: delta, line };
     });
-    if (hi !== null) {
-      const fill = { fillcolor: veil(band, 0.2), line: { width: 0 } };
-      marks.push({ ...wide, ...fill, type: "rect", y0: lo, y1: hi });
-    }
+    const { corridor, steps } = this.recording;
+    const fill = { fillcolor: veil(this.theme.colourOf(this.scene.look.band), 0.2) };
+    corridor.forEach(({ step, lo, hi }, index) => {
+      const x = { x0: index ? step : 0, x1: corridor[index + 1]?.step ?? 1.02 * steps };
+      marks.push({ type: "rect", layer: "below", ...x, y0: lo, y1: hi, ...fill, line: { width: 0 } });
+    });
     return marks;
+  }
+
+  /** Handles stand where the band is at the moment shown; at the newest one, where it will be. */
+  #showHandles() {
+    if (!this.handles || !this.moment) return;
+    const { now, count } = this.recording;
+    const newest = this.moment.index >= count - 1 && now;
+    const { lo, hi } = this.moment.models.at(-1);
+    if (newest) this.handles.show(now.band);
+    else if (hi !== null) this.handles.show([lo, hi].map((loss) => this.handles.fraction(loss)));
   }
 
   #names() {

@@ -28,6 +28,7 @@ export class Verdicts {
       const verdict = done[m]?.verdict ?? "";
       say(card.loss, number(model.loss));
       say(card.kl, number(model.kl, 2));
+      say(card.gauge, number(moment.models[m].gauge ?? this.scene.members[m].gauge, 2));
       say(card.badge, BADGES[verdict] ?? "");
       card.root.dataset.verdict = verdict.replace(" ", "-");
       say(card.sentence, model.sentence);
@@ -51,9 +52,9 @@ export class Verdicts {
       badge: make("span", { className: "svae-badge" }),
       loss: make("b"),
       kl: make("b"),
+      gauge: make("b"),
       sentence: make("p", { className: "svae-sentence" }),
     };
-    const gauge = make("b", {}, number(member.gauge, 2));
     const help =
       "βσ²/λ_max: above 1, total collapse is a stable state of a conventional VAE by its units";
     const title = member.name.charAt(0).toUpperCase() + member.name.slice(1);
@@ -71,7 +72,7 @@ export class Verdicts {
           { className: "svae-figures" },
           make("span", { title: "loss, with sampled latents" }, "D ", card.loss),
           make("span", { title: "mean KL of the posteriors, in nats" }, "KL ", card.kl),
-          make("span", { title: help }, "βσ²/λ", make("sub", {}, "max"), " ", gauge),
+          make("span", { title: help }, "βσ²/λ", make("sub", {}, "max"), " ", card.gauge),
         ),
       ),
       card.sentence,

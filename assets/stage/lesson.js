@@ -1,0 +1,37 @@
+/** A lesson's question before the run, and its reveal after it. The words come from the server. */
+
+import { make, say } from "./dom.js";
+
+export class Lesson {
+  /** `onPredict(answer)` is called with the number of the option chosen. */
+  constructor(element, { title, question, options }, onPredict) {
+    this.buttons = options.map((option, answer) => {
+      const button = make("button", { type: "button", className: "svae-option" }, option);
+      button.addEventListener("click", () => onPredict(answer));
+      return button;
+    });
+    this.reveal = make("p", { className: "svae-reveal", role: "status", hidden: "" });
+    this.root = make(
+      "section",
+      { className: "svae-lesson", "aria-label": title },
+      make("p", { className: "svae-question" }, make("b", {}, "Predict first. "), question),
+      make("div", { className: "svae-options", role: "group", "aria-label": "Your prediction" }),
+      this.reveal,
+    );
+    this.root.querySelector(".svae-options").append(...this.buttons);
+    element.append(this.root);
+  }
+
+  /** Whether an answer is still waited for, so that results stay hidden. */
+  update(lesson) {
+    const chosen = lesson?.prediction ?? null;
+    this.buttons.forEach((button, answer) => {
+      button.disabled = chosen !== null;
+      button.setAttribute("aria-pressed", String(answer === chosen));
+    });
+    this.root.dataset.answered = chosen !== null;
+    say(this.reveal, lesson?.reveal ?? "");
+    this.reveal.hidden = !lesson?.reveal;
+    return chosen === null;
+  }
+}
