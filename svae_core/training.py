@@ -195,9 +195,15 @@ class Workbench:
             epoch, first = divmod(step, per_epoch)
             order, noise = self._epoch(epoch, n)
             for i in range(first, min(per_epoch, first + last - step)):
-                rows = order[:, edges[i] : edges[i + 1]]
-                yield Batch(self.points[rows], noise[:, edges[i] : edges[i + 1]].contiguous())
+                part = slice(edges[i], edges[i + 1])
+                yield Batch(self._gather(order[:, part]), noise[:, part].contiguous())
                 step += 1
+
+    def _gather(self, rows: Tensor) -> Tensor:
+        """Each member's points [m, b, d]; fetched once where all members have the same seed."""
+        if len({settings.seed for settings in self.settings}) == 1:
+            return self.points[rows[0]].expand(len(rows), -1, -1)
+        return self.points[rows]
 
     def _epoch(self, epoch: int, n: int) -> tuple[Tensor, Tensor]:
         drawn: dict[int, tuple[Tensor, Tensor]] = {}
