@@ -17,7 +17,7 @@ from svae_core.records import Change, Frame, Moment, Settings, knobs
 
 # A dimension that hovers about the threshold would die at every other frame: it wakes only when
 # it carries clearly more. With one draw per frame losses flicker too, so out means out twice.
-_WAKING_KL = 3.0 * COLLAPSED_KL
+_WAKING_KL = 2.0 * COLLAPSED_KL
 _OUT = 2
 
 
@@ -54,9 +54,8 @@ class Heard:
 def listen(heard: Heard, names: tuple[str, ...], moment: Moment) -> tuple[Heard, list[Remark]]:
     """The remarks on a moment, given what was heard before it; names are those of the members."""
     if not heard.ears:
-        alive = (tuple(bool(kl >= COLLAPSED_KL) for kl in frame.kl_per_dim) for frame in moment)
         start = Remark(moment[0].step, _opening(names), "start")
-        return Heard(tuple(map(_Ear, alive))), [start]
+        return Heard(tuple(map(_first, moment))), [start]
     ears: list[_Ear] = []
     remarks: list[Remark] = []
     for index, frame in enumerate(moment):
@@ -67,10 +66,8 @@ def listen(heard: Heard, names: tuple[str, ...], moment: Moment) -> tuple[Heard,
     collapses = [remark for remark in remarks if remark.kind == "collapsed"]
     if collapses and len(ears) > 1 and all(dead):
         who = "both" if len(ears) == 2 else f"all {len(ears)} models"
-        step = moment[0].step
-        remarks.append(
-            Remark(step, f"{who} have collapsed: nothing passes (step {step})", "collapsed")
-        )
+        line = f"{who} have collapsed: nothing passes any more (step {moment[0].step})"
+        remarks.append(Remark(moment[0].step, line, "collapsed"))
     return Heard(tuple(ears)), remarks
 
 
@@ -84,6 +81,12 @@ def difference(name: str, before: Any, after: Any) -> str:
     """A setting's old and new value: `β 1 → 4`."""
     label = knobs(Settings)[name].label
     return f"{label} {_spelt(before)} → {_spelt(after)}"
+
+
+def _first(frame: Frame) -> _Ear:
+    """How a member starts; that is not news."""
+    inside = frame.lo <= frame.loss <= frame.hi
+    return _Ear(tuple(bool(kl >= COLLAPSED_KL) for kl in frame.kl_per_dim), inside, entered=inside)
 
 
 def _hear(ear: _Ear, name: str, index: int, frame: Frame) -> tuple[_Ear, list[Remark]]:

@@ -5,6 +5,8 @@ Screenshots are left in $SVAE_SCREENSHOTS, or in the test's own folder.
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import re
 import shutil
@@ -29,9 +31,27 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--enable-unsafe-swiftshader",
 )
-CAMERAS = """() => {
-  const { scene, scene2 } = document.querySelector(".svae-shells .js-plotly-plot")._fullLayout;
-  return [scene, scene2].map(({ _scene }) => Object.values(_scene.getCamera().eye));
+# One camera looks at both shells.
+CAMERA = """() => {
+  const { turn, tilt, zoom } = document.querySelector(".svae-shells .svae-place").camera;
+  return [turn, tilt, zoom];
+}"""
+# How many pixels the marks of a figure cover, on its left and its right half.
+MARKS = """(figure) => {
+  const canvas = document.querySelector(`.svae-${figure} .svae-sheet canvas + canvas`);
+  const { width, height } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  const covered = [0, 0];
+  for (let pixel = 0; pixel < width * height; pixel += 1) {
+    covered[pixel % width < width / 2 ? 0 : 1] += data[4 * pixel + 3] > 0;
+  }
+  return covered;
+}"""
+# Where the viewed points are on the right shell.
+RIGHT_SHELL = """() => {
+  const { x, y } = document.querySelector(".svae-shells .svae-place").seen[1];
+  const box = document.querySelector(".svae-shells .svae-sheet").getBoundingClientRect();
+  return [...x].map((left, n) => [box.left + left, box.top + y[n]]);
 }"""
 
 
@@ -136,15 +156,14 @@ def test_the_stage_obeys(visit: Visit, server: tuple[str, subprocess.Popen[bytes
     page.keyboard.press("Space")
     page.wait_for_selector("[data-status=paused]")
     _drag(page)
-    page.wait_for_function(f"Math.abs(({CAMERAS})()[0][0] - 0.94) > 0.05")
-    first, second = page.evaluate(CAMERAS)
-    assert first == pytest.approx(second, abs=1e-6)
+    page.wait_for_function(f"Math.abs(({CAMERA})()[0] - Math.PI / 4) > 0.05")
+    camera = page.evaluate(CAMERA)
 
     before = visit.clock()
     page.get_by_role("button", name="One moment on").click()
     expect(page.locator(".svae-clock")).not_to_have_text(before, timeout=WAIT)
     page.wait_for_selector("[data-status=paused]")
-    assert page.evaluate(CAMERAS)[0] == pytest.approx(first, abs=1e-6), "an update moved the camera"
+    assert page.evaluate(CAMERA) == camera, "an update moved the camera"
 
     page.keyboard.press("Home")
     expect(page.locator(".svae-clock")).to_have_text(re.compile("^step 0 of .* recorded$"))
@@ -160,6 +179,130 @@ def test_the_stage_obeys(visit: Visit, server: tuple[str, subprocess.Popen[bytes
 
     page.get_by_role("button", name="Start over").click()
     page.wait_for_selector("[data-status=playing]")
+    assert visit.errors == []
+
+
+def test_a_point_is_marked_everywhere_and_decoded(
+    visit: Visit, server: tuple[str, subprocess.Popen[bytes]]
+) -> None:
+    """Hover, click, lasso and Escape; with a baseline that has structure, so both maps show it."""
+    page = visit.page
+    page.set_viewport_size({"width": 1280, "height": 1400})
+    page.goto(f"{server[0]}/train?sigma2=0.05&epochs=40")
+    page.wait_for_selector("[data-status=finished]")
+    assert page.evaluate(MARKS, "shells") == [0, 0]
+    x, y = max(page.evaluate(RIGHT_SHELL))  # the rightmost point
+    page.mouse.move(x, y)
+    for figure in ("shells", "maps"):
+        page.wait_for_function(f"Math.min(...({MARKS})('{figure}')) > 0")
+    page.mouse.click(x, y)
+    panel = page.locator(".svae-decoded .svae-place")
+    expect(panel).to_contain_text("decoded at step")
+    expect(panel.locator("canvas")).to_have_count(4)
+    visit.picture("decoded")
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    page.mouse.move(5, 5)
+    page.wait_for_function(f"Math.max(...({MARKS})('maps')) === 0")
+    _lasso(page)
+    for figure in ("shells", "maps"):
+        page.wait_for_function(f"Math.min(...({MARKS})('{figure}')) > 500")
+    visit.picture("lasso")
+    page.keyboard.press("Escape")
+    page.wait_for_function(f"Math.max(...({MARKS})('shells')) === 0")
+    assert visit.errors == []
+
+
+def test_an_exported_run_plays_from_disk_without_a_network(
+    visit: Visit, server: tuple[str, subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    page = visit.page
+    page.goto(f"{server[0]}/train?dataset=wine&epochs=20")
+    page.wait_for_selector("[data-status=finished]")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export replay").click()
+    file = tmp_path / "replay.html"
+    download.value.save_as(file)
+    plotly = Path(importlib.util.find_spec("plotly").origin).parent / "package_data/plotly.min.js"  # type: ignore[union-attr, arg-type]
+    assert file.stat().st_size - plotly.stat().st_size < 8e6
+
+    page.context.set_offline(True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    last = page.wait_for_selector("[data-moment]").get_attribute("data-moment")  # type: ignore[union-attr]
+    bars = "document.querySelector('.svae-kl .js-plotly-plot')._fullData.map(({y}) => [...y])"
+    page.wait_for_function(f"{bars}[1].length > 0")
+    before, points = page.evaluate(bars), page.evaluate(RIGHT_SHELL)
+    visit.picture("replay")
+    page.keyboard.press("Home")
+    page.wait_for_selector("[data-moment='0']")
+    page.wait_for_function(f"JSON.stringify({bars}) !== {json.dumps(json.dumps(before))}")
+    assert page.evaluate(RIGHT_SHELL) != points
+    page.keyboard.press("Space")
+    page.wait_for_selector(f"[data-moment='{last}']")
+    schemes = {url.split(":")[0] for url in asked}
+    assert schemes <= {"file", "data", "blob"}
+    assert visit.errors == []
+
+
+def test_the_band_is_dragged_and_a_branch_taken(
+    visit: Visit, server: tuple[str, subprocess.Popen[bytes]]
+) -> None:
+    """Drag while it trains, scrub back without the server, branch there, and go back again."""
+    page = visit.page
+    page.goto(f"{server[0]}/train?dataset=wine&clusters=3&epochs=1500")
+    page.wait_for_function("document.querySelector('.svae-stage')?.dataset.moment > 10")
+    camera, tree = page.evaluate(CAMERA), page.locator(".svae-tree li")
+    page.locator(".svae-upper").scroll_into_view_if_needed()
+    box = page.locator(".svae-upper").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] - 15, steps=3)
+    visit.picture("dragging")
+    page.mouse.up()
+    expect(tree.nth(1)).to_contain_text(re.compile(r"band 0–0\.25 → 0–0\.\d+ at step \d+"))
+    page.get_by_role("button", name="Pause").click()
+    page.wait_for_selector("[data-status=paused]")
+
+    page.locator(".svae-lower").press("ArrowUp")
+    expect(tree.nth(2)).to_have_count(0)  # paused: it is due at the next slice
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Home")
+    page.wait_for_selector("[data-moment='0']")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_selector("[data-moment='4']")
+    parent = page.url
+    page.get_by_role("button", name="Change or branch from here").click()
+    page.get_by_label("β").fill("4")
+    page.get_by_role("button", name=re.compile("^Branch off at step")).click()
+    here = page.locator(".svae-tree [aria-current]")
+    expect(here).to_have_text(re.compile("^β 1 → 4 at step"))
+    assert page.url != parent and "run=" in page.url
+    assert page.evaluate(CAMERA) == camera, "another run moved the camera"
+    page.wait_for_function("document.querySelector('.svae-stage').dataset.moment > 5")
+    visit.picture("branch")
+    page.get_by_role("button", name="the start").click()
+    expect(here).to_have_text("the start")
+    assert page.url == parent
+    assert visit.errors == []
+
+
+def test_a_lesson_asks_before_it_shows(
+    visit: Visit, server: tuple[str, subprocess.Popen[bytes]]
+) -> None:
+    page = visit.page
+    page.goto(f"{server[0]}/train?lesson=collapse&lock=1&projector=1&epochs=60")
+    answer = page.get_by_role("button", name="It uses none of them: it has collapsed")
+    expect(answer).to_be_visible(timeout=WAIT)
+    expect(page.locator(".svae-loss")).to_be_hidden()
+    visit.picture("lesson")
+    answer.click()
+    expect(page.locator(".svae-reveal")).to_contain_text("As you predicted", timeout=WAIT)
+    expect(page.locator(".svae-loss")).to_be_visible()
+    visit.picture("reveal")
     assert visit.errors == []
 
 
@@ -219,6 +362,18 @@ def _drag(page: Page) -> None:
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 80, y + 10, steps=4)
+    page.mouse.up()
+
+
+def _lasso(page: Page) -> None:
+    """Around the middle of the right map."""
+    box = page.locator(".svae-maps .svae-sheet").bounding_box()
+    assert box is not None
+    x, y, reach = box["x"] + 0.75 * box["width"], box["y"] + 0.5 * box["height"], 60
+    page.mouse.move(x - reach, y - reach)
+    page.mouse.down()
+    for dx, dy in ((1, -1), (1, 1), (-1, 1)):
+        page.mouse.move(x + reach * dx, y + reach * dy, steps=3)
     page.mouse.up()
 
 

@@ -81,7 +81,7 @@ def in_a_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
 
 
 async def until(watch: Watch, condition: Callable[[], bool]) -> None:
-    await asyncio.wait_for(watch._until(condition), WAIT)
+    await asyncio.wait_for(watch.news.until(condition), WAIT)
 
 
 class Viewer:

@@ -328,7 +328,7 @@ def test_a_lesson_waits_for_a_prediction_and_compares_it(server: None) -> None:
         told = decode((await viewer.event())["bytes"])[0]["lesson"]
         assert told["prediction"] == 1
         outcome = lessons.LESSONS["collapse"].outcome(watch.certificates)
-        assert told["reveal"].startswith("As you" if outcome == 1 else "You predicted otherwise")
+        assert told["reveal"].startswith("As you" if outcome == 1 else "You predicted “")
         await viewer.leave()
 
     run()

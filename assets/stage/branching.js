@@ -71,23 +71,27 @@ export class Branching {
   }
 
   #fill() {
-    const { now } = this.recording;
-    if (!now) return;
-    const [from, to] = now.band;
-    const values = { sigma2: now.sigma2, beta: now.beta, from, to };
+    const { player, recording } = this;
+    const past = player.behind || player.over ? recording.moments.get(player.index)?.then : null;
+    this.filled = past ?? recording.now;
+    if (!this.filled) return;
+    const [from, to] = this.filled.band;
+    const values = { sigma2: this.filled.sigma2, beta: this.filled.beta, from, to };
     for (const [name, value] of Object.entries(values)) this.fields[name].value = value;
-    this.lower.checked = now.lower_edge;
+    this.lower.checked = this.filled.lower_edge;
   }
 
-  /** All of it: the server leaves out what makes no difference at that step. */
+  /** Only what was altered here: what is in force may have changed while the form was open. */
   #changes() {
     const value = (name) => Number(this.fields[name].value);
-    return {
+    const all = {
       sigma2: value("sigma2"),
       beta: value("beta"),
       band: [value("from"), value("to")],
       lower_edge: this.lower.checked,
     };
+    const altered = ([name, now]) => JSON.stringify(now) !== JSON.stringify(this.filled?.[name]);
+    return Object.fromEntries(Object.entries(all).filter(altered));
   }
 
   #drawTree() {

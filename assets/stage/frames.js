@@ -75,6 +75,7 @@ export class Recording {
       index: header.index,
       step: header.step,
       epoch: header.epoch,
+      then: header.then,
       models: header.models,
     };
     if (arrays.shells) Object.assign(moment, { shells: arrays.shells, pictures: arrays.pictures });
@@ -97,18 +98,14 @@ export class Recording {
     return said.reduce((last, remark) => (!last || remark.step >= last.step ? remark : last), null);
   }
 
-  /** The band in force when this step was trained: {step, lo, hi}, or null where there is none. */
-  bandAt(step) {
-    return this.corridor.findLast((edges) => edges.step <= step) ?? null;
-  }
-
   #acceptTime({ remarks, corridor, now, tree, lesson }) {
     if (remarks && remarks.from <= this.remarks.length) {
       this.remarks.length = remarks.from;
       this.remarks.push(...remarks.lines);
     }
     if (corridor) this.corridor = corridor.map(([step, lo, hi]) => ({ step, lo, hi }));
-    if (tree) Object.assign(this, { now, tree, lesson });
+    if (now) this.now = now;
+    if (tree) Object.assign(this, { tree, lesson });
   }
 
   #acceptRows(from, history, models) {

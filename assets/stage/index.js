@@ -81,7 +81,7 @@ class Stage {
       role: "toolbar",
       "aria-label": "Transport",
     });
-    this.notice = make("p", { className: "svae-trouble", role: "alert", hidden: "" });
+    this.notice = make("p", { className: "svae-notice", role: "alert", hidden: "" });
     this.remark = make("p", { className: "svae-remark", "aria-live": "polite" });
     this.aside = make("div", { className: "svae-aside" });
     this.board = make("div", { className: "svae-board" });

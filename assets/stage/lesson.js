@@ -10,15 +10,15 @@ export class Lesson {
       button.addEventListener("click", () => onPredict(answer));
       return button;
     });
+    this.asking = make("span", {}, "Predict first:");
     this.reveal = make("p", { className: "svae-reveal", role: "status", hidden: "" });
     this.root = make(
       "section",
       { className: "svae-lesson", "aria-label": title },
-      make("p", { className: "svae-question" }, make("b", {}, "Predict first. "), question),
-      make("div", { className: "svae-options", role: "group", "aria-label": "Your prediction" }),
+      make("p", { className: "svae-question" }, make("b", {}, `${title}. `), question),
+      make("div", { className: "svae-options", role: "group" }, this.asking, ...this.buttons),
       this.reveal,
     );
-    this.root.querySelector(".svae-options").append(...this.buttons);
     element.append(this.root);
   }
 
@@ -28,8 +28,9 @@ export class Lesson {
     this.buttons.forEach((button, answer) => {
       button.disabled = chosen !== null;
       button.setAttribute("aria-pressed", String(answer === chosen));
+      button.hidden = chosen !== null && answer !== chosen; // afterwards every line is worth having
     });
-    this.root.dataset.answered = chosen !== null;
+    say(this.asking, chosen === null ? "Predict first:" : "You predicted:");
     say(this.reveal, lesson?.reveal ?? "");
     this.reveal.hidden = !lesson?.reveal;
     return chosen === null;

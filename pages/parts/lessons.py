@@ -49,16 +49,12 @@ def check_prediction(lesson: Lesson | None, answer: int) -> int:
 def reveal(lesson: Lesson, prediction: int | None, certificates: Certificates) -> str:
     """What came of it, beside what was predicted."""
     outcome = lesson.outcome(certificates)
-    came = f"What happened: {_lowered(lesson.options[outcome])}. {lesson.because(certificates)}"
+    came, why = f"“{lesson.options[outcome]}”.", lesson.because(certificates)
     if prediction is None:
-        return came
+        return f"What came of it: {came} {why}"
     if prediction == outcome:
-        return f"As you predicted. {came}"
-    return f"You predicted otherwise ({_lowered(lesson.options[prediction])}). {came}"
-
-
-def _lowered(option: str) -> str:
-    return option[:1].lower() + option[1:]
+        return f"As you predicted: {came} {why}"
+    return f"You predicted “{lesson.options[prediction]}”, but: {came} {why}"
 
 
 # --------------------------------------------------------------------- what came of it
@@ -96,18 +92,20 @@ def _guarantee_holds(certificates: Certificates) -> int:
 def _both_kls(certificates: Certificates) -> str:
     first, last = certificates[0], certificates[-1]
     return (
-        f"βσ²/λ_max is {first.gauge:.2f} here, and where it exceeds 1 a conventional VAE gains by "
-        f"giving up: its KL ended at {first.kl:.2f} nats in {_alive(first)} living dimensions, "
-        f"that of the spherical one at {last.kl:.2f} in {_alive(last)}."
+        f"βσ²/λ_max is {first.gauge:.2f} here; above 1 total collapse is a stable state of a "
+        f"conventional VAE. It ended with {first.kl:.2f} nats in {_alive(first)} of its "
+        f"{len(first.kl_per_dim)} dimensions, the spherical one with {last.kl:.2f} in "
+        f"{_alive(last)}."
     )
 
 
 def _held(certificates: Certificates) -> str:
     first, last = certificates[0], certificates[-1]
     return (
-        f"The loss ended at {last.loss:.3f}, the band's upper edge is {last.hi:.3f}, and below it "
-        f"at least {last.floors.proved:.2f} nats must pass; {last.kl:.2f} did. The conventional "
-        f"VAE under the same pressure kept {_alive(first)} living dimensions."
+        f"The loss ended at {last.loss:.3f}, and the band's upper edge is {last.hi:.3f}. Such a "
+        f"loss takes at least {last.floors.proved:.2f} nats (proved); {last.kl:.2f} passed. Of the "
+        f"{len(first.kl_per_dim)} dimensions of the conventional VAE, under the same pressure, "
+        f"{_alive(first)} stayed alive."
     )
 
 
@@ -115,8 +113,8 @@ def _tried(certificates: Certificates) -> str:
     last = certificates[-1]
     return (
         f"The loss ended at {last.loss:.3f} beside δ = {last.delta:.3f}, with {last.kl:.2f} nats "
-        f"in {_alive(last)} living dimensions. Change β and the band, and try again: a loss "
-        "below δ without any information would be a counter-example."
+        f"in {_alive(last)} of its {len(last.kl_per_dim)} dimensions. Change β and the band, and "
+        "try again: a loss below δ without any information would be a counter-example."
     )
 
 

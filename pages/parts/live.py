@@ -14,8 +14,9 @@ hidden page is never sent more than it can show. The last request counts.
     {"do": "reseed"}                                     another run with another seed
     {"do": "predict", "answer": 2}                       a lesson's question; only then it trains
 
-To a branch or another seed the answer is `{"kind": "moved", "run": …, "query": …}`; what makes no sense there
-is `{"kind": "refused", "sentence": …}`. Nonsense of any other kind ends the connection.
+To a branch or another seed the answer is `{"kind": "moved", "run": …, "query": …}`; where any of
+these four makes no sense, it is `{"kind": "refused", "sentence": …}`. Nonsense of any other kind
+ends the connection.
 
 Every answer is one binary message, `encode` below; `pages.parts.messages` says what is in it.
 """

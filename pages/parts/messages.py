@@ -167,6 +167,7 @@ def moment(watch: Watch, index: int, asked: Asked) -> Message:
     frames = watch.moments[index]
     first = frames[0]
     header |= {"step": first.step, "steps": first.steps, "epoch": first.epoch}
+    header["then"] = telling.settings_then(watch, first.step)
     header["models"] = [_numbers(frame) for frame in frames]
     if watch.ground:
         for model, gauge in zip(

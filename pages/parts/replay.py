@@ -107,7 +107,8 @@ def modules(code: dict[str, bytes]) -> dict[str, str]:
 
 def _named_imports(source: str, folder: str) -> str:
     def named(seen: re.Match[str]) -> str:
-        return f'{seen[1]}"svae/{posixpath.normpath(f"{folder}/{seen[2]}")}"'
+        path = posixpath.normpath(posixpath.join(folder, seen[2]))
+        return f'{seen[1]}"svae/{path}"'
 
     return _IMPORT.sub(named, source)
 

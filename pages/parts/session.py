@@ -107,14 +107,17 @@ def taken(key: str, value: Any) -> Any:
 
 
 def lesson() -> Lesson | None:
-    """The lesson in the URL. It brings its settings along, unless the URL has some of its own."""
+    """The lesson in the URL. It brings its settings along, but those in the URL come first.
+
+    A run in the URL, as after a reload, has been begun with its settings already.
+    """
     state, query = st.session_state, st.query_params
     name = query.get("lesson", "")
     found = lessons.find(name)
     if state.get(_LESSON, "") != name:
         state[_LESSON] = name
-        if found and not address.owned(query.to_dict()):
-            query.update(address.to_link(found.settings))
+        if found and "run" not in query:
+            query.update(address.to_link(found.settings) | address.owned(query.to_dict()))
     return found
 
 

@@ -8,22 +8,32 @@ from __future__ import annotations
 from typing import Any
 
 from pages.parts import lessons
+from pages.parts.changing import Changes, in_force
 from pages.parts.watching import Watch
 from svae_core.figures.gauge import gauge_value
 from svae_core.records import Groundwork, Settings, settings_at
 
 
 def of_time(watch: Watch, known: int, all_of_it: bool) -> dict[str, Any]:
-    """Remarks beyond those known, the corridor; all of it also what changes only with news."""
-    told: dict[str, Any] = {"remarks": _remarks(watch, known), "corridor": _corridor(watch)}
+    """Remarks beyond those known, the band; all of it: also what changes only with news."""
+    told: dict[str, Any] = {
+        "remarks": _remarks(watch, known),
+        "corridor": _corridor(watch),
+        "now": watch.now,
+    }
     if all_of_it:
-        told |= {"now": watch.now, "tree": _tree(watch), "lesson": _lesson(watch)}
+        told |= {"tree": _tree(watch), "lesson": _lesson(watch)}
     return told
 
 
 def gauges(watch: Watch, ground: Groundwork, step: int) -> list[float]:
     """βσ²/λ_max of each member under the settings it was trained with up to this step."""
     return [gauge_value(ground, settings_at(one, max(0, step - 1))) for one in watch.members]
+
+
+def settings_then(watch: Watch, step: int) -> Changes:
+    """What a branch at this step starts from, unless it changes it."""
+    return in_force(watch.members[-1], step)
 
 
 def handles(ground: Groundwork) -> dict[str, float] | None:

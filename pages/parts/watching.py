@@ -7,12 +7,13 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pages.parts import changing
 from pages.parts.changing import Changes
+from pages.parts.news import News
 from pages.parts.past import Past
 from svae_core.engine import Engine
 from svae_core.records import (
@@ -95,7 +96,7 @@ class Watch:
         self._pending: dict[str, Any] = {}  # changes for the next slice
         self._one_more = False
         self._left = False
-        self._wakers: set[asyncio.Event] = set()
+        self.news = News()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -115,9 +116,9 @@ class Watch:
         """Count as a viewer meanwhile; the event is set whenever there may be news."""
         self.viewers += 1
         try:
-            with self._listening() as wake:
+            with self.news.listening() as wake:
                 self.start()
-                self._wake()
+                self.news.wake()
                 yield wake
         finally:
             self.viewers -= 1
@@ -178,6 +179,8 @@ class Watch:
     def now(self) -> Changes:
         """What may be changed, as it is or will be at the next slice."""
         step = self._newest.step if self._newest else 0
+        if self.branching:  # it may have to train again up to there
+            step = max(step, self.branching.step)
         return changing.in_force(self.members[-1], step) | self._pending
 
     def check_point(self, index: int) -> int:
@@ -239,7 +242,7 @@ class Watch:
         self._changed()
         speed, steps = 0.0, self.moments[0][0].steps
         while state.step < steps:
-            await self._until(lambda: self.training)
+            await self.news.until(lambda: self.training)
             state = await self._with_changes(state)
             before, started = state.step, time.monotonic()
             budget = self._budget(state.step)
@@ -290,7 +293,7 @@ class Watch:
 
         They come when an errand's turn comes, and the stage does without them until then.
         """
-        await self._until(lambda: bool(self.moments))
+        await self.news.until(lambda: bool(self.moments))
         if not self.floors:
             self.floors = await asyncio.wrap_future(self._engine.floors(self.members))
             self._changed()
@@ -299,7 +302,7 @@ class Watch:
         """Keep the newest moment laid out, one layout at a time, until nothing more will come."""
         while True:
             # Once a second, since nothing tells when UMAP is compiled, perhaps after a short run.
-            await self._until(lambda: self._layout_due() or self._laid_out(), every=1.0)
+            await self.news.until(lambda: self._layout_due() or self._laid_out(), every=1.0)
             if self._laid_out():
                 return
             frames = self.moments[-1]
@@ -310,7 +313,7 @@ class Watch:
                 self.layouts[-1] if self.layouts else None,
             )
             self.layouts.append(await asyncio.wrap_future(layouts))
-            self._wake()
+            self.news.wake()
 
     def _layout_due(self) -> bool:
         if not self.moments or not self.moments[-1][0].latent_mean.size:
@@ -342,7 +345,7 @@ class Watch:
         self.past.add(moments, self.members)
         self._one_more = False
         self._set_status()
-        self._wake()
+        self.news.wake()
 
     def _forget(self) -> None:
         """Back to before the first moment; viewers are told by the generation."""
@@ -361,29 +364,8 @@ class Watch:
     def _changed(self) -> None:
         self._set_status()
         self.version += 1
-        self._wake()
+        self.news.wake()
 
     def _fail(self, sentence: str) -> None:
         self.status, self.error = "failed", sentence
         self._changed()
-
-    def _wake(self) -> None:
-        for event in self._wakers:
-            event.set()
-
-    @contextmanager
-    def _listening(self) -> Iterator[asyncio.Event]:
-        event = asyncio.Event()
-        self._wakers.add(event)
-        try:
-            yield event
-        finally:
-            self._wakers.discard(event)
-
-    async def _until(self, condition: Callable[[], bool], every: float | None = None) -> None:
-        """Wait for a condition, looked at whenever there is news, and at least this often."""
-        with self._listening() as wake:
-            while not condition():
-                wake.clear()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), every)

@@ -9,6 +9,7 @@ const NOTCH = 0.01;
 const LAST = 0.99; // at the collapse loss itself nothing is guaranteed
 const SETTLES = 700; // keys come in bursts: sent when they pause, in milliseconds
 const HOLDS = 2000; // how long a sent band stays in sight, until it comes back from the server
+const [WIDTH, HEIGHT] = [30, 20]; // of a handle, as in stage.css, in pixels
 const KEYS = { ArrowUp: 1, ArrowDown: -1, ArrowRight: 1, ArrowLeft: -1, PageUp: 5, PageDown: -5 };
 
 export class Handles {
@@ -36,11 +37,6 @@ export class Handles {
     return this.#place();
   }
 
-  /** Loss to fraction. */
-  fraction(loss) {
-    return (loss - this.within) / (this.delta - this.within);
-  }
-
   #loss(fraction) {
     return this.within + fraction * (this.delta - this.within);
   }
@@ -50,9 +46,10 @@ export class Handles {
     if (!this.band || !yaxis) return;
     const tops = this.band.map((edge) => yaxis._offset + yaxis.l2p(this.#loss(edge)));
     const right = this.element.clientWidth - xaxis._offset - xaxis._length;
+    const meet = tops[0] - tops[1] < HEIGHT; // then one stands aside
     this.grips.forEach((grip, index) => {
       grip.style.top = `${tops[index]}px`;
-      grip.style.right = `${right + (index ? 0 : 34)}px`; // beside one another, should they meet
+      grip.style.right = `${right - WIDTH - 4 + (meet && !index ? WIDTH + 4 : 0)}px`;
       grip.setAttribute("aria-valuenow", this.band[index].toFixed(2));
       const loss = number(this.#loss(this.band[index]));
       grip.setAttribute("aria-valuetext", `${this.band[index].toFixed(2)}, a loss of ${loss}`);
@@ -97,7 +94,8 @@ export class Handles {
   #drag(event, index) {
     const { yaxis } = this.element._fullLayout;
     const pixel = event.clientY - this.element.getBoundingClientRect().top - yaxis._offset;
-    this.#set(index, this.fraction(yaxis.p2l(pixel)));
+    const loss = yaxis.p2l(pixel);
+    this.#set(index, (loss - this.within) / (this.delta - this.within));
   }
 
   #release() {

@@ -63,7 +63,7 @@ export class LossCorridor {
     return layoutOf(this.theme, {
       width: this.element.clientWidth,
       height: this.element.clientHeight,
-      margin: { l: 44, r: 8, t: 6, b: 40 },
+      margin: { l: 44, r: this.scene.handles ? 40 : 8, t: 6, b: 40 }, // handles stand beside it
       hovermode: "closest",
       xaxis: axisOf(this.theme, "step", {
         range: [0, 1.02 * Math.max(1, this.recording.steps)],
@@ -96,10 +96,8 @@ export class LossCorridor {
   #showHandles() {
     if (!this.handles || !this.moment) return;
     const { now, count } = this.recording;
-    const newest = this.moment.index >= count - 1 && now;
-    const { lo, hi } = this.moment.models.at(-1);
-    if (newest) this.handles.show(now.band);
-    else if (hi !== null) this.handles.show([lo, hi].map((loss) => this.handles.fraction(loss)));
+    const settings = this.moment.index >= count - 1 ? now : this.moment.then;
+    if (settings) this.handles.show(settings.band);
   }
 
   #names() {

@@ -144,7 +144,7 @@ export class Plane {
     for (const { delta } of this.moment?.models ?? []) losses = Math.max(losses, delta);
     // A wild first moment must not shrink all others.
     const delta = Math.max(0.1, ...(this.moment?.models.map((model) => model.delta) ?? [1]));
-    return { losses: 1.12 * Math.min(losses, 1.5 * delta), nats: 1.08 * Math.ceil(nats) };
+    return { losses: 1.05 * Math.min(losses, 1.2 * delta), nats: 1.08 * Math.ceil(nats) };
   }
 
   #names(losses, nats) {
@@ -155,7 +155,7 @@ export class Plane {
     const floor = this.#floor(this.#lowest());
     if (floor) {
       names.push({ ...plain, bgcolor: "rgba(0,0,0,0)", x: 0.03 * losses, y: 0.02 * nats,
-        xanchor: "left", yanchor: "bottom", text: "no model can be here (numerical)" });
+        xanchor: "left", yanchor: "bottom", text: "forbidden<br>(numerical)", align: "left" });
     }
     return names;
   }

@@ -41,7 +41,7 @@ export class Shells {
     this.lines = globe(scene.radii[1]);
     this.sheet = new Sheet(element, "Reconstructions of both models on the shell");
     this.sheet.root.title = HELP;
-    element.camera = orbit;
+    Object.assign(element, { camera: orbit, seen: this.seen }); // for those who look from outside
     this.legend = new Legend(element, scene, selection);
     selection.listen((kind) => (kind === "clusters" ? this.#render() : this.#mark()));
     this.#listen();
