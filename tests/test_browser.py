@@ -262,7 +262,9 @@ def test_the_band_is_dragged_and_a_branch_taken(
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] - 15, steps=3)
     visit.picture("dragging")
     page.mouse.up()
-    expect(tree.nth(1)).to_contain_text(re.compile(r"band 0–0\.25 → 0–0\.\d+ at step \d+"))
+    expect(tree.nth(1)).to_contain_text(
+        re.compile(r"band 0–0\.25 → 0–0\.\d+ at step \d+"), timeout=WAIT
+    )
     page.get_by_role("button", name="Pause").click()
     page.wait_for_selector("[data-status=paused]")
 
@@ -279,13 +281,13 @@ def test_the_band_is_dragged_and_a_branch_taken(
     page.get_by_label("β").fill("4")
     page.get_by_role("button", name=re.compile("^Branch off at step")).click()
     here = page.locator(".svae-tree [aria-current]")
-    expect(here).to_have_text(re.compile("^β 1 → 4 at step"))
+    expect(here).to_have_text(re.compile("^β 1 → 4 at step"), timeout=WAIT)
     assert page.url != parent and "run=" in page.url
     assert page.evaluate(CAMERA) == camera, "another run moved the camera"
     page.wait_for_function("document.querySelector('.svae-stage').dataset.moment > 5")
     visit.picture("branch")
     page.get_by_role("button", name="the start").click()
-    expect(here).to_have_text("the start")
+    expect(here).to_have_text("the start", timeout=WAIT)
     assert page.url == parent
     assert visit.errors == []
 

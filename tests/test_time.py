@@ -42,6 +42,11 @@ def watch_of(run: str) -> Watch:
     return watch
 
 
+def telling_changes(watch: Watch) -> list[dict[str, Any]]:
+    (node,) = messages.moment(watch, 0, Asked(0))[0]["tree"]
+    return list(node["changes"])
+
+
 async def finished(run: str) -> Watch:
     watch = watch_of(run)
     watch.start()
@@ -91,6 +96,9 @@ def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: No
         assert watch.moments[3][1].hi == before.hi < watch.moments[4][1].hi
         corridor = messages.moment(watch, 3, Asked(3))[0]["corridor"]
         assert [edges[0] for edges in corridor] == [0, 4]
+        (told,) = telling_changes(watch)
+        assert told == {"step": 3, "what": "band 0–0.25 → 0.1–0.7 at step 3"}
+        assert told["what"] in [remark.sentence for remark in watch.past.remarks]
         fresh = Watch(watch.members, Inline(), lambda: 1)  # type: ignore[arg-type]
         fresh.start()
         await until(fresh, lambda: fresh.status == "finished")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from svae_core.commentary import difference
+from svae_core.commentary import difference, on_change
 from svae_core.records import CHANGEABLE, RequestError, Settings, change, settings_at
 
 Changes = dict[str, Any]
@@ -44,6 +44,14 @@ def described(settings: Settings, step: int, changes: Changes) -> str:
     """`band 0–0.25 → 0–0.6, β 1 → 4`."""
     now = settings_at(settings, step)
     return ", ".join(difference(name, getattr(now, name), to) for name, to in changes.items())
+
+
+def history(settings: Settings) -> list[tuple[int, str]]:
+    """All changes of a run: each one's step, and what it is called."""
+    return [
+        (change[0], on_change(change, getattr(settings_at(settings, change[0] - 1), change[1])))
+        for change in settings.changes
+    ]
 
 
 def _value(name: str, value: Any) -> Any:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pages.parts import changing
 from svae_core import commentary
 from svae_core.commentary import Heard, Remark
 from svae_core.figures.palette import MARKS
-from svae_core.records import Frame, Moment, Settings, State, settings_at
+from svae_core.records import Frame, Moment, Settings, State
 
 if TYPE_CHECKING:
     from svae_core.projection import Layout
@@ -77,12 +78,8 @@ class Past:
     def _comment(self, moment: Moment, members: tuple[Settings, ...]) -> None:
         names = tuple(map(member_name, members))
         before = self.moments[-1][0].step if self.moments else 0
-        settings = members[-1]
-        for change in settings.changes:
-            step, name, _ = change
+        for step, line in changing.history(members[-1]):
             if before <= step < moment[0].step:
-                old = getattr(settings_at(settings, step - 1), name)
-                line = commentary.on_change(change, old)
                 self.remarks.append(Remark(step, line, "change"))
         self._heard, remarks = commentary.listen(self._heard, names, moment)
         self.remarks += remarks

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pages.parts import lessons
-from pages.parts.changing import Changes, in_force
+from pages.parts.changing import Changes, history, in_force
 from pages.parts.watching import Watch
 from svae_core.figures.gauge import gauge_value
 from svae_core.records import Groundwork, Settings, settings_at
@@ -92,9 +92,7 @@ def _changes(watch: Watch) -> list[dict[str, Any]]:
     """Changes made in this very run, after it branched off."""
     since = watch.branching.step if watch.branching else -1
     return [
-        {"step": remark.step, "what": remark.sentence}
-        for remark in watch.past.remarks
-        if remark.kind == "change" and remark.step > since
+        {"step": step, "what": line} for step, line in history(watch.members[-1]) if step > since
     ]
 
 
