@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
 import json
+import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
 import pytest
+from starlette.requests import Request
 from starlette.websockets import WebSocket
 
-from pages.parts import hub, live, messages, watching
+from pages.parts import hub, live, messages, replay, watching
 from pages.parts.messages import Asked, decode, encode
 from pages.parts.watching import Watch, Wish
 from svae_core import engine
 from svae_core.records import RequestError, Settings
+from svae_core.snapshot import _live_sentence
 
 TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=4, batch_size=60, latent_dim=2)
 PAIR = hub.pair(TOY)
@@ -372,3 +376,103 @@ def test_the_code_has_an_address_that_changes_with_it() -> None:
     assert all(path.startswith("/stage/") for path in paths)
     assert "index.js" in live._code() and "stage.css" in live._code()
     assert live._version() in live.module_path()
+
+
+# ------------------------------------------------------------- floors, decoding, replays
+
+
+@in_a_loop
+async def test_floors_come_once_and_lie_under_nothing_they_should_not() -> None:
+    watch = toy_watch()
+    watch.start()
+    await until(watch, lambda: watch.status == "finished" and bool(watch.floors))
+    floors = messages.moment(watch, 0, Asked(0))[1]["floors"]
+    assert floors.shape[:2] == (2, 3)
+    losses, proved, tight = floors[1]
+    assert (np.diff(losses) > 0).all() and losses[-1] == pytest.approx(watch.moments[0][1].delta)
+    assert (proved <= tight + 1e-6).all() and tight[-1] == 0 < tight[0]
+    known = Asked(0, generation=watch.generation, floors=1)
+    assert "floors" not in messages.moment(watch, 0, known)[1]
+
+
+def test_a_point_is_decoded_as_the_frame_shows_it(watched: Watch) -> None:
+    async def run() -> None:
+        viewer = Viewer("run")
+        await viewer.event()
+        await until(watched, lambda: watched.status == "finished")
+        header, arrays = await viewer.ask(decode=7)
+        assert (header["kind"], header["index"], header["step"]) == ("decoded", 7, STEPS)
+        shown = np.stack([frame.samples[7] for frame in watched.moments[-1]])
+        np.testing.assert_allclose(arrays["outputs"], shown, atol=1e-6)
+        assert watched.ground is not None
+        np.testing.assert_array_equal(arrays["original"][0], watched.ground.shell.points[7])
+        viewer.send(json.dumps({"decode": 120}))  # there are points 0 to 119
+        assert (await viewer.event())["code"] == live.BAD_REQUEST
+        watched.stop()
+
+    asyncio.run(run())
+
+
+@in_a_loop
+async def test_a_replay_holds_what_was_told_and_fetches_nothing() -> None:
+    watch = toy_watch()
+    watch.start()
+    await until(watch, lambda: watch.status == "finished" and bool(watch.layouts))
+    page = replay.page(replay.still(watch), live._code(), "</script>")
+    assert page == replay.page(replay.still(watch), live._code(), "</script>"), "deterministic"
+    found = re.search(r'id="run">(.*?)</script>', page)
+    assert found is not None
+    header, arrays = replay.unpack(base64.b64decode(found[1]))
+    assert len(header["moments"]) == STEPS + 1
+    shells = np.stack([[frame.shell_view for frame in frames] for frames in watch.moments])
+    np.testing.assert_allclose(arrays["shells"], shells, atol=1e-3)
+    history = messages.moment(watch, 0, Asked(0))[1]["history"]
+    np.testing.assert_array_equal(arrays["history"], history)
+    assert not re.search(r'(src|href)="?http', page)
+
+
+def test_modules_in_a_replay_import_by_name() -> None:
+    code = {"a.js": b'import { b } from "./rooms/b.js";', "rooms/b.js": b'import "../a.js";'}
+    sources = {
+        name: base64.b64decode(url.split(",")[1]).decode()
+        for name, url in replay.modules(code).items()
+    }
+    assert sources == {
+        "svae/a.js": 'import { b } from "svae/rooms/b.js";',
+        "svae/rooms/b.js": 'import "svae/a.js";',
+    }
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"sec-fetch-site": "same-origin"}, 200),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"origin": "http://elsewhere"}, 403),
+        ({"origin": "http://lecture:8501", "sec-fetch-site": "same-origin"}, 200),
+    ],
+)
+def test_replays_go_to_our_own_pages_only(
+    watched: Watch, headers: dict[str, str], status: int
+) -> None:
+    async def run() -> None:
+        watched.start()
+        await until(watched, lambda: watched.status == "finished")
+        told = {"host": "lecture:8501", **headers}
+        scope = {
+            "type": "http",
+            "path_params": {"run": "run"},
+            "headers": [(name.encode(), value.encode()) for name, value in told.items()],
+        }
+        response = await live.serve_replay(Request(scope))
+        assert response.status_code == status
+        unknown = await live.serve_replay(Request({**scope, "path_params": {"run": "no-such-run"}}))
+        assert unknown.status_code in (403, 404)
+
+    asyncio.run(run())
+
+
+def test_losses_that_read_the_same_are_at_delta() -> None:
+    assert "is at δ = 1.027" in _live_sentence(1.02699, 1.02701, "free", 0.0)
+    assert "is below δ" in _live_sentence(1.0, 1.027, "free", 0.0)

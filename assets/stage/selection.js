@@ -6,11 +6,12 @@ export class Selection {
   constructor(scene) {
     this.labels = scene.arrays.labels.data;
     this.hidden = new Set();
+    this.chosen = new Uint8Array(this.labels.length); // 1: marked
     this.listeners = new Set();
     this.#empty();
   }
 
-  /** Call back after every change, with its kind: "marks", "picked" or "clusters". */
+  /** Call back after every change, with its kind: "marks", "group", "picked" or "clusters". */
   listen(listener) {
     this.listeners.add(listener);
   }
@@ -25,14 +26,20 @@ export class Selection {
   /** These points, as by a lasso. */
   mark(rows) {
     this.marked = rows;
-    this.#tell("marks");
+    this.chosen.fill(0);
+    for (const row of rows) this.chosen[row] = 1;
+    this.#tell("group");
+  }
+
+  /** Whether a group was marked, so that all other points stand back. */
+  get grouped() {
+    return this.marked.length > 1;
   }
 
   /** This point, to be decoded. */
   pick(row) {
     this.picked = row;
-    this.marked = [row];
-    this.#tell("marks");
+    this.mark([row]);
     this.#tell("picked");
   }
 
@@ -40,8 +47,7 @@ export class Selection {
   clear() {
     const some = this.picked >= 0 || this.hovered >= 0 || this.marked.length > 0;
     this.#empty();
-    if (some) this.#tell("marks");
-    if (some) this.#tell("picked");
+    if (some) for (const kind of ["group", "picked"]) this.#tell(kind);
     return some;
   }
 
@@ -65,6 +71,7 @@ export class Selection {
     this.hovered = -1;
     this.picked = -1;
     this.marked = [];
+    this.chosen.fill(0);
   }
 
   #tell(kind) {

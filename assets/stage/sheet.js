@@ -2,6 +2,10 @@
 
 import { make } from "./dom.js";
 
+const CROWD = 60;
+/** How visible the points are that were not picked out, while others are. */
+export const FAINT = 0.16;
+
 export class Sheet {
   constructor(parent, label) {
     this.root = make("div", { className: "svae-sheet", role: "img", tabindex: 0 });
@@ -52,8 +56,11 @@ export class Sheet {
   /** Rings around these places, a heavier one for the point under the pointer. */
   ring(places, { ink, paper }, heavy = false) {
     const context = this.marks;
-    const radius = heavy ? 7.5 : 4.5;
-    for (const [colour, width] of [[paper, heavy ? 5.5 : 3.5], [ink, heavy ? 2.5 : 1.5]]) {
+    const crowd = places.length > CROWD; // rings must not hide what they mark
+    const radius = heavy ? 7.5 : crowd ? 3.2 : 4.5;
+    const wide = heavy ? 2.5 : crowd ? 0.6 : 1.5;
+    const strokes = crowd ? [[ink, wide]] : [[paper, wide + (heavy ? 3 : 2)], [ink, wide]];
+    for (const [colour, width] of strokes) {
       context.strokeStyle = colour;
       context.lineWidth = width;
       context.beginPath();

@@ -15,6 +15,7 @@ import dataclasses
 import gzip
 import html
 import json
+import math
 import posixpath
 import re
 import struct
@@ -166,6 +167,21 @@ def pack(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
     text += b" " * (-len(text) % 4)
     whole = b"".join([struct.pack("<I", len(text)), text, *(_aligned(blob) for blob in blobs)])
     return gzip.compress(whole, 6, mtime=0)
+
+
+def unpack(packed: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The inverse of `pack`, up to rounding: what the browser does, for tests."""
+    whole = gzip.decompress(packed)
+    (length,) = struct.unpack_from("<I", whole)
+    header = json.loads(whole[4 : 4 + length])
+    arrays, at = {}, 4 + length
+    for name, shape, scale in header.pop("arrays"):
+        kind = np.dtype("<i2" if scale else "<f4")
+        count = math.prod(shape)
+        array = np.frombuffer(whole, kind, count, at).reshape(shape)
+        arrays[name] = np.cumsum(array, axis=0, dtype=kind) * scale if scale else array
+        at += -(-count * kind.itemsize // 4) * 4
+    return header, arrays
 
 
 def _differences(array: np.ndarray, scale: float) -> np.ndarray:

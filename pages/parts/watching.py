@@ -26,6 +26,7 @@ from svae_core.records import (
     Settings,
     State,
 )
+from svae_core.workers import WorkerLost
 
 if TYPE_CHECKING:
     from svae_core.projection import Layout
@@ -193,7 +194,10 @@ class Watch:
         """A viewed point as the newest models give it back; None before there are any."""
         if self._newest is None:
             return None
-        return await asyncio.wrap_future(self._engine.decode(self._newest, index))
+        try:
+            return await asyncio.wrap_future(self._engine.decode(self._newest, index))
+        except WorkerLost:  # the viewer may click once more
+            return None
 
     # ----------------------------------------------------------------- for the server
 
@@ -295,7 +299,10 @@ class Watch:
         """
         await self.news.until(lambda: bool(self.moments))
         if not self.floors:
-            self.floors = await asyncio.wrap_future(self._engine.floors(self.members))
+            try:
+                self.floors = await asyncio.wrap_future(self._engine.floors(self.members))
+            except WorkerLost:
+                _log.warning("The floors of a watched run were lost; it goes on without them.")
             self._changed()
 
     async def _lay_out(self) -> None:

@@ -4,7 +4,7 @@
  */
 
 import { make, say } from "../dom.js";
-import { handle, Sheet } from "../sheet.js";
+import { FAINT, handle, Sheet } from "../sheet.js";
 import { sprites } from "../sprites.js";
 
 // Latents are measured against a prior of unit variance: so wide, PCA shows collapse as a dot.
@@ -23,7 +23,10 @@ export class Maps {
     this.sheet.root.append(...this.empty);
     this.captions = scene.members.map(() => make("p"));
     element.append(this.#tools(), make("div", { className: "svae-captions" }, ...this.captions));
-    selection.listen((kind) => (kind === "clusters" ? this.#render() : this.#mark()));
+    selection.listen((kind) => {
+      if (kind === "clusters" || kind === "group") this.#render();
+      else this.#mark();
+    });
     this.#listen();
     this.recolour(theme);
   }
@@ -99,14 +102,16 @@ export class Maps {
   #drawCloud({ x, y }) {
     const context = this.sheet.ground;
     const { ratio } = this.sheet;
-    const { labels, hidden } = this.selection;
+    const { labels, hidden, grouped, chosen } = this.selection;
     context.setTransform(1, 0, 0, 1, 0, 0);
     for (let n = 0; n < x.length; n += 1) {
       if (hidden.has(labels[n])) continue;
+      if (grouped) context.globalAlpha = chosen[n] ? 1 : FAINT;
       const sprite = this.sprites[labels[n]];
       const half = sprite.width / 2;
       context.drawImage(sprite, Math.round(x[n] * ratio - half), Math.round(y[n] * ratio - half));
     }
+    context.globalAlpha = 1;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
   }
 

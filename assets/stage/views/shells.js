@@ -8,7 +8,7 @@
 import { make } from "../dom.js";
 import { part } from "../frames.js";
 import { backToFront, Orbit, room } from "../orbit.js";
-import { handle, Sheet } from "../sheet.js";
+import { FAINT, handle, Sheet } from "../sheet.js";
 import { sprites } from "../sprites.js";
 import { Legend } from "./legend.js";
 
@@ -43,7 +43,10 @@ export class Shells {
     this.sheet.root.title = HELP;
     Object.assign(element, { camera: orbit, seen: this.seen }); // for those who look from outside
     this.legend = new Legend(element, scene, selection);
-    selection.listen((kind) => (kind === "clusters" ? this.#render() : this.#mark()));
+    selection.listen((kind) => {
+      if (kind === "clusters" || kind === "group") this.#render();
+      else this.#mark();
+    });
     this.#listen();
     this.recolour(theme);
   }
@@ -113,17 +116,19 @@ export class Shells {
 
   #drawCloud(context, place, m) {
     const seen = orbit.project(part(this.moment.shells, m).data, place, this.seen[m]);
-    const { labels, hidden } = this.selection;
+    const { labels, hidden, grouped, chosen } = this.selection;
     const { ratio } = this.sheet;
     context.setTransform(1, 0, 0, 1, 0, 0);
     for (const n of backToFront(seen, this.order)) {
       if (hidden.has(labels[n])) continue;
+      if (grouped) context.globalAlpha = chosen[n] ? 1 : FAINT;
       const sprite = this.sprites[labels[n]][Math.round(seen.depth[n] * (LEVELS - 1))];
       const half = sprite.width / 2;
       // Whole pixels: a picture that is not resampled is copied many times faster.
       const left = Math.round(seen.x[n] * ratio - half);
       context.drawImage(sprite, left, Math.round(seen.y[n] * ratio - half));
     }
+    context.globalAlpha = 1;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
   }
 
