@@ -30,7 +30,8 @@ The rooms, from the ground up; each imports only rooms above it in this list
     engine       where work runs: worker processes, or a cluster
     sweep        grids of runs
     estimator    the scikit-learn face
-    __main__     the command line face
+    commands/    the command line, one file per command
+    __main__     where it starts
     figures/     records -> Plotly figures
 
 The names below are loaded when they are first asked for: `import svae_core` pulls neither torch

@@ -26,7 +26,7 @@ ROOMS = (
     *("problem", "sensitivity", "snapshot", "training", "projection", "run", "attack"),
     *("objections", "workers", "engine"),
     "sweep",
-    *("estimator", "__main__"),
+    *("estimator", "commands", "__main__"),
 )
 #: Figures stand beside the tower: they draw records, and may ask numpy rooms for numbers.
 FIGURES_MAY_IMPORT = {

@@ -1,0 +1,141 @@
+"""Commands of `python -m svae_core`, one file each.
+
+A command file has a docstring (its first line is the help), `add_options(parser)` for what it asks
+for, and `run(request)`, which prints the answer and may give back an exit status. Every command
+also takes --json: one JSON object on standard output, nothing else there; progress goes to
+standard error. A wrong request raises RequestError, one sentence.
+
+Files import what is heavy (torch, scikit-learn) inside `run`, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import pkgutil
+from dataclasses import fields
+from types import ModuleType
+from typing import Any, get_type_hints
+
+from svae_core.datasets import scan_datasets
+from svae_core.methods import scan_methods
+from svae_core.records import Settings, check_settings, flag, knobs, to_json
+from svae_core.registry import Plugin
+
+
+def scan_commands() -> dict[str, ModuleType]:
+    """All commands by name."""
+    names = sorted(info.name for info in pkgutil.iter_modules(__path__))
+    return {
+        name: importlib.import_module(f"{__name__}.{name}")
+        for name in names
+        if not name.startswith("_")
+    }
+
+
+def add_settings(command: argparse.ArgumentParser, single: bool = True) -> None:
+    """Options for all settings and plug-ins; `single`: --method too, for commands of one method."""
+    hints = get_type_hints(Settings)
+    defaults: dict[str, Any] = {item.name: item.default for item in fields(Settings)}
+    for name, knob in knobs(Settings).items():
+        if name == "method" and not single:
+            continue
+        default, text = defaults[name], knob.help.replace("%", "%%")
+        shown = f"{text} (default: {' '.join(map(str, default)) if name == 'band' else default})"
+        if name == "band":
+            command.add_argument(
+                "--band", nargs=2, type=float, metavar=("A", "B"), default=default, help=shown
+            )
+        elif hints[name] is bool:
+            command.add_argument(
+                flag(name), action=argparse.BooleanOptionalAction, default=default, help=text
+            )
+        else:
+            kind = _clusters if name == "clusters" else hints[name]
+            metavar = "|".join(knob.choices) or name.upper()
+            command.add_argument(
+                flag(name), type=kind, metavar=metavar, default=default, help=shown
+            )
+    _add_plugin_options(command, "dataset", scan_datasets())
+    _add_plugin_options(command, "method", scan_methods())
+
+
+def _add_plugin_options(
+    command: argparse.ArgumentParser, kind: str, plugins: dict[str, Plugin]
+) -> None:
+    for plugin in plugins.values():
+        known = knobs(plugin.config)
+        if not known:
+            continue
+        group = command.add_argument_group(f"{kind} {plugin.name}", plugin.title)
+        hints = get_type_hints(plugin.config)
+        for name, knob in known.items():
+            group.add_argument(
+                f"--{plugin.name}.{name.replace('_', '-')}",
+                dest=f"{kind}:{plugin.name}:{name}",
+                type=hints[name] if hints[name] is not bool else _truth,
+                metavar="VALUE",
+                default=argparse.SUPPRESS,
+                help=knob.help.replace("%", "%%"),
+            )
+
+
+def _truth(text: str) -> bool:
+    if text.lower() in ("true", "yes", "1", "false", "no", "0"):
+        return text.lower() in ("true", "yes", "1")
+    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+
+
+def _clusters(text: str) -> int:
+    return 0 if text == "auto" else int(text)
+
+
+_clusters.__name__ = "number of clusters"  # argparse names the type in its sentence
+
+
+def settings_of(request: argparse.Namespace, method: str | None = None) -> Settings:
+    """The settings that the options spell; RequestError where they make no sense."""
+    values = {name: getattr(request, name) for name in knobs(Settings) if hasattr(request, name)}
+    values["band"] = tuple(values["band"])
+    if method is not None:
+        values["method"] = method
+    for kind in ("dataset", "method"):
+        prefix = f"{kind}:{values[kind]}:"
+        given = {
+            key.removeprefix(prefix): value
+            for key, value in vars(request).items()
+            if key.startswith(prefix)
+        }
+        values[f"{kind}_options"] = tuple(sorted(given.items()))
+    return check_settings(Settings(**values))
+
+
+def list_plugins(request: argparse.Namespace, kind: str, plugins: dict[str, Plugin]) -> None:
+    """Print the plug-ins of a folder."""
+    rows = []
+    for plugin in plugins.values():
+        defaults = {item.name: item.default for item in fields(plugin.config)}
+        row: dict[str, Any] = {"name": plugin.name, "title": plugin.title}
+        row |= {"explanation": plugin.explanation, "source": plugin.source, "options": defaults}
+        if kind == "methods":
+            method = plugin.module.Method
+            row |= {"projected": method.projected, "guards": method.guards}
+        rows.append(row)
+    if request.json:
+        print_json({kind: rows})
+        return
+    for row in rows:
+        print(f"{row['name']:16} {row['title']}")
+
+
+def print_json(answer: Any) -> None:
+    """Print the one JSON object of an answer."""
+    print(json.dumps(to_json(answer), ensure_ascii=False, allow_nan=False))
+
+
+def plain(value: Any) -> str:
+    """A value for people: floats with four decimals."""
+    if isinstance(value, dict):
+        return "  ".join(f"{name} {plain(item)}" for name, item in value.items())
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

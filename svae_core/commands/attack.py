@@ -1,0 +1,48 @@
+"""Search for a collapsed run inside the band."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from svae_core.commands import print_json
+from svae_core.commands._training import one_thread
+from svae_core.records import RequestError
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """How long to search, from which seed, and where to write attempts."""
+    command.add_argument("--runs", type=int, default=64, help="how many runs to try")
+    command.add_argument("--seed", type=int, default=0, help="seed of the search")
+    command.add_argument(
+        "--out", metavar="FILE.jsonl", help="append attempts there; resume from there"
+    )
+
+
+def run(request: argparse.Namespace) -> None:
+    """How the runs ended, and why not all inside their band."""
+    from tqdm import tqdm
+
+    from svae_core import attack
+    from svae_core import run as runs
+
+    if request.runs < 1:
+        raise RequestError(f"--runs is {request.runs}, but must be at least 1.")
+    one_thread()
+    ended = attack.recorded(request.out, request.seed)
+    plan = attack.plan(request.runs, request.seed)
+    with tqdm(total=request.runs, unit="run", file=sys.stderr, disable=None, leave=False) as bar:
+        for index, members in enumerate(plan):
+            if index not in ended:
+                attempts = attack.attempt(members)
+                for item in attempts:
+                    if item.outcome == attack.BROKEN:
+                        folder = runs.save(attack.retrain(item.settings), item.certificate)
+                        print(f"COUNTER-EXAMPLE saved in {folder}", file=sys.stderr)
+                ended[index] = attack.record(request.out, request.seed, index, attempts)
+            bar.update(len(members))
+    answer = attack.summary([ended[index] for index in range(len(plan))], request.seed)
+    if request.json:
+        print_json(answer)
+        return
+    print(attack.markdown(answer))

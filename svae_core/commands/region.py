@@ -1,0 +1,50 @@
+"""W, B, T, the collapse losses, the band and its guarantee."""
+
+from __future__ import annotations
+
+import argparse
+
+from svae_core.commands import add_settings, plain, print_json, settings_of
+from svae_core.records import to_json
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """The settings."""
+    add_settings(command)
+
+
+def run(request: argparse.Namespace) -> None:
+    """All that is fixed before training, in numbers."""
+    from svae_core.floors import floors_at
+    from svae_core.problem import prepare
+    from svae_core.region import penalty_weight
+
+    settings = settings_of(request)
+    problem = prepare(settings)
+    region = problem.region
+    answer = {
+        "dataset": problem.dataset.name,
+        "n": len(problem.shell.points),
+        "ambient_dim": problem.shell.points.shape[1],
+        "clusters": problem.clusters.k,
+        "W": region.within,
+        "B": region.between,
+        "T": region.total,
+        "delta": region.deltas,
+        "collapse_loss": region.collapse_loss,
+        "lo": region.lo,
+        "hi": region.hi,
+        "empty": region.empty,
+        "explanation": region.explanation,
+        "lambda_max": problem.lambda_max,
+        "floors": None if region.empty else floors_at(problem.floors, region.hi),
+        "water_level": None if region.empty else problem.water_level,
+        "penalty_weight": (
+            None if region.empty else penalty_weight(settings.beta, problem.water_level)
+        ),
+    }
+    if request.json:
+        print_json(answer)
+        return
+    for name, value in to_json(answer).items():
+        print(f"{name:16} {plain(value)}")
