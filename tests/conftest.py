@@ -11,6 +11,8 @@ for _library in ("OMP", "OPENBLAS", "MKL"):
 
 from hypothesis import settings  # noqa: E402
 
+pytest_plugins = ["browsing"]
+
 # The same examples every time, and no verdict by the clock: a busy machine must not fail a test.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")

@@ -1,41 +1,26 @@
-"""The app as a visitor sees it: the real server, a real browser, every screen in turn.
-
-Screenshots are left in $SVAE_SCREENSHOTS, or in the test's own folder.
-"""
+"""The app as a visitor sees it: the real server, a real browser, every screen in turn."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
-import shutil
 import signal
-import socket
 import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from browsing import WAIT, Visit
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
-ROOT = Path(__file__).resolve().parents[1]
-WAIT = 180_000  # milliseconds; a busy machine draws 3-D in software, slowly
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    "--enable-unsafe-swiftshader",
-)
 # One camera looks at both shells.
 CAMERA = """() => {
   const { turn, tilt, zoom } = document.querySelector(".svae-shells .svae-place").camera;
   return [turn, tilt, zoom];
 }"""
+MOMENT = "Number(document.querySelector('.svae-stage').dataset.moment)"
 # How many pixels the marks of a figure cover, on its left and its right half.
 MARKS = """(figure) => {
   const canvas = document.querySelector(`.svae-${figure} .svae-sheet canvas + canvas`);
@@ -53,75 +38,6 @@ RIGHT_SHELL = """() => {
   const box = document.querySelector(".svae-shells .svae-sheet").getBoundingClientRect();
   return [...x].map((left, n) => [box.left + left, box.top + y[n]]);
 }"""
-
-
-@dataclass
-class Visit:
-    """A page in the browser, and everything that went wrong on it."""
-
-    page: Page
-    screenshots: Path
-    errors: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.set_default_timeout(WAIT)
-        self.page.on("console", self._heard)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-
-    def _heard(self, message: ConsoleMessage) -> None:
-        # Opened at a page's own address, Streamlit itself looks for its server there first.
-        if message.type == "error" and "/_stcore/" not in message.location.get("url", ""):
-            self.errors.append(message.text)
-
-    def go_to(self, name: str) -> None:
-        self.page.get_by_role("link", name=name, exact=True).click()
-        self.page.wait_for_url(re.compile(f"/{name.lower()}"))
-
-    def picture(self, name: str) -> None:
-        self.page.screenshot(path=self.screenshots / f"{name}.png")
-
-    def clock(self) -> str:
-        return self.page.locator(".svae-clock").inner_text()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://localhost:{port}"
-    deadline = time.monotonic() + WAIT / 1000
-    while not _answers(f"{url}/_stcore/health"):
-        assert process.poll() is None and time.monotonic() < deadline, "the server did not start"
-    yield url, process
-    process.terminate()
-    process.wait()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("there is no chromium here")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser: Browser, tmp_path: Path) -> Iterator[Visit]:
-    folder = Path(os.environ.get("SVAE_SCREENSHOTS", tmp_path))
-    folder.mkdir(parents=True, exist_ok=True)
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
-    yield Visit(page, folder)
-    page.close()
 
 
 def test_from_the_shell_to_the_certificate(
@@ -179,6 +95,61 @@ def test_the_stage_obeys(visit: Visit, server: tuple[str, subprocess.Popen[bytes
 
     page.get_by_role("button", name="Start over").click()
     page.wait_for_selector("[data-status=playing]")
+    assert visit.errors == []
+
+
+def test_the_camera_is_turned_while_frames_arrive(
+    visit: Visit, server: tuple[str, subprocess.Popen[bytes]]
+) -> None:
+    page = visit.page
+    page.goto(f"{server[0]}/train?epochs=1000&beta=0.5")
+    page.wait_for_selector("[data-moment]")
+    before, moment = page.evaluate(CAMERA), page.evaluate(MOMENT)
+    _drag(page, until=lambda: page.wait_for_function(f"{MOMENT} > {moment + 3}"))
+    assert page.locator(".svae-stage").get_attribute("data-status") == "playing"
+    turned = page.evaluate(CAMERA)
+    assert abs(turned[0] - before[0]) > 0.05
+    page.wait_for_function(f"{MOMENT} > {moment + 6}")
+    assert page.evaluate(CAMERA) == turned, "an update moved the camera"
+    assert visit.errors == []
+
+
+def test_two_tabs_of_a_run_agree_and_a_hidden_one_costs_nothing(
+    browser: Browser, visit: Visit, server: tuple[str, subprocess.Popen[bytes]]
+) -> None:
+    page = visit.page
+    page.goto(f"{server[0]}/train?dataset=wine&clusters=3&epochs=4000")
+    page.wait_for_selector("[data-moment]")
+    page.wait_for_url(re.compile("run="))
+    other = browser.new_page()
+    other.set_default_timeout(WAIT)
+    answers: list[str] = []
+
+    def hear(url: str) -> None:
+        if "/stage/run/" in url:
+            answers.append(url)
+
+    other.on("websocket", lambda socket: socket.on("framereceived", lambda _: hear(socket.url)))
+    # A browser gives a hidden tab no animation frames: here they can be withheld by hand.
+    other.add_init_script(
+        "window.usual = window.requestAnimationFrame.bind(window); window.held = [];"
+        "window.requestAnimationFrame = (f) => window.hide ? window.held.push(f) : usual(f);"
+    )
+    other.goto(page.url)
+    other.wait_for_selector("[data-moment]")
+    other.evaluate("window.hide = true")
+    assert answers
+    before, seen = len(answers), page.evaluate(MOMENT)
+    page.wait_for_function(f"{MOMENT} > {seen + 8}")
+    assert len(answers) <= before + 2, "more than what was under way"
+    other.evaluate("window.hide = false; window.held.splice(0).forEach((next) => usual(next))")
+    other.get_by_role("button", name="Pause").click()
+    for tab in (page, other):
+        tab.wait_for_selector("[data-status=paused]")
+    expect(other.locator(".svae-clock")).to_have_text(visit.clock(), timeout=WAIT)
+    sentences = [tab.locator(".svae-sentence").all_inner_texts() for tab in (page, other)]
+    assert sentences[0] == sentences[1]
+    other.close()
     assert visit.errors == []
 
 
@@ -357,13 +328,15 @@ def test_the_server_ends_while_pages_are_open(
     expect(visit.page.locator(".svae-trouble")).to_be_visible()
 
 
-def _drag(page: Page) -> None:
+def _drag(page: Page, until: Callable[[], object] = lambda: None) -> None:
     box = page.locator(".svae-shells .svae-place").bounding_box()
     assert box is not None
     x, y = box["x"] + 0.2 * box["width"], box["y"] + 0.5 * box["height"]
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 80, y + 10, steps=4)
+    until()
+    page.mouse.move(x + 90, y + 10, steps=2)
     page.mouse.up()
 
 
@@ -377,11 +350,3 @@ def _lasso(page: Page) -> None:
     for dx, dy in ((1, -1), (1, 1), (-1, 1)):
         page.mouse.move(x + reach * dx, y + reach * dy, steps=3)
     page.mouse.up()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1) as response:
-            return bool(response.status == 200)
-    except OSError:
-        return False

@@ -1,0 +1,110 @@
+"""A real browser at the real app: what the browser tests share, as a pytest plug-in.
+
+Screenshots are left in $SVAE_SCREENSHOTS, or in the test's own folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+WAIT = 180_000  # milliseconds; a busy machine draws 3-D in software, slowly
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--enable-unsafe-swiftshader",
+)
+
+
+@dataclass
+class Visit:
+    """A page in the browser, and everything that went wrong on it."""
+
+    page: Page
+    screenshots: Path
+    errors: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.set_default_timeout(WAIT)
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # Opened at a page's own address, Streamlit itself looks for its server there first.
+        if message.type == "error" and "/_stcore/" not in message.location.get("url", ""):
+            self.errors.append(message.text)
+
+    def go_to(self, name: str) -> None:
+        self.page.get_by_role("link", name=name, exact=True).click()
+        self.page.wait_for_url(re.compile(f"/{name.lower()}"))
+
+    def picture(self, name: str) -> None:
+        self.page.screenshot(path=self.screenshots / f"{name}.png")
+
+    def clock(self) -> str:
+        return self.page.locator(".svae-clock").inner_text()
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The app's address, and its process."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
+        cwd=ROOT,
+        env=os.environ | {"SVAE_HOME": str(tmp_path_factory.mktemp("home"))},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://localhost:{port}"
+    deadline = time.monotonic() + WAIT / 1000
+    while not _answers(f"{url}/_stcore/health"):
+        assert process.poll() is None and time.monotonic() < deadline, "the server did not start"
+    yield url, process
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("there is no chromium here")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, tmp_path: Path) -> Iterator[Visit]:
+    folder = Path(os.environ.get("SVAE_SCREENSHOTS", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    yield Visit(page, folder)
+    page.close()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
