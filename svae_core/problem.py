@@ -15,6 +15,7 @@ from svae_core.certificate import Yardstick
 from svae_core.clusters import cluster
 from svae_core.datasets import load_dataset
 from svae_core.floors import covariance_spectrum, floor_curves, water_level
+from svae_core.limits import check_data
 from svae_core.methods import method_for
 from svae_core.records import (
     DATA_FIELDS,
@@ -132,7 +133,9 @@ def _data_only(settings: Settings, clusters: int | None = None) -> Settings:
 
 @lru_cache(maxsize=4)
 def _on_shell(settings: Settings) -> tuple[Dataset, Shell, np.ndarray]:
-    dataset, held_out = _split(load_dataset(settings), settings)
+    loaded = load_dataset(settings)
+    check_data(*loaded.points.shape)
+    dataset, held_out = _split(loaded, settings)
     shell = fit_shell(dataset.points, settings.r_min, settings.r_max, settings.radial_map, held_out)
     return dataset, shell, covariance_spectrum(shell.points)
 

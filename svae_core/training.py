@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from svae_core.limits import check_epochs
 from svae_core.methods import Terms, TrainingMethod, method_for
 from svae_core.networks import (
     Architecture,
@@ -58,6 +59,7 @@ def begin(members: tuple[Settings, ...]) -> State:
     Members of equal seed share their initial weights. Raises RequestError where settings make no
     sense, or where members differ in something that a batch shares (MEMBER_FIELDS may differ).
     """
+    check_epochs(max((settings.epochs for settings in members), default=0))
     bench = _workbench(members, 0)
     center = bench.points.mean(dim=0).cpu() if members[0].start == "collapsed" else None
     rows = [initial_weights(bench.arch, settings.seed, center) for settings in members]

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: The rooms of svae_core from the ground up: each may import only rooms before it.
 ROOMS = (
-    *("options", "records", "registry"),
+    *("options", "limits", "records", "registry"),
     *("shell", "clusters", "region", "floors", "posterior", "networks"),
     *("collapse", "commentary"),
     *("certificate", "certificate_page"),

@@ -1,0 +1,55 @@
+"""Laws of the limits: one table, one sentence over each, and the README names them all."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from svae_core import problem, training
+from svae_core.limits import Limits, check_data, check_epochs, limits, variable
+from svae_core.records import RequestError, Settings
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=4, batch_size=60, latent_dim=2)
+
+
+@pytest.mark.parametrize("name", [item.name for item in fields(Limits)])
+def test_every_limit_is_set_by_its_variable_and_documented(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable(name), "77")
+    assert limits() == replace(Limits(), **{name: 77})
+    default = getattr(Limits(), name)
+    assert f"| `{variable(name)}` | {default:,} |" in README.read_text("utf-8")
+
+
+@pytest.mark.parametrize("text", ["many", "0", "-3", "1.5"])
+def test_a_variable_that_makes_no_sense_is_named(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SVAE_MAX_EPOCHS", text)
+    with pytest.raises(RequestError, match=r"^SVAE_MAX_EPOCHS is '.*', but must be .*\.$"):
+        limits()
+
+
+def test_what_is_allowed_passes_and_one_more_does_not() -> None:
+    allowed = Limits()
+    check_data(allowed.points, allowed.dimensions)
+    check_epochs(allowed.epochs)
+    with pytest.raises(RequestError, match="SVAE_MAX_POINTS"):
+        check_data(allowed.points + 1, 2)
+    with pytest.raises(RequestError, match="SVAE_MAX_DIMENSIONS"):
+        check_data(10, allowed.dimensions + 1)
+    with pytest.raises(RequestError, match="SVAE_MAX_EPOCHS"):
+        check_epochs(allowed.epochs + 1)
+
+
+def test_the_core_keeps_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SVAE_MAX_EPOCHS", "3")
+    with pytest.raises(RequestError, match="4 epochs, and 3 are allowed"):
+        training.begin((TOY,))
+    monkeypatch.setenv("SVAE_MAX_POINTS", "117")
+    with pytest.raises(RequestError, match="118 points, and 117 are allowed"):
+        problem.groundwork(replace(TOY, n_points=118))
