@@ -21,6 +21,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     methods/     one file per training method
     problem      dataset -> shell -> clusters -> region, composed in one place
     sensitivity  how the band moves with K and with the starts of K-means
+    objective    what a batch of members minimises
     snapshot     a model at one moment: its frame, its certificate
     training     the only training loop
     projection   PCA and live UMAP of latent means

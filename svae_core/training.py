@@ -21,17 +21,15 @@ import torch
 from torch import Tensor
 
 from svae_core.limits import check_epochs
-from svae_core.methods import Terms, TrainingMethod, method_for
 from svae_core.networks import (
     Architecture,
     Networks,
     architecture,
     initial_weights,
     networks,
-    project_on_shell,
     stream,
 )
-from svae_core.posterior import gaussian_kl, sample
+from svae_core.objective import Batch, Objective, objective
 from svae_core.problem import groundwork, prepare
 from svae_core.records import (
     MEMBER_FIELDS,
@@ -155,36 +153,14 @@ def _next_change(members: tuple[Settings, ...], step: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """One minibatch of every member."""
-
-    points: Tensor  # [m, b, d]
-    noise: Tensor  # [m, b, k]
-
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """Members trained by the same configured method."""
-
-    method: TrainingMethod
-    members: Tensor  # [g] indices
-    constants: dict[str, Tensor]  # [g] each
-
-
-@dataclass(frozen=True, eq=False)
 class Workbench:
     """Everything a slice needs that follows from the settings alone."""
 
     settings: tuple[Settings, ...]
     grounds: tuple[Groundwork, ...]
     arch: Architecture
-    groups: tuple[Group, ...]
+    objective: Objective
     points: Tensor  # [n, d]
-    projected: Tensor  # [m, 1, 1] 1 or 0
-    r_min: Tensor
-    r_max: Tensor
-    sigma2: Tensor  # [m]
-    beta: Tensor  # [m]
     steps: int
     device: torch.device
 
@@ -240,51 +216,15 @@ def _make_workbench(members: tuple[Settings, ...]) -> Workbench:
     grounds = tuple(groundwork(settings) for settings in members)
     points = grounds[0].shell.points
     arch = architecture(first.arch, points.shape[1], first.latent_dim, first.hidden)
-    methods = [method_for(settings) for settings in members]
-    projected = [float(method.projected) for method in methods]
-
-    def per_member(values: list[float], *shape: int) -> Tensor:
-        return torch.tensor(values, device=device).view(-1, *shape)
-
     return Workbench(
         settings=members,
         grounds=grounds,
         arch=arch,
-        groups=_groups(members, methods, grounds, device),
+        objective=objective(members, grounds, device),
         points=torch.from_numpy(points).to(device),
-        projected=per_member(projected, 1, 1),
-        r_min=per_member([settings.r_min for settings in members], 1, 1),
-        r_max=per_member([settings.r_max for settings in members], 1, 1),
-        sigma2=per_member([settings.sigma2 for settings in members]),
-        beta=per_member([settings.beta for settings in members]),
         steps=total_steps(first, len(points)),
         device=device,
     )
-
-
-def _groups(
-    members: tuple[Settings, ...],
-    methods: list[TrainingMethod],
-    grounds: tuple[Groundwork, ...],
-    device: torch.device,
-) -> tuple[Group, ...]:
-    together: dict[tuple[object, ...], list[int]] = {}
-    for index, settings in enumerate(members):
-        together.setdefault((settings.method, settings.method_options), []).append(index)
-    groups = []
-    for rows in together.values():
-        constants = [methods[i].constants(grounds[i], members[i]) for i in rows]
-        groups.append(
-            Group(
-                method=methods[rows[0]],
-                members=torch.tensor(rows, device=device),
-                constants={
-                    name: torch.tensor([c[name] for c in constants], device=device)
-                    for name in constants[0]
-                },
-            )
-        )
-    return tuple(groups)
 
 
 def _check_members(members: tuple[Settings, ...]) -> Settings:
@@ -359,43 +299,11 @@ def _save(state: State, weights: Weights, step: int) -> State:
 
 
 def _train_step(bench: Workbench, weights: Weights, batch: Batch, step: int) -> None:
-    terms = _terms(bench, weights.networks, batch, step / max(1, bench.steps - 1))
-    # Members do not share weights, so the gradient of the sum is each member's own gradient.
-    total = torch.zeros((), device=bench.device)
-    for group in bench.groups:
-        part = _select(terms, group.members) if len(bench.groups) > 1 else terms
-        total = total + group.method.objective(part, group.constants).sum()
+    total = bench.objective.total(weights.networks, batch, step / max(1, bench.steps - 1))
     gradients = torch.autograd.grad(total, weights.leaves)
     torch._foreach_copy_(weights.slots, gradients)
     weights.optimizer.param_groups[0]["lr"] = _learning_rate(bench, step)
     weights.optimizer.step()
-
-
-def _terms(bench: Workbench, nets: Networks, batch: Batch, progress: float) -> Terms:
-    mean, log_variance = nets.encode(batch.points)
-    z = sample(mean, log_variance, batch.noise, torch.exp)
-    outputs = project_on_shell(nets.decode(z), bench.r_min, bench.r_max, bench.projected)
-    error = outputs - batch.points
-    kl_per_dim = gaussian_kl(mean, log_variance, torch.exp).mean(dim=1)
-    return Terms(
-        loss=(error * error).sum(dim=2).mean(dim=1),
-        kl=kl_per_dim.sum(dim=1),
-        kl_per_dim=kl_per_dim,
-        sigma2=bench.sigma2,
-        beta=bench.beta,
-        progress=progress,
-    )
-
-
-def _select(terms: Terms, rows: Tensor) -> Terms:
-    return Terms(
-        loss=terms.loss[rows],
-        kl=terms.kl[rows],
-        kl_per_dim=terms.kl_per_dim[rows],
-        sigma2=terms.sigma2[rows],
-        beta=terms.beta[rows],
-        progress=terms.progress,
-    )
 
 
 def _learning_rate(bench: Workbench, step: int) -> float:
@@ -410,24 +318,24 @@ def _learning_rate(bench: Workbench, step: int) -> float:
 
 def _moment(bench: Workbench, weights: Weights, step: int) -> Moment:
     epoch = step // steps_per_epoch(bench.settings[0], len(bench.points))
-    frames = []
-    for index, ground in enumerate(bench.grounds):
-        nets = networks(bench.arch, weights.flat[index : index + 1])
-        projected = bool(bench.projected[index] > 0)
-        frames.append(frame(Model(ground, nets, projected), Clock(step, epoch, bench.steps)))
-    return tuple(frames)
+    clock = Clock(step, epoch, bench.steps)
+    models = (_model(bench, weights.flat, i, ground) for i, ground in enumerate(bench.grounds))
+    return tuple(frame(model, clock) for model in models)
+
+
+def _model(bench: Workbench, flat: Tensor, index: int, ground: Groundwork) -> Model:
+    """One member, to be looked at."""
+    nets = networks(bench.arch, flat[index : index + 1])
+    return Model(ground, nets, bool(bench.objective.projected[index] > 0))
 
 
 def certify(state: State) -> tuple[Certificate, ...]:
     """Certificates of all members as they stand, measured on all points."""
     bench = _workbench(state.settings, state.step)
     flat = torch.from_numpy(state.parameters).to(bench.device)
-    certificates = []
-    for index, settings in enumerate(bench.settings):
-        nets = networks(bench.arch, flat[index : index + 1])
-        model = Model(prepare(settings), nets, bool(bench.projected[index] > 0))
-        certificates.append(certificate(model))
-    return tuple(certificates)
+    problems = (prepare(settings) for settings in bench.settings)
+    models = (_model(bench, flat, i, problem) for i, problem in enumerate(problems))
+    return tuple(certificate(model) for model in models)
 
 
 def decode(state: State, index: int) -> Decoded:
@@ -436,12 +344,8 @@ def decode(state: State, index: int) -> Decoded:
     ground = bench.grounds[0]
     row = ground.view_index[index]
     flat = torch.from_numpy(state.parameters).to(bench.device)
-    outputs = [
-        reconstruction(
-            Model(each, networks(bench.arch, flat[m : m + 1]), bool(bench.projected[m] > 0)), index
-        )
-        for m, each in enumerate(bench.grounds)
-    ]
+    models = (_model(bench, flat, i, each) for i, each in enumerate(bench.grounds))
+    outputs = [reconstruction(model, index) for model in models]
     return Decoded(
         index=index,
         step=state.step,
