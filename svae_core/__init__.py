@@ -28,6 +28,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     run          a run on disk
     attack       a search for a collapsed run inside the band
     objections/  the open objections, and what is measured about each
+    scheduling   whose turn it is
     workers      the processes that wait for work
     engine       where work runs: worker processes, or a cluster
     sweep        grids of runs

@@ -3,13 +3,14 @@
     engine = Engine();  engine.start();  engine.advance(state, budget) -> Future[Advance]
 
 Every call is a pure function of picklable records, so it may run in any process, in any order, and
-once more when its process was lost. Calls wait in one line per pool: whoever submits short slices
-in turn gets a fair share.
+once more when its process was lost. Whose call is next, `svae_core.scheduling` says: a run with a
+`Line` gets its fair share of the workers' time.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,12 @@ from svae_core.records import (
     Groundwork,
     Moment,
     Problem,
+    RequestError,
     Settings,
     State,
 )
 from svae_core.region import BandAtK
+from svae_core.scheduling import PATIENCE, Line, Order, Standing
 from svae_core.workers import WorkerPool
 
 if TYPE_CHECKING:
@@ -36,15 +39,27 @@ if TYPE_CHECKING:
     from svae_core.projection import Layout
 
 
+#: A slice of training in seconds: long enough to cost little, short enough to take turns.
+SLICE, SHORTEST_SLICE = 0.045, 0.010
+#: All runs together get a turn within this time, where slices can be that short.
+ROUND = 0.300
+#: A slice hangs when it takes so many times its budget, and at least so many seconds.
+_HANGS, _HANGS_SECONDS = 20.0, 10.0
+#: … unless it prepares the data, which may take so much longer than it ever did before.
+_SLOWER = 5.0
+_AT_ONCE = Order(first=True)
+
+
 class Engine:
     """Workers for training, for layouts (busy compiling for its first seconds) and for errands.
 
+    There are as many for training as there are cores, unless SVAE_WORKERS says another number.
     Errands are calls of many seconds. They wait in a line of their own, so that nobody's live
     training stands still meanwhile; their worker starts with the first of them.
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        self._training = WorkerPool(workers or 2, _warm_training)
+        self._training = WorkerPool(workers or _workers(), _warm_training)
         self._layouts = WorkerPool(1, _warm_layouts)
         self._errands = WorkerPool(1, _warm_training)
 
@@ -64,29 +79,51 @@ class Engine:
         """Whether layouts are UMAP by now; before that they are PCA."""
         return self._layouts.warm.is_set()
 
+    def slice_seconds(self) -> float:
+        """How long a slice may be now: shorter the more runs take turns."""
+        return max(SHORTEST_SLICE, min(SLICE, ROUND / max(1, self._training.active)))
+
+    def standing(self, line: Line) -> Standing:
+        """How many calls go before this line's, and how many runs take turns."""
+        return self._training.standing(line)
+
+    @property
+    def busy(self) -> int:
+        """How many calls of training are being made now."""
+        return self._training.busy
+
     def groundwork(self, settings: Settings) -> Future[Groundwork]:
         """What pictures of a run need: the groundwork, thinned to the points that are drawn."""
-        return self._training.submit(_groundwork, settings)
+        return self._training.in_turn(_AT_ONCE, _groundwork, settings)
 
     def prepare(self, settings: Settings) -> Future[Problem]:
         """All that is fixed before training; RequestError if the settings make no sense."""
-        return self._training.submit(_prepare, settings)
+        return self._training.in_turn(_AT_ONCE, _prepare, settings)
 
-    def begin(self, members: tuple[Settings, ...]) -> Future[tuple[State, Moment]]:
+    def begin(
+        self, members: tuple[Settings, ...], line: Line | None = None
+    ) -> Future[tuple[State, Moment]]:
         """The state before training and its frames."""
-        return self._training.submit(_begin, members)
+        return self._training.in_turn(Order(line, first=True), _begin, members)
 
-    def advance(self, state: State, budget: Budget) -> Future[Advance]:
-        """One slice of training."""
-        return self._training.submit(_advance, state, budget)
+    def advance(self, state: State, budget: Budget, line: Line | None = None) -> Future[Advance]:
+        """One slice of training; with a line, when that run's turn comes.
 
-    def certify(self, state: State) -> Future[tuple[Certificate, ...]]:
+        A worker may have to prepare the data once more, so what that took anywhere is no hanging.
+        """
+        patience = PATIENCE
+        if budget.seconds is not None:
+            preparing = _SLOWER * self._training.slowest_first
+            patience = max(_HANGS * budget.seconds, _HANGS_SECONDS, preparing)
+        return self._training.in_turn(Order(line, False, patience), _advance, state, budget)
+
+    def certify(self, state: State, line: Line | None = None) -> Future[tuple[Certificate, ...]]:
         """What the state's models are worth, measured on all points."""
-        return self._training.submit(_certify, state)
+        return self._training.in_turn(Order(line), _certify, state)
 
     def decode(self, state: State, index: int) -> Future[Decoded]:
         """A viewed point as the state's models give it back."""
-        return self._training.submit(_decode, state, index)
+        return self._training.in_turn(_AT_ONCE, _decode, state, index)
 
     def floors(self, members: tuple[Settings, ...]) -> Future[tuple[FloorCurves, ...]]:
         """The floors under each member: seconds of work that nobody's training waits for."""
@@ -119,6 +156,18 @@ class Engine:
         umap = self.umap_ready
         pool = self._layouts if umap else self._training
         return pool.submit(_embed, umap, latent_means, structures, step, previous)
+
+
+def _workers() -> int:
+    """SVAE_WORKERS, or the number of cores that this process may use."""
+    text = os.environ.get("SVAE_WORKERS", "")
+    if text:
+        if not text.isdecimal() or int(text) < 1:
+            raise RequestError(f"SVAE_WORKERS is {text!r}, but must be a whole number from 1 up.")
+        return int(text)
+    from loky import cpu_count
+
+    return int(cpu_count())
 
 
 # --------------------------------------------------------------- what runs in the workers

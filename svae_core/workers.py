@@ -3,8 +3,8 @@
     pool = WorkerPool(2, warm_up);  pool.start();  pool.submit(function, *args) -> Future
 
 The processes are loky's: unlike multiprocessing's they do not import the parent's `__main__`,
-which under Streamlit is the page script. When one is killed, loky gives up the whole pool and all
-that waited in it; calls here are pure, so a fresh pool is made and they are made again.
+which under Streamlit is the page script. When one is killed, loky gives up all processes of its
+executor; so each worker is an executor of its own, and the others go on undisturbed.
 """
 
 from __future__ import annotations
@@ -13,123 +13,138 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
-from dataclasses import dataclass
+from concurrent.futures import BrokenExecutor, CancelledError, Future
 from functools import partial
 from typing import Any
+
+from svae_core.scheduling import Scheduler
+from svae_core.scheduling import WorkerLost as WorkerLost
 
 _log = logging.getLogger(__name__)
 #: Below the server's own priority: pages stay quick while every core trains.
 _NICE = 10
 # One thread each: two are 1.27 times faster on an idle machine, ten times slower on a busy one.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-#: A call is made this often before it is blamed for the loss of its workers.
-_TRIES = 3
 _PARENT_WATCH_SECONDS = 0.5
+#: Started in vain so often in a row, there is no hope; until then with ever longer rests.
+_GIVE_UP = 6
+_FIRST_REST = 0.25
 
 
-class WorkerLost(RuntimeError):
-    """Worker processes ended again and again in the middle of the same call."""
-
-
-@dataclass(eq=False)
-class _Call:
-    function: Callable[[], Any]
-    future: Future[Any]
-    tries: int = 0
-
-
-class WorkerPool(Executor):
-    """A few long-lived processes that take pure calls in the order in which they were made."""
+class WorkerPool(Scheduler):
+    """A few long-lived processes that take pure calls, each in its turn."""
 
     def __init__(self, workers: int, warm_up: Callable[[], object]) -> None:
-        self.warm = threading.Event()  # set while a process stands ready
-        self._workers = workers
+        super().__init__([Worker(warm_up) for _ in range(workers)])
+
+
+class Worker:
+    """One process, replaced by another when it is lost."""
+
+    def __init__(self, warm_up: Callable[[], object]) -> None:
         self._warm_up = warm_up
-        self._lock = threading.RLock()  # a new pool is made once, and not while stopping
-        self._pool: Any = None  # loky's executor
+        self._lock = threading.RLock()
+        self._tell: Callable[[], None] = lambda: None
+        self._pool: Any = None  # loky's executor of one process
+        self._warm: Any = None  # the executor that is ready for calls
+        self._failures = 0  # starts in vain, in a row
+        self._begun = False
         self._stopping = False
 
-    def start(self) -> None:
-        """Start the processes; returns at once, they warm up by themselves."""
+    @property
+    def ready(self) -> bool:
+        return self._warm is not None and self._warm is self._pool
+
+    @property
+    def hopeless(self) -> bool:
+        return self._failures >= _GIVE_UP
+
+    def start(self, tell: Callable[[], None]) -> None:
+        """Start the process; returns at once, it warms up by itself. A hopeless one tries again."""
         with self._lock:
-            if self._pool is None and not self._stopping:
-                self._pool = self._fresh()
+            if self._begun and not self.hopeless:
+                return
+            self._begun, self._failures, self._tell = True, 0, tell
+            self._begin()
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run a pure, importable function in a worker; its exceptions come back as they are."""
-        if self._stopping:
-            raise RuntimeError("The worker pool was stopped.")
-        self.start()
-        call = _Call(partial(fn, *args, **kwargs), Future())
-        self._make(call)
-        return call.future
+    def make(self, call: Callable[[], Any]) -> Future[Any]:
+        pool = self._pool
+        try:
+            if pool is None:
+                raise CancelledError
+            inner: Future[Any] = pool.submit(call)
+        except (BrokenExecutor, CancelledError, RuntimeError):
+            inner = Future()
+            inner.cancel()
+        inner.add_done_callback(partial(self._look_at, pool))
+        return inner
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:
-        """End all processes, whatever they are doing."""
+    def lost(self, error: BaseException) -> bool:
+        from loky.process_executor import ShutdownExecutorError
+
+        return isinstance(error, BrokenExecutor | ShutdownExecutorError)
+
+    def replace(self) -> None:
+        """Kill the process and start another; calls made here come back as lost."""
+        with self._lock:
+            pool = self._pool
+            if pool is None or self._stopping:
+                return
+            self._begin()
+        pool.shutdown(wait=False, kill_workers=True)
+
+    def stop(self, wait: bool) -> None:
         with self._lock:
             self._stopping = True
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=wait, kill_workers=True)
 
-    def _fresh(self) -> Any:
+    def _begin(self) -> None:
+        """A fresh process; it is ready when its first call, which does nothing, is done."""
         from loky import ProcessPoolExecutor
 
-        self.warm.clear()
-        pool = ProcessPoolExecutor(
-            self._workers, initializer=_begin, initargs=(self._warm_up,), env=_ONE_THREAD
-        )
-        pool.submit(int).add_done_callback(self._warmed)  # starts the processes
-        return pool
-
-    def _warmed(self, done: Future[int]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            self.warm.set()
-
-    def _make(self, call: _Call) -> None:
-        call.tries += 1
-        with self._lock:
-            pool = self._pool
-        try:
-            if pool is None:
-                raise CancelledError
-            inner = pool.submit(call.function)
-        except (BrokenExecutor, CancelledError, RuntimeError):
-            self._again(call, pool)
-            return
-        call.future.add_done_callback(lambda outer: outer.cancelled() and inner.cancel())
-        inner.add_done_callback(partial(self._settle, call, pool))
-
-    def _settle(self, call: _Call, pool: Any, inner: Future[Any]) -> None:
-        if inner.cancelled():
-            call.future.cancel()
-            return
-        error = inner.exception()
-        if isinstance(error, BrokenExecutor) or self._stopping:
-            self._again(call, pool)
-        elif call.future.set_running_or_notify_cancel():
-            if error is None:
-                call.future.set_result(inner.result())
-            else:
-                call.future.set_exception(error)
-
-    def _again(self, call: _Call, broken: Any) -> None:
-        """Make a call once more, in a new pool, unless it has had its tries or all is ending."""
         with self._lock:
             if self._stopping:
-                call.future.cancel()
                 return
-            if self._pool is broken:
-                _log.warning("A worker process was lost; new ones are started.")
-                self._pool = self._fresh()
-        if call.tries < _TRIES:
-            self._make(call)
-        elif call.future.set_running_or_notify_cancel():
-            call.future.set_exception(WorkerLost("The worker ended in the middle of this call."))
+            pool = ProcessPoolExecutor(
+                1, initializer=_enter, initargs=(self._warm_up,), env=_ONE_THREAD
+            )
+            self._pool, self._warm = pool, None
+        pool.submit(int).add_done_callback(partial(self._warmed, pool))
+
+    def _warmed(self, pool: Any, done: Future[int]) -> None:
+        with self._lock:
+            if pool is not self._pool or self._stopping:
+                return
+            if not done.cancelled() and done.exception() is None:
+                self._warm, self._failures = pool, 0
+            else:
+                self._failures += 1
+                self._rest()
+        self._tell()
+
+    def _rest(self) -> None:
+        """Start once more, later each time; without hope only when somebody asks."""
+        self._pool = self._warm = None
+        _log.warning("A worker process could not be started.")
+        if not self.hopeless:
+            rest = threading.Timer(_FIRST_REST * 2 ** (self._failures - 1), self._begin)
+            rest.daemon = True
+            rest.start()
+
+    def _look_at(self, pool: Any, inner: Future[Any]) -> None:
+        """After a call: if its process was lost, there is need of another."""
+        broken = inner.cancelled() or (
+            inner.exception() is not None and self.lost(inner.exception() or RuntimeError())
+        )
+        with self._lock:
+            if broken and pool is not None and pool is self._pool and not self._stopping:
+                _log.warning("A worker process was lost; another is started.")
+                self._begin()
 
 
-def _begin(warm_up: Callable[[], object]) -> None:
+def _enter(warm_up: Callable[[], object]) -> None:
     """The first thing a worker does."""
     if hasattr(os, "nice"):
         os.nice(_NICE)

@@ -25,7 +25,7 @@ ROOMS = (
     *("datasets", "methods"),
     *("problem", "sensitivity", "objective", "snapshot", "training"),
     *("projection", "run", "attack"),
-    *("objections", "workers", "engine"),
+    *("objections", "scheduling", "workers", "engine"),
     "sweep",
     *("estimator", "commands", "__main__"),
 )

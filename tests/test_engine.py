@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from svae_core.engine import Engine
+from svae_core.engine import ROUND, SHORTEST_SLICE, SLICE, Engine
 from svae_core.records import Budget, RequestError, Settings, State
 from svae_core.workers import WorkerLost, WorkerPool
 
@@ -160,6 +160,23 @@ def test_the_engine_gives_what_the_core_gives(engine: Engine) -> None:
     moments = (*middle.moments, *end.moments)
     assert [m[0].step for m in moments] == [m[0].step for m in here.moments]
     np.testing.assert_array_equal(moments[-1][1].latent_mean, here.moments[-1][1].latent_mean)
+
+
+def test_slices_get_shorter_when_many_run(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = []
+    for runs in (0, 1, 12, 1000):
+        monkeypatch.setattr(WorkerPool, "active", runs)
+        seconds.append(engine.slice_seconds())
+    assert seconds == [SLICE, SLICE, ROUND / 12, SHORTEST_SLICE]
+
+
+@pytest.mark.parametrize("text", ["0", "two", "-1"])
+def test_a_number_of_workers_that_makes_no_sense(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SVAE_WORKERS", text)
+    with pytest.raises(RequestError, match="SVAE_WORKERS"):
+        Engine()
 
 
 def test_the_engine_refuses_in_words(engine: Engine) -> None:

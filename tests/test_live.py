@@ -21,6 +21,7 @@ from pages.parts.messages import Asked, decode, encode
 from pages.parts.watching import Watch, Wish
 from svae_core import engine
 from svae_core.records import RequestError, Settings
+from svae_core.scheduling import Standing
 from svae_core.snapshot import _live_sentence
 
 TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=4, batch_size=60, latent_dim=2)
@@ -49,15 +50,21 @@ class Inline:
     def groundwork(self, settings: Settings) -> Future[Any]:
         return self._run(engine._groundwork, settings)
 
-    def begin(self, members: tuple[Settings, ...]) -> Future[Any]:
+    def standing(self, _line: Any) -> Standing:
+        return Standing(0, 1)
+
+    def slice_seconds(self) -> float:
+        return engine.SLICE
+
+    def begin(self, members: tuple[Settings, ...], _line: Any = None) -> Future[Any]:
         return self._run(engine._begin, members)
 
-    def advance(self, state: Any, budget: Any) -> Future[Any]:
+    def advance(self, state: Any, budget: Any, _line: Any = None) -> Future[Any]:
         self.slices += 1
         one_step = dataclasses.replace(budget, steps=1)
         return self._run(engine._advance, state, one_step)
 
-    def certify(self, state: Any) -> Future[Any]:
+    def certify(self, state: Any, _line: Any = None) -> Future[Any]:
         return self._run(engine._certify, state)
 
     def floors(self, members: tuple[Settings, ...]) -> Future[Any]:
@@ -71,7 +78,7 @@ class Inline:
 
 
 def toy_watch(refuse: str = "") -> Watch:
-    return Watch(PAIR, Inline(refuse), lambda: 1)  # type: ignore[arg-type]
+    return Watch(PAIR, Inline(refuse))  # type: ignore[arg-type]
 
 
 def in_a_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
@@ -165,6 +172,7 @@ async def test_what_is_known_already_is_not_sent_again() -> None:
     watch.start()
     await until(watch, lambda: watch.status == "finished")
     header, arrays = messages.moment(watch, 3, Asked(3))
+    assert header["speed"] > 0 and header["standing"] == {"place": 0, "lines": 1}
     assert header["count"] == len(arrays["history"]) == STEPS + 1
     assert arrays["shells"].shape == (2, 120, 3)
     known = Asked(3, have=3, generation=0, rows=STEPS + 1, layout=header["layout"]["number"])
@@ -252,14 +260,6 @@ async def test_a_request_that_makes_no_sense_is_told_in_one_sentence() -> None:
     await until(watch, lambda: watch.status == "failed")
     header, _ = messages.scene(watch)
     assert header["error"] == "The band is empty; widen it."
-
-
-def test_slices_get_shorter_when_many_run() -> None:
-    seconds = [
-        Watch(PAIR, Inline(), lambda n=n: n)._budget(0).seconds  # type: ignore[misc, arg-type]
-        for n in (1, 12, 1000)
-    ]
-    assert seconds == [watching.SLICE, watching.ROUND / 12, watching.SHORTEST_SLICE]
 
 
 def test_old_and_too_many_runs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,9 @@ export function part(array, index) {
   return { shape, data: array.data.subarray(index * size, (index + 1) * size) };
 }
 
+/** What every moment says of the run as it stands. */
+const TOLD = ["version", "status", "error", "left", "speed", "standing", "count", "certificates"];
+
 /**
  * A run as far as this page knows it: moments by index, the numbers of all moments, layouts.
  * A moment lacks `shells` until it was asked for by its index.
@@ -46,6 +49,8 @@ export class Recording {
     this.status = "preparing";
     this.error = null;
     this.left = null;
+    this.speed = 0; // steps per second
+    this.standing = null; // {place, lines}: calls that go first, runs that take turns
     this.certificates = [];
     this.remarks = [];
     this.corridor = [];
@@ -62,7 +67,7 @@ export class Recording {
       this.forget();
       this.generation = header.generation;
     }
-    for (const name of ["version", "status", "error", "left", "count", "certificates"]) {
+    for (const name of TOLD) {
       this[name] = header[name];
     }
     this.#acceptTime(header);

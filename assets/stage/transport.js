@@ -98,7 +98,17 @@ export class Transport {
     if (this.player.mode !== "follow" && this.player.index < count - 1) return `${where}, recorded`;
     if (status === "finished") return `${where}, finished`;
     if (status === "paused") return `${where}, paused`;
-    return left === null ? where : `${where}, ${duration(left)} left`;
+    if (left === null) return where;
+    return `${where}, ${this.#pace()}, ${duration(left)} left`;
+  }
+
+  /** Steps per second and, where runs take turns, how many. */
+  #pace() {
+    const { speed, standing } = this.recording;
+    const rate = `${speed < 10 ? speed.toFixed(1) : Math.round(speed)} steps/s`;
+    const { place, lines } = standing ?? { place: 0, lines: 1 };
+    if (lines < 2) return rate;
+    return place > lines ? `${rate}, ${place} turns to wait` : `${rate}, in turn with ${lines - 1}`;
   }
 
   #speeds() {

@@ -62,7 +62,7 @@ def pair(settings: Settings) -> tuple[Settings, Settings]:
 def watch(members: tuple[Settings, ...], lesson: str = "") -> str:
     """A new run of these members, playing at once unless it is a lesson's; its unguessable id."""
     run = secrets.token_urlsafe(16)
-    _enter(run, Watch(members, engine(), _share, Wish(members, lesson)), {})
+    _enter(run, Watch(members, engine(), Wish(members, lesson)), {})
     return run
 
 
@@ -119,7 +119,7 @@ def _born(
             f"There are {LARGEST_FAMILY} branches already; change a setting of the page to start "
             "afresh."
         )
-    child = Watch(members, engine(), _share, wish, past)
+    child = Watch(members, engine(), wish, past)
     child.branching = Branching(run, *parting)
     child.inherit(parent)
     other = secrets.token_urlsafe(16)
@@ -177,11 +177,6 @@ def _stop_engine() -> None:
 
 def _all() -> list[Watch]:
     return list(_watches.values())  # a copy: page scripts add runs from their threads
-
-
-def _share() -> int:
-    """How many runs want slices of training now."""
-    return sum(watched.training for watched in _all())
 
 
 async def _reap() -> None:

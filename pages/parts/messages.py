@@ -154,6 +154,8 @@ def moment(watch: Watch, index: int, asked: Asked) -> Message:
         "status": watch.status,
         "error": watch.error,
         "left": watch.seconds_left,
+        "speed": watch.speed,
+        "standing": watch.standing,
         "count": len(watch.moments),
         "index": index,
         "certificates": watch.certificates,

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from svae_core.records import (
     Settings,
     State,
 )
+from svae_core.scheduling import Line, Standing
 from svae_core.workers import WorkerLost
 
 if TYPE_CHECKING:
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
     from svae_core.records import Moment
 
 _log = logging.getLogger(__name__)
-#: A slice of training in seconds: long enough to cost little, short enough to take turns.
-SLICE, SHORTEST_SLICE = 0.045, 0.010
-#: All runs together get a turn within this time, where slices can be that short.
-ROUND = 0.300
 #: How long a run goes on without a viewer: pages take a moment to open, or to reload.
 GRACE = 15.0
 
@@ -69,7 +66,6 @@ class Watch:
         self,
         members: tuple[Settings, ...],
         engine: Engine,
-        share: Callable[[], int],
         wish: Wish | None = None,
         past: Past | None = None,
     ) -> None:
@@ -84,6 +80,7 @@ class Watch:
         self.floors: tuple[FloorCurves, ...] = ()  # one per member, when they are known
         self.error: str | None = None
         self.seconds_left: float | None = None
+        self.speed = 0.0  # steps per second, turns of others included
         self.status = "preparing"
         self.version = 0
         self.generation = 0
@@ -91,7 +88,7 @@ class Watch:
         self.last_seen = time.monotonic()
         self.size = self.past.size
         self._engine = engine
-        self._share = share
+        self.line = Line()
         self._newest: State | None = None
         self._playing = not self.wish.lesson  # a lesson waits for a prediction
         self._pending: dict[str, Any] = {}  # changes for the next slice
@@ -116,6 +113,7 @@ class Watch:
     def viewed(self) -> Iterator[asyncio.Event]:
         """Count as a viewer meanwhile; the event is set whenever there may be news."""
         self.viewers += 1
+        self.line.watched = True
         try:
             with self.news.listening() as wake:
                 self.start()
@@ -123,6 +121,7 @@ class Watch:
                 yield wake
         finally:
             self.viewers -= 1
+            self.line.watched = self.viewers > 0
             self.last_seen = time.monotonic() - (GRACE if self._left else 0.0)
             self._left = False
 
@@ -211,6 +210,11 @@ class Watch:
     def _over(self) -> bool:
         return self.status in ("certifying", "finished", "failed")
 
+    @property
+    def standing(self) -> Standing:
+        """How many calls go before this run's next one, and how many runs take turns."""
+        return self._engine.standing(self.line)
+
     def start(self) -> None:
         """Begin, unless begun."""
         if self._task is None:
@@ -244,17 +248,17 @@ class Watch:
             self._changed()
         state = await self._begin()
         self._changed()
-        speed, steps = 0.0, self.moments[0][0].steps
+        steps = self.moments[0][0].steps
         while state.step < steps:
             await self.news.until(lambda: self.training)
             state = await self._with_changes(state)
             before, started = state.step, time.monotonic()
             budget = self._budget(state.step)
-            advance = await asyncio.wrap_future(self._engine.advance(state, budget))
+            advance = await asyncio.wrap_future(self._engine.advance(state, budget, self.line))
             state = self._newest = advance.state
             now = (state.step - before) / (time.monotonic() - started)
-            speed = now if speed == 0 else 0.9 * speed + 0.1 * now
-            self.seconds_left = (steps - state.step) / speed
+            self.speed = now if self.speed == 0 else 0.9 * self.speed + 0.1 * now
+            self.seconds_left = (steps - state.step) / self.speed
             self._add(advance.moments)
             self.past.keep(state)
             self.size = self.past.size
@@ -265,7 +269,7 @@ class Watch:
         if self.past.states:
             state = self.past.states[-1]
         else:
-            state, moment = await asyncio.wrap_future(self._engine.begin(self.members))
+            state, moment = await asyncio.wrap_future(self._engine.begin(self.members, self.line))
             if not self.moments:
                 self._add((moment,))
         self._newest = state
@@ -288,7 +292,7 @@ class Watch:
         self.seconds_left = None
         self.status = "certifying"
         self._changed()
-        self.certificates = await asyncio.wrap_future(self._engine.certify(state))
+        self.certificates = await asyncio.wrap_future(self._engine.certify(state, self.line))
         self.status = "finished"
         self._changed()
 
@@ -339,8 +343,7 @@ class Watch:
 
     def _budget(self, step: int) -> Budget:
         """The next slice; a branch goes without frames where it has its parent's."""
-        share = ROUND / max(1, self._share())
-        seconds = max(SHORTEST_SLICE, min(SLICE, share))
+        seconds = self._engine.slice_seconds()
         known = self.moments[-1][0].step if self.moments else 0
         if step < known:
             return Budget(steps=known - step, seconds=seconds, frames=False)

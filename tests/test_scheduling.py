@@ -1,0 +1,209 @@
+"""Laws of the scheduler: equal time, watched before unwatched, hangs and losses cost nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from svae_core.scheduling import TRIES, Line, Order, Scheduler, WorkerLost
+from svae_core.workers import WorkerPool
+
+WAIT = 120.0
+
+
+class Bench:
+    """A slot that makes a call when it is told to, with a clock of its own."""
+
+    hopeless = False
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.replaced = 0
+        self.held: list[tuple[Callable[[], Any], Future[Any]]] = []
+        self._tell: Callable[[], None] = lambda: None
+
+    def start(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+
+    def open(self) -> None:
+        self.ready = True
+        self._tell()
+
+    def make(self, call: Callable[[], Any]) -> Future[Any]:
+        self.held.append((call, Future()))
+        return self.held[-1][1]
+
+    def finish(self, seconds: float = 1.0) -> Any:
+        """Make the call that is held; what it gives."""
+        call, future = self.held.pop()
+        value = call()[1]
+        future.set_result((seconds, value))
+        return value
+
+    def lose(self) -> None:
+        self.held.pop()[1].set_exception(ConnectionError())
+
+    def lost(self, error: BaseException) -> bool:
+        return isinstance(error, ConnectionError)
+
+    def replace(self) -> None:
+        self.replaced += 1
+        self.lose()
+
+    def stop(self, wait: bool) -> None: ...
+
+
+def opened() -> tuple[Scheduler, Bench]:
+    bench = Bench()
+    scheduler = Scheduler([bench])
+    scheduler.start()
+    bench.open()
+    return scheduler, bench
+
+
+def name(text: str) -> str:
+    return text
+
+
+@given(sizes=st.lists(st.floats(0.1, 10.0), min_size=2, max_size=6))
+def test_every_run_gets_equal_time_whatever_the_size_of_its_steps(sizes: list[float]) -> None:
+    scheduler, bench = opened()
+    lines = [Line() for _ in sizes]
+    for n, line in enumerate(lines):
+        scheduler.in_turn(Order(line), name, str(n))
+    while bench.held and min(line.used for line in lines) < 50:
+        turn = int(bench.held[-1][0].args[1][0])  # type: ignore[attr-defined]
+        bench.finish(sizes[turn])
+        scheduler.in_turn(Order(lines[turn]), name, str(turn))
+    used = [line.used for line in lines]
+    assert max(used) - min(used) <= 2 * max(sizes) + 1e-9
+    scheduler.shutdown()
+
+
+def test_who_comes_late_or_paused_has_saved_nothing_up() -> None:
+    scheduler, bench = opened()
+    early, late = Line(), Line()
+    scheduler.in_turn(Order(early), name, "early")
+    for _ in range(20):
+        bench.finish()
+        scheduler.in_turn(Order(early), name, "early")
+    scheduler.in_turn(Order(late), name, "late")
+    turns: Counter[str] = Counter()
+    for _ in range(20):
+        served = bench.finish()
+        turns[served] += 1
+        scheduler.in_turn(Order(early if served == "early" else late), name, served)
+    assert abs(turns["early"] - turns["late"]) <= 2
+    scheduler.shutdown()
+
+
+def test_the_screen_goes_first_then_the_watched_then_the_rest() -> None:
+    scheduler, bench = opened()
+    unwatched, watched = Line(watched=False), Line(used=1000.0)
+    scheduler.submit(name, "at work")
+    scheduler.in_turn(Order(unwatched), name, "unwatched")
+    scheduler.in_turn(Order(watched), name, "watched")
+    scheduler.in_turn(Order(unwatched, first=True), name, "asked for at the screen")
+    assert scheduler.standing(unwatched).place == 2 and scheduler.standing(watched).place == 1
+    assert scheduler.active == 2
+    order = [bench.finish() for _ in range(4)]
+    assert order == ["at work", "asked for at the screen", "watched", "unwatched"]
+    scheduler.shutdown()
+
+
+def test_a_lost_call_is_made_again_before_others_and_blamed_in_the_end() -> None:
+    scheduler, bench = opened()
+    future = scheduler.submit(name, "unlucky")
+    after = scheduler.submit(name, "after")
+    for _ in range(TRIES - 1):
+        bench.lose()
+        assert not future.done()
+    bench.finish()
+    assert future.result(0) == "unlucky"
+    assert bench.finish() == after.result(0) == "after"
+    deadly = scheduler.submit(name, "deadly")
+    for _ in range(TRIES):
+        bench.lose()
+    with pytest.raises(WorkerLost):
+        deadly.result(0)
+    scheduler.shutdown()
+
+
+def test_where_no_worker_starts_nobody_waits_for_ever() -> None:
+    bench = Bench()
+    scheduler = Scheduler([bench])
+    future = scheduler.submit(name, "in vain")
+    bench.hopeless = True
+    bench._tell()
+    with pytest.raises(WorkerLost):
+        future.result(0)
+    scheduler.shutdown()
+
+
+def test_a_call_that_takes_too_long_gets_another_worker() -> None:
+    scheduler, bench = opened()
+    scheduler.in_turn(Order(patience=0.0), name, "hangs")
+    deadline = time.monotonic() + WAIT
+    while not bench.replaced:
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
+    scheduler.shutdown()
+
+
+# ------------------------------------------------------------------- with real processes
+
+
+def _nothing() -> None: ...
+
+
+def _hang_once(folder: Path) -> int:
+    """Hang the first time, deaf to everything but a kill; answer the second."""
+    (folder / str(os.getpid())).touch()
+    if len(list(folder.iterdir())) == 1:
+        signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL})
+        signal.pause()
+    return os.getpid()
+
+
+def test_a_process_that_hangs_is_replaced_and_its_call_made_again(tmp_path: Path) -> None:
+    pool = WorkerPool(1, _nothing)
+    other = WorkerPool(1, _nothing)
+    future = pool.in_turn(Order(patience=0.2), _hang_once, tmp_path)
+    undisturbed = other.submit(os.getpid).result(WAIT)
+    second = future.result(WAIT)
+    pids = {int(path.name) for path in tmp_path.iterdir()}
+    assert second in pids and len(pids) == 2
+    assert other.submit(os.getpid).result(WAIT) == undisturbed
+    pool.shutdown()
+    other.shutdown()
+
+
+def test_a_killed_process_disturbs_no_other() -> None:
+    pool = WorkerPool(2, _nothing)
+    pool.start()
+    pids: set[int] = set()
+    while len(pids) < 2:
+        pids |= {future.result(WAIT) for future in [pool.submit(_slow_pid) for _ in range(4)]}
+    killed, spared = sorted(pids)
+    os.kill(killed, signal.SIGKILL)
+    after: set[int] = set()
+    while not after - pids:
+        after |= {future.result(WAIT) for future in [pool.submit(_slow_pid) for _ in range(4)]}
+    assert spared in after and killed not in after
+    pool.shutdown()
+
+
+def _slow_pid() -> int:
+    time.sleep(0.02)
+    return os.getpid()
