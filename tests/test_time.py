@@ -99,7 +99,7 @@ def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: No
         (told,) = telling_changes(watch)
         assert told == {"step": 3, "what": "band 0–0.25 → 0.1–0.7 at step 3"}
         assert told["what"] in [remark.sentence for remark in watch.past.remarks]
-        fresh = Watch(watch.members, Inline(), lambda: 1)  # type: ignore[arg-type]
+        fresh = Watch(watch.members, Inline())  # type: ignore[arg-type]
         fresh.start()
         await until(fresh, lambda: fresh.status == "finished")
         assert_same_moments(watch, fresh)
@@ -121,7 +121,7 @@ def test_a_change_before_the_first_step_shows_in_the_first_moment(server: None) 
         watch.play()
         await until(watch, lambda: watch.status == "finished")
         assert watch.moments[0][1].hi > before and watch.generation == 1
-        fresh = Watch(watch.members, Inline(), lambda: 1)  # type: ignore[arg-type]
+        fresh = Watch(watch.members, Inline())  # type: ignore[arg-type]
         fresh.start()
         await until(fresh, lambda: fresh.status == "finished")
         assert_same_moments(watch, fresh)
@@ -164,7 +164,7 @@ def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int
             for mine, theirs in zip(child.moments, parent.moments[: step + 1], strict=False):
                 np.testing.assert_array_equal(mine[1].shell_view, theirs[1].shell_view)
         assert settings_at(child.members[1], step).band == (0.1, 0.7)
-        replay = Watch(child.members, Inline(), lambda: 1)  # type: ignore[arg-type]
+        replay = Watch(child.members, Inline())  # type: ignore[arg-type]
         replay.start()
         await until(replay, lambda: replay.status == "finished")
         assert_same_moments(child, replay)

@@ -40,7 +40,7 @@ async def measure() -> None:
         await child.news.until(lambda: len(child.moments) > 151)
         shown = time.perf_counter() - start
         await child.news.until(lambda: child.status == "finished")
-    replay = Watch(child.members, hub.engine(), lambda: 1)
+    replay = Watch(child.members, hub.engine())
     with replay.viewed():
         await replay.news.until(lambda: replay.status == "finished")
     compared, equal = compare(child, replay)

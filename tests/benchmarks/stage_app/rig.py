@@ -127,7 +127,7 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
 
 
 def _puppet(name: str, count: int, status: str) -> Puppet:
-    hub._watches[name] = puppet = Puppet(MEMBERS, None, lambda: 1)  # type: ignore[arg-type]
+    hub._watches[name] = puppet = Puppet(MEMBERS, None)  # type: ignore[arg-type]
     puppet.ground, puppet.status = ground(count), status
     puppet.add(moment(count, 0, MOST))
     return puppet
