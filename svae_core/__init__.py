@@ -25,7 +25,11 @@ The rooms, from the ground up; each imports only rooms above it in this list
     snapshot     a model at one moment: its frame, its certificate
     training     the only training loop
     projection   PCA and live UMAP of latent means
+    shards       moments and layouts as named arrays, and back
+    about        what is known of a saved run without reading its frames
     run          a run on disk
+    shelf        all saved runs: list, rename, delete and take back
+    parcel       a run as one file, to give away and to take in
     attack       a search for a collapsed run inside the band
     objections/  the open objections, and what is measured about each
     scheduling   whose turn it is

@@ -1,77 +1,422 @@
-"""Runs on disk: what is loaded is what was saved, and damage is said in one sentence."""
+"""Runs on disk: what is read is what was written, and damage is said in one sentence."""
 
+from __future__ import annotations
+
+import dataclasses
+import errno
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from safetensors.numpy import save_file
 
-from svae_core.__main__ import main
-from svae_core.records import Budget, RequestError, Settings
-from svae_core.run import SCHEMA, load, save
-from svae_core.training import advance, begin, certify, member
+from svae_core import run as on_disk
+from svae_core import shards
+from svae_core.about import ABOUT, SCHEMA, About, certificate_from_dict, read_about
+from svae_core.projection import Layout
+from svae_core.records import (
+    Budget,
+    Certificate,
+    Frame,
+    RequestError,
+    Settings,
+    State,
+    settings_to_dict,
+    to_json,
+)
+from svae_core.run import RunWriter, SavedRun, load, save
+from svae_core.shelf import look
+from svae_core.training import advance, begin, certify, first_frames, member
 
 WINE = Settings(dataset="wine", clusters=3, epochs=3, latent_dim=2, hidden=8, device="cpu")
+PAIR = (replace(WINE, method="baseline"), WINE)
 
 
-@pytest.fixture
-def saved(tmp_path):
-    state = advance(begin((WINE,)), Budget(steps=3)).state
-    return state, save(state, certify(state)[0], tmp_path / "a run")
-
-
-def test_a_loaded_run_goes_on_as_if_nothing_had_happened(saved):
-    state, folder = saved
-    found = load(folder)
-    assert found.settings == WINE and found.state.step == 3
-    assert found.certificate["verdict"]
-    np.testing.assert_array_equal(
-        advance(found.state).state.parameters, advance(state).state.parameters
+@pytest.fixture(scope="module")
+def trained() -> SavedRun:
+    """A pair trained to its end, as the app keeps it."""
+    state = begin(PAIR)
+    moments = [first_frames(state)]
+    done = advance(state)
+    moments += done.moments
+    layouts = tuple(
+        tuple(_layout(frame.latent_mean[:, :2], frame.step) for frame in moment)
+        for moment in moments[::3]
     )
+    about = About(PAIR, title="Wine", fingerprint="f", steps=moments[0][0].steps)
+    return SavedRun(about, done.state, tuple(moments), layouts, certify(done.state))
 
 
-def test_a_member_is_saved_by_itself(tmp_path):
-    members = (WINE, replace(WINE, method="baseline"))
-    together = advance(begin(members)).state
-    folder = save(member(together, 1), None, tmp_path / "one")
-    alone = advance(begin(members[1:])).state
+def _layout(coordinates: np.ndarray, step: int) -> Layout:
+    return Layout(np.ascontiguousarray(coordinates), "pca", step, f"at {step}", coordinates, 0.5)
+
+
+def part_of(run: SavedRun, moments: int, layouts: int) -> SavedRun:
+    """The run as it was earlier, as far as files are concerned."""
+    return replace(run, moments=run.moments[:moments], layouts=run.layouts[:layouts])
+
+
+def assert_same(one: Any, other: Any, but: tuple[str, ...] = ()) -> None:
+    """Equal bit for bit and in type, field by field."""
+    assert type(one) is type(other)
+    for item in dataclasses.fields(one):
+        if item.name in but:
+            continue
+        mine, theirs = getattr(one, item.name), getattr(other, item.name)
+        assert type(mine) is type(theirs), item.name
+        if isinstance(mine, np.ndarray):
+            assert mine.dtype == theirs.dtype and mine.shape == theirs.shape, item.name
+            assert mine.tobytes() == theirs.tobytes(), item.name
+        elif isinstance(mine, float):
+            assert np.float64(mine).tobytes() == np.float64(theirs).tobytes(), item.name
+        elif dataclasses.is_dataclass(mine):
+            assert_same(mine, theirs)
+        else:
+            assert mine == theirs, item.name
+
+
+def assert_same_run(one: SavedRun, other: SavedRun) -> None:
+    assert len(one.moments) == len(other.moments) and len(one.layouts) == len(other.layouts)
+    for rows, field in ((one.moments, "moments"), (one.layouts, "layouts")):
+        for number, (mine, theirs) in enumerate(zip(rows, getattr(other, field), strict=True)):
+            newest = number == len(rows) - 1
+            for a, b in zip(mine, theirs, strict=True):
+                assert_same(a, b, () if newest else ("latent_mean",))
+    assert_same(one.state, other.state, ("memory",))
+    assert one.state.memory.keys() == other.state.memory.keys()
+    assert to_json(one.certificates) == to_json(other.certificates)
+
+
+# ---------------------------------------------------------------------------- round trips
+
+
+def test_a_loaded_run_is_the_saved_one(trained: SavedRun, tmp_path: Path) -> None:
+    RunWriter(tmp_path / "run").write(trained)
+    found = load(tmp_path / "run")
+    assert_same_run(trained, found)
+    assert found.about.members == PAIR and found.about.verdicts == tuple(
+        certificate.verdict for certificate in trained.certificates
+    )
+    assert found.about.id == trained.about.id and len(found.about.id) >= 22
+
+
+def test_a_run_may_be_written_as_it_grows(trained: SavedRun, tmp_path: Path) -> None:
+    """Frames once each, a folder that is right after every write, and nothing left behind."""
+    writer = RunWriter(tmp_path / "run")
+    for moments, layouts in ((1, 0), (2, 1), (2, 1), (4, 1), (4, 2)):
+        writer.write(part_of(trained, moments, layouts))
+        assert_same_run(load(tmp_path / "run"), part_of(trained, moments, layouts))
+    kinds = sorted(path.name.split("-")[0] for path in (tmp_path / "run").iterdir())
+    assert kinds == ["certificates", *["frames"] * 4, "run.json", "state"]
+    again = RunWriter(tmp_path / "run", load(tmp_path / "run"))  # another server goes on
+    again.write(trained, last=True)
+    assert_same_run(load(tmp_path / "run"), trained)
+    kinds = sorted(path.name.split("-")[0] for path in (tmp_path / "run").iterdir())
+    assert kinds == ["certificates", "frames", "run.json", "state"]
+
+
+def test_many_short_writes_do_not_make_many_files(trained: SavedRun, tmp_path: Path) -> None:
+    moment = trained.moments[0]
+    moments = tuple(
+        tuple(replace(frame, step=step) for frame in moment)
+        for step in range(2 * on_disk._MOST_SHARDS)
+    )
+    writer = RunWriter(tmp_path / "run")
+    for count in range(1, len(moments) + 1):
+        writer.write(replace(trained, moments=moments[:count], layouts=()))
+    assert len(list((tmp_path / "run").glob("frames-*"))) <= on_disk._MOST_SHARDS
+    assert len(load(tmp_path / "run").moments) == len(moments)
+
+
+def test_starting_over_replaces_what_was_written(trained: SavedRun, tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run")
+    writer.write(trained)
+    writer.start_over()
+    writer.write(part_of(trained, 2, 0))
+    assert_same_run(load(tmp_path / "run"), part_of(trained, 2, 0))
+
+
+def test_a_loaded_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    state = advance(begin((WINE,)), Budget(steps=3)).state
+    found = load(save(state, (), folder=tmp_path / "a run"))
+    assert found.about.members == (WINE,) and found.state.step == 3
+    assert_same(advance(found.state).state, advance(state).state, ("memory",))
+
+
+def test_a_member_is_saved_by_itself(tmp_path: Path) -> None:
+    together = advance(begin(PAIR)).state
+    folder = save(member(together, 0), (), folder=tmp_path / "one")
+    alone = advance(begin(PAIR[:1])).state
     np.testing.assert_array_equal(load(folder).state.parameters, alone.parameters)
 
 
-def test_damage_is_named(saved, tmp_path):
-    _, folder = saved
-    with pytest.raises(RequestError, match="not a saved run"):
-        load(tmp_path / "nowhere")
-    for name in ("state.safetensors", "settings.json"):
-        whole = (folder / name).read_bytes()
-        for cut in range(0, len(whole), max(1, len(whole) // 10)):
-            (folder / name).write_bytes(whole[:cut])
+_floats = st.floats(width=64)  # nan, infinities and −0 too
+_counts = st.integers(0, 2**40)
+
+
+def _array(kind: Any, *shape: int) -> st.SearchStrategy[np.ndarray]:
+    if kind is np.bool_:
+        return npst.arrays(np.bool_, shape)
+    return npst.arrays(np.float32, shape, elements=st.floats(width=32))
+
+
+@st.composite
+def _frames(draw: st.DrawFn) -> tuple[list[tuple[Frame, ...]], list[tuple[Layout, ...]]]:
+    members, k, v, d = (draw(st.integers(1, 3)) for _ in range(4))
+
+    def frame(step: int) -> Frame:
+        numbers = {name: draw(_floats) for name in ("loss", "delta", "lo", "hi", "kl", "structure")}
+        return Frame(
+            method=draw(st.text()),
+            step=step,
+            epoch=draw(_counts),
+            steps=draw(_counts),
+            kl_per_dim=draw(_array(np.float32, k)),
+            active=draw(_array(np.bool_, k)),
+            latent_mean=draw(_array(np.float32, v, k)),
+            shell_view=draw(_array(np.float32, v, 3)),
+            samples=draw(_array(np.float32, min(v, 8), d)),
+            sentence=draw(st.text()),
+            **numbers,
+        )
+
+    def layout() -> Layout:
+        coordinates = draw(_array(np.float32, draw(st.sampled_from([0, v])), 2))
+        kind = draw(st.sampled_from(["pca", "umap", "none"]))
+        return Layout(coordinates, kind, draw(_counts), draw(st.text()), coordinates, 0.25)
+
+    steps = sorted(draw(st.sets(_counts, min_size=1, max_size=3)))
+    moments = [tuple(frame(step) for _ in range(members)) for step in steps]
+    layouts = [tuple(layout() for _ in range(members)) for _ in range(draw(st.integers(0, 2)))]
+    return moments, layouts
+
+
+@given(_frames())
+def test_frames_survive_the_way_bit_for_bit(
+    drawn: tuple[list[tuple[Frame, ...]], list[tuple[Layout, ...]]],
+) -> None:
+    moments, layouts = drawn
+    found = shards.unpack_frames(shards.pack_frames(moments, layouts))
+    for rows, read in zip((moments, layouts), found, strict=True):
+        assert len(rows) == len(read)
+        for mine, theirs in zip(rows, read, strict=True):
+            for a, b in zip(mine, theirs, strict=True):
+                assert_same(a, b, ("latent_mean",))
+
+
+@given(st.data(), st.integers(1, 3), st.integers(1, 5))
+def test_states_survive_the_way_bit_for_bit(data: st.DataObject, members: int, p: int) -> None:
+    rows = [data.draw(_array(np.float32, members, p)) for _ in range(3)]
+    memory = {"multiplier": data.draw(_array(np.float32, members))}
+    state = State((WINE,) * members, data.draw(_counts), *rows, memory=memory)
+    found, latents, maps = shards.unpack_state(shards.pack_state(state), state.settings)
+    assert_same(state, found, ("memory",))
+    assert found.memory["multiplier"].tobytes() == memory["multiplier"].tobytes()
+    assert not latents and not maps
+
+
+def test_certificates_survive_the_way(trained: SavedRun) -> None:
+    for certificate in trained.certificates:
+        unknown = replace(certificate, kl=float("nan"), held_out=certificate)
+        for one in (certificate, unknown):
+            read = certificate_from_dict(json.loads(json.dumps(to_json(one))))
+            assert to_json(read) == to_json(one) and isinstance(read, Certificate)
+            assert isinstance(read.kl_per_dim, tuple) and isinstance(read.kl, float)
+
+
+# -------------------------------------------------------------------------------- damage
+
+
+def tiny() -> SavedRun:
+    """A run whose files are a few kilobytes, with everything a run can have."""
+    state = begin(PAIR)
+    kl = np.zeros(1, np.float32)
+    view = np.zeros((2, 3), np.float32)
+    numbers = dict.fromkeys(("loss", "delta", "lo", "hi", "kl", "structure"), 0.5)
+    moments = tuple(
+        tuple(
+            Frame(
+                one.method, step, 0, 2, **numbers, kl_per_dim=kl, active=kl > 0,
+                latent_mean=view, shell_view=view, samples=view, sentence="",
+            )
+            for one in PAIR
+        )
+        for step in range(3)
+    )  # fmt: skip
+    small = replace(
+        state,
+        parameters=state.parameters[:, :3],
+        first_moment=state.first_moment[:, :3],
+        second_moment=state.second_moment[:, :3],
+    )
+    layouts = ((_layout(view[:, :2], 0), _layout(view[:, :2], 0)),)
+    return SavedRun(About(PAIR), small, moments, layouts, certify(state))
+
+
+def cut_files(folder: Path) -> Iterator[tuple[str, int]]:
+    """Every file of a run, cut at every tenth byte in turn, and whole again afterwards."""
+    for path in sorted(folder.iterdir()):
+        whole = path.read_bytes()
+        for cut in range(0, len(whole), 10):
+            path.write_bytes(whole[:cut])
+            yield path.name, cut
+        path.write_bytes(whole)
+
+
+def test_files_cut_at_every_tenth_byte_are_listed_as_damaged(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    writer = RunWriter(folder)
+    writer.write(part_of(tiny(), 1, 0))
+    writer.write(tiny())
+    cuts = 0
+    for name, cut in cut_files(folder):
+        cuts += 1
+        entry = look(folder)
+        assert entry.about is None and "damaged" in entry.trouble, (name, cut)
+        assert name in entry.trouble, (name, cut)
+        with pytest.raises(RequestError, match="damaged"):
+            load(folder)
+    assert cuts > 500
+    assert look(folder).trouble == "" and len(load(folder).moments) == 3
+
+
+def test_a_changed_byte_anywhere_is_noticed(tmp_path: Path) -> None:
+    """Frames, state and certificates have digests; run.json, which has none, is said to be JSON."""
+    folder = tmp_path / "run"
+    RunWriter(folder).write(tiny())
+    for path in folder.glob("*-*"):
+        whole = path.read_bytes()
+        for at in range(0, len(whole), max(1, len(whole) // 50)):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
             with pytest.raises(RequestError, match="damaged"):
                 load(folder)
-        (folder / name).write_bytes(whole)
-    about = json.loads((folder / "settings.json").read_text())
-    (folder / "settings.json").write_text(json.dumps(about | {"schema": SCHEMA + 1}))
+        path.write_bytes(whole)
+    load(folder)
+
+
+@given(st.data())
+def test_no_run_json_ends_in_a_traceback(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Whatever stands in place of one of its values, it is read, or refused in one sentence."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    RunWriter(folder).write(SavedRun(About(PAIR), begin(PAIR)))
+    plain = json.loads((folder / ABOUT).read_text())
+    name = data.draw(st.sampled_from(sorted(plain)))
+    values = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    )
+    plain[name] = data.draw(values)
+    (folder / ABOUT).write_text(json.dumps(plain))
+    entry = look(folder)
+    assert (entry.about is None) == bool(entry.trouble)
+    try:
+        load(folder)
+    except RequestError as error:
+        assert str(folder) in str(error)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "[" * 100_000, '"text"', "{" + " " * 2**23 + "}"])
+def test_foreign_json_is_no_run(tmp_path: Path, content: str) -> None:
+    (tmp_path / ABOUT).write_text(content)
+    with pytest.raises(RequestError, match="damaged"):
+        load(tmp_path)
+
+
+def test_what_is_not_a_run_is_named(tmp_path: Path) -> None:
+    for folder in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(RequestError, match=f"not a saved run: it has no {ABOUT}"):
+            load(folder)
+
+
+def test_a_newer_run_is_refused_rather_than_misread(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    RunWriter(folder).write(SavedRun(About(PAIR), begin(PAIR)))
+    plain = json.loads((folder / ABOUT).read_text())
+    (folder / ABOUT).write_text(json.dumps(plain | {"schema": SCHEMA + 1, "novelty": {}}))
     with pytest.raises(RequestError, match="newer version"):
         load(folder)
+    assert "newer version" in look(folder).trouble
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+def test_only_files_of_a_run_are_read(tmp_path: Path) -> None:
+    """run.json may come from anyone; a path in it must not lead out of the folder."""
+    folder = tmp_path / "run"
+    RunWriter(folder).write(SavedRun(About(PAIR), begin(PAIR)))
+    plain = json.loads((folder / ABOUT).read_text())
+    plain["files"][0]["name"] = "../secret"
+    (folder / ABOUT).write_text(json.dumps(plain))
+    with pytest.raises(RequestError, match="no file of a run"):
+        read_about(folder)
+
+
+# ------------------------------------------------------------------------------ old runs
+
+
+def test_runs_of_schema_1_are_still_read(tmp_path: Path) -> None:
+    """Written here as that version wrote them."""
+    state = advance(begin((WINE,)), Budget(steps=3)).state
+    arrays = {
+        name: np.ascontiguousarray(getattr(state, name))
+        for name in ("parameters", "first_moment", "second_moment")
+    }
+    save_file(arrays | {"step": np.array([3])}, tmp_path / "state.safetensors")
+    about = {"schema": 1, "settings": settings_to_dict(WINE)}
+    (tmp_path / "settings.json").write_text(json.dumps(about))
+    (certificate,) = certify(state)
+    (tmp_path / "certificate.json").write_text(json.dumps(to_json(certificate)))
+    found = load(tmp_path)
+    assert found.about.members == (WINE,) and found.about.verdicts == (certificate.verdict,)
+    assert_same(found.state, state, ("memory",))
+    for name in ("state.safetensors", "settings.json", "certificate.json"):
+        whole = (tmp_path / name).read_bytes()
+        for cut in range(0, len(whole), max(1, len(whole) // 10)):
+            (tmp_path / name).write_bytes(whole[:cut])
+            with pytest.raises(RequestError, match="damaged"):
+                load(tmp_path)
+        (tmp_path / name).write_bytes(whole)
+
+
+# ------------------------------------------------------------------------- disks that refuse
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    state = begin((WINE,))
     with pytest.raises(RequestError, match="cannot be saved"):
-        save(state, None, tmp_path / "file" / "run")
+        save(begin((WINE,)), (), folder=tmp_path / "file" / "run")
     assert not list(tmp_path.glob(".*part"))
 
 
-def test_train_save_and_certify_on_the_command_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("SVAE_HOME", str(tmp_path / "home"))
-    quick = ["--dataset", "wine", "--clusters", "3", "--epochs", "3", "--latent-dim", "2"]
-    assert main(["train", *quick, "--save", "--json"]) == 0
-    trained = json.loads(capsys.readouterr().out)
-    page = tmp_path / "certificate.html"
-    assert main(["certify", trained["run"], "--page", str(page), "--json"]) == 0
-    certified = json.loads(capsys.readouterr().out)
-    assert certified["loss"] == trained["loss"] and certified["sentence"] == trained["sentence"]
-    assert certified["sentence"].split(",")[0] in page.read_text()
-    assert main(["certify", str(tmp_path)]) == 2
-    assert "not a saved run" in capsys.readouterr().err
+def test_a_disk_that_fills_up_at_any_point_leaves_the_last_state(
+    trained: SavedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each write of a save fails in turn (injected); what was there is still there, and goes on."""
+    writer = RunWriter(tmp_path / "run")
+    writer.write(part_of(trained, 2, 1))
+    before = sorted((tmp_path / "run").iterdir())
+    for allowed in range(4):
+        left = [allowed]
+        real = on_disk.os.fsync
+
+        def full(handle: int, left: list[int] = left, real: Any = real) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            real(handle)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(on_disk.os, "fsync", full)
+            with pytest.raises(OSError, match="No space left"):
+                writer.write(trained)
+        assert sorted((tmp_path / "run").iterdir()) == before
+        assert_same_run(load(tmp_path / "run"), part_of(trained, 2, 1))
+    writer.write(trained)
+    assert_same_run(load(tmp_path / "run"), trained)

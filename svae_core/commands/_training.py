@@ -15,7 +15,9 @@ _CHUNK = 16
 
 def add_save(command: argparse.ArgumentParser) -> None:
     """--save."""
-    command.add_argument("--save", action="store_true", help="keep the runs on disk")
+    command.add_argument(
+        "--save", action="store_true", help="keep the runs on disk, each with its frames"
+    )
 
 
 def one_thread() -> None:
@@ -50,19 +52,21 @@ def trained(
     state = training.begin(members)
     n = training.point_count(state)
     steps = training.total_steps(members[0], n)
+    moments = [run.without_latents(training.first_frames(state))] if save else []
     started = time.perf_counter()
     with tqdm(total=steps, unit="step", file=sys.stderr, disable=None, leave=False) as bar:
         while state.step < steps:
             before = state.step
-            state = training.advance(state, Budget(seconds=0.5, frames=False)).state
+            advance = training.advance(state, Budget(seconds=0.5, frames=save))
+            state = advance.state
+            moments += map(run.without_latents, advance.moments)
             bar.update(state.step - before)
     seconds = time.perf_counter() - started
     certificates = training.certify(state)
     folders: list[str | None] = [None] * len(members)
     if save:
-        solos = (training.member(state, index) for index in range(len(members)))
-        folders = [
-            str(run.save(solo, certificate))
-            for solo, certificate in zip(solos, certificates, strict=True)
-        ]
+        for index, certificate in enumerate(certificates):
+            solo = training.member(state, index)
+            frames = tuple((moment[index],) for moment in moments)
+            folders[index] = str(run.save(solo, (certificate,), frames))
     return certificates, seconds, members[0].epochs * n, folders

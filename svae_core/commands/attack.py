@@ -37,7 +37,8 @@ def run(request: argparse.Namespace) -> None:
                 attempts = attack.attempt(members)
                 for item in attempts:
                     if item.outcome == attack.BROKEN:
-                        folder = runs.save(attack.retrain(item.settings), item.certificate)
+                        signed = (item.certificate,) if item.certificate else ()
+                        folder = runs.save(attack.retrain(item.settings), signed)
                         print(f"COUNTER-EXAMPLE saved in {folder}", file=sys.stderr)
                 ended[index] = attack.record(request.out, request.seed, index, attempts)
             bar.update(len(members))

@@ -1,0 +1,186 @@
+"""Saved runs: list, show, rename, delete and take back, export, import, clean up."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from svae_core.commands import print_json
+from svae_core.records import RequestError, settings_to_dict
+
+if TYPE_CHECKING:
+    from svae_core.shelf import Entry
+
+_HEAD = f"{'saved':16} {'size':>8} {'status':9} {'step':>7}  name or folder, and how it ended"
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """What to do, with which run."""
+    command.add_argument(
+        "action",
+        nargs="?",
+        default="list",
+        choices=("list", "show", "rename", "delete", "undo", "export", "import", "clean"),
+        help="list (default) · show RUN · rename RUN NAME · delete RUN · undo [RUN]: take the last "
+        "deleted one back · export RUN [FILE.zip|FILE.csv] · import FILE.zip · clean: remove for "
+        "good what was deleted",
+    )
+    command.add_argument("what", nargs="?", metavar="RUN", help="folder, name, or its beginning")
+    command.add_argument("to", nargs="?", metavar="NAME|FILE", help="new name; file to write")
+    command.add_argument(
+        "--days", type=float, default=0.0, help="clean: only what was deleted so long ago"
+    )
+
+
+def run(request: argparse.Namespace) -> None:
+    """The answer of one action."""
+    if request.action in ("show", "rename", "delete", "export", "import") and not request.what:
+        thing = "file" if request.action == "import" else "run"
+        raise RequestError(f"`runs {request.action}` needs a {thing}.")
+    answer, lines = _ACTIONS[request.action](request)
+    if request.json:
+        print_json(answer)
+    else:
+        print("\n".join(lines))
+
+
+def _list(_request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from svae_core import shelf
+    from svae_core.run import home
+
+    entries, deleted = shelf.shelf(home()), shelf.trash(home())
+    used = shelf.usage(home())
+    lines = [_HEAD, *map(_line, entries)] if entries else [f"No runs are saved in {home()}."]
+    lines.append(f"{used / 1e6:.1f} MB in {home()}, {len(deleted)} deleted runs among them.")
+    answer = {
+        "home": str(home()),
+        "bytes": used,
+        "runs": [_told(entry) for entry in entries],
+        "deleted": [_told(entry) for entry in deleted],
+    }
+    return answer, lines
+
+
+def _show(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from svae_core.run import load
+
+    entry = _found(request.what)
+    saved = load(entry.folder)
+    answer = _told(entry) | {
+        "moments": len(saved.moments),
+        "layouts": len(saved.layouts),
+        "certificates": saved.certificates,
+    }
+    lines = [_HEAD, _line(entry), f"{len(saved.moments)} moments in {entry.folder}"]
+    lines += [f"{one.method}: {one.sentence}" for one in saved.certificates]
+    return answer, lines
+
+
+def _rename(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from svae_core import shelf
+
+    entry = _found(request.what)
+    name = shelf.rename(entry.folder, request.to or "")
+    return {"folder": str(entry.folder), "name": name}, [f"{entry.folder.name} is now {name!r}."]
+
+
+def _delete(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from svae_core import shelf
+
+    entry = _found(request.what)
+    where = shelf.delete(entry.folder)
+    words = f"Deleted {entry.folder.name}; `runs undo` takes it back, `runs clean` removes it."
+    return {"folder": str(where)}, [words]
+
+
+def _undo(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from svae_core import shelf
+    from svae_core.run import home
+
+    where = shelf.undo(home(), request.what or "")
+    return {"folder": str(where)}, [f"Took {where.name} back."]
+
+
+def _export(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from svae_core import parcel
+    from svae_core.run import load
+
+    entry = _found(request.what)
+    path = Path(request.to or f"{entry.folder.name}{parcel.SUFFIX}")
+    if path.suffix == ".csv":
+        data = parcel.history(load(entry.folder)).encode()
+    elif path.suffix == ".zip":
+        data = parcel.pack(entry.folder)
+    else:
+        raise RequestError(f"{path} should end in .zip (all of the run) or .csv (its numbers).")
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise RequestError(f"{path} cannot be written: {error.strerror}.") from error
+    return {"file": str(path), "bytes": len(data)}, [f"Wrote {path}, {len(data) / 1e6:.1f} MB."]
+
+
+def _import(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from svae_core import parcel
+    from svae_core.run import home
+
+    try:
+        data = Path(request.what).read_bytes()
+    except OSError as error:
+        raise RequestError(f"{request.what} cannot be read: {error.strerror}.") from error
+    folder = parcel.unpack(data, home())
+    return {"folder": str(folder)}, [f"Saved as {folder.name}."]
+
+
+def _clean(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from svae_core import shelf
+    from svae_core.run import home
+
+    freed = shelf.clean(home(), request.days * 86_400)
+    return {"bytes": freed}, [f"Freed {freed / 1e6:.1f} MB."]
+
+
+_ACTIONS = {
+    "list": _list,
+    "show": _show,
+    "rename": _rename,
+    "delete": _delete,
+    "undo": _undo,
+    "export": _export,
+    "import": _import,
+    "clean": _clean,
+}
+
+
+def _found(wanted: str) -> Entry:
+    from svae_core.run import home
+    from svae_core.shelf import find
+
+    return find(home(), wanted)
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    """An entry for JSON; not the id, by which anybody could open the run."""
+    told: dict[str, Any] = {"folder": str(entry.folder), "name": entry.name, "bytes": entry.size}
+    told |= {"trouble": entry.trouble}
+    if entry.about is not None:
+        names = ("created", "saved", "status", "step", "steps", "title", "fingerprint")
+        told |= {
+            name: getattr(entry.about, name) for name in (*names, "losses", "nats", "verdicts")
+        }
+        told["members"] = [settings_to_dict(settings) for settings in entry.about.members]
+    return told
+
+
+def _line(entry: Entry) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.touched))
+    head = f"{when} {entry.size / 1e6:5.1f} MB"
+    if entry.about is None:
+        return f"{head} {'damaged':9} {'':7}  {entry.folder.name}: {entry.trouble}"
+    about = entry.about
+    ended = ", ".join(about.verdicts) or "not certified yet"
+    methods = " + ".join(settings.method for settings in about.members)
+    shown = entry.name or entry.folder.name
+    return f"{head} {about.status:9} {about.step:7}  {shown} ({methods}): {ended}"

@@ -1,0 +1,296 @@
+"""The shelf of saved runs: listed whatever lies there, not lost by accident, given away safely."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_run import PAIR, assert_same_run, tiny
+
+from svae_core import parcel, shelf
+from svae_core.__main__ import main
+from svae_core.about import ABOUT, SCHEMA, About, read_about
+from svae_core.records import RequestError
+from svae_core.run import RunWriter, folder_name, load
+
+
+def put(home: Path, **about: Any) -> Path:
+    """A small run on the shelf."""
+    run = tiny()
+    run = dataclasses.replace(run, about=dataclasses.replace(About(PAIR), **about))
+    folder = home / folder_name(run.about)
+    RunWriter(folder).write(run)
+    return folder
+
+
+# ------------------------------------------------------------------------------ the list
+
+
+def test_the_list_shows_all_and_breaks_at_nothing(tmp_path: Path) -> None:
+    good = put(tmp_path, id="good")
+    newer = put(tmp_path, id="newer")
+    plain = json.loads((newer / ABOUT).read_text())
+    (newer / ABOUT).write_text(json.dumps(plain | {"schema": SCHEMA + 1}))
+    (tmp_path / "holiday").mkdir()
+    (tmp_path / "holiday" / "beach.jpg").write_bytes(b"\xff\xd8")
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / ABOUT).mkdir()
+    (tmp_path / "a file").write_text("")
+    (tmp_path / "broken link").symlink_to(tmp_path / "nowhere")
+    found = {entry.folder.name: entry for entry in shelf.shelf(tmp_path)}
+    assert found.keys() == {good.name, newer.name, "holiday", "odd"}
+    assert found[good.name].about is not None and not found[good.name].trouble
+    assert found[good.name].size == sum(path.stat().st_size for path in good.iterdir())
+    assert "newer version" in found[newer.name].trouble
+    assert "not a saved run" in found["holiday"].trouble
+    assert "damaged" in found["odd"].trouble
+
+
+def test_nothing_saved_is_an_empty_list(tmp_path: Path) -> None:
+    assert shelf.shelf(tmp_path / "nowhere") == [] and shelf.usage(tmp_path / "nowhere") == 0
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RequestError, match="cannot be read"):
+        shelf.shelf(tmp_path / "file")
+
+
+def test_a_run_is_found_by_its_id_which_its_folder_does_not_tell(tmp_path: Path) -> None:
+    folders = [put(tmp_path, id=f"unguessable-{number}") for number in range(3)]
+    assert shelf.by_id(tmp_path, "unguessable-1") == folders[1]
+    assert shelf.by_id(tmp_path, "unguessable-9") is None
+    assert not any("unguessable" in folder.name for folder in folders)
+    os.rename(folders[1], folders[1].with_name(f"x-{folders[2].name[-16:]}"))
+    assert shelf.by_id(tmp_path, "unguessable-2") == folders[2], "a folder's name proves nothing"
+
+
+def test_runs_are_found_by_what_people_type(tmp_path: Path) -> None:
+    one, other = put(tmp_path, id="a", created=1.0), put(tmp_path, id="b", created=1e9)
+    shelf.rename(one, "the best one")
+    assert shelf.find(tmp_path, "the best one").folder == one
+    assert shelf.find(tmp_path, other.name[:12]).folder == other
+    assert shelf.find(tmp_path, str(one)).folder == one
+    with pytest.raises(RequestError, match="no run 'nothing'"):
+        shelf.find(tmp_path, "nothing")
+    shelf.rename(other, "the best two")
+    with pytest.raises(RequestError, match="fits 2 runs"):
+        shelf.find(tmp_path, "the best")
+
+
+# ------------------------------------------------------------- names, deleting, cleaning up
+
+
+def test_names_are_kept_beside_the_run(tmp_path: Path) -> None:
+    folder = put(tmp_path)
+    assert shelf.look(folder).name == ""
+    assert shelf.rename(folder, "  β = 4 \n collapses ") == "β = 4 collapses"
+    assert shelf.look(folder).name == "β = 4 collapses"
+    with pytest.raises(RequestError, match="at least one letter"):
+        shelf.rename(folder, " \n")
+    (folder / shelf.NAME).write_bytes(b"\xff\xfe half a name")
+    assert shelf.look(folder).about is not None, "a damaged name damages no run"
+    with pytest.raises(RequestError, match="cannot be renamed"):
+        shelf.rename(tmp_path / "nowhere", "name")
+
+
+def test_what_is_deleted_can_be_taken_back(tmp_path: Path) -> None:
+    kept, gone, later = (put(tmp_path, id=str(n), created=float(n)) for n in range(3))
+    whole = load(gone)
+    os.utime(shelf.delete(gone), (1, 1))
+    shelf.delete(later)
+    assert [entry.folder for entry in shelf.shelf(tmp_path)] == [kept]
+    assert [entry.folder.name for entry in shelf.trash(tmp_path)] == [later.name, gone.name]
+    assert shelf.undo(tmp_path) == later and shelf.undo(tmp_path, gone.name) == gone
+    assert_same_run(load(gone), whole)
+    with pytest.raises(RequestError, match="nothing in the trash"):
+        shelf.undo(tmp_path)
+
+
+def test_taking_back_overwrites_nothing(tmp_path: Path) -> None:
+    folder = put(tmp_path, id="a", created=1.0)
+    shelf.delete(folder)
+    put(tmp_path, id="a", created=1.0)
+    with pytest.raises(RequestError, match="there already"):
+        shelf.undo(tmp_path)
+
+
+def test_cleaning_up_removes_what_was_deleted_and_nothing_else(tmp_path: Path) -> None:
+    kept, old, new = (put(tmp_path, id=str(n), created=float(n)) for n in range(3))
+    os.utime(shelf.delete(old), (1, 1))
+    shelf.delete(new)
+    half, fresh = tmp_path / ".x.part", kept / ".frames.part"
+    half.mkdir()
+    os.utime(half, (1, 1))
+    fresh.write_bytes(b"somebody is writing this now")
+    size = shelf.look(shelf.trash(tmp_path)[1].folder).size
+    assert shelf.clean(tmp_path, older=3600) == size
+    assert [entry.folder.name for entry in shelf.trash(tmp_path)] == [new.name]
+    assert not half.exists() and fresh.exists()
+    shelf.clean(tmp_path)
+    assert not shelf.trash(tmp_path) and kept.exists()
+    assert shelf.usage(tmp_path) == shelf.look(kept).size
+
+
+# -------------------------------------------------------------------------- export, import
+
+
+def test_an_exported_run_is_the_same_run_elsewhere(tmp_path: Path) -> None:
+    folder = put(tmp_path / "here", owner="somebody", page={"parent": "secret", "lesson": "x"})
+    shelf.rename(folder, "σ² = 4")
+    data = parcel.pack(folder)
+    about = read_about(folder)
+    assert about.id.encode() not in data and b"somebody" not in data and b"secret" not in data
+    taken = parcel.unpack(data, tmp_path / "there", owner="me")
+    assert_same_run(load(taken), load(folder))
+    assert shelf.look(taken).name == "σ² = 4"
+    read = read_about(taken)
+    assert read.owner == "me" and read.id not in ("", about.id) and read.page == {"lesson": "x"}
+    assert parcel.unpack(data, tmp_path / "there") != taken, "twice makes two"
+
+
+def _zip(**files: bytes) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in files.items():
+            file.writestr(name, content)
+    return whole.getvalue()
+
+
+def _twice(name: str) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as file:
+        file.writestr(name, b"{}")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            file.writestr(name, b"{}")
+    return whole.getvalue()
+
+
+def _lying() -> bytes:
+    """Says that it unpacks to 4 bytes, and unpacks to a megabyte."""
+    data = _zip(**{ABOUT: b"\0" * 2**20})
+    return data.replace((2**20).to_bytes(4, "little"), (4).to_bytes(4, "little"))
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: b"", "no exported run"),
+        (lambda: b"PK\x03\x04 and so on", "no exported run"),
+        (lambda: _zip(**{ABOUT: b"{}", "../../evil.py": b"x"}), "holds '../../evil.py'"),
+        (lambda: _zip(**{ABOUT: b"{}", "/etc/passwd": b"x"}), "holds '/etc/passwd'"),
+        (lambda: _zip(**{ABOUT: b"{}", "sub/": b""}), "holds 'sub/'"),
+        (lambda: _zip(**{ABOUT: b"{}", "state.pkl": b"x"}), r"holds 'state\.pkl'"),
+        (lambda: _zip(**{"name.txt": b"x"}), "needs exactly one"),
+        (lambda: _twice(ABOUT), "needs exactly one"),
+        (lambda: _zip(**{ABOUT: b"\0" * 2**27}), "would unpack to 134 MB"),
+        (_lying, "no exported run"),
+        (lambda: _zip(**{ABOUT: b"{}"}), "damaged"),
+        (lambda: _zip(**{ABOUT: b"[1"}), "damaged"),
+    ],
+)
+def test_files_from_anywhere_are_refused_in_one_sentence(
+    tmp_path: Path, make: Callable[[], bytes], sentence: str
+) -> None:
+    with pytest.raises(RequestError, match=sentence) as refused:
+        parcel.unpack(make(), tmp_path / "home")
+    assert str(tmp_path) not in str(refused.value)
+    assert [path.name for path in tmp_path.rglob("*")] == ["home"]
+
+
+def test_a_parcel_cut_anywhere_is_refused(tmp_path: Path) -> None:
+    data = parcel.pack(put(tmp_path / "here"))
+    for cut in range(0, len(data), 97):
+        with pytest.raises(RequestError):
+            parcel.unpack(data[:cut], tmp_path / "there")
+    assert not list((tmp_path / "there").iterdir())
+
+
+def test_a_run_of_another_may_not_be_larger_than_allowed(tmp_path: Path) -> None:
+    data = parcel.pack(put(tmp_path / "here"))
+    with pytest.raises(RequestError, match="would unpack"):
+        parcel.unpack(data, tmp_path / "there", largest=1000)
+
+
+def test_the_history_is_a_table(tmp_path: Path) -> None:
+    saved = load(put(tmp_path))
+    rows = list(csv.DictReader(io.StringIO(parcel.history(saved))))
+    assert len(rows) == 2 * len(saved.moments)
+    frame, row = saved.moments[1][1], rows[3]
+    assert (int(row["step"]), int(row["member"]), row["method"]) == (frame.step, 1, "spherical")
+    assert float(row["loss"]) == frame.loss and float(row["kl_1"]) == frame.kl_per_dim[0]
+
+
+# -------------------------------------------------------------------------- command line
+
+
+@pytest.fixture
+def ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Any]:
+    """The JSON of a command of `runs`, or the sentence that refuses it."""
+    monkeypatch.setenv("SVAE_HOME", str(tmp_path / "home"))
+
+    def asked(*words: str) -> Any:
+        status = main([*words, "--json"])
+        out, err = capsys.readouterr()
+        assert (status == 2) == bool(err), err
+        return json.loads(out) if status == 0 else err
+
+    return asked
+
+
+def test_train_save_certify_and_look_after_runs(ask: Callable[..., Any], tmp_path: Path) -> None:
+    quick = ["--dataset", "wine", "--clusters", "3", "--epochs", "3", "--latent-dim", "2"]
+    assert ask("runs")["runs"] == []
+    trained = ask("train", *quick, "--save")
+    page = tmp_path / "certificate.html"
+    certified = ask("certify", trained["run"], "--page", str(page))
+    assert certified["loss"] == trained["loss"] and certified["sentence"] == trained["sentence"]
+    assert certified["sentence"].split(",")[0] in page.read_text()
+    compared = ask("compare", *quick, "--save")
+    assert len({run["run"] for run in compared["runs"]} | {trained["run"]}) == 3
+
+    listed = ask("runs", "list")
+    assert listed["home"] == str(tmp_path / "home") and len(listed["runs"]) == 3
+    assert {run["folder"] for run in listed["runs"]} >= {trained["run"]}
+    assert listed["bytes"] == sum(run["bytes"] for run in listed["runs"])
+    name = Path(trained["run"]).name
+    assert ask("runs", "rename", name, "first")["name"] == "first"
+    shown = ask("runs", "show", "first")
+    assert shown["moments"] == shown["steps"] + 1 == 7  # a moment at every step of a short run
+    assert shown["certificates"][0]["sentence"] == trained["sentence"]
+    assert shown["members"][0]["dataset"] == "wine" and "id" not in shown
+
+    parcel_file = str(tmp_path / "first.zip")
+    assert ask("runs", "export", "first", parcel_file)["bytes"] > 1000
+    assert ask("runs", "export", "first", str(tmp_path / "first.csv"))["bytes"] > 100
+    ask("runs", "delete", "first")
+    assert len(ask("runs")["runs"]) == 2 and len(ask("runs")["deleted"]) == 1
+    assert ask("runs", "undo")["folder"] == trained["run"]
+    ask("runs", "delete", "first")
+    assert ask("runs", "clean")["bytes"] > 1000
+    assert ask("runs", "import", parcel_file)["folder"] != trained["run"]
+    assert ask("runs", "show", "first")["certificates"] == shown["certificates"]
+
+
+def test_wrong_requests_get_one_sentence(ask: Callable[..., Any], tmp_path: Path) -> None:
+    assert "needs a run" in ask("runs", "show")
+    assert "needs a file" in ask("runs", "import")
+    assert "cannot be read" in ask("runs", "import", str(tmp_path / "nothing.zip"))
+    assert "nothing in the trash" in ask("runs", "undo")
+    assert "invalid choice" in ask("runs", "explode")
+    assert "not a saved run" in ask("certify", str(tmp_path))
+    folder = put(tmp_path / "home")
+    assert "should end in" in ask("runs", "export", folder.name, "run.txt")
+    assert "at least one letter" in ask("runs", "rename", folder.name)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    assert "not a saved run" in ask("runs", "show", folder.name)
+    assert main(["runs"]) == 0, "a foreign folder is listed like any other"
