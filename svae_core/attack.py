@@ -11,15 +11,14 @@ measurement, since "the penalty did not get there" is a claim as well.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from svae_core import journal
 from svae_core.collapse import COLLAPSED_KL
 from svae_core.methods import method_for
 from svae_core.problem import groundwork
@@ -132,27 +131,18 @@ def record(out: str | None, seed: int, batch: int, attempts: tuple[Attempt, ...]
         for item in attempts
     ]
     if out is not None:
-        try:
-            with Path(out).open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"seed": seed, "batch": batch, "attempts": rows}) + "\n")
-        except OSError as error:
-            raise RequestError(f"--out {out} cannot be written: {error.strerror}.") from error
+        journal.append(out, [{"seed": seed, "batch": batch, "attempts": rows}])
     return rows
 
 
 def recorded(out: str | None, seed: int) -> dict[int, list[Any]]:
     """Batches of this seed that the file `out` already holds, by number; a torn line is redone."""
-    ended: dict[int, list[Any]] = {}
-    if out is None or not Path(out).exists():
-        return ended
-    for line in Path(out).read_text(encoding="utf-8").splitlines():
-        try:
-            row = json.loads(line)
-            if row["seed"] == seed:
-                ended[row["batch"]] = row["attempts"]
-        except (ValueError, KeyError, TypeError):
-            continue  # the line that was being written when the search was stopped
-    return ended
+    rows = [] if out is None else journal.read(out)
+    return {
+        row["batch"]: row["attempts"]
+        for row in rows
+        if row.get("seed") == seed and {"batch", "attempts"} <= row.keys()
+    }
 
 
 def summary(batches: list[list[Any]], seed: int) -> dict[str, Any]:

@@ -1,0 +1,55 @@
+"""A file that results are appended to as they come: one JSON object a line.
+
+A program killed in the middle of a line leaves it torn. Reading leaves such a line out, and the
+next append begins a line of its own, so nothing that was whole is lost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from svae_core.records import RequestError
+
+
+def append(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows at the end of the file, in one go; RequestError where it cannot be written."""
+    text = "".join(
+        json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+        for row in rows
+    )
+    try:
+        with Path(path).open("ab+") as file:
+            start = "\n" if _is_torn(file) else ""
+            file.write((start + text).encode())
+    except OSError as error:
+        raise RequestError(f"--out {path} cannot be written: {error.strerror}.") from error
+
+
+def read(path: str | Path) -> list[dict[str, Any]]:
+    """All whole rows of the file, in order; none where there is no such file yet."""
+    try:
+        lines = Path(path).read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RequestError(f"--out {path} cannot be read: {error.strerror}.") from error
+    rows = []
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue  # an empty end, or the line that was being written when the program stopped
+        if isinstance(row, dict):
+            rows.append(row)
+    return rows
+
+
+def _is_torn(file: Any) -> bool:
+    """Whether the file ends in the middle of a line."""
+    if file.seek(0, 2) == 0:
+        return False
+    file.seek(-1, 2)
+    return bool(file.read(1) != b"\n")
