@@ -7,6 +7,8 @@ The rooms, from the ground up; each imports only rooms above it in this list
     limits       what protects a server from its visitors
     records      frozen dataclasses that pass between rooms
     registry     finds the plug-ins of a folder and checks their contract
+    grid         a grid of runs: methods at the points of axes, with seeds
+    journal      a file that results are appended to as they come
     shell        the map of data onto the shell, and back
     clusters     K-means on the shell: W, B, T, separation, choosing K
     region       collapse losses, the feasible band, the penalty weight rule
@@ -15,6 +17,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     networks     encoders and decoders for a batch of members
     collapse     what a trained model is worth: active units, information, verdict
     commentary   what just happened, in one line
+    cells        how the runs of a grid ended, cell by cell
     certificate  certify a model, ours or anyone's, by measurement
     certificate_page  the same as a page to print
     datasets/    one file per dataset
@@ -30,12 +33,12 @@ The rooms, from the ground up; each imports only rooms above it in this list
     run          a run on disk
     shelf        all saved runs: list, rename, delete and take back
     parcel       a run as one file, to give away and to take in
+    sweep        grids of runs as batches of members
     attack       a search for a collapsed run inside the band
     objections/  the open objections, and what is measured about each
     scheduling   whose turn it is
     workers      the processes that wait for work
     engine       where work runs: worker processes, or a cluster
-    sweep        grids of runs
     estimator    the scikit-learn face
     commands/    the command line, one file per command
     __main__     where it starts

@@ -137,7 +137,7 @@ def record(out: str | None, seed: int, batch: int, attempts: tuple[Attempt, ...]
 
 def recorded(out: str | None, seed: int) -> dict[int, list[Any]]:
     """Batches of this seed that the file `out` already holds, by number; a torn line is redone."""
-    rows = [] if out is None else journal.read(out)
+    rows = [] if out is None else journal.read(out, '{"seed":')
     return {
         row["batch"]: row["attempts"]
         for row in rows

@@ -1,15 +1,14 @@
-"""A grid of runs, how its runs ended, and the cells of the map that they fill.
+"""How the runs of a grid ended, and the cells of the map that they fill.
 
-A grid is the product of its axes and seeds; a cell is one point of the axes with all its seeds.
-Theory for a Gaussian VAE whose decoder is not projected, from the data's covariance alone, with
-c = βσ²: total collapse is stable where c ≥ λ_max, and the linear VAE keeps as many dimensions
-active as there are λ_i > c (arXiv 1911.02469).
+A cell is one point of the grid's axes with all its seeds. Theory for a Gaussian VAE whose decoder
+is not projected, from the data's covariance alone, with c = βσ²: total collapse is stable where
+c ≥ λ_max, and the linear VAE keeps as many dimensions active as there are λ_i > c
+(arXiv 1911.02469).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,65 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.records import (
-    Certificate,
-    Options,
-    RequestError,
-    Settings,
-    check_settings,
-    settings_from_dict,
-    settings_to_dict,
-)
+from svae_core.grid import AXES, Grid
+from svae_core.records import Certificate, Settings, settings_from_dict, settings_to_dict
 
-#: What a grid may vary beside method and seed, slowest first.
-AXES = ("arch", "clusters", "band", "beta", "sigma2")
 VERDICTS = ("certified", "not certified", "collapsed")
-#: More runs than this are a slip of the keyboard rather than a wish.
-MOST_RUNS = 100_000
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Every method at every point of the axes, each with every seed."""
-
-    bases: tuple[Settings, ...]  # one for each method, with its options; equal in all else
-    axes: tuple[tuple[str, tuple[Any, ...]], ...]  # field of Settings -> its values
-    seeds: tuple[int, ...]
-
-    @property
-    def points(self) -> tuple[Settings, ...]:
-        """The settings of every cell, seed left as in the bases."""
-        names = [name for name, _ in self.axes]
-        return tuple(
-            dataclasses.replace(base, **dict(zip(names, values, strict=True)))
-            for base in self.bases
-            for values in itertools.product(*(values for _, values in self.axes))
-        )
-
-    @property
-    def runs(self) -> tuple[Settings, ...]:
-        """The settings of every run, the first seed of all cells first."""
-        return tuple(
-            dataclasses.replace(point, seed=seed) for seed in self.seeds for point in self.points
-        )
-
-
-def check_grid(grid: Grid) -> Grid:
-    """The grid itself, if it makes sense; RequestError names what does not."""
-    count = len(grid.bases) * len(grid.seeds) * math.prod(len(values) for _, values in grid.axes)
-    if count == 0:
-        raise RequestError("The grid is empty: every axis needs a value, and there must be a seed.")
-    if count > MOST_RUNS:
-        raise RequestError(f"The grid has {count} runs, but at most {MOST_RUNS} are taken on.")
-    for name, values in (*grid.axes, ("seeds", grid.seeds)):
-        if len(set(values)) < len(values):
-            raise RequestError(f"--{name} names a value twice; give each value once.")
-    for name, values in grid.axes:
-        for value in values:
-            check_settings(dataclasses.replace(grid.bases[0], **{name: value}))
-    for seed in grid.seeds:
-        check_settings(dataclasses.replace(grid.bases[0], seed=seed))
-    return grid
 
 
 @dataclass(frozen=True)
@@ -100,9 +44,21 @@ class Outcome:
 
 def outcome(settings: Settings, certificate: Certificate) -> Outcome:
     """What is kept of a run's certificate."""
-    shared = {item.name for item in dataclasses.fields(Outcome)} - {"settings", "refused", "floor"}
-    kept = {name: getattr(certificate, name) for name in shared}
-    return Outcome(settings=settings, floor=certificate.floors.tight, **kept)
+    return Outcome(
+        settings=settings,
+        loss=certificate.loss,
+        loss_margin=certificate.loss_margin,
+        draws=certificate.draws,
+        delta=certificate.delta,
+        lo=certificate.lo,
+        hi=certificate.hi,
+        in_band=certificate.in_band,
+        kl=certificate.kl,
+        active_units=certificate.active_units,
+        mutual_information=certificate.mutual_information,
+        floor=certificate.floors.tight,
+        verdict=certificate.verdict,
+    )
 
 
 def outcome_to_dict(ended: Outcome) -> dict[str, Any]:
@@ -117,8 +73,10 @@ def outcome_to_dict(ended: Outcome) -> dict[str, Any]:
 
 def outcome_from_dict(plain: dict[str, Any]) -> Outcome:
     """An outcome from a dictionary; RequestError, KeyError or TypeError where it is none."""
-    values = {name: math.nan if value is None else value for name, value in plain.items()}
-    return Outcome(**(values | {"settings": settings_from_dict(plain["settings"])}))
+    values: dict[str, Any] = {
+        name: math.nan if value is None else value for name, value in plain.items()
+    }
+    return Outcome(**values | {"settings": settings_from_dict(plain["settings"])})
 
 
 # ------------------------------------------------------------------------------ measures
@@ -277,9 +235,8 @@ def cell_to_dict(cell: Cell) -> dict[str, Any]:
 
 def coordinates(settings: Settings) -> dict[str, Any]:
     """Where in a grid a run is."""
-    options: Options = settings.method_options
     return {
         "method": settings.method,
-        "method_options": dict(options),
+        "method_options": dict(settings.method_options),
         **{name: getattr(settings, name) for name in AXES},
     }

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from svae_core.grid import Grid
 from svae_core.records import (
     Advance,
     Budget,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from svae_core.attack import Attempt
     from svae_core.objections import Answer
     from svae_core.projection import Layout
+    from svae_core.sweep import Work
 
 
 #: A slice of training in seconds: long enough to cost little, short enough to take turns.
@@ -144,6 +146,14 @@ class Engine:
     def attempt(self, members: tuple[Settings, ...]) -> Future[tuple[Attempt, ...]]:
         """Train one batch of such a search, and say how each run ended."""
         return self._errands.submit(_attempt, members)
+
+    def sweep_plan(self, grid: Grid) -> Future[tuple[Work, ...]]:
+        """The chunks of a grid of runs, none of them begun."""
+        return self._errands.submit(_sweep_plan, grid)
+
+    def sweep(self, work: Work, seconds: float) -> Future[Work]:
+        """One slice of a chunk; errands of others may come between two slices."""
+        return self._errands.submit(_sweep, work, seconds)
 
     def embed(
         self,
@@ -266,6 +276,18 @@ def _attempt(members: tuple[Settings, ...]) -> tuple[Attempt, ...]:
     from svae_core import attack
 
     return attack.attempt(members)
+
+
+def _sweep_plan(grid: Grid) -> tuple[Work, ...]:
+    from svae_core import sweep
+
+    return tuple(map(sweep.Work, sweep.plan(grid)))
+
+
+def _sweep(work: Work, seconds: float) -> Work:
+    from svae_core import sweep
+
+    return sweep.go_on(work, seconds)
 
 
 def _embed(

@@ -28,16 +28,22 @@ def append(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
         raise RequestError(f"--out {path} cannot be written: {error.strerror}.") from error
 
 
-def read(path: str | Path) -> list[dict[str, Any]]:
-    """All whole rows of the file, in order; none where there is no such file yet."""
+def read(path: str | Path, opening: str) -> list[dict[str, Any]]:
+    """All whole rows of the file, in order; none where there is no such file yet.
+
+    RequestError where the file begins otherwise than rows of this kind do: it is somebody else's.
+    """
     try:
-        lines = Path(path).read_bytes().split(b"\n")
+        text = Path(path).read_bytes()
     except FileNotFoundError:
         return []
     except OSError as error:
         raise RequestError(f"--out {path} cannot be read: {error.strerror}.") from error
+    first = text.split(b"\n", 1)[0]  # it may be torn as well
+    if not first.startswith(opening.encode()[: len(first)]):
+        raise RequestError(f"--out {path} holds something else; name another file.")
     rows = []
-    for line in lines:
+    for line in text.split(b"\n"):
         try:
             row = json.loads(line)
         except ValueError:

@@ -92,16 +92,18 @@ def reconstruction(model: Model, index: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def certificate(model: Model) -> Certificate:
+def certificate(model: Model, draws: int | None = None) -> Certificate:
     """Certify a member on its training points and, where there are any, on its held-out ones."""
     problem = model.ground
     assert isinstance(problem, Problem)
     training, held_out = yardsticks(problem)
     kept_out = None
     if held_out is not None:
-        kept_out = dataclasses.replace(_measured(model, held_out, "held-out"), part="held-out")
+        kept_out = dataclasses.replace(
+            _measured(model, held_out, "held-out", draws), part="held-out"
+        )
     return with_run(
-        _measured(model, training, "certify"),
+        _measured(model, training, "certify", draws),
         epochs=problem.settings.epochs,
         lo=problem.region.lo,
         hi=problem.region.hi,
@@ -109,7 +111,7 @@ def certificate(model: Model) -> Certificate:
     )
 
 
-def _measured(model: Model, against: Yardstick, purpose: str) -> Certificate:
+def _measured(model: Model, against: Yardstick, purpose: str, draws: int | None) -> Certificate:
     settings = model.ground.settings
     mean, log_variance = encode(model, against.points)
     generator = stream(settings.seed, 0, purpose)
@@ -122,6 +124,7 @@ def _measured(model: Model, against: Yardstick, purpose: str) -> Certificate:
         against,
         reconstruct,
         posterior=lambda _points: (mean, log_variance),
+        draws=draws,
         seed=settings.seed,
         name=settings.method,
         gauge=settings.beta * settings.sigma2 / model.ground.lambda_max,

@@ -2,7 +2,7 @@
 
     for chunk in plan(grid):                 # runs that are trained as one batch
         work = Work(chunk)
-        while work.outcomes is None:
+        while not work.over:
             work = go_on(work, seconds=1.0)  # pure and picklable: a slice of that chunk
 
 Runs that train alike are trained once: a method that does not ask for the band gives, bit for bit,
@@ -14,26 +14,23 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from svae_core import journal
+from svae_core import __version__, journal
 from svae_core.cells import (
-    AXES,
-    Grid,
     Outcome,
     Theory,
     cell_to_dict,
     cells,
-    check_grid,
     outcome,
     outcome_from_dict,
     outcome_to_dict,
 )
 from svae_core.certificate import with_run
+from svae_core.grid import Grid, check_grid
 from svae_core.methods import method_for
 from svae_core.problem import groundwork
 from svae_core.records import (
@@ -85,7 +82,13 @@ class Work:
     chunk: Chunk
     state: State | None = None
     share: float = 0.0  # of its steps, from 0 to 1
-    outcomes: tuple[Outcome, ...] | None = None  # when it has ended
+    outcomes: tuple[Outcome, ...] = ()  # of the members certified by now
+    certified: int = 0  # how many members those are
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.certified == len(self.chunk.trained) and len(self.outcomes) == self.chunk.runs
 
 
 # ------------------------------------------------------------------------------ planning
@@ -133,9 +136,13 @@ def _chunks(alike: list[list[Settings]]) -> Iterator[Chunk]:
     for tasks in groups.values():
         order = sorted(range(len(tasks)), key=lambda index: index * _GOLDEN % 1.0)
         size = _chunk_size(tasks[0][0])
-        batches.append([[tasks[i] for i in order[at : at + size]] for at in range(0, len(order), size)])
+        batches.append(
+            [[tasks[i] for i in order[at : at + size]] for at in range(0, len(order), size)]
+        )
     seeds = [tasks[0][0].seed for tasks in groups.values()]
-    for _, same_seed in itertools.groupby(zip(seeds, batches, strict=True), key=lambda pair: pair[0]):
+    for _, same_seed in itertools.groupby(
+        zip(seeds, batches, strict=True), key=lambda pair: pair[0]
+    ):
         for turn in itertools.zip_longest(*(batch for _, batch in same_seed)):
             for tasks in turn:
                 if tasks:
@@ -150,7 +157,7 @@ def _chunk_size(settings: Settings) -> int:
 
 
 def go_on(work: Work, seconds: float) -> Work:
-    """Train a chunk for about so long; when its epochs are done, the next call certifies it.
+    """Train a chunk for about so long or, when its epochs are done, certify its members.
 
     Pure: how it is sliced does not change what comes out.
     """
@@ -158,22 +165,23 @@ def go_on(work: Work, seconds: float) -> Work:
 
     chunk = work.chunk
     if not chunk.trained:
-        return Work(chunk, share=1.0, outcomes=chunk.refused)
+        return dataclasses.replace(work, share=1.0, outcomes=chunk.refused)
     state = work.state or training.begin(chunk.trained)
-    if training.finished(state):
-        return Work(chunk, share=1.0, outcomes=_judged(chunk, state))
+    deadline = time.perf_counter() + seconds
     state = training.advance(state, Budget(seconds=seconds, frames=False)).state
     steps = training.total_steps(chunk.trained[0], training.point_count(state))
-    return Work(chunk, state, state.step / steps)
-
-
-def _judged(chunk: Chunk, state: State) -> tuple[Outcome, ...]:
-    """How every run of the chunk ended."""
-    return tuple(
-        outcome(settings, certificate)
-        for index, runs in enumerate(chunk.answers)
-        for settings, certificate in _certified(state, index, runs)
-    )
+    work = dataclasses.replace(work, state=state, share=state.step / steps)
+    if state.step < steps:
+        return work
+    while not work.over:
+        runs = chunk.answers[work.certified]
+        judged = tuple(itertools.starmap(outcome, _certified(state, work.certified, runs)))
+        work = dataclasses.replace(
+            work, outcomes=work.outcomes + judged, certified=work.certified + 1
+        )
+        if time.perf_counter() >= deadline:
+            break
+    return dataclasses.replace(work, state=None) if work.over else work
 
 
 def _certified(
@@ -194,8 +202,11 @@ def _certified(
             own = dataclasses.replace(solo, settings=(settings,))
             (measured[key],) = training.certify(own, draws=draws(training.point_count(own)))
         found, region = measured[key], groundwork(settings).region
-        yield settings, with_run(
-            found, epochs=settings.epochs, lo=region.lo, hi=region.hi, held_out=found.held_out
+        yield (
+            settings,
+            with_run(
+                found, epochs=settings.epochs, lo=region.lo, hi=region.hi, held_out=found.held_out
+            ),
         )
 
 
@@ -214,13 +225,13 @@ def theory_of(grid: Grid) -> Theory:
 
 def recorded(out: str | None, grid: Grid) -> dict[Settings, Outcome]:
     """The runs of this grid that the file already holds; RequestError where it is no sweep's."""
-    rows = [] if out is None else journal.read(out)
+    rows = [] if out is None else journal.read(out, '{"sweep":')
     wanted = set(grid.runs)
     found: dict[Settings, Outcome] = {}
     for row in rows:
         if row.get("sweep") != _SCHEMA:
             raise RequestError(
-                f"--out {out} is not the file of a sweep (or of a newer version); name another."
+                f"--out {out} was written by another version of this program; name another file."
             )
         try:
             ended = outcome_from_dict(row["outcome"])
@@ -234,9 +245,8 @@ def recorded(out: str | None, grid: Grid) -> dict[Settings, Outcome]:
 def record(out: str | None, ended: Iterable[Outcome]) -> None:
     """Append runs that have ended to the file, if there is one."""
     if out is not None:
-        journal.append(
-            out, [{"sweep": _SCHEMA, "outcome": outcome_to_dict(item)} for item in ended]
-        )
+        about = {"sweep": _SCHEMA, "version": __version__}
+        journal.append(out, [about | {"outcome": outcome_to_dict(item)} for item in ended])
 
 
 def report(grid: Grid, ended: Iterable[Outcome]) -> dict[str, Any]:

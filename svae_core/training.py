@@ -329,13 +329,16 @@ def _model(bench: Workbench, flat: Tensor, index: int, ground: Groundwork) -> Mo
     return Model(ground, nets, bool(bench.objective.projected[index] > 0))
 
 
-def certify(state: State) -> tuple[Certificate, ...]:
-    """Certificates of all members as they stand, measured on all points."""
+def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
+    """Certificates of all members as they stand, measured on all points.
+
+    `draws`: of every latent; as many as a certificate asks for unless another number is given.
+    """
     bench = _workbench(state.settings, state.step)
     flat = torch.from_numpy(state.parameters).to(bench.device)
     problems = (prepare(settings) for settings in bench.settings)
     models = (_model(bench, flat, i, problem) for i, problem in enumerate(problems))
-    return tuple(certificate(model) for model in models)
+    return tuple(certificate(model, draws) for model in models)
 
 
 def decode(state: State, index: int) -> Decoded:

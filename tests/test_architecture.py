@@ -18,20 +18,20 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: The rooms of svae_core from the ground up: each may import only rooms before it.
 ROOMS = (
-    *("options", "limits", "records", "registry"),
+    *("options", "limits", "records", "registry", "journal", "grid"),
     *("shell", "clusters", "region", "floors", "posterior", "networks"),
-    *("collapse", "commentary"),
+    *("collapse", "commentary", "cells"),
     *("certificate", "certificate_page"),
     *("datasets", "methods"),
     *("problem", "sensitivity", "objective", "snapshot", "training", "projection"),
-    *("shards", "about", "run", "shelf", "parcel", "attack"),
+    *("shards", "about", "run", "shelf", "parcel", "sweep", "attack"),
     *("objections", "scheduling", "workers", "engine"),
-    "sweep",
     *("estimator", "commands", "__main__"),
 )
 #: Figures stand beside the tower: they draw records, and may ask numpy rooms for numbers.
 FIGURES_MAY_IMPORT = {
-    *("options", "records", "registry", "shell", "clusters", "region", "floors", "figures"),
+    *("options", "records", "registry", "shell", "clusters", "region", "floors"),
+    *("grid", "cells", "figures"),
 }
 #: What the web server must never load: seconds of import, and a long garbage collection.
 HEAVY = {"torch", "umap", "sklearn"}

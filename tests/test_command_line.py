@@ -74,7 +74,9 @@ def test_listings(capsys):
     assert all(row["title"] and row["source"] for row in methods)
 
 
-@pytest.mark.parametrize("command", ["", "datasets", "methods", "region", "train", "compare"])
+@pytest.mark.parametrize(
+    "command", ["", "datasets", "methods", "region", "train", "compare", "sweep"]
+)
 def test_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--help"])

@@ -14,6 +14,7 @@ import argparse
 import importlib
 import json
 import pkgutil
+from collections.abc import Collection
 from dataclasses import fields
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -34,12 +35,12 @@ def scan_commands() -> dict[str, ModuleType]:
     }
 
 
-def add_settings(command: argparse.ArgumentParser, single: bool = True) -> None:
-    """Options for all settings and plug-ins; `single`: --method too, for commands of one method."""
+def add_settings(command: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
+    """Options for all settings and plug-ins, but for fields that the command asks for itself."""
     hints = get_type_hints(Settings)
     defaults: dict[str, Any] = {item.name: item.default for item in fields(Settings)}
     for name, knob in knobs(Settings).items():
-        if name == "method" and not single:
+        if name in without:
             continue
         default, text = defaults[name], knob.help.replace("%", "%%")
         shown = f"{text} (default: {' '.join(map(str, default)) if name == 'band' else default})"
@@ -97,7 +98,8 @@ _clusters.__name__ = "number of clusters"  # argparse names the type in its sent
 def settings_of(request: argparse.Namespace, method: str | None = None) -> Settings:
     """The settings that the options spell; RequestError where they make no sense."""
     values = {name: getattr(request, name) for name in knobs(Settings) if hasattr(request, name)}
-    values["band"] = tuple(values["band"])
+    if "band" in values:
+        values["band"] = tuple(values["band"])
     if method is not None:
         values["method"] = method
     for kind in ("dataset", "method"):

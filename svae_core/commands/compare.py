@@ -13,7 +13,7 @@ from svae_core.records import RequestError
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """The settings, which methods, how many seeds."""
-    add_settings(command, single=False)
+    add_settings(command, without=("method",))
     add_save(command)
     command.add_argument(
         "--methods", default="baseline,spherical", help="names, separated by commas"

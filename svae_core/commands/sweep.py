@@ -1,0 +1,147 @@
+"""Train a grid of runs: σ² × band × seeds and more, in batches, with results as they come.
+
+Axes are lists (--sigma2 .05 .1 .2) or ranges LOW:HIGH:STEPS (--sigma2 0.01:1:9), evenly spaced on
+a logarithmic scale for --sigma2, --beta and --clusters. Bands are edges A,B (--band 0,0.25 0,0.5);
+B may be a range, evenly spaced (--band 0,0.1:0.9:5). With --out FILE every run is written there as
+it ends, and the same command goes on where the last one was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from svae_core.commands import add_settings, print_json, settings_of
+from svae_core.commands._training import one_thread
+from svae_core.grid import AXES, Grid, check_grid, seeds_of, values_of
+from svae_core.methods import method_for
+from svae_core.records import RequestError, Settings, knobs
+
+if TYPE_CHECKING:
+    from svae_core.cells import Outcome
+    from svae_core.sweep import Chunk
+
+#: A stopped command loses no more than the chunks in work; in between it looks this often.
+_SLICE_SECONDS = 0.5
+_SPELT = {
+    "sigma2": "LOW:HIGH:STEPS, or values",
+    "beta": "LOW:HIGH:STEPS, or values",
+    "clusters": "values, LOW:HIGH:STEPS, or auto",
+    "band": "A,B or A,LOW:HIGH:STEPS, several of them",
+    "arch": "names",
+}
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """The settings; those that may be axes take several values."""
+    add_settings(command, without=("method", *AXES))
+    axes = command.add_argument_group("axes", "each takes several values; the grid has all of them")
+    for name in reversed(AXES):
+        default = getattr(Settings(), name)
+        spelt = ",".join(f"{edge:g}" for edge in default) if name == "band" else str(default)
+        text = f"{knobs(Settings)[name].help.replace('%', '%%')}; {_SPELT[name]}"
+        axes.add_argument(
+            f"--{name}",
+            nargs="+",
+            metavar="VALUE",
+            default=[spelt],
+            help=f"{text} (default: {spelt})",
+        )
+    axes.add_argument(
+        "--methods",
+        nargs="+",
+        metavar="NAME",
+        default=["baseline,spherical"],
+        help="training methods, separated by commas or blanks (default: baseline,spherical)",
+    )
+    axes.add_argument(
+        "--seeds",
+        nargs="+",
+        metavar="N",
+        default=["1"],
+        help="one number: how many, counted up from --seed; several: the seeds (default: 1)",
+    )
+    command.add_argument(
+        "--out", metavar="FILE.jsonl", help="append runs there as they end; go on from there"
+    )
+
+
+def run(request: argparse.Namespace) -> int:
+    """The grid's cells, and what theory says; status 130 where it was stopped before its end."""
+    from svae_core import sweep
+
+    grid = _grid(request)
+    one_thread()
+    ended = sweep.recorded(request.out, grid)
+    complete = True
+    try:
+        for outcomes in _trained(sweep.plan(grid, ended)):
+            sweep.record(request.out, outcomes)
+            ended |= {item.settings: item for item in outcomes}
+    except KeyboardInterrupt:
+        complete = False
+        print(_stopped(len(ended), len(grid.runs), request.out), file=sys.stderr)
+    answer = {"complete": complete, **sweep.report(grid, ended.values())}
+    if request.json:
+        print_json(answer)
+    else:
+        _print_cells(answer)
+    return 0 if complete else 130
+
+
+def _grid(request: argparse.Namespace) -> Grid:
+    names = " ".join(request.methods).replace(",", " ").split()
+    if not names:
+        raise RequestError("--methods is empty; name at least one method.")
+    axes = tuple((name, values_of(name, " ".join(getattr(request, name)))) for name in AXES)
+    settings = argparse.Namespace(**{k: v for k, v in vars(request).items() if k not in AXES})
+    bases = tuple(settings_of(settings, name) for name in dict.fromkeys(names))
+    for base in bases:
+        method_for(base)
+    return check_grid(Grid(bases, axes, seeds_of(" ".join(request.seeds), request.seed)))
+
+
+def _trained(chunks: tuple[Chunk, ...]) -> Iterator[tuple[Outcome, ...]]:
+    """How the runs of each chunk ended, chunk by chunk; a bar with the time left on a terminal."""
+    from tqdm import tqdm
+
+    from svae_core import sweep
+
+    total = sum(chunk.runs for chunk in chunks)
+    with tqdm(total=total, unit="run", file=sys.stderr, disable=None, leave=False) as bar:
+        for chunk in chunks:
+            work, before = sweep.Work(chunk), bar.n
+            while not work.over:
+                work = sweep.go_on(work, _SLICE_SECONDS)
+                bar.update(before + round(work.share * chunk.runs, 1) - bar.n)
+            yield work.outcomes
+
+
+def _stopped(done: int, count: int, out: str | None) -> str:
+    kept = f"they are kept in {out}; the same command goes on" if out else "--out FILE keeps them"
+    return f"svae_core: stopped after {done} of {count} runs ({kept})."
+
+
+def _print_cells(answer: dict[str, Any]) -> None:
+    """One row a cell, for people: what varies, then the means over seeds."""
+    axes = [name for name, values in answer["grid"]["axes"].items() if len(values) > 1]
+    print(
+        f"{'method':20} {' '.join(f'{name:>12}' for name in axes)} {'βσ²/λ_max':>9} seeds "
+        f"{'KL':>8} {'active':>6} {'in band':>8}  certified"
+    )
+    for cell in answer["cells"]:
+        place = " ".join(f"{_shown(cell[name]):>12}" for name in axes)
+        line = f"{cell['method']:20} {place} {cell['gauge']:9.3f} {len(cell['seeds']):5}"
+        if not cell["seeds"]:
+            print(f"{line}  {cell['refused'] or 'not trained yet'}")
+            continue
+        kl, active, position = (cell[name]["mean"] for name in ("kl", "active_units", "position"))
+        kl, position = ("–" if value is None else f"{value:.3f}" for value in (kl, position))
+        share = cell["verdicts"]["certified"]
+        print(f"{line} {kl:>8} {active:6.1f} {position:>8}  {share:.0%}")
+
+
+def _shown(value: Any) -> str:
+    return ",".join(f"{edge:g}" for edge in value) if isinstance(value, list) else f"{value}"
