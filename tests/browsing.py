@@ -75,7 +75,7 @@ def server(
     )
     url = f"http://localhost:{port}"
     deadline = time.monotonic() + WAIT / 1000
-    while not _answers(f"{url}/_stcore/health"):
+    while not answers(f"{url}/_stcore/health"):
         assert process.poll() is None and time.monotonic() < deadline, "the server did not start"
     yield url, process
     process.terminate()
@@ -102,7 +102,7 @@ def visit(browser: Browser, tmp_path: Path) -> Iterator[Visit]:
     page.close()
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=1) as response:
             return bool(response.status == 200)
