@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from pages.parts import session
+
 st.set_page_config(page_title="Spherical VAE Explorer", layout="wide")
 st.navigation(
     [
@@ -10,6 +12,11 @@ st.navigation(
         st.Page("region.py", title="Region"),
         st.Page("train.py", title="Train"),
         st.Page("theory.py", title="Theory"),
+        st.Page(
+            "board.py",
+            title="Class board",
+            visibility="visible" if session.class_code() else "hidden",
+        ),
     ],
     position="top",
 ).run()

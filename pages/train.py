@@ -2,27 +2,40 @@
 
 import streamlit as st
 
-from pages.parts import controls, hub, session
+from pages.parts import controls, hub, session, teaching
 from pages.parts.stage import stage
 from svae_core.datasets import scan_datasets
 
-lesson = session.lesson()
-if session.locked():
-    settings = session.settings()
-    summary = st.container()
-else:
-    summary, data, training = st.columns([6, 1, 1], vertical_alignment="center")
-    with data.popover("Data", width="stretch"):
-        settings = controls.data_controls()
-    with training.popover("Training", width="stretch"):
-        settings = controls.training_controls(settings, choose_method=False)
-        st.page_link("region.py", label="Move the feasible band")
-title = scan_datasets()[settings.dataset].title
-start = f"**{lesson.title}**" if lesson else "**Same data, same start, two models**"
-summary.markdown(
-    f"{start}: {title}, σ² = {settings.sigma2:g}, "
-    f"β = {settings.beta:g}, {settings.latent_dim} latent dimensions, {settings.epochs} epochs"
-)
 
-run = session.run_of(hub.pair(settings), lesson.name if lesson else "")
-stage(run, projector=session.projector())
+def own_run() -> None:
+    """A run of the visitor's own settings, with controls unless they are locked."""
+    lesson = session.lesson()
+    classroom = None
+    if session.locked():
+        settings = session.settings()
+        summary = st.container()
+    else:
+        summary, data, training, class_ = st.columns([6, 1, 1, 1], vertical_alignment="center")
+        with data.popover("Data", width="stretch"):
+            settings = controls.data_controls()
+        with training.popover("Training", width="stretch"):
+            settings = controls.training_controls(settings, choose_method=False)
+            st.page_link("region.py", label="Move the feasible band")
+        classroom = class_.popover("Class", width="stretch")
+    title = scan_datasets()[settings.dataset].title
+    start = f"**{lesson.title}**" if lesson else "**Same data, same start, two models**"
+    summary.markdown(
+        f"{start}: {title}, σ² = {settings.sigma2:g}, "
+        f"β = {settings.beta:g}, {settings.latent_dim} latent dimensions, {settings.epochs} epochs"
+    )
+    run = session.run_of(hub.pair(settings), lesson.name if lesson else "")
+    if classroom:
+        with classroom:
+            teaching.class_controls(run)
+    stage(run, projector=session.projector(), lead=session.class_key())
+
+
+if code := session.followed():
+    teaching.follow(code)
+else:
+    own_run()

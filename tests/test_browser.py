@@ -153,6 +153,49 @@ def test_two_tabs_of_a_run_agree_and_a_hidden_one_costs_nothing(
     assert visit.errors == []
 
 
+def test_a_class_follows_its_teacher_until_it_lets_go(
+    browser: Browser, visit: Visit, server: tuple[str, subprocess.Popen[bytes]]
+) -> None:
+    page = visit.page
+    page.goto(f"{server[0]}/train?dataset=wine&clusters=3&epochs=60")
+    page.wait_for_selector("[data-status=finished]")
+    page.get_by_role("button", name="Class").click()
+    page.get_by_role("button", name="Begin a class").click()
+    link = page.get_by_text("follow=").first.inner_text()
+    visit.picture("class")
+    assert "run=" not in link
+    page.keyboard.press("Escape")
+
+    student = browser.new_page()
+    student.set_default_timeout(WAIT)
+    student.goto(link)
+    student.wait_for_selector("[data-moment]")
+    page.locator(".svae-stage").focus()
+    page.keyboard.press("Home")
+    student.wait_for_selector("[data-moment='0']")
+    page.keyboard.press("ArrowRight")
+    student.wait_for_selector("[data-moment='1']")
+    student.screenshot(path=visit.screenshots / "class-student.png")
+    student.get_by_role("button", name="Let go").click()
+    student.locator(".svae-stage").focus()
+    student.keyboard.press("ArrowRight")
+    student.wait_for_selector("[data-moment='2']")
+    assert page.evaluate(MOMENT) == 1, "a follower moved the teacher's screen"
+    expect(student.get_by_role("button", name="Start over")).to_be_hidden()
+    student.get_by_role("button", name="Follow again").click()
+    student.wait_for_selector("[data-moment='1']")
+    student.get_by_role("button", name="Let go").click()
+    student.get_by_role("button", name="Take a copy").click()
+    student.wait_for_url(re.compile("run="))
+    assert "follow=" not in student.url
+    student.wait_for_selector("[data-status=finished]")
+    student.get_by_role("link", name="Class board").first.click()
+    expect(student.get_by_text(re.compile("Of 2 spherical models"))).to_be_visible()
+    student.screenshot(path=visit.screenshots / "class-board.png")
+    student.close()
+    assert visit.errors == []
+
+
 def test_a_point_is_marked_everywhere_and_decoded(
     visit: Visit, server: tuple[str, subprocess.Popen[bytes]]
 ) -> None:

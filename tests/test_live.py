@@ -16,10 +16,11 @@ import pytest
 from starlette.requests import Request
 from starlette.websockets import WebSocket
 
-from pages.parts import hub, live, messages, replay, watching
+from pages.parts import classes, hub, live, messages, replay, watching
 from pages.parts.messages import Asked, decode, encode
 from pages.parts.watching import Watch, Wish
 from svae_core import engine
+from svae_core.figures import board
 from svae_core.records import RequestError, Settings
 from svae_core.scheduling import Standing
 from svae_core.snapshot import _live_sentence
@@ -98,7 +99,9 @@ async def until(watch: Watch, condition: Callable[[], bool]) -> None:
 class Viewer:
     """The other end of a websocket, without a network: what a browser would send and get."""
 
-    def __init__(self, run: str, origin: str | None = "http://lecture:8501") -> None:
+    def __init__(
+        self, run: str, origin: str | None = "http://lecture:8501", code: str | None = None
+    ) -> None:
         headers = [(b"host", b"lecture:8501")]
         if origin:
             headers.append((b"origin", origin.encode()))
@@ -107,12 +110,13 @@ class Viewer:
         scope = {
             "type": "websocket",
             "path": live.socket_path(run),
-            "path_params": {"run": run},
+            "path_params": {"code": code} if code else {"run": run},
             "headers": headers,
         }
         self._in.put_nowait({"type": "websocket.connect"})
         socket = WebSocket(scope, self._in.get, self._take)
-        self.served = asyncio.create_task(live.serve_run(socket))
+        served = live.serve_class(socket) if code else live.serve_run(socket)
+        self.served = asyncio.create_task(served)
 
     async def _take(self, event: Any) -> None:
         self._out.put_nowait(event)
@@ -441,6 +445,92 @@ def test_modules_in_a_replay_import_by_name() -> None:
         "svae/a.js": 'import { b } from "svae/rooms/b.js";',
         "svae/rooms/b.js": 'import "svae/a.js";',
     }
+
+
+# -------------------------------------------------------------------------------- classes
+
+
+def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(watched: Watch) -> None:
+    async def run() -> None:
+        watched.start()
+        await until(watched, lambda: watched.status == "finished")
+        room = classes.begin("run")
+        teacher, student = Viewer("run"), Viewer("", code=room.code)
+        for viewer in (teacher, student):
+            await viewer.event()
+        header, arrays = await student.ask(want="newest")
+        assert (header["lead"], header["tree"], room.followers) == (classes.NEWEST, [], 1)
+        assert "run" not in json.dumps(header).split('"'), "the run's id is not told"
+        known = {"have": header["index"], "version": header["version"], "lead": classes.NEWEST}
+        known |= {"generation": header["generation"], "layout": len(watched.layouts) - 1}
+        student.send(json.dumps({"want": "newest", **known}))
+        await asyncio.sleep(0)
+        teacher.send(json.dumps({"do": "lead", "key": room.key, "shown": 2}))
+        header, _ = decode((await student.event())["bytes"])
+        assert header["lead"] == 2
+        for forbidden in ("pause", "reset", "branch", "change"):
+            header, _ = await student.ask(do=forbidden)
+            assert header["kind"] == "refused" and "Only the teacher" in header["sentence"]
+        assert watched.status == "finished" and len(watched.family) == 0
+        teacher.send(json.dumps({"do": "lead", "key": "wrong", "shown": 1}))
+        assert (await teacher.event())["code"] == live.BAD_REQUEST
+        classes.end(room.key)
+        header, _ = decode((await student.event())["bytes"])
+        assert header["kind"] == "again"
+        late = Viewer("", code=room.code)
+        await late.event()
+        assert (await late.event())["code"] == live.UNKNOWN_RUN
+        watched.stop()
+
+    asyncio.run(run())
+
+
+def test_a_copy_goes_its_own_way(watched: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "engine", lambda: watched._engine)
+    watched.family = {"run": watched}
+
+    async def run() -> None:
+        watched.start()
+        await until(watched, lambda: watched.status == "finished")
+        room = classes.begin("run")
+        student = Viewer("", code=room.code)
+        await student.event()
+        header, _ = await student.ask(do="copy")
+        assert header["kind"] == "moved" and header["run"] != "run"
+        assert header["query"]["class"] == room.code and header["query"]["follow"] is None
+        copy = hub.find(header["run"])
+        assert copy is not None and len(copy.moments) == len(watched.moments)
+        copy.start()
+        await until(copy, lambda: copy.status == "finished")
+        assert copy.family is not watched.family and "run" not in copy.family
+        last, own = watched.moments[-1][1], copy.moments[-1][1]
+        np.testing.assert_array_equal(last.shell_view, own.shell_view)
+        hub._leave(header["run"])
+        watched.stop()
+
+    asyncio.run(run())
+
+
+def test_the_board_shows_what_runs_came_to_and_forgets_nothing(watched: Watch) -> None:
+    async def run() -> None:
+        room = classes.begin("run")
+        classes.enter(room.code, "run")
+        classes.enter("no such class", "run")
+        watched.start()
+        assert room.dots() == () and room.training == 1
+        await until(watched, lambda: watched.status == "finished")
+        dots = room.dots()
+        assert [dot.method for dot in dots] == ["baseline", "spherical"]
+        assert all(dot.sigma2 == TOY.sigma2 and dot.band == TOY.band[1] for dot in dots)
+        hub._watches.pop("run")
+        assert room.dots() == dots and room.training == 0
+        told = board.describe_board(dots, 0)
+        assert "Of 1 baseline models" in told and "Of 1 spherical models" in told
+        figure = board.board(dots)
+        assert sum(len(trace.x) for trace in figure.data) == 2
+        watched.stop()
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(

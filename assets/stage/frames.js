@@ -35,6 +35,7 @@ export class Recording {
     this.tree = []; // the runs that branched off one another
     this.lesson = null;
     this.generation = -1;
+    this.lead = -1; // in a class: the moment that the teacher shows, −1 for the newest
     this.forget();
   }
 
@@ -70,6 +71,7 @@ export class Recording {
     for (const name of TOLD) {
       this[name] = header[name];
     }
+    this.lead = header.lead ?? -1;
     this.#acceptTime(header);
     if (header.index < 0) return null;
     this.steps = header.steps;

@@ -9,6 +9,7 @@
 import { Archive } from "./archive.js";
 import { Branching } from "./branching.js";
 import { make, say } from "./dom.js";
+import { Following } from "./following.js";
 import { Recording } from "./frames.js";
 import { Lesson } from "./lesson.js";
 import { Painter } from "./painter.js";
@@ -52,6 +53,8 @@ export function mount(parent, data, tell) {
   // A page that was already running when the viewer went to a branch still names the run before.
   const here = new URLSearchParams(window.location.search).get("run");
   if (stage && (stage.data.run === data.run || stage.data.run === here)) {
+    stage.data.lead = data.lead; // a class may have begun or ended
+    stage.show();
     stage.recolour();
     return;
   }
@@ -124,7 +127,7 @@ class Stage {
   }
 
   #begin() {
-    this.root.dataset.source = this.data.archive ? "archive" : "server";
+    this.root.dataset.source = this.data.archive ? "archive" : this.data.follow ? "class" : "server";
     this.source = this.#connect();
     this.painter = new Painter(this.views, (moment) => {
       this.root.dataset.moment = moment.index;
@@ -138,6 +141,22 @@ class Stage {
     this.transport = new Transport(this.bar, this.player, this.recording);
     this.transport.onBranch = () => this.#branch();
     if (this.data.replay) this.bar.append(exportLink(this.data.replay));
+    if (this.data.follow) {
+      this.player.follow(true);
+      const copy = () => this.source.command("copy");
+      this.following = new Following(this.aside, this.player, copy);
+    }
+  }
+
+  /** In a class that this viewer leads: tell which moment is shown, where that is news. */
+  show() {
+    const { lead, run } = this.data;
+    const { index, behind } = this.player;
+    const shown = behind ? index : -1;
+    const news = `${lead} ${run} ${shown}`;
+    if (!lead || news === this.told || !this.recording.count) return;
+    this.told = news;
+    this.source.command("lead", { key: lead, shown });
   }
 
   #connect() {
@@ -153,11 +172,15 @@ class Stage {
   }
 
   /** Go on to another run of the same tree: figures, cameras and the page stay as they are. */
-  #move(run, query = {}) {
+  #move(run, query = {}, reload = false) {
     const url = new URL(window.location.href);
     for (const [name, value] of Object.entries({ ...query, run })) {
       if (value === null) url.searchParams.delete(name);
       else url.searchParams.set(name, value);
+    }
+    if (reload) {
+      window.location.assign(url);
+      return;
     }
     window.history.replaceState(window.history.state, "", url);
     const before = this.data.run;
@@ -167,6 +190,14 @@ class Stage {
     const link = this.bar.querySelector(".svae-export");
     if (link) link.href = link.getAttribute("href").replace(before, run);
     this.tell?.(run);
+  }
+
+  /** The class is shown another run, perhaps of other data: begin anew. */
+  #again() {
+    const { data, tell } = this;
+    const parent = this.root.parentElement;
+    this.dispose();
+    stages.set(parent, new Stage(parent, data, tell));
   }
 
   /** Show or hide the form for other settings. */
@@ -181,6 +212,9 @@ class Stage {
     const { recording, player } = this;
     this.transport?.update();
     this.branching?.update();
+    this.following?.update();
+    this.root.dataset.led = this.player.led;
+    this.show();
     const remark = recording.remarkAt(recording.rows[player.index]?.step ?? 0);
     say(this.remark, remark ? `${remark.sentence.charAt(0).toUpperCase()}${remark.sentence.slice(1)}` : "");
     if (recording.scene?.lesson && !this.lesson) {
@@ -205,8 +239,9 @@ class Stage {
     if (this.disposed) return;
     const { kind } = message.header;
     if (kind === "refused") this.#refuse(message.header.sentence);
-    if (kind === "moved") this.#move(message.header.run, message.header.query);
-    if (kind === "refused" || kind === "moved") return;
+    if (kind === "moved") this.#move(message.header.run, message.header.query, message.header.reload);
+    if (kind === "again") this.#again();
+    if (["refused", "moved", "again"].includes(kind)) return;
     if (kind === "decoded") {
       this.decoded.show(message);
       return;

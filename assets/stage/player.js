@@ -16,6 +16,17 @@ export class Player {
     this.index = -1;
     this.wanted = -1;
     this.speed = 1;
+    this.reader = false; // a reader looks, and does not change the run
+    this.led = false; // shows what somebody else looks at
+  }
+
+  /** Show what the teacher shows, or no longer. */
+  follow(led) {
+    this.reader = true;
+    this.led = led;
+    if (led) this.#beLed();
+    this.onChange();
+    this.ask();
   }
 
   dispose() {
@@ -46,6 +57,7 @@ export class Player {
       this.index = -1;
       this.mode = "follow"; // started over, perhaps by another viewer
     }
+    if (this.led) this.#beLed();
     const target = this.mode === "follow" ? this.recording.count - 1 : this.wanted;
     if (moment && moment.index === target && moment.shells) {
       this.#show(moment);
@@ -83,22 +95,25 @@ export class Player {
       layout: Math.max(-1, ...layouts.keys()),
       remarks: this.recording.remarks.length,
       floors: Number(Boolean(this.recording.floors)),
+      lead: this.recording.lead,
     });
   }
 
   /** Play or pause: training while there is some left, else the recording. */
   toggle() {
+    if (this.led) return;
     if (this.moving) {
-      this.mode = this.mode === "replay" ? "hold" : "follow";
+      this.mode = this.mode === "replay" || this.reader ? "hold" : "follow";
       this.wanted = this.index;
-      if (this.training) this.source.command("pause");
+      if (this.training && !this.reader) this.source.command("pause");
     } else if (this.mode === "hold" && this.index < this.recording.count - 1) {
       this.#replay(this.index + 1);
     } else if (this.over) {
       this.#replay(0);
     } else {
       this.mode = "follow";
-      this.source.command("play");
+      if (this.reader) this.ask();
+      else this.source.command("play");
     }
     this.onChange();
   }
@@ -107,7 +122,7 @@ export class Player {
   forward() {
     if (this.index < this.recording.count - 1) {
       this.seek(this.index + 1);
-    } else if (!this.over) {
+    } else if (!this.over && !this.reader) {
       this.mode = "follow";
       this.source.command("step");
     }
@@ -120,7 +135,7 @@ export class Player {
   /** Hold at this moment; at the newest of a run that goes on, follow it. */
   seek(index) {
     const last = this.recording.count - 1;
-    if (last < 0) return;
+    if (last < 0 || this.led) return;
     this.mode = index >= last ? "follow" : "hold";
     this.#goTo(Math.max(0, Math.min(index, last)));
     this.onChange();
@@ -181,6 +196,13 @@ export class Player {
       if (nearer && !this.#has(index)) nearest = index;
     }
     return nearest;
+  }
+
+  /** The teacher's moment is the one to be shown: the newest, or an earlier one. */
+  #beLed() {
+    const { lead, count } = this.recording;
+    this.mode = lead < 0 || lead >= count - 1 ? "follow" : "hold";
+    if (this.mode === "hold" && this.index !== lead) this.#goTo(lead);
   }
 
   #has(index) {

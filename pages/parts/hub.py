@@ -109,6 +109,18 @@ def reseed(run: str) -> str:
     return _born(run, wish, seeded(parent.members), Past(), (0, what))
 
 
+def copy(run: str) -> str:
+    """A run of its own with this one's history so far, and no relative of it; its id."""
+    parent = _watches[run]
+    step = parent.moments[-1][0].step if parent.moments else 0
+    past = parent.past.until(step, parent.members)
+    child = Watch(parent.members, engine(), _share, Wish(parent.wish.members), past)
+    child.inherit(parent)
+    own = secrets.token_urlsafe(16)
+    _enter(own, child, {})
+    return own
+
+
 def _born(
     run: str, wish: Wish, members: tuple[Settings, ...], past: Past, parting: tuple[int, str]
 ) -> str:

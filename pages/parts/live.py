@@ -14,9 +14,16 @@ hidden page is never sent more than it can show. The last request counts.
     {"do": "reseed"}                                     another run with another seed
     {"do": "predict", "answer": 2}                       a lesson's question; only then it trains
 
-To a branch or another seed the answer is `{"kind": "moved", "run": …, "query": …}`; where any of
-these four makes no sense, it is `{"kind": "refused", "sentence": …}`. Nonsense of any other kind
-ends the connection.
+    {"do": "lead", "key": "…", "shown": 17}              what a teacher's class is to see
+
+A class is served at an address of its own, by its code: the same requests for moments, nothing that
+changes the run, and `{"do": "copy"}`, which gives a run of one's own. Its answers say which moment
+the teacher shows (`lead`), never the run's id; where the teacher goes on to another run, the answer
+is `{"kind": "again"}`.
+
+To a branch, a copy or another seed the answer is `{"kind": "moved", "run": …, "query": …}`; what
+makes no sense there, or is not for this viewer, is `{"kind": "refused", "sentence": …}`. Nonsense
+of any other kind ends the connection.
 
 Every answer is one binary message, `encode` below; `pages.parts.messages` says what is in it.
 """
@@ -41,8 +48,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from pages.parts import hub, lessons, messages, replay, telling
+from pages.parts import classes, hub, lessons, messages, replay, telling
 from pages.parts.changing import read_changes
+from pages.parts.classes import Class
 from pages.parts.watching import Watch
 from svae_core.records import RequestError
 
@@ -59,6 +67,11 @@ UNKNOWN_RUN, BAD_REQUEST, TOO_LONG = 4404, 4400, 1009
 def socket_path(run: str) -> str:
     """Where the frames of a run are."""
     return f"{_PREFIX}/run/{run}"
+
+
+def class_path(code: str) -> str:
+    """Where the frames of a class are."""
+    return f"{_PREFIX}/class/{code}"
 
 
 def module_path() -> str:
@@ -80,6 +93,7 @@ def routes() -> list[BaseRoute]:
     """All routes of the stage, for the app."""
     return [
         WebSocketRoute(socket_path("{run}"), serve_run),
+        WebSocketRoute(class_path("{code}"), serve_class),
         Route(replay_path("{run}"), serve_replay),
         Route(f"{_PREFIX}/plotly-{{version}}.min.js", serve_plotly),
         Route(f"{_PREFIX}/code-{{version}}/{{path:path}}", serve_code),
@@ -99,8 +113,30 @@ async def serve_run(socket: WebSocket) -> None:
     if watch is None:
         await socket.close(UNKNOWN_RUN, "This run is no longer on the server.")
         return
+    await _serve(socket, watch)
+
+
+async def serve_class(socket: WebSocket) -> None:
+    """One follower of a class, until they leave or the class ends."""
+    if not _same_origin(socket):
+        await socket.close(1008)
+        return
+    await socket.accept()
+    room = classes.find(socket.path_params["code"])
+    watch = hub.find(room.run) if room else None
+    if room is None or watch is None:
+        await socket.close(UNKNOWN_RUN, "This class has ended.")
+        return
+    room.followers += 1
+    try:
+        await _serve(socket, watch, room)
+    finally:
+        room.followers -= 1
+
+
+async def _serve(socket: WebSocket, watch: Watch, room: Class | None = None) -> None:
     with watch.viewed() as wake:
-        desk = Desk(socket, watch, wake)
+        desk = Desk(socket, watch, wake, room)
         answering = asyncio.create_task(desk.answer())
         try:
             await desk.listen()
@@ -113,9 +149,12 @@ async def serve_run(socket: WebSocket) -> None:
 class Desk:
     """Where one viewer's requests are read and answered."""
 
-    def __init__(self, socket: WebSocket, watch: Watch, wake: asyncio.Event) -> None:
+    def __init__(
+        self, socket: WebSocket, watch: Watch, wake: asyncio.Event, room: Class | None = None
+    ) -> None:
         self._socket = socket
         self._watch = watch
+        self._room = room  # whose follower this viewer is, if any
         self._wake = wake
         self._asked: messages.Asked | None = None
         self._point: int | None = None  # to be decoded
@@ -144,9 +183,17 @@ class Desk:
                 await self._socket.send_bytes(messages.encode(self._replies.pop(0), {}))
             if self._point is not None:
                 await self._decode()
-            if self._asked and (message := messages.answer(self._watch, self._asked)):
+            if self._room and not self._room.shows(self._watch):
+                await self._socket.send_bytes(messages.encode({"kind": "again"}, {}))
+                return
+            if self._asked and (message := self._answered(self._asked)):
                 self._asked = None
                 await self._socket.send_bytes(messages.encode(*message))
+
+    def _answered(self, asked: messages.Asked) -> messages.Message | None:
+        if self._room is None:
+            return messages.answer(self._watch, asked)
+        return messages.answer_follower(self._watch, asked, self._room.shown)
 
     async def _decode(self) -> None:
         index, self._point = self._point, None
@@ -160,6 +207,11 @@ class Desk:
     def _take(self, request: dict[str, Any]) -> None:
         if "decode" in request:
             self._point = self._watch.check_point(int(request["decode"]))
+        elif "do" in request and self._room:
+            self._follow(str(request["do"]))
+        elif "do" in request and request["do"] == "lead":
+            run = self._socket.path_params["run"]
+            classes.lead(str(request["key"]), run, int(request["shown"]))
         elif "do" in request and request["do"] in ("change", "branch", "reseed", "predict"):
             try:
                 self._alter(request)
@@ -177,6 +229,18 @@ class Desk:
         else:
             self._asked = messages.Asked.read(request)
         self._wake.set()
+
+    def _follow(self, doing: str) -> None:
+        """What a follower may do: go, and take a copy away."""
+        assert self._room is not None
+        if doing == "leave":
+            self._watch.leave()
+        elif doing == "copy":
+            copy = hub.copy(self._room.run)
+            self._replies.append(telling.copied(copy, hub.find(copy), self._room.code))
+        else:
+            sentence = "Only the teacher can change this run; take a copy to change it."
+            self._replies.append({"kind": "refused", "sentence": sentence})
 
     def _alter(self, request: dict[str, Any]) -> None:
         """Requests that may be refused in one sentence."""

@@ -40,6 +40,7 @@ class Asked:
     layout: int = -1  # number of the layout it shows
     floors: int = 0  # whether it has the floors
     remarks: int = 0  # how many remarks it has
+    lead: int = -2  # a follower: which moment the teacher showed when it last heard
 
     @classmethod
     def read(cls, request: dict[str, Any]) -> Asked:
@@ -47,7 +48,7 @@ class Asked:
         want = request["want"]
         if want not in ("scene", "newest"):
             want = int(want)
-        names = ("have", "version", "generation", "rows", "layout", "floors", "remarks")
+        names = ("have", "version", "generation", "rows", "layout", "floors", "remarks", "lead")
         return cls(want, **{name: int(request[name]) for name in names if name in request})
 
 
@@ -86,6 +87,17 @@ def answer(watch: Watch, asked: Asked) -> Message | None:
         or len(watch.layouts) - 1 > asked.layout
     )
     return moment(watch, newest, asked) if news else None
+
+
+def answer_follower(watch: Watch, asked: Asked, shown: int) -> Message | None:
+    """The same for a follower: also which moment the teacher shows, and no other run's id."""
+    message = answer(watch, asked)
+    if message is None and asked.want == "newest" and asked.lead != shown and watch.moments:
+        message = moment(watch, len(watch.moments) - 1, asked)
+    if message is None:
+        return None
+    header, arrays = message
+    return {**header, "lead": shown, "tree": []}, arrays
 
 
 # ------------------------------------------------------------------------------- scene

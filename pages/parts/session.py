@@ -17,7 +17,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.parts import address, hub, lessons
+from pages.parts import address, classes, hub, lessons
 from pages.parts.lessons import Lesson
 from pages.parts.searching import Search
 from pages.parts.watching import Wish
@@ -42,6 +42,8 @@ _WRITTEN = "svae.written"  # the query that stands for them
 _PAGE = "svae.page"  # the page they were last asked for on
 _RUN = "svae.run"  # the run watched last
 _LESSON = "svae.lesson"  # the lesson whose settings were taken over
+_CLASS = "svae.class"  # the code of the class that this visitor belongs to
+_TEACH = "svae.teach"  # the key of the class that this visitor leads
 _SHOWN = "svae.shown"  # what each widget showed when it was last drawn
 _ASKED = "svae.asked"  # keys of the errands that this visitor asked for
 _SEARCH = "svae.search"  # runs and seed of the search started last
@@ -121,6 +123,39 @@ def lesson() -> Lesson | None:
     return found
 
 
+def class_code() -> str:
+    """The code of the class that this visitor belongs to; "" for none."""
+    return _remembered("class", _CLASS)
+
+
+def class_key() -> str:
+    """The key of the class that this visitor leads; "" for none."""
+    return _remembered("teach", _TEACH)
+
+
+def teach(key: str, code: str) -> None:
+    """Lead a class from here on, or with empty words no longer."""
+    for name, place, text in (("teach", _TEACH, key), ("class", _CLASS, code)):
+        st.session_state[place] = text
+        if text:
+            st.query_params[name] = text
+        elif name in st.query_params:
+            del st.query_params[name]
+
+
+def followed() -> str:
+    """The code of the class whose teacher's run this page is to show; "" for none."""
+    code = st.query_params.get("follow", "")
+    if code:
+        st.session_state[_CLASS] = code
+    return code
+
+
+def page_address() -> str:
+    """The address of this page without a query, for links to hand out."""
+    return (st.context.url or "").partition("?")[0]
+
+
 def locked() -> bool:
     """Whether a page is to hide its controls, as a link for a classroom may ask."""
     return st.query_params.get("lock") == "1"
@@ -143,6 +178,7 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
     if run is None or hub.wish_of(run) != Wish(members, lesson):
         run = hub.watch(members, lesson)
     state[_RUN] = run
+    classes.enter(class_code(), run)
     if st.query_params.get("run") != run:
         st.query_params["run"] = run
     return run
@@ -289,6 +325,13 @@ def _await(future: Future[Problem], doing: str) -> None:
         seconds = time.monotonic() - start
         place.info(f"{doing} … {seconds:.0f} s")
     place.empty()
+
+
+def _remembered(name: str, place: str) -> str:
+    """A word from the URL, kept for pages whose URL lacks it."""
+    word = st.query_params.get(name) or st.session_state.get(place, "")
+    st.session_state[place] = word
+    return str(word)
 
 
 def _page() -> str | None:

@@ -7,6 +7,8 @@ figures in place, so that camera, zoom and legend stay as the viewer left them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from pages.parts import live
@@ -23,18 +25,21 @@ export default function ({ parentElement, data, setTriggerValue }) {
 _component = st.components.v2.component("svae_stage", js=_LOADER, isolate_styles=False)
 
 
-def stage(run: str, projector: bool = False) -> None:
-    """Show this run, live; in big type for a projector.
+def stage(run: str, projector: bool = False, lead: str = "") -> None:
+    """Show this run, live; in big type for a projector; `lead`: the key of the class that sees it.
 
     When the viewer goes on to a branch, the component writes the branch's id into the URL and has
     the page run once more, so that the session hears of it.
     """
-    data = {
-        "run": run,
-        "socket": live.socket_path(run),
-        "module": live.module_path(),
-        "plotly": live.plotly_path(),
-        "replay": live.replay_path(run),
-        "projector": projector,
-    }
+    data = {"run": run, "socket": live.socket_path(run), "replay": live.replay_path(run)}
+    _show(data | {"projector": projector, "lead": lead})
+
+
+def follow(code: str) -> None:
+    """Show what the teacher of this class shows."""
+    _show({"run": code, "socket": live.class_path(code), "follow": True})
+
+
+def _show(data: dict[str, Any]) -> None:
+    data |= {"module": live.module_path(), "plotly": live.plotly_path()}
     _component(key="svae.stage", data=data, on_moved_change=lambda: None)

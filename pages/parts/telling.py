@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pages.parts import lessons
+from pages.parts import address, lessons
 from pages.parts.changing import Changes, history, in_force
 from pages.parts.watching import Watch
 from svae_core.figures.gauge import gauge_value
@@ -55,6 +55,14 @@ def question(watch: Watch) -> dict[str, Any] | None:
 def moved(run: str, watch: Watch | None) -> dict[str, Any]:
     """That the viewer is to go on to another run, and what to write into the URL."""
     return {"kind": "moved", "run": run, "query": _query(watch.wish.members[-1]) if watch else {}}
+
+
+def copied(run: str, watch: Watch | None, code: str) -> dict[str, Any]:
+    """That a follower has a run of their own now, and the whole query that leads to it."""
+    query: dict[str, str | None] = {"follow": None, "lesson": None, "class": code}
+    if watch:
+        query |= address.to_link(watch.wish.members[-1])
+    return {"kind": "moved", "run": run, "query": query, "reload": True}
 
 
 def _remarks(watch: Watch, known: int) -> dict[str, Any]:

@@ -1,0 +1,29 @@
+"""Class board: what everybody's runs came to, as dots in one phase diagram."""
+
+import streamlit as st
+
+from pages.parts import classes, session
+from svae_core.figures import board
+
+
+@st.fragment(run_every=2.0)
+def show() -> None:
+    """The board as it is now; it fills while runs end."""
+    room = classes.find(session.class_code())
+    if room is None:
+        st.info("There is no class here. A teacher begins one on the Train page, under Class.")
+        return
+    dots = room.dots()
+    sentence = board.describe_board(dots, room.training)
+    st.plotly_chart(
+        board.board(dots, session.dark()), theme=None, config={"displaylogo": False}, alt=sentence
+    )
+    st.write(sentence)
+    st.caption(
+        "Each dot is one model of somebody's run: how it was set, and what was measured at its "
+        "end. Whose it is, the board does not know."
+    )
+
+
+st.subheader("Class board")
+show()

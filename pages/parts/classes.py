@@ -1,0 +1,143 @@
+"""Classes: a teacher's run on every screen, and a board of what everybody's runs came to.
+
+    room = classes.begin(run);  classes.find(room.code);  classes.lead(room.key, run, 17)
+
+Two unguessable words belong to a class. The `code` is for everyone: it shows the teacher's run and
+lets runs be entered on the board, no more; it never tells the id of a run, which would let its
+holder change it. The `key` is the teacher's. Touched on the server's event loop and by page scripts
+in threads of their own, who only read, begin, enter and end.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field
+
+from pages.parts import hub
+from pages.parts.watching import Watch
+from svae_core.figures.board import Dot
+from svae_core.records import RequestError, settings_at
+
+#: The newest moment is shown, as it comes.
+NEWEST = -1
+#: A class that nobody uses is forgotten after this many seconds.
+KEPT_SECONDS = 4 * 3600.0
+LARGEST_CLASS = 500  # runs on one board
+_MOST_CLASSES = 200
+
+
+@dataclass(eq=False)
+class Class:
+    """One class: what its teacher shows, and whose runs are on its board."""
+
+    code: str
+    key: str
+    run: str  # the teacher's run, as shown
+    shown: int = NEWEST  # the moment the teacher looks at
+    followers: int = 0
+    runs: dict[str, None] = field(default_factory=dict)  # entered, in the order they came
+    settled: dict[str, tuple[Dot, ...]] = field(default_factory=dict)  # of those that have ended
+    used: float = field(default_factory=time.monotonic)
+
+    def shows(self, watched: Watch) -> bool:
+        """Whether this is the run that the class sees now."""
+        return _classes.get(self.code) is self and hub.find(self.run) is watched
+
+    def dots(self) -> tuple[Dot, ...]:
+        """What has come of the runs on the board; those that still train are left out."""
+        for run in [run for run in self.runs if run not in self.settled]:
+            watched = hub.find(run)
+            if watched is not None and watched.certificates:
+                self.settled[run] = _dots(watched)
+        return tuple(dot for run in self.runs for dot in self.settled.get(run, ()))
+
+    @property
+    def training(self) -> int:
+        """How many of the runs on the board have not ended yet."""
+        return sum(1 for run in self.runs if run not in self.settled and hub.find(run) is not None)
+
+
+_classes: dict[str, Class] = {}
+
+
+def begin(run: str) -> Class:
+    """A new class that is shown this run."""
+    _forget(time.monotonic())
+    if len(_classes) >= _MOST_CLASSES:
+        raise RequestError(
+            f"There are {_MOST_CLASSES} classes on this server already; try again when one ended."
+        )
+    room = Class(secrets.token_urlsafe(12), secrets.token_urlsafe(16), run)
+    _classes[room.code] = room
+    return room
+
+
+def find(code: str | None) -> Class | None:
+    """The class of that code, if there is one."""
+    room = _classes.get(code or "")
+    if room is not None:
+        room.used = time.monotonic()
+    return room
+
+
+def led_with(key: str | None) -> Class | None:
+    """The class that this key leads, if there is one."""
+    rooms = list(_classes.values())
+    return next((room for room in rooms if secrets.compare_digest(room.key, key or "")), None)
+
+
+def enter(code: str | None, run: str) -> None:
+    """Put a run on the board of a class; without a class nothing happens."""
+    room = find(code)
+    if room is not None and len(room.runs) < LARGEST_CLASS:
+        room.runs.setdefault(run)
+
+
+def end(key: str) -> None:
+    """Nobody follows from here on."""
+    room = led_with(key)
+    if room is not None:
+        del _classes[room.code]
+        _wake(room.run)
+
+
+def lead(key: str, run: str, shown: int) -> None:
+    """The teacher looks at this moment of this run now. ValueError for a wrong key."""
+    room = led_with(key)
+    if room is None:
+        raise ValueError("there is no class of that key")
+    before, room.run, room.shown = room.run, run, max(NEWEST, shown)
+    room.used = time.monotonic()
+    _wake(before)
+    _wake(run)
+
+
+def _wake(run: str) -> None:
+    watched = hub.find(run)
+    if watched is not None:
+        watched.news.wake()
+
+
+def _dots(watched: Watch) -> tuple[Dot, ...]:
+    """A run's models under the settings in force at its end."""
+    last = watched.moments[-1][0].step
+    settled = [settings_at(settings, last) for settings in watched.members]
+    return tuple(
+        Dot(
+            method=certificate.method,
+            seed=certificate.seed,
+            band=settings.band[1],
+            sigma2=settings.sigma2,
+            beta=settings.beta,
+            verdict=certificate.verdict,
+            loss=certificate.loss,
+            kl=certificate.kl,
+        )
+        for settings, certificate in zip(settled, watched.certificates, strict=True)
+    )
+
+
+def _forget(now: float) -> None:
+    for code in [code for code, room in _classes.items() if now - room.used > KEPT_SECONDS]:
+        del _classes[code]

@@ -1,0 +1,87 @@
+"""The class board: what everybody's runs came to, as dots in one phase diagram."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from svae_core.figures.palette import BLUE, GREEN, VERMILLION, ink, template
+
+#: Colour and symbol of each verdict.
+_VERDICTS = {
+    "certified": (GREEN, "circle"),
+    "not certified": (BLUE, "diamond"),
+    "collapsed": (VERMILLION, "x"),
+}
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One trained model: how it was set and what was measured."""
+
+    method: str
+    seed: int
+    band: float  # b, the upper edge as a fraction of the way from W to δ
+    sigma2: float
+    beta: float
+    verdict: str  # certified | not certified | collapsed
+    loss: float
+    kl: float  # nats
+
+
+def board(dots: tuple[Dot, ...], dark: bool = False) -> go.Figure:
+    """A panel per method: βσ² against the band's upper edge, a mark for each verdict."""
+    methods = sorted({dot.method for dot in dots}) or ["baseline", "spherical"]
+    figure = make_subplots(1, len(methods), shared_yaxes=True, subplot_titles=methods)
+    for column, method in enumerate(methods, start=1):
+        for verdict in _VERDICTS:
+            chosen = [dot for dot in dots if (dot.method, dot.verdict) == (method, verdict)]
+            figure.add_trace(_marks(chosen, verdict, column == 1, dark), 1, column)
+    figure.update_xaxes(type="log", title_text="βσ²")
+    figure.update_yaxes(range=[-0.05, 1.05])
+    figure.update_yaxes(title_text="band's upper edge b", col=1)
+    figure.update_layout(
+        template=template(dark), height=420, margin={"t": 70}, legend={"orientation": "h", "y": 1.2}
+    )
+    return figure
+
+
+def _marks(chosen: list[Dot], verdict: str, named: bool, dark: bool) -> go.Scatter:
+    colour, symbol = _VERDICTS[verdict]
+    return go.Scatter(
+        x=[dot.beta * dot.sigma2 for dot in chosen],
+        y=[dot.band for dot in chosen],
+        name=verdict,
+        legendgroup=verdict,
+        showlegend=named,
+        mode="markers",
+        marker={
+            "color": colour,
+            "symbol": symbol,
+            "size": 12,
+            "opacity": 0.8,
+            "line": {"color": ink(dark), "width": 0.5},
+        },
+        customdata=[[dot.seed, dot.sigma2, dot.beta, dot.loss, dot.kl] for dot in chosen],
+        hovertemplate=(
+            "seed %{customdata[0]}, σ² %{customdata[1]:g}, β %{customdata[2]:g}, "
+            "band up to %{y:g}<br>D %{customdata[3]:.3f}, KL %{customdata[4]:.2f} nats"
+        ),
+    )
+
+
+def describe_board(dots: tuple[Dot, ...], training: int) -> str:
+    """The board in a sentence or two."""
+    waiting = f" {training} still train." if training else ""
+    if not dots:
+        return f"No run has ended yet.{waiting}"
+    lines = []
+    for method in sorted({dot.method for dot in dots}):
+        mine = [dot for dot in dots if dot.method == method]
+        counts = ", ".join(
+            f"{sum(dot.verdict == verdict for dot in mine)} {verdict}" for verdict in _VERDICTS
+        )
+        lines.append(f"Of {len(mine)} {method} models: {counts}.")
+    return " ".join(lines) + waiting
