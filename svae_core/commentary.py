@@ -19,6 +19,9 @@ from svae_core.records import Change, Frame, Moment, Settings, knobs
 # it carries clearly more. With one draw per frame losses flicker too, so out means out twice.
 _WAKING_KL = 2.0 * COLLAPSED_KL
 _OUT = 2
+# An untrained net carries next to nothing, which is no collapse: dimensions are spoken of from
+# this share of the run on, and those that carry nothing then are said to have died by then.
+_SETTLING = 0.1
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class _Ear:
     """What must be remembered of one member to comment on its next frame."""
 
     alive: tuple[bool, ...]
+    settled: bool
     inside: bool = False
     outside: int = 0  # frames in a row
     left_at: int = 0
@@ -86,7 +90,13 @@ def difference(name: str, before: Any, after: Any) -> str:
 def _first(frame: Frame) -> _Ear:
     """How a member starts; that is not news."""
     inside = frame.lo <= frame.loss <= frame.hi
-    return _Ear(tuple(bool(kl >= COLLAPSED_KL) for kl in frame.kl_per_dim), inside, entered=inside)
+    settled = _settled(frame)
+    alive = tuple(not settled or bool(kl >= COLLAPSED_KL) for kl in frame.kl_per_dim)
+    return _Ear(alive, settled, inside, entered=inside)
+
+
+def _settled(frame: Frame) -> bool:
+    return frame.step >= _SETTLING * frame.steps
 
 
 def _hear(ear: _Ear, name: str, index: int, frame: Frame) -> tuple[_Ear, list[Remark]]:
@@ -96,17 +106,21 @@ def _hear(ear: _Ear, name: str, index: int, frame: Frame) -> tuple[_Ear, list[Re
         return replace(ear, diverged=True), [
             Remark(frame.step, line, "diverged", index) for line in said
         ]
-    alive = tuple(
-        bool(kl >= (COLLAPSED_KL if was else _WAKING_KL))
-        for was, kl in zip(ear.alive, frame.kl_per_dim, strict=True)
-    )
-    remarks = _dimensions(ear, alive, name, index, frame.step)
-    ear, crossing = _band(replace(ear, alive=alive), name, index, frame)
+    settled, remarks = _settled(frame), []
+    if settled:
+        alive = tuple(
+            bool(kl >= (COLLAPSED_KL if was else _WAKING_KL))
+            for was, kl in zip(ear.alive, frame.kl_per_dim, strict=True)
+        )
+        when = f"{'at' if ear.settled else 'by'} step {frame.step}"
+        remarks = _dimensions(ear, alive, name, index, frame.step, when)
+        ear = replace(ear, alive=alive, settled=True)
+    ear, crossing = _band(ear, name, index, frame)
     return ear, [*crossing, *remarks]
 
 
 def _dimensions(
-    ear: _Ear, alive: tuple[bool, ...], name: str, index: int, step: int
+    ear: _Ear, alive: tuple[bool, ...], name: str, index: int, step: int, when: str
 ) -> list[Remark]:
     """Deaths and wakings; of several at once only the summary is worth a line."""
     remarks = []
@@ -117,13 +131,13 @@ def _dimensions(
         gone = [number for number, flip in enumerate(flipped, start=1) if flip]
         which = f"dimension{'s' * (len(gone) > 1)} {_listed(gone)}"
         for number in gone:
-            line = f"{which} of the {name} {verb} at step {step}"
+            line = f"{which} of the {name} {verb} {when}"
             remarks.append(Remark(step, line, kind, index, number))
     if any(ear.alive) and not any(alive):
-        line = f"the {name} has collapsed: its last dimension died at step {step}"
+        line = f"the {name} has collapsed: its last dimension died {when}"
         remarks.append(Remark(step, line, "collapsed", index))
     if not any(ear.alive) and any(alive):
-        line = f"the {name} came back to life at step {step}"
+        line = f"the {name} came back to life {when}"
         remarks.append(Remark(step, line, "recovered", index))
     return remarks
 

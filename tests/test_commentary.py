@@ -18,7 +18,7 @@ def frame(step: int, loss: float, *kl: float) -> Frame:
         method="baseline",
         step=step,
         epoch=0,
-        steps=100,
+        steps=0,  # settled from the start
         loss=loss,
         delta=1.0,
         lo=0.2,
@@ -109,3 +109,13 @@ def test_changes_are_named() -> None:
     assert on_change((412, "band", (0.0, 0.6)), (0.0, 0.25)) == "band 0–0.25 → 0–0.6 at step 412"
     assert difference("beta", 1.0, 4.0) == "β 1 → 4"
     assert difference("lower_edge", True, False) == "lower edge on → off"
+
+
+def test_a_net_that_has_not_learned_yet_is_not_called_collapsed() -> None:
+    def early(step: int, *kl: float) -> Frame:
+        return dataclasses.replace(frame(step, 0.9, *kl), steps=100)
+
+    told = sentences(*((early(step, 0.0, 0.0),) for step in range(10)), (early(10, 0.5, 0.0),))
+    assert told == ["dimension 2 of the baseline VAE died by step 10"]
+    told = sentences(*((early(step, 0.0, 0.0),) for step in range(12)))
+    assert told[-1] == "the baseline VAE has collapsed: its last dimension died by step 10"

@@ -458,7 +458,7 @@ def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(watched: Watch)
         teacher, student = Viewer("run"), Viewer("", code=room.code)
         for viewer in (teacher, student):
             await viewer.event()
-        header, arrays = await student.ask(want="newest")
+        header, _ = await student.ask(want="newest")
         assert (header["lead"], header["tree"], room.followers) == (classes.NEWEST, [], 1)
         assert "run" not in json.dumps(header).split('"'), "the run's id is not told"
         known = {"have": header["index"], "version": header["version"], "lead": classes.NEWEST}
