@@ -28,7 +28,7 @@ from svae_core.collapse import (
     verdict,
 )
 from svae_core.floors import cluster_certificate, covariance_spectrum, floor_curves, floors_at
-from svae_core.posterior import gaussian_kl, log_density, sample
+from svae_core.posterior import Gaussian
 from svae_core.records import Certificate, FloorCurves, RequestError
 from svae_core.region import collapse_losses
 from svae_core.shell import check_points
@@ -39,7 +39,18 @@ DRAWS = 16
 _LOSSES = 65_536
 
 Reconstruct = Callable[[np.ndarray], np.ndarray]
-Posterior = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+GaussianPosterior = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
+class Beliefs:
+    """What a model says of n points before it decodes: posteriors of any family, as arrays."""
+
+    mean: np.ndarray  # [n, k]
+    variance: np.ndarray  # [n, k]
+    kl: np.ndarray  # [n, k] nats, or [n, 1] where the KL does not split by dimension
+    draw: Callable[[np.ndarray], np.ndarray]  # normal noise [n, k] -> z [n, k]
+    log_density: Callable[[np.ndarray, slice], np.ndarray]  # z [a, k], points -> [a, b]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +80,7 @@ def certify(
     reconstruct: Reconstruct,
     points: np.ndarray,
     *,
-    posterior: Posterior | None = None,
+    posterior: GaussianPosterior | None = None,
     shell: tuple[float, float] | None = None,
     clusters: int = 10,
     draws: int = DRAWS,
@@ -93,8 +104,9 @@ def certify(
     if draws < 8:
         raise RequestError(f"draws is {draws}, but a margin worth the name needs at least 8.")
     measured_against = yardstick(points, shell, min(clusters, len(points) - 1), seed)
+    beliefs = None if posterior is None else gaussian_beliefs(*posterior(points))
     return measure(
-        measured_against, reconstruct, posterior=posterior, draws=draws, seed=seed, name=name
+        measured_against, reconstruct, beliefs=beliefs, draws=draws, seed=seed, name=name
     )
 
 
@@ -131,18 +143,21 @@ def measure(
     against: Yardstick,
     reconstruct: Reconstruct,
     *,
-    posterior: Posterior | None = None,
+    beliefs: Beliefs | None = None,
     draws: int | None = None,
     seed: int = 0,
     name: str = "model",
-    gauge: float = math.nan,
+    gauge: Callable[[float], float] = lambda loss: math.nan,
 ) -> Certificate:
-    """Measure a model against a yardstick; the work behind every certificate."""
+    """Measure a model against a yardstick; the work behind every certificate.
+
+    `beliefs`: its posteriors of the yardstick's points; `gauge`: βσ²/λ_max from the loss measured.
+    """
     points = against.points
     draws = draws or max(DRAWS, -(-_LOSSES // len(points)))
     losses, first = _losses(against, reconstruct, draws)
     loss, margin = float(losses.mean()), loss_margin(losses)
-    means, kl_per_dim, information = _information(points, posterior, seed)
+    kl_per_dim, active, information = _information(beliefs, seed)
     accuracy, cluster_floor = _cluster_evidence(against, first)
     measured = Measurement(
         loss=loss,
@@ -151,7 +166,7 @@ def measure(
         definition=against.definition,
         kl=float(sum(kl_per_dim)) if kl_per_dim else math.nan,
         kl_per_dim=kl_per_dim,
-        gauge=gauge,
+        gauge=gauge(loss),
         floors=floors_at(against.floors, loss + margin),
     )
     judgement, sentence = verdict(measured)
@@ -170,14 +185,14 @@ def measure(
         in_band=False,
         kl=measured.kl,
         kl_per_dim=kl_per_dim,
-        active_units=0 if means is None else int(active_units(means).sum()),
+        active_units=active,
         active_threshold=ACTIVE_THRESHOLD,
         mutual_information=information,
         mi_ceiling=math.log(len(points)),
         floors=measured.floors,
         cluster_accuracy=accuracy,
         cluster_floor=cluster_floor,
-        gauge=gauge,
+        gauge=measured.gauge,
         verdict=judgement,
         sentence=sentence,
         dataset=against.dataset,
@@ -243,21 +258,27 @@ def _checked(answers: np.ndarray, against: Yardstick) -> np.ndarray:
     return answers
 
 
-def _information(
-    points: np.ndarray, posterior: Posterior | None, seed: int
-) -> tuple[np.ndarray | None, tuple[float, ...], float]:
-    """Posterior means, KL per dimension and mutual information, where the posterior is known."""
-    if posterior is None:
-        return None, (), math.nan
-    mean, log_variance = (np.asarray(part) for part in posterior(points))
-    kl_per_dim = gaussian_kl(mean, log_variance).mean(axis=0, dtype=np.float64)
-    noise = np.random.default_rng([seed, 23]).normal(size=mean.shape)
-    information = mutual_information(
-        sample(mean, log_variance, noise),
-        lambda rows, block: log_density(rows, mean[block], log_variance[block]),
-        len(points),
+def gaussian_beliefs(mean: np.ndarray, log_variance: np.ndarray) -> Beliefs:
+    """Beliefs of a Gaussian posterior, from arrays [n, k] each."""
+    posterior = Gaussian(np.asarray(mean), np.asarray(log_variance))
+    return Beliefs(
+        mean=posterior.mean,
+        variance=posterior.variance,
+        kl=posterior.kl(),
+        draw=posterior.draw,
+        log_density=lambda z, block: posterior.rows(block).log_density(z),
     )
-    return mean, tuple(float(value) for value in kl_per_dim), information
+
+
+def _information(beliefs: Beliefs | None, seed: int) -> tuple[tuple[float, ...], int, float]:
+    """KL per dimension, active units and mutual information, where the posterior is known."""
+    if beliefs is None:
+        return (), 0, math.nan
+    kl_per_dim = beliefs.kl.mean(axis=0, dtype=np.float64)
+    noise = np.random.default_rng([seed, 23]).normal(size=beliefs.mean.shape)
+    information = mutual_information(beliefs.draw(noise), beliefs.log_density, len(beliefs.mean))
+    active = int(active_units(beliefs.mean, len(kl_per_dim)).sum())
+    return tuple(float(value) for value in kl_per_dim), active, information
 
 
 def _cluster_evidence(against: Yardstick, answers: np.ndarray) -> tuple[float, float]:

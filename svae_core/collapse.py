@@ -28,19 +28,24 @@ _ROUNDING = 1e-5
 _QUERIES = 5_000
 
 
-def active_units(means: np.ndarray) -> np.ndarray:
-    """[k] bool: Var_x m_j(x) > 0.01, from posterior means [n, k]. arXiv 1509.00519."""
-    return means.var(axis=0, dtype=np.float64) > ACTIVE_THRESHOLD
+def active_units(means: np.ndarray, parts: int | None = None) -> np.ndarray:
+    """[k] bool: Var_x m_j(x) > 0.01, from posterior means [n, k]. arXiv 1509.00519.
+
+    Where the KL does not split by dimension (`parts` is 1) the latent is one unit, [1]: active
+    when any of its coordinates is.
+    """
+    active = means.var(axis=0, dtype=np.float64) > ACTIVE_THRESHOLD
+    return active.any(keepdims=True) if parts == 1 else active
 
 
-def structure(means: np.ndarray, log_variances: np.ndarray) -> float:
+def structure(means: np.ndarray, variances: np.ndarray) -> float:
     """g = 1 − e^{−I}, I = ½ Σ log(1 + Var m_j / mean s_j): 0 when means are lost in the noise.
 
     I is the capacity used if means were Gaussian with that variance: an upper sketch of the
     mutual information that separates trained from collapsed latents at a glance. Derived here.
     """
     signal = means.var(axis=0, dtype=np.float64)
-    noise = np.exp(log_variances.astype(np.float64)).mean(axis=0)
+    noise = variances.mean(axis=0, dtype=np.float64)
     return float(1.0 - math.exp(-0.5 * float(np.log1p(signal / noise).sum())))
 
 

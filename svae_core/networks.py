@@ -49,6 +49,7 @@ class Architecture:
     latent_dim: int
     layers: tuple[Layer, ...]
     size: int  # p: floats per member, padded
+    extra: slice  # weights beside the networks', which methods may have
 
     @property
     def encoder(self) -> tuple[Layer, ...]:
@@ -58,15 +59,26 @@ class Architecture:
     def parts(self) -> tuple[slice, ...]:
         """Where each weight, then each bias, lies in a row; those without entries left out."""
         parts = [layer.weight for layer in self.layers] + [layer.bias for layer in self.layers]
+        parts.append(self.extra)
         return tuple(part for part in parts if part.stop > part.start)
 
     @property
     def decoder(self) -> tuple[Layer, ...]:
         return tuple(layer for layer in self.layers if layer.name.startswith("decoder"))
 
+    @property
+    def decoder_part(self) -> slice:
+        """Where all of the decoder lies in a row."""
+        return slice(self.decoder[0].start, self.decoder[-1].bias.stop)
 
-def architecture(name: str, ambient_dim: int, latent_dim: int, hidden: int) -> Architecture:
-    """Lay out the weights of an encoder d → 2k (mlp) or d → k (linear) and a decoder k → d."""
+
+def architecture(
+    name: str, ambient_dim: int, latent_dim: int, hidden: int, extra: int = 0
+) -> Architecture:
+    """Lay out the weights of an encoder d → 2k (mlp) or d → k (linear) and a decoder k → d.
+
+    `extra` more floats per member, for what methods train beside the networks, come last.
+    """
     if name == "linear":
         shapes = [("encoder", ambient_dim, latent_dim), ("variance", 0, latent_dim)]
         shapes += [("decoder", latent_dim, ambient_dim)]
@@ -77,8 +89,9 @@ def architecture(name: str, ambient_dim: int, latent_dim: int, hidden: int) -> A
     layers, start = [], 0
     for index, (part, fan_in, fan_out) in enumerate(shapes):
         layers.append(Layer(f"{part}.{index}", fan_in, fan_out, start))
-        start = _padded(layers[-1].bias.stop)
-    return Architecture(name, ambient_dim, latent_dim, tuple(layers), start)
+        start = padded(layers[-1].bias.stop)
+    beside = slice(start, start + extra)
+    return Architecture(name, ambient_dim, latent_dim, tuple(layers), start + padded(extra), beside)
 
 
 def initial_weights(arch: Architecture, seed: int, constant: Tensor | None = None) -> Tensor:
@@ -118,12 +131,20 @@ class Networks:
     arch: Architecture
     weights: dict[str, Tensor]  # [m, fan_in, fan_out]
     biases: dict[str, Tensor]  # [m, 1, fan_out]
+    extra: Tensor  # [m, e]
 
     def leaves(self) -> list[Tensor]:
         """The layers' tensors in the order of `Architecture.parts`."""
         tensors = [self.weights[layer.name] for layer in self.arch.layers]
         tensors += [self.biases[layer.name] for layer in self.arch.layers]
+        tensors.append(self.extra)
         return [tensor for tensor in tensors if tensor.numel() > 0]
+
+    def rows(self, rows: Tensor) -> Networks:
+        """The networks of some members."""
+        weights = {name: value[rows] for name, value in self.weights.items()}
+        biases = {name: value[rows] for name, value in self.biases.items()}
+        return Networks(self.arch, weights, biases, self.extra[rows])
 
     def encode(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean and log-variance, each [m, b, k], of points [m, b, d]."""
@@ -155,7 +176,7 @@ def networks(arch: Architecture, flat: Tensor) -> Networks:
     for layer in arch.layers:
         weights[layer.name] = flat[:, layer.weight].view(m, layer.fan_in, layer.fan_out)
         biases[layer.name] = flat[:, layer.bias].view(m, 1, layer.fan_out)
-    return Networks(arch, weights, biases)
+    return Networks(arch, weights, biases, flat[:, arch.extra])
 
 
 def project_on_shell(outputs: Tensor, r_min: Tensor, r_max: Tensor, projected: Tensor) -> Tensor:
@@ -170,5 +191,6 @@ def project_on_shell(outputs: Tensor, r_min: Tensor, r_max: Tensor, projected: T
     return outputs * torch.where(projected > 0, scale, torch.ones_like(scale))
 
 
-def _padded(size: int) -> int:
+def padded(size: int) -> int:
+    """The floats that so many take up in a row."""
     return (size + _ALIGN - 1) // _ALIGN * _ALIGN

@@ -1,15 +1,33 @@
-"""What a batch of members minimises: a minibatch's terms, put together by each one's method."""
+"""What a batch of members minimises: a minibatch's terms, put together by each one's method.
+
+Members whose methods ask for no more than averages share one computation; those that need points
+one by one, or a posterior of their own, are computed group by group.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from svae_core.methods import Terms, TrainingMethod, method_for
-from svae_core.networks import Networks, project_on_shell
-from svae_core.posterior import gaussian_kl, sample
+from svae_core.methods import (
+    Draws,
+    Encoded,
+    Encodes,
+    Gauged,
+    Parametrised,
+    Remembers,
+    Rests,
+    Samples,
+    Terms,
+    TrainingMethod,
+    method_for,
+)
+from svae_core.networks import Networks, project_on_shell, stream
+from svae_core.posterior import Gaussian, Posterior, gaussian_kl, sample
 from svae_core.records import Groundwork, Settings
 
 
@@ -21,6 +39,19 @@ class Batch:
     noise: Tensor  # [m, b, k]
 
 
+@dataclass(frozen=True)
+class Now:
+    """When a minibatch is seen."""
+
+    step: int
+    steps: int
+
+    @property
+    def progress(self) -> float:
+        """0 at the first step, 1 at the last."""
+        return self.step / max(1, self.steps - 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Group:
     """Members trained by the same configured method."""
@@ -28,6 +59,61 @@ class Group:
     method: TrainingMethod
     members: Tensor  # [g] indices
     constants: dict[str, Tensor]  # [g] each
+    seeds: tuple[int, ...]  # [g]
+    parameters: int  # e: weights beside the networks'
+
+    @property
+    def apart(self) -> bool:
+        """Whether it needs more than the averages that all members share."""
+        return isinstance(self.method, Samples | Encodes | Parametrised)
+
+    @property
+    def prefix(self) -> str:
+        """Of the names in a state's memory."""
+        return memory_prefix(self.method)
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """What the loss of any member depends on, [m, …]."""
+
+    projected: Tensor  # [m, 1, 1] 1 or 0
+    r_min: Tensor  # [m, 1, 1]
+    r_max: Tensor  # [m, 1, 1]
+    sigma2: Tensor  # [m]
+    beta: Tensor  # [m]
+
+    def rows(self, rows: Tensor) -> Shared:
+        """The same of some members."""
+        return Shared(**{name: value[rows] for name, value in vars(self).items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Solo:
+    """A member by itself, with what its method carries."""
+
+    group: Group  # of one
+    memory: dict[str, Tensor]  # [1, …]
+
+    @property
+    def method(self) -> TrainingMethod:
+        return self.group.method
+
+    def posterior(self, nets: Networks, points: Tensor) -> Posterior:
+        """Its posteriors for points [1, b, d], as they are looked at."""
+        encoded = encoded_by(self.group, nets, points, self.memory, training=False)
+        return posterior_of(self.method, encoded)
+
+    def pressure(self, settings: Settings, loss: float, d: int) -> float:
+        """The βσ² it was trained at, on d-dimensional points that it reconstructs at this loss."""
+        if isinstance(self.method, Gauged):
+            memory = {name: float(value) for name, value in self.memory.items() if value.dim() == 1}
+            return self.method.pressure(settings, loss, d, memory)
+        return settings.beta * settings.sigma2
+
+
+#: What the methods of a batch carry, group by group.
+Memory = list[dict[str, Tensor]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,39 +121,193 @@ class Objective:
     """All that turns outputs into a value to minimise, for each of m members."""
 
     groups: tuple[Group, ...]
-    projected: Tensor  # [m, 1, 1] 1 or 0
-    r_min: Tensor  # [m, 1, 1]
-    r_max: Tensor  # [m, 1, 1]
-    sigma2: Tensor  # [m]
-    beta: Tensor  # [m]
+    shared: Shared
 
-    def total(self, nets: Networks, batch: Batch, progress: float) -> Tensor:
-        """The sum of all members' objectives, a scalar.
+    def total(self, nets: Networks, batch: Batch, now: Now, memory: Memory) -> Tensor:
+        """The sum of all members' objectives, a scalar; then what methods remember moves on.
 
         Members do not share weights, so its gradient is each member's own gradient.
         """
-        terms = self.terms(nets, batch, progress)
         total = torch.zeros((), device=batch.points.device)
-        for group in self.groups:
-            part = _select(terms, group.members) if len(self.groups) > 1 else terms
-            total = total + group.method.objective(part, group.constants).sum()
+        together = None
+        if not all(group.apart for group in self.groups):
+            together = self._averages(nets, batch, now)
+        for index, group in enumerate(self.groups):
+            if group.apart:
+                terms = self._point_by_point(group, nets, batch, now, memory[index])
+            else:
+                assert together is not None
+                terms = self._selected(together, group, memory[index])
+            total = total + group.method.objective(terms, group.constants).sum()
+            if isinstance(group.method, Remembers):
+                with torch.no_grad():
+                    memory[index] = group.method.update(terms, group.constants)
         return total
 
-    def terms(self, nets: Networks, batch: Batch, progress: float) -> Terms:
-        """Loss with sampled latents and KL of one minibatch."""
+    def _averages(self, nets: Networks, batch: Batch, now: Now) -> Terms:
+        """Loss with sampled latents and KL of one minibatch, of all members at once."""
         mean, log_variance = nets.encode(batch.points)
         z = sample(mean, log_variance, batch.noise, torch.exp)
-        outputs = project_on_shell(nets.decode(z), self.r_min, self.r_max, self.projected)
+        shared = self.shared
+        outputs = project_on_shell(nets.decode(z), shared.r_min, shared.r_max, shared.projected)
         error = outputs - batch.points
         kl_per_dim = gaussian_kl(mean, log_variance, torch.exp).mean(dim=1)
         return Terms(
             loss=(error * error).sum(dim=2).mean(dim=1),
             kl=kl_per_dim.sum(dim=1),
             kl_per_dim=kl_per_dim,
-            sigma2=self.sigma2,
-            beta=self.beta,
-            progress=progress,
+            sigma2=shared.sigma2,
+            beta=shared.beta,
+            step=now.step,
+            progress=now.progress,
+            memory={},
         )
+
+    def _selected(self, terms: Terms, group: Group, memory: dict[str, Tensor]) -> Terms:
+        rows = group.members
+        alone = len(self.groups) == 1
+        return Terms(
+            loss=terms.loss if alone else terms.loss[rows],
+            kl=terms.kl if alone else terms.kl[rows],
+            kl_per_dim=terms.kl_per_dim if alone else terms.kl_per_dim[rows],
+            sigma2=terms.sigma2 if alone else terms.sigma2[rows],
+            beta=terms.beta if alone else terms.beta[rows],
+            step=terms.step,
+            progress=terms.progress,
+            memory=memory,
+        )
+
+    def _point_by_point(
+        self, group: Group, nets: Networks, batch: Batch, now: Now, memory: dict[str, Tensor]
+    ) -> Terms:
+        """The terms of one group, with its draws."""
+        nets, shared = nets.rows(group.members), self.shared.rows(group.members)
+        points, noise = batch.points[group.members], batch.noise[group.members]
+        encoded = encoded_by(group, nets, points, memory, training=True)
+        posterior = posterior_of(group.method, encoded)
+        count = group.method.samples if isinstance(group.method, Samples) else 1
+        drawn = [noise, *more_noise(group.seeds, now.step, count - 1, noise)]
+        z = torch.stack([posterior.draw(each) for each in drawn], dim=1)
+        outputs = project_on_shell(
+            nets.decode(z.flatten(1, 2)), shared.r_min, shared.r_max, shared.projected
+        )
+        error = outputs.view(*z.shape[:3], -1) - points.unsqueeze(1)
+        losses = (error * error).sum(dim=3)
+        kl_per_dim = posterior.kl().mean(dim=1)
+        return Terms(
+            loss=losses.mean(dim=(1, 2)),
+            kl=kl_per_dim.sum(dim=1),
+            kl_per_dim=kl_per_dim,
+            sigma2=shared.sigma2,
+            beta=shared.beta,
+            step=now.step,
+            progress=now.progress,
+            memory=memory,
+            draws=Draws(encoded, posterior, z, losses),
+        )
+
+    def solo(self, index: int, memory: Memory) -> Solo:
+        """One member by itself."""
+        for group, carried in zip(self.groups, memory, strict=True):
+            at = (group.members == index).nonzero().flatten()
+            if len(at):
+                constants = {name: value[at] for name, value in group.constants.items()}
+                one = dataclasses.replace(
+                    group,
+                    members=at.new_zeros(1),
+                    constants=constants,
+                    seeds=(group.seeds[int(at)],),
+                )
+                return Solo(one, {name: value[at] for name, value in carried.items()})
+        raise IndexError(index)
+
+    def decoder_rests(self, memory: Memory, step: int, m: int) -> Tensor | None:
+        """[m] which members' decoders stay as they are in this step; None: all of them train."""
+        rests = None
+        for group, carried in zip(self.groups, memory, strict=True):
+            if isinstance(group.method, Rests):
+                if rests is None:
+                    rests = torch.zeros(m, dtype=torch.bool, device=group.members.device)
+                rests[group.members] = group.method.decoder_rests(carried, step)
+        return rests
+
+
+def encoded_by(
+    group: Group, nets: Networks, points: Tensor, memory: dict[str, Tensor], *, training: bool
+) -> Encoded:
+    """What the encoders of a group's members [g] give for points [g, b, d]."""
+    mean, log_variance = nets.encode(points)
+    own = nets.extra[:, : group.parameters]
+    return Encoded(mean, log_variance, group.constants, memory, own, training)
+
+
+def posterior_of(method: TrainingMethod, encoded: Encoded) -> Posterior:
+    """The posteriors as their method reads them; Gaussian where it says nothing."""
+    if isinstance(method, Encodes):
+        return method.posterior(encoded)
+    return Gaussian(encoded.mean, encoded.log_variance)
+
+
+def more_noise(seeds: tuple[int, ...], step: int, count: int, like: Tensor) -> list[Tensor]:
+    """Standard normal noise for further latents of a step, `count` times the shape [g, b, k]."""
+    if count < 1:
+        return []
+    drawn = {
+        seed: torch.randn(count, *like.shape[1:], generator=stream(seed, step, "samples"))
+        for seed in set(seeds)
+    }
+    return list(torch.stack([drawn[seed] for seed in seeds], dim=1).to(like.device))
+
+
+# ------------------------------------------------------------------ what methods carry
+
+
+def memory_prefix(method: TrainingMethod) -> str:
+    """What the names of a method's memory begin with in a state."""
+    return f"{type(method).__module__.rsplit('.', 1)[-1]}:"
+
+
+def first_memory(
+    members: tuple[Settings, ...], grounds: tuple[Groundwork, ...]
+) -> dict[str, np.ndarray]:
+    """What all members carry before the first step: [m, …] by name, 0 where it is not theirs."""
+    memory: dict[str, np.ndarray] = {}
+    for index, (settings, ground) in enumerate(zip(members, grounds, strict=True)):
+        method = method_for(settings)
+        if isinstance(method, Remembers):
+            for name, value in method.memory(ground, settings).items():
+                start = np.zeros((len(members), *np.shape(value)), np.float32)
+                memory.setdefault(memory_prefix(method) + name, start)[index] = value
+    return memory
+
+
+def recall(groups: tuple[Group, ...], memory: dict[str, np.ndarray]) -> Memory:
+    """A state's memory, group by group, as tensors."""
+    return [
+        {
+            name.removeprefix(group.prefix): torch.from_numpy(value).to(group.members.device)[
+                group.members
+            ]
+            for name, value in memory.items()
+            if name.startswith(group.prefix)
+        }
+        for group in groups
+    ]
+
+
+def remembered(
+    groups: tuple[Group, ...], memory: Memory, before: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The memory of a state, [m, …] by name, from that of its groups; the inverse of `recall`."""
+    after = {name: value.copy() for name, value in before.items()}
+    for group, carried in zip(groups, memory, strict=True):
+        rows = group.members.cpu().numpy()
+        for name, value in carried.items():
+            after[group.prefix + name][rows] = value.cpu().numpy()
+    return after
+
+
+# -------------------------------------------------------------------------- composing
 
 
 def objective(
@@ -81,12 +321,22 @@ def objective(
 
     return Objective(
         groups=_groups(members, methods, grounds, device),
-        projected=per_member([float(method.projected) for method in methods], 1, 1),
-        r_min=per_member([settings.r_min for settings in members], 1, 1),
-        r_max=per_member([settings.r_max for settings in members], 1, 1),
-        sigma2=per_member([settings.sigma2 for settings in members]),
-        beta=per_member([settings.beta for settings in members]),
+        shared=Shared(
+            projected=per_member([float(method.projected) for method in methods], 1, 1),
+            r_min=per_member([settings.r_min for settings in members], 1, 1),
+            r_max=per_member([settings.r_max for settings in members], 1, 1),
+            sigma2=per_member([settings.sigma2 for settings in members]),
+            beta=per_member([settings.beta for settings in members]),
+        ),
     )
+
+
+def own_parameters(settings: Settings) -> np.ndarray:
+    """The weights [e] that a member starts with beside its networks'; e is 0 for most methods."""
+    method = method_for(settings)
+    if isinstance(method, Parametrised):
+        return np.asarray(method.parameters(settings), dtype=np.float32)
+    return np.zeros(0, np.float32)
 
 
 def _groups(
@@ -109,17 +359,8 @@ def _groups(
                     name: torch.tensor([c[name] for c in constants], device=device)
                     for name in constants[0]
                 },
+                seeds=tuple(members[i].seed for i in rows),
+                parameters=len(own_parameters(members[rows[0]])),
             )
         )
     return tuple(groups)
-
-
-def _select(terms: Terms, rows: Tensor) -> Terms:
-    return Terms(
-        loss=terms.loss[rows],
-        kl=terms.kl[rows],
-        kl_per_dim=terms.kl_per_dim[rows],
-        sigma2=terms.sigma2[rows],
-        beta=terms.beta[rows],
-        progress=terms.progress,
-    )

@@ -1,13 +1,15 @@
-"""Gaussian posteriors q(z|x) = N(m, diag s) under the prior N(0, I): each formula once.
+"""Posteriors: what any of them can be asked, and the Gaussian ones, each formula once.
 
-m: mean, s: variance, given as log s. Shapes [..., k]; information in nats. Written with operators
-that numpy arrays and torch tensors share, so training and measurement call the same function.
+Gaussian: q(z|x) = N(m, diag s) under the prior N(0, I); m: mean, s: variance, given as log s.
+Shapes [..., k]; information in nats. Written with operators that numpy arrays and torch tensors
+share, so training and measurement call the same function.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol, final
 
 import numpy as np
 
@@ -37,3 +39,75 @@ def log_density(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> np
     k = z.shape[1]
     quadratic = (z * z) @ precision.T - 2.0 * (z @ (mean * precision).T) + constant
     return -0.5 * (quadratic + k * np.log(2 * np.pi))
+
+
+class Posterior(Protocol):
+    """The posteriors of b points, each over k coordinates, and the prior they are held against."""
+
+    @property
+    def mean(self) -> Any:
+        """E z, [..., b, k]: where maps place the points."""
+        ...
+
+    @property
+    def variance(self) -> Any:
+        """Var z of each coordinate, [..., b, k]."""
+        ...
+
+    def draw(self, noise: Any) -> Any:
+        """z ~ q(z|x) made of standard normal noise, both [..., b, k]."""
+        ...
+
+    def kl(self) -> Any:
+        """KL to the prior, [..., b, k] nats, or [..., b, 1] where it does not split by dimension.
+
+        Never below the mutual information's share: exact, or an upper bound that says so.
+        """
+        ...
+
+    def rows(self, block: slice) -> Posterior:
+        """The posteriors of some of the points."""
+        ...
+
+    def log_density(self, z: np.ndarray) -> np.ndarray:
+        """log q(z_a | x_b) of all pairs up to one constant, [a, b] float64, from z [a, k].
+
+        For posteriors as numpy arrays [b, k], or tensors with a leading axis of one member.
+        """
+        ...
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Gaussian:
+    """N(m, diag s) against N(0, I), on arrays or tensors [..., b, k]."""
+
+    mean: Any
+    log_variance: Any
+
+    @property
+    def variance(self) -> Any:
+        return _exp(self.log_variance)
+
+    def draw(self, noise: Any) -> Any:
+        return sample(self.mean, self.log_variance, noise, _exp)
+
+    def kl(self) -> Any:
+        return gaussian_kl(self.mean, self.log_variance, _exp)
+
+    def rows(self, block: slice) -> Gaussian:
+        return Gaussian(self.mean[..., block, :], self.log_variance[..., block, :])
+
+    def log_density(self, z: np.ndarray) -> np.ndarray:
+        k = z.shape[-1]
+        mean, log_variance = (array(part).reshape(-1, k) for part in (self.mean, self.log_variance))
+        return log_density(z, mean, log_variance)
+
+
+def array(values: Any) -> np.ndarray:
+    """A tensor's numbers as an array; an array as it is."""
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+
+
+def _exp(values: Any) -> Any:
+    return values.exp() if hasattr(values, "exp") else np.exp(values)

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svae_core.certificate import Yardstick, measure, with_run
+from svae_core.certificate import Beliefs, Yardstick, measure, with_run
 from svae_core.collapse import active_units, structure
 from svae_core.networks import Networks, project_on_shell, stream
-from svae_core.posterior import gaussian_kl, sample
+from svae_core.objective import Solo
+from svae_core.posterior import array
 from svae_core.problem import yardsticks
 from svae_core.records import Certificate, Frame, Groundwork, Problem
 from svae_core.region import applicable_definition
@@ -33,7 +34,7 @@ class Model:
 
     ground: Groundwork
     networks: Networks  # of one member
-    projected: bool
+    solo: Solo
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,12 @@ def frame(model: Model, clock: Clock) -> Frame:
     """
     ground = model.ground
     points = ground.shell.points[ground.view_index]
-    mean, log_variance = encode(model, points)
-    outputs = decode(model, sample(mean, log_variance, _view_noise(model, mean.shape[1])))
+    beliefs = believe(model, points)
+    outputs = decode(model, beliefs.draw(_view_noise(model)))
     loss = float(((outputs - points) ** 2).sum(axis=1, dtype=np.float64).mean())
-    kl_per_dim = gaussian_kl(mean, log_variance).mean(axis=0, dtype=np.float64)
+    kl_per_dim = beliefs.kl.mean(axis=0, dtype=np.float64)
     region = ground.region
-    definition = applicable_definition(region.collapse_loss, model.projected)
+    definition = applicable_definition(region.collapse_loss, model.solo.method.projected)
     delta = region.deltas[definition]
     kl = float(kl_per_dim.sum())
     return Frame(
@@ -72,9 +73,9 @@ def frame(model: Model, clock: Clock) -> Frame:
         hi=region.hi,
         kl=kl,
         kl_per_dim=kl_per_dim.astype(np.float32),
-        active=active_units(mean),
-        structure=structure(mean, log_variance),
-        latent_mean=mean,
+        active=active_units(beliefs.mean, len(kl_per_dim)),
+        structure=structure(beliefs.mean, beliefs.variance),
+        latent_mean=beliefs.mean,
         shell_view=shell_view(outputs, ground.view_basis),
         samples=outputs[:_SAMPLES].astype(np.float32),
         sentence=_live_sentence(loss, delta, definition, kl),
@@ -86,9 +87,8 @@ def reconstruction(model: Model, index: int) -> np.ndarray:
     """What a member gives back [d] for one viewed point: the very output that its frame shows."""
     ground = model.ground
     row = slice(index, index + 1)
-    mean, log_variance = encode(model, ground.shell.points[ground.view_index[row]])
-    noise = _view_noise(model, mean.shape[1])[row]
-    return decode(model, sample(mean, log_variance, noise))[0]
+    beliefs = believe(model, ground.shell.points[ground.view_index[row]])
+    return decode(model, beliefs.draw(_view_noise(model)[row]))[0]
 
 
 @torch.no_grad()
@@ -113,31 +113,57 @@ def certificate(model: Model, draws: int | None = None) -> Certificate:
 
 def _measured(model: Model, against: Yardstick, purpose: str, draws: int | None) -> Certificate:
     settings = model.ground.settings
-    mean, log_variance = encode(model, against.points)
+    beliefs = believe(model, against.points)
     generator = stream(settings.seed, 0, purpose)
 
     def reconstruct(_points: np.ndarray) -> np.ndarray:
-        noise = torch.randn(mean.shape, generator=generator).numpy()
-        return decode(model, sample(mean, log_variance, noise))
+        noise = torch.randn(beliefs.mean.shape, generator=generator).numpy()
+        return decode(model, beliefs.draw(noise))
+
+    def gauge(loss: float) -> float:
+        d = against.points.shape[1]
+        return model.solo.pressure(settings, loss, d) / model.ground.lambda_max
 
     return measure(
         against,
         reconstruct,
-        posterior=lambda _points: (mean, log_variance),
+        beliefs=beliefs,
         draws=draws,
         seed=settings.seed,
         name=settings.method,
-        gauge=settings.beta * settings.sigma2 / model.ground.lambda_max,
+        gauge=gauge,
     )
 
 
-def encode(model: Model, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior mean and log-variance, each [n, k] float32, of shell points [n, d]."""
-    parts = [model.networks.encode(block) for block in _blocks(model, points)]
-    mean, log_variance = (
-        torch.cat(column, dim=1)[0].cpu().numpy() for column in zip(*parts, strict=True)
+@torch.no_grad()
+def believe(model: Model, points: np.ndarray) -> Beliefs:
+    """The posteriors of shell points [n, d], as its method reads them."""
+    blocks = [model.solo.posterior(model.networks, block) for block in _blocks(model, points)]
+    device = model.networks.extra.device
+    starts = [*range(0, len(points), _BLOCK), len(points)]
+
+    def draw(noise: np.ndarray) -> np.ndarray:
+        rows = torch.from_numpy(noise.astype(np.float32)).to(device).unsqueeze(0)
+        parts = rows.split(_BLOCK, dim=1)
+        drawn = [block.draw(part) for block, part in zip(blocks, parts, strict=True)]
+        return array(torch.cat(drawn, dim=1)[0])
+
+    def log_density(z: np.ndarray, some: slice) -> np.ndarray:
+        """Of the points in a slice, block by block."""
+        pairs = []
+        for block, start, stop in zip(blocks, starts[:-1], starts[1:], strict=True):
+            part = slice(max(some.start, start) - start, min(some.stop, stop) - start)
+            if part.start < part.stop:
+                pairs.append(block.rows(part).log_density(z))
+        return np.concatenate(pairs, axis=1)
+
+    return Beliefs(
+        mean=np.concatenate([array(block.mean[0]) for block in blocks]),
+        variance=np.concatenate([array(block.variance[0]) for block in blocks]),
+        kl=np.concatenate([array(block.kl()[0]) for block in blocks]),
+        draw=draw,
+        log_density=log_density,
     )
-    return mean, log_variance
 
 
 def decode(model: Model, z: np.ndarray) -> np.ndarray:
@@ -149,16 +175,19 @@ def decode(model: Model, z: np.ndarray) -> np.ndarray:
         like = outputs.new_tensor
         parts.append(
             project_on_shell(
-                outputs, like(ground.shell.r_min), like(ground.shell.r_max), like(model.projected)
+                outputs,
+                like(ground.shell.r_min),
+                like(ground.shell.r_max),
+                like(model.solo.method.projected),
             )
         )
     return torch.cat(parts, dim=1)[0].cpu().numpy()
 
 
-def _view_noise(model: Model, latent_dim: int) -> np.ndarray:
+def _view_noise(model: Model) -> np.ndarray:
     """The noise [v, k] of a run's pictures: the same in all of them, so only the model moves."""
     ground = model.ground
-    shape = (len(ground.view_index), latent_dim)
+    shape = (len(ground.view_index), model.networks.arch.latent_dim)
     return torch.randn(shape, generator=stream(ground.settings.seed, 0, "view")).numpy()
 
 
@@ -166,15 +195,6 @@ def _blocks(model: Model, rows: np.ndarray) -> Iterator[Tensor]:
     device = next(iter(model.networks.biases.values())).device
     for start in range(0, len(rows), _BLOCK):
         yield torch.from_numpy(rows[start : start + _BLOCK]).to(device).unsqueeze(0)
-
-
-def _drawn_loss(
-    model: Model, mean: np.ndarray, log_variance: np.ndarray, generator: torch.Generator
-) -> float:
-    noise = torch.randn(mean.shape, generator=generator).numpy()
-    outputs = decode(model, sample(mean, log_variance, noise))
-    gap = outputs - model.ground.shell.points
-    return float((gap * gap).sum(axis=1, dtype=np.float64).mean())
 
 
 def _live_sentence(loss: float, delta: float, definition: str, kl: float) -> str:

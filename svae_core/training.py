@@ -9,27 +9,42 @@ member equals its solo run, bit for bit on one CPU thread.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from svae_core.certificate import Beliefs
 from svae_core.limits import check_epochs
+from svae_core.methods import method_for
 from svae_core.networks import (
     Architecture,
     Networks,
     architecture,
     initial_weights,
     networks,
+    padded,
     stream,
 )
-from svae_core.objective import Batch, Objective, objective
+from svae_core.objective import (
+    Batch,
+    Memory,
+    Now,
+    Objective,
+    first_memory,
+    memory_prefix,
+    objective,
+    own_parameters,
+    recall,
+    remembered,
+)
 from svae_core.problem import groundwork, prepare
 from svae_core.records import (
     MEMBER_FIELDS,
@@ -44,7 +59,7 @@ from svae_core.records import (
     State,
     settings_at,
 )
-from svae_core.snapshot import Clock, Model, certificate, frame, reconstruction
+from svae_core.snapshot import Clock, Model, believe, certificate, frame, reconstruction
 
 #: A run gives about this many frames, whatever its length.
 FRAMES = 200
@@ -62,12 +77,16 @@ def begin(members: tuple[Settings, ...]) -> State:
     center = bench.points.mean(dim=0).cpu() if members[0].start == "collapsed" else None
     rows = [initial_weights(bench.arch, settings.seed, center) for settings in members]
     flat = torch.stack(rows).numpy()
+    for row, settings in zip(flat, members, strict=True):
+        own = own_parameters(settings)
+        row[bench.arch.extra][: len(own)] = own
     return State(
         settings=members,
         step=0,
         parameters=flat,
         first_moment=np.zeros_like(flat),
         second_moment=np.zeros_like(flat),
+        memory=first_memory(bench.settings, bench.grounds),
     )
 
 
@@ -89,14 +108,19 @@ def is_frame_step(step: int, steps: int) -> bool:
 
 def member(state: State, index: int) -> State:
     """The state of one member alone, as if it had trained by itself."""
+    settings = state.settings[index]
     row = slice(index, index + 1)
+    # Rows are as long as the longest member needs; what it needs less lies at the end.
+    needs = [padded(len(own_parameters(each))) for each in state.settings]
+    size = state.parameters.shape[1] - max(needs) + needs[index]
+    mine = memory_prefix(method_for(settings))
     return dataclasses.replace(
         state,
-        settings=state.settings[row],
-        parameters=state.parameters[row],
-        first_moment=state.first_moment[row],
-        second_moment=state.second_moment[row],
-        memory={name: value[row] for name, value in state.memory.items()},
+        settings=(settings,),
+        parameters=state.parameters[row, :size],
+        first_moment=state.first_moment[row, :size],
+        second_moment=state.second_moment[row, :size],
+        memory={name: value[row] for name, value in state.memory.items() if name.startswith(mine)},
     )
 
 
@@ -140,7 +164,9 @@ def advance(state: State, budget: Budget | None = None) -> Advance:
             if time.perf_counter() >= deadline:
                 last = step
                 break
-    return Advance(state if weights is None else _save(state, weights, step), tuple(moments))
+    if weights is not None:
+        state = _save(bench, state, weights, step)
+    return Advance(state, tuple(moments))
 
 
 def _next_change(members: tuple[Settings, ...], step: int) -> int:
@@ -215,7 +241,8 @@ def _make_workbench(members: tuple[Settings, ...]) -> Workbench:
     device = pick_device(first.device)
     grounds = tuple(groundwork(settings) for settings in members)
     points = grounds[0].shell.points
-    arch = architecture(first.arch, points.shape[1], first.latent_dim, first.hidden)
+    extra = max(len(own_parameters(settings)) for settings in members)
+    arch = architecture(first.arch, points.shape[1], first.latent_dim, first.hidden, extra)
     return Workbench(
         settings=members,
         grounds=grounds,
@@ -262,6 +289,7 @@ class Weights:
     networks: Networks
     leaves: list[Tensor]  # the networks' tensors …
     slots: list[Tensor]  # … and where their gradients belong in the flat gradient
+    memory: Memory  # what methods carry
 
 
 def _restore(bench: Workbench, state: State) -> Weights:
@@ -284,10 +312,11 @@ def _restore(bench: Workbench, state: State) -> Weights:
         flat.grad[:, part].view(leaf.shape)
         for part, leaf in zip(bench.arch.parts, leaves, strict=True)
     ]
-    return Weights(flat.detach(), optimizer, nets, leaves, slots)
+    memory = recall(bench.objective.groups, state.memory)
+    return Weights(flat.detach(), optimizer, nets, leaves, slots, memory)
 
 
-def _save(state: State, weights: Weights, step: int) -> State:
+def _save(bench: Workbench, state: State, weights: Weights, step: int) -> State:
     (moments,) = weights.optimizer.state.values()
     return dataclasses.replace(
         state,
@@ -295,15 +324,38 @@ def _save(state: State, weights: Weights, step: int) -> State:
         parameters=weights.flat.cpu().numpy(),
         first_moment=moments["exp_avg"].cpu().numpy(),
         second_moment=moments["exp_avg_sq"].cpu().numpy(),
+        memory=remembered(bench.objective.groups, weights.memory, state.memory),
     )
 
 
 def _train_step(bench: Workbench, weights: Weights, batch: Batch, step: int) -> None:
-    total = bench.objective.total(weights.networks, batch, step / max(1, bench.steps - 1))
+    rests = bench.objective.decoder_rests(weights.memory, step, len(weights.flat))
+    total = bench.objective.total(weights.networks, batch, Now(step, bench.steps), weights.memory)
     gradients = torch.autograd.grad(total, weights.leaves)
     torch._foreach_copy_(weights.slots, gradients)
     weights.optimizer.param_groups[0]["lr"] = _learning_rate(bench, step)
-    weights.optimizer.step()
+    with _decoder_kept(bench, weights, rests):
+        weights.optimizer.step()
+
+
+@contextlib.contextmanager
+def _decoder_kept(bench: Workbench, weights: Weights, rests: Tensor | None) -> Iterator[None]:
+    """A step of the optimiser that leaves the decoders of members `rests` [m] as they were.
+
+    Their moments too: a zero gradient alone would let momentum move them on.
+    """
+    if rests is None:
+        yield
+        return
+    (moments,) = weights.optimizer.state.values()
+    part = bench.arch.decoder_part
+    decoders = [
+        values[:, part] for values in (weights.flat, moments["exp_avg"], moments["exp_avg_sq"])
+    ]
+    before = [values.clone() for values in decoders]
+    yield
+    for values, kept in zip(decoders, before, strict=True):
+        values.copy_(torch.where(rests.unsqueeze(1), kept, values))
 
 
 def _learning_rate(bench: Workbench, step: int) -> float:
@@ -319,14 +371,22 @@ def _learning_rate(bench: Workbench, step: int) -> float:
 def _moment(bench: Workbench, weights: Weights, step: int) -> Moment:
     epoch = step // steps_per_epoch(bench.settings[0], len(bench.points))
     clock = Clock(step, epoch, bench.steps)
-    models = (_model(bench, weights.flat, i, ground) for i, ground in enumerate(bench.grounds))
+    models = _models(bench, weights.flat, weights.memory, bench.grounds)
     return tuple(frame(model, clock) for model in models)
 
 
-def _model(bench: Workbench, flat: Tensor, index: int, ground: Groundwork) -> Model:
-    """One member, to be looked at."""
-    nets = networks(bench.arch, flat[index : index + 1])
-    return Model(ground, nets, bool(bench.objective.projected[index] > 0))
+def _models(
+    bench: Workbench, flat: Tensor, memory: Memory, grounds: Iterable[Groundwork]
+) -> Iterator[Model]:
+    """Each member by itself, to be looked at."""
+    for index, ground in enumerate(grounds):
+        nets = networks(bench.arch, flat[index : index + 1])
+        yield Model(ground, nets, bench.objective.solo(index, memory))
+
+
+def _models_of(bench: Workbench, state: State, grounds: Iterable[Groundwork]) -> Iterator[Model]:
+    flat = torch.from_numpy(state.parameters).to(bench.device)
+    return _models(bench, flat, recall(bench.objective.groups, state.memory), grounds)
 
 
 def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
@@ -335,10 +395,15 @@ def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
     `draws`: of every latent; as many as a certificate asks for unless another number is given.
     """
     bench = _workbench(state.settings, state.step)
-    flat = torch.from_numpy(state.parameters).to(bench.device)
     problems = (prepare(settings) for settings in bench.settings)
-    models = (_model(bench, flat, i, problem) for i, problem in enumerate(problems))
-    return tuple(certificate(model, draws) for model in models)
+    return tuple(certificate(model, draws) for model in _models_of(bench, state, problems))
+
+
+def believe_points(state: State, index: int) -> Beliefs:
+    """The posteriors of one member for all its training points."""
+    bench = _workbench(state.settings, state.step)
+    model = list(_models_of(bench, state, bench.grounds))[index]
+    return believe(model, model.ground.shell.points)
 
 
 def decode(state: State, index: int) -> Decoded:
@@ -346,8 +411,7 @@ def decode(state: State, index: int) -> Decoded:
     bench = _workbench(state.settings, state.step)
     ground = bench.grounds[0]
     row = ground.view_index[index]
-    flat = torch.from_numpy(state.parameters).to(bench.device)
-    models = (_model(bench, flat, i, each) for i, each in enumerate(bench.grounds))
+    models = _models_of(bench, state, bench.grounds)
     outputs = [reconstruction(model, index) for model in models]
     return Decoded(
         index=index,

@@ -227,7 +227,8 @@ class Config:
 
 class Method:
     projected = True
-    guards = ""
+    guards_kl = ""
+    guards_information = ""
 
     def __init__(self, config):
         self.config = config

@@ -1,15 +1,20 @@
 """The contract of training methods, over whatever the scan finds."""
 
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from laws import assert_information_laws
 
-from svae_core.methods import Terms, method_for, scan_methods
+from svae_core.methods import guards, scan_methods
+from svae_core.networks import architecture, networks
+from svae_core.objective import Batch, Now, objective, own_parameters, recall
 from svae_core.problem import groundwork
-from svae_core.records import Budget, Settings
-from svae_core.training import advance, begin
+from svae_core.records import Advance, Budget, Settings, State
+from svae_core.training import advance, begin, certify, member
 
 TOY = Settings(
     dataset="clusters",
@@ -22,6 +27,7 @@ TOY = Settings(
     device="cpu",
 )
 NAMES = sorted(scan_methods())
+LONGEST = 150  # lines of a method's file
 
 
 @pytest.fixture(params=NAMES)
@@ -29,56 +35,102 @@ def settings(request):
     return replace(TOY, method=request.param)
 
 
+@cache
+def trained(settings: Settings) -> Advance:
+    return advance(begin((settings,)))
+
+
+def assert_same_state(one: State, other: State):
+    assert one.step == other.step and one.memory.keys() == other.memory.keys()
+    for name in ("parameters", "first_moment", "second_moment"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    for name, value in one.memory.items():
+        np.testing.assert_array_equal(value, other.memory[name], err_msg=name)
+
+
 def test_it_describes_itself(settings):
     plugin = scan_methods()[settings.method]
     assert plugin.title and plugin.explanation and "arXiv" in plugin.source
-    assert plugin.module.Method.guards in ("", "KL", "information")
-    assert isinstance(plugin.module.Method.projected, bool)
+    method = plugin.module.Method
+    assert isinstance(method.guards_kl, str) and isinstance(method.guards_information, str)
+    assert guards(method) in ("", "KL", "information")
+    assert isinstance(method.projected, bool)
+    assert len(Path(plugin.module.__file__).read_text().splitlines()) <= LONGEST
 
 
-def test_its_objective_is_finite_and_has_one_value_per_member(settings):
-    method = method_for(settings)
-    ground = groundwork(settings)
-    constants = {
-        name: torch.tensor([value, value])
-        for name, value in method.constants(ground, settings).items()
-    }
-    for loss in (1e-3, ground.region.hi, 50.0):
-        terms = Terms(
-            loss=torch.tensor([loss, loss * 2], requires_grad=True),
-            kl=torch.tensor([1.0, 2.0]),
-            kl_per_dim=torch.ones(2, 3),
-            sigma2=torch.tensor([0.5, 0.5]),
-            beta=torch.tensor([1.0, 1.0]),
-            progress=0.5,
-        )
-        value = method.objective(terms, constants)
-        assert value.shape == (2,) and torch.isfinite(value).all()
-        (gradient,) = torch.autograd.grad(value.sum(), terms.loss)
-        assert torch.isfinite(gradient).all()
+@pytest.mark.parametrize("arch", ["linear", "mlp"])
+@pytest.mark.parametrize("scale", [0.0, 1.0, 1e3])
+def test_its_objective_is_finite_and_has_one_value_per_member(settings, scale, arch, monkeypatch):
+    settings = replace(settings, arch=arch)
+    members = (settings, replace(settings, sigma2=0.5, seed=1))
+    state = begin(members)
+    method = scan_methods()[settings.method].module.Method
+    values, original = [], method.objective
+    monkeypatch.setattr(
+        method, "objective", lambda *given: values.append(original(*given)) or values[-1]
+    )
+    grounds = tuple(groundwork(each) for each in members)
+    wanted = objective(members, grounds, torch.device("cpu"))
+    flat = torch.from_numpy(state.parameters).requires_grad_(True)
+    d = grounds[0].shell.points.shape[1]
+    arch = architecture(settings.arch, d, TOY.latent_dim, TOY.hidden, len(own_parameters(settings)))
+    noise = torch.Generator().manual_seed(0)
+    batch = Batch(
+        scale * torch.randn(2, 9, d, generator=noise), torch.randn(2, 9, 3, generator=noise)
+    )
+    memory = recall(wanted.groups, state.memory)
+    wanted.total(networks(arch, flat), batch, Now(3, 10), memory).backward()
+    (value,) = values
+    assert value.shape == (2,) and torch.isfinite(value).all() and torch.isfinite(flat.grad).all()
+    for before, after in zip(recall(wanted.groups, state.memory), memory, strict=True):
+        assert before.keys() == after.keys()
+        for name, carried in after.items():
+            assert carried.shape == before[name].shape and torch.isfinite(carried).all()
+            assert carried.dtype == torch.float32 and not carried.requires_grad
 
 
 def test_it_learns_something_on_a_toy(settings):
-    moments = advance(begin((settings,))).moments
+    moments = trained(settings).moments
     assert np.isfinite([moment[0].loss for moment in moments]).all()
     assert moments[-1][0].loss < 0.9 * moments[0][0].loss
+
+
+def test_its_certificate_keeps_the_laws(settings):
+    (certificate,) = certify(trained(settings).state)
+    assert_information_laws(certificate)
+    frame = trained(settings).moments[-1][0]
+    assert certificate.kl == pytest.approx(frame.kl, rel=1e-4)
+    assert len(frame.kl_per_dim) == len(frame.active) == len(certificate.kl_per_dim)
 
 
 def test_it_leaves_the_global_generators_alone(settings):
     torch.manual_seed(7)
     np.random.seed(7)
     torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()
-    advance(begin((settings,)), Budget(steps=4))
+    certify(advance(begin((settings,)), Budget(steps=4)).state)
     assert torch.equal(torch.get_rng_state(), torch_before)
     np.testing.assert_array_equal(np.random.get_state()[1], numpy_before)
 
 
+@cache
+def all_together() -> Advance:
+    return advance(begin(tuple(replace(TOY, method=name, epochs=2) for name in NAMES)))
+
+
 def test_a_member_among_all_methods_equals_its_solo_run(settings):
-    members = tuple(replace(TOY, method=name, epochs=2) for name in NAMES)
-    together = advance(begin(members)).state
     index = NAMES.index(settings.method)
-    alone = advance(begin((members[index],))).state
-    np.testing.assert_array_equal(alone.parameters[0], together.parameters[index])
+    alone = advance(begin((replace(settings, epochs=2),)))
+    assert_same_state(alone.state, member(all_together().state, index))
+    for mine, theirs in zip(alone.moments, all_together().moments, strict=True):
+        for name, value in vars(mine[0]).items():
+            np.testing.assert_array_equal(value, getattr(theirs[index], name), err_msg=name)
+
+
+def test_two_seeds_of_it_equal_their_solo_runs(settings):
+    members = tuple(replace(settings, epochs=2, seed=seed, beta=1.0 + seed) for seed in (0, 1))
+    together = advance(begin(members)).state
+    for index, alone in enumerate(members):
+        assert_same_state(advance(begin((alone,))).state, member(together, index))
 
 
 def test_it_resumes_exactly(settings):
@@ -87,7 +139,4 @@ def test_it_resumes_exactly(settings):
     state = begin((short,))
     for _ in range(9):
         state = advance(state, Budget(steps=1)).state
-    assert state.step == whole.step
-    np.testing.assert_array_equal(state.parameters, whole.parameters)
-    for name, value in whole.memory.items():
-        np.testing.assert_array_equal(state.memory[name], value)
+    assert_same_state(state, whole)

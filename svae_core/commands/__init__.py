@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, get_type_hints
 
 from svae_core.datasets import scan_datasets
-from svae_core.methods import scan_methods
+from svae_core.methods import guards, scan_methods
 from svae_core.records import Settings, check_settings, flag, knobs, to_json
 from svae_core.registry import Plugin
 
@@ -122,7 +122,11 @@ def list_plugins(request: argparse.Namespace, kind: str, plugins: dict[str, Plug
         row |= {"explanation": plugin.explanation, "source": plugin.source, "options": defaults}
         if kind == "methods":
             method = plugin.module.Method
-            row |= {"projected": method.projected, "guards": method.guards}
+            row |= {"projected": method.projected, "guards": guards(method)}
+            row |= {
+                "guards_kl": method.guards_kl,
+                "guards_information": method.guards_information,
+            }
         rows.append(row)
     if request.json:
         print_json({kind: rows})

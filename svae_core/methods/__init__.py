@@ -1,13 +1,19 @@
 """Training methods, one file each: what a method adds to the common loss.
 
 A method file has a docstring (title, explanation, source), a frozen `Config` of options, and one
-final class `Method`:
+final class `Method` that keeps the contract `TrainingMethod`:
 
 * `projected`: whether its decoder ends on the shell;
-* `guards`: what it keeps up by construction: "" (nothing), "KL", or "information";
+* `guards_kl`, `guards_information`: what it keeps up by construction, a short phrase or "". They
+  are two things: a KL can be large while the decoder ignores the latent code;
 * `Method(config)`, then `constants(ground, settings)`: named numbers fixed before training,
   from data and settings alone (RequestError where the request makes no sense);
 * `objective(terms, constants)`: the value to minimise for each of its members, shape [m].
+
+It may play further roles, by having what they name: `Remembers` (numbers carried from step to
+step), `Samples` (per-point latents, several of them), `Encodes` (a posterior of its own),
+`Parametrised` (weights beside the networks'), `Rests` (steps that leave the decoder alone),
+`Gauged` (a βσ² that is not that of the settings).
 
 Files must not import torch at the top: the tensors in `terms` bring their own operators, and the
 web server, which lists methods, stays free of torch.
@@ -16,8 +22,11 @@ web server, which lists methods, stays free of torch.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import numpy as np
+
+from svae_core.posterior import Posterior
 from svae_core.records import Groundwork, Settings
 from svae_core.registry import Plugin, configure, find, scan
 
@@ -26,28 +35,106 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
+class Encoded:
+    """What the encoders of some members give for points, before it is read as a posterior."""
+
+    mean: Tensor  # [m, b, k]
+    log_variance: Tensor  # [m, b, k] within LOG_VARIANCE_RANGE
+    constants: dict[str, Tensor]  # [m] each
+    memory: dict[str, Tensor]  # [m, …]
+    parameters: Tensor  # [m, e] of the role Parametrised; e may be 0
+    training: bool  # on a minibatch, or looked at
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """A minibatch point by point, with s latents for each."""
+
+    encoded: Encoded
+    posterior: Posterior
+    z: Tensor  # [m, s, b, k]
+    losses: Tensor  # [m, s, b] squared error summed over coordinates
+
+
+@dataclass(frozen=True, eq=False)
 class Terms:
     """What one minibatch gives, one entry per member."""
 
     loss: Tensor  # [m] D: squared error summed over coordinates, mean over the minibatch
     kl: Tensor  # [m] nats, mean over the minibatch
-    kl_per_dim: Tensor  # [m, k] nats
+    kl_per_dim: Tensor  # [m, k] nats; [m, 1] where a posterior's KL does not split by dimension
     sigma2: Tensor  # [m]
     beta: Tensor  # [m]
+    step: int
     progress: float  # 0 at the first step, 1 at the last
+    memory: dict[str, Tensor]  # [m, …] of the role Remembers, else empty
+    draws: Draws | None = None  # for the roles Samples, Encodes and Parametrised
 
 
 class TrainingMethod(Protocol):
     """The contract of a `Method` class."""
 
     projected: bool
-    guards: str
+    guards_kl: str
+    guards_information: str
 
     def __init__(self, config: Any) -> None: ...
 
     def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]: ...
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor: ...
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """Carries numbers from step to step: multipliers, moving averages."""
+
+    def memory(self, ground: Groundwork, settings: Settings) -> dict[str, np.ndarray]:
+        """What each member starts with, float32; [] or [k] and the like."""
+        ...
+
+    def update(self, terms: Terms, constants: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The memory [m, …] after a step, from the terms (and memory) before it; no gradients."""
+        ...
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """Needs `terms.draws`, with this many latents per point; the first is the one all share."""
+
+    samples: int
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """Reads the encoders' outputs as posteriors of its own, in training and when looked at."""
+
+    def posterior(self, encoded: Encoded) -> Posterior: ...
+
+
+@runtime_checkable
+class Parametrised(Protocol):
+    """Has weights [e] beside those of the networks, trained with them."""
+
+    def parameters(self, settings: Settings) -> np.ndarray: ...
+
+
+@runtime_checkable
+class Rests(Protocol):
+    """Leaves the decoder (and its moments) alone in some steps."""
+
+    def decoder_rests(self, memory: dict[str, Tensor], step: int) -> Tensor:
+        """[m] bool."""
+        ...
+
+
+@runtime_checkable
+class Gauged(Protocol):
+    """Trains at a βσ² that is not the product of the settings."""
+
+    def pressure(self, settings: Settings, loss: float, d: int, memory: dict[str, float]) -> float:
+        """βσ² of a trained member with this loss D on d-dimensional points."""
+        ...
 
 
 def base_objective(terms: Terms) -> Tensor:
@@ -65,3 +152,8 @@ def method_for(settings: Settings) -> TrainingMethod:
     plugin = find("svae_core.methods", "Method", settings.method)
     method: TrainingMethod = plugin.module.Method(configure(plugin, settings.method_options))
     return method
+
+
+def guards(method: TrainingMethod) -> str:
+    """What a method guards, in one word: "information", "KL" or ""."""
+    return "information" if method.guards_information else "KL" if method.guards_kl else ""

@@ -28,7 +28,8 @@ class Method:
     """The common loss and nothing else."""
 
     projected = False
-    guards = ""
+    guards_kl = ""
+    guards_information = ""
 
     def __init__(self, config: Config):
         self.config = config

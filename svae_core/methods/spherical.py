@@ -45,7 +45,8 @@ class Method:
     """The common loss and a soft penalty outside the band."""
 
     projected = True
-    guards = "information"
+    guards_kl = "what a loss below δ forces, once that is measured"
+    guards_information = "a penalty holds the loss below δ"
 
     def __init__(self, config: Config):
         self.config = config

@@ -15,7 +15,6 @@ import numpy as np
 
 from svae_core.collapse import mutual_information
 from svae_core.floors import cluster_entropy
-from svae_core.methods import method_for
 from svae_core.objections import Answer, baseline, short, trained
 from svae_core.posterior import LOG_VARIANCE_RANGE, log_density, sample
 from svae_core.problem import groundwork
@@ -92,17 +91,10 @@ def _modes(name: str, state: State, index: int, end: Certificate) -> _Modes:
 
 def _posteriors(state: State, index: int) -> tuple[np.ndarray, np.ndarray]:
     """Posterior mean and log-variance of a member on its training points, each [n, k]."""
-    import torch
+    from svae_core.training import believe_points
 
-    from svae_core.networks import architecture, networks
-    from svae_core.snapshot import Model, encode
-
-    settings = state.settings[index]
-    ground = groundwork(settings)
-    points = ground.shell.points
-    arch = architecture(settings.arch, points.shape[1], settings.latent_dim, settings.hidden)
-    nets = networks(arch, torch.from_numpy(state.parameters[index : index + 1]))
-    return encode(Model(ground, nets, method_for(settings).projected), points)
+    beliefs = believe_points(state, index)
+    return beliefs.mean, np.log(beliefs.variance)
 
 
 def _information(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> float:

@@ -1,0 +1,56 @@
+"""β-VAE
+
+Minimises D/(2σ²) + β_m·β·KL: the conventional loss with the KL weighed once more, for latents that
+disentangle. With β_m = 1 it is the conventional VAE, below 1 it holds on to information, and above
+it collapses at a σ² that is β_m times smaller.
+
+Source: Higgins et al., ICLR 2017; its capacity view arXiv 1804.03599
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from svae_core.methods import Terms
+from svae_core.records import Groundwork, Settings, option
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Config:
+    """How the KL is weighed."""
+
+    multiple: float = option(
+        4.0,
+        "weight of the KL in units of the setting β",
+        label="multiple of β",
+        low=0.0,
+        high=1e4,
+    )
+
+
+@final
+class Method:
+    """The common loss under a heavier (or lighter) KL."""
+
+    projected = False
+    guards_kl = ""
+    guards_information = ""
+
+    def __init__(self, config: Config):
+        self.config = config
+
+    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+        """The weight of the KL."""
+        return {"weight": self.config.multiple * settings.beta}
+
+    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
+        """D/(2σ²) + β_m·β·KL, [m]."""
+        return terms.loss / (2.0 * terms.sigma2) + constants["weight"] * terms.kl
+
+    def pressure(self, settings: Settings, loss: float, d: int, memory: dict[str, float]) -> float:
+        """β_m·β·σ²: what λ_max is held against."""
+        return self.config.multiple * settings.beta * settings.sigma2

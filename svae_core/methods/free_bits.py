@@ -1,0 +1,50 @@
+"""Free bits
+
+Minimises D/(2σ²) + β·Σ_j max(λ, KL_j), KL_j the mean over the minibatch: the first λ nats of each
+dimension cost nothing, so nothing presses them to 0. A hinge that takes pressure away is not a
+bound: where the decoder gains nothing from a dimension, its λ nats are noise.
+
+Source: arXiv 1606.04934 v2, appendix C.8
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from svae_core.methods import Terms
+from svae_core.records import Groundwork, Settings, option
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is free."""
+
+    free: float = option(
+        0.25, "nats per dimension that cost nothing", label="free nats λ", low=0.0, high=100.0
+    )
+
+
+@final
+class Method:
+    """The common loss with a hinge under the KL of each dimension."""
+
+    projected = False
+    guards_kl = "no pressure below λ nats per dimension"
+    guards_information = ""
+
+    def __init__(self, config: Config):
+        self.config = config
+
+    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+        """The nats that cost nothing."""
+        return {"free": self.config.free}
+
+    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
+        """D/(2σ²) + β·Σ_j max(λ, KL_j), [m]."""
+        free = constants["free"].unsqueeze(1)
+        priced = terms.kl_per_dim.maximum(free).sum(dim=1)
+        return terms.loss / (2.0 * terms.sigma2) + terms.beta * priced

@@ -1,0 +1,58 @@
+"""KL annealing
+
+The weight of the KL grows from 0 to β, once over the first part of the run (linear) or again and
+again (cyclical), so that the decoder meets informative latents before they are priced. At the end
+the loss is the conventional one: where that has collapse as a stable state, nothing holds it off.
+
+Source: arXiv 1511.06349 (linear), arXiv 1903.10145 (cyclical: 4 cycles, half of each rising)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from svae_core.methods import Terms
+from svae_core.records import Groundwork, Settings, option
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Config:
+    """How the weight grows."""
+
+    schedule: str = option("linear", "once, or in cycles", choices=("linear", "cyclical"))
+    share: float = option(
+        0.5, "share of the run (or of a cycle) in which the weight grows", low=0.01, high=1.0
+    )
+    cycles: int = option(4, "cycles of the cyclical schedule", low=1, high=1000)
+
+
+@final
+class Method:
+    """The common loss with a KL weight that grows."""
+
+    projected = False
+    guards_kl = ""
+    guards_information = ""
+
+    def __init__(self, config: Config):
+        self.config = config
+
+    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+        """Nothing but the schedule is fixed before training."""
+        return {}
+
+    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
+        """D/(2σ²) + r·β·KL, [m]; r is the ramp now."""
+        ramp = self.ramp(terms.progress)
+        return terms.loss / (2.0 * terms.sigma2) + ramp * terms.beta * terms.kl
+
+    def ramp(self, progress: float) -> float:
+        """The weight in units of β, from 0 to 1, at a progress from 0 to 1; 1 at the end."""
+        cycles = self.config.cycles if self.config.schedule == "cyclical" else 1
+        passed = progress * cycles
+        within = passed - min(int(passed), cycles - 1)
+        return min(1.0, within / self.config.share)
