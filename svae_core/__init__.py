@@ -9,6 +9,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     registry     finds the plug-ins of a folder and checks their contract
     grid         a grid of runs: methods at the points of axes, with seeds
     journal      a file that results are appended to as they come
+    home         where runs and data are kept
     shell        the map of data onto the shell, and back
     clusters     K-means on the shell: W, B, T, separation, choosing K
     region       collapse losses, the feasible band, the penalty weight rule
@@ -20,6 +21,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     cells        how the runs of a grid ended, cell by cell
     certificate  certify a model, ours or anyone's, by measurement
     certificate_page  the same as a page to print
+    own_data/    files of one's own, not trusted, become tables
     datasets/    one file per dataset
     methods/     one file per training method
     problem      dataset -> shell -> clusters -> region, composed in one place

@@ -36,7 +36,9 @@ Change = tuple[int, str, Any]
 class Settings:
     """Everything a run depends on: a run is a pure function of its Settings (and device kind)."""
 
-    dataset: str = option("digits", "which data to explore", group="data")
+    dataset: str = option(
+        "digits", "which data to explore: a name, or on the command line a file", group="data"
+    )
     dataset_options: Options = ()
     n_points: int = option(
         0, "keep a seeded sample of this many points (0: all)", label="points", low=0, group="data"
@@ -227,6 +229,7 @@ class Dataset:
     feature_names: tuple[str, ...] = ()
     image_shape: tuple[int, int] | None = None
     fingerprint: str = ""  # of the points as used, after sampling
+    notes: tuple[str, ...] = ()  # what was assumed of them and done to them, one sentence each
 
 
 @dataclass(frozen=True, eq=False)

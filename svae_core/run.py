@@ -41,6 +41,7 @@ from svae_core.about import (
     damaged,
     read_about,
 )
+from svae_core.home import home as home
 from svae_core.projection import Layout
 from svae_core.records import Certificate, Moment, RequestError, State, to_json
 from svae_core.shards import NO_LATENTS, pack_frames, pack_state, unpack_frames, unpack_state
@@ -64,14 +65,6 @@ class SavedRun:
 def without_latents(moment: Moment) -> Moment:
     """A moment as it is kept: latents serve the next map only, and weigh most of a frame."""
     return tuple(dataclasses.replace(frame, latent_mean=NO_LATENTS) for frame in moment)
-
-
-def home() -> Path:
-    """The folder that runs are saved in."""
-    import platformdirs
-
-    chosen = os.environ.get("SVAE_HOME")
-    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("svae-explorer"))
 
 
 def folder_name(about: About) -> str:

@@ -18,11 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: The rooms of svae_core from the ground up: each may import only rooms before it.
 ROOMS = (
-    *("options", "limits", "records", "registry", "journal", "grid"),
+    *("options", "limits", "records", "registry", "home", "journal", "grid"),
     *("shell", "clusters", "region", "floors", "posterior", "networks"),
     *("collapse", "commentary", "cells"),
     *("certificate", "certificate_page"),
-    *("datasets", "methods"),
+    *("own_data", "datasets", "methods"),
     *("problem", "sensitivity", "objective", "snapshot", "training", "projection"),
     *("shards", "about", "run", "shelf", "parcel", "sweep", "attack"),
     *("objections", "scheduling", "workers", "engine"),

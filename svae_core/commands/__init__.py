@@ -16,6 +16,7 @@ import json
 import pkgutil
 from collections.abc import Collection
 from dataclasses import fields
+from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
@@ -100,6 +101,9 @@ def settings_of(request: argparse.Namespace, method: str | None = None) -> Setti
     values = {name: getattr(request, name) for name in knobs(Settings) if hasattr(request, name)}
     if "band" in values:
         values["band"] = tuple(values["band"])
+    path = None
+    if "dataset" in values:
+        path, values["dataset"] = _file_or_name(values["dataset"])
     if method is not None:
         values["method"] = method
     for kind in ("dataset", "method"):
@@ -109,8 +113,29 @@ def settings_of(request: argparse.Namespace, method: str | None = None) -> Setti
             for key, value in vars(request).items()
             if key.startswith(prefix)
         }
+        if kind == "dataset" and path is not None:
+            given["key"] = deposited(path)
         values[f"{kind}_options"] = tuple(sorted(given.items()))
     return check_settings(Settings(**values))
+
+
+def _file_or_name(dataset: str) -> tuple[Path | None, str]:
+    """What --dataset names: a file of one's own, or a built-in dataset."""
+    if dataset in scan_datasets() or not (Path(dataset).suffix or Path(dataset).exists()):
+        return None, dataset
+    return Path(dataset), "file"
+
+
+def deposited(path: Path, key: str = "") -> str:
+    """The key of a file, read now if it is new, with a bar on a terminal."""
+    from tqdm import tqdm
+
+    from svae_core.own_data.store import deposit
+
+    with tqdm(total=100, unit="%", desc=path.name, disable=None, leave=False) as bar:
+        return deposit(
+            path, tell=lambda share: bar.update(int(100 * share) - bar.n), key=key, copy=False
+        )
 
 
 def list_plugins(request: argparse.Namespace, kind: str, plugins: dict[str, Plugin]) -> None:

@@ -24,6 +24,8 @@ import numpy as np
 from svae_core.records import Dataset, RequestError, Settings
 from svae_core.registry import Plugin, configure, find, scan
 
+_ROWS = 16_384  # looked at together
+
 
 def scan_datasets() -> dict[str, Plugin]:
     """All datasets by name; scanned afresh, so a file added while the program runs appears."""
@@ -53,16 +55,23 @@ def fingerprint(points: np.ndarray) -> str:
 
     Bytes are little-endian and row by row, so the fingerprint is the same on every machine.
     """
-    digest = hashlib.sha256(np.ascontiguousarray(points, dtype="<f4").tobytes())
+    digest = hashlib.sha256()
+    for start in range(0, len(points), _ROWS):
+        block = points[start : start + _ROWS]
+        digest.update(np.ascontiguousarray(block, dtype="<f4").tobytes())
     digest.update(str(points.shape).encode())
     return digest.hexdigest()[:16]
 
 
 def _refuse_non_finite(dataset: Dataset) -> None:
-    bad = ~np.isfinite(dataset.points)
-    if not bad.any():
-        return
-    row, column = np.argwhere(bad)[0]
+    for start in range(0, len(dataset.points), _ROWS):  # in blocks: data may be larger than memory
+        bad = ~np.isfinite(dataset.points[start : start + _ROWS])
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
+            _refuse(dataset, start + int(row), int(column))
+
+
+def _refuse(dataset: Dataset, row: int, column: int) -> None:
     value = dataset.points[row, column]
     feature = f" ({dataset.feature_names[column]})" if dataset.feature_names else ""
     raise RequestError(

@@ -1,0 +1,92 @@
+"""Look at a file of your own: its columns, and what was assumed in reading it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from svae_core.commands import deposited, print_json
+from svae_core.records import RequestError
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """A file, or what is to be done with those kept."""
+    command.add_argument("file", nargs="?", metavar="FILE", help="CSV, TSV, Parquet, NPY, NPZ, ZIP")
+    command.add_argument(
+        "--key", default="", help="the key by which a saved run or a link knows it"
+    )
+    command.add_argument("--kept", action="store_true", help="list the files kept")
+    command.add_argument("--forget", metavar="KEY", help="remove a file that is kept")
+
+
+def run(request: argparse.Namespace) -> None:
+    """The table, or a list of tables."""
+    from svae_core.own_data import store
+
+    if request.forget:
+        store.forget(request.forget)
+        answer: dict[str, Any] = {"forgotten": request.forget}
+    elif request.kept:
+        answer = {
+            "kept": [
+                {"key": key, "name": table.name, "rows": table.rows, "columns": len(table.columns)}
+                for key, table in store.kept()
+            ]
+        }
+    elif request.file:
+        answer = _described(deposited(Path(request.file), request.key))
+    else:
+        raise RequestError("Name a FILE, or ask for --kept or --forget KEY; see --help.")
+    if request.json:
+        print_json(answer)
+        return
+    _print(answer)
+
+
+def _described(key: str) -> dict[str, Any]:
+    from svae_core.own_data.shaping import Choice, label_of
+    from svae_core.own_data.store import find
+
+    table = find(key)
+    label = label_of(table, Choice())
+    columns = [
+        {
+            "name": column.name,
+            "kind": column.kind,
+            "missing": column.missing,
+            "low": column.low if column.kind == "number" else None,
+            "high": column.high if column.kind == "number" else None,
+            "categories": len(column.categories),
+        }
+        for column in table.columns
+    ]
+    about = {"key": key, "name": table.name, "form": table.form, "rows": table.rows}
+    return about | {
+        "label": label.name if label else None,
+        "notes": table.notes,
+        "columns": columns,
+        "first_rows": table.examples,
+    }
+
+
+def _print(answer: dict[str, Any]) -> None:
+    for name, value in answer.items():
+        if name == "columns":
+            for column in value:
+                spread = (
+                    f"{column['low']:g} … {column['high']:g}"
+                    if column["kind"] == "number"
+                    else f"{column['categories']} different" * (column["kind"] == "category")
+                )
+                missing = f", {column['missing']:,} missing" if column["missing"] else ""
+                print(f"  {column['name']:32} {column['kind']:9} {spread}{missing}")
+        elif name in ("notes", "first_rows", "kept"):
+            for item in value:
+                print("  " + ("  ".join(map(str, item)) if name == "first_rows" else _line(item)))
+        else:
+            print(f"{name:10} {value}")
+
+
+def _line(item: Any) -> str:
+    return "  ".join(map(str, item.values())) if isinstance(item, dict) else str(item)

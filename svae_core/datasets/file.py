@@ -1,0 +1,50 @@
+"""Own data
+
+A file of your own: CSV, TSV, Parquet, NPY, NPZ, or a ZIP of equally sized images. Columns of text
+with few different values become columns of 0 and 1, rows with missing values are dropped (or
+values filled with the mean), and columns that never vary are left out; all of it is counted and
+said. Columns of a table are brought to mean 0 and variance 1, arrays and images are taken as they
+are, unless you choose otherwise. The label is shown, and never trained on.
+
+Source: the file you give, kept under a key that only you and those you send a link to know; needs
+no network
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from svae_core.records import Dataset, option
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which file, and what is wanted of it."""
+
+    key: str = option("", "where the file is kept: its fingerprint and a secret; see data")
+    features: str = option(
+        "", "names of the columns to train on, separated by commas (empty: all that can be used)"
+    )
+    label: str = option(
+        "auto", "name of the column with the label, auto for the one that looks like it, or none"
+    )
+    missing: str = option(
+        "drop",
+        "what becomes of rows with a missing value: drop, or mean to fill it in",
+        choices=("drop", "mean"),
+        label="missing values",
+    )
+    standardise: str = option(
+        "auto",
+        "bring columns to mean 0 and variance 1 (auto: of tables yes, of arrays and images no)",
+        choices=("auto", "yes", "no"),
+    )
+
+
+def load(config: Config, seed: int) -> Dataset:
+    """The points of the file; the seed draws the sample where there are too many."""
+    from svae_core.own_data.shaping import Choice, shape
+    from svae_core.own_data.store import find
+
+    choice = Choice(config.features, config.label, config.missing, config.standardise)
+    return shape(find(config.key), choice, seed)

@@ -1,0 +1,85 @@
+"""ZIP archives that are not trusted: listed within bounds, read member by member, never unpacked.
+
+No file is ever written under a name from the archive; names that try to lead elsewhere are refused
+all the same, since no honest program writes them.
+"""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from svae_core.own_data.bounds import CONTENTS_BYTES
+from svae_core.own_data.names import plain
+from svae_core.records import RequestError
+
+_END = b"PK\x05\x06"  # the record at the end of every ZIP
+_END64 = b"PK\x06\x06"
+_TAIL = 2**16 + 200  # the end record, its comment, and the 64-bit records before it
+_ENCRYPTED = 1
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]]:
+    """The archive and its files by name; RequestError for whatever is wrong with it, in use too."""
+    _check_contents(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [item for item in archive.infolist() if not _beside_the_point(item)]
+            for item in members:
+                _check(item)
+            yield archive, sorted(members, key=lambda item: item.filename)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error) as error:
+        raise RequestError(
+            f"The ZIP is damaged or cut off ({plain(error) or 'it ends too early'})."
+        ) from error
+
+
+def content(archive: zipfile.ZipFile, item: zipfile.ZipInfo, limit: int) -> bytes:
+    """The bytes of a member; RequestError where there are more than `limit`, whatever it claims."""
+    with archive.open(item) as file:
+        found = file.read(limit + 1)
+    if len(found) > limit:
+        raise RequestError(
+            f"{plain(item.filename)} in the ZIP is larger than {limit:,} bytes, too large to read."
+        )
+    return found
+
+
+def _beside_the_point(item: zipfile.ZipInfo) -> bool:
+    parts = item.filename.split("/")
+    return item.is_dir() or "__MACOSX" in parts or parts[-1].startswith(".")
+
+
+def _check(item: zipfile.ZipInfo) -> None:
+    name = item.filename
+    if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/"):
+        raise RequestError(
+            f"The ZIP holds a file whose name leads out of it ({plain(name)}); pack it anew."
+        )
+    if item.flag_bits & _ENCRYPTED:
+        raise RequestError("The ZIP is encrypted; pack it without a password.")
+    if item.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # Others may ask for any amount of memory before the first byte comes out.
+        raise RequestError("The ZIP uses an unusual compression; pack it anew with the usual one.")
+
+
+def _check_contents(path: Path) -> None:
+    """Refuse a table of contents that would fill the memory before a single file is looked at."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - _TAIL))
+        tail = file.read()
+    claimed = []
+    if (at := tail.rfind(_END)) >= 0 and len(tail) >= at + 22:
+        claimed.append(int.from_bytes(tail[at + 12 : at + 16], "little"))
+    if (at := tail.rfind(_END64)) >= 0 and len(tail) >= at + 56:
+        claimed = [int.from_bytes(tail[at + 40 : at + 48], "little")]
+    if not claimed or max(claimed) > size:
+        raise RequestError("The ZIP is damaged or cut off: it has no table of contents.")
+    if max(claimed) > CONTENTS_BYTES:
+        raise RequestError("The ZIP holds far too many files; give a sample of them.")

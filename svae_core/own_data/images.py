@@ -1,0 +1,157 @@
+"""A ZIP of equally sized images: grey values row by row; the folder of an image is its label."""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from svae_core.own_data import archive
+from svae_core.own_data.bounds import CATEGORIES, COLUMNS, IMAGE_BYTES, IMAGE_PIXELS
+from svae_core.own_data.names import distinct, plain
+from svae_core.own_data.table import (
+    CODES,
+    NUMBERS,
+    Column,
+    Table,
+    check_cells,
+    write_about,
+)
+from svae_core.own_data.text import Tell
+from svae_core.records import RequestError
+
+# Formats whose readers are well tried; others, such as EPS, would start programs.
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+
+
+def read_images(path: Path, name: str, folder: Path, tell: Tell) -> Table:
+    """The table of a ZIP of images, written into a folder."""
+    with archive.opened(path) as (packed, members):
+        items = [item for item in members if item.filename.lower().endswith(_ENDINGS)]
+        if not items:
+            what = ", which looks like a spreadsheet: save it as CSV" if _office(members) else ""
+            raise RequestError(
+                f"The ZIP holds no image ({', '.join(ending[1:] for ending in _ENDINGS)}){what}."
+            )
+        size = _size(packed, items[0])
+        small = _shrunk(size)
+        check_cells(len(items), small[0] * small[1])
+        low, high = np.full(small[0] * small[1], 255), np.zeros(small[0] * small[1], int)
+        with (folder / NUMBERS).open("wb") as out:
+            for index, item in enumerate(items):
+                pixels = _pixels(packed, item, size, small)
+                low, high = np.minimum(low, pixels), np.maximum(high, pixels)
+                out.write(pixels.tobytes())
+                tell((index + 1) / len(items))
+    notes = [
+        f"Read as {len(items):,} images of {size[0]} × {size[1]} pixels, as grey values 0 to 1."
+    ]
+    if small != size:
+        notes.append(f"They were shrunk to {small[0]} × {small[1]} pixels.")
+    columns = [
+        Column(f"pixel {i + 1}", "number", 0, float(low[i]), float(high[i]))
+        for i in range(len(low))
+    ]
+    table = Table(
+        folder=folder,
+        name=name,
+        form="images",
+        rows=len(items),
+        columns=(*columns, *_folders(items, folder)),
+        numbers_file=NUMBERS,
+        numbers_dtype="|u1",
+        notes=tuple(notes),
+        image_shape=(small[1], small[0]),
+        scale=255.0,
+    )
+    write_about(table)
+    return table
+
+
+def _office(members: list[zipfile.ZipInfo]) -> bool:
+    return any(item.filename == "[Content_Types].xml" for item in members)
+
+
+def _image(packed: zipfile.ZipFile, item: zipfile.ZipInfo):  # type: ignore[no-untyped-def]
+    """The image, its pixels not read yet."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(archive.content(packed, item, IMAGE_BYTES)), formats=_FORMATS)
+    if image.size[0] * image.size[1] > IMAGE_PIXELS:
+        raise RequestError(
+            f"{plain(item.filename)} in the ZIP claims {image.size[0]:,} × {image.size[1]:,} "
+            f"pixels, but at most {IMAGE_PIXELS:,} can be read."
+        )
+    return image
+
+
+def _size(packed: zipfile.ZipFile, item: zipfile.ZipInfo) -> tuple[int, int]:
+    """Width and height of an image."""
+    with _reading(item):
+        size = _image(packed, item).size
+    if 0 in size:
+        raise RequestError(f"{plain(item.filename)} in the ZIP is an image without pixels.")
+    return int(size[0]), int(size[1])
+
+
+def _pixels(
+    packed: zipfile.ZipFile, item: zipfile.ZipInfo, size: tuple[int, int], small: tuple[int, int]
+) -> np.ndarray:
+    """Grey values [height · width] uint8 of an image that must have that size."""
+    from PIL import Image
+
+    with _reading(item):
+        image = _image(packed, item)
+        if image.size != size:
+            raise RequestError(
+                f"{plain(item.filename)} in the ZIP has {image.size[0]} × {image.size[1]} pixels, "
+                f"but the first image has {size[0]} × {size[1]}; all must be of one size."
+            )
+        grey = image.convert("L")
+        if small != size:
+            grey = grey.resize(small, Image.Resampling.BOX)
+        return np.asarray(grey, np.uint8).reshape(-1)
+
+
+@contextmanager
+def _reading(item: zipfile.ZipInfo) -> Iterator[None]:
+    """Says which image is damaged, whatever the reader of its format raises."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata, and of sizes that are checked here
+            yield
+    except (RequestError, zipfile.BadZipFile, MemoryError):
+        raise
+    except Exception as error:
+        raise RequestError(
+            f"{plain(item.filename)} in the ZIP is no image that can be read; it is damaged or cut "
+            "off."
+        ) from error
+
+
+def _shrunk(size: tuple[int, int]) -> tuple[int, int]:
+    """The largest size of about the same shape with no more pixels than features are allowed."""
+    width, height = size
+    shrink = max(1.0, (width * height / COLUMNS) ** 0.5)
+    small = (max(1, int(width / shrink)), max(1, int(height / shrink)))
+    if small[0] * small[1] <= COLUMNS:
+        return small
+    return (min(small[0], COLUMNS), 1) if small[1] == 1 else (1, min(small[1], COLUMNS))
+
+
+def _folders(items: list[zipfile.ZipInfo], folder: Path) -> list[Column]:
+    """A column of the images' folders, where they are in several."""
+    names = [PurePosixPath(item.filename).parent.name for item in items]
+    values = sorted(set(names))
+    if not 2 <= len(values) <= CATEGORIES:
+        return []
+    position = {value: index for index, value in enumerate(values)}
+    codes = np.array([position[name] for name in names], dtype="<i4")
+    codes.tofile(folder / CODES)
+    return [Column("folder", "category", 0, categories=distinct(values, "folder"))]

@@ -1,0 +1,55 @@
+"""Names from files, made harmless: they end up in sentences, figures, file names and tables.
+
+Markdown and Plotly both read markup in text, and a spreadsheet runs a cell that begins like a
+formula. Names are therefore cleaned when a file is read, once, and not wherever they are shown.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import PurePosixPath, PureWindowsPath
+
+from svae_core.own_data.bounds import LETTERS
+
+# Brackets, stars, dollars and colons mean something to Markdown, to Plotly or in an address.
+_MARKUP = re.compile(r"[<>\[\]`$*\\|~#{}&:^\"]")
+#: Words that options use for themselves; a column of that name gets a number.
+RESERVED = frozenset({"auto", "none"})
+
+
+def plain(text: object) -> str:
+    """The text without markup and control characters, at most LETTERS letters."""
+    spaced = "".join(
+        " " if unicodedata.category(letter)[0] in "CZ" else letter for letter in str(text)[:1_000]
+    )
+    clean = " ".join(_MARKUP.sub(" ", spaced).split())
+    return clean if len(clean) <= LETTERS else clean[: LETTERS - 1] + "…"
+
+
+def file_name(path: str) -> str:
+    """The last part of a path by either system's rules: letters, digits and . - _ only."""
+    last = PurePosixPath(PureWindowsPath(path).name).name
+    clean = re.sub(r"[^\w.-]+", "_", plain(last)).strip("._")
+    return clean or "data"
+
+
+def distinct(names: Iterable[str], otherwise: str) -> tuple[str, ...]:
+    """Plain names in which none is empty, reserved or there twice."""
+    taken = set(RESERVED)
+    found = []
+    for position, name in enumerate(names, 1):
+        base = plain(name) or f"{otherwise} {position}"
+        number, candidate = 2, base
+        while candidate in taken:
+            candidate = f"{base} {number}"
+            number += 1
+        taken.add(candidate)
+        found.append(candidate)
+    return tuple(found)
+
+
+def inert(text: str) -> str:
+    """A text cell that a spreadsheet shows instead of running it."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

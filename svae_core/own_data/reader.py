@@ -1,0 +1,114 @@
+"""The process that reads a file: its memory is limited, and its silence ends it.
+
+    python -m svae_core.own_data.reader PATH NAME FOLDER
+
+It writes lines of JSON: {"share": 0.4} now and then, {"refused": "…"} where the file cannot be
+used. Whatever a file does to a parser, the program that asked goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from svae_core.own_data.bounds import READER_BYTES, READER_SILENCE
+from svae_core.own_data.reading import read
+from svae_core.own_data.text import Tell
+from svae_core.records import RequestError
+
+_EVERY = 0.2  # seconds between two signs of life
+
+
+def read_apart(path: Path, name: str, folder: Path, tell: Tell) -> None:
+    """Read a file into a folder, in a process of its own; RequestError as `reading.read`."""
+    arguments = [str(path.resolve()), name, str(folder.resolve())]
+    child = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", __name__, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        cwd=Path(__file__).parents[2],
+        text=True,
+        encoding="utf-8",
+    )
+    watch = _Watch(child)
+    refused = None
+    try:
+        assert child.stdout is not None
+        for line in child.stdout:
+            watch.heard()
+            said = json.loads(line)
+            refused = said.get("refused", refused)
+            if "share" in said:
+                tell(said["share"])
+    finally:
+        watch.stop()
+        child.kill()
+        child.stdout.close() if child.stdout else None
+        status = child.wait()
+    if refused is not None:
+        raise RequestError(refused)
+    if watch.silent:
+        raise RequestError(f"{name}: Reading it came to no end; give a smaller or a plainer file.")
+    if status != 0:
+        raise RequestError(
+            f"{name}: Reading it failed within {READER_BYTES >> 20} MB of memory; it is damaged or "
+            "too large."
+        )
+
+
+class _Watch:
+    """Ends a process that has said nothing for too long."""
+
+    def __init__(self, child: subprocess.Popen[str]) -> None:
+        self.silent = False
+        self._child = child
+        self._heard = time.monotonic()
+        self._over = threading.Event()
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def heard(self) -> None:
+        self._heard = time.monotonic()
+
+    def stop(self) -> None:
+        self._over.set()
+
+    def _look(self) -> None:
+        while not self._over.wait(1.0):
+            if time.monotonic() - self._heard > READER_SILENCE:
+                self.silent = True
+                self._child.kill()
+                return
+
+
+def _limit_memory() -> None:
+    """Let this process have READER_BYTES of memory of its own; where the system can do that."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (READER_BYTES, READER_BYTES))
+
+
+def _main(path: str, name: str, folder: str) -> None:
+    _limit_memory()
+    last = 0.0
+
+    def tell(share: float) -> None:
+        nonlocal last
+        if time.monotonic() - last > _EVERY:
+            last = time.monotonic()
+            print(json.dumps({"share": share}), flush=True)
+
+    try:
+        read(Path(path), name, Path(folder), tell)
+    except RequestError as error:
+        print(json.dumps({"refused": str(error)}), flush=True)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,0 +1,172 @@
+"""What kind of text table a file is: its encoding, delimiter, header and decimal sign.
+
+Everything found here is an assumption, and is said. `csv.Sniffer` is not used: its regular
+expressions can take for ever on text made for that.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from svae_core.own_data.bounds import LINE_BYTES
+from svae_core.own_data.names import plain
+from svae_core.records import RequestError
+
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_SAMPLE_BYTES = 2**21  # twice the longest line that is allowed
+_SAMPLE_LINES = 200
+# Bytes that mean nothing in Windows-1252.
+_UNDEFINED = b"\x81\x8d\x8f\x90\x9d"
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How to read a text table."""
+
+    encoding: str
+    delimiter: str
+    decimal: str
+    names: tuple[str, ...]
+    skip: int  # lines before the first row of data
+    notes: tuple[str, ...]
+
+
+def sniff(path: Path) -> Layout:
+    """The layout of a text file; RequestError where it is not text or its lines are too long."""
+    encoding = _encoding(path)
+    with path.open("rb") as file:
+        text = file.read(_SAMPLE_BYTES).decode(encoding, errors="replace").lstrip("\ufeff")
+    lines = text.splitlines(keepends=True)[:_SAMPLE_LINES]
+    if len(text) > LINE_BYTES and lines and not lines[-1].endswith(("\n", "\r")):
+        lines = lines[:-1] or lines
+    if not any(line.strip() for line in lines):
+        raise RequestError("The file is empty; give a table with a row for each point.")
+    delimiter, rows, line_ends = _delimiter(lines)
+    width = _usual_width(rows)
+    first = next(index for index, row in enumerate(rows) if len(row) in (width, width - 1) and row)
+    header = _has_header(rows[first:], width)
+    names = tuple(rows[first]) if header else ()
+    if len(names) == width - 1:  # row names without a heading of their own, as R writes them
+        names = ("row name", *names)
+    skip = line_ends[first] if header else (line_ends[first - 1] if first else 0)
+    decimal = _decimal(rows[first:], delimiter)
+    notes = [
+        f"Read as text in {encoding}, columns separated by {_DELIMITERS[delimiter]}, "
+        f"{'names in the first row' if header else 'no row of names'}, decimal "
+        f"{'comma' if decimal == ',' else 'point'}."
+    ]
+    if first:
+        notes.append(f"{first} lines before the table were left out.")
+    named = tuple(plain(name) for name in names) or ("",) * width
+    return Layout(encoding, delimiter, decimal, named, skip, tuple(notes))
+
+
+def _encoding(path: Path) -> str:
+    """The encoding of the whole file, read through once; RequestError for what is no text."""
+    with path.open("rb") as file:
+        start = file.read(4)
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        file.seek(0)
+        decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        utf8, windows, length = True, True, 0
+        while block := file.read(2**20):
+            if b"\0" in block:
+                raise RequestError(
+                    "The file is neither a text table nor a format known here; give CSV, TSV, "
+                    "Parquet, NPY, NPZ or a ZIP of images."
+                )
+            length = _longest(block, length)
+            if utf8:
+                try:
+                    decoder.decode(block)
+                except UnicodeDecodeError:
+                    utf8 = False
+            windows = windows and len(block.translate(None, _UNDEFINED)) == len(block)
+    return "utf-8" if utf8 else "cp1252" if windows else "latin-1"
+
+
+def _longest(block: bytes, length: int) -> int:
+    """How long the last line is by now; RequestError where any was too long."""
+    first, *others = block.replace(b"\r", b"\n").split(b"\n")
+    if max([length + len(first), *map(len, others)]) > LINE_BYTES:
+        raise RequestError(
+            f"The file has a line of more than {LINE_BYTES:,} bytes, so it is no text table or has "
+            "far too many columns; leave some out."
+        )
+    return len(others[-1]) if others else length + len(first)
+
+
+def _delimiter(lines: list[str]) -> tuple[str, list[list[str]], list[int]]:
+    """The delimiter whose rows are most alike and whose cells hold no other delimiter."""
+    best: tuple[float, int, str, list[list[str]], list[int]] | None = None
+    for delimiter in _DELIMITERS:
+        rows, ends = _parsed(lines, delimiter)
+        if not rows:
+            continue
+        width = _usual_width(rows)
+        alike = sum(len(row) == width for row in rows) / len(rows)
+        cells = [cell.strip() for row in rows[:50] for cell in row[:200]]
+        others = [other for other in _DELIMITERS if other != delimiter]
+        clean = sum(
+            not any(other in cell for other in others)
+            or (delimiter != "," and _DECIMAL_COMMA.fullmatch(cell) is not None)
+            for cell in cells
+        ) / max(1, len(cells))
+        score = alike * clean * (0.5 if width == 1 else 1.0)
+        if best is None or (score, width) > best[:2]:
+            best = (score, width, delimiter, rows, ends)
+    if best is None:
+        raise RequestError(
+            "The file cannot be cut into columns; separate them by commas, semicolons or tabs."
+        )
+    return best[2:]
+
+
+def _parsed(lines: list[str], delimiter: str) -> tuple[list[list[str]], list[int]]:
+    """Rows that are not empty, and how many lines have been read at the end of each."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    rows, ends = [], []
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append(row)
+                ends.append(reader.line_num)
+    except csv.Error:
+        pass  # a cell beyond the csv module's limit: what came before it has to do
+    return rows, ends
+
+
+def _usual_width(rows: list[list[str]]) -> int:
+    return max(Counter(len(row) for row in rows).items(), key=lambda item: (item[1], item[0]))[0]
+
+
+def _has_header(rows: list[list[str]], width: int) -> bool:
+    """Names hold no number, and are not among the values below them."""
+    first, others = rows[0], [row for row in rows[1:] if len(row) == width]
+    if any(_NUMBER.fullmatch(cell.strip()) for cell in first):
+        return False
+    if len(first) == width - 1:
+        return True
+    columns = list(zip(*others, strict=True)) if others else []
+    if any(_NUMBER.fullmatch(cell.strip()) for column in columns for cell in column):
+        return True
+    return bool(others) and not any(
+        name in column for name, column in zip(first, columns, strict=True)
+    )
+
+
+def _decimal(rows: list[list[str]], delimiter: str) -> str:
+    if delimiter == ",":
+        return "."
+    cells = [cell.strip() for row in rows for cell in row]
+    commas = sum(_DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells)
+    points = sum("." in cell and _NUMBER.fullmatch(cell) is not None for cell in cells)
+    return "," if commas > points else "."

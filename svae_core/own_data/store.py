@@ -1,0 +1,166 @@
+"""Where tables are kept, each under a key that nobody can guess.
+
+    HOME/data/KEY/about.json …
+
+A key is the fingerprint of the file's bytes and a part that only the owner of this folder can
+compute from them. Whoever has a key, by a link or a saved run, can use the data; there is no list
+for others. The same file always gets the same key, so runs of the same data agree in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from svae_core.home import home
+from svae_core.own_data.bounds import KEPT_BYTES, KEPT_DAYS
+from svae_core.own_data.names import file_name
+from svae_core.own_data.reader import read_apart
+from svae_core.own_data.table import ABOUT, Table, read_about
+from svae_core.own_data.text import Tell
+from svae_core.records import RequestError
+
+_KEY = re.compile(r"[0-9a-f]{16}-[0-9a-f]{24}")
+_PLACE = "data"
+_SECRET = "secret"
+_NPY = b"\x93NUMPY"
+
+
+def deposit(
+    path: Path, name: str = "", tell: Tell = lambda share: None, *, key: str = "", copy: bool = True
+) -> str:
+    """Read a file and keep its table; returns its key.
+
+    With `key`, as a saved run or a link has it, the file must be the one that the key is of, and
+    becomes known under it. `copy`: an NPY file is copied, where it may go away; without, it stays
+    where it is and is only pointed at. RequestError, one sentence, for what cannot be used.
+    """
+    name = file_name(name or path.name)
+    if path.exists() and not path.is_file():
+        raise RequestError(f"{name} is no file; give CSV, TSV, Parquet, NPY, NPZ or ZIP.")
+    try:
+        digest = _digest(path)
+        key = _agreed(key, digest, name) or f"{digest[:16]}-{_signature(digest)}"
+        if not (_folder(key) / ABOUT).exists():
+            _read_into(_folder(key), path, name, tell, copy)
+            _tidy()
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise RequestError(f"{name} cannot be kept or read: {reason}.") from error
+    _use(_folder(key))
+    return key
+
+
+def find(key: str) -> Table:
+    """The table kept under a key; RequestError where there is none."""
+    if not key:
+        raise RequestError("No file is given yet; upload one, or name it with --dataset FILE.")
+    folder = _folder(key) if _KEY.fullmatch(key) else None
+    if folder is None or not (folder / ABOUT).exists():
+        raise RequestError(
+            "The data that this belongs to are not here (any more); give the same file again, by "
+            f"upload or by: python -m svae_core data FILE --key {key[:41]}."
+        )
+    try:
+        table = read_about(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RequestError(
+            "The data kept under this key are damaged; give the file again."
+        ) from error
+    _use(folder)
+    return table
+
+
+def forget(key: str) -> None:
+    """Remove the table kept under a key; RequestError where there is none."""
+    shutil.rmtree(find(key).folder, ignore_errors=True)
+
+
+def kept() -> Iterator[tuple[str, Table]]:
+    """All tables with their keys; for the owner of the folder, never for a visitor."""
+    place = home() / _PLACE
+    for folder in sorted(place.iterdir()) if place.is_dir() else ():
+        if _KEY.fullmatch(folder.name) and (folder / ABOUT).exists():
+            yield folder.name, find(folder.name)
+
+
+def _folder(key: str) -> Path:
+    return home() / _PLACE / key
+
+
+def _agreed(key: str, digest: str, name: str) -> str:
+    """The key asked for, if it is of this file."""
+    if key and not _KEY.fullmatch(key):
+        raise RequestError(f"--key is {key!r}, which is no key of data; it is in the saved run.")
+    if key and not hmac.compare_digest(key[:16], digest[:16]):
+        raise RequestError(f"{name} is not the file that this belongs to; give the very same file.")
+    return key
+
+
+def _read_into(folder: Path, path: Path, name: str, tell: Tell, copy: bool) -> None:
+    """Read into a folder that appears whole or not at all."""
+    part = folder.with_name(f".{folder.name}.{secrets.token_hex(3)}")
+    part.mkdir(parents=True, mode=0o700)
+    try:
+        with path.open("rb") as file:
+            stays = file.read(6) == _NPY
+        if stays and copy:
+            path = Path(shutil.copyfile(path, part / "numbers.npy"))
+        read_apart(path, name, part, tell)
+        if not folder.exists():  # someone else may have been quicker with the same file
+            part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _signature(digest: str) -> str:
+    """The part of a key that only the owner of the folder can compute: 96 bits."""
+    place = home() / _PLACE
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = place / _SECRET
+    if not path.exists():
+        part = place / f".{_SECRET}.{secrets.token_hex(3)}"
+        part.touch(mode=0o600)
+        part.write_text(secrets.token_hex(32))
+        try:
+            os.link(part, path)  # fails where another process was quicker; its secret counts
+        except FileExistsError:
+            pass
+        finally:
+            part.unlink()
+    return hmac.new(path.read_bytes(), digest.encode(), "sha256").hexdigest()[:24]
+
+
+def _use(folder: Path) -> None:
+    """Note that a table was used just now."""
+    with contextlib.suppress(OSError):  # a folder that can only be read keeps its data all the same
+        os.utime(folder)
+
+
+def _tidy() -> None:
+    """Remove tables that nobody used for long, and the oldest where all take too much room."""
+    place = home() / _PLACE
+    for part in place.glob(".*-*.*"):  # of a process that was killed while it read
+        if time.time() - part.stat().st_mtime > 86_400:
+            shutil.rmtree(part, ignore_errors=True)
+    folders = [folder for folder in place.iterdir() if _KEY.fullmatch(folder.name)]
+    latest_first = sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)
+    room = KEPT_BYTES
+    for position, folder in enumerate(latest_first):
+        room -= sum(file.stat().st_size for file in folder.iterdir())
+        days = (time.time() - folder.stat().st_mtime) / 86_400
+        if position > 0 and (room < 0 or days > KEPT_DAYS):
+            shutil.rmtree(folder, ignore_errors=True)

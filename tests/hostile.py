@@ -1,0 +1,266 @@
+"""Files that nobody would want to be given, each with what is to become of it.
+
+`corpus()` makes them, small and in memory; tests read each of them, the fuzzing benchmark damages
+them further.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import zipfile
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """A file's name and bytes, and a pattern of the sentence that refuses it ("": it is taken)."""
+
+    name: str
+    content: bytes
+    refusal: str = ""
+
+
+class _Harmful:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (exec, ("raise SystemExit('a pickle was loaded')",))
+
+
+def corpus() -> list[Specimen]:
+    """All specimens."""
+    return [*_texts(), *_arrays(), *_archives(), *_tables(), *_pictures()]
+
+
+def _texts() -> list[Specimen]:
+    numbers = "\n".join(f"{i * 0.37 % 1:.3f},{i * 0.71 % 1:.3f}" for i in range(40))
+    named = "a,b\n" + numbers
+    million = ",".join(["x"] * 1_000_000)
+    wide = "\n".join(",".join(str((i * j) % 7) for j in range(5_000)) for i in range(3))
+    formulas = "\n".join(f'{i},=HYPERLINK("http://x";"{i % 2}"),@SUM(A1)' for i in range(20))
+    markup = "\n".join(f"{i * 0.3 % 1},<img src=x onerror=alert(1)>{i % 2}" for i in range(20))
+    return [
+        Specimen("plain.csv", named.encode()),
+        Specimen("no_names.csv", numbers.encode()),
+        Specimen("byte_order_mark.csv", named.encode("utf-8-sig")),
+        Specimen("utf16.csv", named.encode("utf-16")),
+        Specimen("windows.csv", "größe,b\n".encode("cp1252") + numbers.encode()),
+        Specimen("mixed_encodings.csv", named.encode() + "\n1,ü\n".encode() + b"2,\xfc\n3,\x81\n"),
+        Specimen("semicolons.csv", numbers.replace(",", ";").replace(".", ",").encode()),
+        Specimen("tabs.tsv", numbers.replace(",", "\t").encode()),
+        Specimen("carriage_returns.csv", named.replace("\n", "\r").encode()),
+        Specimen("empty.csv", b"", "is empty"),
+        Specimen("blank.csv", b"\n\n  \n", "is empty"),
+        Specimen("names_only.csv", b"a,b\n", "has no column left|names but no rows|one row|equal"),
+        Specimen("one_row.csv", b"1,2,3\n", "one row"),
+        Specimen("one_column.csv", "\n".join(str(i) for i in range(30)).encode()),
+        Specimen("equal_rows.csv", b"1,2\n" * 30, "are equal"),
+        Specimen("not_a_number.csv", (named + "\nnan,1\ninf,2\n-inf,3").encode()),
+        Specimen("only_missing.csv", b"a,b\n" + b"NA,\n" * 20, "without a missing value"),
+        Specimen("million_columns.csv", f"{million}\n{million}".encode(), "line of more than"),
+        Specimen("too_wide.csv", wide.encode(), "5,000 columns"),
+        Specimen("wrong_delimiter.csv", numbers.replace(",", "^").encode(), "and that of text"),
+        Specimen("ragged.csv", b"1,2\n3,4\n5,6\n7,8\n9\n10,11,12\n" * 5, "do not have"),
+        Specimen("some_ragged.csv", (named + "\n1,2,3\n" + numbers).encode()),
+        Specimen("huge_integers.csv", ("a,b\n" + "9" * 400 + ",1\n" + numbers).encode()),
+        Specimen("large_numbers.csv", b"a,b\n" + b"1e300,1\n-1e300,2\n1e-300,3\n" * 5),
+        Specimen("open_quote.csv", named.encode() + b'\n"never closed,1\n2,3\n' * 3),
+        Specimen("zero_bytes.csv", b"a,b\n1,2\0\n", "neither a text table"),
+        Specimen("noise.bin", np.random.default_rng(0).bytes(4_000), "neither a text table"),
+        Specimen("long_line.csv", b"a" * 3_000_000, "line of more than"),
+        Specimen("formulas.csv", formulas.encode()),
+        Specimen("<b>mark`up`</b>.csv", ("x,<script>alert(1)</script>\n" + markup).encode()),
+        Specimen("same_names.csv", ("a,a\n" + numbers).encode()),
+        Specimen("reserved_names.csv", ("auto,none\n" + numbers).encode()),
+        Specimen("binary_pickle.csv", pickle.dumps(_Harmful()), "is a pickle"),
+        Specimen("text.gz", b"\x1f\x8b\x08\0\0\0\0\0", "compressed by gzip"),
+        Specimen("quotes_in_quotes.csv", b'a,b\n"1 ""x"" ",2\n"3\n4",5\n' * 10),
+    ]
+
+
+def npy(array: np.ndarray, *, pickled: bool = False) -> bytes:
+    """The bytes of an NPY file."""
+    out = io.BytesIO()
+    np.save(out, array, allow_pickle=pickled)
+    return out.getvalue()
+
+
+def npy_claiming(header: str, body: bytes = b"") -> bytes:
+    """An NPY file whose header says what it likes."""
+    text = header.encode("latin-1")
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + body
+
+
+def _arrays() -> list[Specimen]:
+    points = np.random.default_rng(0).normal(size=(30, 4))
+    five_gigabytes = "{'descr': '<f8', 'fortran_order': False, 'shape': (10000000, 67)}\n"
+    overflowing = "{'descr': '<f8', 'fortran_order': False, 'shape': (2**62, 2**62)}\n"
+    large = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({2**70}, {2**70})}}\n"
+    negative = "{'descr': '<f8', 'fortran_order': False, 'shape': (-4, 3)}\n"
+    nested = "{'descr': '<f8', 'fortran_order': False, 'shape': " + "(" * 9_000 + "}\n"
+    call = "{'descr': '<f8', 'fortran_order': False, 'shape': __import__('os')}\n"
+    records = np.zeros(5, dtype=[("a", "f8"), ("b", "i4")])
+    holes = points.copy()
+    holes[3, 1], holes[5, 2] = np.nan, np.inf
+    return [
+        Specimen("plain.npy", npy(points)),
+        Specimen("float32.npy", npy(points.astype("f4"))),
+        Specimen("fortran.npy", npy(np.asfortranarray(points))),
+        Specimen("big_endian.npy", npy(points.astype(">f8"))),
+        Specimen("half.npy", npy(points.astype("f2"))),
+        Specimen("whole.npy", npy((points * 10).astype("i8"))),
+        Specimen("truth.npy", npy(points > 0)),
+        Specimen("flat.npy", npy(points.reshape(-1))),
+        Specimen("images.npy", npy((points * 50).astype("u1").reshape(30, 2, 2))),
+        Specimen("holes.npy", npy(holes)),
+        Specimen("four_axes.npy", npy(points.reshape(5, 2, 3, 4)), "5 × 2 × 3 × 4"),
+        Specimen("scalar.npy", npy(np.array(1.0)), "shape"),
+        Specimen("no_rows.npy", npy(points[:0]), "shape 0 × 4"),
+        Specimen("complex.npy", npy(points.astype(complex)), "must hold real numbers"),
+        Specimen("dates.npy", npy(np.zeros((3, 2), "M8[D]")), "must hold real numbers"),
+        Specimen("words.npy", npy(np.array([["a", "b"], ["c", "d"]])), "must hold real numbers"),
+        Specimen("records.npy", npy(records), "must hold real numbers"),
+        Specimen("pickled.npy", npy(np.array([_Harmful()]), pickled=True), "pickled"),
+        Specimen("five_gigabytes.npy", npy_claiming(five_gigabytes, b"\0" * 900), "claims to be"),
+        Specimen("computed_shape.npy", npy_claiming(overflowing, b"\0" * 64), "no sense"),
+        Specimen("overflowing.npy", npy_claiming(large, b"\0" * 64), "claims to be"),
+        Specimen("negative.npy", npy_claiming(negative), "no sense"),
+        Specimen("nested.npy", npy_claiming(nested), "no sense"),
+        Specimen("code.npy", npy_claiming(call), "no sense"),
+        Specimen("truncated.npy", npy(points)[:-100], "claims to be"),
+        Specimen("header_only.npy", npy(points)[:20], "no sense"),
+        Specimen("version_nine.npy", b"\x93NUMPY\x09\x00" + npy(points)[8:], "not known|no sense"),
+        Specimen("wide.npy", npy(np.ones((2, 5_000))), "5,000 columns"),
+        Specimen("constant.npy", npy(np.ones((20, 3))), "are equal"),
+        Specimen("large_numbers.npy", npy(points * 1e200), "too large to square"),
+    ]
+
+
+def packed(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A ZIP of these files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def _claiming_less(archive: bytes, true_size: int, claimed: int) -> bytes:
+    """The ZIP with another uncompressed size in all of its records."""
+    return archive.replace(struct.pack("<I", true_size), struct.pack("<I", claimed))
+
+
+def _archives() -> list[Specimen]:
+    points = np.random.default_rng(1).normal(size=(30, 4))
+    labels = np.array(["=cmd()", "b"] * 15)
+    bomb = packed({"points.npy": npy(np.zeros((400_000, 80), "u1"))})
+    plain = packed({"x.npy": npy(points), "y.npy": npy(labels)})
+    encrypted = bytearray(plain)
+    for signature, at in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        start = encrypted.find(signature)
+        encrypted[start + at] |= 1
+    return [
+        Specimen("plain.npz", plain),
+        Specimen("several.npz", packed({"u.npy": npy(points), "v.npy": npy(points)}), "several"),
+        Specimen(
+            "pickled.npz", packed({"x.npy": npy(np.array([_Harmful()]), pickled=True)}), "pic"
+        ),
+        Specimen(
+            "labels_pickled.npz",
+            packed({"x.npy": npy(points), "y.npy": npy(np.array([_Harmful()] * 30), pickled=True)}),
+            "pickled",
+        ),
+        Specimen("zeros.npz", bomb, "are equal"),
+        Specimen(
+            "bomb.npz",
+            packed(
+                {
+                    "x.npy": npy_claiming(
+                        "{'descr': '|u1', 'fortran_order': False, 'shape': (99999999, 99)}\n",
+                        b"\0" * 9_000,
+                    )
+                }
+            ),
+            "cells can be read|claims",
+        ),
+        Specimen("lying.npz", _claiming_less(bomb, 400_000 * 80 + 128, 2**31), "equal"),
+        Specimen("nothing.zip", packed({}), "holds no|no table of contents"),
+        Specimen("words.zip", packed({"a.txt": b"hello"}), "no image"),
+        Specimen("workbook.xlsx", packed({"[Content_Types].xml": b"<a/>"}), "save it as CSV"),
+        Specimen("leading_out.zip", packed({"../../etc/passwd.png": b"x"}), "leads out"),
+        Specimen("absolute.zip", packed({"/etc/passwd.png": b"x"}), "leads out"),
+        Specimen("drive.zip", packed({"C:\\windows\\x.png": b"x"}), "leads out"),
+        Specimen("lzma.zip", packed({"a.png": b"x"}, zipfile.ZIP_LZMA), "unusual compression"),
+        Specimen("encrypted.npz", bytes(encrypted), "encrypted"),
+        Specimen("cut_off.npz", plain[:-40], "damaged or cut off"),
+        Specimen("end_only.zip", b"PK\x05\x06" + b"\0" * 18, "no image|damaged"),
+        Specimen(
+            "endless_contents.zip",
+            b"PK\x03\x04" + b"\0" * 90 + b"PK\x05\x06" + b"\xff" * 18,
+            "damaged or cut off",
+        ),
+    ]
+
+
+def _tables() -> list[Specimen]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    def table(**columns: object) -> bytes:
+        out = io.BytesIO()
+        parquet.write_table(pa.table(columns), out)
+        return out.getvalue()
+
+    values = list(np.random.default_rng(2).normal(size=30))
+    plain = table(a=values, b=list(range(30)), species=["=x", "<b>"] * 15)
+    million = table(a=pa.array([1.0, 2.0] * 500).take(pa.array([0] * 1_000)))
+    return [
+        Specimen("plain.parquet", plain),
+        Specimen("nested.parquet", table(a=values, b=[[1]] * 30)),
+        Specimen("only_nested.parquet", table(b=[[1]] * 30), "no column of numbers"),
+        Specimen("nulls.parquet", table(a=[None, *values[1:]], b=list(range(30)))),
+        Specimen("truths.parquet", table(a=values, b=[True, False] * 15)),
+        Specimen("integers.parquet", table(a=[2**62, -(2**62)] * 15, b=values)),
+        Specimen("constant.parquet", million, "are equal"),
+        Specimen("cut_off.parquet", plain[:-30], "damaged or cut off"),
+        Specimen("header.parquet", b"PAR1", "damaged or cut off"),
+        Specimen("no_table.parquet", b"PAR1" + b"\xff" * 200 + b"PAR1", "damaged or cut off"),
+        Specimen("half.parquet", plain[: len(plain) // 2] + b"PAR1", "damaged or cut off"),
+    ]
+
+
+def picture(width: int, height: int, seed: int = 0, form: str = "PNG") -> bytes:
+    """An image of noise."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+    Image.fromarray(pixels).save(out, form)
+    return out.getvalue()
+
+
+def _pictures() -> list[Specimen]:
+    small = {f"{'cat' if i % 2 else 'dog'}/{i}.png": picture(6, 5, i) for i in range(12)}
+    # A PNG that claims 60,000 × 60,000 pixels: its header is right, its checksum too.
+    import zlib
+
+    claim = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + claim
+    bomb += struct.pack(">I", zlib.crc32(claim))
+    return [
+        Specimen("plain.zip", packed(small)),
+        Specimen("jpegs.zip", packed({f"{i}.jpg": picture(8, 8, i, "JPEG") for i in range(5)})),
+        Specimen("large.zip", packed({f"{i}.png": picture(90, 70, i) for i in range(3)})),
+        Specimen("unequal.zip", packed(small | {"z.png": picture(7, 5)}), "must be of one size"),
+        Specimen("one.zip", packed({"a.png": picture(6, 5)}), "one row"),
+        Specimen("no_image.zip", packed({"a.png": b"not an image", "b.png": b""}), "no image that"),
+        Specimen("cut_image.zip", packed({"a.png": small["dog/0.png"][:50]}), "no image that"),
+        Specimen("claiming.zip", packed({"a.png": bomb}), "no image that|claims"),
+        Specimen("script.zip", packed({"a.png": b"%!PS-Adobe-3.0 EPSF-3.0"}), "no image that"),
+        Specimen(
+            "markup.zip",
+            packed({f"<img onerror={i % 2}>/{i}.png": picture(6, 5, i) for i in range(8)}),
+        ),
+    ]
