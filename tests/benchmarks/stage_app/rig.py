@@ -18,6 +18,7 @@ from svae_core import engine
 from svae_core.figures.palette import cluster_style
 from svae_core.projection import Layout
 from svae_core.records import Groundwork, Moment, Settings
+from svae_core.scheduling import Standing
 
 POOL = 40  # clouds made before; a run goes through them in turn
 SCRUBBED = 200  # moments of a finished run
@@ -30,6 +31,8 @@ MEMBERS = hub.pair(Settings(dataset="digits"))
 
 class Puppet(Watch):
     """A run that is moved from outside, with no work behind it."""
+
+    standing = Standing(0, 1)
 
     def start(self) -> None:
         """There is nothing to start."""

@@ -1,0 +1,105 @@
+"""Show 1 of issue 5: a class on one server.
+
+    python tests/benchmarks/bench_classroom.py > tests/benchmarks/classroom.md
+
+30 students (`students.py`) train digits for 3 minutes, each with a seed of its own, so nothing is
+shared between them. SVAE_STUDENTS and SVAE_SECONDS give a smaller class.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import time
+
+import psutil
+from students import Student, memory, processor_seconds, server
+
+STUDENTS = int(os.environ.get("SVAE_STUDENTS", "30"))
+SECONDS = float(os.environ.get("SVAE_SECONDS", "180"))
+ARRIVING = 15.0  # seconds within which all come
+AFTER = 30.0  # seconds after the last has gone
+
+
+def main() -> None:
+    """Hold a class, and say how it was."""
+    with server() as (address, process):
+        asyncio.run(_hold(address, 1, 20.0, "settings"))  # what is loaded late is loaded now
+        time.sleep(20)
+        before = memory(process)
+        started = processor_seconds(process)
+        students = asyncio.run(_hold(address, STUDENTS, SECONDS, "seeds"))
+        after_class = memory(process)
+        used = _since(started, processor_seconds(process))
+        server_used = used[process.pid]
+        time.sleep(AFTER)
+        left = processor_seconds(process)
+        time.sleep(5)
+        busy = max(_since(left, processor_seconds(process)).values()) / 5
+        _report(students, used, server_used)
+        after = memory(process)
+        print(
+            f"| server memory before, at the end, {AFTER:.0f} s after all left, MB "
+            f"| {before:.0f}, {after_class:.0f}, {after:.0f} |"
+        )
+        print(f"| of these kept (asked: at most 150) | {after - before:.0f} |")
+        print(f"| busiest process afterwards (asked: none busy) | {busy:.0%} of a core |")
+    load = os.getloadavg()[0]
+    print(f"\n{psutil.cpu_count()} cores, shared with others; load at the end {load:.1f}.")
+
+
+async def _hold(address: str, count: int, seconds: float, differ: str) -> list[Student]:
+    until = time.monotonic() + seconds + (ARRIVING if count > 1 else 0)
+    queries = [f"epochs=2000&seed={100 + n}" for n in range(count)]
+    students = [Student(address, query, seed) for seed, query in enumerate(queries)]
+    pauses = [ARRIVING * n / count for n in range(count)]
+    await asyncio.gather(*(s.attend(until, p) for s, p in zip(students, pauses, strict=True)))
+    return students
+
+
+def _since(before: dict[int, float], after: dict[int, float]) -> dict[int, float]:
+    return {pid: used - before.get(pid, 0.0) for pid, used in after.items()}
+
+
+def _report(students: list[Student], used: dict[int, float], server_used: float) -> None:
+    steps = sorted(student.steps for student in students)
+    median = statistics.median(steps)
+    reruns = [seconds for student in students for seconds in student.reruns]
+    commands = [seconds for student in students for seconds in student.commands]
+    errors = [error for student in students for error in student.errors]
+    print("# A class on one server\n")
+    print(f"| {len(students)} students, digits, {SECONDS:.0f} s | |")
+    print("| --- | ---: |")
+    print(f"| errors (asked: none) | {len(errors)} {' / '.join(sorted(set(errors)))} |")
+    print(f"| steps of a run: slowest, median, quickest | {steps[0]}, {median:.0f}, {steps[-1]} |")
+    print(f"| slowest ÷ median (asked: at least .6) | {steps[0] / median:.2f} |")
+    print(f"| steps per second, all together | {sum(steps) / SECONDS:.0f} |")
+    print(
+        f"| a click that runs the page: median, p95 of {len(reruns)}, s (asked: p95 ≤ 1) "
+        f"| {_spread(reruns)} |"
+    )
+    print(
+        f"| pause and play, until the stage has obeyed: median, p95 of {len(commands)}, s "
+        f"| {_spread(commands)} |"
+    )
+    firsts = [student.first_moment for student in students if student.first_moment]
+    print(
+        f"| page opened → first moment: median, slowest, s "
+        f"| {statistics.median(firsts):.2f}, {max(firsts):.2f} |"
+    )
+    shown = sum(student.moments for student in students)
+    print(f"| moments shown per second, all together | {shown / SECONDS:.1f} |")
+    print(
+        f"| CPU of the server process, of all | {server_used:.0f} s, {sum(used.values()):.0f} s |"
+    )
+
+
+def _spread(values: list[float]) -> str:
+    if len(values) < 2:
+        return "none"
+    return f"{statistics.median(values):.3f}, {statistics.quantiles(values, n=20)[-1]:.3f}"
+
+
+if __name__ == "__main__":
+    main()
