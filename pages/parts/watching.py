@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import time
 from collections.abc import Iterator
@@ -11,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pages.parts import changing
+from pages.parts import changing, courses
 from pages.parts.changing import Changes
+from pages.parts.courses import Course
 from pages.parts.news import News
 from pages.parts.past import Past
 from svae_core.engine import Engine
 from svae_core.records import (
-    Budget,
     Certificate,
     Decoded,
     FloorCurves,
@@ -26,7 +25,7 @@ from svae_core.records import (
     Settings,
     State,
 )
-from svae_core.scheduling import Line, Standing
+from svae_core.scheduling import Standing
 from svae_core.workers import WorkerLost
 
 if TYPE_CHECKING:
@@ -88,8 +87,9 @@ class Watch:
         self.last_seen = time.monotonic()
         self.size = self.past.size
         self._engine = engine
-        self.line = Line()
-        self._newest: State | None = None
+        self._course: Course | None = None  # what it follows …
+        self._laid = 0  # … and how many of its layouts were taken from there
+        self._spent = 0.0  # seconds since the last moment
         self._playing = not self.wish.lesson  # a lesson waits for a prediction
         self._pending: dict[str, Any] = {}  # changes for the next slice
         self._one_more = False
@@ -113,7 +113,6 @@ class Watch:
     def viewed(self) -> Iterator[asyncio.Event]:
         """Count as a viewer meanwhile; the event is set whenever there may be news."""
         self.viewers += 1
-        self.line.watched = True
         try:
             with self.news.listening() as wake:
                 self.start()
@@ -121,7 +120,6 @@ class Watch:
                 yield wake
         finally:
             self.viewers -= 1
-            self.line.watched = self.viewers > 0
             self.last_seen = time.monotonic() - (GRACE if self._left else 0.0)
             self._left = False
 
@@ -143,8 +141,11 @@ class Watch:
         self._changed()
 
     def restart(self) -> None:
-        """Train again from the same start."""
+        """Train again from the same start; what others trained meanwhile is not trained again."""
         self.stop()
+        if self._course is not None:
+            courses.leave(self._course, self, failed=self.status == "failed")
+            self._course = None
         self._forget()
         self.status, self._playing, self._one_more = "preparing", True, False
         self.start()
@@ -169,16 +170,16 @@ class Watch:
 
     def change(self, changes: Changes) -> None:
         """Other settings from the next slice on. RequestError where they make no sense."""
-        if self._over or self._newest is None:
+        if self._over or self.newest is None:
             raise RequestError("Nothing trains here now; branch off from an earlier moment.")
-        changing.applied(self.members, self._newest.step, changes)
+        changing.applied(self.members, self._at, changes)
         self._pending |= changes
         self._changed()
 
     @property
     def now(self) -> Changes:
         """What may be changed, as it is or will be at the next slice."""
-        step = self._newest.step if self._newest else 0
+        step = self._at
         if self.branching:  # it may have to train again up to there
             step = max(step, self.branching.step)
         return changing.in_force(self.members[-1], step) | self._pending
@@ -191,10 +192,11 @@ class Watch:
 
     async def decode(self, index: int) -> Decoded | None:
         """A viewed point as the newest models give it back; None before there are any."""
-        if self._newest is None:
+        if self._course is None or not self.moments:
             return None
         try:
-            return await asyncio.wrap_future(self._engine.decode(self._newest, index))
+            state = await self._course.exactly(self._step)
+            return await asyncio.wrap_future(self._engine.decode(state, index))
         except WorkerLost:  # the viewer may click once more
             return None
 
@@ -207,13 +209,30 @@ class Watch:
         return seen and (self._playing or self._one_more) and not self._over
 
     @property
+    def newest(self) -> State | None:
+        """The newest state that this run has seen, or the last kept before that."""
+        if self._course is None:
+            return self.past.states[-1] if self.past.states else None
+        return self._course.state_at(self._step)
+
+    @property
+    def _step(self) -> int:
+        """Of the newest moment; -1 before there is one."""
+        return self.moments[-1][0].step if self.moments else -1
+
+    @property
+    def _at(self) -> int:
+        """The step at which a change would be made now."""
+        return max(0, self._step, self.newest.step if self.newest else 0)
+
+    @property
     def _over(self) -> bool:
         return self.status in ("certifying", "finished", "failed")
 
     @property
     def standing(self) -> Standing:
         """How many calls go before this run's next one, and how many runs take turns."""
-        return self._engine.standing(self.line)
+        return self._engine.standing(self._course.line) if self._course else Standing(0, 1)
 
     def start(self) -> None:
         """Begin, unless begun."""
@@ -243,56 +262,56 @@ class Watch:
             self._fail("The computation failed; the server's log says why. Reset tries it again.")
 
     async def _train(self) -> None:
-        if self.ground is None:
-            self.ground = await asyncio.wrap_future(self._engine.groundwork(self.members[-1]))
-            self._changed()
-        state = await self._begin()
-        self._changed()
-        steps = self.moments[0][0].steps
-        while state.step < steps:
+        course = await self._join()
+        while self._step < self.moments[0][0].steps:
             await self.news.until(lambda: self.training)
-            state = await self._with_changes(state)
-            before, started = state.step, time.monotonic()
-            budget = self._budget(state.step)
-            advance = await asyncio.wrap_future(self._engine.advance(state, budget, self.line))
-            state = self._newest = advance.state
-            now = (state.step - before) / (time.monotonic() - started)
-            self.speed = now if self.speed == 0 else 0.9 * self.speed + 0.1 * now
-            self.seconds_left = (steps - state.step) / self.speed
-            self._add(advance.moments)
-            self.past.keep(state)
-            self.size = self.past.size
-        await self._certify(state)
+            course = await self._with_changes(course)
+            started = time.monotonic()
+            moment = course.after(self._step)
+            if moment is None:
+                await course.slice()
+            else:
+                self._note_pace(moment[0].step)
+                self._add(moment)
+                await asyncio.sleep(course.pause_after(self._step))
+            self._spent += time.monotonic() - started
+        self.seconds_left = None
+        if not self.certificates:
+            await self._certify(course)
 
-    async def _begin(self) -> State:
-        """The state to go on from: the newest one kept by the parent of a branch, or the start."""
-        if self.past.states:
-            state = self.past.states[-1]
-        else:
-            state, moment = await asyncio.wrap_future(self._engine.begin(self.members, self.line))
-            if not self.moments:
-                self._add((moment,))
-        self._newest = state
-        return state
+    async def _join(self, state: State | None = None) -> Course:
+        """Follow the course of the members as they now are, from here on."""
+        if self._course is not None:
+            courses.leave(self._course, self)
+        course = self._course = courses.join(self.members, self._engine, self)
+        laid = self.layouts[-1][0].step if self.layouts else -1
+        self._laid = sum(layouts[0].step <= laid for layouts in course.layouts)
+        if self.ground is None:
+            self.ground = await course.ground()
+            self._changed()
+        await course.begin(self.past, state)
+        if not self.moments:
+            self._add(course.past.moments[0])
+        self._changed()
+        return course
 
-    async def _with_changes(self, state: State) -> State:
-        """The state under the settings wished for meanwhile, which the run's settings record."""
+    async def _with_changes(self, course: Course) -> Course:
+        """The course under the settings wished for meanwhile, which the run's settings record."""
         if not self._pending:
-            return state
+            return course
+        state = await course.exactly(self._step)
         pending, self._pending = self._pending, {}
         pending = changing.news_of(self.members[-1], state.step, pending)
         self.members = changing.applied(self.members, state.step, pending)
         if state.step == 0:  # the first moment shows the settings in force at step 0
             self._forget()
-            return await self._begin()
-        self._changed()
-        return dataclasses.replace(state, settings=self.members)
+            return await self._join()
+        return await self._join(state)
 
-    async def _certify(self, state: State) -> None:
-        self.seconds_left = None
+    async def _certify(self, course: Course) -> None:
         self.status = "certifying"
         self._changed()
-        self.certificates = await asyncio.wrap_future(self._engine.certify(state, self.line))
+        self.certificates = await course.certify()
         self.status = "finished"
         self._changed()
 
@@ -302,9 +321,9 @@ class Watch:
         They come when an errand's turn comes, and the stage does without them until then.
         """
         await self.news.until(lambda: bool(self.moments))
-        if not self.floors:
+        if not self.floors and self._course is not None:
             try:
-                self.floors = await asyncio.wrap_future(self._engine.floors(self.members))
+                self.floors = await self._course.floors()
             except WorkerLost:
                 _log.warning("The floors of a watched run were lost; it goes on without them.")
             self._changed()
@@ -316,51 +335,54 @@ class Watch:
             await self.news.until(lambda: self._layout_due() or self._laid_out(), every=1.0)
             if self._laid_out():
                 return
-            frames = self.moments[-1]
-            layouts = self._engine.embed(
-                tuple(frame.latent_mean for frame in frames),
-                tuple(frame.structure for frame in frames),
-                frames[0].step,
-                self.layouts[-1] if self.layouts else None,
-            )
-            self.layouts.append(await asyncio.wrap_future(layouts))
+            before = self.layouts[-1] if self.layouts else None
+            assert self._course is not None
+            await self._course.lay_out(self.moments[-1], before)
+            self._take_layouts()
             self.news.wake()
 
+    def _take_layouts(self) -> None:
+        """Those of the course that are no later than what this run has seen of it."""
+        known = self._course.layouts if self._course else []
+        while self._laid < len(known) and known[self._laid][0].step <= self._step:
+            self.layouts.append(known[self._laid])
+            self._laid += 1
+
     def _layout_due(self) -> bool:
-        if not self.moments or not self.moments[-1][0].latent_mean.size:
-            return False  # a branch has its parent's moments, without what layouts need
-        if not self.layouts:
-            return True
-        outdated = self.layouts[-1][0].step < self.moments[-1][0].step
-        return outdated or (self._engine.umap_ready and self._provisional())
+        if self._course is None or not self.moments or not self.moments[-1][0].latent_mean.size:
+            return False  # seen by others before: without what layouts need, and laid out then
+        return self._course.outdated(self.moments[-1])
 
     def _laid_out(self) -> bool:
         ended = self.status in ("certifying", "finished")
         return ended and not self._layout_due() and not self._provisional()
 
     def _provisional(self) -> bool:
-        return any(layout.kind == "pca" for layout in self.layouts[-1])
+        return bool(self.layouts) and any(layout.kind == "pca" for layout in self.layouts[-1])
 
-    def _budget(self, step: int) -> Budget:
-        """The next slice; a branch goes without frames where it has its parent's."""
-        seconds = self._engine.slice_seconds()
-        known = self.moments[-1][0].step if self.moments else 0
-        if step < known:
-            return Budget(steps=known - step, seconds=seconds, frames=False)
-        return Budget(seconds=seconds)
+    def _note_pace(self, step: int) -> None:
+        """Steps per second since the last moment, and what that means for the rest."""
+        now = (step - self._step) / max(self._spent, 1e-3)
+        self.speed = now if self.speed == 0 else 0.8 * self.speed + 0.2 * now
+        self.seconds_left = (self.moments[0][0].steps - step) / self.speed
+        self._spent = 0.0
 
-    def _add(self, moments: tuple[Moment, ...]) -> None:
-        if not moments:
-            return
-        self.past.add(moments, self.members)
+    def _add(self, moment: Moment) -> None:
+        self.past.add((moment,), self.members)
+        state, kept = self.newest, self.past.states
+        if state is not None and (not kept or state.step > kept[-1].step):
+            self.past.keep(state)
+        self.size = self.past.size
+        self._take_layouts()
         self._one_more = False
         self._set_status()
         self.news.wake()
 
     def _forget(self) -> None:
         """Back to before the first moment; viewers are told by the generation."""
-        self.past, self.certificates, self._pending, self._newest = Past(), (), {}, None
+        self.past, self.certificates, self._pending = Past(), (), {}
         self.error, self.seconds_left, self.size = None, None, 0
+        self.speed = self._spent = 0.0
         self.generation += 1
 
     # ------------------------------------------------------------------------- news
