@@ -114,7 +114,7 @@ def copy(run: str) -> str:
     parent = _watches[run]
     step = parent.moments[-1][0].step if parent.moments else 0
     past = parent.past.until(step, parent.members)
-    child = Watch(parent.members, engine(), _share, Wish(parent.wish.members), past)
+    child = Watch(parent.members, engine(), Wish(parent.wish.members), past)
     child.inherit(parent)
     own = secrets.token_urlsafe(16)
     _enter(own, child, {})
