@@ -406,17 +406,21 @@ def believe_points(state: State, index: int) -> Beliefs:
     return believe(model, model.ground.shell.points)
 
 
+def models(state: State) -> tuple[Model, ...]:
+    """All members as they stand, to be looked at."""
+    bench = _workbench(state.settings, state.step)
+    return tuple(_models_of(bench, state, bench.grounds))
+
+
 def decode(state: State, index: int) -> Decoded:
     """One viewed point as all members give it back, beside the point and its centroid."""
-    bench = _workbench(state.settings, state.step)
-    ground = bench.grounds[0]
+    members = models(state)
+    ground = members[0].ground
     row = ground.view_index[index]
-    models = _models_of(bench, state, bench.grounds)
-    outputs = [reconstruction(model, index) for model in models]
     return Decoded(
         index=index,
         step=state.step,
         original=ground.shell.points[row],
         centroid=ground.clusters.centroids[ground.clusters.labels[row]].astype(np.float32),
-        outputs=np.stack(outputs),
+        outputs=np.stack([reconstruction(model, index) for model in members]),
     )

@@ -21,10 +21,9 @@ from pages.parts.watching import Watch
 from svae_core.figures.gauge import gauge_value
 from svae_core.figures.palette import MARKS, cluster_style, faint, ink
 from svae_core.floors import floors_along
+from svae_core.pictures import as_they_came, feature_names, pictured
 from svae_core.records import Decoded, FloorCurves, Frame, Groundwork, Moment, Settings, to_json
 
-#: Of data without images so many features are drawn.
-FEATURES = 64
 Message = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
@@ -114,7 +113,7 @@ def scene(watch: Watch) -> Message:
         "data": ground.dataset.title,
         "radii": [ground.shell.r_min, ground.shell.r_max],
         "image": ground.dataset.image_shape,
-        "features": _feature_names(ground),
+        "features": feature_names(ground),
         "band": ground.region.explanation,
         "handles": telling.handles(ground),
         "lesson": telling.question(watch),
@@ -126,7 +125,7 @@ def scene(watch: Watch) -> Message:
     }
     arrays = {"points": ground.view_points, "labels": ground.clusters.labels}
     count = len(watch.moments[0][0].samples) if watch.moments else 8
-    arrays["originals"] = _as_they_came(ground, slice(0, count))
+    arrays["originals"] = as_they_came(ground, slice(0, count))
     return to_json(header), arrays
 
 
@@ -194,7 +193,7 @@ def moment(watch: Watch, index: int, asked: Asked) -> Message:
     if fresh or index != asked.have:
         arrays["shells"] = np.stack([frame.shell_view for frame in frames])
         if watch.ground:
-            arrays["pictures"] = np.stack([_pictured(watch.ground, f.samples) for f in frames])
+            arrays["pictures"] = np.stack([pictured(watch.ground, f.samples) for f in frames])
     if watch.floors and (fresh or not asked.floors):
         arrays["floors"] = np.stack([_floors(curves) for curves in watch.floors])
     number = _layout_of(watch, first.step)
@@ -247,40 +246,8 @@ def decoded(ground: Groundwork, point: Decoded) -> Message:
         "cluster": int(ground.clusters.labels[point.index]),
     }
     arrays = {
-        "original": _as_they_came(ground, slice(point.index, point.index + 1)),
-        "centroid": _pictured(ground, point.centroid[None]),
-        "outputs": _pictured(ground, point.outputs),
+        "original": as_they_came(ground, slice(point.index, point.index + 1)),
+        "centroid": pictured(ground, point.centroid[None]),
+        "outputs": pictured(ground, point.outputs),
     }
     return header, arrays
-
-
-def _feature_names(ground: Groundwork) -> list[str]:
-    return [] if ground.dataset.image_shape else list(ground.dataset.feature_names)[:FEATURES]
-
-
-def _as_they_came(ground: Groundwork, rows: slice) -> np.ndarray:
-    """Viewed points as pictures: brightness of images, else coordinates on the shell."""
-    if ground.dataset.image_shape:
-        return _brightness(ground, ground.dataset.points[rows])
-    return ground.shell.points[rows, :FEATURES]
-
-
-def _pictured(ground: Groundwork, points: np.ndarray) -> np.ndarray:
-    """What models give back [n, d] as pictures, comparable with `_as_they_came`.
-
-    Images: the shell's scale and centre are undone by one factor for all. Not by the exact inverse
-    of the shell map, which would stretch a collapsed, central output to the norm of a picture:
-    here a model that says nothing shows the average, which is what it says.
-    """
-    if not ground.dataset.image_shape:
-        return points[:, :FEATURES]
-    shell = ground.shell
-    norms = np.linalg.norm(ground.dataset.points - shell.center, axis=1).mean()
-    factor = norms / np.linalg.norm(shell.points, axis=1).mean()
-    return _brightness(ground, shell.center + factor * points)
-
-
-def _brightness(ground: Groundwork, images: np.ndarray) -> np.ndarray:
-    """From 0 to 1 over the range of the data."""
-    low, high = ground.dataset.points.min(), ground.dataset.points.max()
-    return np.clip((images - low) / max(high - low, 1e-12), 0.0, 1.0).astype(np.float32)

@@ -1,0 +1,125 @@
+"""Does a wider band give better samples? Spherical VAEs over the upper edge b, baselines beside.
+
+    study(settings, edges, seeds) -> BandStudy
+
+The paper (arXiv 2603.10935 v4) leaves open what the band does to samples. Measured here: samples
+g(z), z ~ N(0, I), as many as there are points, against the points themselves; and, since samples
+may fail where reconstructions do not, the same for g(z), z ~ q(z|x).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from svae_core.diversity import diversity
+from svae_core.explored import BandStudy, Sampling
+from svae_core.networks import stream
+from svae_core.problem import groundwork
+from svae_core.records import Budget, Groundwork, Settings, State
+from svae_core.region import require_band
+from svae_core.snapshot import Model, believe, decode
+from svae_core.training import advance, begin, models, total_steps
+
+#: Members trained as one batch.
+_BATCH = 16
+#: σ² of the conventional VAEs beside: the common default, which collapses, and one that does not.
+BASELINE_SIGMA2 = (1.0, 0.05)
+
+
+def plan(settings: Settings, edges: tuple[float, ...], seeds: int) -> tuple[Settings, ...]:
+    """The runs of a study: every edge and every baseline under every seed."""
+    runs = []
+    for seed in range(seeds):
+        plain = dataclasses.replace(settings, method_options=(), changes=(), seed=seed)
+        for edge in edges:
+            runs.append(dataclasses.replace(plain, method="spherical", band=(0.0, edge)))
+        for sigma2 in BASELINE_SIGMA2:
+            runs.append(dataclasses.replace(plain, method="baseline", sigma2=sigma2))
+    return tuple(runs)
+
+
+def study(
+    settings: Settings,
+    edges: tuple[float, ...],
+    seeds: int,
+    tell: Callable[[float], None] = lambda share: None,
+) -> BandStudy:
+    """Train them all and measure their samples; `tell` hears the share that is done.
+
+    RequestError where the band is empty.
+    """
+    ground = groundwork(dataclasses.replace(settings, method="spherical", method_options=()))
+    region = require_band(ground.region)
+    runs = plan(settings, edges, seeds)
+    samplings: list[Sampling] = []
+    for start in range(0, len(runs), _BATCH):
+        state = begin(runs[start : start + _BATCH])
+        for share, state in _trained(state, len(ground.shell.points)):
+            tell((start + share * len(state.settings)) / len(runs))
+        samplings += [
+            _sampling(model, settings)
+            for model, settings in zip(models(state), state.settings, strict=True)
+        ]
+    return BandStudy(
+        title=ground.dataset.title,
+        n_points=len(ground.shell.points),
+        epochs=settings.epochs,
+        within=region.within,
+        total=region.total,
+        delta=region.delta,
+        samplings=tuple(samplings),
+        best=_best(ground),
+    )
+
+
+def _trained(state: State, n: int) -> Any:
+    """(share done, state) again and again, to the end of training."""
+    steps = total_steps(state.settings[0], n)
+    while state.step < steps:
+        state = advance(state, Budget(seconds=1.0, frames=False)).state
+        yield state.step / steps, state
+
+
+@torch.no_grad()
+def _sampling(model: Model, settings: Settings) -> Sampling:
+    points = model.ground.shell.points
+    beliefs = believe(model, points)
+    noise, drawn = (
+        torch.randn(beliefs.mean.shape, generator=stream(settings.seed, 0, purpose)).numpy()
+        for purpose in ("study", "prior")
+    )
+    outputs = decode(model, beliefs.draw(noise))
+    found = diversity(points, decode(model, drawn))
+    return Sampling(
+        method=settings.method,
+        edge=settings.band[1] if settings.method == "spherical" else float("nan"),
+        sigma2=settings.sigma2,
+        seed=settings.seed,
+        loss=float(((outputs - points) ** 2).sum(axis=1, dtype=np.float64).mean()),
+        kl=float(beliefs.kl.sum(axis=1, dtype=np.float64).mean()),
+        **vars(found),
+        reconstructed=diversity(points, outputs).coverage,
+    )
+
+
+def _best(ground: Groundwork) -> Sampling:
+    """What perfect samples would reach: one half of the data against the other."""
+    points = ground.shell.points
+    order = np.random.default_rng(0).permutation(len(points))
+    half = len(points) // 2
+    found = diversity(points[order[:half]], points[order[half:]])
+    return Sampling(
+        method="data",
+        edge=float("nan"),
+        sigma2=float("nan"),
+        seed=0,
+        loss=0.0,
+        kl=float("nan"),
+        **vars(found),
+        reconstructed=float("nan"),
+    )
