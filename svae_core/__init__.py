@@ -16,6 +16,9 @@ The rooms, from the ground up; each imports only rooms above it in this list
     floors       how many nats a loss guarantees
     posterior    sampling and KL, each formula once
     networks     encoders and decoders for a batch of members
+    diversity    how good and how varied samples are, beside data
+    pictures     points as images, or as coordinates
+    explored     what is found in latent spaces, as records
     collapse     what a trained model is worth: active units, information, verdict
     commentary   what just happened, in one line
     cells        how the runs of a grid ended, cell by cell
@@ -30,6 +33,8 @@ The rooms, from the ground up; each imports only rooms above it in this list
     snapshot     a model at one moment: its frame, its certificate
     training     the only training loop
     projection   PCA and live UMAP of latent means
+    exploration  what latent dimensions do, what lies at a place, between, around
+    band_study   samples of models trained over the width of the band
     shards       moments and layouts as named arrays, and back
     about        what is known of a saved run without reading its frames
     run          a run on disk

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from svae_core.diversity import diversity
 from svae_core.explored import BandStudy, Sampling
 from svae_core.networks import stream
 from svae_core.problem import groundwork
-from svae_core.records import Budget, Groundwork, Settings, State
+from svae_core.records import Budget, Groundwork, Settings
 from svae_core.region import require_band
 from svae_core.snapshot import Model, believe, decode
 from svae_core.training import advance, begin, models, total_steps
@@ -59,8 +58,10 @@ def study(
     samplings: list[Sampling] = []
     for start in range(0, len(runs), _BATCH):
         state = begin(runs[start : start + _BATCH])
-        for share, state in _trained(state, len(ground.shell.points)):
-            tell((start + share * len(state.settings)) / len(runs))
+        steps = total_steps(settings, len(ground.shell.points))
+        while state.step < steps:
+            state = advance(state, Budget(seconds=1.0, frames=False)).state
+            tell((start + state.step / steps * len(state.settings)) / len(runs))
         samplings += [
             _sampling(model, settings)
             for model, settings in zip(models(state), state.settings, strict=True)
@@ -75,14 +76,6 @@ def study(
         samplings=tuple(samplings),
         best=_best(ground),
     )
-
-
-def _trained(state: State, n: int) -> Any:
-    """(share done, state) again and again, to the end of training."""
-    steps = total_steps(state.settings[0], n)
-    while state.step < steps:
-        state = advance(state, Budget(seconds=1.0, frames=False)).state
-        yield state.step / steps, state
 
 
 @torch.no_grad()

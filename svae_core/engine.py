@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from svae_core.explored import BandStudy, Findings, Question
 from svae_core.grid import Grid
 from svae_core.records import (
     Advance,
@@ -126,6 +127,16 @@ class Engine:
     def decode(self, state: State, index: int) -> Future[Decoded]:
         """A viewed point as the state's models give it back."""
         return self._training.in_turn(_AT_ONCE, _decode, state, index)
+
+    def explore(self, state: State, question: Question) -> Future[Findings]:
+        """What the state's models say to a question about their latent spaces."""
+        return self._training.in_turn(_AT_ONCE, _explore, state, question)
+
+    def band_study(
+        self, settings: Settings, edges: tuple[float, ...], seeds: int
+    ) -> Future[BandStudy]:
+        """Sample quality and diversity against the band's upper edge, by training over both."""
+        return self._errands.submit(_band_study, settings, edges, seeds)
 
     def floors(self, members: tuple[Settings, ...]) -> Future[tuple[FloorCurves, ...]]:
         """The floors under each member: seconds of work that nobody's training waits for."""
@@ -246,6 +257,18 @@ def _decode(state: State, index: int) -> Decoded:
     from svae_core import training
 
     return training.decode(state, index)
+
+
+def _explore(state: State, question: Question) -> Findings:
+    from svae_core import exploration
+
+    return exploration.answer(state, question)
+
+
+def _band_study(settings: Settings, edges: tuple[float, ...], seeds: int) -> BandStudy:
+    from svae_core import band_study
+
+    return band_study.study(settings, edges, seeds)
 
 
 def _floors(members: tuple[Settings, ...]) -> tuple[FloorCurves, ...]:

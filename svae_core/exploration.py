@@ -1,4 +1,4 @@
-"""Looks into trained latent spaces: what each dimension does, what lies at a place, between, around.
+"""Looks into trained latent spaces: what dimensions do, what lies at a place, between, around.
 
     answer(state, question) -> Looks | Decoding | Ways | Draws
 
@@ -9,8 +9,6 @@ does, and prove nothing about the posterior (that is the certificate's task).
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import torch
 
@@ -18,15 +16,17 @@ from svae_core.collapse import COLLAPSED_KL
 from svae_core.diversity import nearest
 from svae_core.explored import (
     Decoding,
+    Draw,
     Drawn,
     Draws,
-    Draw,
+    Findings,
     Here,
     Look,
     Looks,
     Overview,
     Path,
     Plane,
+    Question,
     Way,
     Ways,
 )
@@ -45,12 +45,9 @@ _SHARES = np.linspace(0.0, 1.0, 9)
 _SAMPLES = 12  # drawn from the prior
 _PAIRS = 400  # samples between which a mean distance is taken
 
-Question = Overview | Here | Way | Draw
-Answer = Looks | Decoding | Ways | Draws
-
 
 @torch.no_grad()
-def answer(state: State, question: Question) -> Answer:
+def answer(state: State, question: Question) -> Findings:
     """What the members of this state say to the question.
 
     RequestError where it names a point, dimension or member that is not there.

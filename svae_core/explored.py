@@ -169,3 +169,7 @@ class Draws:
     data_apart: float  # mean distance between two data points, the same way
     typical: float  # median distance from a data point to its nearest other one
     members: tuple[Drawn, ...]
+
+
+Question = Overview | Here | Way | Draw
+Findings = Looks | Decoding | Ways | Draws

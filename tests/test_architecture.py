@@ -20,10 +20,12 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = (
     *("options", "limits", "records", "registry", "home", "journal", "grid"),
     *("shell", "clusters", "region", "floors", "posterior", "networks"),
+    *("diversity", "pictures", "explored"),
     *("collapse", "commentary", "cells"),
     *("certificate", "certificate_page"),
     *("own_data", "datasets", "methods"),
     *("problem", "sensitivity", "objective", "snapshot", "training", "projection"),
+    *("exploration", "band_study"),
     *("shards", "about", "run", "shelf", "parcel", "sweep", "attack"),
     *("objections", "scheduling", "workers", "engine"),
     *("estimator", "commands", "__main__"),
@@ -31,7 +33,7 @@ ROOMS = (
 #: Figures stand beside the tower: they draw records, and may ask numpy rooms for numbers.
 FIGURES_MAY_IMPORT = {
     *("options", "records", "registry", "shell", "clusters", "region", "floors"),
-    *("grid", "cells", "figures"),
+    *("grid", "cells", "explored", "figures"),
 }
 #: What the web server must never load: seconds of import, and a long garbage collection.
 HEAVY = {"torch", "umap", "sklearn"}
