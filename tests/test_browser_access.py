@@ -1,0 +1,78 @@
+"""Every page in both themes under axe-core: no serious or critical finding in what we render.
+
+Findings in Streamlit's own parts are excepted one by one below, each with its reason; a finding of
+any other kind, or in any other element, fails.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browsing import WAIT, Visit
+from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+GRAVE = ("serious", "critical")
+#: Rule → part of the target's markup, and whose it is.
+EXCEPTIONS = {
+    # st.latex: KaTeX makes a formula scroll sideways on narrow pages, without a tab stop.
+    "scrollable-region-focusable": "katex-display",
+}
+
+
+def pages(page: Page, url: str) -> list[str]:
+    """Addresses of all pages in the menu."""
+    page.goto(url)
+    page.get_by_role("heading", name="Spherical VAE Explorer").wait_for()
+    links = page.get_by_test_id("stTopNavLink")
+    return [str(link.get_attribute("href")) for link in links.all()]
+
+
+def settle(page: Page) -> None:
+    """Until the page has nothing more to say."""
+    page.wait_for_function(
+        "!document.querySelector('[data-testid=stApp][data-test-script-state=running]')"
+        " && !document.querySelector('[data-testid=stSkeleton]')"
+    )
+    page.wait_for_timeout(1500)
+
+
+def grave(page: Page) -> list[str]:
+    """Serious and critical findings that are ours, one line each."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{page.url}: {finding['id']} at {node['target']}: {node['html'][:120]}"
+        for finding in found
+        if finding["impact"] in GRAVE
+        for node in finding["nodes"]
+        if not excepted(finding, node)
+    ]
+
+
+def excepted(finding: dict[str, Any], node: dict[str, Any]) -> bool:
+    return finding["id"] in EXCEPTIONS and EXCEPTIONS[finding["id"]] in node["html"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_shuts_anybody_out(
+    browser: Browser, visit: Visit, server: tuple[str, subprocess.Popen[bytes]], scheme: str
+) -> None:
+    addresses = pages(visit.page, server[0])
+    assert len(addresses) >= 5
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 800})
+    problems: list[str] = []
+    for address in addresses:
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        quick = "?dataset=wine&clusters=3&epochs=20" if address.endswith("train") else ""
+        page.goto(f"{server[0]}/{address.rsplit('/', 1)[-1]}{quick}")
+        if quick:
+            page.wait_for_selector("[data-status=finished]")
+        settle(page)
+        problems += grave(page)
+        page.close()
+    context.close()
+    assert problems == []
