@@ -17,12 +17,11 @@ st.subheader(f"{problem.dataset.title}, on the shell")
 picture, words = st.columns([2, 1], gap="medium")
 with picture:
     after = "On the shell"
-    view = st.segmented_control(
+    view = st.radio(
         "View",
         [after, "Before: as the data came"],
-        default=after,
-        required=True,
         key="shell.view",
+        horizontal=True,
         label_visibility="collapsed",
     )
     draw, describe = (
