@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import controls, session
+from pages.parts import controls, own_data, session
 from svae_core.figures import cluster_curves, shell_view
 
 QUIET = {"displaylogo": False}
@@ -10,6 +10,7 @@ QUIET = {"displaylogo": False}
 with st.sidebar:
     settings = controls.data_controls()
 
+own_data.preview(settings)
 problem = session.problem(settings)
 clusters, dark = problem.clusters, session.dark()
 
@@ -37,6 +38,7 @@ with words:
             column.metric(name, value, help=help)
     st.write(cluster_curves.describe_clusters(clusters))
     st.write(shell_view.describe_shell(problem))
+    own_data.describe(problem.dataset.notes)
 
 st.subheader("Each cluster, and each start of K-means")
 left, right = st.columns([2, 1], gap="medium")

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from pages.parts import controls, hub, session, teaching
+from pages.parts import controls, hub, own_data, session, teaching
 from pages.parts.stage import stage
-from svae_core.datasets import scan_datasets
 
 
 def own_run() -> None:
@@ -22,7 +21,7 @@ def own_run() -> None:
             settings = controls.training_controls(settings, choose_method=False)
             st.page_link("region.py", label="Move the feasible band")
         classroom = class_.popover("Class", width="stretch")
-    title = scan_datasets()[settings.dataset].title
+    title = own_data.title(settings)
     start = f"**{lesson.title}**" if lesson else "**Same data, same start, two models**"
     summary.markdown(
         f"{start}: {title}, σ² = {settings.sigma2:g}, "

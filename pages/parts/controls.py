@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 import streamlit as st
 
-from pages.parts import session
+from pages.parts import own_data, session
 from svae_core.datasets import scan_datasets
 from svae_core.figures.number_line import DEFINITIONS
 from svae_core.methods import scan_methods
@@ -91,7 +91,9 @@ def _plugin_choice(
         ),
     )
     kept = getattr(settings, options) if name == getattr(settings, field) else ()
-    chosen = {field: name, options: _options(plugins[name], kept)}
+    own = field == "dataset" and name == "file"
+    found = own_data.file_options(kept) if own else _options(plugins[name], kept)
+    chosen = {field: name, options: found}
     return dataclasses.replace(settings, **chosen)
 
 

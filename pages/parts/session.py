@@ -46,6 +46,7 @@ _CLASS = "svae.class"  # the code of the class that this visitor belongs to
 _TEACH = "svae.teach"  # the key of the class that this visitor leads
 _SHOWN = "svae.shown"  # what each widget showed when it was last drawn
 _ASKED = "svae.asked"  # keys of the errands that this visitor asked for
+_ONCE = "svae.once"  # results of calls made once, by key
 _SEARCH = "svae.search"  # runs and seed of the search started last
 _SEARCHING = "svae.searching"  # whether it is to go on
 _WAITING = "svae.waiting"  # sections of the page that wait for something, by name
@@ -213,6 +214,15 @@ def asked(key: str, call: Callable[[], Future[Any]]) -> Future[Any] | None:
 def ask_again(key: str, call: Callable[[], Future[Any]]) -> None:
     """Let the errand of this key be done once more, after it failed."""
     _errand.clear(key, call)
+
+
+def once(key: str, call: Callable[[], Any]) -> tuple[Any, bool]:
+    """The result of a call that is made once for this visitor and key; and whether just now."""
+    made = st.session_state.setdefault(_ONCE, {})
+    fresh = key not in made
+    if fresh:
+        made[key] = call()
+    return made[key], fresh
 
 
 def waiting(section: str) -> bool:

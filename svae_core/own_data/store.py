@@ -79,6 +79,11 @@ def find(key: str) -> Table:
     return table
 
 
+def is_of(key: str, path: Path) -> bool:
+    """Whether a key is of this file."""
+    return bool(_KEY.fullmatch(key)) and hmac.compare_digest(key[:16], _digest(path)[:16])
+
+
 def forget(key: str) -> None:
     """Remove the table kept under a key; RequestError where there is none."""
     shutil.rmtree(find(key).folder, ignore_errors=True)

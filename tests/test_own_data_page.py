@@ -1,0 +1,114 @@
+"""A file of one's own on the Shell page, run by Streamlit's AppTest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pages.parts import hub
+from svae_core.own_data import store
+from svae_core.own_data.reading import read
+from svae_core.problem import prepare
+from svae_core.records import Problem, RequestError, Settings
+
+_ROUTER = str(Path(__file__).parents[1] / "pages" / "router.py")
+_ROWS = [f"{i * 0.37 % 1:.3f},{i * 0.71 % 1:.3f},{i % 3},{'uv'[i % 2]}" for i in range(40)]
+_FILE = "\n".join(["a,b,c,sort", "NA,1,1,u", *_ROWS]).encode()
+
+
+class _Engine:
+    """Works at once, in this process."""
+
+    def prepare(self, settings: Settings) -> Future[Problem]:
+        future: Future[Problem] = Future()
+        try:
+            future.set_result(prepare(settings))
+        except RequestError as error:
+            future.set_exception(error)
+        return future
+
+
+@pytest.fixture(autouse=True)
+def _server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setattr(hub, "engine", _Engine)
+    monkeypatch.setattr(store, "read_apart", read)
+    monkeypatch.setenv("SVAE_HOME", str(tmp_path))
+    yield
+    st.cache_resource.clear()
+
+
+def _open(**query: str) -> AppTest:
+    app = AppTest.from_file(_ROUTER, default_timeout=60)
+    app.switch_page("shell.py")
+    for name, text in {"dataset": "file", "clusters": "3", **query}.items():
+        app.query_params[name] = text
+    return _quiet(app.run())
+
+
+def _quiet(app: AppTest) -> AppTest:
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def _said(app: AppTest) -> str:
+    return " ".join(text.value for text in app.markdown)
+
+
+def _key(app: AppTest) -> str:
+    value = app.query_params["file.key"]
+    return value if isinstance(value, str) else value[-1]
+
+
+def test_an_upload_is_shown_chosen_from_and_found_again_by_its_address() -> None:
+    app = _open()
+    assert "No file is given yet" in app.error[0].value
+    _quiet(app.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
+    assert not app.error
+    assert app.subheader[0].value == "my.csv, on the shell"
+    assert "1 of 41 rows were dropped" in _said(app)
+    assert app.selectbox(key="file.label").value == "auto"
+
+    _quiet(app.selectbox(key="file.missing").set_value("mean").run())
+    assert "1 missing or not finite values were replaced" in _said(app)
+    _quiet(app.multiselect(key="file.features").set_value(["a", "b"]).run())
+    assert app.query_params["file.features"] in ("a,b", ["a,b"])
+    _quiet(app.selectbox(key="file.label").set_value("c").run())
+    assert "The label is c" in _said(app)
+
+    again = _open(**{"file.key": _key(app), "file.label": "none"})
+    assert not again.error
+    assert again.subheader[0].value == "my.csv, on the shell"
+    assert "The label is" not in _said(again)
+
+
+def test_another_visitor_sees_nothing_of_it() -> None:
+    mine = _open()
+    _quiet(mine.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
+    theirs = _open()
+    assert "No file is given yet" in theirs.error[0].value
+    assert "my.csv" not in str(theirs)
+
+
+def test_a_file_that_cannot_be_used_is_refused_and_changes_nothing() -> None:
+    app = _open()
+    _quiet(app.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
+    key = _key(app)
+    _quiet(app.file_uploader[0].upload("other.csv", b"\0\1", "text/csv").run())
+    assert app.error[0].value.startswith("other.csv: The file is neither a text table")
+    assert _key(app) == key
+
+
+def test_a_link_whose_data_are_gone_says_so_and_works_again_with_the_same_file() -> None:
+    app = _open()
+    _quiet(app.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
+    key = _key(app)[:17] + "0" * 24  # as made on another server
+    gone = _open(**{"file.key": key})
+    assert "give the same file again" in gone.error[0].value
+    _quiet(gone.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
+    assert not gone.error
+    assert _key(gone) == key
