@@ -106,7 +106,12 @@ def _spread(coordinates: np.ndarray) -> np.ndarray:
 
 
 def _movement(now: np.ndarray, before: np.ndarray) -> float:
-    """Root mean square displacement of the latents, in units of their own radius."""
+    """Root mean square displacement of the latents, in units of their own radius.
+
+    A map that was saved has no latents any more: then it is as if they had moved all the way.
+    """
+    if before.shape != now.shape:
+        return _FULL_MOVE
     centred = now - now.mean(axis=0)
     radius = float(np.sqrt((centred.astype(np.float64) ** 2).sum(axis=1).mean()))
     moved = float(np.sqrt(((now - before).astype(np.float64) ** 2).sum(axis=1).mean()))

@@ -23,6 +23,8 @@ from svae_core.run import id_digest, replace
 
 NAME = "name.txt"
 TRASH = ".trash"
+#: Folders beside the runs that hold something else: data of one's own.
+NOT_RUNS = ("data",)
 #: A name may have so many characters …
 LONGEST_NAME = 80
 #: … and what was left half-written so long ago, in seconds, is nobody's any more.
@@ -139,10 +141,12 @@ def undo(home: Path, name: str = "") -> Path:
 
 
 def usage(home: Path) -> int:
-    """Bytes on disk of all there is in a folder, trash included."""
+    """Bytes on disk of all runs in a folder, trash included."""
     total = 0
     with contextlib.suppress(OSError), os.scandir(home) as found:
         for item in found:
+            if item.name in NOT_RUNS:
+                continue
             with contextlib.suppress(OSError):
                 if item.is_dir(follow_symlinks=False):
                     total += usage(Path(item.path))

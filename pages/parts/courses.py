@@ -116,6 +116,8 @@ class Course:
 
     async def certify(self) -> tuple[Certificate, ...]:
         """What the models are worth in the end."""
+        while self.newest and self.newest.step < self.past.moments[-1][0].steps:
+            await self.slice()  # a run from disk may have moments beyond its state
         state = self.newest
         assert state is not None
         return await self._once("certificates", lambda: self.engine.certify(state, self.line))
@@ -128,7 +130,7 @@ class Course:
             self.newest = dataclasses.replace(state, settings=self.members)
         if len(past.moments) > len(self.past.moments):
             kept = [dataclasses.replace(one, settings=self.members) for one in past.states]
-            self.past = Past(moments=list(past.moments), states=kept)
+            self.past = Past(list(past.moments), list(past.layouts), states=kept)
             self._fresh = len(past.moments)
         if self.newest is None:
             await self._together("begin", self._begin)

@@ -1,12 +1,13 @@
 """The server's engine, and the comparisons that are being watched on it.
 
     run = hub.watch((baseline, spherical));  hub.find(run) -> Watch | None
+    hub.recall(run) -> the same, read from disk where the server no longer has it in memory
     hub.branch(run, step, {"beta": 4.0}) -> the id of another run, which goes on from there
 
 A page names what it wants to see and gets a run id; the run itself lives here, outlives reruns and
 reloads, and is driven by a task on the server's event loop. Everything in a Watch is touched on
 that loop only; page scripts, which run in threads of their own, call no more than `engine`,
-`watch`, `find` and `wish_of`.
+`watch`, `find`, `recall` and `wish_of`.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from pages.parts import changing
+from pages.parts import changing, keeping
 from pages.parts.changing import Changes
+from pages.parts.keeping import Keeper
 from pages.parts.past import Past
 from pages.parts.watching import Branching, Watch, Wish
 from svae_core.engine import Engine
@@ -37,6 +39,7 @@ _REAP_SECONDS = 5.0
 LARGEST_FAMILY = 40
 
 _lock = threading.Lock()
+_recalling = threading.Lock()  # two who follow a link at the same moment find the same run
 _engine: Engine | None = None
 _loop: asyncio.AbstractEventLoop | None = None
 _watches: dict[str, Watch] = {}
@@ -59,16 +62,32 @@ def pair(settings: Settings) -> tuple[Settings, Settings]:
     return _plain(settings, "baseline"), spherical
 
 
-def watch(members: tuple[Settings, ...], lesson: str = "") -> str:
+def watch(members: tuple[Settings, ...], lesson: str = "", owner: str = "") -> str:
     """A new run of these members, playing at once unless it is a lesson's; its unguessable id."""
     run = secrets.token_urlsafe(16)
-    _enter(run, Watch(members, engine(), Wish(members, lesson)), {})
+    begun = Watch(members, engine(), Wish(members, lesson))
+    begun.owner = owner
+    _enter(run, begun, {})
     return run
 
 
 def find(run: str | None) -> Watch | None:
     """The run of that id, if the server still has it."""
     return _watches.get(run or "")
+
+
+def recall(run: str | None) -> Watch | None:
+    """The run of that id, from disk if need be. Reads files: not for the event loop.
+
+    RequestError where it is there and is damaged.
+    """
+    with _recalling:
+        watched = find(run)
+        if watched is None and run and _loop is not None:
+            watched = keeping.revive(run, engine())
+            if watched is not None:
+                _enter(run, watched, _family_of(run, watched))
+        return watched
 
 
 def wish_of(run: str | None) -> Wish | None:
@@ -109,13 +128,14 @@ def reseed(run: str) -> str:
     return _born(run, wish, seeded(parent.members), Past(), (0, what))
 
 
-def copy(run: str) -> str:
+def copy(run: str, owner: str = "") -> str:
     """A run of its own with this one's history so far, and no relative of it; its id."""
     parent = _watches[run]
     step = parent.moments[-1][0].step if parent.moments else 0
     past = parent.past.until(step, parent.members)
     child = Watch(parent.members, engine(), Wish(parent.wish.members), past)
     child.inherit(parent)
+    child.owner = owner
     own = secrets.token_urlsafe(16)
     _enter(own, child, {})
     return own
@@ -133,6 +153,7 @@ def _born(
         )
     child = Watch(members, engine(), wish, past)
     child.branching = Branching(run, *parting)
+    child.owner = parent.owner
     child.inherit(parent)
     other = secrets.token_urlsafe(16)
     _enter(other, child, parent.family)
@@ -146,6 +167,16 @@ def _enter(run: str, watched: Watch, family: dict[str, Watch]) -> None:
     family[run] = _watches[run] = watched
     if _loop is not None:
         _loop.call_soon_threadsafe(watched.start)
+
+
+def _family_of(run: str, revived: Watch) -> dict[str, Watch]:
+    """The tree that a run from disk belongs to, if any other of it is here."""
+    for other, watched in list(_watches.items()):
+        if revived.branching and revived.branching.parent == other:
+            return watched.family
+        if watched.branching and watched.branching.parent == run:
+            return watched.family
+    return {}
 
 
 def _leave(run: str) -> None:
@@ -163,10 +194,15 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()  # what is imported by now stays: no later collection needs to look at it
     reaper = asyncio.create_task(_reap())
+    keeper = Keeper(lambda: _watches)
+    keeping_on = asyncio.create_task(keeper.go_on())
     try:
         yield
     finally:
         reaper.cancel()
+        keeping_on.cancel()
+        await asyncio.wait([keeping_on])
+        await keeper.close()
         for watched in _all():
             watched.stop()
         _watches.clear()

@@ -48,7 +48,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from pages.parts import classes, hub, lessons, messages, replay, telling
+from pages.parts import classes, hub, lessons, messages, owning, replay, telling
 from pages.parts.changing import read_changes
 from pages.parts.classes import Class
 from pages.parts.watching import Watch
@@ -109,7 +109,10 @@ async def serve_run(socket: WebSocket) -> None:
         await socket.close(1008)
         return
     await socket.accept()
-    watch = hub.find(socket.path_params["run"])
+    try:
+        watch = await _recall(socket.path_params["run"])
+    except RequestError:
+        watch = None  # the page says why, when it is loaded again
     if watch is None:
         await socket.close(UNKNOWN_RUN, "This run is no longer on the server.")
         return
@@ -146,6 +149,11 @@ async def _serve(socket: WebSocket, watch: Watch, room: Class | None = None) -> 
                 await answering
 
 
+async def _recall(run: str) -> Watch | None:
+    """The run of that id, from disk if need be."""
+    return hub.find(run) or await asyncio.to_thread(hub.recall, run)
+
+
 class Desk:
     """Where one viewer's requests are read and answered."""
 
@@ -159,6 +167,7 @@ class Desk:
         self._asked: messages.Asked | None = None
         self._point: int | None = None  # to be decoded
         self._replies: list[dict[str, Any]] = []
+        self._noticed: str | None = None
 
     async def listen(self) -> None:
         """Take requests until the viewer is gone: whoever does not listen is never told."""
@@ -179,6 +188,9 @@ class Desk:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            if self._watch.notice and self._watch.notice != self._noticed:
+                self._noticed = self._watch.notice
+                self._replies.append({"kind": "refused", "sentence": self._noticed})
             while self._replies:
                 await self._socket.send_bytes(messages.encode(self._replies.pop(0), {}))
             if self._point is not None:
@@ -236,7 +248,7 @@ class Desk:
         if doing == "leave":
             self._watch.leave()
         elif doing == "copy":
-            copy = hub.copy(self._room.run)
+            copy = hub.copy(self._room.run, owning.key_of(self._socket))
             self._replies.append(telling.copied(copy, hub.find(copy), self._room.code))
         else:
             sentence = "Only the teacher can change this run; take a copy to change it."
@@ -272,11 +284,18 @@ async def serve_replay(request: Request) -> Response:
     site = request.headers.get("sec-fetch-site", "none")
     if "origin" in request.headers:
         site = "same-origin" if _same_origin(request) else "cross-site"
-    watch = hub.find(request.path_params["run"])
     if site not in ("same-origin", "none"):
         return Response("Other pages may not fetch runs.", 403)
-    if watch is None or watch.ground is None or not watch.moments:
-        return Response("There is nothing of this run on the server.", 404)
+    try:
+        watch = await _recall(request.path_params["run"])
+        if watch is None or not watch.moments:
+            return Response("There is nothing of this run on the server.", 404)
+        watch.start()
+        await watch.news.until(lambda: bool(watch.ground or watch.error))
+        if watch.ground is None:
+            raise RequestError(str(watch.error))
+    except RequestError as error:
+        return Response(str(error), 409)
     held = replay.still(watch)
     page = await asyncio.to_thread(replay.page, held, _code(), _plotly_source().decode())
     name = f"svae-{held.members[0].dataset}-replay.html"

@@ -6,13 +6,12 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pages.parts import changing
 from svae_core import commentary
 from svae_core.commentary import Heard, Remark
 from svae_core.figures.palette import MARKS
 from svae_core.records import Frame, Moment, Settings, State
+from svae_core.run import without_latents
 
 if TYPE_CHECKING:
     from svae_core.projection import Layout
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 EVERY = 10
 #: … while the states of a run hold no more than this; beyond it every other one goes.
 STATE_BYTES = 2**25
-_NO_LATENTS = np.empty((0, 0), np.float32)
 
 
 def member_name(settings: Settings) -> str:
@@ -46,7 +44,7 @@ class Past:
         for moment in moments:
             self._comment(moment, members)
             if self.moments:  # latents serve the next layout only, and weigh most of a frame
-                self.moments[-1] = tuple(map(_without_latents, self.moments[-1]))
+                self.moments[-1] = without_latents(self.moments[-1])
             self.moments.append(moment)
             self.size += sum(map(_weight, moment))
 
@@ -61,6 +59,11 @@ class Past:
             gone, self.states = self.states[::2], self.states[1::2]
             self.size -= sum(map(_state_weight, gone))
             self._every *= 2
+
+    def resume_from(self, state: State) -> None:
+        """Go on from a state that was saved: the newest there is."""
+        self.states.append(state)
+        self.size += _state_weight(state)
 
     def until(self, step: int, members: tuple[Settings, ...]) -> Past:
         """The part up to a step, of a run of these members that branches off there."""
@@ -83,10 +86,6 @@ class Past:
                 self.remarks.append(Remark(step, line, "change"))
         self._heard, remarks = commentary.listen(self._heard, names, moment)
         self.remarks += remarks
-
-
-def _without_latents(frame: Frame) -> Frame:
-    return dataclasses.replace(frame, latent_mean=_NO_LATENTS)
 
 
 def _weight(frame: Frame) -> int:

@@ -8,6 +8,7 @@ show that widget, so the URL is written here instead, for all settings at once.
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, wait
@@ -17,10 +18,11 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.parts import address, classes, hub, lessons
+from pages.parts import address, classes, hub, lessons, owning
 from pages.parts.lessons import Lesson
 from pages.parts.searching import Search
 from pages.parts.watching import Wish
+from svae_core.about import new_id
 from svae_core.figures.recorded import Recording, load_recording
 from svae_core.problem import with_band
 from svae_core.records import (
@@ -40,6 +42,7 @@ _RECORDED = Path(__file__).parents[2] / "assets" / "recorded_run.npz"
 _SETTINGS = "svae.settings"  # the current Settings
 _WRITTEN = "svae.written"  # the query that stands for them
 _PAGE = "svae.page"  # the page they were last asked for on
+_OWNER = "svae.owner"  # the visitor's key, where there is no cookie
 _RUN = "svae.run"  # the run watched last
 _LESSON = "svae.lesson"  # the lesson whose settings were taken over
 _CLASS = "svae.class"  # the code of the class that this visitor belongs to
@@ -176,13 +179,36 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
     """
     state = st.session_state
     run = st.query_params.get("run") or state.get(_RUN)
+    try:
+        hub.recall(run)
+    except RequestError as error:
+        st.warning(str(error))
     if run is None or hub.wish_of(run) != Wish(members, lesson):
-        run = hub.watch(members, lesson)
+        run = hub.watch(members, lesson, owner())
     state[_RUN] = run
     classes.enter(class_code(), run)
     if st.query_params.get("run") != run:
         st.query_params["run"] = run
     return run
+
+
+def owner() -> str:
+    """The key of this visitor's browser; of this visit only, where it takes no cookies."""
+    key = st.context.cookies.get(owning.COOKIE, "")
+    return key if owning.is_key(key) else str(st.session_state.setdefault(_OWNER, new_id()))
+
+
+def sees_all_runs() -> bool:
+    """Whether the Runs page shows all runs of this machine: on a server for one person.
+
+    Such a server answers this machine only, and nobody else's requests are passed on to it.
+    SVAE_SHARED_RUNS=1 or =0 decides otherwise.
+    """
+    chosen = os.environ.get("SVAE_SHARED_RUNS", "")
+    if chosen in ("0", "1"):
+        return chosen == "1"
+    local = st.get_option("server.address") in ("localhost", "127.0.0.1", "::1")
+    return local and "X-Forwarded-For" not in st.context.headers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -29,8 +29,11 @@ from svae_core.scheduling import Standing
 from svae_core.workers import WorkerLost
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from svae_core.projection import Layout
     from svae_core.records import Moment
+    from svae_core.run import SavedRun
 
 _log = logging.getLogger(__name__)
 #: How long a run goes on without a viewer: pages take a moment to open, or to reload.
@@ -52,6 +55,15 @@ class Branching:
     parent: str
     step: int
     what: str
+
+
+@dataclass(frozen=True, eq=False)
+class OnDisk:
+    """A run as it was found on disk, where, and as which of its generations it goes on."""
+
+    folder: Path
+    run: SavedRun
+    generation: int
 
 
 class Watch:
@@ -77,6 +89,10 @@ class Watch:
         self.ground: Groundwork | None = None
         self.certificates: tuple[Certificate, ...] = ()
         self.floors: tuple[FloorCurves, ...] = ()  # one per member, when they are known
+        self.owner = ""  # key of the browser it was begun in
+        self.on_disk: OnDisk | None = None  # as it was found there, until the keeper takes over
+        self.fingerprint = ""  # of the data that a run from disk was trained on
+        self.notice: str | None = None  # what viewers are told once, whatever they look at
         self.error: str | None = None
         self.seconds_left: float | None = None
         self.speed = 0.0  # steps per second, turns of others included
@@ -164,6 +180,14 @@ class Watch:
         # Generations tell the runs of a tree apart as well: a viewer forgets one run's moments.
         self.generation = max(one.generation for one in parent.family.values()) + 1000
 
+    def resume(self, playing: bool, found: OnDisk) -> None:
+        """Go on from a saved run, whose past this run has been given."""
+        self.on_disk, self.generation = found, found.generation
+        self.fingerprint = found.run.about.fingerprint
+        self.certificates, self._playing = found.run.certificates, playing
+        if self.certificates:
+            self.status = "finished"
+
     def tell(self) -> None:
         """Let viewers know that something about this run has changed."""
         self._changed()
@@ -214,6 +238,11 @@ class Watch:
         if self._course is None:
             return self.past.states[-1] if self.past.states else None
         return self._course.state_at(self._step)
+
+    @property
+    def plays(self) -> bool:
+        """Whether it is to train when somebody looks, and has not been paused."""
+        return self._playing
 
     @property
     def _step(self) -> int:
@@ -284,16 +313,26 @@ class Watch:
         if self._course is not None:
             courses.leave(self._course, self)
         course = self._course = courses.join(self.members, self._engine, self)
-        laid = self.layouts[-1][0].step if self.layouts else -1
-        self._laid = sum(layouts[0].step <= laid for layouts in course.layouts)
         if self.ground is None:
-            self.ground = await course.ground()
+            ground = await course.ground()
+            self._check_data(ground)
+            self.ground = ground
             self._changed()
         await course.begin(self.past, state)
+        laid = self.layouts[-1][0].step if self.layouts else -1
+        self._laid = sum(layouts[0].step <= laid for layouts in course.layouts)
         if not self.moments:
             self._add(course.past.moments[0])
         self._changed()
         return course
+
+    def _check_data(self, ground: Groundwork) -> None:
+        """RequestError where a run from disk was trained on other data than there are now."""
+        if self.fingerprint not in ("", ground.dataset.fingerprint):
+            raise RequestError(
+                f"The data of this run, {ground.dataset.title!r}, are not what they were when it "
+                "was trained, so it cannot be drawn or go on; its numbers are on the Runs page."
+            )
 
     async def _with_changes(self, course: Course) -> Course:
         """The course under the settings wished for meanwhile, which the run's settings record."""

@@ -52,14 +52,16 @@ def trained(
     state = training.begin(members)
     n = training.point_count(state)
     steps = training.total_steps(members[0], n)
-    moments = [run.without_latents(training.first_frames(state))] if save else []
+    moments = [training.first_frames(state)] if save else []
     started = time.perf_counter()
     with tqdm(total=steps, unit="step", file=sys.stderr, disable=None, leave=False) as bar:
         while state.step < steps:
             before = state.step
             advance = training.advance(state, Budget(seconds=0.5, frames=save))
             state = advance.state
-            moments += map(run.without_latents, advance.moments)
+            for moment in advance.moments:  # only the last one's latents serve a map
+                moments[-1] = run.without_latents(moments[-1])
+                moments.append(moment)
             bar.update(state.step - before)
     seconds = time.perf_counter() - started
     certificates = training.certify(state)

@@ -1,0 +1,469 @@
+"""Watched runs on disk: nothing is lost, nothing waits for the disk, and what is lost is said."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import errno
+import fcntl
+import functools
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from test_live import STEPS, TOY, WAIT, Inline, Viewer, toy_watch, until
+from test_run import assert_same
+
+from pages.parts import hub, keeping, lessons
+from pages.parts.keeping import Keeper
+from pages.parts.messages import decode
+from pages.parts.owning import COOKIE, OwnerCookie, is_key
+from pages.parts.watching import Branching, Watch, Wish
+from svae_core import run as on_disk
+from svae_core import shelf
+from svae_core.about import About
+from svae_core.limits import variable
+from svae_core.records import RequestError, to_json
+from svae_core.run import RunWriter, SavedRun, load
+
+RUN = "an-id-that-nobody-guesses"
+LATER = 1e9  # any waiting is over by then
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("SVAE_HOME", str(tmp_path / "home"))
+    yield tmp_path / "home"
+
+
+def in_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """A test that runs on an event loop of its own, with its fixtures."""
+
+    @functools.wraps(test)
+    def run(*fixtures: Any, **named: Any) -> None:
+        asyncio.run(asyncio.wait_for(test(*fixtures, **named), WAIT))
+
+    return run
+
+
+def keeper_of(watch: Watch) -> Keeper:
+    return Keeper(lambda: {RUN: watch})
+
+
+async def trained_to(watch: Watch, moments: int) -> None:
+    """As far as that many moments, then paused; with somebody watching."""
+    watch.viewers = 1
+    watch.pause()
+    watch.start()
+    await until(watch, lambda: bool(watch.moments))
+    while len(watch.moments) < moments:
+        watch.step()
+        have = len(watch.moments)
+        await until(watch, lambda have=have: len(watch.moments) > have)  # type: ignore[misc]
+    await until(watch, lambda: watch.status == "paused" and laid_out(watch))
+
+
+def laid_out(watch: Watch) -> bool:
+    """Whether the newest moment has its maps: nothing more will come while it is paused."""
+    return bool(watch.layouts) and watch.layouts[-1][0].step == watch.moments[-1][0].step
+
+
+async def saved_by(keeper: Keeper) -> None:
+    """Two looks: at the first a run is noticed, at the second it has lasted."""
+    await keeper.write(0.0)
+    await keeper.write(LATER)
+
+
+def revived() -> Watch:
+    watch = keeping.revive(RUN, Inline())  # type: ignore[arg-type]
+    assert watch is not None
+    return watch
+
+
+def assert_same_moments(one: Watch, other: Watch) -> None:
+    assert len(one.moments) == len(other.moments) == STEPS + 1
+    for mine, theirs in zip(one.moments, other.moments, strict=True):
+        for a, b in zip(mine, theirs, strict=True):
+            assert_same(a, b, ("latent_mean",))
+    assert one.past.remarks == other.past.remarks
+    assert to_json(one.certificates) == to_json(other.certificates)
+    assert one.newest is not None and other.newest is not None
+    np.testing.assert_array_equal(one.newest.parameters, other.newest.parameters)
+
+
+@in_a_loop
+async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
+    undisturbed = toy_watch()
+    undisturbed.start()
+    await until(undisturbed, lambda: undisturbed.status == "finished")
+    for moments in (2, 5, STEPS):
+        watch = toy_watch()
+        watch.past.moments.clear()
+        keeper = keeper_of(watch)
+        await trained_to(watch, moments)
+        await saved_by(keeper)
+        watch.stop()  # as if the server had been killed: nothing more is written
+        await keeper.write(LATER)
+        found = revived()
+        assert len(found.moments) == moments and found.newest is not None
+        assert found.newest.step == moments - 1 and not found.plays, "it was paused"
+        found.viewers = 1
+        found.start()
+        found.play()
+        await until(found, lambda found=found: found.status == "finished")  # type: ignore[misc]
+        assert_same_moments(found, undisturbed)
+        for folder in shelf.shelf(on_disk.home()):
+            shelf.delete(folder.folder)
+        for kept in keeper._kept.values():
+            kept.release()
+
+
+@in_a_loop
+async def test_a_finished_run_is_replayed_and_not_measured_again() -> None:
+    watch = toy_watch()
+    keeper = keeper_of(watch)
+    watch.start()
+    await until(watch, lambda: watch.status == "finished" and bool(watch.layouts))
+    await saved_by(keeper)
+    await keeper.close()
+    (entry,) = shelf.shelf(on_disk.home())
+    assert entry.about is not None and entry.about.status == "finished"
+    assert entry.about.id == RUN and RUN not in entry.folder.name
+    assert watch.ground is not None and entry.about.title == watch.ground.dataset.title
+    found = revived()
+    found._engine.certify = None  # type: ignore[assignment, method-assign]
+    found.start()
+    await until(found, lambda: found.ground is not None and bool(found.floors))
+    assert found.status == "finished"
+    assert_same_moments(found, watch)
+    for mine, theirs in zip(found.layouts, watch.layouts, strict=True):
+        assert [layout.step for layout in mine] == [layout.step for layout in theirs]
+
+
+@in_a_loop
+async def test_only_what_is_new_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = toy_watch()
+    keeper = keeper_of(watch)
+    await trained_to(watch, 3)
+    await saved_by(keeper)
+    packed: list[int] = []
+    real = on_disk.pack_frames
+
+    def counted(moments: Any, layouts: Any) -> bytes:
+        packed.append(len(moments))
+        return real(moments, layouts)
+
+    monkeypatch.setattr(on_disk, "pack_frames", counted)
+    await keeper.write(LATER)
+    assert packed == [], "nothing happened meanwhile"
+    await trained_to(watch, 5)
+    await keeper.write(2 * LATER)
+    assert packed == [2]
+    watch.stop()
+    await keeper.close()
+
+
+@in_a_loop
+async def test_starting_over_and_changing_are_kept() -> None:
+    watch = toy_watch()
+    keeper = keeper_of(watch)
+    await trained_to(watch, 4)
+    await saved_by(keeper)
+    watch.restart()
+    watch.pause()
+    await trained_to(watch, 2)
+    watch.change({"beta": 4.0})
+    await trained_to(watch, 3)
+    await keeper.write(LATER)
+    watch.stop()
+    found = revived()
+    assert len(found.moments) == 3 and found.members == watch.members
+    assert found.members[0].changes == ((1, "beta", 4.0),)
+    assert found.past.remarks == watch.past.remarks
+    await keeper.close()
+
+
+@in_a_loop
+async def test_where_a_run_comes_from_is_kept() -> None:
+    lesson = next(iter(lessons.LESSONS))
+    watch = toy_watch()
+    watch.wish = Wish(watch.members, lesson)
+    watch.prediction, watch.branching = 1, Branching("parent", 3, "β 1 → 4")
+    watch.owner = "somebody"
+    keeper = keeper_of(watch)
+    await trained_to(watch, 2)
+    await saved_by(keeper)
+    watch.stop()
+    found = revived()
+    assert (found.wish, found.prediction) == (watch.wish, 1)
+    assert (found.branching, found.owner) == (watch.branching, "somebody")
+    assert found.generation != watch.generation, "who shows it still is told afresh"
+    await keeper.close()
+
+
+@in_a_loop
+async def test_a_page_opened_in_passing_leaves_no_run(home: Path) -> None:
+    watch = toy_watch()
+    keeper = keeper_of(watch)
+    await trained_to(watch, 2)
+    watch.viewers = 0
+    await saved_by(keeper)
+    assert shelf.shelf(home) == []
+    watch.stop()
+
+
+@in_a_loop
+async def test_other_data_than_then_are_noticed() -> None:
+    watch = toy_watch()
+    keeper = keeper_of(watch)
+    await trained_to(watch, 3)
+    await saved_by(keeper)
+    watch.stop()
+    found = revived()
+    found.fingerprint = "of something else"
+    found.start()
+    await until(found, lambda: found.status == "failed")
+    assert "are not what they were" in str(found.error) and found.ground is None
+    await keeper.close()
+
+
+# ------------------------------------------------------------------------- disks that refuse
+
+
+@in_a_loop
+async def test_a_full_disk_stops_no_training_and_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    """Injected; a really full disk is filled in tests/benchmarks/bench_runs.py."""
+    watch = toy_watch()
+    keeper = keeper_of(watch)
+    heard: list[str] = []
+    full = [True]
+    real = on_disk.os.fsync
+
+    def fsync(handle: int) -> None:
+        if full[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(on_disk.os, "fsync", fsync)
+    monkeypatch.setattr(keeping._log, "warning", lambda *words: heard.append(words[-1]))
+    await trained_to(watch, 3)
+    await saved_by(keeper)
+    await keeper.write(2 * LATER)
+    assert watch.notice is not None and "No space left on device" in watch.notice
+    assert heard == [watch.notice] and shelf.shelf(home) == []
+    watch.play()
+    await until(watch, lambda: watch.status == "finished" and bool(watch.layouts))
+    full[0] = False
+    await keeper.write(3 * LATER)
+    assert heard[1:] == ["This run is saved again."] and watch.notice is None
+    assert_same_moments(revived(), watch)
+    await keeper.close()
+
+
+@in_a_loop
+async def test_a_home_that_cannot_be_one_is_said(home: Path) -> None:
+    home.write_text("a file is in the way")
+    watch = toy_watch()
+    keeper = keeper_of(watch)
+    await trained_to(watch, 3)
+    await saved_by(keeper)
+    assert watch.notice is not None and "cannot be saved right now" in watch.notice
+    watch.stop()
+
+
+@in_a_loop
+async def test_saved_runs_fill_no_more_than_they_may(
+    monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    home.mkdir()
+    (home / "old").mkdir()
+    (home / "old" / "big").write_bytes(b"\0" * (2**20 + 1))
+    monkeypatch.setenv(variable("disk_mb"), "1")
+    watch = toy_watch()
+    keeper = keeper_of(watch)
+    await trained_to(watch, 3)
+    await saved_by(keeper)
+    assert watch.notice is not None and "fill the 1 MB they may" in watch.notice
+    assert [entry.folder.name for entry in shelf.shelf(home)] == ["old"]
+    watch.stop()
+
+
+@in_a_loop
+async def test_a_deleted_run_stays_deleted_until_it_is_taken_back(home: Path) -> None:
+    watch = toy_watch()
+    keeper = keeper_of(watch)
+    await trained_to(watch, 3)
+    await saved_by(keeper)
+    shelf.delete(shelf.shelf(home)[0].folder)
+    await trained_to(watch, 4)
+    await keeper.write(LATER)
+    assert shelf.shelf(home) == [] and "was deleted" in str(watch.notice)
+    shelf.undo(home)
+    await keeper.write(2 * LATER)
+    assert len(revived().moments) == 4
+    watch.stop()
+    await keeper.close()
+
+
+@in_a_loop
+async def test_two_servers_do_not_write_the_same_run(home: Path) -> None:
+    watch = toy_watch()
+    keeper = keeper_of(watch)
+    await trained_to(watch, 3)
+    await saved_by(keeper)
+    await keeper.close()
+    other = os.open(shelf.shelf(home)[0].folder, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    watch.stop()
+    found = revived()
+    again = keeper_of(found)
+    found.pause()
+    await trained_to(found, 4)
+    await saved_by(again)
+    assert "Another server" in str(found.notice) and len(revived().moments) == 3
+    os.close(other)
+    await again.write(2 * LATER)
+    assert len(revived().moments) == 4
+    found.stop()
+    await again.close()
+
+
+@in_a_loop
+async def test_a_viewer_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = toy_watch()
+    monkeypatch.setitem(hub._watches, "run", watch)
+    watch.pause()
+    for viewer in (Viewer("run"), Viewer("run")):  # each of them, and also who comes later
+        await viewer.event()
+        watch.notice = "The disk is full."
+        watch.news.wake()
+        heard: list[str] = []
+        while "refused" not in heard:
+            heard.append(decode((await viewer.event())["bytes"])[0]["kind"])
+        watch.news.wake()
+        header, _ = await viewer.ask(want=0)
+        assert header["kind"] == "moment"
+        await viewer.leave()
+    watch.stop()
+
+
+# ------------------------------------------------------------------------ links, and whose
+
+
+@in_a_loop
+async def test_a_link_leads_to_a_run_that_is_only_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = toy_watch()
+    keeper = keeper_of(watch)
+    await trained_to(watch, 3)
+    await saved_by(keeper)
+    watch.stop()
+    await keeper.close()
+    monkeypatch.setattr(hub, "_watches", {})
+    monkeypatch.setattr(hub, "engine", Inline)
+    assert hub.recall(RUN) is None, "the server has not started"
+    monkeypatch.setattr(hub, "_loop", asyncio.get_running_loop())
+    viewer = Viewer(RUN)
+    assert (await viewer.event())["type"] == "websocket.accept"
+    scene, _ = await viewer.ask(want="scene")
+    assert len(scene["members"]) == 2
+    header, _ = await viewer.ask(want="newest", have=2, generation=0, rows=3)
+    assert header["count"] == 3 and header["from"] == 0, "the viewer is told afresh"
+    assert hub.recall(RUN) is hub.find(RUN) and hub.recall("unknown") is None
+    await viewer.leave()
+    hub._watches[RUN].stop()
+
+
+@in_a_loop
+async def test_a_tree_of_runs_grows_together_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "_watches", {})
+    monkeypatch.setattr(hub, "engine", Inline)
+    monkeypatch.setattr(hub, "_loop", asyncio.get_running_loop())
+    watch = toy_watch()
+    hub._enter(RUN, watch, {})
+    keeper = Keeper(lambda: hub._watches)
+    await trained_to(watch, 4)
+    child = hub.branch(RUN, 2, {"beta": 4.0})
+    await trained_to(hub._watches[child], 4)
+    await saved_by(keeper)
+    for run in (RUN, child):
+        hub._leave(run)
+    await keeper.close()
+    for order in ((RUN, child), (child, RUN)):
+        found = [hub.recall(run) for run in order]
+        assert found[0] is not None and found[1] is not None
+        assert found[0].family is found[1].family and found[0].family.keys() == {RUN, child}
+        for run in order:
+            hub._leave(run)
+
+
+def test_a_damaged_run_is_said_to_be(home: Path) -> None:
+    folder = home / f"x-{on_disk.id_digest(RUN)}"
+    RunWriter(folder).write(SavedRun(About((TOY,), id=RUN), _state()))
+    next(folder.glob("state-*")).write_bytes(b"")
+    with pytest.raises(RequestError, match="damaged"):
+        keeping.revive(RUN, Inline())  # type: ignore[arg-type]
+    assert keeping.revive("another", Inline()) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [{}, {"wish": []}, {"wish": [{"dataset": 3}]}, {"wish": 7}, {"wish": [{}], "parent": [1]}],
+)
+def test_what_a_page_kept_may_be_nonsense(home: Path, page: dict[str, Any]) -> None:
+    folder = home / f"x-{on_disk.id_digest(RUN)}"
+    RunWriter(folder).write(SavedRun(About((TOY,), id=RUN, page=page), _state()))
+    assert load(folder).about.page == page
+    watch = revived()
+    assert watch.members == (TOY,) and watch.branching is None
+
+
+def _state() -> Any:
+    from svae_core.training import begin
+
+    return begin((TOY,))
+
+
+def test_every_browser_gets_one_key_and_keeps_it() -> None:
+    async def page(_request: Request) -> Response:
+        return HTMLResponse("<p>hello")
+
+    async def data(_request: Request) -> Response:
+        return JSONResponse({})
+
+    routes = [Route("/", page), Route("/data", data)]
+    app = OwnerCookie(Starlette(routes=routes))
+
+    def cookies(path: str, cookie: str = "") -> list[str]:
+        headers = [(b"cookie", cookie.encode())] if cookie else []
+        scope = {"type": "http", "method": "GET", "path": path, "headers": headers}
+        scope |= {"query_string": b"", "root_path": "", "http_version": "1.1"}
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b""}
+
+        asyncio.run(app(scope, receive, send))
+        return [value.decode() for name, value in sent[0]["headers"] if name == b"set-cookie"]
+
+    (one,), (other,) = cookies("/"), cookies("/", "a=b")
+    key = one.split(";")[0].removeprefix(f"{COOKIE}=")
+    assert is_key(key) and one != other and "HttpOnly" in one and "SameSite=Lax" in one
+    assert cookies("/", f"x=y; {COOKIE}={key}") == [] and cookies("/data") == []
+    assert len(cookies("/", f"{COOKIE}=../../etc")) == 1
+
+
+def test_toys_are_pairs() -> None:
+    """What these tests rely on."""
+    assert dataclasses.replace(TOY, method="baseline") == hub.pair(TOY)[0]
