@@ -8,6 +8,7 @@ the first page. It gives no right to anything else: whoever knows a run's link m
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,9 +41,9 @@ class OwnerCookie:
         await self._app(scope, receive, with_cookie)
 
 
-def is_key(text: str) -> bool:
+def is_key(found: Any) -> bool:
     """Whether this is such a key."""
-    return bool(_KEY.fullmatch(text))
+    return isinstance(found, str) and bool(_KEY.fullmatch(found))
 
 
 def key_of(asker: HTTPConnection) -> str:
