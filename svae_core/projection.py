@@ -1,16 +1,17 @@
 """Two-dimensional maps of latent means: PCA at once, UMAP live, each aligned with the one before.
 
 The live UMAP uses umap-learn's own graph and layout functions on exact neighbours. It continues
-from the previous map with a step size that follows how far the latents moved, so frozen latents
-give a frozen picture. UMAP draws a normal-looking blob from pure noise, so it is gated: below
-structure g = 0.05 nothing is drawn and the sentence says so. UMAP: arXiv 1802.03426.
+from the previous map with a step size that follows how far the latents changed shape since they
+were last drawn: latents that stand still, or only turn or grow, give a picture that stands still.
+UMAP draws a normal-looking blob from pure noise, so it is gated: below structure g = 0.05 nothing
+is drawn and the sentence says so. UMAP: arXiv 1802.03426.
 
 umap and torch are imported where they are used: this module is read by processes without them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -19,12 +20,14 @@ import numpy as np
 NO_STRUCTURE = 0.05
 _NEIGHBOURS = 15
 _FIRST_EPOCHS = 200
-_NEXT_EPOCHS = 80
-# The step size is the latents' movement, in their radii, over this; so many short steps follow
-# the latents with little jitter (fewer, longer ones cost trustworthiness, a larger share jitters).
-# Movement too small for a step is kept as a debt and spent later.
-_FULL_MOVE = 4.0
-_SMALLEST_STEP = 0.01
+_NEXT_EPOCHS = 100
+# The step size is the latents' change of shape times (flat + beyond × the share of their variance
+# that a plane cannot hold). Latents that fit a plane need little work to be followed, and every
+# step beyond that only moves the picture. A step below the smallest is not worth a movement: the
+# map stays, and the change grows until it is. Chosen on seeds 1 and 2 (benchmarks/umap.md).
+_FLAT_STEP = 0.1
+_BEYOND_STEP = 0.4
+_SMALLEST_STEP = 0.009
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +38,8 @@ class Layout:
     kind: str  # pca | umap | none
     step: int  # of the frame it was computed from
     sentence: str
-    latent_mean: np.ndarray  # [v, k] that the coordinates were computed from
-    debt: float = 0.0  # movement, in latent radii, not yet followed
+    latent_mean: np.ndarray  # [v, k] that the coordinates were computed from, maybe at an
+    # earlier step: what changed since then is not yet followed
 
 
 def pca_layout(latent_mean: np.ndarray, step: int, previous: Layout | None = None) -> Layout:
@@ -60,10 +63,10 @@ def umap_layout(
         start = _spread(_principal(latent_mean))
         found = _optimise(start, latent_mean, _FIRST_EPOCHS, 1.0)
         return Layout(_aligned(found, previous), "umap", step, sentence, latent_mean)
-    move = previous.debt + _movement(latent_mean, previous.latent_mean)
-    rate = min(1.0, move / _FULL_MOVE)
+    plane = _FLAT_STEP + _BEYOND_STEP * _beyond_plane(latent_mean)
+    rate = min(1.0, plane * shape_change(latent_mean, previous.latent_mean))
     if rate < _SMALLEST_STEP:
-        return Layout(previous.coordinates, "umap", step, sentence, latent_mean, move)
+        return replace(previous, step=step, sentence=sentence)
     found = _optimise(previous.coordinates.copy(), latent_mean, _NEXT_EPOCHS, rate)
     return Layout(_aligned(found, previous), "umap", step, sentence, latent_mean)
 
@@ -72,7 +75,7 @@ def warm_up() -> None:
     """Compile umap's functions (13–22 s in a fresh process), so that no map is late."""
     points = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
     layout = umap_layout(points, 1.0, 0)
-    umap_layout(points * 2, 1.0, 1, layout)
+    umap_layout(points**3, 1.0, 1, layout)
 
 
 def procrustes(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
@@ -105,17 +108,25 @@ def _spread(coordinates: np.ndarray) -> np.ndarray:
     return (coordinates * (5.0 / max(size, 1e-12))).astype(np.float32)
 
 
-def _movement(now: np.ndarray, before: np.ndarray) -> float:
-    """Root mean square displacement of the latents, in units of their own radius.
+def shape_change(now: np.ndarray, before: np.ndarray) -> float:
+    """What is left of the latents' movement, in their radii, after the best shift, turn and scale.
 
-    A map that was saved has no latents any more: then it is as if they had moved all the way.
+    Orthogonal Procrustes of [v, k] on [v, k]: 0 for the same shape, at most 1. A map that was
+    saved has no latents any more: then it is as if they had changed all the way.
     """
     if before.shape != now.shape:
-        return _FULL_MOVE
-    centred = now - now.mean(axis=0)
-    radius = float(np.sqrt((centred.astype(np.float64) ** 2).sum(axis=1).mean()))
-    moved = float(np.sqrt(((now - before).astype(np.float64) ** 2).sum(axis=1).mean()))
-    return moved / max(radius, 1e-12)
+        return 1.0
+    new, old = (a - a.mean(axis=0, dtype=np.float64) for a in (now, before))
+    overlap = float(np.linalg.svd(new.T @ old, compute_uv=False).sum())
+    size = float((new**2).sum() * (old**2).sum())
+    return float(np.sqrt(max(0.0, 1.0 - overlap**2 / size))) if size > 0 else 0.0
+
+
+def _beyond_plane(latent_mean: np.ndarray) -> float:
+    """Share of the latents' variance outside their two leading principal components."""
+    centred = latent_mean - latent_mean.mean(axis=0, dtype=np.float64)
+    variances = np.linalg.eigvalsh(centred.T @ centred)
+    return float(variances[:-2].sum() / max(variances.sum(), 1e-300))
 
 
 def _neighbours(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
