@@ -27,6 +27,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     own_data/    files of one's own, not trusted, become tables
     datasets/    one file per dataset
     methods/     one file per training method
+    scores       what a trained run is worth beside others, and tables of it
     problem      dataset -> shell -> clusters -> region, composed in one place
     sensitivity  how the band moves with K and with the starts of K-means
     objective    what a batch of members minimises
@@ -41,6 +42,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     shelf        all saved runs: list, rename, delete and take back
     parcel       a run as one file, to give away and to take in
     sweep        grids of runs as batches of members
+    comparison   methods side by side, trained alike and scored
     attack       a search for a collapsed run inside the band
     objections/  the open objections, and what is measured about each
     scheduling   whose turn it is

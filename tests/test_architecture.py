@@ -23,10 +23,10 @@ ROOMS = (
     *("diversity", "pictures", "explored"),
     *("collapse", "commentary", "cells"),
     *("certificate", "certificate_page"),
-    *("own_data", "datasets", "methods"),
+    *("own_data", "datasets", "methods", "scores"),
     *("problem", "sensitivity", "objective", "snapshot", "training", "projection"),
     *("exploration", "band_study"),
-    *("shards", "about", "run", "shelf", "parcel", "sweep", "attack"),
+    *("shards", "about", "run", "shelf", "parcel", "sweep", "comparison", "attack"),
     *("objections", "scheduling", "workers", "engine"),
     *("estimator", "commands", "__main__"),
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from svae_core.records import Budget, Certificate, Settings, to_json
+from svae_core.records import Budget, Certificate, RequestError, Settings, State
 
-# Members trained as one batch; more gain little (measured in tests/benchmarks).
-_CHUNK = 16
+if TYPE_CHECKING:
+    from svae_core.scores import Score
 
 
 def add_save(command: argparse.ArgumentParser) -> None:
@@ -27,23 +28,28 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def train_members(members: tuple[Settings, ...], save: bool) -> list[dict[str, Any]]:
-    """Certificate, seconds, speed and folder of each run, ready for JSON."""
-    runs: list[dict[str, Any]] = []
-    for start in range(0, len(members), _CHUNK):
-        chunk = members[start : start + _CHUNK]
-        certificates, seconds, samples, folders = trained(chunk, save)
-        for certificate, folder in zip(certificates, folders, strict=True):
-            answer: dict[str, Any] = to_json(certificate)
-            speed = samples / seconds
-            runs.append(answer | {"seconds": seconds, "samples_per_second": speed, "run": folder})
-    return runs
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Members at the end of their training."""
+
+    state: State
+    certificates: tuple[Certificate, ...]
+    seconds: float  # of training, all members together
+    samples: int  # seen by each member
+    folders: tuple[str | None, ...]  # where each was saved
+
+    def about(self, index: int) -> dict[str, Any]:
+        """What a run's entry says besides its certificate."""
+        speed = self.samples / self.seconds
+        return {
+            "seconds": self.seconds,
+            "samples_per_second": speed,
+            "run": self.folders[index],
+        }
 
 
-def trained(
-    members: tuple[Settings, ...], save: bool
-) -> tuple[tuple[Certificate, ...], float, int, list[str | None]]:
-    """Certificates, seconds, samples seen by each member, and folders where runs were saved."""
+def trained(members: tuple[Settings, ...], save: bool) -> Trained:
+    """Train these members to the end as one batch, certify and perhaps save them."""
     from tqdm import tqdm
 
     from svae_core import run, training
@@ -71,4 +77,25 @@ def trained(
             solo = training.member(state, index)
             frames = tuple((moment[index],) for moment in moments)
             folders[index] = str(run.save(solo, (certificate,), frames))
-    return certificates, seconds, members[0].epochs * n, folders
+    return Trained(state, certificates, seconds, members[0].epochs * n, tuple(folders))
+
+
+def scored(runs: tuple[Settings, ...], save: bool) -> list[tuple[Score, dict[str, Any]]]:
+    """Train and score all runs, those of one method as one batch; RequestError if none can be."""
+    from svae_core import comparison, training
+
+    one_thread()
+    found: dict[Settings, tuple[Score, dict[str, Any]]] = {}
+    for bout in comparison.bouts(runs):
+        if bout.over:  # a run that cannot be
+            found[bout.runs[0]] = bout.scores[0], {"run": None}
+            continue
+        batch = trained(bout.runs, save)
+        for index, settings in enumerate(bout.runs):
+            share = batch.seconds / len(bout.runs)
+            solo = training.member(batch.state, index)
+            ended = comparison.score(solo, batch.certificates[index], share)
+            found[settings] = ended, batch.about(index)
+    if all(ended.refused for ended, _ in found.values()):
+        raise RequestError(next(iter(found.values()))[0].refused)
+    return [found[settings] for settings in runs]

@@ -28,7 +28,7 @@ def run(request: argparse.Namespace) -> None:
         one_thread()
         certificate = training.certify(runs.load(Path(request.saved)).state)[0]
     else:
-        (certificate,) = trained((settings_of(request),), request.save)[0]
+        (certificate,) = trained((settings_of(request),), request.save).certificates
     if request.page:
         try:
             Path(request.page).write_text(certificate_page(certificate), encoding="utf-8")

@@ -1,49 +1,94 @@
-"""Train methods × seeds side by side."""
+"""Train methods × seeds side by side, on one data set or several, and score them.
+
+Every method gets the same shell points, nets, seeds, minibatches and budget. The answer has one
+entry a run and one row a method with mean and spread over the seeds.
+"""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from svae_core.commands import add_settings, print_json, settings_of
-from svae_core.commands._training import add_save, train_members
+from svae_core.commands._training import add_save, scored
 from svae_core.methods import method_for
-from svae_core.records import RequestError
+from svae_core.records import RequestError, Settings, to_json
+
+if TYPE_CHECKING:
+    from svae_core.scores import Score
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """The settings, which methods, how many seeds."""
+    """The settings, which methods and data sets, how many seeds, where to write tables."""
     add_settings(command, without=("method",))
     add_save(command)
     command.add_argument(
-        "--methods", default="baseline,spherical", help="names, separated by commas"
+        "--methods", default="baseline,spherical", help="names, separated by commas, or all"
+    )
+    command.add_argument(
+        "--datasets", default="", help="names, separated by commas, in place of --dataset"
     )
     command.add_argument(
         "--seeds", type=int, default=1, help="how many seeds, counted up from --seed"
     )
+    for kind in ("csv", "latex", "markdown"):
+        command.add_argument(f"--{kind}", metavar="FILE", help=f"write a table in {kind} there too")
 
 
 def run(request: argparse.Namespace) -> None:
-    """One row a run."""
+    """One entry a run, one row a method."""
+    from svae_core.scores import rows, to_csv, to_latex, to_markdown
+
+    scores = scored(_runs(request), request.save)
+    table = rows(found for found, _ in scores)
+    plain = [found for found, _ in scores]
+    for path, text in (
+        (request.csv, to_csv(plain)),
+        (request.latex, to_latex(table)),
+        (request.markdown, to_markdown(table) + "\n"),
+    ):
+        if path:
+            _write(path, text)
+    if request.json:
+        runs = [_entry(found, extra) for found, extra in scores]
+        print_json({"dataset": plain[0].settings.dataset, "runs": runs, "rows": table})
+        return
+    print(to_markdown(table))
+
+
+def _runs(request: argparse.Namespace) -> tuple[Settings, ...]:
+    from svae_core.methods import scan_methods
+
     names = [name.strip() for name in request.methods.split(",") if name.strip()]
+    if names == ["all"]:
+        names = list(scan_methods())
     if not names:
         raise RequestError("--methods is empty; name at least one method.")
     if request.seeds < 1:
         raise RequestError(f"--seeds is {request.seeds}, but must be at least 1.")
-    members = tuple(
-        replace(settings_of(request, name), seed=request.seed + offset)
-        for name in names
-        for offset in range(request.seeds)
-    )
-    for settings in members:
-        method_for(settings)
-    runs = train_members(members, request.save)
-    if request.json:
-        print_json({"dataset": members[0].dataset, "runs": runs})
-        return
-    print(f"{'method':20} {'seed':>4} {'loss':>8} {'delta':>8} {'KL':>8} {'active':>6}  verdict")
-    for run in runs:
-        print(
-            f"{run['method']:20} {run['seed']:4} {run['loss']:8.4f} {run['delta']:8.4f} "
-            f"{run['kl']:8.4f} {run['active_units']:6}  {run['verdict']}"
-        )
+    data = [name.strip() for name in request.datasets.split(",") if name.strip()]
+    runs = []
+    for dataset in data or [request.dataset]:
+        chosen = argparse.Namespace(**{**vars(request), "dataset": dataset})
+        for name in dict.fromkeys(names):
+            first = settings_of(chosen, name)
+            method_for(first)
+            runs += [replace(first, seed=request.seed + k) for k in range(request.seeds)]
+    return tuple(runs)
+
+
+def _entry(found: Score, extra: dict[str, Any]) -> dict[str, Any]:
+    """A run in JSON's terms: its certificate, and the other measures beside it."""
+    answer: dict[str, Any] = to_json(found.certificate) if found.certificate else {}
+    own = {k: v for k, v in vars(found).items() if k not in ("settings", "certificate")}
+    about = {"method": found.settings.method, "seed": found.settings.seed}
+    return {**about, "dataset": found.settings.dataset, **answer, **own, **extra}
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RequestError(f"{path} cannot be written: {error.strerror}.") from error

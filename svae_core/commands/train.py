@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from svae_core.commands import add_settings, print_json, settings_of
-from svae_core.commands._training import add_save, train_members
+from svae_core.commands._training import add_save, trained
+from svae_core.records import to_json
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -17,8 +18,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
 def run(request: argparse.Namespace) -> None:
     """The certificate, speed and folder of one run."""
     settings = settings_of(request)
-    (run,) = train_members((settings,), request.save)
+    batch = trained((settings,), request.save)
+    (certificate,) = batch.certificates
     if request.json:
-        print_json(run)
+        print_json(to_json(certificate) | batch.about(0))
     else:
-        print(run["sentence"])
+        print(certificate.sentence)

@@ -1,0 +1,135 @@
+"""Scores: against exact likelihoods and hand-made latents; tables and exports of them."""
+
+import csv
+import io
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from laws import assert_information_laws
+
+from svae_core import comparison, scores, training
+from svae_core.comparison import (
+    bouts,
+    cluster_agreement,
+    go_on,
+    log_likelihood,
+    neighbour_accuracy,
+)
+from svae_core.records import Settings
+from svae_core.scores import Score, rows, to_csv, to_latex, to_markdown
+
+WINE = Settings(dataset="wine", clusters=3, epochs=150, latent_dim=3, hidden=16, device="cpu")
+
+
+def finished(runs):
+    ended = []
+    for bout in bouts(runs):
+        while not bout.over:
+            bout = go_on(bout, 10.0)
+        ended += bout.scores
+    return ended
+
+
+@pytest.fixture(scope="module")
+def scored():
+    runs = [
+        replace(WINE, method=method, seed=seed)
+        for method in ("baseline", "spherical")
+        for seed in (0, 1)
+    ]
+    return finished(runs)
+
+
+def test_scores_hold_what_they_say(scored):
+    assert [score.settings.method for score in scored] == ["baseline"] * 2 + ["spherical"] * 2
+    for score in scored:
+        assert_information_laws(score.certificate)
+        assert score.sensitivity >= 0 and score.error > 0 and score.seconds > 0
+        assert -0.5 <= score.ari <= 1 and 0 <= score.nmi <= 1 and 0 <= score.accuracy <= 1
+        assert score.agreement == "labels" and score.likelihood_part == "training"
+    baseline, spherical = scored[0], scored[2]
+    assert baseline.certificate.verdict == "collapsed" and baseline.sensitivity < 0.02
+    assert spherical.sensitivity > 0.2 and 0 < spherical.position < 0.3
+    assert spherical.accuracy > baseline.accuracy and spherical.ari > baseline.ari + 0.2
+
+
+def test_slices_change_nothing_and_a_batch_is_its_members(scored):
+    (bout,) = bouts([replace(WINE, method="spherical")])
+    while not bout.over:
+        bout = go_on(bout, 0.0)
+    (alone,) = bout.scores
+    assert replace(alone, seconds=0.0, certificate=None) == replace(
+        scored[2], seconds=0.0, certificate=None
+    )
+    assert alone.certificate.loss == scored[2].certificate.loss
+
+
+def test_likelihood_of_a_linear_model_is_the_exact_one():
+    """p(x) = N(b, WᵀW + σ²I) for a linear decoder; importance sampling comes from below."""
+    settings = replace(
+        WINE, method="baseline", arch="linear", sigma2=0.05, epochs=400, learning_rate=0.02
+    )
+    state = training.advance(training.begin((settings,))).state
+    (model,) = training.models(state)
+    (certificate,) = training.certify(state)
+    points = model.ground.shell.points
+    estimate = log_likelihood(model, points, certificate.loss)
+    zero = comparison.decode(model, np.zeros((1, 3), np.float32))
+    weight = comparison.decode(model, np.eye(3, dtype=np.float32)) - zero
+    d = points.shape[1]
+    covariance = weight.T @ weight + certificate.loss / d * np.eye(d)
+    gap = points - zero
+    _, log_det = np.linalg.slogdet(covariance)
+    quadratic = (gap @ np.linalg.inv(covariance) * gap).sum(axis=1)
+    exact = -0.5 * (quadratic + log_det + d * math.log(2 * math.pi)).mean()
+    assert exact - 0.25 < estimate <= exact + 0.02
+
+
+def test_likelihood_is_left_out_where_it_is_not_defined(scored):
+    assert all(math.isfinite(score.log_likelihood) for score in scored)
+
+
+def test_agreement_of_latents_with_classes():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=300)
+    apart = 10 * np.eye(3)[truth] + rng.normal(size=(300, 3))
+    assert cluster_agreement(apart, truth, 0) == pytest.approx((1.0, 1.0))
+    assert neighbour_accuracy(apart, truth) == 1.0
+    noise = rng.normal(size=(300, 3))
+    assert abs(cluster_agreement(noise, truth, 0)[0]) < 0.05
+    assert neighbour_accuracy(noise, truth) < 0.5
+    assert cluster_agreement(np.zeros((300, 2)), truth, 0) == pytest.approx((0.0, 0.0))
+    assert math.isnan(neighbour_accuracy(noise, np.r_[np.zeros(298, int), 1, 1]))
+
+
+def test_runs_that_cannot_be_say_why_and_hold_up_no_other():
+    empty = replace(WINE, clusters=1, collapse_loss="between", epochs=2)
+    ended = finished([replace(empty, method=name) for name in ("spherical", "baseline")])
+    by_method = {score.settings.method: score for score in ended}
+    assert "empty" in by_method["spherical"].refused and by_method["spherical"].certificate is None
+    assert by_method["baseline"].certificate is not None
+    table = to_markdown(rows(ended))
+    assert "refused: " in table and "| baseline |" in table
+
+
+def test_rows_are_means_and_spreads(scored):
+    baseline, spherical = rows(scored)
+    losses = [score.certificate.loss for score in scored[2:]]
+    assert spherical.means["loss"] == pytest.approx(np.mean(losses))
+    assert spherical.spreads["loss"] == pytest.approx(np.std(losses, ddof=1))
+    assert spherical.verdicts == {"certified": 2, "not certified": 0, "collapsed": 0}
+    assert spherical.guards_information and not baseline.guards_information
+    (one,) = rows(scored[:1])
+    assert math.isnan(one.spreads["loss"])
+
+
+def test_exports_are_whole_and_inert(scored):
+    hostile = Score(replace(WINE, dataset="=HYPERLINK(1)"), refused="no")
+    read = list(csv.DictReader(io.StringIO(to_csv([*scored, hostile]))))
+    assert len(read) == 5 and read[-1]["dataset"] == "'=HYPERLINK(1)"
+    assert float(read[2]["loss"]) == pytest.approx(scored[2].certificate.loss, rel=1e-5)
+    assert set(scores.MEASURES) <= set(read[0])
+    latex = to_latex(rows(scored))
+    assert latex.count(r"\\") == 3 and r"\pm" in latex and "_" not in latex.replace(r"\_", "")
