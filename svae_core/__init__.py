@@ -36,6 +36,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     projection   PCA and live UMAP of latent means
     exploration  what latent dimensions do, what lies at a place, between, around
     band_study   samples of models trained over the width of the band
+    thinned      a groundwork without its data
     shards       moments and layouts as named arrays, and back
     about        what is known of a saved run without reading its frames
     run          a run on disk
@@ -74,12 +75,16 @@ __version__ = "0.1.0"
 _ROOM_OF = {
     "RequestError": "records",
     "Settings": "records",
-    "SphericalShell": "shell",
+    "SphericalShell": "estimator",
+    "SphericalVAE": "estimator",
     "certify": "certificate",
     "prepare": "problem",
 }
 
-__all__ = ["RequestError", "Settings", "SphericalShell", "__version__", "certify", "prepare"]
+__all__ = [
+    *("RequestError", "Settings", "SphericalShell", "SphericalVAE", "__version__"),
+    *("certify", "prepare"),
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,7 +22,7 @@ _SNAP = 4
 _BLOCK = 16_384
 
 
-class SphericalShell:
+class ShellMap:
     """The bijection between data of the training norm range and the shell.
 
     `transform` and `inverse_transform` keep the floating type they are given. Inputs: [n, d].
@@ -131,7 +131,7 @@ def fit_shell(
     """
     points = np.asarray(points, dtype=np.float32)
     kept_out = np.empty((0, points.shape[1]), np.float32) if held_out is None else held_out
-    shell = SphericalShell(r_min, r_max, radial_map).fit(points)
+    shell = ShellMap(r_min, r_max, radial_map).fit(points)
     on_shell = shell.transform(points)
     worst = 0.0
     for rows in _blocks(len(points)):
@@ -152,9 +152,9 @@ def fit_shell(
     )
 
 
-def shell_map(record: Shell) -> SphericalShell:
+def shell_map(record: Shell) -> ShellMap:
     """The map of a Shell record, ready to transform further points."""
-    shell = SphericalShell(record.r_min, record.r_max, record.radial_map)
+    shell = ShellMap(record.r_min, record.r_max, record.radial_map)
     shell.center_ = record.center
     shell.knot_norms_, shell.knot_radii_ = record.knot_norms, record.knot_radii
     shell.norms_ = record.knot_norms

@@ -412,6 +412,19 @@ def models(state: State) -> tuple[Model, ...]:
     return tuple(_models_of(bench, state, bench.grounds))
 
 
+def fitted(state: State, ground: Groundwork) -> Model:
+    """A one-member state on a groundwork that may have lost its points; to be looked at."""
+    (settings,) = state.settings
+    device = pick_device(settings.device)
+    d = len(ground.shell.center)
+    extra = len(own_parameters(settings))
+    arch = architecture(settings.arch, d, settings.latent_dim, settings.hidden, extra)
+    parts = objective((settings,), (ground,), device)
+    flat = torch.from_numpy(state.parameters).to(device)
+    memory = recall(parts.groups, state.memory)
+    return Model(ground, networks(arch, flat), parts.solo(0, memory))
+
+
 def decode(state: State, index: int) -> Decoded:
     """One viewed point as all members give it back, beside the point and its centroid."""
     members = models(state)

@@ -25,7 +25,7 @@ ROOMS = (
     *("certificate", "certificate_page"),
     *("own_data", "datasets", "methods", "scores"),
     *("problem", "sensitivity", "objective", "snapshot", "training", "projection"),
-    *("exploration", "band_study"),
+    *("exploration", "band_study", "thinned"),
     *("shards", "about", "run", "shelf", "parcel", "sweep", "comparison", "attack"),
     *("objections", "scheduling", "workers", "engine"),
     *("estimator", "commands", "__main__"),
@@ -241,8 +241,8 @@ def test_light_doors_open_without_anything_heavy(code: str) -> None:
 
 def test_the_public_names_load_on_demand() -> None:
     import svae_core
+    from svae_core.estimator import SphericalShell
     from svae_core.problem import prepare
-    from svae_core.shell import SphericalShell
 
     assert svae_core.SphericalShell is SphericalShell
     assert svae_core.prepare is prepare

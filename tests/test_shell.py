@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from svae_core.records import RequestError
-from svae_core.shell import SphericalShell, fit_shell, shell_view, view_basis
+from svae_core.shell import ShellMap, fit_shell, shell_view, view_basis
 
 TABLES = hnp.arrays(
     np.float64,
@@ -18,7 +18,7 @@ TABLES = hnp.arrays(
 
 def fitted(points, radial_map):
     try:
-        return SphericalShell(0.8, 1.2, radial_map).fit(points)
+        return ShellMap(0.8, 1.2, radial_map).fit(points)
     except RequestError as error:
         assert "identical" in str(error)
         assert np.ptp(points, axis=0).max() < 1e-6
@@ -55,7 +55,7 @@ def test_radii_lie_in_the_shell_and_keep_the_order_of_norms(points, radial_map):
 def test_new_points_in_range_come_back_too(radial_map):
     rng = np.random.default_rng(0)
     points = rng.normal(size=(300, 6))
-    shell = SphericalShell(0.8, 1.2, radial_map).fit(points)
+    shell = ShellMap(0.8, 1.2, radial_map).fit(points)
     new = rng.normal(size=(300, 6))
     norms = np.linalg.norm(new - shell.center_, axis=1)
     inside = (norms > shell.norms_.min()) & (norms < shell.norms_.max())
@@ -66,7 +66,7 @@ def test_new_points_in_range_come_back_too(radial_map):
 
 def test_a_point_beyond_the_range_is_clamped_to_its_edge():
     points = np.random.default_rng(0).normal(size=(50, 3))
-    shell = SphericalShell().fit(points)
+    shell = ShellMap().fit(points)
     far = shell.center_ + np.array([[1000.0, 0, 0]])
     assert shell.clamped(far) == 1
     assert np.linalg.norm(shell.transform(far)) == pytest.approx(1.2)
@@ -102,11 +102,11 @@ def test_bad_values_are_named_by_row_and_column():
     points = np.ones((4, 3)) * np.arange(4)[:, None]
     points[2, 1] = np.nan
     with pytest.raises(RequestError, match="row 3, column 2"):
-        SphericalShell().fit(points)
+        ShellMap().fit(points)
     with pytest.raises(RequestError, match="identical"):
-        SphericalShell().fit(np.ones((5, 2)))
+        ShellMap().fit(np.ones((5, 2)))
     with pytest.raises(RequestError, match="two rows"):
-        SphericalShell().fit(np.ones((1, 2)))
+        ShellMap().fit(np.ones((1, 2)))
 
 
 @settings(max_examples=50, deadline=None)

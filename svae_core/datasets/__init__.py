@@ -18,13 +18,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
-from svae_core.records import Dataset, RequestError, Settings
+from svae_core.records import Dataset, Options, RequestError, Settings
 from svae_core.registry import Plugin, configure, find, scan
 
+#: Name of a dataset that is an array in this process's memory.
+IN_MEMORY = "array"
 _ROWS = 16_384  # looked at together
+_held: dict[str, list[Dataset]] = {}  # by fingerprint
 
 
 def scan_datasets() -> dict[str, Plugin]:
@@ -37,10 +42,38 @@ def load_dataset(settings: Settings) -> Dataset:
 
     `data_seed` drives both the generator of made-up data and the sample of `n_points` points.
     """
+    if settings.dataset == IN_MEMORY:
+        return settle(_held_for(settings), settings.n_points, settings.data_seed)
     plugin = find("svae_core.datasets", "load", settings.dataset)
     config = configure(plugin, settings.dataset_options)
     dataset = plugin.module.load(config, settings.data_seed)
     return settle(dataset, settings.n_points, settings.data_seed)
+
+
+@contextmanager
+def held(points: np.ndarray) -> Iterator[tuple[str, Options]]:
+    """Hold an array [n, d] in memory as a dataset; gives its name and options for Settings.
+
+    Not a plug-in, since nobody can choose it: only who holds the array can.
+    """
+    points = np.ascontiguousarray(points, dtype=np.float32)
+    name = fingerprint(points)
+    entry = Dataset(name=IN_MEMORY, title="an array", points=points)
+    _held.setdefault(name, []).append(entry)
+    try:
+        yield IN_MEMORY, (("fingerprint", name),)
+    finally:
+        _held[name].remove(entry)
+
+
+def _held_for(settings: Settings) -> Dataset:
+    name = str(dict(settings.dataset_options).get("fingerprint", ""))
+    if not _held.get(name):
+        raise RequestError(
+            f"The data were an array in memory (fingerprint {name[:16]}), which is not here; fit "
+            "it again."
+        )
+    return _held[name][-1]
 
 
 def settle(dataset: Dataset, n_points: int, seed: int) -> Dataset:

@@ -1,0 +1,323 @@
+"""The scikit-learn face: SphericalShell, a transformer, and SphericalVAE, a model to fit.
+
+    model = SphericalVAE(latent_dim=4).fit(X);  model.transform(X);  model.certificate_
+
+Both follow scikit-learn's conventions: they work in pipelines, searches and clones, and pass its
+`check_estimator`. What they compute is the same as everywhere else in this package.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+)
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from svae_core.datasets import held
+from svae_core.problem import groundwork
+from svae_core.records import (
+    Budget,
+    Certificate,
+    Groundwork,
+    Options,
+    RequestError,
+    Settings,
+    State,
+    check_settings,
+)
+from svae_core.shell import ShellMap, shell_map
+from svae_core.thinned import as_if_of, pack, thin, unpack
+
+if TYPE_CHECKING:
+    from svae_core.snapshot import Model
+
+_KEPT = "estimator"  # the file of what a run's folder does not hold
+# Draws per point of a score, in pairs z, −z: their mean is exact for what is linear in the noise.
+_PAIRS = 8
+
+
+class SphericalShell(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Data [n, d] to radii between r_min and r_max, directions kept; exactly invertible.
+
+    See `svae_core.shell` for the map. After `fit`: center_ [d], knot_norms_ and knot_radii_.
+    New points outside the norm range of the training points are moved to its edge.
+    """
+
+    def __init__(self, r_min: float = 0.8, r_max: float = 1.2, radial_map: str = "linear"):
+        self.r_min = r_min
+        self.r_max = r_max
+        self.radial_map = radial_map
+
+    def fit(self, X: Any, y: object = None) -> Self:
+        """Learn the centre and the radial map."""
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        self.map_ = ShellMap(self.r_min, self.r_max, self.radial_map).fit(X)
+        self.center_ = self.map_.center_
+        self.knot_norms_, self.knot_radii_ = self.map_.knot_norms_, self.map_.knot_radii_
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Points on the shell, [n, d]."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return self.map_.transform(X)
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """The data whose shell points these are, [n, d]."""
+        check_is_fitted(self)
+        X = check_array(X, dtype=[np.float64, np.float32])
+        return self.map_.inverse_transform(X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """A VAE on the spherical shell, held in a band of losses below that of a collapsed one.
+
+    Parameters are those of `svae_core.Settings`; `method_options` is a dictionary, and
+    `random_state` gives the seed of clusters, weights, minibatches and noise. `draws`: latents
+    drawn for each point to certify (None: as many as always). Computing is in float32.
+    After `fit`: `certificate_` says what was measured and what follows from it.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 8,
+        *,
+        clusters: int = 10,
+        band: tuple[float, float] = (0.0, 0.25),
+        collapse_loss: str = "shell",
+        lower_edge: bool = True,
+        method: str = "spherical",
+        method_options: Mapping[str, Any] | None = None,
+        r_min: float = 0.8,
+        r_max: float = 1.2,
+        radial_map: str = "linear",
+        arch: str = "mlp",
+        hidden: int = 64,
+        sigma2: float = 1.0,
+        beta: float = 1.0,
+        epochs: int = 150,
+        batch_size: int = 128,
+        learning_rate: float = 2e-3,
+        device: str = "auto",
+        draws: int | None = None,
+        random_state: Any = 0,
+    ):
+        self.latent_dim = latent_dim
+        self.clusters = clusters
+        self.band = band
+        self.collapse_loss = collapse_loss
+        self.lower_edge = lower_edge
+        self.method = method
+        self.method_options = method_options
+        self.r_min = r_min
+        self.r_max = r_max
+        self.radial_map = radial_map
+        self.arch = arch
+        self.hidden = hidden
+        self.sigma2 = sigma2
+        self.beta = beta
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.device = device
+        self.draws = draws
+        self.random_state = random_state
+
+    # ------------------------------------------------------------------------ learning
+
+    def fit(self, X: Any, y: object = None) -> Self:
+        """Train to the end on points [n, d] and certify; RequestError where that makes no sense."""
+        from svae_core import training
+
+        X = validate_data(self, X, dtype=np.float32, ensure_min_samples=3)
+        with held(X) as (name, options):
+            settings = self._settings(name, options)
+            state = training.begin((settings,))
+            while not training.finished(state):
+                state = training.advance(state, Budget(frames=False)).state
+            (self.certificate_,) = training.certify(state, self.draws)
+            self._keep(state, groundwork(settings), len(X))
+        return self
+
+    def _settings(self, dataset: str, options: Options) -> Settings:
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            seed = check_random_state(seed).randint(2**31 - 1)
+        chosen = self.get_params(deep=False)
+        del chosen["random_state"], chosen["draws"]
+        chosen["band"] = tuple(float(edge) for edge in self.band)
+        chosen["method_options"] = tuple(sorted((self.method_options or {}).items()))
+        return check_settings(
+            Settings(
+                dataset=dataset,
+                dataset_options=options,
+                data_seed=int(seed),
+                seed=int(seed),
+                **chosen,
+            )
+        )
+
+    def _keep(self, state: State, ground: Groundwork, count: int) -> None:
+        """What is left when the data are gone: weights, and what was learned before training."""
+        self.state_ = dataclasses.replace(
+            state,
+            first_moment=state.first_moment[:, :0],
+            second_moment=state.second_moment[:, :0],
+        )
+        self.ground_ = thin(ground)
+        self.n_samples_ = count
+
+    # ------------------------------------------------------------------------- using it
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Posterior means [n, k] of points [n, d], float32."""
+        from svae_core.snapshot import believe
+
+        return believe(self._model(), self._on_shell(X)).mean
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """Points [n, d] that latents [n, k] are decoded to, in the units of the data."""
+        from svae_core.snapshot import decode
+
+        model = self._model()
+        z = check_array(X, dtype=np.float32)
+        if z.shape[1] != self._n_features_out:
+            raise ValueError(f"X has {z.shape[1]} columns, but there are {self._n_features_out}.")
+        return shell_map(self.ground_.shell).inverse_transform(decode(model, z))
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """A lower bound on the log-likelihood of each point on the shell, [n] nats.
+
+        −D/(2σ²) − d/2·log(2πσ²) − KL, D averaged over a fixed set of noise: the same for all
+        points, so that a point's score does not depend on its neighbours.
+        """
+        from svae_core.networks import stream
+        from svae_core.snapshot import believe, decode
+
+        model, points = self._model(), self._on_shell(X)
+        beliefs = believe(model, points)
+        settings, d = self.ground_.settings, points.shape[1]
+        half = _noise(stream(settings.seed, 0, "score"), _PAIRS, settings.latent_dim)
+        error = np.zeros(len(points))
+        for noise in (*half, *-half):
+            answers = decode(model, beliefs.draw(np.tile(noise, (len(points), 1))))
+            error += ((answers - points) ** 2).sum(axis=1, dtype=np.float64) / (2 * _PAIRS)
+        kl = beliefs.kl.sum(axis=1, dtype=np.float64)
+        constant = 0.5 * d * math.log(2 * math.pi * settings.sigma2)
+        return np.asarray(-error / (2 * settings.sigma2) - constant - kl, np.float32)
+
+    def score(self, X: Any, y: object = None) -> float:
+        """The mean of `score_samples`: larger is better, as searches expect."""
+        return float(self.score_samples(X).mean(dtype=np.float64))
+
+    def sample(self, n_samples: int = 1, random_state: Any = 0) -> np.ndarray:
+        """Points [n, d] decoded from the prior N(0, I), in the units of the data."""
+        check_is_fitted(self)
+        z = check_random_state(random_state).standard_normal((n_samples, self._n_features_out))
+        return self.inverse_transform(z.astype(np.float32))
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.ground_.settings.latent_dim)
+
+    def _model(self) -> Model:
+        from svae_core.training import fitted
+
+        check_is_fitted(self)
+        return fitted(self.state_, as_if_of(self.ground_, self.n_samples_))
+
+    def _on_shell(self, X: Any) -> np.ndarray:
+        X = validate_data(self, X, dtype=np.float32, reset=False)
+        return shell_map(self.ground_.shell).transform(X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    # ------------------------------------------------------------------- saving, loading
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted model into a new folder, as a run; nothing of the data is in it."""
+        from safetensors.numpy import save_file
+
+        from svae_core import run
+
+        check_is_fitted(self)
+        folder = Path(folder)
+        run.save(_with_moments(self.state_), (self.certificate_,), folder=folder)
+        arrays, words = pack(self.ground_)
+        about = {
+            "parameters": _plain(self.get_params(deep=False)),
+            "n_samples": self.n_samples_,
+            "n_features_in": self.n_features_in_,
+            "feature_names_in": list(getattr(self, "feature_names_in_", ())),
+            "ground": words,
+        }
+        save_file(arrays, folder / f"{_KEPT}.safetensors", {"about": json.dumps(about)})
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """A fitted model from its folder; RequestError, one sentence, where it is none."""
+        from safetensors import SafetensorError, safe_open
+
+        from svae_core import run
+
+        saved = run.load(Path(folder))
+        try:
+            with safe_open(Path(folder) / f"{_KEPT}.safetensors", "numpy") as file:
+                about = json.loads(file.metadata()["about"])
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            model = cls(**about["parameters"] | {"band": tuple(about["parameters"]["band"])})
+            model._keep(saved.state, unpack(arrays, about["ground"]), about["n_samples"])
+            model.n_features_in_ = about["n_features_in"]
+            if about["feature_names_in"]:
+                model.feature_names_in_ = np.array(about["feature_names_in"], dtype=object)
+            (model.certificate_,) = saved.certificates
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise RequestError(
+                f"{folder} holds no saved SphericalVAE, or a damaged one."
+            ) from error
+        return model
+
+    certificate_: Certificate
+
+
+def _noise(generator: Any, rows: int, latent_dim: int) -> np.ndarray:
+    import torch
+
+    return np.asarray(torch.randn(rows, latent_dim, generator=generator).numpy())
+
+
+def _with_moments(state: State) -> State:
+    """A state as runs keep it: moments of the optimiser beside the weights, here all zero."""
+    none = np.zeros_like(state.parameters)
+    return dataclasses.replace(state, first_moment=none, second_moment=none)
+
+
+def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON has them; a generator as random state cannot be kept."""
+    kept = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in parameters.items()
+    }
+    if not isinstance(kept["random_state"], int):
+        kept["random_state"] = None
+    return kept

@@ -1,0 +1,208 @@
+"""The estimators keep scikit-learn's conventions, and compute what the rest computes.
+
+Of scikit-learn's own checks one skips itself: that of inputs by the array API, which needs the
+environment variable SCIPY_ARRAY_API.
+"""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from laws import assert_information_laws
+from sklearn.base import clone
+from sklearn.datasets import load_wine
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from svae_core import training
+from svae_core.certificate import certify
+from svae_core.datasets import held
+from svae_core.estimator import SphericalShell, SphericalVAE
+from svae_core.records import Budget, RequestError, Settings
+from svae_core.thinned import pack, unpack
+
+ROOT = Path(__file__).resolve().parents[1]
+QUICK: dict[str, Any] = {"latent_dim": 2, "clusters": 3, "epochs": 3, "hidden": 8, "draws": 8}
+POINTS = StandardScaler().fit_transform(load_wine().data)
+
+
+@parametrize_with_checks([SphericalShell(), SphericalVAE(**QUICK)])
+def test_scikit_learn_is_content(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> SphericalVAE:
+    return SphericalVAE(latent_dim=4, clusters=3, epochs=60).fit(POINTS)
+
+
+def test_what_is_certified_is_certified(fitted: SphericalVAE) -> None:
+    certificate = fitted.certificate_
+    assert certificate.verdict == "certified"
+    assert_information_laws(certificate)
+    assert certificate.n_points == len(POINTS)
+
+
+def test_it_is_the_run_of_the_same_settings(fitted: SphericalVAE) -> None:
+    with held(POINTS) as (name, options):
+        settings = Settings(
+            dataset=name, dataset_options=options, latent_dim=4, clusters=3, epochs=60
+        )
+        state = training.begin((settings,))
+        while not training.finished(state):
+            state = training.advance(state, Budget(frames=False)).state
+        (certificate,) = training.certify(state)
+    assert np.array_equal(state.parameters, fitted.state_.parameters)
+    assert certificate == fitted.certificate_
+
+
+def test_latents_are_decoded_to_the_units_of_the_data(fitted: SphericalVAE) -> None:
+    back = fitted.inverse_transform(fitted.transform(POINTS))
+    assert back.shape == POINTS.shape
+    error = ((back - POINTS) ** 2).sum() / ((POINTS - POINTS.mean(axis=0)) ** 2).sum()
+    assert error < 0.95  # the mean would have 1, a collapsed model no less
+
+
+def test_the_score_is_a_bound_on_the_likelihood(fitted: SphericalVAE) -> None:
+    """Against importance sampling from the prior by a thousand draws, which a bound is below."""
+    some = POINTS[:20]
+    settings, d = fitted.ground_.settings, POINTS.shape[1]
+    z = np.random.default_rng(0).standard_normal((4_000, 4)).astype(np.float32)
+    from svae_core.snapshot import decode
+
+    answers = decode(fitted._model(), z)
+    points = fitted._on_shell(some)
+    error = ((points[:, None] - answers[None]) ** 2).sum(axis=2)
+    log_p = -error / (2 * settings.sigma2) - 0.5 * d * np.log(2 * np.pi * settings.sigma2)
+    likelihood = np.logaddexp.reduce(log_p, axis=1) - np.log(len(z))
+    assert (fitted.score_samples(some) <= likelihood + 0.1).all()
+    assert fitted.score_samples(some).mean() > likelihood.mean() - 2.0
+    assert fitted.score(some) == pytest.approx(fitted.score_samples(some).mean(), rel=1e-5)
+
+
+def test_samples_lie_where_the_data_are(fitted: SphericalVAE) -> None:
+    drawn = fitted.sample(50, random_state=1)
+    assert drawn.shape == (50, POINTS.shape[1])
+    assert np.array_equal(drawn, fitted.sample(50, random_state=1))
+    norms = np.linalg.norm(drawn - POINTS.mean(axis=0), axis=1)
+    mine = np.linalg.norm(POINTS - POINTS.mean(axis=0), axis=1)
+    assert mine.min() - 1e-3 <= norms.min() and norms.max() <= mine.max() + 1e-3
+
+
+def test_it_works_in_a_pipeline_and_in_a_search_over_the_band() -> None:
+    pipeline = make_pipeline(StandardScaler(), SphericalVAE(**QUICK))
+    bands = [(0.0, 0.25), (0.0, 0.5), (0.25, 0.75)]
+    search = GridSearchCV(pipeline, {"sphericalvae__band": bands}, cv=3)
+    search.fit(load_wine().data)
+    assert search.best_params_["sphericalvae__band"] in bands
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    best = search.best_estimator_
+    assert best.transform(load_wine().data).shape == (178, 2)
+    assert list(best.get_feature_names_out()) == ["sphericalvae0", "sphericalvae1"]
+    assert "SphericalVAE" in best._repr_html_()
+
+
+def test_the_shell_before_any_other_estimator_is_its_inverse_behind() -> None:
+    shell = SphericalShell().fit(POINTS)
+    assert shell.inverse_transform(shell.transform(POINTS)) == pytest.approx(POINTS, abs=1e-9)
+    radii = np.linalg.norm(shell.transform(POINTS), axis=1)
+    assert radii.min() == pytest.approx(0.8) and radii.max() == pytest.approx(1.2)
+
+
+def test_certify_takes_what_the_estimator_gives(fitted: SphericalVAE) -> None:
+    noise = np.random.default_rng(0)
+    shell = SphericalShell().fit(POINTS)
+
+    def reconstruct(points: np.ndarray) -> np.ndarray:
+        means = fitted.transform(shell.inverse_transform(points))
+        sampled = means + noise.normal(size=means.shape)
+        return shell.transform(fitted.inverse_transform(sampled))
+
+    assert certify(reconstruct, shell.transform(POINTS), clusters=3).n_points == len(POINTS)
+
+
+def test_another_seed_gives_another_model_and_a_clone_the_same(fitted: SphericalVAE) -> None:
+    quick = SphericalVAE(**QUICK).fit(POINTS)
+    same = clone(quick).fit(POINTS)
+    other = clone(quick).set_params(random_state=1).fit(POINTS)
+    assert np.array_equal(quick.transform(POINTS), same.transform(POINTS))
+    assert not np.array_equal(quick.transform(POINTS), other.transform(POINTS))
+
+
+# ------------------------------------------------------------------------ saved and loaded
+
+
+def test_a_saved_model_predicts_the_same_in_a_new_process(
+    fitted: SphericalVAE, tmp_path: Path
+) -> None:
+    fitted.save(tmp_path / "model")
+    np.save(tmp_path / "points.npy", POINTS)
+    code = f"""
+import numpy as np
+from svae_core import SphericalVAE
+model = SphericalVAE.load({str(tmp_path / "model")!r})
+points = np.load({str(tmp_path / "points.npy")!r})
+np.savez({str(tmp_path / "answers.npz")!r}, means=model.transform(points),
+         scores=model.score_samples(points), drawn=model.sample(7))
+print(model.certificate_.sentence)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == fitted.certificate_.sentence
+    with np.load(tmp_path / "answers.npz") as answers:
+        assert np.array_equal(answers["means"], fitted.transform(POINTS))
+        assert np.array_equal(answers["scores"], fitted.score_samples(POINTS))
+        assert np.array_equal(answers["drawn"], fitted.sample(7))
+
+
+@pytest.mark.parametrize("method", ["baseline", "sigma_vae"])
+def test_other_methods_are_kept_too(method: str, tmp_path: Path) -> None:
+    model = SphericalVAE(**QUICK, method=method).fit(POINTS)
+    model.save(tmp_path / "model")
+    again = SphericalVAE.load(tmp_path / "model")
+    assert again.get_params() == model.get_params()
+    assert again.certificate_ == model.certificate_
+    assert np.array_equal(again.transform(POINTS), model.transform(POINTS))
+
+
+def test_nothing_of_the_data_is_kept(fitted: SphericalVAE, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "model")
+    kept = sum(file.stat().st_size for file in (tmp_path / "model").iterdir())
+    assert len(pickle.dumps(fitted)) < 150_000
+    assert kept < 400_000
+    arrays, words = pack(fitted.ground_)
+    assert not [name for name, array in arrays.items() if len(POINTS) in array.shape]
+    again, repeated = pack(unpack(arrays, words))
+    assert repeated == words and all(np.array_equal(again[name], arrays[name]) for name in arrays)
+
+
+def test_what_is_no_saved_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="is not a saved run"):
+        SphericalVAE.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"band": (0.5, 0.1)}, "needs 0 <= A < B < 1"),
+        ({"method": "magic"}, "Unknown method 'magic'"),
+        ({"latent_dim": 0}, "must be from 1"),
+        ({"epochs": "many"}, "must be a finite number"),
+        ({"method_options": {"wings": 2}}, "has no option 'wings'"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(
+    parameters: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(RequestError, match=sentence):
+        SphericalVAE(**QUICK | parameters).fit(POINTS)
