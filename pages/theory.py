@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pages.parts import address, controls, errands, hub, session
+from pages.parts.searching import Search
 from svae_core.certificate_page import certificate_page
 from svae_core.figures import conditions, outcomes, trajectories
 from svae_core.objections import DEPENDS_ON, Answer, Objection, objections
@@ -95,21 +96,9 @@ def attack() -> bool:
     runs, seed, button = st.columns([3, 1, 1], vertical_alignment="bottom")
     count = runs.select_slider("Runs", RUNS, value=64, key="attack.runs")
     number = seed.number_input("Seed", min_value=0, value=0, step=1, key="attack.seed")
-    if session.searching():
-        if button.button("Cancel", width="stretch"):
-            session.halt_search()
-    elif button.button("Start", type="primary", width="stretch"):
-        session.begin_search(count, number)
-    search = session.search()
-    if search is None:
-        return False
-    going = session.searching()
-    st.progress(search.share, text=search.state(going))
-    if search.error:
-        st.error(search.error)
-    elif not (going or search.over) and st.button("Resume"):
-        session.begin_search(search.runs, search.seed)
-        return True
+    key = f"{count} runs from {number}"
+    search = session.followed("attack", key, partial(Search, count, number, hub.engine()))
+    going = errands.transport("attack", key, search.series, button)
     if search.attempts:
         show_outcomes(search.summary())
     for broken in search.broken():

@@ -25,6 +25,7 @@ class Limits:
     dimensions: int = option(10_000, "features of each point", low=2)
     epochs: int = option(100_000, "passes over the data in one run", low=1)
     runs: int = option(40, "runs that one session keeps on the server", low=1)
+    map_runs: int = option(2_000, "runs of one phase diagram in the app", low=1)
     session_mb: int = option(512, "megabytes that one session's runs may hold", low=1)
     upload_mb: int = option(100, "megabytes of one uploaded file", low=1)
     disk_mb: int = option(4096, "megabytes that saved runs may fill", low=1)

@@ -90,6 +90,11 @@ class Work:
         """Whether nothing is left to do."""
         return self.certified == len(self.chunk.trained) and len(self.outcomes) == self.chunk.runs
 
+    @property
+    def settled(self) -> float:
+        """How many runs are settled; those in training count by their share."""
+        return self.share * (self.chunk.runs if self.over else max(0, self.chunk.runs - 1))
+
 
 # ------------------------------------------------------------------------------ planning
 

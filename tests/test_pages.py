@@ -279,25 +279,27 @@ def test_the_search_runs_to_its_end_and_is_shown(monkeypatch: pytest.MonkeyPatch
 
 def test_a_search_rests_when_cancelled_and_goes_on_when_resumed() -> None:
     search = Search(32, 3, _Slow())
-    search.go_on()
-    search.go_on()
-    assert not search.over and search.attempts == () and search.seconds_left is None
-    assert "paused; what is done is kept" in search.state(going=False)
+    series = search.series
+    assert not series.begun
+    series.go_on()
+    series.go_on()
+    assert not series.over and search.attempts == () and series.seconds_left is None
+    assert series.begun and "paused; what is done is kept" in series.state(going=False)
     waiting = _Slow.waiting
     assert len(waiting) == 2
     waiting.pop(0).set_result(tuple(_attempts(16)))
-    search.resume()
-    search.go_on()
-    assert (len(search.attempts), search.share) == (16, 0.5)
-    assert "16 of 32 runs" in search.state(going=True)
+    series.resume()
+    series.go_on()
+    assert (len(search.attempts), series.share) == (16, 0.5)
+    assert "16 of 32 runs" in series.state(going=True)
     waiting.pop(0).set_exception(WorkerLost("gone"))
-    search.go_on()
-    assert search.over and "resume to try again" in search.error
-    search.resume()
-    search.go_on()
+    series.go_on()
+    assert series.over and "resume to try again" in series.error
+    series.resume()
+    series.go_on()
     waiting.pop(0).set_result(tuple(_attempts(16)))
-    search.go_on()
-    assert search.over and search.error is None and len(search.broken()) == 2
+    series.go_on()
+    assert series.over and series.error is None and len(search.broken()) == 2
 
 
 class _Slow:

@@ -7,8 +7,10 @@ from concurrent.futures import CancelledError, Future
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.parts import session
+from pages.parts.series import Series
 from svae_core.records import RequestError
 from svae_core.workers import WorkerLost
 
@@ -63,3 +65,26 @@ def errand(
             session.ask_again(key, call)
             st.rerun()
     return False
+
+
+def transport(section: str, key: str, series: Series[Any], place: DeltaGenerator) -> bool:
+    """A button to start, cancel and resume a series, and how far it is; whether it goes on."""
+    if session.goes(section, key):
+        if place.button("Cancel", key=f"{section}.cancel", width="stretch"):
+            session.rest(section)
+    else:
+        label = "Resume" if series.begun and not series.complete else "Start"
+        if place.button(
+            label,
+            key=f"{section}.start",
+            type="primary",
+            width="stretch",
+            disabled=series.complete,
+        ):
+            session.go(section, key, series)
+    going = session.move_on(section, key, series)
+    if series.begun:
+        st.progress(series.share, text=series.state(going))
+    if series.error:
+        st.error(series.error)
+    return going

@@ -13,14 +13,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.parts import address, classes, hub, lessons, owning
 from pages.parts.lessons import Lesson
-from pages.parts.searching import Search
+from pages.parts.series import Series
 from pages.parts.watching import Wish
 from svae_core.about import new_id
 from svae_core.figures.recorded import Recording, load_recording
@@ -37,6 +37,7 @@ from svae_core.records import (
 )
 from svae_core.workers import WorkerLost
 
+Followed = TypeVar("Followed")
 _PREPARING = "Mapping the data onto the shell, clustering, computing the floors"
 _RECORDED = Path(__file__).parents[2] / "assets" / "recorded_run.npz"
 _SETTINGS = "svae.settings"  # the current Settings
@@ -50,8 +51,7 @@ _TEACH = "svae.teach"  # the key of the class that this visitor leads
 _SHOWN = "svae.shown"  # what each widget showed when it was last drawn
 _ASKED = "svae.asked"  # keys of the errands that this visitor asked for
 _ONCE = "svae.once"  # results of calls made once, by key
-_SEARCH = "svae.search"  # runs and seed of the search started last
-_SEARCHING = "svae.searching"  # whether it is to go on
+_GOING = "svae.going"  # by section of a page: the key of the series that is to go on
 _WAITING = "svae.waiting"  # sections of the page that wait for something, by name
 #: The settings that decide the region.
 REGION_FIELDS = (*DATA_FIELDS, "collapse_loss", "band", "lower_edge")
@@ -262,32 +262,59 @@ def note_waiting(section: str, waits: bool) -> None:
     st.session_state[_WAITING] = others | ({section} if waits else set())
 
 
-def begin_search(runs: int, seed: int) -> None:
-    """Start a search for a counter-example, or go on with the same one."""
-    _search(runs, seed).resume()
-    st.session_state.update({_SEARCH: (runs, seed), _SEARCHING: True})
-
-
-def halt_search() -> None:
-    """Let the search rest; what it has done is kept."""
-    st.session_state[_SEARCHING] = False
-
-
-def search() -> Search | None:
-    """The search started last, moved on if it is to go on."""
-    state = st.session_state
-    if _SEARCH not in state:
-        return None
-    found = _search(*state[_SEARCH])
-    if state[_SEARCHING]:
-        found.go_on()
-        state[_SEARCHING] = not found.over
+def followed(section: str, key: str, make: Callable[[], Followed]) -> Followed:
+    """What a section of the page follows: made idle, one for all who ask for the same."""
+    found: Followed = _followed(f"{section}.{key}", make)
     return found
 
 
-def searching() -> bool:
-    """Whether a search is to go on."""
-    return bool(st.session_state.get(_SEARCHING))
+def move_on(section: str, key: str, series: Series[Any]) -> bool:
+    """Move a series on if it is to go on for this visitor; whether it still is afterwards."""
+    if goes(section, key):
+        series.go_on()
+        if series.over:
+            rest(section)
+    return goes(section, key)
+
+
+def goes(section: str, key: str) -> bool:
+    """Whether that series is to go on for this visitor."""
+    return bool(st.session_state.get(_GOING, {}).get(section) == key)
+
+
+def go(section: str, key: str, series: Series[Any]) -> None:
+    """Let a series begin, or go on after a pause or an error."""
+    series.resume()
+    st.session_state.setdefault(_GOING, {})[section] = key
+
+
+def rest(section: str) -> None:
+    """Let what this section follows rest; what it has done is kept."""
+    st.session_state.get(_GOING, {}).pop(section, None)
+
+
+def note(name: str, value: Any) -> None:
+    """Remember something about a page of this visitor's, which is not worth a place in the URL."""
+    st.session_state[f"svae.noted.{name}"] = value
+
+
+def noted(name: str) -> Any:
+    """What was noted last; None before."""
+    return st.session_state.get(f"svae.noted.{name}")
+
+
+def parameter(name: str, default: str) -> str:
+    """What the URL says of a page's own choice."""
+    return str(st.query_params.get(name, default))
+
+
+def put_parameter(name: str, value: str, default: str) -> None:
+    """Write a page's own choice into the URL, unless it is there or is the default."""
+    if value != parameter(name, default):
+        if value == default:
+            del st.query_params[name]
+        else:
+            st.query_params[name] = value
 
 
 def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
@@ -347,10 +374,10 @@ def _errand(key: str, _call: Callable[[], Future[Any]]) -> Future[Any]:
     return _call()
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _search(runs: int, seed: int) -> Search:
-    """One search for all visitors who ask for the same."""
-    return Search(runs, seed, hub.engine())
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _followed(key: str, _make: Callable[[], Any]) -> Any:
+    """One series for all visitors who ask for the same."""
+    return _make()
 
 
 def _await(future: Future[Problem], doing: str) -> None:

@@ -1,0 +1,137 @@
+"""Phase diagram: a number for every cell of a grid of runs, filling in while they train."""
+
+import dataclasses
+import json
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from pages.parts import address, controls, errands, hub, mapping, session
+from pages.parts.sweeping import Sweep
+from svae_core.cells import Cell, Theory
+from svae_core.figures import phase
+from svae_core.methods import scan_methods
+from svae_core.records import RequestError
+
+QUIET = {"displaylogo": False}
+
+
+def presets() -> None:
+    """Maps that are done in about a minute."""
+    for column, preset in zip(st.columns(4), mapping.PRESETS, strict=True):
+        with column.container(border=True, height="stretch"):
+            st.page_link(
+                "phase.py",
+                label=f"**{preset.title}**",
+                query_params=mapping.preset_query(preset, settings, len(problem.shell.points)),
+            )
+            st.caption(preset.text)
+
+
+def draw() -> bool:
+    """Controls, maps and words; whether the runs are going on."""
+    view_place, button = st.columns([4, 1], vertical_alignment="bottom")
+    with view_place:
+        view = mapping.view_controls(*axes)
+    key = repr(grid)
+    sweep = session.followed("phase", key, partial(Sweep, grid, hub.engine()))
+    going = errands.transport("phase", key, sweep.series, button)
+    cells = sweep.cells(theory)
+    by_method = [[cell for cell in cells if cell.settings.method == name] for name in methods]
+    shared = phase.colour_range(cells, view)
+    sentences = [
+        phase.describe_map(mine, theory, title)
+        for mine, title in zip(by_method, titles, strict=True)
+    ]
+    figures = [phase.phase_map(mine, theory, view, shared, dark) for mine in by_method]
+    picked = None
+    for column, name, title, figure, sentence in zip(
+        st.columns(len(methods), gap="medium"), methods, titles, figures, sentences, strict=True
+    ):
+        with column:
+            st.markdown(f"**{title}**")
+            chosen = st.plotly_chart(
+                figure,
+                theme=None,
+                config=QUIET,
+                alt=sentence,
+                key=f"phase.map.{name}",
+                on_select="rerun",
+                selection_mode="points",
+            )
+            st.write(sentence)
+            for point in chosen.selection.points:
+                picked = point.get("customdata", picked)
+    if settings.arch == "linear" and "baseline" in methods:
+        st.write(phase.describe_linear(by_method[methods.index("baseline")]))
+    show_cell(by_method, view, picked)
+    if not going:
+        exports(cells, figures, sentences)
+    return going
+
+
+def show_cell(by_method: list[list[Cell]], view: phase.View, picked: int | None) -> None:
+    """One cell in full, chosen by a click on a map or by its place, and the way to a run of it."""
+    places = [phase.place(cell, view) for cell in by_method[0]]
+    number = mapping.cell_choice(places, picked)
+    if number is None:
+        return
+    cells = [mine[number] for mine in by_method]
+    st.markdown(phase.cell_table(cells, titles))
+    st.page_link(
+        "train.py",
+        label=f"Open a run of this cell: {places[number]}",
+        query_params=address.to_link(
+            dataclasses.replace(cells[-1].settings, method_options=settings.method_options)
+        ),
+    )
+
+
+def exports(cells: tuple[Cell, ...], figures: list[Any], sentences: list[str]) -> None:
+    """The cells as CSV, the maps as a page and as JSON; PNG is in the maps' own menu."""
+    st.caption("PNG: the camera in a map's own menu.")
+    columns = st.columns(3)
+    columns[0].download_button(
+        "Cells (CSV)", phase.cells_csv(cells), "phase-diagram.csv", "text/csv", on_click="ignore"
+    )
+    columns[1].download_button(
+        "Maps (HTML)",
+        partial(phase.maps_html, figures, sentences),
+        "phase-diagram.html",
+        "text/html",
+        on_click="ignore",
+    )
+    columns[2].download_button(
+        "Maps (JSON)",
+        json.dumps([figure.to_plotly_json() for figure in figures]),
+        "phase-diagram.json",
+        "application/json",
+        on_click="ignore",
+    )
+
+
+with st.sidebar:
+    settings = controls.data_controls()
+
+problem, dark = session.problem(settings), session.dark()
+theory = Theory(tuple(float(value) for value in problem.eigenvalues))
+
+st.subheader("Phase diagram")
+st.write(
+    "Every cell is a setting, trained with several seeds. A conventional VAE collapses by its "
+    f"units where βσ² exceeds λ_max = {theory.lambda_max:.3f} of these data: the line across the "
+    "maps, drawn before anything is trained."
+)
+presets()
+with st.popover("Training"):
+    settings = controls.training_controls(settings, choose_method=False)
+methods = mapping.method_controls()
+titles = [scan_methods()[name].title for name in methods]
+axes = mapping.axis_controls()
+try:
+    grid = mapping.grid_of(settings, methods, axes)
+except RequestError as error:
+    st.error(str(error))
+    st.stop()
+errands.section("phase", draw)
