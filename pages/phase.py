@@ -1,6 +1,5 @@
 """Phase diagram: a number for every cell of a grid of runs, filling in while they train."""
 
-import dataclasses
 import json
 from functools import partial
 from typing import Any
@@ -39,53 +38,58 @@ def draw() -> bool:
     going = errands.transport("phase", key, sweep.series, button)
     cells = sweep.cells(theory)
     by_method = [[cell for cell in cells if cell.settings.method == name] for name in methods]
+    maps, one_cell = st.container(), st.container()
+    with one_cell:
+        picked = show_cell(by_method, view)
     shared = phase.colour_range(cells, view)
     sentences = [
         phase.describe_map(mine, theory, title)
         for mine, title in zip(by_method, titles, strict=True)
     ]
-    figures = [phase.phase_map(mine, theory, view, shared, dark) for mine in by_method]
-    picked = None
-    for column, name, title, figure, sentence in zip(
-        st.columns(len(methods), gap="medium"), methods, titles, figures, sentences, strict=True
-    ):
-        with column:
-            st.markdown(f"**{title}**")
-            chosen = st.plotly_chart(
-                figure,
-                theme=None,
-                config=QUIET,
-                alt=sentence,
-                key=f"phase.map.{name}",
-                on_select="rerun",
-                selection_mode="points",
-            )
-            st.write(sentence)
-            for point in chosen.selection.points:
-                picked = point.get("customdata", picked)
-    if settings.arch == "linear" and "baseline" in methods:
-        st.write(phase.describe_linear(by_method[methods.index("baseline")]))
-    show_cell(by_method, view, picked)
+    figures = [phase.phase_map(mine, theory, view, shared, dark, picked) for mine in by_method]
+    with maps:
+        show_maps(figures, sentences)
+        if settings.arch == "linear" and "baseline" in methods:
+            st.write(phase.describe_linear(by_method[methods.index("baseline")]))
     if not going:
         exports(cells, figures, sentences)
     return going
 
 
-def show_cell(by_method: list[list[Cell]], view: phase.View, picked: int | None) -> None:
+def show_maps(figures: list[Any], sentences: list[str]) -> None:
+    """The maps side by side, each with its words."""
+    columns = st.columns(len(figures), gap="medium")
+    for column, key, title, figure, sentence in zip(
+        columns, charts, titles, figures, sentences, strict=True
+    ):
+        with column:
+            st.markdown(f"**{title}**")
+            st.plotly_chart(
+                figure,
+                theme=None,
+                config=QUIET,
+                alt=sentence,
+                key=key,
+                on_select="rerun",
+                selection_mode="points",
+            )
+            st.write(sentence)
+
+
+def show_cell(by_method: list[list[Cell]], view: phase.View) -> int | None:
     """One cell in full, chosen by a click on a map or by its place, and the way to a run of it."""
     places = [phase.place(cell, view) for cell in by_method[0]]
-    number = mapping.cell_choice(places, picked)
+    number = mapping.cell_choice(places, session.clicked(charts))
     if number is None:
-        return
+        return None
     cells = [mine[number] for mine in by_method]
     st.markdown(phase.cell_table(cells, titles))
     st.page_link(
         "train.py",
         label=f"Open a run of this cell: {places[number]}",
-        query_params=address.to_link(
-            dataclasses.replace(cells[-1].settings, method_options=settings.method_options)
-        ),
+        query_params=address.to_link(cells[-1].settings),
     )
+    return number
 
 
 def exports(cells: tuple[Cell, ...], figures: list[Any], sentences: list[str]) -> None:
@@ -123,11 +127,13 @@ st.write(
     f"units where βσ² exceeds λ_max = {theory.lambda_max:.3f} of these data: the line across the "
     "maps, drawn before anything is trained."
 )
+st.caption("Ready-made maps on these data: few points and short training, about a minute each.")
 presets()
 with st.popover("Training"):
     settings = controls.training_controls(settings, choose_method=False)
 methods = mapping.method_controls()
 titles = [scan_methods()[name].title for name in methods]
+charts = [f"phase.map.{name}" for name in methods]
 axes = mapping.axis_controls()
 try:
     grid = mapping.grid_of(settings, methods, axes)

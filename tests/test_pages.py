@@ -16,7 +16,9 @@ from streamlit.testing.v1 import AppTest
 
 from pages.parts import address, hub, session
 from pages.parts.searching import Search
-from svae_core import attack, objections, training
+from svae_core import attack, objections, sweep, training
+from svae_core.cells import MEASURES
+from svae_core.grid import Grid
 from svae_core.problem import prepare
 from svae_core.records import Problem, RequestError, Settings, check_settings
 from svae_core.sensitivity import sensitivity
@@ -44,6 +46,12 @@ class _Engine:
 
     def attempt(self, members: tuple[Settings, ...]) -> Future[Any]:
         return _done(lambda: attack.attempt(members))
+
+    def sweep_plan(self, grid: Grid) -> Future[Any]:
+        return _done(lambda: tuple(map(sweep.Work, sweep.plan(grid))))
+
+    def sweep(self, work: sweep.Work, seconds: float) -> Future[Any]:
+        return _done(lambda: sweep.go_on(work, seconds))
 
 
 def _done(call: Callable[[], Any]) -> Future[Any]:
@@ -96,7 +104,7 @@ def test_start_shows_a_recorded_run_and_three_lessons_without_asking_the_engine(
     assert len(app.get("page_link")) == 3
 
 
-@pytest.mark.parametrize("page, charts", [("shell", 4), ("region", 4), ("theory", 1)])
+@pytest.mark.parametrize("page, charts", [("shell", 4), ("region", 4), ("theory", 1), ("phase", 2)])
 def test_pages_open_by_url_with_what_it_asks_for(page: str, charts: int) -> None:
     app = _open(page, _SMALL)
     assert len(_charts(app)) == charts
@@ -106,7 +114,7 @@ def test_pages_open_by_url_with_what_it_asks_for(page: str, charts: int) -> None
 
 
 def test_every_chart_has_its_text() -> None:
-    for page in ("start", "shell", "region", "theory"):
+    for page in ("start", "shell", "region", "theory", "phase"):
         for chart in _open(page, _SMALL).get("plotly_chart"):
             assert len(chart.proto.alt) > 20
 
@@ -331,6 +339,127 @@ def test_a_counter_example_is_loud_and_leads_to_its_settings(
     assert "Counter-example" in app.error[0].value
     assert any("1 COUNTER-EXAMPLE" in text.value for text in app.markdown)
     assert any(link.proto.label == "Train it" for link in app.get("page_link"))
+
+
+_MAP = {
+    **_SMALL,
+    **{"epochs": "2", "latent_dim": "2", "hidden": "8"},
+    **{"grid.sigma2": "0.05:5:3", "grid.band": "0.2:0.6:2"},
+}
+
+
+def _press(app: AppTest, label: str) -> AppTest:
+    return _quiet(next(button for button in app.button if button.label == label).click().run())
+
+
+def _words(app: AppTest) -> str:
+    return " ".join(text.value for text in app.markdown)
+
+
+def _state(app: AppTest) -> str:
+    """What stands beside the progress bar."""
+    return str(app.get("progress")[0].proto.text)
+
+
+def _finished(app: AppTest) -> list[str]:
+    """Looks at the map until it is whole; what stood beside the progress bar meanwhile."""
+    seen = [_state(app)]
+    while not seen[-1].startswith("24 of 24"):
+        assert len(seen) < 40
+        seen.append(_state(_quiet(app.run())))
+    return seen
+
+
+def _numbers(chart: dict) -> list[float | None]:
+    return [number for row in chart["data"][0]["z"] for number in row]
+
+
+def test_a_map_is_empty_but_for_its_line_and_fills_in_until_it_is_whole() -> None:
+    app = _open("phase", _MAP)
+    for chart in _charts(app):
+        _, under, line, cells = chart["data"]
+        assert set(_numbers(chart)) == {None}
+        assert under["x"] == line["x"] == [line["x"][0]] * 2
+        assert len(cells["x"]) == 6
+    assert "nothing is trained yet" in _words(app)
+    seen = _finished(_press(app, "Start"))
+    assert seen[-1] == "24 of 24 runs" and "of 24 runs, about" in seen[0]
+    assert next(button for button in app.button if button.label == "Start").disabled
+    for chart in _charts(app):
+        assert None not in _numbers(chart)
+    assert _charts(app)[0]["data"][0]["zmax"] == _charts(app)[1]["data"][0]["zmax"]
+    assert "of 4 cells" in _words(app) and len(app.get("download_button")) == 3
+    other = _open("phase", {**_MAP, "x": "band", "y": "sigma2"})
+    assert _state(other) == "24 of 24 runs"  # turned round, it is the same map, for everybody
+
+
+def test_a_map_rests_when_cancelled_and_goes_on_when_resumed() -> None:
+    app = _press(_open("phase", _MAP), "Start")
+    _press(app, "Cancel")
+    assert "paused; what is done is kept" in _state(app)
+    kept = _state(_quiet(app.run()))
+    assert kept == _state(_quiet(app.run()))
+    assert _finished(_press(app, "Resume"))[-1] == "24 of 24 runs"
+
+
+def test_a_cell_is_shown_in_full_and_leads_to_a_run_of_it() -> None:
+    app = _press(_open("phase", _MAP), "Start")
+    _finished(app)
+    _quiet(app.selectbox(key="phase.cell").set_value("2").run())
+    assert _query(app)["cell"] == "2"
+    assert "| verdicts |" in _words(app)
+    assert all(len(chart["layout"]["shapes"]) == 2 for chart in _charts(app))
+    link = next(link for link in app.get("page_link") if "Open a run" in link.proto.label)
+    assert "σ² = 5, b = 0.2" in link.proto.label
+    assert "sigma2=5" in link.proto.query_string and "epochs=2" in link.proto.query_string
+
+
+@pytest.mark.parametrize("measure", list(MEASURES))
+def test_every_measure_can_be_the_colour(measure: str) -> None:
+    app = _open("phase", {**_MAP, "measure": measure, "statistic": "range"})
+    assert MEASURES[measure].title in _charts(app)[0]["data"][0]["colorbar"]["title"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ({"grid.sigma2": "many"}, "--sigma2"),
+        ({"grid.band": "0.5,0.2 0,0.1"}, "--band"),
+        ({"seeds": "-1"}, "--seeds"),
+        ({"grid.sigma2": "0.01:1:999", "grid.band": "0.1:0.9:9"}, "SVAE_MAX_MAP_RUNS"),
+        ({"y": "clusters", "grid.clusters": "900"}, ""),
+        ({"x": "nosuch", "y": "nosuch", "methods": "nosuch", "measure": "x", "cell": "99"}, ""),
+        ({"x": "band", "y": "band", "methods": ",,", "cell": "x"}, ""),
+    ],
+)
+def test_a_map_that_makes_no_sense_is_one_sentence_with_the_controls_at_hand(
+    query: dict[str, str], says: str
+) -> None:
+    app = _open("phase", {**_MAP, **query})
+    assert bool(app.error) == bool(says) and (not says or says in app.error[0].value)
+    assert app.selectbox(key="phase.x").value in ("sigma2", "band")
+    if not says and "grid.clusters" in query:
+        _press(app, "Start")
+        assert "178 points" in app.error[0].value
+
+
+def test_a_map_of_the_linear_vae_has_every_line_and_counts_its_units() -> None:
+    query = {"arch": "linear", "y": "beta", "grid.beta": "0.5 2", "methods": "baseline"}
+    app = _open("phase", {**_MAP, **query})
+    (chart,) = _charts(app)
+    names = {trace.get("name") for trace in chart["data"]}
+    assert {"βσ² = λ_max", "βσ² = λ_2"} <= names
+    assert "Every seed has that number in 0 of 0 cells" in _words(app)
+
+
+def test_presets_keep_the_data_and_stay_small() -> None:
+    app = _open("phase", {"dataset": "digits", "clusters": "7"})
+    links = [link.proto.query_string for link in app.get("page_link")]
+    assert len(links) == 4
+    for link in links:
+        assert "clusters=7" in link and "n_points=400" in link
+    small = _open("phase", _SMALL)
+    assert all("n_points" not in link.proto.query_string for link in small.get("page_link"))
 
 
 @pytest.mark.parametrize("page", ["shell", "region"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
 from typing import Any, TypeVar
@@ -301,6 +301,15 @@ def note(name: str, value: Any) -> None:
 def noted(name: str) -> Any:
     """What was noted last; None before."""
     return st.session_state.get(f"svae.noted.{name}")
+
+
+def clicked(keys: Iterable[str]) -> Any:
+    """The `customdata` of the point that is selected on one of these charts, before it is drawn."""
+    for key in keys:
+        chart = st.session_state.get(key)
+        for point in chart.selection.points if chart else ():
+            return point.get("customdata")
+    return None
 
 
 def parameter(name: str, default: str) -> str:

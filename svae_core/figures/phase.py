@@ -25,8 +25,10 @@ AXES = {
 }
 SYMBOLS = {"sigma2": "σ²", "beta": "β", "band": "b", "clusters": "K"}
 STATISTICS = {"mean": "mean over seeds", "range": "spread over seeds"}
+_SHARES = ("certified", "collapsed")  # of verdicts, which are told in words as well
 _LOGARITHMIC = ("sigma2", "beta", "clusters")
 _SCALE = "Cividis"  # made for colour-blind readers, and rising in brightness
+_UNSEEN = "rgba(0,0,0,0)"
 _DARK_HALF = 0.55  # below this share of the scale, text must be white
 # Beyond so many columns numbers would run into each other; colour, marks and hover remain.
 _COLUMNS_WITH_NUMBERS = 12
@@ -48,13 +50,15 @@ def phase_map(
     view: View,
     shared: tuple[float, float],
     dark: bool = False,
+    picked: int | None = None,
 ) -> go.Figure:
     """The map of one method's cells; `shared`: the ends of the colour scale, for maps in a row.
 
-    A click gives the point whose `customdata` is the cell's number in `cells`.
+    A click gives the point whose `customdata` is the cell's number in `cells`; the one that is
+    `picked` has a frame.
     """
     xs, ys = _axis(cells, view.x), _axis(cells, view.y)
-    figure = blank(dark, 420)
+    figure = blank(dark, 440)
     rows = [[math.nan] * len(xs.values) for _ in ys.values]
     for cell in cells:
         rows[ys.index(cell)][xs.index(cell)] = shown(cell, view)
@@ -69,15 +73,25 @@ def phase_map(
             hoverinfo="skip",
             xgap=1,
             ygap=1,
-            colorbar={"title": {"text": _title(view), "side": "right"}, "thickness": 14},
+            colorbar={
+                "title": {"text": _title(view), "side": "top", "font": {"size": FONT_SIZE}},
+                "tickfont": {"size": FONT_SIZE - 1},
+                "orientation": "h",
+                "thickness": 12,
+                "y": -0.24,
+                "yanchor": "top",
+            },
         )
     )
     _draw_lines(figure, cells, theory, xs, ys, dark)
     _draw_cells(figure, cells, view, xs, ys, shared, dark)
+    if picked is not None:
+        _draw_frame(figure, cells[picked], xs, ys, dark)
     figure.update_layout(
         xaxis=_drawn(xs),
         yaxis=_drawn(ys),
         hovermode="closest",
+        hoverlabel={"font": {"size": FONT_SIZE - 3}, "align": "left"},
         hoverdistance=60,
         clickmode="event+select",
         dragmode=False,
@@ -89,7 +103,7 @@ def phase_map(
 
 def colour_range(cells: Sequence[Cell], view: View) -> tuple[float, float]:
     """The ends of the colour scale that all these cells need; shares always have the whole."""
-    if view.measure in ("certified", "collapsed"):
+    if view.measure in _SHARES:
         return 0.0, 1.0
     values = [shown(cell, view) for cell in cells if cell.values]
     finite = [value for value in values if math.isfinite(value)]
@@ -120,20 +134,21 @@ def describe_map(cells: Sequence[Cell], theory: Theory, name: str) -> str:
     parts = []
     if beyond:
         parts.append(
-            f"in {_all_seeds(beyond, 'collapsed')} beyond the line βσ² = λ_max every seed "
-            f"collapsed, in {_all_seeds(beyond, 'certified')} every seed is certified"
+            f"Beyond the line βσ² = λ_max every seed collapsed in {_all(beyond, 'collapsed')} and "
+            f"every seed is certified in {_all(beyond, 'certified')}."
         )
     if before:
         alive = sum(cell.verdicts["collapsed"] == 0 for cell in before)
         parts.append(
-            f"in {alive} of {len(before)} before it no seed collapsed, and in "
-            f"{_all_seeds(before, 'certified')} every seed is certified"
+            f"Before it no seed collapsed in {alive} of {_count(before)} and every seed is "
+            f"certified in {_all(before, 'certified')}."
         )
     mixed = sum(_mixed(cell) for cell in done)
-    parts.append(f"the seeds' verdicts differ in {mixed} of {len(done)}")
-    left = len(cells) - len(done)
-    tail = f" {left} cells are still without a result." if left else ""
-    return f"{name}, of cells: {'; '.join(parts)}.{tail}"
+    if len(done[0].seeds) > 1 or mixed:
+        parts.append(f"The seeds' verdicts differ in {mixed} of {_count(done)}.")
+    if left := len(cells) - len(done):
+        parts.append(f"{_count(left)} without a result so far.")
+    return f"{name}. {' '.join(parts)}"
 
 
 def describe_linear(cells: Sequence[Cell]) -> str:
@@ -165,7 +180,7 @@ def cell_table(cells: Sequence[Cell], names: Sequence[str]) -> str:
         f"| verdicts | {' | '.join(_verdicts(cell) for cell in cells)} |",
     ]
     for name, measure in MEASURES.items():
-        if name in ("certified", "collapsed"):
+        if name in _SHARES:
             continue
         unit = f", {measure.unit}" if measure.unit else ""
         values = " | ".join(_spread(cell.values.get(name)) for cell in cells)
@@ -242,17 +257,19 @@ def _value(cell: Cell, name: str) -> Any:
     return getattr(cell.settings, name)
 
 
-def _label(value: Any) -> str:
+def _label(value: Any, digits: int = 3) -> str:
     if isinstance(value, tuple):
         return f"{value[1]:g}" if value[0] == 0 else f"{value[0]:g}–{value[1]:g}"
-    return "auto" if value == 0 else f"{value:.3g}"
+    if value == 0:
+        return "auto"
+    return f"{value:.{digits}g}" if value < 100 else f"{value:.0f}"
 
 
 def _drawn(axis: _Axis) -> dict[str, Any]:
     return {
         "title": {"text": AXES[axis.name]},
         "tickvals": list(axis.positions),
-        "ticktext": [_label(value) for value in axis.values],
+        "ticktext": [_label(value, 2) for value in axis.values],
         "range": [axis.edges[0], axis.edges[-1]],
         "showgrid": False,
         "fixedrange": True,
@@ -282,12 +299,14 @@ def _draw_cells(
             marker={
                 "symbol": [_symbol(cell) for cell in cells],
                 "size": 13,
-                "color": [_text_colour(cell, view, shared, dark) for cell in cells],
-                "opacity": [0.9 if _symbol(cell) != "square" else 0.0 for cell in cells],
-                "line": {"width": 2},
+                "color": [
+                    _UNSEEN if _symbol(cell) == "square" else _text_colour(cell, view, shared, dark)
+                    for cell in cells
+                ],
+                "line": {"width": [0 if _symbol(cell) == "square" else 2 for cell in cells]},
             },
             text=[
-                f"{shown(cell, view):.2g}" if ok and numbers else ("–" if cell.refused else "")
+                _short(shown(cell, view)) if ok and numbers else ("–" if cell.refused else "")
                 for cell, ok in zip(cells, done, strict=True)
             ],
             textposition="top center",
@@ -298,8 +317,8 @@ def _draw_cells(
             customdata=list(range(len(cells))),
             hovertext=[_hover(cell, view) for cell in cells],
             hovertemplate="%{hovertext}<extra></extra>",
-            selected={"marker": {"opacity": 0.9}},
-            unselected={"marker": {"opacity": 0.9}},
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
             cliponaxis=False,
         )
     )
@@ -333,6 +352,19 @@ def _draw_lines(
             figure.add_annotation(
                 x=at[0], y=ys.edges[-1], yanchor="bottom", text=name, font={"color": ink(dark)}
             )
+
+
+def _draw_frame(figure: go.Figure, cell: Cell, xs: _Axis, ys: _Axis, dark: bool) -> None:
+    column, row = xs.index(cell), ys.index(cell)
+    for colour, width in ((ink(dark), 7), (ink(not dark), 3)):  # seen on bright and dark cells
+        figure.add_shape(
+            type="rect",
+            x0=xs.edges[column],
+            x1=xs.edges[column + 1],
+            y0=ys.edges[row],
+            y1=ys.edges[row + 1],
+            line={"color": colour, "width": width},
+        )
 
 
 def _line(
@@ -383,13 +415,24 @@ def _text_colour(cell: Cell, view: View, shared: tuple[float, float], dark: bool
     return "#FFFFFF" if (value - shared[0]) / (shared[1] - shared[0]) < _DARK_HALF else "#11161C"
 
 
+def _short(value: float) -> str:
+    """A number that fits into a cell."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.0f}" if abs(value) >= 10 or value == int(value) else f"{value:z.2f}"
+
+
 def _hover(cell: Cell, view: View) -> str:
     head = f"<b>{place(cell, view)}</b><br>βσ²/λ_max = {cell.gauge:.3g}"
     if cell.refused:
         return f"{head}<br>{cell.refused}"
     if not cell.seeds:
         return f"{head}<br>not trained yet"
-    lines = [f"{m.title}: {_spread(cell.values[name])} {m.unit}" for name, m in MEASURES.items()]
+    lines = [
+        f"{measure.title}: {_spread(cell.values[name])} {measure.unit}"
+        for name, measure in MEASURES.items()
+        if name not in _SHARES
+    ]
     return "<br>".join([head, f"{len(cell.seeds)} seeds: {_verdicts(cell)}", *lines])
 
 
@@ -401,14 +444,22 @@ def _verdicts(cell: Cell) -> str:
 def _spread(found: Spread | None) -> str:
     if found is None:
         return "–"
-    if found.high - found.low < 5e-4:
-        return f"{found.mean:.3f}"
-    return f"{found.mean:.3f} ({found.low:.3f} … {found.high:.3f})"
+    mean, low, high = (
+        f"{value:.0f}" if value == round(value) else f"{value:z.3f}"
+        for value in (found.mean, found.low, found.high)
+    )
+    return mean if low == high else f"{mean} ({low} … {high})"
 
 
-def _all_seeds(cells: Sequence[Cell], verdict: str) -> str:
+def _all(cells: Sequence[Cell], verdict: str) -> str:
+    """In how many of these cells all seeds got that verdict."""
     count = sum(cell.verdicts[verdict] == len(cell.seeds) for cell in cells)
-    return f"{count} of {len(cells)}"
+    return f"{count} of {_count(cells)}"
+
+
+def _count(cells: Sequence[Cell] | int) -> str:
+    count = cells if isinstance(cells, int) else len(cells)
+    return "1 cell" if count == 1 else f"{count} cells"
 
 
 def _title(view: View) -> str:
