@@ -35,7 +35,7 @@ _NOT_KEPT = "latent_mean"
 #: … and this is left of them.
 NO_LATENTS = np.empty((0, 0), np.float32)
 _STATE = ("parameters", "first_moment", "second_moment")
-_MAP_TEXTS = ("kind", "step", "sentence", "debt")
+_MAP_TEXTS = ("kind", "step", "sentence")
 Arrays = dict[str, np.ndarray]
 
 
