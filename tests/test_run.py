@@ -55,7 +55,7 @@ def trained() -> SavedRun:
 
 
 def _layout(coordinates: np.ndarray, step: int) -> Layout:
-    return Layout(np.ascontiguousarray(coordinates), "pca", step, f"at {step}", coordinates, 0.5)
+    return Layout(np.ascontiguousarray(coordinates), "pca", step, f"at {step}", coordinates)
 
 
 def part_of(run: SavedRun, moments: int, layouts: int) -> SavedRun:
@@ -190,7 +190,7 @@ def _frames(draw: st.DrawFn) -> tuple[list[tuple[Frame, ...]], list[tuple[Layout
     def layout() -> Layout:
         coordinates = draw(_array(np.float32, draw(st.sampled_from([0, v])), 2))
         kind = draw(st.sampled_from(["pca", "umap", "none"]))
-        return Layout(coordinates, kind, draw(_counts), draw(st.text()), coordinates, 0.25)
+        return Layout(coordinates, kind, draw(_counts), draw(st.text()), coordinates)
 
     steps = sorted(draw(st.sets(_counts, min_size=1, max_size=3)))
     moments = [tuple(frame(step) for _ in range(members)) for step in steps]
