@@ -1,6 +1,7 @@
 # make run    installs what is missing and opens the app
 # make test   installs what tests need, a browser included, and runs all of them
 # make lint   style and types
+# make cluster  starts a Dask scheduler and two workers on this machine, to try it
 # make bench  the benchmarks behind every number we claim
 # make clean  removes what tools left behind; the virtual environment stays
 #
@@ -10,7 +11,7 @@ PYTHON := .venv/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check
 export PYTHONPATH := .
 
-.PHONY: run test lint bench clean chromium
+.PHONY: run test lint cluster bench clean chromium
 
 run: .venv/installed
 	$(PYTHON) -m streamlit run app.py
@@ -23,6 +24,14 @@ test: .venv/installed-for-tests chromium
 lint: .venv/installed-for-tests
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
+
+# Ctrl-C ends all three. In another terminal: SVAE_SCHEDULER=tcp://127.0.0.1:8786 make run
+cluster: .venv/installed-for-cluster
+	@trap 'kill 0' INT TERM EXIT; \
+	$(PYTHON) -m distributed.cli.dask_scheduler --host 127.0.0.1 --port 8786 --no-dashboard & \
+	PYTHONPATH="$(CURDIR)" $(PYTHON) -m distributed.cli.dask_worker tcp://127.0.0.1:8786 \
+		--nworkers 2 --nthreads 1 --no-dashboard & \
+	wait
 
 bench: .venv/installed
 	@for bench in tests/benchmarks/bench_*.py; do \
@@ -38,7 +47,11 @@ clean:
 	$(PIP) install -r requirements.txt
 	@touch $@
 
-.venv/installed-for-tests: tests/requirements.txt .venv/installed
+.venv/installed-for-cluster: requirements-cluster.txt .venv/installed
+	$(PIP) install -r requirements-cluster.txt
+	@touch $@
+
+.venv/installed-for-tests: tests/requirements.txt requirements-cluster.txt .venv/installed
 	$(PIP) install -r tests/requirements.txt
 	@touch $@
 

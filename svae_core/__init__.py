@@ -48,6 +48,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     objections/  the open objections, and what is measured about each
     scheduling   whose turn it is
     workers      the processes that wait for work
+    cluster      a Dask cluster in their place
     engine       where work runs: worker processes, or a cluster
     estimator    the scikit-learn face
     commands/    the command line, one file per command

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from svae_core.cluster import Cluster
 from svae_core.explored import BandStudy, Findings, Question
 from svae_core.grid import Grid
 from svae_core.records import (
@@ -32,7 +34,7 @@ from svae_core.records import (
     State,
 )
 from svae_core.region import BandAtK
-from svae_core.scheduling import PATIENCE, Line, Order, Standing
+from svae_core.scheduling import PATIENCE, Line, Order, Scheduler, Standing
 from svae_core.workers import WorkerPool
 
 if TYPE_CHECKING:
@@ -59,10 +61,15 @@ class Engine:
     There are as many for training as there are cores, unless SVAE_WORKERS says another number.
     Errands are calls of many seconds. They wait in a line of their own, so that nobody's live
     training stands still meanwhile; their worker starts with the first of them.
+
+    With the address of a Dask scheduler, given here or in SVAE_SCHEDULER, training goes to that
+    cluster, as long as there is one.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
-        self._training = WorkerPool(workers or _workers(), _warm_training)
+    def __init__(self, workers: int | None = None, scheduler: str | None = None) -> None:
+        address = scheduler or os.environ.get("SVAE_SCHEDULER")
+        self._cluster = Cluster(address, _warm_training) if address else None
+        self._local = WorkerPool(workers or _workers(), _warm_training)
         self._layouts = WorkerPool(1, _warm_layouts)
         self._errands = WorkerPool(1, _warm_training)
 
@@ -73,9 +80,16 @@ class Engine:
 
     def stop(self) -> None:
         """End the processes now; calls still waiting are cancelled."""
-        self._training.shutdown()
+        if self._cluster is not None:
+            self._cluster.shutdown()
+        self._local.shutdown()
         self._layouts.shutdown()
         self._errands.shutdown()
+
+    @property
+    def _training(self) -> Scheduler:
+        cluster = self._cluster
+        return self._local if cluster is None or cluster.gone else cluster
 
     @property
     def umap_ready(self) -> bool:
@@ -89,6 +103,11 @@ class Engine:
     def standing(self, line: Line) -> Standing:
         """How many calls go before this line's, and how many runs take turns."""
         return self._training.standing(line)
+
+    @property
+    def size(self) -> int:
+        """How many calls of training can be made at once."""
+        return self._training.size
 
     @property
     def busy(self) -> int:
@@ -137,6 +156,12 @@ class Engine:
     ) -> Future[BandStudy]:
         """Sample quality and diversity against the band's upper edge, by training over both."""
         return self._errands.submit(_band_study, settings, edges, seeds)
+
+    def call(
+        self, function: Callable[..., Any], *args: Any, line: Line | None = None
+    ) -> Future[Any]:
+        """Any other pure, importable call on picklable records, in its turn."""
+        return self._training.in_turn(Order(line), function, *args)
 
     def floors(self, members: tuple[Settings, ...]) -> Future[tuple[FloorCurves, ...]]:
         """The floors under each member: seconds of work that nobody's training waits for."""

@@ -184,6 +184,17 @@ class Scheduler(Executor):
             return self._active()
 
     @property
+    def hopeless(self) -> str:
+        """Why no call can be made any more, if so."""
+        hopeless = bool(self._slots) and all(slot.hopeless for slot in self._slots)
+        return "No worker can be started; the server's log says why." if hopeless else ""
+
+    @property
+    def size(self) -> int:
+        """How many calls can be made at once; 0 while that is not known."""
+        return len(self._slots)
+
+    @property
     def busy(self) -> int:
         """How many calls are being made now."""
         return len(self._at_work)
@@ -216,13 +227,14 @@ class Scheduler(Executor):
                     if call.order.line is not None and not call.order.first:
                         self._level = max(self._level, call.order.line.used)
                     given.append((number, call))
-            hopeless = [] if ready or not all(s.hopeless for s in self._slots) else self._waiting
-            if hopeless:
+            sentence = self.hopeless
+            refused = self._waiting if sentence else []
+            if sentence:
                 self._waiting = []
         for number, call in given:
             self._make(number, call)
-        for call in hopeless:
-            self._refuse(call, "No worker can be started; the server's log says why.")
+        for call in refused:
+            self._refuse(call, sentence)
 
     def _tell(self, ready: bool) -> None:
         if ready:
@@ -273,7 +285,10 @@ class Scheduler(Executor):
 
     def _refuse(self, call: _Call, sentence: str) -> None:
         if call.future.set_running_or_notify_cancel():
-            call.future.set_exception(WorkerLost(sentence))
+            call.future.set_exception(self._loss(sentence))
+
+    def _loss(self, sentence: str) -> WorkerLost:
+        return WorkerLost(sentence)
 
     def _watch(self) -> None:
         """Replace workers that hang."""

@@ -27,7 +27,7 @@ ROOMS = (
     *("problem", "sensitivity", "objective", "snapshot", "training", "projection"),
     *("exploration", "band_study", "thinned"),
     *("shards", "about", "run", "shelf", "parcel", "sweep", "comparison", "attack"),
-    *("objections", "scheduling", "workers", "engine"),
+    *("objections", "scheduling", "workers", "cluster", "engine"),
     *("estimator", "commands", "__main__"),
 )
 #: Figures stand beside the tower: they draw records, and may ask numpy rooms for numbers.

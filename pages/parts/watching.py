@@ -15,6 +15,7 @@ from pages.parts.changing import Changes
 from pages.parts.courses import Course
 from pages.parts.news import News
 from pages.parts.past import Past
+from svae_core.cluster import ClusterLost
 from svae_core.engine import Engine
 from svae_core.records import (
     Certificate,
@@ -144,7 +145,7 @@ class Watch:
         self._left = True
 
     def play(self) -> None:
-        self._playing = True
+        self._playing, self.error = True, None
         self._changed()
 
     def pause(self) -> None:
@@ -291,6 +292,19 @@ class Watch:
             self._fail("The computation failed; the server's log says why. Reset tries it again.")
 
     async def _train(self) -> None:
+        """Follow the course to its end; a computation that is lost pauses it, and costs nothing."""
+        while True:
+            try:
+                return await self._follow()
+            except WorkerLost as lost:
+                if not self.moments and not isinstance(lost, ClusterLost):
+                    raise
+                self._interrupt(str(lost))
+                if self.moments:
+                    await self.news.until(lambda: self.training)
+                    self.error = None
+
+    async def _follow(self) -> None:
         course = await self._join()
         while self._step < self.moments[0][0].steps:
             await self.news.until(lambda: self.training)
@@ -376,7 +390,11 @@ class Watch:
                 return
             before = self.layouts[-1] if self.layouts else None
             assert self._course is not None
-            await self._course.lay_out(self.moments[-1], before)
+            try:
+                await self._course.lay_out(self.moments[-1], before)
+            except WorkerLost:
+                step = self._step
+                await self.news.until(lambda step=step: self._over or self._step > step)  # type: ignore[misc]
             self._take_layouts()
             self.news.wake()
 
@@ -436,6 +454,10 @@ class Watch:
         self._set_status()
         self.version += 1
         self.news.wake()
+
+    def _interrupt(self, sentence: str) -> None:
+        self._playing, self.status, self.error = False, "paused", sentence
+        self._changed()
 
     def _fail(self, sentence: str) -> None:
         self.status, self.error = "failed", sentence

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from svae_core.records import Budget, Certificate, RequestError, Settings, State
 
 if TYPE_CHECKING:
+    from svae_core.engine import Engine
     from svae_core.scores import Score
 
 
@@ -48,8 +51,11 @@ class Trained:
         }
 
 
-def trained(members: tuple[Settings, ...], save: bool) -> Trained:
-    """Train these members to the end as one batch, certify and perhaps save them."""
+def trained(members: tuple[Settings, ...], save: bool, engine: Engine | None = None) -> Trained:
+    """Train these members to the end as one batch, certify and perhaps save them.
+
+    Here, or on an engine; the same, bit for bit.
+    """
     from tqdm import tqdm
 
     from svae_core import run, training
@@ -63,14 +69,18 @@ def trained(members: tuple[Settings, ...], save: bool) -> Trained:
     with tqdm(total=steps, unit="step", file=sys.stderr, disable=None, leave=False) as bar:
         while state.step < steps:
             before = state.step
-            advance = training.advance(state, Budget(seconds=0.5, frames=save))
+            budget = Budget(seconds=0.5, frames=save)
+            if engine is None:
+                advance = training.advance(state, budget)
+            else:
+                advance = engine.advance(state, budget).result()
             state = advance.state
             for moment in advance.moments:  # only the last one's latents serve a map
                 moments[-1] = run.without_latents(moments[-1])
                 moments.append(moment)
             bar.update(state.step - before)
     seconds = time.perf_counter() - started
-    certificates = training.certify(state)
+    certificates = training.certify(state) if engine is None else engine.certify(state).result()
     folders: list[str | None] = [None] * len(members)
     if save:
         for index, certificate in enumerate(certificates):
@@ -80,17 +90,32 @@ def trained(members: tuple[Settings, ...], save: bool) -> Trained:
     return Trained(state, certificates, seconds, members[0].epochs * n, tuple(folders))
 
 
-def scored(runs: tuple[Settings, ...], save: bool) -> list[tuple[Score, dict[str, Any]]]:
+def _side_by_side(
+    batches: list[tuple[Settings, ...]], save: bool, engine: Engine | None
+) -> Iterator[Trained]:
+    """All batches trained, in their order; on an engine as many at once as it has workers."""
+    if engine is None:
+        yield from (trained(members, save) for members in batches)
+        return
+    with ThreadPoolExecutor(2 * engine.size) as threads:  # each waits for its batch's slices
+        yield from threads.map(lambda members: trained(members, save, engine), batches)
+
+
+def scored(
+    runs: tuple[Settings, ...], save: bool, engine: Engine | None = None
+) -> list[tuple[Score, dict[str, Any]]]:
     """Train and score all runs, those of one method as one batch; RequestError if none can be."""
     from svae_core import comparison, training
 
     one_thread()
     found: dict[Settings, tuple[Score, dict[str, Any]]] = {}
-    for bout in comparison.bouts(runs):
+    bouts = list(comparison.bouts(runs))
+    batches = _side_by_side([bout.runs for bout in bouts if not bout.over], save, engine)
+    for bout in bouts:
         if bout.over:  # a run that cannot be
             found[bout.runs[0]] = bout.scores[0], {"run": None}
             continue
-        batch = trained(bout.runs, save)
+        batch = next(batches)
         for index, settings in enumerate(bout.runs):
             share = batch.seconds / len(bout.runs)
             solo = training.member(batch.state, index)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svae_core.commands import add_settings, print_json, settings_of
+from svae_core.commands._cluster import add_scheduler, engine_of
 from svae_core.commands._training import add_save, scored
 from svae_core.methods import method_for
 from svae_core.records import RequestError, Settings, to_json
@@ -24,6 +25,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     """The settings, which methods and data sets, how many seeds, where to write tables."""
     add_settings(command, without=("method",))
     add_save(command)
+    add_scheduler(command)
     command.add_argument(
         "--methods", default="baseline,spherical", help="names, separated by commas, or all"
     )
@@ -41,7 +43,8 @@ def run(request: argparse.Namespace) -> None:
     """One entry a run, one row a method."""
     from svae_core.scores import rows, to_csv, to_latex, to_markdown
 
-    scores = scored(_runs(request), request.save)
+    with engine_of(request) as engine:
+        scores = scored(_runs(request), request.save, engine)
     table = rows(found for found, _ in scores)
     plain = [found for found, _ in scores]
     for path, text in (

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from svae_core.commands import add_settings, print_json, settings_of
+from svae_core.commands._cluster import add_scheduler, engine_of, in_slices
 from svae_core.commands._training import one_thread
 from svae_core.grid import AXES, Grid, check_grid, seeds_of, values_of
 from svae_core.methods import method_for
@@ -21,6 +22,7 @@ from svae_core.records import RequestError, Settings, knobs
 
 if TYPE_CHECKING:
     from svae_core.cells import Outcome
+    from svae_core.engine import Engine
     from svae_core.sweep import Chunk
 
 #: A stopped command loses no more than the chunks in work; in between it looks this often.
@@ -66,6 +68,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--out", metavar="FILE.jsonl", help="append runs there as they end; go on from there"
     )
+    add_scheduler(command)
 
 
 def run(request: argparse.Namespace) -> int:
@@ -77,9 +80,10 @@ def run(request: argparse.Namespace) -> int:
     ended = sweep.recorded(request.out, grid)
     complete = True
     try:
-        for outcomes in _trained(sweep.plan(grid, ended)):
-            sweep.record(request.out, outcomes)
-            ended |= {item.settings: item for item in outcomes}
+        with engine_of(request) as engine:
+            for outcomes in _trained(sweep.plan(grid, ended), engine):
+                sweep.record(request.out, outcomes)
+                ended |= {item.settings: item for item in outcomes}
     except KeyboardInterrupt:
         complete = False
         print(_stopped(len(ended), len(grid.runs), request.out), file=sys.stderr)
@@ -103,7 +107,7 @@ def _grid(request: argparse.Namespace) -> Grid:
     return check_grid(Grid(bases, axes, seeds_of(" ".join(request.seeds), request.seed)))
 
 
-def _trained(chunks: tuple[Chunk, ...]) -> Iterator[tuple[Outcome, ...]]:
+def _trained(chunks: tuple[Chunk, ...], engine: Engine | None) -> Iterator[tuple[Outcome, ...]]:
     """How the runs of each chunk ended, chunk by chunk; a bar with the time left on a terminal."""
     from tqdm import tqdm
 
@@ -111,6 +115,12 @@ def _trained(chunks: tuple[Chunk, ...]) -> Iterator[tuple[Outcome, ...]]:
 
     total = sum(chunk.runs for chunk in chunks)
     with tqdm(total=total, unit="run", file=sys.stderr, disable=None, leave=False) as bar:
+        if engine is not None:
+            works = [sweep.Work(chunk) for chunk in chunks]
+            for work in in_slices(engine, works, sweep.go_on, _SLICE_SECONDS):
+                bar.update(work.chunk.runs)
+                yield work.outcomes
+            return
         for chunk in chunks:
             work, before = sweep.Work(chunk), bar.n
             while not work.over:

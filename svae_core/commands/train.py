@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from svae_core.commands import add_settings, print_json, settings_of
+from svae_core.commands._cluster import add_scheduler, engine_of
 from svae_core.commands._training import add_save, trained
 from svae_core.records import to_json
 
@@ -13,12 +14,14 @@ def add_options(command: argparse.ArgumentParser) -> None:
     """The settings, and whether to keep the run."""
     add_settings(command)
     add_save(command)
+    add_scheduler(command)
 
 
 def run(request: argparse.Namespace) -> None:
     """The certificate, speed and folder of one run."""
     settings = settings_of(request)
-    batch = trained((settings,), request.save)
+    with engine_of(request) as engine:
+        batch = trained((settings,), request.save, engine)
     (certificate,) = batch.certificates
     if request.json:
         print_json(to_json(certificate) | batch.about(0))
