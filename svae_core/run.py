@@ -246,6 +246,17 @@ def load(folder: Path) -> SavedRun:
     raise AssertionError("not reached")
 
 
+def certificates_in(folder: Path) -> tuple[Certificate, ...]:
+    """Only the certificates of a run; none where it has none, or they cannot be read."""
+    with contextlib.suppress(OSError, RequestError, ValueError, TypeError, KeyError):
+        about = read_about(folder)
+        if not about.files:
+            return certificates_schema_1(folder)
+        (entry,) = (entry for entry in about.files if entry.kind == "certificates")
+        return tuple(map(certificate_from_dict, json.loads((folder / entry.name).read_bytes())))
+    return ()
+
+
 def _load(folder: Path, about: About) -> SavedRun:
     moments: list[Moment] = []
     layouts: list[tuple[Layout, ...]] = []

@@ -13,7 +13,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,6 +140,21 @@ def undo(home: Path, name: str = "") -> Path:
     return where
 
 
+def delete_all(entries: Iterable[Entry]) -> None:
+    """Put these into the trash."""
+    for entry in entries:
+        delete(entry.folder)
+
+
+def purge_all(entries: Iterable[Entry]) -> None:
+    """Remove deleted runs for good. RequestError where one is not in the trash, or stays."""
+    for entry in entries:
+        if entry.folder.parent.name != TRASH:
+            raise RequestError(f"{entry.folder.name} is not in the trash; delete it first.")
+        with _saying(f"{entry.folder} cannot be removed"):
+            shutil.rmtree(entry.folder)
+
+
 def usage(home: Path) -> int:
     """Bytes on disk of all runs in a folder, trash included."""
     total = 0
@@ -161,10 +176,8 @@ def clean(home: Path, older: float = 0.0) -> int:
     The bytes that are freed. RequestError where something cannot be removed.
     """
     before, now = usage(home), time.time()
+    purge_all(entry for entry in trash(home) if now - entry.touched >= older)
     with _saying(f"{home} cannot be cleaned up"):
-        for entry in trash(home):
-            if now - entry.touched >= older:
-                shutil.rmtree(entry.folder)
         for part in (*home.glob(".*.part"), *home.glob("*/.*.part")):
             if now - part.stat().st_mtime >= _ABANDONED:
                 shutil.rmtree(part) if part.is_dir() else part.unlink()

@@ -90,6 +90,14 @@ def recall(run: str | None) -> Watch | None:
         return watched
 
 
+def look_at(run: str) -> Watch | None:
+    """The same, to look at what it was: unless somebody watches it, it does not go on."""
+    watched = recall(run)
+    if watched is not None and not watched.viewers and _loop is not None:
+        _loop.call_soon_threadsafe(watched.pause)
+    return watched
+
+
 def wish_of(run: str | None) -> Wish | None:
     """What the run of that id was begun for, if the server still has it.
 

@@ -291,6 +291,11 @@ def _page(watch: Watch) -> dict[str, Any]:
     }
 
 
+def wish_in(about: About) -> Wish:
+    """What the page that a saved run was begun on had asked for."""
+    return _read_page(about).wish
+
+
 def _read_page(about: About) -> _Page:
     """The inverse of `_page`; what makes no sense, or is not there, is as in a run just begun."""
     page = about.page

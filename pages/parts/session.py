@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -70,6 +71,8 @@ def settings() -> Settings:
     if page != state.get(_PAGE):
         state[_PAGE], state[_SHOWN], state[_WRITTEN] = page, {}, None
     news = incoming and incoming != state[_WRITTEN] and not _touched()
+    if _SETTINGS not in state and not incoming:
+        incoming = _linked()  # the run's own, for a link that names nothing but a run
     if _SETTINGS not in state or news:
         state[_SETTINGS] = address.from_query(incoming)
         state[_WRITTEN] = incoming
@@ -209,6 +212,26 @@ def sees_all_runs() -> bool:
         return chosen == "1"
     local = st.get_option("server.address") in ("localhost", "127.0.0.1", "::1")
     return local and "X-Forwarded-For" not in st.context.headers
+
+
+def picked() -> list[str]:
+    """The folders that a link to the Runs page points out."""
+    return [name for name in st.query_params.get("pick", "").split(",") if name]
+
+
+def replay(run: str) -> None:
+    """Show this run on the Runs page, from the next drawing on."""
+    st.query_params["run"] = run
+
+
+def replayed() -> str | None:
+    """The run that the Runs page shows."""
+    return st.query_params.get("run")
+
+
+def link(page: str, query: dict[str, str]) -> str:
+    """The address of another page of this app, to hand on."""
+    return f"{page_address().rsplit('/', 1)[0]}/{page}?{urlencode(query)}"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -404,6 +427,17 @@ def _remembered(name: str, place: str) -> str:
     word = st.query_params.get(name) or st.session_state.get(place, "")
     st.session_state[place] = word
     return str(word)
+
+
+def _linked() -> dict[str, str]:
+    """The settings of the run in the URL, from disk if need be."""
+    run = st.query_params.get("run")
+    try:
+        hub.recall(run)
+    except RequestError:
+        return {}  # said where the run is asked for
+    wish = hub.wish_of(run)
+    return address.to_query(wish.members[-1]) if wish else {}
 
 
 def _page() -> str | None:

@@ -1,0 +1,188 @@
+"""Runs: what was saved, to open, replay, compare, rename, export and delete."""
+
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+
+from pages.parts import hub, listing, live, session
+from pages.parts.stage import stage
+from svae_core import parcel, shelf
+from svae_core.limits import limits
+from svae_core.records import RequestError
+from svae_core.run import home, load
+from svae_core.shelf import Entry
+
+viewer = listing.Viewer(session.owner(), session.sees_all_runs())
+
+
+def choose(entries: list[Entry]) -> list[Entry]:
+    """The list; the runs that are picked in it."""
+    chosen = st.dataframe(
+        listing.table(entries),
+        key=listing.key(entries),
+        on_select="rerun",
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": listing.rows(entries, session.picked())}},
+        hide_index=True,
+        column_config={
+            "Run": st.column_config.TextColumn(width="medium"),
+            "Saved": st.column_config.DatetimeColumn(
+                format="YYYY-MM-DD HH:mm", timezone=st.context.timezone
+            ),
+            "Trained": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
+            "MB": st.column_config.NumberColumn(format="%.1f"),
+        },
+        alt="Saved runs, one a row; tick a row to see what can be done with it.",
+    )
+    return [entries[row] for row in chosen["selection"]["rows"] if row < len(entries)]
+
+
+def show_one(entry: Entry) -> None:
+    """What can be done with one run."""
+    st.subheader(listing.shown(entry))
+    if entry.about is None:
+        st.error(entry.trouble)
+        delete([entry])
+        return
+    for sentence in listing.sentences(entry):
+        st.write(sentence)
+    query = listing.query_of(entry)
+    left, middle, right = st.columns(3, vertical_alignment="bottom")
+    with left:
+        if query:
+            st.page_link("train.py", label="Open in Train, and go on", query_params=query)
+        if entry.about.id and st.button("Replay here", width="stretch"):
+            session.replay(entry.about.id)
+    with middle, st.form("runs.rename", border=False):
+        name = st.text_input("Name", value=entry.name, max_chars=shelf.LONGEST_NAME)
+        if st.form_submit_button("Rename", width="stretch"):
+            attempt(partial(shelf.rename, entry.folder, name))
+    with right:
+        delete([entry])
+    export(entry)
+    if query:
+        st.caption("Link to share: whoever has it can watch this run, and change it.")
+        st.code(session.link("train", query), language=None)
+
+
+def export(entry: Entry) -> None:
+    """The run as files."""
+    assert entry.about is not None
+    stem = entry.folder.name
+    whole, numbers, replay = st.columns(3)
+    whole.download_button(
+        "Export (zip)",
+        partial(parcel.pack, entry.folder),
+        f"{stem}{parcel.SUFFIX}",
+        "application/zip",
+        on_click="ignore",
+        width="stretch",
+        help="All of the run, to import elsewhere",
+    )
+    numbers.download_button(
+        "Numbers (CSV)",
+        lambda: parcel.history(load(entry.folder)),
+        f"{stem}.csv",
+        "text/csv",
+        on_click="ignore",
+        width="stretch",
+        help="Loss, KL and more of every recorded moment",
+    )
+    if entry.about.id:
+        replay.link_button(
+            "Replay (HTML)",
+            live.replay_path(entry.about.id),
+            width="stretch",
+            help="One file that plays in any browser, without a server",
+        )
+
+
+def delete(entries: list[Entry]) -> None:
+    """A button that puts runs into the trash."""
+    label = "Delete" if len(entries) == 1 else f"Delete these {len(entries)}"
+    if st.button(label, width="stretch", key="runs.delete"):
+        attempt(partial(shelf.delete_all, entries))
+
+
+def compare(one: Entry, other: Entry) -> None:
+    """Two runs: what differs in their settings, and what became of them."""
+    if one.about is None or other.about is None:
+        return
+    st.subheader(f"{listing.shown(one)}, and {listing.shown(other)}")
+    rows = listing.differences(one, other)
+    if rows["Setting"]:
+        st.table(rows, hide_index=True)
+    else:
+        st.write("They agree in all settings.")
+    st.table(listing.certificates([one, other]), hide_index=True)
+
+
+def trash(deleted: list[Entry]) -> None:
+    """What was deleted, to take back or to remove for good."""
+    back, gone = st.columns(2)
+    if back.button(f"Undo: take back “{listing.shown(deleted[0])}”", width="stretch"):
+        attempt(partial(shelf.undo, home(), deleted[0].folder.name))
+    if gone.button("Clean up: remove deleted runs for good", width="stretch"):
+        attempt(partial(shelf.purge_all, deleted))
+
+
+def take_in() -> None:
+    """Import of an exported run."""
+    file = st.file_uploader(
+        "Import an exported run", type="zip", max_upload_size=limits().upload_mb, key="runs.import"
+    )
+    if file and st.button("Import", width="stretch"):
+        attempt(lambda: parcel.unpack(file.getvalue(), home(), viewer.owner))
+
+
+def attempt(work: Callable[[], object]) -> None:
+    """Do it and show the list again, or say in a sentence why not."""
+    try:
+        work()
+    except RequestError as error:
+        st.error(str(error))
+        return
+    st.rerun()
+
+
+st.subheader("Saved runs")
+try:
+    entries, deleted = listing.saved(home(), viewer), listing.trashed(home(), viewer)
+except RequestError as error:
+    st.error(str(error))
+    st.stop()
+search, told = st.columns([1, 2], vertical_alignment="bottom")
+words = search.text_input("Search", placeholder="name, data, method, verdict", key="runs.search")
+told.caption(f"{listing.storage(entries, deleted, viewer)} {listing.whose(viewer)}")
+if deleted:
+    trash(deleted)
+
+found = listing.holding(entries, words)
+if found:
+    picked = choose(found)
+    if len(picked) == 1:
+        show_one(picked[0])
+    elif picked:
+        if len(picked) == 2:
+            compare(*picked)
+        delete(picked)
+    else:
+        st.caption("Tick a run to open, replay, rename, export or delete it; two to compare them.")
+elif entries:
+    st.info("No run holds these words.")
+else:
+    st.info("Nothing is saved yet. Every run that trains on the Train page is saved by itself.")
+    st.page_link("train.py", label="Train one")
+
+if run := session.replayed():
+    try:
+        known = hub.look_at(run)
+    except RequestError as error:
+        st.error(str(error))
+    else:
+        if known:
+            stage(run)
+        else:
+            st.warning("There is no saved run of this link.")
+take_in()
