@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import functools
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -234,6 +235,7 @@ def test_certificates_survive_the_way(trained: SavedRun) -> None:
 # -------------------------------------------------------------------------------- damage
 
 
+@functools.cache
 def tiny() -> SavedRun:
     """A run whose files are a few kilobytes, with everything a run can have."""
     state = begin(PAIR)

@@ -22,6 +22,8 @@ from svae_core.shelf import Entry
 Table = dict[str, list[Any]]
 _MEGABYTE = 1e6
 _UNKNOWN = "–"
+#: Settings that tell runs of the same data apart, where they are not as usual.
+_TELLING = ("beta", "sigma2", "latent_dim", "epochs")
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,12 @@ def shown(entry: Entry) -> str:
     if entry.name or entry.about is None:
         return entry.name or entry.folder.name
     settings = entry.about.members[-1]
-    return f"{entry.about.title or settings.dataset}, seed {settings.seed}"
+    told = [entry.about.title or settings.dataset, f"seed {settings.seed}"]
+    for name in _TELLING:
+        value = getattr(settings, name)
+        if value != getattr(Settings(), name):
+            told.append(f"{knobs(Settings)[name].label} {value:g}")
+    return ", ".join(told)
 
 
 def table(entries: list[Entry]) -> Table:

@@ -1,0 +1,145 @@
+"""Saved runs in a real browser: a server killed in the middle of one, and the Runs page."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from browsing import ROOT, WAIT, Visit, answers
+from playwright.sync_api import expect
+from test_run import assert_same
+
+from pages.parts import hub
+from svae_core import shelf, training
+from svae_core.records import Settings
+from svae_core.run import load
+
+pytestmark = pytest.mark.browser
+LONG = Settings(dataset="wine", clusters=3, epochs=1500)
+#: So much may be missing after a kill, in seconds, and a little for the kill itself.
+LOST = 2.0
+
+
+@dataclass
+class Machine:
+    """A server that can be killed and started again on the same address and folder."""
+
+    home: Path
+    port: int
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={self.port}"]
+        self.running.append(
+            subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=os.environ | {"SVAE_HOME": str(self.home)},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        deadline = time.monotonic() + WAIT / 1000
+        while not answers(f"{self.url}/_stcore/health"):
+            assert time.monotonic() < deadline, "the server did not start"
+
+    def kill(self) -> None:
+        self.running[-1].send_signal(signal.SIGKILL)
+        self.running[-1].wait()
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    machine = Machine(tmp_path / "home", port)
+    machine.start()
+    yield machine
+    machine.running[-1].terminate()
+    machine.running[-1].wait()
+
+
+def test_a_killed_server_costs_nothing(visit: Visit, machine: Machine) -> None:
+    """kill −9 in the middle: the run is listed, two seconds are missing, its end is the same."""
+    page = visit.page
+    page.goto(f"{machine.url}/train?dataset=wine&clusters=3&epochs={LONG.epochs}")
+    page.wait_for_function("Number(document.querySelector('[data-moment]').dataset.moment) > 40")
+    (entry,) = shelf.shelf(machine.home)
+    machine.kill()
+    killed = time.time()
+    (entry,) = shelf.shelf(machine.home)
+    assert entry.about is not None and not entry.trouble
+    assert killed - entry.about.saved < LOST
+    assert 0 < entry.about.step < entry.about.steps
+
+    machine.start()
+    expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
+    assert f"run={entry.about.id}" in page.url, "the same run goes on in the page left open"
+    deadline = time.monotonic() + 30
+    while (saved := load(entry.folder)).about.status != "finished":
+        assert time.monotonic() < deadline, "its end was not saved"
+        time.sleep(0.2)
+
+    members = hub.pair(LONG)
+    state = training.begin(members)
+    undisturbed = (training.first_frames(state), *training.advance(state).moments)
+    assert len(saved.moments) == len(undisturbed)
+    for mine, theirs in zip(saved.moments, undisturbed, strict=True):
+        for a, b in zip(mine, theirs, strict=True):
+            assert_same(a, b, ("latent_mean",))
+    assert len(shelf.shelf(machine.home)) == 1
+
+
+def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machine: Machine) -> None:
+    page = visit.page
+    page.goto(f"{machine.url}/train?dataset=wine&clusters=3&epochs=20")
+    expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
+    deadline = time.monotonic() + 30
+    while not (found := shelf.shelf(machine.home)) or not (found[0].about or 0).verdicts:  # type: ignore[union-attr]
+        assert time.monotonic() < deadline, "the run was not saved"
+        time.sleep(0.2)
+    (entry,) = found
+    assert entry.about is not None and entry.about.owner, "it belongs to this browser"
+
+    page.goto(f"{machine.url}/runs?pick={entry.folder.name}")
+    page.get_by_label("Name").fill("the first one")
+    page.get_by_role("button", name="Rename").click()
+    expect(page.get_by_role("heading", name="the first one")).to_be_visible()
+    visit.picture("runs")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export (zip)").click()
+    assert download.value.suggested_filename.endswith(".svae.zip")
+    with page.expect_download() as replay:
+        page.get_by_role("link", name="Replay (HTML)").click()
+    assert b"mount(" in Path(replay.value.path()).read_bytes()
+
+    page.get_by_role("button", name="Delete").click()
+    undo = page.get_by_role("button", name="Undo: take back “the first one”")
+    expect(undo).to_be_visible()
+    assert not entry.folder.exists()
+    undo.click()
+    expect(undo).to_have_count(0)
+    assert entry.folder.exists()
+
+    page.goto(f"{machine.url}/runs?pick={entry.folder.name}")
+    page.get_by_role("button", name="Replay here").click()
+    expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
+    page.get_by_role("link", name="Open in Train, and go on").click()
+    page.wait_for_url(re.compile(f"/train.*run={re.escape(entry.about.id)}"))
+    expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
+    assert len(shelf.shelf(machine.home)) == 1, "it is the same run"
+    assert visit.errors == []

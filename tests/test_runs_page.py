@@ -1,0 +1,218 @@
+"""The Runs page: it lists what a visitor may see, and does what its buttons say."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from test_run import PAIR, tiny
+from test_shelf import put
+
+from pages.parts import hub, listing, owning, session
+from svae_core import parcel, shelf
+from svae_core.about import new_id
+from svae_core.run import load
+
+_ROUTER = str(Path(__file__).parents[1] / "pages" / "router.py")
+MINE, THEIRS = new_id(), new_id()
+ALL = listing.Viewer(MINE, True)
+ONLY_MINE = listing.Viewer(MINE, False)
+WISH = {"wish": [], "lesson": "", "playing": False, "prediction": None, "parent": None}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("SVAE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SVAE_SHARED_RUNS", "1")
+    monkeypatch.setattr(hub, "engine", lambda: pytest.fail("the engine was asked"))
+    (tmp_path / "home").mkdir()
+    yield tmp_path / "home"
+    st.cache_resource.clear()
+
+
+def opened(*picked: Path, **query: str) -> AppTest:
+    """A visitor who opens the page, with these runs picked."""
+    app = AppTest.from_file(_ROUTER, default_timeout=60)
+    app.switch_page("runs.py")
+    app.query_params["pick"] = ",".join(folder.name for folder in picked)
+    for name, text in query.items():
+        app.query_params[name] = text
+    app.run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def press(app: AppTest, label: str) -> None:
+    (button,) = (one for one in app.button if one.label.startswith(label))
+    button.click().run()
+    assert not app.exception, app.exception[0].message
+
+
+def runs_in(app: AppTest) -> list[str]:
+    return list(app.dataframe[0].value["Run"]) if app.dataframe else []
+
+
+def test_without_runs_the_page_says_so() -> None:
+    app = opened()
+    assert "Nothing is saved yet" in app.info[0].value and not app.dataframe
+
+
+def test_the_list_shows_everything_and_breaks_at_nothing(home: Path) -> None:
+    put(home, id="a", title="Wine")
+    (home / "holiday").mkdir()
+    app = opened()
+    assert sorted(name.split(",")[0] for name in runs_in(app)) == ["Wine", "holiday"]
+    ended = list(app.dataframe[0].value["Ended"])
+    assert any("not readable" in text and "no run.json" in text for text in ended)
+    assert "2 runs" in app.caption[0].value
+
+
+def test_a_home_that_is_no_folder_is_said(home: Path) -> None:
+    home.rmdir()
+    home.write_text("")
+    assert "cannot be read" in opened().error[0].value
+
+
+def test_search_narrows_the_list(home: Path) -> None:
+    shelf.rename(put(home, id="a"), "the good one")
+    shelf.rename(put(home, id="b"), "the bad one")
+    app = opened()
+    app.text_input(key="runs.search").set_value("GOOD wine").run()
+    assert runs_in(app) == ["the good one"]
+    app.text_input(key="runs.search").set_value("nothing like it").run()
+    assert runs_in(app) == [] and "No run holds" in app.info[0].value
+
+
+def test_one_run_can_be_renamed_deleted_and_taken_back(home: Path) -> None:
+    folder = put(home, id="a")
+    app = opened(folder)
+    app.text_input[1].set_value("renamed")
+    press(app, "Rename")
+    assert shelf.read_name(folder) == "renamed" and runs_in(app) == ["renamed"]
+    app = opened(folder)
+    press(app, "Delete")
+    assert not folder.exists() and runs_in(app) == []
+    press(app, "Undo: take back “renamed”")
+    assert folder.exists() and runs_in(app) == ["renamed"]
+    app = opened(folder)
+    press(app, "Delete")
+    press(app, "Clean up")
+    assert not shelf.trash(home) and shelf.usage(home) == 0
+
+
+def test_a_run_of_a_pair_can_be_opened_and_its_link_shared(home: Path) -> None:
+    folder = put(home, id="some-id", page=WISH)
+    app = opened(folder)
+    (link,) = (one for one in app.get("page_link") if "Train" in one.proto.label)
+    assert "run=some-id" in link.proto.query_string and "dataset=wine" in link.proto.query_string
+    assert "run=some-id" in app.code[0].value
+    labels = [one.proto.label for one in app.get("download_button")]
+    assert labels == ["Export (zip)", "Numbers (CSV)"]
+    assert any("some-id" in one.proto.url for one in app.get("link_button"))
+
+
+def test_two_runs_are_compared(home: Path) -> None:
+    one = put(home, id="a", created=1.0)
+    other = put(home, id="b", created=2.0, members=tuple(replace(m, beta=4.0) for m in PAIR))
+    app = opened(one, other)
+    settings, certificates = (table.value for table in app.table)
+    assert settings.iloc[:, 0].tolist() == ["β"]
+    assert {*settings.iloc[0].tolist()[1:]} == {"1.0", "4.0"}
+    assert certificates.shape[1] == 5, "both members of both"
+    press(app, "Delete these 2")
+    assert len(shelf.trash(home)) == 2
+
+
+def test_of_runs_that_agree_it_is_said(home: Path) -> None:
+    app = opened(put(home, id="a", created=1.0), put(home, id="b", created=2.0))
+    assert any("agree in all settings" in text.value for text in app.markdown)
+
+
+def test_a_damaged_run_is_explained_and_can_be_deleted(home: Path) -> None:
+    folder = put(home, id="a")
+    next(folder.glob("state-*")).write_bytes(b"")
+    app = opened(folder)
+    assert "damaged" in app.error[0].value
+    press(app, "Delete")
+    assert not folder.exists()
+
+
+def test_an_unknown_run_to_replay_is_said_to_be_so() -> None:
+    assert "no saved run" in opened(run="unknown").warning[0].value
+
+
+# -------------------------------------------------------------------------- who sees what
+
+
+def test_on_a_server_for_many_everybody_sees_their_own(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(home, id="a", owner=MINE)
+    put(home, id="b", owner=THEIRS)
+    put(home, id="c")  # from the command line
+    (home / "foreign").mkdir()
+    assert len(listing.saved(home, ALL)) == 4
+    assert [entry.about and entry.about.id for entry in listing.saved(home, ONLY_MINE)] == ["a"]
+    for entry in listing.saved(home, ALL):
+        shelf.delete(entry.folder)
+    assert [entry.about and entry.about.id for entry in listing.trashed(home, ONLY_MINE)] == ["a"]
+    assert listing.saved(home, listing.Viewer("", False)) == [], "no key is nobody's key"
+    monkeypatch.setenv("SVAE_SHARED_RUNS", "0")
+    app = opened()
+    assert runs_in(app) == [] and "begun in this browser" in app.caption[0].value
+
+
+@pytest.mark.parametrize(
+    ("address", "passed_on", "chosen", "all_runs"),
+    [
+        ("localhost", False, "", True),
+        ("localhost", True, "", False),
+        ("0.0.0.0", False, "", False),
+        (None, False, "", False),
+        ("0.0.0.0", False, "1", True),
+        ("localhost", False, "0", False),
+    ],
+)
+def test_all_runs_are_shown_to_one_person_only(
+    monkeypatch: pytest.MonkeyPatch,
+    address: str | None,
+    passed_on: bool,
+    chosen: str,
+    all_runs: bool,
+) -> None:
+    headers = {"X-Forwarded-For": "10.0.0.7"} if passed_on else {}
+    context = SimpleNamespace(headers=headers, cookies={owning.COOKIE: MINE})
+    monkeypatch.setenv("SVAE_SHARED_RUNS", chosen)
+    monkeypatch.setattr(session.st, "get_option", lambda name: address)
+    monkeypatch.setattr(session.st, "context", context)
+    assert session.sees_all_runs() is all_runs
+    assert session.owner() == MINE
+
+
+# ------------------------------------------------------------------------------- the words
+
+
+def test_what_the_list_says(home: Path) -> None:
+    (entry,) = [shelf.look(put(home, id="a", title="Wine", steps=2))]
+    table = listing.table([entry])
+    assert {len(column) for column in table.values()} == {1}
+    assert table["Models"] == ["baseline VAE + spherical VAE"]
+    assert table["Trained"] == [0.0], "this one stands at step 0"
+    assert listing.query_of(replace(entry, about=None)) is None
+    assert listing.storage([entry], [], ALL).startswith("1 run; ")
+
+
+def test_exports_hold_what_the_page_shows(home: Path) -> None:
+    folder = put(home, id="a")
+    rows = list(csv.DictReader(io.StringIO(parcel.history(load(folder)))))
+    assert len(rows) == 2 * len(tiny().moments)
+    taken: Any = parcel.unpack(parcel.pack(folder), home, MINE)
+    assert listing.saved(home, ONLY_MINE)[0].folder == taken
