@@ -24,7 +24,7 @@ from svae_core.records import Settings
 from svae_core.run import load
 
 pytestmark = pytest.mark.browser
-LONG = Settings(dataset="wine", clusters=3, epochs=1500)
+LONG = Settings(dataset="wine", clusters=3, epochs=600)
 #: So much may be missing after a kill, in seconds, and a little for the kill itself.
 LOST = 2.0
 
@@ -77,7 +77,7 @@ def test_a_killed_server_costs_nothing(visit: Visit, machine: Machine) -> None:
     """kill −9 in the middle: the run is listed, two seconds are missing, its end is the same."""
     page = visit.page
     page.goto(f"{machine.url}/train?dataset=wine&clusters=3&epochs={LONG.epochs}")
-    page.wait_for_function("Number(document.querySelector('[data-moment]').dataset.moment) > 40")
+    page.wait_for_function("Number(document.querySelector('[data-moment]')?.dataset.moment) > 40")
     (entry,) = shelf.shelf(machine.home)
     machine.kill()
     killed = time.time()
