@@ -34,7 +34,7 @@ def draw() -> bool:
     with view_place:
         view = mapping.view_controls(*axes)
     key = repr(grid)
-    sweep = session.followed("phase", key, partial(Sweep, grid, hub.engine()))
+    sweep = session.series_of("phase", key, partial(Sweep, grid, hub.engine()))
     going = errands.transport("phase", key, sweep.series, button)
     cells = sweep.cells(theory)
     by_method = [[cell for cell in cells if cell.settings.method == name] for name in methods]

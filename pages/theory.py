@@ -97,7 +97,7 @@ def attack() -> bool:
     count = runs.select_slider("Runs", RUNS, value=64, key="attack.runs")
     number = seed.number_input("Seed", min_value=0, value=0, step=1, key="attack.seed")
     key = f"{count} runs from {number}"
-    search = session.followed("attack", key, partial(Search, count, number, hub.engine()))
+    search = session.series_of("attack", key, partial(Search, count, number, hub.engine()))
     going = errands.transport("attack", key, search.series, button)
     if search.attempts:
         show_outcomes(search.summary())

@@ -285,7 +285,7 @@ def note_waiting(section: str, waits: bool) -> None:
     st.session_state[_WAITING] = others | ({section} if waits else set())
 
 
-def followed(section: str, key: str, make: Callable[[], Followed]) -> Followed:
+def series_of(section: str, key: str, make: Callable[[], Followed]) -> Followed:
     """What a section of the page follows: made idle, one for all who ask for the same."""
     found: Followed = _followed(f"{section}.{key}", make)
     return found
