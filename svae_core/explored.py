@@ -6,7 +6,12 @@ first coordinates on the shell. Distances are Euclidean ones between points on t
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import math
+import pathlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +45,43 @@ class BandStudy:
     delta: float
     samplings: tuple[Sampling, ...]
     best: Sampling  # one half of the data as if it were samples of the other
+
+
+def load_studies(path: pathlib.Path) -> tuple[BandStudy, ...]:
+    """Studies from their file."""
+    plain = json.loads(path.read_text(encoding="utf-8"))
+    return tuple(
+        BandStudy(
+            **{
+                **study,
+                "samplings": tuple(_sampling(row) for row in study["samplings"]),
+                "best": _sampling(study["best"]),
+            }
+        )
+        for study in plain
+    )
+
+
+def save_studies(studies: tuple[BandStudy, ...], path: pathlib.Path) -> None:
+    """Studies as a JSON file, numbers to four digits."""
+    plain = [dataclasses.asdict(study) for study in studies]
+    path.write_text(json.dumps(_rounded(plain), indent=1) + "\n", encoding="utf-8")
+
+
+def _sampling(row: dict[str, Any]) -> Sampling:
+    known: dict[str, Any] = {k: math.nan if v is None else v for k, v in row.items()}
+    return Sampling(**known)
+
+
+def _rounded(value: Any) -> Any:
+    """Floats to four significant digits; NaN, which JSON has not, as null."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.4g}") if math.isfinite(value) else None
+    return value
 
 
 # ----------------------------------------------------------------- looks into one latent space

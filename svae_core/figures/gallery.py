@@ -1,0 +1,124 @@
+"""Rows of small pictures: images where data are images, else profiles of their coordinates."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from svae_core.figures.palette import FONT_SIZE, blank, faint, ink, veil
+
+#: Height of one row, in pixels.
+_ROW = 62
+_GAP = 0.12  # between cells, as a share of a cell
+
+
+def gallery(
+    cells: np.ndarray,
+    image: tuple[int, int] | None,
+    rows: list[str],
+    columns: list[str],
+    dark: bool = False,
+) -> go.Figure:
+    """Pictures [r, c, f] in a grid, with a name for each row and each column.
+
+    Every cell is 1 wide and 1 high, row 0 on top. Images are dark (or bright) as ink; profiles
+    share one scale, with a line at 0.
+    """
+    r, c, _ = cells.shape
+    figure = blank(dark, round(_ROW * r + 44))
+    if image:
+        figure.add_trace(_mosaic(cells, image, dark))
+    else:
+        for trace in _profiles(cells, dark):
+            figure.add_trace(trace)
+    reach = 1 + _GAP
+    figure.update_layout(
+        xaxis={
+            "tickvals": [column * reach + 0.5 for column in range(c)],
+            "ticktext": columns,
+            "range": [-0.1, c * reach],
+            "side": "top",
+            "tickangle": 0,
+            "constrain": "domain",
+            "constraintoward": "left",
+        },
+        yaxis={
+            "tickvals": [-row * reach - 0.5 for row in range(r)],
+            "ticktext": rows,
+            "range": [-r * reach, 0.1],
+            "constrain": "domain",
+        },
+        showlegend=False,
+        margin={"l": 10, "r": 10, "t": 34, "b": 6},
+    )
+    still = {"showgrid": False, "fixedrange": True, "showline": False}
+    figure.update_xaxes(**still, tickfont_size=FONT_SIZE - 2)
+    figure.update_yaxes(**still, tickfont_size=FONT_SIZE - 2)
+    if image:
+        height, width = image
+        figure.update_yaxes(scaleanchor="x", scaleratio=height / width)
+    return figure
+
+
+def _mosaic(cells: np.ndarray, image: tuple[int, int], dark: bool) -> go.Heatmap:
+    """All images as one picture, gaps between them left empty."""
+    r, c, _ = cells.shape
+    height, width = image
+    gap_y, gap_x = (max(1, round(_GAP * side)) for side in image)
+    board = np.full((r, height + gap_y, c, width + gap_x), np.nan, np.float32)
+    board[:, :height, :, :width] = cells.reshape(r, c, height, width).transpose(0, 2, 1, 3)
+    # Pixels are placed so that each cell, with its gap, is as wide and high as a profile's.
+    x = _places(c, width, gap_x)
+    y = -_places(r, height, gap_y)
+    colour = ink(dark)
+    return go.Heatmap(
+        z=board.reshape(r * (height + gap_y), c * (width + gap_x)),
+        x=x,
+        y=y,
+        zmin=0.0,
+        zmax=1.0,
+        colorscale=[[0.0, veil(colour, 0.05)], [1.0, veil(colour, 1.0)]],
+        showscale=False,
+        hoverinfo="skip",
+    )
+
+
+def _places(count: int, pixels: int, gap: int) -> np.ndarray:
+    """Centres of all pixels along one side, gaps included."""
+    inside = (np.arange(pixels) + 0.5) / pixels
+    between = 1 + _GAP * (np.arange(gap) + 0.5) / gap
+    cell = np.concatenate([inside, between])
+    return (np.arange(count)[:, None] * (1 + _GAP) + cell).ravel()
+
+
+def _profiles(cells: np.ndarray, dark: bool) -> list[go.Scatter]:
+    """One line for all profiles and one for all their zeros, each broken between cells."""
+    r, c, f = cells.shape
+    largest = float(np.abs(cells).max()) or 1.0
+    left = np.arange(c)[None, :, None] * (1 + _GAP)
+    middle = -np.arange(r)[:, None, None] * (1 + _GAP) - 0.5
+    along = np.linspace(0.04, 0.96, f) if f > 1 else np.array([0.5])
+    x = np.broadcast_to(left + along, (r, c, f))
+    y = middle + 0.46 * cells / largest
+    zero_x = np.broadcast_to(left + np.array([0.0, 1.0]), (r, c, 2))
+    zero_y = np.broadcast_to(middle, (r, c, 2))
+    return [
+        _broken(zero_x, zero_y, faint(dark), 1, "lines"),
+        _broken(x, y, ink(dark), 1.5, "lines" if f > 1 else "markers"),
+    ]
+
+
+def _broken(x: np.ndarray, y: np.ndarray, colour: str, width: float, mode: str) -> go.Scatter:
+    def flat(values: np.ndarray) -> np.ndarray:
+        padded = np.pad(values, ((0, 0), (0, 0), (0, 1)), constant_values=np.nan)
+        return padded.reshape(-1).astype(np.float32)
+
+    return go.Scatter(
+        x=flat(x),
+        y=flat(y),
+        mode=mode,
+        line={"color": colour, "width": width},
+        marker={"color": colour, "size": 5},
+        connectgaps=False,
+        hoverinfo="skip",
+    )

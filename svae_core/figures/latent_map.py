@@ -1,0 +1,137 @@
+"""A latent space as a map that can be clicked anywhere, and what is decoded there."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from svae_core.explored import Decoding, Looks, Plane
+from svae_core.figures.gallery import gallery
+from svae_core.figures.latent import name_of
+from svae_core.figures.palette import CLUSTER_STYLES, FONT_SIZE, blank, cluster_style, faint, ink
+
+_LATTICE = 41  # places along one side that can be clicked
+_LEAST_REACH = 3.5  # at least so much of the prior is on the map, in standard deviations
+
+
+def latent_map(looks: Looks, member: int, dark: bool = False) -> go.Figure:
+    """Latent means by cluster; all maps of a comparison share one scale.
+
+    An unseen lattice of places lies over the map, so that a click meets one wherever it falls.
+    """
+    look = looks.members[member]
+    reach = _reach(looks)
+    figure = blank(dark, 430)
+    figure.add_trace(_lattice(reach, dark))
+    for index in np.unique(looks.labels):
+        rows = looks.labels == index
+        figure.add_trace(_cloud(look.map[rows], looks.rows[rows], int(index), dark))
+    for radius in (1, 2):
+        figure.add_shape(
+            type="circle",
+            x0=-radius,
+            x1=radius,
+            y0=-radius,
+            y1=radius,
+            line={"color": faint(dark), "width": 1.5, "dash": "dot"},
+        )
+    names = axis_names(looks.plane)
+    axis = {"range": [-reach, reach], "fixedrange": True, "constrain": "domain"}
+    figure.update_layout(
+        xaxis={**axis, "title": {"text": names[0]}},
+        yaxis={**axis, "title": {"text": names[1]}, "scaleanchor": "x"},
+        showlegend=False,
+        clickmode="event+select",
+        dragmode=False,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+    )
+    return figure
+
+
+def axis_names(plane: Plane) -> tuple[str, str]:
+    """What the two directions of a map are called."""
+    if plane.dims is None:
+        return "1st principal direction", "2nd"
+    return f"dimension {plane.dims[0] + 1}", f"dimension {plane.dims[1] + 1}"
+
+
+def describe_map(looks: Looks, member: int) -> str:
+    """How the points lie on the map, and how much of their variance it shows."""
+    look = looks.members[member]
+    name = name_of(look.method)
+    name = name[:1].upper() + name[1:]
+    widest = float(np.abs(look.map).max())
+    if look.dead.all():
+        return (
+            f"{name}: all {len(look.map):,} latent means lie within {widest:.2f} of the middle, "
+            "beside a prior of width 1: the map is one spot, and every place decodes alike."
+        )
+    return (
+        f"{name}: {len(look.map):,} latent means, up to {widest:.1f} from the middle; this plane "
+        f"holds {look.explained:.0%} of their variance."
+    )
+
+
+def explain_map(looks: Looks) -> str:
+    """What a click asks."""
+    rest = "all else at the average of the means"
+    return (
+        f"Click anywhere on a map: that place is decoded ({rest}). Beside it stand the nearest "
+        "data point and the replies: the same picture, encoded and decoded by each model. Places "
+        "of two latent spaces cannot be compared, but replies can. Dotted circles: one and two "
+        "standard deviations of the prior."
+    )
+
+
+def decoding(found: Decoding, looks: Looks, dark: bool = False) -> go.Figure:
+    """The decoded place, its nearest data point, and each model's reply."""
+    pictures = [found.here, found.nearest, *found.replies]
+    short = [name_of(look.method).removesuffix(" VAE") for look in looks.members]
+    columns = ["here", f"row {found.row + 1}", *short]
+    figure = gallery(np.stack(pictures)[None], looks.image, [""], columns, dark)
+    figure.update_layout(height=150)
+    return figure
+
+
+def describe_decoding(found: Decoding, place: tuple[float, float]) -> str:
+    """Where, what is near, in words."""
+    return (
+        f"Decoded at ({place[0]:.1f}, {place[1]:.1f}); the nearest data point is row "
+        f"{found.row + 1}, at distance {found.distance:.2f} on the shell."
+    ).replace("-", "−")
+
+
+def _reach(looks: Looks) -> float:
+    widest = max(float(np.abs(look.map).max()) for look in looks.members)
+    return max(_LEAST_REACH, 1.08 * widest)
+
+
+def _lattice(reach: float, dark: bool) -> go.Scattergl:
+    side = np.linspace(-reach, reach, _LATTICE, dtype=np.float32)
+    x, y = np.meshgrid(side, side)
+    return go.Scattergl(
+        x=x.ravel(),
+        y=y.ravel(),
+        mode="markers",
+        marker={"size": 12, "color": ink(dark), "opacity": 0.0},
+        selected={"marker": {"opacity": 1.0, "size": 14}},
+        unselected={"marker": {"opacity": 0.0}},
+        name="",
+        hovertemplate="(%{x:.1f}, %{y:.1f})<extra></extra>",
+    )
+
+
+def _cloud(points: np.ndarray, rows: np.ndarray, index: int, dark: bool) -> go.Scattergl:
+    colour, symbol = cluster_style(index % CLUSTER_STYLES, dark)
+    return go.Scattergl(
+        x=points[:, 0],
+        y=points[:, 1],
+        mode="markers",
+        marker={"size": 6, "color": colour, "symbol": symbol, "opacity": 0.8},
+        selected={"marker": {"opacity": 1.0, "size": 14}},
+        unselected={"marker": {"opacity": 0.8}},
+        customdata=rows + 1,
+        name=f"cluster {index + 1}",
+        hovertemplate="row %{customdata}<extra>cluster " + str(index + 1) + "</extra>",
+        hoverlabel={"font": {"size": FONT_SIZE}},
+    )
