@@ -11,6 +11,7 @@ st.navigation(
         st.Page("shell.py", title="Shell"),
         st.Page("region.py", title="Region"),
         st.Page("train.py", title="Train"),
+        st.Page("latent.py", title="Latent"),
         st.Page("phase.py", title="Phase diagram"),
         st.Page("runs.py", title="Runs"),
         st.Page("theory.py", title="Theory"),

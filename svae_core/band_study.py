@@ -1,6 +1,6 @@
 """Does a wider band give better samples? Spherical VAEs over the upper edge b, baselines beside.
 
-    study(settings, edges, seeds) -> BandStudy
+    study(settings, edges, seeds) -> BandStudy;  short_study(settings) -> BandStudy
 
 The paper (arXiv 2603.10935 v4) leaves open what the band does to samples. Measured here: samples
 g(z), z ~ N(0, I), as many as there are points, against the points themselves; and, since samples
@@ -15,8 +15,16 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from svae_core.datasets import load_dataset
 from svae_core.diversity import diversity
-from svae_core.explored import BandStudy, Sampling
+from svae_core.explored import (
+    SHORT_EDGES,
+    SHORT_EPOCHS,
+    SHORT_POINTS,
+    SHORT_SEEDS,
+    BandStudy,
+    Sampling,
+)
 from svae_core.networks import stream
 from svae_core.problem import groundwork
 from svae_core.records import Budget, Groundwork, Settings
@@ -76,6 +84,17 @@ def study(
         samplings=tuple(samplings),
         best=_best(ground),
     )
+
+
+def short_study(settings: Settings) -> BandStudy:
+    """A study of these settings that takes half a minute or so: fewer points, epochs and seeds."""
+    count = len(load_dataset(settings).points)
+    short = dataclasses.replace(
+        settings,
+        n_points=SHORT_POINTS if count > SHORT_POINTS else settings.n_points,
+        epochs=min(settings.epochs, SHORT_EPOCHS),
+    )
+    return study(short, SHORT_EDGES, SHORT_SEEDS)
 
 
 @torch.no_grad()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from svae_core.cluster import Cluster
-from svae_core.explored import BandStudy, Findings, Question
+from svae_core.explored import A, BandStudy, Question
 from svae_core.grid import Grid
 from svae_core.records import (
     Advance,
@@ -147,15 +147,13 @@ class Engine:
         """A viewed point as the state's models give it back."""
         return self._training.in_turn(_AT_ONCE, _decode, state, index)
 
-    def explore(self, state: State, question: Question) -> Future[Findings]:
+    def explore(self, state: State, question: Question[A]) -> Future[A]:
         """What the state's models say to a question about their latent spaces."""
         return self._training.in_turn(_AT_ONCE, _explore, state, question)
 
-    def band_study(
-        self, settings: Settings, edges: tuple[float, ...], seeds: int
-    ) -> Future[BandStudy]:
-        """Sample quality and diversity against the band's upper edge, by training over both."""
-        return self._errands.submit(_band_study, settings, edges, seeds)
+    def band_study(self, settings: Settings) -> Future[BandStudy]:
+        """Sample quality and diversity against the band's upper edge, in a short study."""
+        return self._errands.submit(_band_study, settings)
 
     def call(
         self, function: Callable[..., Any], *args: Any, line: Line | None = None
@@ -284,16 +282,16 @@ def _decode(state: State, index: int) -> Decoded:
     return training.decode(state, index)
 
 
-def _explore(state: State, question: Question) -> Findings:
+def _explore(state: State, question: Question[A]) -> A:
     from svae_core import exploration
 
     return exploration.answer(state, question)
 
 
-def _band_study(settings: Settings, edges: tuple[float, ...], seeds: int) -> BandStudy:
+def _band_study(settings: Settings) -> BandStudy:
     from svae_core import band_study
 
-    return band_study.study(settings, edges, seeds)
+    return band_study.short_study(settings)
 
 
 def _floors(members: tuple[Settings, ...]) -> tuple[FloorCurves, ...]:

@@ -9,17 +9,19 @@ does, and prove nothing about the posterior (that is the certificate's task).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from svae_core.collapse import COLLAPSED_KL
 from svae_core.diversity import nearest
 from svae_core.explored import (
+    A,
     Decoding,
     Draw,
     Drawn,
     Draws,
-    Findings,
     Here,
     Look,
     Looks,
@@ -47,19 +49,26 @@ _PAIRS = 400  # samples between which a mean distance is taken
 
 
 @torch.no_grad()
-def answer(state: State, question: Question) -> Findings:
+def answer(state: State, question: Question[A]) -> A:
     """What the members of this state say to the question.
 
     RequestError where it names a point, dimension or member that is not there.
     """
     members = models(state)
-    if isinstance(question, Overview):
-        return _overview(state, members, question)
-    if isinstance(question, Here):
-        return _here(members, question)
-    if isinstance(question, Way):
-        return _ways(members, question)
-    return _draws(members, question)
+    said: Any
+    match question:
+        case Overview():
+            said = _overview(state, members, question)
+        case Here():
+            said = _here(members, question)
+        case Way():
+            said = _ways(members, question)
+        case Draw():
+            said = _draws(members, question)
+        case _:
+            raise TypeError(f"no such question: {question!r}")
+    answered: A = said
+    return answered
 
 
 # -------------------------------------------------------------------------------- overview

@@ -11,9 +11,13 @@ import json
 import math
 import pathlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+
+#: A study on a visitor's own data is kept short: points and epochs at most, seeds, upper edges.
+SHORT_POINTS, SHORT_EPOCHS, SHORT_SEEDS = 1000, 100, 3
+SHORT_EDGES = (0.05, 0.25, 0.5, 0.9)
 
 
 @dataclass(frozen=True)
@@ -92,38 +96,6 @@ class Plane:
     """Which two directions of a latent space a map shows: two dimensions, or the means' PCA."""
 
     dims: tuple[int, int] | None = None  # None: PCA
-
-
-@dataclass(frozen=True)
-class Overview:
-    """Asks for traversals from a viewed point's latent (None: from the prior's mean) and a map."""
-
-    start: int | None = None
-    plane: Plane = Plane()
-
-
-@dataclass(frozen=True)
-class Here:
-    """Asks what one member decodes at a place of its map, and the others make of that."""
-
-    member: int
-    plane: Plane
-    place: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Way:
-    """Asks for the ways between two viewed points."""
-
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Asks for samples from the prior."""
-
-    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,5 +185,42 @@ class Draws:
     members: tuple[Drawn, ...]
 
 
-Question = Overview | Here | Way | Draw
-Findings = Looks | Decoding | Ways | Draws
+# ------------------------------------------------------------------------------- questions
+
+A = TypeVar("A")
+
+
+class Question(Generic[A]):
+    """What can be asked of trained models; A is the answer."""
+
+
+@dataclass(frozen=True)
+class Overview(Question[Looks]):
+    """Asks for traversals from a viewed point's latent (None: from the prior's mean) and a map."""
+
+    start: int | None = None
+    plane: Plane = Plane()
+
+
+@dataclass(frozen=True)
+class Here(Question[Decoding]):
+    """Asks what one member decodes at a place of its map, and the others make of that."""
+
+    member: int
+    plane: Plane
+    place: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Way(Question[Ways]):
+    """Asks for the ways between two viewed points."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Draw(Question[Draws]):
+    """Asks for samples from the prior."""
+
+    seed: int = 0

@@ -16,11 +16,12 @@ from streamlit.testing.v1 import AppTest
 
 from pages.parts import address, hub, session
 from pages.parts.searching import Search
-from svae_core import attack, objections, sweep, training
+from svae_core import attack, band_study, exploration, objections, sweep, training
 from svae_core.cells import MEASURES
+from svae_core.explored import Question
 from svae_core.grid import Grid
 from svae_core.problem import prepare
-from svae_core.records import Problem, RequestError, Settings, check_settings
+from svae_core.records import Problem, RequestError, Settings, State, check_settings
 from svae_core.sensitivity import sensitivity
 from svae_core.workers import WorkerLost
 
@@ -34,6 +35,12 @@ class _Engine:
 
     def prepare(self, settings: Settings) -> Future[Problem]:
         return _done(lambda: prepare(settings))
+
+    def explore(self, state: State, question: Question[Any]) -> Future[Any]:
+        return _done(lambda: exploration.answer(state, question))
+
+    def band_study(self, settings: Settings) -> Future[Any]:
+        return _done(lambda: band_study.short_study(settings))
 
     def sensitivity(self, settings: Settings) -> Future[Any]:
         return _done(lambda: sensitivity(settings))

@@ -107,6 +107,15 @@ def wish_of(run: str | None) -> Wish | None:
     return watched.wish if watched else None
 
 
+def attend(run: str, play: bool = False) -> None:
+    """Let a run go on as if it were watched, since a page waits for it; play it if it paused."""
+    watched = find(run)
+    if watched is not None and _loop is not None:
+        _loop.call_soon_threadsafe(watched.attend)
+        if play:
+            _loop.call_soon_threadsafe(watched.play)
+
+
 def branch(run: str, step: int, changes: Changes) -> str:
     """A run with this one's history up to a step and other settings from there; its id."""
     parent = _watches[run]

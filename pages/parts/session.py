@@ -24,6 +24,7 @@ from pages.parts.lessons import Lesson
 from pages.parts.series import Series
 from pages.parts.watching import Wish
 from svae_core.about import new_id
+from svae_core.explored import A, BandStudy, Question, load_studies
 from svae_core.figures.recorded import Recording, load_recording
 from svae_core.problem import with_band
 from svae_core.records import (
@@ -34,6 +35,7 @@ from svae_core.records import (
     Problem,
     RequestError,
     Settings,
+    State,
     settings_key,
 )
 from svae_core.workers import WorkerLost
@@ -41,6 +43,7 @@ from svae_core.workers import WorkerLost
 Followed = TypeVar("Followed")
 _PREPARING = "Mapping the data onto the shell, clustering, computing the floors"
 _RECORDED = Path(__file__).parents[2] / "assets" / "recorded_run.npz"
+_STUDIED = Path(__file__).parents[2] / "assets" / "band_study.json"
 _SETTINGS = "svae.settings"  # the current Settings
 _WRITTEN = "svae.written"  # the query that stands for them
 _PAGE = "svae.page"  # the page they were last asked for on
@@ -53,6 +56,7 @@ _SHOWN = "svae.shown"  # what each widget showed when it was last drawn
 _ASKED = "svae.asked"  # keys of the errands that this visitor asked for
 _ONCE = "svae.once"  # results of calls made once, by key
 _GOING = "svae.going"  # by section of a page: the key of the series that is to go on
+_LOOKED_INTO = "svae.looked_into"  # the run whose latent spaces are explored, and its state
 _WAITING = "svae.waiting"  # sections of the page that wait for something, by name
 #: The settings that decide the region.
 REGION_FIELDS = (*DATA_FIELDS, "collapse_loss", "band", "lower_edge")
@@ -234,6 +238,23 @@ def link(page: str, query: dict[str, str]) -> str:
     return f"{page_address().rsplit('/', 1)[0]}/{page}?{urlencode(query)}"
 
 
+def run_at_hand(members: tuple[Settings, ...]) -> str:
+    """The run of these members watched last, a lesson's too; else one begun for them now."""
+    wish = hub.wish_of(st.query_params.get("run") or st.session_state.get(_RUN))
+    return run_of(members, wish.lesson if wish and wish.members == members else "")
+
+
+def looked_into(run: str) -> State | None:
+    """The state of this run that the visitor looks into, if one was chosen."""
+    of, state = st.session_state.get(_LOOKED_INTO, ("", None))
+    return state if of == run else None
+
+
+def look_into(run: str, state: State) -> None:
+    """Look into this state of the run from now on, whatever becomes of the run."""
+    st.session_state[_LOOKED_INTO] = run, state
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Seen:
     """What is known by now of the run that was watched last."""
@@ -369,6 +390,27 @@ def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
     st.stop()
 
 
+def explored(state: State, question: Question[A]) -> A:
+    """What the state's models say to a question; what makes no sense ends the page in a sentence.
+
+    One call serves all visitors who ask the same of the same models.
+    """
+    models = [settings_key(settings) for settings in state.settings]
+    key = f"{models} {state.step} {question}"
+    future = _exploring(key, state, question)
+    try:
+        _await(future, "Looking into the latent spaces")
+        answer: A = future.result()
+        return answer
+    except (RequestError, WorkerLost) as error:
+        sentence = str(error)
+    except CancelledError:
+        sentence = "The server is stopping; reload the page in a moment."
+    _exploring.clear(key, state, question)
+    st.error(sentence)
+    st.stop()
+
+
 def readings(prepared: Problem, chosen: Settings) -> dict[str, FeasibleRegion]:
     """The region by each definition of the collapse loss, all else equal."""
     return {
@@ -394,6 +436,18 @@ def recording() -> Recording:
     return load_recording(_RECORDED)
 
 
+@st.cache_resource(show_spinner=False)
+def studies() -> tuple[BandStudy, ...]:
+    """What was measured of samples over the width of the band, read once."""
+    return load_studies(_STUDIED)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _exploring(key: str, _state: State, _question: Question[Any]) -> Future[Any]:
+    """The call, begun once for all visitors who ask the same."""
+    return hub.engine().explore(_state, _question)
+
+
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _preparing(key: str, _asked: Settings) -> Future[Problem]:
     """The call, begun once for all visitors who ask the same."""
@@ -412,7 +466,7 @@ def _followed(key: str, _make: Callable[[], Any]) -> Any:
     return _make()
 
 
-def _await(future: Future[Problem], doing: str) -> None:
+def _await(future: Future[Any], doing: str) -> None:
     """Wait, saying so; each word written is a point at which a newer wish may interrupt."""
     start = time.monotonic()
     place = st.empty()

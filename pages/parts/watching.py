@@ -140,6 +140,12 @@ class Watch:
             self.last_seen = time.monotonic() - (GRACE if self._left else 0.0)
             self._left = False
 
+    def attend(self) -> None:
+        """Somebody waits for this run on a page that does not show it."""
+        self.last_seen = time.monotonic()
+        self.start()
+        self.news.wake()
+
     def leave(self) -> None:
         """The viewer who goes next goes on purpose: no need to wait for a reload."""
         self._left = True

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from svae_core.figures.palette import FONT_SIZE, blank, faint, ink, veil
 
 #: Height of one row, in pixels.
-_ROW = 62
+_ROW = 48
 _GAP = 0.12  # between cells, as a share of a cell
 
 
@@ -47,6 +47,7 @@ def gallery(
             "ticktext": rows,
             "range": [-r * reach, 0.1],
             "constrain": "domain",
+            "constraintoward": "top",
         },
         showlegend=False,
         margin={"l": 10, "r": 10, "t": 34, "b": 6},

@@ -18,10 +18,20 @@ def name_of(method: str) -> str:
     return MARKS[method].name if method in MARKS else method
 
 
+def describe_looks(looks: Looks) -> str:
+    """What is looked at."""
+    done = "trained to the end" if looks.step >= looks.steps else f"of {looks.steps:,}"
+    return (
+        f"Both models as of step {looks.step:,} ({done}), seen by {len(looks.rows):,} points. "
+        f"{_pictures_are(looks)} What follows shows what decoders do; whether something passes is "
+        "the certificate's question."
+    )
+
+
 def traversals(looks: Looks, look: Look, dark: bool = False) -> go.Figure:
     """Rows: dimensions by falling KL. Columns: what is decoded with that one at −3 … 3."""
     rows = [_label(look, dim) for dim in look.order[: len(look.traversals)]]
-    columns = [f"{value:+g}".replace("-", "−") for value in look.values]
+    columns = [f"{value:g}".replace("-", "−") for value in look.values]
     return gallery(look.traversals, looks.image, rows, columns, dark)
 
 
@@ -110,6 +120,13 @@ def explain_densities() -> str:
         "prior N(0, 1). s̄: mean variance of a single point's posterior; near 1 a dimension says "
         "nothing of its point, even where filled and dotted agree."
     )
+
+
+def _pictures_are(looks: Looks) -> str:
+    if looks.image:
+        return "Pictures are images as the data came."
+    count = looks.members[0].traversals.shape[-1]
+    return f"Pictures are profiles of {count} coordinates on the shell, about a line at 0."
 
 
 def _label(look: Look, dim: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -46,6 +48,19 @@ def latent_map(looks: Looks, member: int, dark: bool = False) -> go.Figure:
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
     )
     return figure
+
+
+def clicked(event: Any) -> tuple[float, float]:
+    """The place that was clicked last; the middle before any click."""
+    points = event.selection.points
+    if not points:
+        return 0.0, 0.0
+    return float(points[0]["x"]), float(points[0]["y"])
+
+
+def other_point(looks: Looks) -> int:
+    """The first point, counted from 1, of another cluster than the first one's."""
+    return int((looks.labels != looks.labels[0]).argmax()) + 1
 
 
 def axis_names(plane: Plane) -> tuple[str, str]:

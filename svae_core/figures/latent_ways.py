@@ -17,7 +17,8 @@ _DASHES = {"ideal": "dot", "straight": "dash", "shell": "solid"}
 def ways(found: Ways, image: tuple[int, int] | None, dark: bool = False) -> go.Figure:
     """A row of pictures for each way."""
     rows = [_path_name(path) for path in found.paths]
-    columns = [f"{share:.0%}" for share in found.shares]
+    ends = {0: "0%", len(found.shares) // 2: "50%", len(found.shares) - 1: "100%"}
+    columns = [ends.get(step, "") for step in range(len(found.shares))]
     cells = np.stack([path.pictures for path in found.paths])
     return gallery(cells, image, rows, columns, dark)
 
@@ -29,8 +30,7 @@ def explain_ways(found: Ways) -> str:
         "circle between the two shell points themselves, encoded and decoded step by step. "
         f"The great circle (here {found.angle:.0f}°) is the shortest way on the shell and needs no "
         "model, so it is what both are held against; but it crosses the data space without regard "
-        "for where data lie, and only a way whose every step stays near data is one the model "
-        "has understood."
+        "for where data lie: the chart below tells how near to data each step of each way is."
     )
 
 

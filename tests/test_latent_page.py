@@ -1,0 +1,176 @@
+"""The Latent page: it waits for a run, looks into it, and follows its widgets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from test_pages import _charts, _Engine, _open, _query, _quiet
+
+from pages.parts import hub, session
+from pages.parts.watching import Watch
+from svae_core import training
+from svae_core.records import Budget, Settings, State
+
+_WINE = {"dataset": "wine", "clusters": "3", "epochs": "30", "latent_dim": "3"}
+_MEMBERS = hub.pair(Settings(dataset="wine", clusters=3, epochs=30, latent_dim=3))
+#: Two models: traversals, densities, map and decoded place each; ways, distances; two of samples.
+_CHARTS = 2 * 4 + 2 + 2
+
+
+@pytest.fixture(autouse=True)
+def _engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(hub, "engine", _Engine)
+    yield
+    st.cache_resource.clear()
+
+
+@pytest.fixture(scope="module")
+def states() -> tuple[State, State]:
+    """In the middle of training, and at its end."""
+    middle = training.advance(training.begin(_MEMBERS), Budget(steps=20, frames=False)).state
+    return middle, training.advance(middle, Budget(frames=False)).state
+
+
+def _with(monkeypatch: pytest.MonkeyPatch, state: State | None, status: str) -> None:
+    """Every run there is stands like this."""
+    monkeypatch.setattr(Watch, "newest", property(lambda _: state))
+    monkeypatch.setattr(Watch, "status", status, raising=False)
+    begin = Watch.__init__
+
+    def init(self: Watch, *args: object, **kwargs: object) -> None:
+        begin(self, *args, **kwargs)  # type: ignore[arg-type]
+        self.status = status
+
+    monkeypatch.setattr(Watch, "__init__", init)
+
+
+def _explored(app: AppTest) -> int:
+    """How many charts there are besides those of the studies."""
+    return len(_charts(app)) - len(session.studies())
+
+
+def test_it_trains_when_there_is_no_run_and_shows_the_study_meanwhile() -> None:
+    app = _open("latent", _WINE)
+    watch = hub.find(_query(app)["run"])
+    assert watch is not None and watch.wish.members == _MEMBERS
+    assert _explored(app) == 0
+    assert any("Are samples better" in text.value for text in app.subheader)
+
+
+def test_a_finished_run_is_looked_into(
+    monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
+) -> None:
+    _with(monkeypatch, states[1], "finished")
+    app = _open("latent", _WINE)
+    assert _explored(app) == _CHARTS and not app.error
+    for chart in app.get("plotly_chart"):
+        assert len(chart.proto.alt) > 20
+    words = " ".join(text.value for text in [*app.markdown, *app.caption])
+    assert "Baseline VAE: all 3 dimensions are dead" in words
+    assert "dimensions carry information" in words and "nearest data point is row" in words
+
+
+def test_its_widgets_ask_other_questions(
+    monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
+) -> None:
+    _with(monkeypatch, states[1], "finished")
+    app = _open("latent", _WINE)
+    before = _charts(app)
+    _quiet(app.number_input(key="latent.start").set_value(9).run())
+    assert _charts(app)[1] != before[1]
+    _quiet(app.segmented_control(key="latent.plane").set_value("Two dimensions").run())
+    assert _charts(app)[4]["layout"]["xaxis"]["title"]["text"] == "dimension 1"
+    _quiet(app.number_input(key="latent.up").set_value(3).run())
+    assert _charts(app)[4]["layout"]["yaxis"]["title"]["text"] == "dimension 3"
+    now = _charts(app)
+    _quiet(app.number_input(key="latent.to").set_value(5).run())
+    assert _charts(app)[8] != now[8]
+    _quiet(app.number_input(key="latent.draw").set_value(1).run())
+    assert _charts(app)[10] != now[10]
+
+
+def test_a_point_that_is_not_there_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
+) -> None:
+    _with(monkeypatch, states[1], "finished")
+    app = _open("latent", _WINE)
+    _quiet(app.number_input(key="latent.start").set_value(5000).run())
+    assert "no point 5000 in the picture; there are 178" in app.error[0].value
+
+
+def test_a_run_that_trains_is_waited_for_unless_one_looks_now(
+    monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
+) -> None:
+    _with(monkeypatch, states[0], "playing")
+    monkeypatch.setattr(Watch, "moments", property(lambda _: [training.first_frames(states[0])]))
+    app = _open("latent", _WINE)
+    assert _explored(app) == 0
+    _quiet(app.button(key="trained.now").click().run())
+    assert _explored(app) == _CHARTS
+    assert any("as of step 20 (of 60)" in text.value for text in app.markdown)
+    _with(monkeypatch, states[1], "playing")  # it goes on; what is looked at stays
+    _quiet(app.run())
+    assert any("as of step 20 (of 60)" in text.value for text in app.markdown)
+
+
+def test_a_paused_run_is_looked_into_and_can_be_trained_on(
+    monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
+) -> None:
+    _with(monkeypatch, states[0], "paused")
+    app = _open("latent", _WINE)
+    assert _explored(app) == _CHARTS
+    assert any("paused at step 20" in text.value for text in app.info)
+    played: list[tuple[str, bool]] = []
+    monkeypatch.setattr(hub, "attend", lambda run, play=False: played.append((run, play)))
+    _quiet(app.button(key="trained.on").click().run())
+    assert played == [(_query(app)["run"], True)]
+
+
+def test_a_newer_state_is_offered(
+    monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
+) -> None:
+    _with(monkeypatch, states[0], "paused")
+    app = _open("latent", _WINE)
+    monkeypatch.setattr(Watch, "newest", property(lambda _: states[1]))
+    _quiet(app.run())
+    _quiet(app.button(key="trained.again").click().run())
+    assert any("(trained to the end)" in text.value for text in app.markdown)
+
+
+def test_a_run_that_failed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    _with(monkeypatch, None, "failed")
+    begin = Watch.__init__
+
+    def init(self: Watch, *args: object, **kwargs: object) -> None:
+        begin(self, *args, **kwargs)  # type: ignore[arg-type]
+        self.error = "The band is empty."
+
+    monkeypatch.setattr(Watch, "__init__", init)
+    app = _open("latent", _WINE)
+    assert app.error[0].value == "The band is empty." and _explored(app) == 0
+
+
+def test_the_study_can_be_made_on_ones_own_data() -> None:
+    app = _open("latent", {**_WINE, "epochs": "3"})
+    before = len(_charts(app))
+    measure = next(button for button in app.button if button.label == "Measure on my data")
+    _quiet(measure.click().run())
+    assert len(_charts(app)) == before + 1
+    assert any("Wine" in text.value and "coverage goes from" in text.value for text in app.markdown)
+
+
+def test_a_lesson_s_run_is_the_run_at_hand() -> None:
+    app = _open("train", {"lesson": "alive"})
+    run = json.loads(app.get("bidi_component")[0].proto.json)["run"]
+    query = _query(app)
+    del app.query_params["lesson"]
+    app.query_params["run"] = run
+    for name in ("beta", "epochs"):
+        if name in query:
+            app.query_params[name] = query[name]
+    _quiet(app.switch_page("latent.py").run())
+    assert _query(app)["run"] == run
