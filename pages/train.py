@@ -34,7 +34,7 @@ def own_run() -> None:
     stage(run, projector=session.projector(), lead=session.class_key())
 
 
-if code := session.followed():
+if code := session.class_run():
     teaching.follow(code)
 else:
     own_run()

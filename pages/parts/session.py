@@ -154,7 +154,7 @@ def teach(key: str, code: str) -> None:
             del st.query_params[name]
 
 
-def followed() -> str:
+def class_run() -> str:
     """The code of the class whose teacher's run this page is to show; "" for none."""
     code = st.query_params.get("follow", "")
     if code:
