@@ -15,6 +15,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     region       collapse losses, the feasible band, the penalty weight rule
     floors       how many nats a loss guarantees
     posterior    sampling and KL, each formula once
+    directional  posteriors on a sphere
     networks     encoders and decoders for a batch of members
     diversity    how good and how varied samples are, beside data
     pictures     points as images, or as coordinates

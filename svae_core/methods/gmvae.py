@@ -1,0 +1,109 @@
+"""GMVAE (mixture prior)
+
+The prior is a mixture of Gaussians whose weights, means and variances are learned, so clusters need
+not be pressed into one ball. The KL to a mixture has no closed form; its variational upper bound
+−log Σ_c π_c·e^{−KL_c} is used, KL_c that to component c, which is VaDE's loss at its best
+assignment of points to components. The mixture is kept standardised (mean 0, variance 1 in each
+dimension), as a decoder could undo any other choice: with one component it is the conventional VAE.
+The KL does not split by dimension. Nothing is guarded: components can merge and code be ignored.
+
+Source: arXiv 1611.02648 v2 (GMVAE), arXiv 1611.05148 v3 (VaDE); bound: Hershey & Olsen 2007
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from svae_core.methods import Encoded, Terms, base_objective
+from svae_core.posterior import Gaussian
+from svae_core.records import Groundwork, Settings, option
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Config:
+    """How rich the prior is."""
+
+    components: int = option(10, "Gaussians in the prior", low=1, high=256)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Mixed:
+    """Gaussian posteriors against a mixture prior; tensors with a leading axis of members."""
+
+    gaussian: Gaussian  # [m, b, k]
+    log_weights: Tensor  # [m, 1, c]
+    means: Tensor  # [m, 1, c, k]
+    variances: Tensor  # [m, 1, c, k]
+
+    @property
+    def mean(self) -> Any:
+        return self.gaussian.mean
+
+    @property
+    def variance(self) -> Any:
+        return self.gaussian.variance
+
+    def draw(self, noise: Any) -> Any:
+        return self.gaussian.draw(noise)
+
+    def kl(self) -> Any:
+        """−log Σ_c π_c·exp(−KL(q‖component c)), [m, b, 1]: not below the KL to the mixture."""
+        mean, log_s = self.gaussian.mean.unsqueeze(2), self.gaussian.log_variance.unsqueeze(2)
+        gap = (mean - self.means) ** 2
+        each = (gap + log_s.exp()) / self.variances - 1.0 - log_s + self.variances.log()
+        return -(self.log_weights - 0.5 * each.sum(dim=3)).logsumexp(dim=2, keepdim=True)
+
+    def rows(self, block: slice) -> Mixed:
+        return Mixed(self.gaussian.rows(block), self.log_weights, self.means, self.variances)
+
+    def log_density(self, z: np.ndarray) -> np.ndarray:
+        return self.gaussian.log_density(z)
+
+
+@final
+class Method:
+    """The common loss against a learned mixture."""
+
+    projected = False
+    guards_kl = ""
+    guards_information = ""
+
+    def __init__(self, config: Config):
+        self.config = config
+
+    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+        """Nothing is fixed before training."""
+        return {}
+
+    def parameters(self, settings: Settings) -> np.ndarray:
+        """Logits of weights [c], means and log-variances [c, k] of the components, in one row."""
+        c, k = self.config.components, settings.latent_dim
+        means = np.random.default_rng([settings.seed, 61]).normal(size=c * k)
+        return np.concatenate([np.zeros(c), means, np.zeros(c * k)])
+
+    def posterior(self, encoded: Encoded) -> Mixed:
+        """The encoder's Gaussian, and the mixture, standardised."""
+        c, k = self.config.components, encoded.mean.shape[-1]
+        logits, means, log_variances = encoded.parameters.split([c, c * k, c * k], dim=1)
+        log_weights = logits.log_softmax(dim=1)
+        weights = log_weights.exp().unsqueeze(2)
+        means, variances = means.view(-1, c, k), log_variances.view(-1, c, k).exp()
+        center = (weights * means).sum(dim=1, keepdim=True)
+        total = (weights * (variances + (means - center) ** 2)).sum(dim=1, keepdim=True)
+        return Mixed(
+            gaussian=Gaussian(encoded.mean, encoded.log_variance),
+            log_weights=log_weights.unsqueeze(1),
+            means=((means - center) * total.rsqrt()).unsqueeze(1),
+            variances=(variances / total).unsqueeze(1),
+        )
+
+    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
+        """D/(2σ²) + β·(bound on the KL), [m]."""
+        return base_objective(terms)

@@ -1,0 +1,108 @@
+"""Spherical VAE, Lagrangian
+
+The decoder is projected on the shell, and β·KL is minimised under the constraint that the loss
+lies at the upper edge of the band: β·KL + Λ·D, Λ in the place of 1/(2σ²), so the setting σ² plays
+no part. Λ starts at β/(2λ_max), where collapse loses its hold, and follows a moving average of
+D − hi: an integral controller of log Λ, in units of the change that the Gaussian rate–distortion
+curve predicts, damped by the trend of the loss, and never above the weight of the penalty rule.
+The guarantee holds for a trained model whose measured loss is below δ.
+
+Source: constraint by multiplier arXiv 1810.00597 v1; band arXiv 2603.10935 v4; controller made here
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+
+from svae_core.methods import Terms
+from svae_core.records import Groundwork, Settings, option
+from svae_core.region import penalty_weight, require_band
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_INSIDE = 0.01  # of the band: the aim is this far inside hi
+_AVERAGE = 20.0  # steps that the moving average of the loss looks back
+_LEAST = 1e-3  # Λ stays above this share of where it starts
+
+
+@dataclass(frozen=True)
+class Config:
+    """How the multiplier follows."""
+
+    horizon: float = option(
+        0.04,
+        "share of the run in which the multiplier makes up for a lasting error",
+        low=1e-4,
+        high=1.0,
+    )
+    damping: float = option(
+        1.5,
+        "horizons ahead that the trend of the error is followed (0: not damped)",
+        low=0.0,
+        high=100.0,
+    )
+
+
+@final
+class Method:
+    """The KL under a constraint that holds the loss at the band's upper edge."""
+
+    projected = True
+    guards_kl = "what a loss below δ needs, once that is measured"
+    guards_information = "a multiplier holds the loss at hi, below δ"
+
+    def __init__(self, config: Config):
+        self.config = config
+
+    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+        """Aim, start and scales of the controller, from data and band alone."""
+        region = require_band(ground.region)
+        level = ground.water_level
+        active = int(np.count_nonzero(ground.eigenvalues[: settings.latent_dim] > level))
+        steps = settings.epochs * math.ceil(len(ground.shell.points) / settings.batch_size)
+        return {
+            "aim": region.hi - _INSIDE * (region.hi - region.lo),
+            "lower": region.lo if region.lower_edge else 0.0,
+            "weight": penalty_weight(settings.beta, level),
+            "start": math.log(penalty_weight(settings.beta, ground.lambda_max, 1.0)),
+            "cap": math.log(penalty_weight(settings.beta, level)),
+            # On the Gaussian curve dD/d(log Λ) = −θ · (active dimensions).
+            "scale": level * max(1, active),
+            "horizon": max(_AVERAGE, self.config.horizon * steps),
+        }
+
+    def memory(self, ground: Groundwork, settings: Settings) -> dict[str, np.ndarray]:
+        """log Λ, and a quick and a slow moving average of D."""
+        start = self.constants(ground, settings)["start"]
+        return {"log_multiplier": np.array(start), "loss": np.zeros(()), "slow": np.zeros(())}
+
+    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
+        """β·KL + Λ·D + w·max(0, lower − D), [m]."""
+        multiplier = terms.memory["log_multiplier"].exp()
+        below = (constants["lower"] - terms.loss).clamp_min(0.0)
+        return terms.beta * terms.kl + multiplier * terms.loss + constants["weight"] * below
+
+    def update(self, terms: Terms, constants: dict[str, Tensor]) -> dict[str, Tensor]:
+        """log Λ moves by the error that is left one (damped) horizon ahead."""
+        horizon = constants["horizon"]
+        first = terms.step == 0
+        fast = 1.0 if first else 1.0 / _AVERAGE
+        loss = terms.memory["loss"] + fast * (terms.loss - terms.memory["loss"])
+        lag = 1.0 if first else 1.0 / horizon
+        slow = terms.memory["slow"] + lag * (loss - terms.memory["slow"])
+        # The slow average trails the fast one by the change of about one horizon.
+        ahead = loss + self.config.damping * (loss - slow)
+        error = ((ahead - constants["aim"]) / constants["scale"]).clamp(-1.0, 1.0)
+        log = terms.memory["log_multiplier"] + error / horizon
+        least = constants["start"] + math.log(_LEAST)
+        log = log.maximum(least).minimum(constants["cap"])
+        return {"log_multiplier": log, "loss": loss, "slow": slow}
+
+    def pressure(self, settings: Settings, loss: float, d: int, memory: dict[str, float]) -> float:
+        """β/(2Λ): Λ stands where 1/(2σ²) stands in the common loss."""
+        return settings.beta / (2.0 * math.exp(memory["log_multiplier"]))

@@ -1,0 +1,68 @@
+"""Hyperspherical VAE (von Mises–Fisher)
+
+Latents lie on the unit sphere S^{k−1}: posteriors are von Mises–Fisher with direction μ(x) and
+concentration κ(x), the prior is uniform, the KL exact. κ stays above a floor, which keeps that
+floor's KL, and may be fixed, which fixes the KL; the decoder may ignore the direction all the same.
+The KL is one number for the whole sphere. Latents are drawn by inversion of the distribution of the
+angle to μ, without rejection, so they are smooth in μ and κ.
+
+Source: arXiv 1804.00891 v2; fixed κ arXiv 1808.10805; formulas in directional.py
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from svae_core.directional import VonMisesFisher
+from svae_core.methods import Encoded, Terms, base_objective
+from svae_core.records import Groundwork, RequestError, Settings, option
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Config:
+    """The concentration."""
+
+    kappa: float = option(
+        0.0, "κ of every posterior; 0: learned for each point", label="fixed κ", low=0.0, high=1e5
+    )
+    least: float = option(1.0, "floor under a learned κ", label="least κ", low=0.0, high=1e5)
+
+
+@final
+class Method:
+    """The common loss with latents on the sphere."""
+
+    projected = False
+    guards_kl = "at least the KL of the least (or fixed) κ"
+    guards_information = ""
+
+    def __init__(self, config: Config):
+        self.config = config
+
+    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+        """Nothing is fixed; RequestError where there is no sphere."""
+        if settings.latent_dim < 2:
+            raise RequestError(
+                "--latent-dim is 1, but vmf needs at least 2: a sphere of directions."
+            )
+        return {}
+
+    def posterior(self, encoded: Encoded) -> VonMisesFisher:
+        """μ: the encoder's mean made a unit vector; κ = least + k/s, s its first variance."""
+        mean = encoded.mean
+        # A mean of exactly nothing, as in a collapsed start, points along all axes alike.
+        mean = mean + 1e-6
+        direction = mean * ((mean**2).sum(dim=-1, keepdim=True) + 1e-24).rsqrt()
+        k = mean.shape[-1]
+        kappa = self.config.least + k * (-encoded.log_variance[..., 0].clamp_min(-9.0)).exp()
+        if self.config.kappa > 0:
+            kappa = mean.new_full(mean.shape[:2], self.config.kappa)
+        return VonMisesFisher(direction, kappa)
+
+    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
+        """D/(2σ²) + β·KL, [m]."""
+        return base_objective(terms)
