@@ -45,6 +45,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     parcel       a run as one file, to give away and to take in
     sweep        grids of runs as batches of members
     comparison   methods side by side, trained alike and scored
+    exports      embeddings, reconstructions and weights as files
     attack       a search for a collapsed run inside the band
     objections/  the open objections, and what is measured about each
     scheduling   whose turn it is

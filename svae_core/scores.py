@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.methods import scan_methods
+from svae_core.own_data.names import inert
 from svae_core.records import Certificate, Settings
 
 VERDICTS = ("certified", "not certified", "collapsed")
@@ -150,7 +151,7 @@ def to_csv(scores: Iterable[Score]) -> str:
     for score in scores:
         settings = score.settings
         verdict = score.certificate.verdict if score.certificate else f"refused: {score.refused}"
-        data = _inert(settings.dataset)
+        data = inert(settings.dataset)
         head = [data, settings.method, settings.seed, settings.sigma2, settings.beta]
         values = [measure.of(score) for measure in MEASURES.values()]
         writer.writerow([*head, verdict, *("" if math.isnan(v) else f"{v:.6g}" for v in values)])
@@ -189,11 +190,6 @@ def to_markdown(found: Iterable[Row], names: tuple[str, ...] = tuple(MEASURES)) 
 
 def _titled(measure: Measure) -> str:
     return f"{measure.title} ({measure.unit})" if measure.unit else measure.title
-
-
-def _inert(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _plus_minus(row: Row, name: str, sign: str) -> str:

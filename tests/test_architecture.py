@@ -26,7 +26,7 @@ ROOMS = (
     *("own_data", "datasets", "methods", "scores"),
     *("problem", "sensitivity", "objective", "snapshot", "training", "projection"),
     *("exploration", "band_study", "thinned"),
-    *("shards", "about", "run", "shelf", "parcel", "sweep", "comparison", "attack"),
+    *("shards", "about", "run", "shelf", "parcel", "sweep", "comparison", "attack", "exports"),
     *("objections", "scheduling", "workers", "cluster", "engine"),
     *("estimator", "commands", "__main__"),
 )

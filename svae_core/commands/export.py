@@ -1,0 +1,70 @@
+"""Write what a saved run's model says of its points, or its weights."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from svae_core.commands import print_json
+from svae_core.commands._training import one_thread
+from svae_core.records import RequestError
+
+_WHAT = ("embeddings", "reconstructions", "weights")
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Which run, what of it, and where to."""
+    command.add_argument("saved", metavar="RUN", help="folder of a saved run, its name, or part")
+    command.add_argument(
+        "--what",
+        choices=_WHAT,
+        default="embeddings",
+        help="posterior means and variances · sampled reconstructions in the units of the data · "
+        "weights by layer",
+    )
+    command.add_argument(
+        "--to",
+        required=True,
+        metavar="FILE",
+        help=".csv, .parquet or .npz; of weights .safetensors",
+    )
+    command.add_argument(
+        "--method", default="", help="of a run with several models (default: last)"
+    )
+
+
+def run(request: argparse.Namespace) -> None:
+    """The file, and what is in it."""
+    from svae_core import exports, shelf, training
+    from svae_core import run as runs
+
+    one_thread()
+    path = Path(request.to)
+    if (path.suffix == ".safetensors") != (request.what == "weights"):
+        ending = ".safetensors" if request.what == "weights" else ".csv, .parquet or .npz"
+        raise RequestError(f"--to is {request.to}, but {request.what} go to {ending}.")
+    folder = Path(request.saved)
+    if not folder.is_dir():
+        folder = shelf.find(runs.home(), request.saved).folder
+    state = runs.load(folder).state
+    names = [settings.method for settings in state.settings]
+    if request.method and request.method not in names:
+        raise RequestError(f"--method is {request.method}, but the run has: {', '.join(names)}.")
+    index = names.index(request.method) if request.method else len(names) - 1
+    model = training.models(training.member(state, index))[0]
+    if request.what == "weights":
+        exports.write_bytes(exports.weights(model), path)
+    else:
+        sheet = getattr(exports, request.what)(model)
+        exports.write(sheet, path)
+    answer = {
+        "file": str(path),
+        "what": request.what,
+        "method": names[index],
+        "points": len(model.ground.shell.points),
+        "fingerprint": model.ground.dataset.fingerprint,
+    }
+    if request.json:
+        print_json(answer)
+    else:
+        print(f"Wrote {request.what} of {names[index]} to {path}.")
