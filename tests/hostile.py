@@ -1,18 +1,26 @@
 """Files that nobody would want to be given, each with what is to become of it.
 
-`corpus()` makes them, small and in memory; tests read each of them, the fuzzing benchmark damages
-them further.
+`corpus()` makes them, small and in memory; tests read each of them, fuzzing damages them further
+(`damaged`) and has Hypothesis make others.
 """
 
 from __future__ import annotations
 
 import io
 import pickle
+import re
 import struct
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from hypothesis import strategies as st
+
+from svae_core.own_data.names import file_name
+from svae_core.own_data.reading import read
+from svae_core.own_data.shaping import Choice, shape
+from svae_core.records import RequestError
 
 
 @dataclass(frozen=True)
@@ -264,3 +272,109 @@ def _pictures() -> list[Specimen]:
             packed({f"<img onerror={i % 2}>/{i}.png": picture(6, 5, i) for i in range(8)}),
         ),
     ]
+
+
+# ------------------------------------------------------------------------------ damage
+
+#: Numbers that parsers trip over.
+_EXTREMES = tuple(
+    struct.pack(code, value)
+    for code, value in (
+        *(("<I", 0), ("<I", 2**32 - 1), ("<I", 2**31 - 1), ("<I", 2**31), (">I", 2**32 - 1)),
+        *(("<H", 2**16 - 1), ("<Q", 2**63 - 1), ("<Q", 2**64 - 1), ("<B", 0), ("<B", 255)),
+    )
+)
+
+
+def damaged(content: bytes, other: bytes, rng: np.random.Generator) -> bytes:
+    """The content with one to five injuries; `other` lends what is grafted in.
+
+    Of an archive, half of the time, it is one file inside that is injured.
+    """
+    if content.startswith(b"PK\x03") and rng.integers(0, 2) and (members := _members(content)):
+        name = sorted(members)[int(rng.integers(0, len(members)))]
+        return packed(members | {name: damaged(members[name], other, rng)})
+    out = bytearray(content)
+    for _ in range(int(rng.integers(1, 6))):
+        at, size = int(rng.integers(0, len(out) + 1)), int(rng.integers(1, 64))
+        match int(rng.integers(0, 8)):
+            case 0:
+                del out[at:]
+            case 1:
+                del out[at : at + size]
+            case 2:
+                out[at:at] = out[at : at + size]
+            case 3:
+                start = int(rng.integers(0, len(other) + 1))
+                out[at:at] = other[start : start + size]
+            case 4:
+                out[at : at + size] = rng.bytes(size)
+            case 5:
+                extreme = _EXTREMES[int(rng.integers(0, len(_EXTREMES)))]
+                out[at : at + len(extreme)] = extreme
+            case _:
+                if at < len(out):
+                    out[at] ^= 1 << int(rng.integers(0, 8))
+    return bytes(out)
+
+
+def _members(content: bytes) -> dict[str, bytes]:
+    """The files in a small honest archive; of others none."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(item.file_size for item in archive.infolist()) > 2**20:
+                return {}
+            return {item.filename: archive.read(item) for item in archive.infolist()}
+    except (zipfile.BadZipFile, RuntimeError, OSError):
+        return {}
+
+
+def outcome(name: str, content: bytes, folder: Path) -> str:
+    """Read and shape a file in this process; "" if taken, else the sentence that refuses it.
+
+    Anything but a RequestError of one harmless sentence is raised.
+    """
+    path = folder / "given"
+    path.write_bytes(content)
+    try:
+        data = shape(read(path, file_name(name), folder), Choice(), 0)
+    except RequestError as error:
+        sentence = str(error)
+        if not sentence.endswith(".") or "\n" in sentence or re.search("[<>`*]", sentence):
+            raise AssertionError(f"not one harmless sentence: {sentence!r}") from error
+        return sentence
+    if not np.isfinite(data.points).all() or len(data.points) < 2:
+        raise AssertionError(f"taken, but not usable: {data.points.shape}")
+    return ""
+
+
+# ------------------------------------------------------- what Hypothesis makes files from
+
+_CELL = st.one_of(
+    st.text(max_size=12),
+    st.floats().map(str),
+    st.integers().map(str),
+    st.sampled_from(["", "NA", "1,5", "1.5", "-", '"', "=1+1", "1e999", "\u2028", "\0", "٣"]),
+)
+TEXTS = st.tuples(
+    st.lists(st.lists(_CELL, min_size=1, max_size=6), max_size=12),
+    st.sampled_from(",;\t|^ "),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from(["utf-8", "utf-16", "cp1252", "utf-8-sig"]),
+).map(lambda made: made[2].join(made[1].join(row) for row in made[0]).encode(made[3], "replace"))
+HEADERS = st.tuples(
+    st.sampled_from(["<f8", "<f4", "|u1", ">i4", "|O", "<U4", "<c16", "|V8", "M8[s]", "nonsense"]),
+    st.lists(st.integers(-1, 2**70) | st.integers(0, 9), max_size=5),
+    st.booleans(),
+    st.binary(max_size=200),
+).map(
+    lambda made: npy_claiming(
+        str({"descr": made[0], "fortran_order": made[2], "shape": tuple(made[1])}) + "\n", made[3]
+    )
+)
+_MEMBER = st.binary(max_size=60) | HEADERS | st.sampled_from([picture(4, 4), picture(3, 5)])
+_NAMES = st.one_of(
+    st.text(min_size=1, max_size=12).filter(lambda name: name[0] != "\0"),
+    st.sampled_from(["a.png", "b/c.png", "x.npy", "y.npy", "../a.png"]),
+)
+ZIPS = st.dictionaries(_NAMES, _MEMBER, max_size=5).map(packed)

@@ -52,8 +52,10 @@ def test_a_loaded_run_predicts_the_same_in_a_new_process(
         ["reconstructions", "spherical"],
     ]
     requests = [
-        ["export", str(saved), "--what", what, "--method", method, "--json"]
-        + ["--to", str(tmp_path / f"{what}-{method}.npz")]
+        [
+            *("export", str(saved), "--what", what, "--method", method, "--json"),
+            *("--to", str(tmp_path / f"{what}-{method}.npz")),
+        ]
         for what, method in asked
     ]
     code = f"from svae_core.__main__ import main\nfor one in {requests!r}: assert main(one) == 0"

@@ -21,6 +21,11 @@ _END = b"PK\x05\x06"  # the record at the end of every ZIP
 _END64 = b"PK\x06\x06"
 _TAIL = 2**16 + 200  # the end record, its comment, and the 64-bit records before it
 _ENCRYPTED = 1
+# What zipfile raises on bytes made up for it: not only its own exception.
+_WRONG = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, IndexError),
+    *(OverflowError, NotImplementedError, RuntimeError, KeyError, TypeError),
+)
 
 
 @contextmanager
@@ -33,7 +38,9 @@ def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]
             for item in members:
                 _check(item)
             yield archive, sorted(members, key=lambda item: item.filename)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error) as error:
+    except RequestError:
+        raise
+    except _WRONG as error:
         raise RequestError(
             f"The ZIP is damaged or cut off ({plain(error) or 'it ends too early'})."
         ) from error

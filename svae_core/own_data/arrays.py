@@ -164,7 +164,8 @@ def _measured(array: np.ndarray, word: str, tell: Tell) -> tuple[Column, ...]:
     low, high = np.full(width, np.inf), np.full(width, -np.inf)
     step = max(1, _BLOCK_CELLS // width)
     for start in range(0, rows, step):
-        block = np.asarray(array[start : start + step], np.float64)
+        with np.errstate(invalid="ignore"):  # of bytes that are no number: counted as missing
+            block = np.asarray(array[start : start + step], np.float64)
         finite = np.isfinite(block)
         missing += len(block) - np.count_nonzero(finite, axis=0)
         low = np.minimum(low, np.where(finite, block, np.inf).min(axis=0))

@@ -321,7 +321,8 @@ class _Source:
             rows = part if self._rows is None else self._rows[part]
             block = np.empty((part.stop - part.start, len(self._features)))
             if self._numbers is not None:
-                found = np.asarray(self._numbers[rows], np.float64)[:, self._positions]
+                with np.errstate(invalid="ignore"):
+                    found = np.asarray(self._numbers[rows], np.float64)[:, self._positions]
                 of_numbers = [i for i, item in enumerate(self._features) if item.code < 0]
                 block[:, of_numbers] = found / self._scale
             for index, item in enumerate(self._features):

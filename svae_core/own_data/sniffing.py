@@ -77,7 +77,9 @@ def _encoding(path: Path) -> str:
         file.seek(0)
         decoder = codecs.getincrementaldecoder("utf-8-sig")()
         utf8, windows, length = True, True, 0
-        while block := file.read(2**20):
+        block = b" "
+        while block:
+            block = file.read(2**20)
             if b"\0" in block:
                 raise RequestError(
                     "The file is neither a text table nor a format known here; give CSV, TSV, "
@@ -86,7 +88,7 @@ def _encoding(path: Path) -> str:
             length = _longest(block, length)
             if utf8:
                 try:
-                    decoder.decode(block)
+                    decoder.decode(block, final=not block)  # a last letter may be cut off
                 except UnicodeDecodeError:
                     utf8 = False
             windows = windows and len(block.translate(None, _UNDEFINED)) == len(block)
