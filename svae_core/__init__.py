@@ -16,7 +16,9 @@ The rooms, from the ground up; each imports only rooms above it in this list
     floors       how many nats a loss guarantees
     posterior    sampling and KL, each formula once
     directional  posteriors on a sphere
+    stacks       layers for a batch of members, their gradient written by hand
     networks     encoders and decoders for a batch of members
+    averages     loss and KL of a minibatch, their gradient written by hand
     diversity    how good and how varied samples are, beside data
     pictures     points as images, or as coordinates
     explored     what is found in latent spaces, as records

@@ -8,6 +8,7 @@ with ReLU, collapsed units die and even at a healthy β σ² some seeds stayed c
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -16,28 +17,11 @@ import torch
 from torch import Tensor
 
 from svae_core.posterior import LOG_VARIANCE_RANGE
+from svae_core.stacks import Affine, Stack
 
 # Rows are padded to a multiple of this many floats, so that a member's numbers meet the same
 # vector instructions in a batch as alone: members then equal solo runs bit for bit.
 _ALIGN = 16
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One affine map, by where its weight [fan_in, fan_out] and bias lie in a flat row."""
-
-    name: str
-    fan_in: int
-    fan_out: int
-    start: int
-
-    @property
-    def weight(self) -> slice:
-        return slice(self.start, self.start + self.fan_in * self.fan_out)
-
-    @property
-    def bias(self) -> slice:
-        return slice(self.weight.stop, self.weight.stop + self.fan_out)
 
 
 @dataclass(frozen=True)
@@ -47,29 +31,30 @@ class Architecture:
     name: str
     ambient_dim: int
     latent_dim: int
-    layers: tuple[Layer, ...]
+    layers: tuple[Affine, ...]
     size: int  # p: floats per member, padded
     extra: slice  # weights beside the networks', which methods may have
 
     @property
-    def encoder(self) -> tuple[Layer, ...]:
+    def encoder(self) -> tuple[Affine, ...]:
         return tuple(layer for layer in self.layers if layer.name.startswith("encoder"))
 
     @property
     def parts(self) -> tuple[slice, ...]:
-        """Where each weight, then each bias, lies in a row; those without entries left out."""
-        parts = [layer.weight for layer in self.layers] + [layer.bias for layer in self.layers]
-        parts.append(self.extra)
-        return tuple(part for part in parts if part.stop > part.start)
+        """Where encoder, free variances, decoder and extra weights lie in a row, without gaps."""
+        decoder = self.decoder[0].start
+        free = next((layer.start for layer in self.layers if layer.fan_in == 0), decoder)
+        edges = (0, free, decoder, self.extra.start, self.size)
+        return tuple(slice(*pair) for pair in itertools.pairwise(edges))
 
     @property
-    def decoder(self) -> tuple[Layer, ...]:
+    def decoder(self) -> tuple[Affine, ...]:
         return tuple(layer for layer in self.layers if layer.name.startswith("decoder"))
 
     @property
     def decoder_part(self) -> slice:
         """Where all of the decoder lies in a row."""
-        return slice(self.decoder[0].start, self.decoder[-1].bias.stop)
+        return self.parts[2]
 
 
 def architecture(
@@ -88,8 +73,8 @@ def architecture(
         shapes += [("decoder", latent_dim, h), ("decoder", h, h), ("decoder", h, ambient_dim)]
     layers, start = [], 0
     for index, (part, fan_in, fan_out) in enumerate(shapes):
-        layers.append(Layer(f"{part}.{index}", fan_in, fan_out, start))
-        start = padded(layers[-1].bias.stop)
+        layers.append(Affine(f"{part}.{index}", fan_in, fan_out, start))
+        start = padded(layers[-1].stop)
     beside = slice(start, start + extra)
     return Architecture(name, ambient_dim, latent_dim, tuple(layers), start + padded(extra), beside)
 
@@ -124,59 +109,53 @@ def stream(seed: int, epoch: int, purpose: str) -> torch.Generator:
     return torch.Generator().manual_seed(int(key[0] >> np.uint64(1)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Networks:
-    """The members' weights as tensors per layer, views of one flat tensor [m, p]."""
+    """The members' encoders and decoders, over weights that are looked into, not copied."""
 
     arch: Architecture
-    weights: dict[str, Tensor]  # [m, fan_in, fan_out]
-    biases: dict[str, Tensor]  # [m, 1, fan_out]
-    extra: Tensor  # [m, e]
+    encoder: Stack
+    free: Tensor  # [m, ≥k] log-variances of the linear posterior; without entries otherwise
+    decoder: Stack
+    extra: Tensor  # [m, ≥e] weights beside the networks'
 
     def leaves(self) -> list[Tensor]:
-        """The layers' tensors in the order of `Architecture.parts`."""
-        tensors = [self.weights[layer.name] for layer in self.arch.layers]
-        tensors += [self.biases[layer.name] for layer in self.arch.layers]
-        tensors.append(self.extra)
-        return [tensor for tensor in tensors if tensor.numel() > 0]
+        """The weights [m, ·] in the order of `Architecture.parts`."""
+        return [self.encoder.row, self.free, self.decoder.row, self.extra]
 
     def rows(self, rows: Tensor) -> Networks:
         """The networks of some members."""
-        weights = {name: value[rows] for name, value in self.weights.items()}
-        biases = {name: value[rows] for name, value in self.biases.items()}
-        return Networks(self.arch, weights, biases, self.extra[rows])
+        encoder, decoder = self.encoder.rows(rows), self.decoder.rows(rows)
+        return Networks(self.arch, encoder, self.free[rows], decoder, self.extra[rows])
+
+    @property
+    def linear(self) -> bool:
+        """Whether log-variances are free, one per dimension, rather than the encoder's outputs."""
+        return self.free.shape[1] > 0
 
     def encode(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean and log-variance, each [m, b, k], of points [m, b, d]."""
+        return self.read(self.encoder(points))
+
+    def read(self, out: Tensor) -> tuple[Tensor, Tensor]:
+        """The encoder's outputs [m, b, ·] as posterior mean and log-variance, each [m, b, k]."""
         low, high = LOG_VARIANCE_RANGE
-        out = self._stack(self.arch.encoder, points)
-        if self.arch.name == "linear":
-            free = next(layer for layer in self.arch.layers if layer.name.startswith("variance"))
-            return out, self.biases[free.name].expand_as(out).clamp(low, high)
+        if self.linear:
+            free = self.free[:, None, : out.shape[2]]
+            return out, free.expand_as(out).clamp(low, high)
         mean, log_variance = out.chunk(2, dim=-1)
         return mean.contiguous(), log_variance.clamp(low, high)
 
     def decode(self, z: Tensor) -> Tensor:
         """Decoder outputs [m, b, d] before any projection, of latents [m, b, k]."""
-        return self._stack(self.arch.decoder, z)
-
-    def _stack(self, layers: tuple[Layer, ...], values: Tensor) -> Tensor:
-        for layer in layers[:-1]:
-            values = self._affine(layer, values).tanh()
-        return self._affine(layers[-1], values)
-
-    def _affine(self, layer: Layer, values: Tensor) -> Tensor:
-        return torch.baddbmm(self.biases[layer.name], values, self.weights[layer.name])
+        return self.decoder(z)
 
 
 def networks(arch: Architecture, flat: Tensor) -> Networks:
     """Networks over flat weights [m, p], by views: a change of `flat` changes the networks."""
-    weights, biases = {}, {}
-    m = len(flat)
-    for layer in arch.layers:
-        weights[layer.name] = flat[:, layer.weight].view(m, layer.fan_in, layer.fan_out)
-        biases[layer.name] = flat[:, layer.bias].view(m, 1, layer.fan_out)
-    return Networks(arch, weights, biases, flat[:, arch.extra])
+    encoder, free, decoder, extra = (flat[:, part] for part in arch.parts)
+    stacks = Stack(arch.encoder, encoder), Stack(arch.decoder, decoder)
+    return Networks(arch, stacks[0], free, stacks[1], extra)
 
 
 def project_on_shell(outputs: Tensor, r_min: Tensor, r_max: Tensor, projected: Tensor) -> Tensor:
@@ -185,10 +164,18 @@ def project_on_shell(outputs: Tensor, r_min: Tensor, r_max: Tensor, projected: T
     Applied where `projected` [m, 1, 1] is 1; other members' outputs pass unchanged. Source of the
     layer: arXiv 2603.10935 v4.
     """
+    _, scale = shell_scale(outputs, r_min, r_max, projected)
+    return outputs * scale
+
+
+def shell_scale(
+    outputs: Tensor, r_min: Tensor, r_max: Tensor, projected: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Radii of outputs [m, b, d], and what multiplies them on the shell, each [m, b, 1]."""
     squared = (outputs * outputs).sum(dim=-1, keepdim=True)
     radius = squared.clamp_min(1e-24).sqrt()
-    scale = torch.minimum(torch.maximum(radius, r_min), r_max) / radius
-    return outputs * torch.where(projected > 0, scale, torch.ones_like(scale))
+    scale = radius.clamp(r_min, r_max) / radius
+    return radius, torch.where(projected > 0, scale, 1.0)
 
 
 def padded(size: int) -> int:

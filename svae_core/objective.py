@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from svae_core.averages import Seen, averages
 from svae_core.methods import (
     Draws,
     Encoded,
@@ -27,7 +29,7 @@ from svae_core.methods import (
     method_for,
 )
 from svae_core.networks import Networks, project_on_shell, stream
-from svae_core.posterior import Gaussian, Posterior, gaussian_kl, sample
+from svae_core.posterior import Gaussian, Posterior
 from svae_core.records import Groundwork, Settings
 
 
@@ -62,10 +64,21 @@ class Group:
     seeds: tuple[int, ...]  # [g]
     parameters: int  # e: weights beside the networks'
 
-    @property
+    # Asked in every step: looking a role up takes longer than most of the step's operations.
+    @cached_property
     def apart(self) -> bool:
         """Whether it needs more than the averages that all members share."""
         return isinstance(self.method, Samples | Encodes | Parametrised)
+
+    @cached_property
+    def remembers(self) -> Remembers | None:
+        """Its method, if it carries numbers from step to step."""
+        return self.method if isinstance(self.method, Remembers) else None
+
+    @cached_property
+    def rests(self) -> Rests | None:
+        """Its method, if it has steps that leave the decoder alone."""
+        return self.method if isinstance(self.method, Rests) else None
 
     @property
     def prefix(self) -> str:
@@ -139,21 +152,18 @@ class Objective:
                 assert together is not None
                 terms = self._selected(together, group, memory[index])
             total = total + group.method.objective(terms, group.constants).sum()
-            if isinstance(group.method, Remembers):
+            if group.remembers is not None:
                 with torch.no_grad():
-                    memory[index] = group.method.update(terms, group.constants)
+                    memory[index] = group.remembers.update(terms, group.constants)
         return total
 
     def _averages(self, nets: Networks, batch: Batch, now: Now) -> Terms:
         """Loss with sampled latents and KL of one minibatch, of all members at once."""
-        mean, log_variance = nets.encode(batch.points)
-        z = sample(mean, log_variance, batch.noise, torch.exp)
         shared = self.shared
-        outputs = project_on_shell(nets.decode(z), shared.r_min, shared.r_max, shared.projected)
-        error = outputs - batch.points
-        kl_per_dim = gaussian_kl(mean, log_variance, torch.exp).mean(dim=1)
+        on = Seen(batch.points, batch.noise, shared.r_min, shared.r_max, shared.projected)
+        loss, kl_per_dim = averages(nets, on)
         return Terms(
-            loss=(error * error).sum(dim=2).mean(dim=1),
+            loss=loss,
             kl=kl_per_dim.sum(dim=1),
             kl_per_dim=kl_per_dim,
             sigma2=shared.sigma2,
@@ -225,10 +235,10 @@ class Objective:
         """[m] which members' decoders stay as they are in this step; None: all of them train."""
         rests = None
         for group, carried in zip(self.groups, memory, strict=True):
-            if isinstance(group.method, Rests):
+            if group.rests is not None:
                 if rests is None:
                     rests = torch.zeros(m, dtype=torch.bool, device=group.members.device)
-                rests[group.members] = group.method.decoder_rests(carried, step)
+                rests[group.members] = group.rests.decoder_rests(carried, step)
         return rests
 
 

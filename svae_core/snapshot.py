@@ -192,7 +192,7 @@ def _view_noise(model: Model) -> np.ndarray:
 
 
 def _blocks(model: Model, rows: np.ndarray) -> Iterator[Tensor]:
-    device = next(iter(model.networks.biases.values())).device
+    device = model.networks.extra.device
     for start in range(0, len(rows), _BLOCK):
         yield torch.from_numpy(rows[start : start + _BLOCK]).to(device).unsqueeze(0)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import sys
 import time
@@ -305,13 +306,11 @@ def _restore(bench: Workbench, state: State) -> Weights:
         "exp_avg_sq": tensor(state.second_moment),
     }
     nets = networks(bench.arch, flat.detach())
-    leaves = nets.leaves()
+    used = [leaf.numel() > 0 for leaf in nets.leaves()]
+    leaves = list(itertools.compress(nets.leaves(), used))
     for leaf in leaves:
         leaf.requires_grad_(True)
-    slots = [
-        flat.grad[:, part].view(leaf.shape)
-        for part, leaf in zip(bench.arch.parts, leaves, strict=True)
-    ]
+    slots = [flat.grad[:, part] for part in itertools.compress(bench.arch.parts, used)]
     memory = recall(bench.objective.groups, state.memory)
     return Weights(flat.detach(), optimizer, nets, leaves, slots, memory)
 

@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 #: The rooms of svae_core from the ground up: each may import only rooms before it.
 ROOMS = (
     *("options", "limits", "records", "registry", "home", "journal", "grid"),
-    *("shell", "clusters", "region", "floors", "posterior", "directional", "networks"),
+    *("shell", "clusters", "region", "floors", "posterior", "directional"),
+    *("stacks", "networks", "averages"),
     *("diversity", "pictures", "explored"),
     *("collapse", "commentary", "cells"),
     *("certificate", "certificate_page"),
