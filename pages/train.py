@@ -18,7 +18,7 @@ def own_run() -> None:
         with data.popover("Data", width="stretch"):
             settings = controls.data_controls()
         with training.popover("Training", width="stretch"):
-            settings = controls.training_controls(settings, choose_method=False)
+            settings = controls.training_controls(settings)
             st.page_link("region.py", label="Move the feasible band")
         classroom = class_.popover("Class", width="stretch")
     title = own_data.title(settings)

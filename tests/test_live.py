@@ -281,6 +281,9 @@ def test_a_pair_differs_in_its_method_only() -> None:
     baseline, spherical = hub.pair(settings)
     assert spherical == settings
     assert dataclasses.replace(baseline, method="spherical") == settings
+    other = dataclasses.replace(settings, method="geco")
+    assert hub.pair(other) == (baseline, other)
+    assert hub.pair(baseline) == (baseline, settings)
 
 
 # -------------------------------------------------------------------------- the websocket

@@ -57,9 +57,12 @@ def engine() -> Engine:
 
 
 def pair(settings: Settings) -> tuple[Settings, Settings]:
-    """The side-by-side view: a conventional and a spherical VAE, equal in everything else."""
-    spherical = settings if settings.method == "spherical" else _plain(settings, "spherical")
-    return _plain(settings, "baseline"), spherical
+    """The side-by-side view: a conventional VAE and another, spherical unless the settings name one.
+
+    They are equal in everything else.
+    """
+    other = _plain(settings, "spherical") if settings.method == "baseline" else settings
+    return _plain(settings, "baseline"), other
 
 
 def watch(members: tuple[Settings, ...], lesson: str = "", owner: str = "") -> str:

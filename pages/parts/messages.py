@@ -19,7 +19,7 @@ from pages.parts import telling
 from pages.parts.past import member_name
 from pages.parts.watching import Watch
 from svae_core.figures.gauge import gauge_value
-from svae_core.figures.palette import MARKS, cluster_style, faint, ink
+from svae_core.figures.palette import MARKS, cluster_style, faint, ink, mark_of
 from svae_core.floors import floors_along
 from svae_core.pictures import as_they_came, feature_names, pictured
 from svae_core.records import Decoded, FloorCurves, Frame, Groundwork, Moment, Settings, to_json
@@ -130,7 +130,7 @@ def scene(watch: Watch) -> Message:
 
 
 def _member(settings: Settings, ground: Groundwork) -> dict[str, Any]:
-    mark = MARKS.get(settings.method, MARKS["reference"])
+    mark = mark_of(settings.method)
     return {
         "method": settings.method,
         "name": member_name(settings),

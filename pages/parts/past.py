@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pages.parts import changing
 from svae_core import commentary
 from svae_core.commentary import Heard, Remark
-from svae_core.figures.palette import MARKS
+from svae_core.figures.palette import mark_of
 from svae_core.records import Frame, Moment, Settings, State
 from svae_core.run import without_latents
 
@@ -24,7 +24,7 @@ STATE_BYTES = 2**25
 
 def member_name(settings: Settings) -> str:
     """What a member is called on screen."""
-    return MARKS[settings.method].name if settings.method in MARKS else settings.method
+    return mark_of(settings.method).name
 
 
 @dataclass

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from svae_core.registry import scan
+
 FONT_SIZE = 15
 _FONT = "Source Sans, Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif"
 
@@ -57,6 +59,9 @@ _CLUSTER_SYMBOLS = (
     *("circle", "square", "diamond", "cross"),
     *("circle-open", "square-open", "diamond-open"),
 )
+# Of methods without a mark of their own: five colours and four symbols give twenty looks.
+_METHOD_COLOURS = (SKY, GREEN, VERMILLION, PURPLE, GREY)
+_METHOD_SYMBOLS = ("diamond", "cross", "circle", "square")
 #: So many clusters look unlike one another.
 CLUSTER_STYLES = len(_CLUSTER_COLOURS) * len(_CLUSTER_SYMBOLS)
 
@@ -68,6 +73,19 @@ def cluster_style(index: int, dark: bool = False) -> tuple[str, str]:
     if dark and colour == BLUE:
         colour = _BLUE_ON_DARK
     return colour, _CLUSTER_SYMBOLS[(index + index // colours) % len(_CLUSTER_SYMBOLS)]
+
+
+def mark_of(name: str) -> Mark:
+    """The mark of a thing or of a training method; a method without one gets the next free look."""
+    if name in MARKS:
+        return MARKS[name]
+    others = [method for method in scan("svae_core.methods", "Method") if method not in MARKS]
+    if name not in others:
+        return MARKS["reference"]
+    number = others.index(name)
+    colour = _METHOD_COLOURS[number % len(_METHOD_COLOURS)]
+    symbol = _METHOD_SYMBOLS[number % len(_METHOD_SYMBOLS)]
+    return Mark(name.replace("_", " "), colour, colour, symbol, "dot")
 
 
 def ink(dark: bool) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from svae_core.figures.palette import FONT_SIZE, GREY, MARKS, blank, veil
+from svae_core.figures.palette import FONT_SIZE, GREY, MARKS, blank, mark_of, veil
 from svae_core.floors import floors_along
 from svae_core.records import FeasibleRegion, FloorCurves, Frame, Moment
 
@@ -76,7 +76,7 @@ def _members(moments: tuple[Moment, ...]) -> list[tuple[Frame, ...]]:
 
 
 def _name(frame: Frame) -> str:
-    name = MARKS[frame.method].name if frame.method in MARKS else frame.method
+    name = mark_of(frame.method).name
     return name[:1].upper() + name[1:]
 
 
@@ -134,7 +134,7 @@ def _draw_band(figure: go.Figure, region: FeasibleRegion, dark: bool) -> None:
 def _draw_path(figure: go.Figure, frames: tuple[Frame, ...], dark: bool) -> None:
     """One member: its path, an open mark where it started, a large one where it is now."""
     name = _name(frames[0])
-    mark = MARKS.get(frames[0].method, MARKS["reference"])
+    mark = mark_of(frames[0].method)
     colour = mark.colour(dark)
     losses, nats = [frame.loss for frame in frames], [frame.kl for frame in frames]
     every = max(1, len(frames) // _MARKS)
