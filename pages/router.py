@@ -12,6 +12,7 @@ st.navigation(
         st.Page("region.py", title="Region"),
         st.Page("train.py", title="Train"),
         st.Page("latent.py", title="Latent"),
+        st.Page("compare.py", title="Compare"),
         st.Page("phase.py", title="Phase diagram"),
         st.Page("runs.py", title="Runs"),
         st.Page("theory.py", title="Theory"),

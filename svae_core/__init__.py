@@ -46,6 +46,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     shelf        all saved runs: list, rename, delete and take back
     parcel       a run as one file, to give away and to take in
     sweep        grids of runs as batches of members
+    scoring      reconstructions, likelihood, classes in latents
     comparison   methods side by side, trained alike and scored
     exports      embeddings, reconstructions and weights as files
     attack       a search for a collapsed run inside the band

@@ -11,34 +11,22 @@ A batch holds one method only, so that its time is that method's.
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from svae_core.methods import method_for
-from svae_core.posterior import gaussian_kl
 from svae_core.problem import groundwork
 from svae_core.records import (
     MEMBER_FIELDS,
     Budget,
-    Certificate,
     RequestError,
     Settings,
     State,
     settings_key,
 )
 from svae_core.scores import Score
-from svae_core.shell import shell_map
-from svae_core.snapshot import Model, believe, decode
 
-#: Latents drawn for each point's likelihood; more move it by less than its spread over seeds.
-IMPORTANCE_SAMPLES = 64
-_POINTS = 2_000  # scored at most, a seeded sample
-_NEIGHBOURS, _FOLDS = 5, 5
 _CHUNK = 16
 _ALIKE = (
     *(item.name for item in dataclasses.fields(Settings) if item.name not in MEMBER_FIELDS),
@@ -55,6 +43,11 @@ class Bout:
     share: float = 0.0  # of their steps
     seconds: float = 0.0  # of training so far
     scores: tuple[Score, ...] = ()
+
+    @property
+    def settled(self) -> float:
+        """How many runs are settled; those in training count by their share."""
+        return len(self.runs) if self.over else self.share * max(0.5, len(self.runs) - 1)
 
     @property
     def over(self) -> bool:
@@ -83,6 +76,7 @@ def bouts(runs: Iterable[Settings]) -> tuple[Bout, ...]:
 def go_on(bout: Bout, seconds: float) -> Bout:
     """Train for about so long or, when all epochs are done, score the next run."""
     from svae_core import training
+    from svae_core.scoring import score
 
     if bout.over:
         return bout
@@ -99,115 +93,3 @@ def go_on(bout: Bout, seconds: float) -> Bout:
     scored = score(solo, certificate, spent / len(bout.runs))
     bout = dataclasses.replace(bout, scores=(*bout.scores, scored))
     return dataclasses.replace(bout, state=None) if bout.over else bout
-
-
-def score(state: State, certificate: Certificate, seconds: float) -> Score:
-    """What the one member of a trained state is worth beside others."""
-    from svae_core import training
-
-    (settings,) = state.settings
-    (model,) = training.models(state)
-    ground = model.ground
-    region, n = ground.region, len(ground.shell.points)
-    rows = np.sort(np.random.default_rng([settings.data_seed, 31]).permutation(n)[:_POINTS])
-    points = ground.shell.points[rows]
-    beliefs = believe(model, points)
-    noise = np.random.default_rng([settings.seed, 37]).standard_normal(beliefs.mean.shape)
-    # Sampled latents, not their means: those of a collapsed model still tell classes apart, far
-    # below the noise in which the decoder sees them.
-    z = beliefs.draw(noise.astype(np.float32))
-    outputs = decode(model, z)
-    known = ground.dataset.labels
-    truth = ground.clusters.labels[rows] if known is None else known[rows]
-    ari, nmi = cluster_agreement(z, truth, settings.data_seed)
-    held_out = len(ground.shell.held_out) > 0
-    tested = ground.shell.held_out[:_POINTS] if held_out else points
-    return Score(
-        settings=settings,
-        certificate=certificate,
-        position=(certificate.loss - region.within) / (region.delta - region.within),
-        error=data_error(model, outputs, rows),
-        log_likelihood=log_likelihood(model, tested, certificate.loss),
-        likelihood_part="held-out" if held_out else "training",
-        ari=ari,
-        nmi=nmi,
-        agreement="clusters" if known is None else "labels",
-        accuracy=math.nan if known is None else neighbour_accuracy(z, known[rows]),
-        sensitivity=float(outputs.var(axis=0, dtype=np.float64).sum()) / region.total,
-        seconds=seconds,
-    )
-
-
-def data_error(model: Model, outputs: np.ndarray, rows: np.ndarray) -> float:
-    """Mean squared error, summed over features, of outputs [n, d] taken back to data space.
-
-    Outputs off the shell (a decoder that is not projected) are clamped to it on the way back.
-    """
-    ground = model.ground
-    back = shell_map(ground.shell).inverse_transform(outputs.astype(np.float64))
-    gap = back - ground.dataset.points[rows]
-    return float((gap * gap).sum(axis=1).mean())
-
-
-def log_likelihood(model: Model, points: np.ndarray, loss: float) -> float:
-    """Mean log p(x) on the shell in nats, by importance sampling from q. arXiv 1509.00519.
-
-    log p(x) ≈ log mean_s p(x|z_s) p(z_s) / q(z_s|x) with p(x|z) = N(g(z), σ² I), σ² = D/d: the
-    decoder variance that suits the model best, so that methods that learn it and methods that do
-    not are told on one scale. A lower bound in expectation. Defined where the posterior is Gaussian
-    under the prior N(0, I); NaN elsewhere.
-    """
-    beliefs = believe(model, points)
-    variance = beliefs.variance.astype(np.float64)
-    if beliefs.kl.shape[1] != beliefs.mean.shape[1] or not np.allclose(
-        beliefs.kl, gaussian_kl(beliefs.mean, np.log(beliefs.variance)), rtol=1e-3, atol=1e-4
-    ):
-        return math.nan
-    d, sigma2 = points.shape[1], loss / points.shape[1]
-    rng = np.random.default_rng([model.ground.settings.seed, 41])
-    weights = np.empty((IMPORTANCE_SAMPLES, len(points)))
-    for draw in range(IMPORTANCE_SAMPLES):
-        noise = rng.standard_normal(beliefs.mean.shape).astype(np.float32)
-        z = beliefs.draw(noise)
-        gap = decode(model, z) - points
-        weights[draw] = -0.5 * (
-            d * math.log(2 * math.pi * sigma2)
-            + (gap * gap).sum(axis=1, dtype=np.float64) / sigma2
-            + (z.astype(np.float64) ** 2).sum(axis=1)
-            - (noise.astype(np.float64) ** 2 + np.log(variance)).sum(axis=1)
-        )
-    top = weights.max(axis=0)
-    return float((top + np.log(np.exp(weights - top).mean(axis=0))).mean())
-
-
-def cluster_agreement(latents: np.ndarray, truth: np.ndarray, seed: int) -> tuple[float, float]:
-    """ARI and NMI of K-means on latents [n, k] with classes [n]; as many clusters as classes.
-
-    Latents that are all the same form one cluster, which agrees with nothing: 0.
-    """
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct latents than clusters
-        model = KMeans(len(np.unique(truth)), n_init=4, random_state=seed)
-        found = model.fit_predict(latents.astype(np.float64))
-    return (
-        float(adjusted_rand_score(truth, found)),
-        float(normalized_mutual_info_score(truth, found)),
-    )
-
-
-def neighbour_accuracy(latents: np.ndarray, labels: np.ndarray) -> float:
-    """Share of points whose class five nearest latent neighbours guess right, in five folds.
-
-    NaN where a class has fewer points than there are folds.
-    """
-    from sklearn.model_selection import cross_val_score
-    from sklearn.neighbors import KNeighborsClassifier
-
-    if np.bincount(labels)[np.unique(labels)].min() < _FOLDS:
-        return math.nan
-    nearest = KNeighborsClassifier(_NEIGHBOURS)
-    return float(cross_val_score(nearest, latents, labels, cv=_FOLDS).mean())

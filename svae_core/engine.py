@@ -39,6 +39,7 @@ from svae_core.workers import WorkerPool
 
 if TYPE_CHECKING:
     from svae_core.attack import Attempt
+    from svae_core.comparison import Bout
     from svae_core.objections import Answer
     from svae_core.projection import Layout
     from svae_core.sweep import Work
@@ -189,6 +190,14 @@ class Engine:
         """One slice of a chunk; errands of others may come between two slices."""
         return self._errands.submit(_sweep, work, seconds)
 
+    def contest_plan(self, runs: tuple[Settings, ...]) -> Future[tuple[Bout, ...]]:
+        """Runs of several methods in batches, none of them begun."""
+        return self._errands.submit(_contest_plan, runs)
+
+    def contest(self, bout: Bout, seconds: float) -> Future[Bout]:
+        """One slice of a batch, or the score of one run of it."""
+        return self._errands.submit(_contest, bout, seconds)
+
     def embed(
         self,
         latent_means: tuple[np.ndarray, ...],
@@ -334,6 +343,18 @@ def _sweep(work: Work, seconds: float) -> Work:
     from svae_core import sweep
 
     return sweep.go_on(work, seconds)
+
+
+def _contest_plan(runs: tuple[Settings, ...]) -> tuple[Bout, ...]:
+    from svae_core import comparison
+
+    return comparison.bouts(runs)
+
+
+def _contest(bout: Bout, seconds: float) -> Bout:
+    from svae_core import comparison
+
+    return comparison.go_on(bout, seconds)
 
 
 def _embed(

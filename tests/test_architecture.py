@@ -27,14 +27,15 @@ ROOMS = (
     *("own_data", "datasets", "methods", "scores"),
     *("problem", "sensitivity", "objective", "snapshot", "training", "projection"),
     *("exploration", "band_study", "thinned"),
-    *("shards", "about", "run", "shelf", "parcel", "sweep", "comparison", "attack", "exports"),
+    *("shards", "about", "run", "shelf", "parcel", "sweep", "scoring", "comparison", "attack"),
+    "exports",
     *("objections", "scheduling", "workers", "cluster", "engine"),
     *("estimator", "commands", "__main__"),
 )
 #: Figures stand beside the tower: they draw records, and may ask numpy rooms for numbers.
 FIGURES_MAY_IMPORT = {
     *("options", "records", "registry", "shell", "clusters", "region", "floors"),
-    *("grid", "cells", "explored", "figures"),
+    *("grid", "cells", "explored", "scores", "figures"),
 }
 #: What the web server must never load: seconds of import, and a long garbage collection.
 HEAVY = {"torch", "umap", "sklearn"}

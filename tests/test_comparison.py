@@ -9,16 +9,12 @@ import numpy as np
 import pytest
 from laws import assert_information_laws
 
-from svae_core import comparison, scores, training
-from svae_core.comparison import (
-    bouts,
-    cluster_agreement,
-    go_on,
-    log_likelihood,
-    neighbour_accuracy,
-)
+from svae_core import scores, training
+from svae_core.comparison import bouts, go_on
 from svae_core.records import Settings
 from svae_core.scores import Score, rows, to_csv, to_latex, to_markdown
+from svae_core.scoring import cluster_agreement, log_likelihood, neighbour_accuracy
+from svae_core.snapshot import decode
 
 WINE = Settings(dataset="wine", clusters=3, epochs=150, latent_dim=3, hidden=16, device="cpu")
 
@@ -76,8 +72,8 @@ def test_likelihood_of_a_linear_model_is_the_exact_one():
     (certificate,) = training.certify(state)
     points = model.ground.shell.points
     estimate = log_likelihood(model, points, certificate.loss)
-    zero = comparison.decode(model, np.zeros((1, 3), np.float32))
-    weight = comparison.decode(model, np.eye(3, dtype=np.float32)) - zero
+    zero = decode(model, np.zeros((1, 3), np.float32))
+    weight = decode(model, np.eye(3, dtype=np.float32)) - zero
     d = points.shape[1]
     covariance = weight.T @ weight + certificate.loss / d * np.eye(d)
     gap = points - zero

@@ -16,7 +16,15 @@ from streamlit.testing.v1 import AppTest
 
 from pages.parts import address, hub, session
 from pages.parts.searching import Search
-from svae_core import attack, band_study, exploration, objections, sweep, training
+from svae_core import (
+    attack,
+    band_study,
+    comparison,
+    exploration,
+    objections,
+    sweep,
+    training,
+)
 from svae_core.cells import MEASURES
 from svae_core.explored import Question
 from svae_core.grid import Grid
@@ -53,6 +61,12 @@ class _Engine:
 
     def attempt(self, members: tuple[Settings, ...]) -> Future[Any]:
         return _done(lambda: attack.attempt(members))
+
+    def contest_plan(self, runs: tuple[Settings, ...]) -> Future[Any]:
+        return _done(lambda: comparison.bouts(runs))
+
+    def contest(self, bout: comparison.Bout, seconds: float) -> Future[Any]:
+        return _done(lambda: comparison.go_on(bout, seconds))
 
     def sweep_plan(self, grid: Grid) -> Future[Any]:
         return _done(lambda: tuple(map(sweep.Work, sweep.plan(grid))))
@@ -111,7 +125,9 @@ def test_start_shows_a_recorded_run_and_three_lessons_without_asking_the_engine(
     assert len(app.get("page_link")) == 3
 
 
-@pytest.mark.parametrize("page, charts", [("shell", 4), ("region", 4), ("theory", 1), ("phase", 2)])
+@pytest.mark.parametrize(
+    "page, charts", [("shell", 4), ("region", 4), ("theory", 1), ("phase", 2), ("compare", 0)]
+)
 def test_pages_open_by_url_with_what_it_asks_for(page: str, charts: int) -> None:
     app = _open(page, _SMALL)
     assert len(_charts(app)) == charts
@@ -121,7 +137,7 @@ def test_pages_open_by_url_with_what_it_asks_for(page: str, charts: int) -> None
 
 
 def test_every_chart_has_its_text() -> None:
-    for page in ("start", "shell", "region", "theory", "phase"):
+    for page in ("start", "shell", "region", "theory", "phase", "compare"):
         for chart in _open(page, _SMALL).get("plotly_chart"):
             assert len(chart.proto.alt) > 20
 
@@ -368,10 +384,10 @@ def _state(app: AppTest) -> str:
     return str(app.get("progress")[0].proto.text)
 
 
-def _finished(app: AppTest) -> list[str]:
+def _finished(app: AppTest, runs: int = 24) -> list[str]:
     """Looks at the map until it is whole; what stood beside the progress bar meanwhile."""
     seen = [_state(app)]
-    while not seen[-1].startswith("24 of 24"):
+    while not seen[-1].startswith(f"{runs} of {runs}"):
         assert len(seen) < 40
         seen.append(_state(_quiet(app.run())))
     return seen
@@ -570,3 +586,31 @@ def test_labels_that_begin_with_a_symbol_keep_it() -> None:
     assert app.number_input(key="beta").label == "β"
     assert app.number_input(key="sigma2").label == "σ²"
     assert app.number_input(key="epochs").label == "Epochs"
+
+
+# -------------------------------------------------------------------------------- compare
+
+_BRIEF = {**_SMALL, "epochs": "3", "seeds": "2", "methods": "baseline,spherical,free_bits"}
+
+
+def test_methods_are_compared_run_by_run_and_lead_to_training() -> None:
+    app = _open("compare", _BRIEF)
+    assert not _charts(app)
+    assert _finished(_press(app, "Start"), 6)[-1] == "6 of 6 runs"
+    table = app.dataframe[0].value
+    assert list(table["method"]) == ["baseline", "spherical", "free_bits"]
+    assert {"guards KL", "guards information", "KL", "I(x;z)", "± KL"} <= set(table.columns)
+    strips, bars, plane = _charts(app)
+    assert [len(trace["x"]) for trace in strips["data"]] == [2, 2, 2]
+    assert len(bars["data"]) == 2 and len(plane["data"]) == 5
+    assert "lies under its proved floor" in _words(app)
+    assert len(app.get("download_button")) == 3
+    again = _open("compare", _BRIEF)  # by the link, and for everybody
+    assert _state(again) == "6 of 6 runs"
+
+
+def test_a_comparison_without_methods_says_so_and_unknown_ones_are_left_out() -> None:
+    app = _open("compare", {**_BRIEF, "methods": "nonsense,baseline"})
+    assert app.multiselect(key="compare.methods").value == ["baseline"]
+    app.multiselect(key="compare.methods").set_value([]).run()
+    assert "name at least one" in app.error[0].value

@@ -57,9 +57,9 @@ def engine() -> Engine:
 
 
 def pair(settings: Settings) -> tuple[Settings, Settings]:
-    """The side-by-side view: a conventional VAE and another, spherical unless the settings name one.
+    """The side-by-side view: a conventional VAE and another, equal in everything else.
 
-    They are equal in everything else.
+    The other is the method of the settings, or the spherical VAE where that is the baseline.
     """
     other = _plain(settings, "spherical") if settings.method == "baseline" else settings
     return _plain(settings, "baseline"), other

@@ -55,6 +55,12 @@ class Series(Generic[Item]):
         return [self._came[index] for index in sorted(self._ended)]
 
     @property
+    def newest(self) -> list[Any]:
+        """What came back last for each item that was begun, in the order of the plan."""
+        came = dict(self._came)
+        return [came[index] for index in sorted(came)]
+
+    @property
     def begun(self) -> bool:
         """Whether anybody has asked for it yet."""
         return self._plan is not None

@@ -106,6 +106,7 @@ def scored(
 ) -> list[tuple[Score, dict[str, Any]]]:
     """Train and score all runs, those of one method as one batch; RequestError if none can be."""
     from svae_core import comparison, training
+    from svae_core.scoring import score
 
     one_thread()
     found: dict[Settings, tuple[Score, dict[str, Any]]] = {}
@@ -119,7 +120,7 @@ def scored(
         for index, settings in enumerate(bout.runs):
             share = batch.seconds / len(bout.runs)
             solo = training.member(batch.state, index)
-            ended = comparison.score(solo, batch.certificates[index], share)
+            ended = score(solo, batch.certificates[index], share)
             found[settings] = ended, batch.about(index)
     if all(ended.refused for ended, _ in found.values()):
         raise RequestError(next(iter(found.values()))[0].refused)

@@ -154,9 +154,9 @@ def main() -> None:
     results = measured(plan(chosen.datasets, chosen.methods), chosen.keep)
     print("# The collapse table\n\n    python tests/benchmarks/bench_collapse.py\n")
     print(
-        f"{len(SEEDS)} seeds, mean ± standard deviation; band up to b = {Settings().band[1]:g} with "
-        "δ shell, β = 1, otherwise default settings. D is the loss with sampled latents on the "
-        "shell; floor: nats proved at that loss; sens.: variance of reconstructions as a share "
+        f"{len(SEEDS)} seeds, mean ± standard deviation; band up to b = {Settings().band[1]:g} "
+        "with δ shell, β = 1, otherwise default settings. D is the loss with sampled latents on "
+        "the shell; floor: nats proved at that loss; sens.: variance of reconstructions as a share "
         "of the data's; 5-NN: label accuracy of sampled latents. The last two columns compare **at "
         "equal KL**: the spherical VAE's loss there, from its curve over bands, and by how much it "
         "is lower (–: beyond the ends of that curve, or nothing to compare)."

@@ -1,0 +1,105 @@
+"""Compare: any methods on the same data with the same nets, seeds and budget."""
+
+import json
+from functools import partial
+
+import streamlit as st
+
+from pages.parts import address, contest, controls, errands, hub, session
+from pages.parts.contest import Contest
+from svae_core.figures import comparison
+from svae_core.methods import scan_methods
+from svae_core.records import to_json
+from svae_core.scores import rows, to_csv, to_latex
+
+QUIET = {"displaylogo": False}
+
+
+def export(found: Contest) -> None:
+    """The scores to take away."""
+    scores = found.scores
+    files = (
+        ("CSV", to_csv(scores), "comparison.csv", "text/csv"),
+        ("LaTeX", to_latex(rows(scores)), "comparison.tex", "text/plain"),
+        ("JSON", json.dumps(to_json(scores)), "comparison.json", "application/json"),
+    )
+    for column, (label, text, name, kind) in zip(st.columns(3), files, strict=True):
+        column.download_button(label, text, name, kind, on_click="ignore", width="stretch")
+
+
+def show(found: Contest) -> None:
+    """What has come by now."""
+    scores = found.scores
+    if not scores:
+        return
+    table = rows(scores)
+    sentence = comparison.describe(table)
+    st.write(sentence)
+    picked = st.dataframe(
+        comparison.table(table),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="compare.table",
+    )
+    for row in picked["selection"]["rows"]:
+        watched = next(s.settings for s in scores if s.settings.method == table[row].method)
+        st.page_link(
+            "train.py",
+            label=f"Watch {table[row].method} train beside the conventional VAE",
+            query_params=address.to_link(watched),
+        )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**Loss against the band**, a mark for each seed; a cross has collapsed")
+        st.plotly_chart(
+            comparison.strips(scores, problem.region, dark), theme=None, config=QUIET, alt=sentence
+        )
+    with right:
+        st.markdown("**KL paid, information passed**")
+        st.plotly_chart(
+            comparison.kl_and_information(table, dark), theme=None, config=QUIET, alt=sentence
+        )
+    st.markdown("**Rate–distortion plane**, over the floors of any decoder in the ball")
+    told = comparison.describe_plane(scores)
+    st.plotly_chart(
+        comparison.plane(scores, free.floors, dark), theme=None, config=QUIET, alt=told
+    )
+    st.write(told)
+    export(found)
+
+
+def draw() -> bool:
+    """The runs so far; whether they go on."""
+    key = repr((settings, names, seeds))
+    found = session.series_of(
+        "compare", key, partial(Contest, settings, names, seeds, hub.engine())
+    )
+    place, button = st.columns([5, 1])
+    place.caption(f"{len(names)} methods × {seeds} seeds, {settings.epochs} epochs each.")
+    going = errands.transport("compare", key, found.series, button)
+    show(found)
+    return going
+
+
+with st.sidebar:
+    settings = controls.data_controls()
+    with st.expander("Model and training"):
+        settings = controls.training_controls(settings, choose_method=False)
+
+problem = session.problem(settings)
+free = session.problem(hub.pair(settings)[0])
+dark = session.dark()
+plugins = scan_methods()
+
+st.subheader("Methods side by side")
+st.write(
+    "All methods get the same points on the shell, the same nets and first weights, the same "
+    "minibatches and the same number of epochs. Two columns are never shown apart: what a method "
+    "**guards**, KL or information, and what was **measured** of both."
+)
+names, seeds = contest.choice(plugins)
+if not names:
+    st.error("No method is chosen; name at least one.")
+    st.stop()
+errands.section("compare", draw)

@@ -1,0 +1,206 @@
+"""Methods side by side: where each run's loss lies, and what passes through its latent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from svae_core.figures.palette import blank, faint, ink, mark_of, veil
+from svae_core.floors import floors_along
+from svae_core.records import FeasibleRegion, FloorCurves
+from svae_core.scores import MEASURES, Row, Score
+
+_ROW_HEIGHT = 34
+
+
+def strips(scores: Sequence[Score], region: FeasibleRegion, dark: bool = False) -> go.Figure:
+    """One strip per method, one mark per seed: the loss on the way from W (0) to δ (1)."""
+    names = list(dict.fromkeys(score.settings.method for score in scores))
+    figure = blank(dark, 120 + _ROW_HEIGHT * len(names))
+    if not region.empty:
+        low, high = region.band
+        colour = mark_of("band").colour(dark)
+        figure.add_vrect(low, high, fillcolor=veil(colour, 0.18), line_width=0)
+        figure.add_annotation(
+            x=(low + high) / 2, y=1.0, yref="paper", yanchor="bottom", text="band"
+        )
+    for position, text in ((0.0, "W"), (1.0, "δ")):
+        figure.add_vline(position, line={"color": ink(dark), "width": 1, "dash": "dot"})
+        figure.add_annotation(x=position, y=1.0, yref="paper", yanchor="bottom", text=text)
+    for name in names:
+        mine = [score for score in scores if score.settings.method == name and score.certificate]
+        figure.add_trace(_strip(name, mine, dark))
+    figure.update_layout(
+        showlegend=False,
+        xaxis={"title": {"text": "loss, on the way from W (0) to δ (1)"}},
+        yaxis={
+            "categoryorder": "array",
+            "categoryarray": names[::-1],
+            "gridcolor": faint(dark),
+        },
+        margin={"t": 30},
+    )
+    return figure
+
+
+def _strip(name: str, mine: list[Score], dark: bool) -> go.Scatter:
+    mark = mark_of(name)
+    return go.Scatter(
+        x=[score.position for score in mine],
+        y=[name] * len(mine),
+        name=mark.name,
+        mode="markers",
+        marker={
+            "color": mark.colour(dark),
+            "symbol": [
+                "x" if score.certificate and score.certificate.verdict == "collapsed" else "circle"
+                for score in mine
+            ],
+            "size": 11,
+            "opacity": 0.85,
+            "line": {"color": ink(dark), "width": 0.5},
+        },
+        customdata=[
+            [score.settings.seed, score.certificate.loss, score.certificate.verdict]
+            for score in mine
+            if score.certificate
+        ],
+        hovertemplate=(
+            "%{y}, seed %{customdata[0]}<br>D %{customdata[1]:.3f}, %{customdata[2]}<extra></extra>"
+        ),
+    )
+
+
+def plane(scores: Sequence[Score], floors: FloorCurves, dark: bool = False) -> go.Figure:
+    """Each run's loss against its KL, over the proved and the tight floor of these decoders."""
+    figure = blank(dark, 380)
+    losses = [floors.delta * step / 100 for step in range(2, 101)]
+    along = floors_along(floors, losses)
+    for name in ("proved", "tight"):
+        mark = mark_of(name)
+        figure.add_trace(
+            go.Scatter(
+                x=losses,
+                y=along[name],
+                name=mark.name,
+                mode="lines",
+                line={"color": mark.colour(dark), "dash": mark.dash, "width": 1.5},
+                hoverinfo="skip",
+            )
+        )
+    highest = max([1.0, *(s.certificate.kl for s in scores if s.certificate)])
+    for method in dict.fromkeys(score.settings.method for score in scores):
+        mine = [s for s in scores if s.settings.method == method and s.certificate]
+        mark = mark_of(method)
+        figure.add_trace(
+            go.Scatter(
+                x=[s.certificate.loss for s in mine if s.certificate],
+                y=[s.certificate.kl for s in mine if s.certificate],
+                name=mark.name,
+                mode="markers",
+                marker={
+                    "color": mark.colour(dark),
+                    "symbol": mark.symbol,
+                    "size": 10,
+                    "line": {"color": ink(dark), "width": 0.5},
+                },
+                customdata=[
+                    [s.settings.seed, s.certificate.mutual_information]
+                    for s in mine
+                    if s.certificate
+                ],
+                hovertemplate=(
+                    f"{method}, seed %{{customdata[0]}}<br>D %{{x:.3f}}, KL %{{y:.2f}} nats, "
+                    "I(x;z) %{customdata[1]:.2f} nats<extra></extra>"
+                ),
+            )
+        )
+    figure.update_layout(
+        xaxis={"title": {"text": "loss D"}, "range": [0, 1.1 * floors.delta]},
+        yaxis={"title": {"text": "KL, nats"}, "range": [-0.05 * highest, 1.15 * highest]},
+    )
+    return figure
+
+
+def kl_and_information(found: Sequence[Row], dark: bool = False) -> go.Figure:
+    """Per method, two bars beside each other: the KL that is paid, the information that passes."""
+    figure = blank(dark, 120 + _ROW_HEIGHT * max(2, len(found)))
+    bars = (("kl", "KL paid", "reference"), ("mutual_information", "I(x;z) passed", "spherical"))
+    for name, title, look in bars:
+        mark = mark_of(look)
+        figure.add_trace(
+            go.Bar(
+                y=[row.method for row in found],
+                x=[row.means[name] for row in found],
+                error_x={"array": [row.spreads[name] for row in found], "color": ink(dark)},
+                orientation="h",
+                name=title,
+                marker={
+                    "color": mark.colour(dark),
+                    "pattern": {"shape": "/" if name == "kl" else ""},
+                },
+                hovertemplate=f"%{{y}}: {title} %{{x:.2f}} nats<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        barmode="group",
+        xaxis={"title": {"text": "nats"}},
+        yaxis={"autorange": "reversed"},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    )
+    return figure
+
+
+def table(found: Sequence[Row]) -> list[dict[str, object]]:
+    """One dictionary a method, for a data frame: numbers as numbers, spread beside the mean."""
+    listed = []
+    for row in found:
+        cells: dict[str, object] = {
+            "method": row.method,
+            "guards KL": row.guards_kl or "–",
+            "guards information": row.guards_information or "–",
+            "certified": f"{row.verdicts['certified']} of {row.runs}",
+            "collapsed": f"{row.verdicts['collapsed']} of {row.runs}",
+        }
+        for name, measure in MEASURES.items():
+            cells[measure.title] = row.means[name]
+            if name in ("loss", "kl", "mutual_information"):
+                cells[f"± {measure.title}"] = row.spreads[name]
+        listed.append(cells)
+    return listed
+
+
+def describe(found: Sequence[Row]) -> str:
+    """What came out, in sentences made from the rows."""
+    measured = [row for row in found if row.runs]
+    if not measured:
+        return "Nothing is measured yet."
+    certified = [row.method for row in measured if row.verdicts["certified"] == row.runs]
+    collapsed = [row.method for row in measured if row.verdicts["collapsed"] == row.runs]
+    lines = []
+    if certified:
+        lines.append(f"Certified in every run: {', '.join(certified)}.")
+    if collapsed:
+        lines.append(f"Collapsed in every run: {', '.join(collapsed)}.")
+    hollow = [
+        row.method
+        for row in measured
+        if row.means["kl"] > 0.1 and row.means["mutual_information"] < 0.1 * row.means["kl"]
+    ]
+    if hollow:
+        lines.append(
+            f"Large KL and hardly any information: {', '.join(hollow)}. A KL kept up by "
+            "construction says nothing about what the decoder gets."
+        )
+    lines += [f"{row.method} was not trained: {row.refused}" for row in found if row.refused]
+    return " ".join(lines) or "No method was certified, or collapsed, in every run."
+
+
+def describe_plane(scores: Sequence[Score]) -> str:
+    """Whether any run lies under its floor: that would contradict the theorem."""
+    measured = [score.certificate for score in scores if score.certificate]
+    under = sum(c.kl < c.floors.proved for c in measured)
+    if under:
+        return f"{under} of {len(measured)} runs lie UNDER their proved floor: please report them."
+    return f"None of the {len(measured)} runs lies under its proved floor."
