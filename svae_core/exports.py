@@ -72,8 +72,10 @@ def weights(model: Model) -> bytes:
     from safetensors.numpy import save
 
     nets = model.networks
-    found = {f"{name}.weight": array(value[0]) for name, value in nets.weights.items()}
-    found |= {f"{name}.bias": array(value[0]).reshape(-1) for name, value in nets.biases.items()}
+    found = {
+        name: array(value[0]).reshape(-1) if name.endswith(".bias") else array(value[0])
+        for name, value in nets.named().items()
+    }
     if nets.extra.numel():
         found["method"] = array(nets.extra[0])
     about = {

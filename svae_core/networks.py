@@ -123,6 +123,16 @@ class Networks:
         """The weights [m, ·] in the order of `Architecture.parts`."""
         return [self.encoder.row, self.free, self.decoder.row, self.extra]
 
+    def named(self) -> dict[str, Tensor]:
+        """Each layer's weight [m, fan_in, fan_out] and bias [m, 1, fan_out] by name; views."""
+        found: dict[str, Tensor] = {}
+        for stack in (self.encoder, self.decoder):
+            for layer, (weight, bias) in zip(stack.layers, stack.tensors, strict=True):
+                found |= {f"{layer.name}.weight": weight, f"{layer.name}.bias": bias}
+        if self.linear:
+            found["variance.bias"] = self.free[:, None, : self.arch.latent_dim]
+        return found
+
     def rows(self, rows: Tensor) -> Networks:
         """The networks of some members."""
         encoder, decoder = self.encoder.rows(rows), self.decoder.rows(rows)
