@@ -1,0 +1,416 @@
+"""Shows 3 and 5 of issue 5: a killed server, a disk that refuses, damage, a thousand saved runs.
+
+    python tests/benchmarks/bench_runs.py > tests/benchmarks/runs.md
+
+Parts can be asked for by name: list, cost, kill, disk, damage. The disk is a tmpfs of a few
+megabytes, which only root may mount; without it that part says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "benchmarks")]
+from students import Student, _wait_for  # noqa: E402
+
+from pages.parts import hub, keeping, listing  # noqa: E402
+from pages.parts.keeping import Keeper  # noqa: E402
+from pages.parts.watching import Watch  # noqa: E402
+from svae_core import run as on_disk  # noqa: E402
+from svae_core import shelf, training  # noqa: E402
+from svae_core.__main__ import main as command  # noqa: E402
+from svae_core.about import ABOUT, about_to_json, new_id, read_about  # noqa: E402
+from svae_core.records import RequestError, Settings  # noqa: E402
+from svae_core.run import folder_name, load  # noqa: E402
+
+MEGABYTE = 2**20
+KILLS = 4
+
+
+@contextlib.contextmanager
+def home() -> Iterator[Path]:
+    """A folder for runs, for a while."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["SVAE_HOME"] = folder
+        yield Path(folder)
+
+
+def saved_by_command(*words: str) -> Path:
+    """The folder of a run trained on the command line."""
+    out = subprocess.run(
+        [sys.executable, "-m", "svae_core", "train", *words, "--save", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    return Path(json.loads(out.stdout)["run"])
+
+
+# ------------------------------------------------------------------------- a thousand runs
+
+
+def thousand() -> None:
+    """How long the list of 1,000 runs takes."""
+    with home() as place:
+        short = ("--dataset", "wine", "--clusters", "3", "--epochs", "30")
+        one = saved_by_command(*short)
+        about = read_about(one)
+        for number in range(1, 1000):
+            copy = dataclasses.replace(about, id=new_id(), created=about.created - 60 * number)
+            folder = place / folder_name(copy)
+            folder.mkdir()
+            for path in one.iterdir():
+                if path.name == ABOUT:
+                    (folder / ABOUT).write_text(about_to_json(copy))
+                else:
+                    (folder / path.name).write_bytes(path.read_bytes())
+        listed = _median(lambda: shelf.shelf(place), 5)
+        table = _median(lambda: listing.table(listing.saved(place, listing.Viewer("", True))), 5)
+        found = _median(lambda: shelf.by_id(place, copy.id), 5)
+        read = _median(lambda: [load(entry.folder) for entry in shelf.shelf(place)], 1)
+        started = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "svae_core", "runs", "--json"],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        whole = time.perf_counter() - started
+        size = shelf.usage(place) / MEGABYTE
+    print(f"\n## 1,000 saved runs ({size:.0f} MB)\n\n| what | s | of reading them all |")
+    print("| --- | ---: | ---: |")
+    for what, seconds in (
+        ("the list, with sizes, asked: under 1", listed),
+        ("the same as the Runs page's table", table),
+        ("the run of an id", found),
+        ("`python -m svae_core runs --json`, start of Python included", whole),
+        ("reading all 1,000 whole", read),
+    ):
+        print(f"| {what} | {seconds:.3f} | {seconds / read:.3f} |")
+
+
+def _median(work: Any, times: int) -> float:
+    seconds = []
+    for _ in range(times):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
+
+
+# --------------------------------------------------------------------- what saving costs
+
+
+class Kept:
+    """A watch trained for some seconds, saved or not; and how late the loop was meanwhile."""
+
+    def __init__(self) -> None:
+        self.writes: list[float] = []
+        self.late: list[float] = []
+        self.speed = 0.0
+
+    async def train(self, seed: int, seconds: float, saved: bool, slow: float = 0.0) -> Watch:
+        """Steps per second, from the first moment on."""
+        hub._loop = asyncio.get_running_loop()
+        watch = hub._watches[hub.watch(hub.pair(Settings(epochs=5000, seed=seed)))]
+        run = next(run for run, one in hub._watches.items() if one is watch)
+        keeper = Keeper(lambda: {run: watch})
+        real = on_disk.os.fsync
+        with watch.viewed(), _timed(self.writes), _fsync(real, slow):
+            await watch.news.until(lambda: len(watch.moments) > 1)
+            first, started = watch.moments[-1][0].step, time.monotonic()
+            tasks = [asyncio.create_task(self._look())]
+            if saved:
+                tasks.append(asyncio.create_task(keeper.go_on()))
+            await asyncio.sleep(seconds)
+            newest = watch.newest
+            assert newest is not None
+            self.speed = (newest.step - first) / (time.monotonic() - started)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        watch.stop()
+        hub._leave(run)
+        if saved and not slow:
+            await keeper.close()
+        return watch
+
+    async def _look(self) -> None:
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0.005)
+            self.late.append(time.perf_counter() - before - 0.005)
+
+
+@contextlib.contextmanager
+def _timed(writes: list[float]) -> Iterator[None]:
+    real = keeping._Kept._write
+
+    def timed(self: Any, run: Any) -> None:
+        started = time.perf_counter()
+        real(self, run)
+        writes.append(time.perf_counter() - started)
+
+    keeping._Kept._write = timed  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        keeping._Kept._write = real  # type: ignore[method-assign]
+
+
+@contextlib.contextmanager
+def _fsync(real: Any, slow: float) -> Iterator[None]:
+    def late(handle: int) -> None:
+        time.sleep(slow)
+        real(handle)
+
+    on_disk.os.fsync = late
+    try:
+        yield
+    finally:
+        on_disk.os.fsync = real
+
+
+def cost() -> None:
+    """Training with and without a keeper, in turn; and with a disk that is slow."""
+    rows: dict[str, list[Kept]] = {"not saved": [], "saved": [], "saved, each fsync 1 s late": []}
+    asyncio.run(Kept().train(99, 8, False))  # what is loaded late is loaded now
+    with home():
+        for seed in range(3):
+            for name, saved, slow in (
+                ("not saved", False, 0.0),
+                ("saved", True, 0.0),
+                ("saved, each fsync 1 s late", True, 1.0),
+            ):
+                kept = Kept()
+                asyncio.run(kept.train(seed, 10, saved, slow))
+                rows[name].append(kept)
+    plain = statistics.median(kept.speed for kept in rows["not saved"])
+    print("\n## What saving costs (digits, pair, 3 × 10 s each in turn)\n")
+    print("| | steps/s | of not saved | one write, ms, median and most | loop late, ms, p99 |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for name, all_kept in rows.items():
+        speed = statistics.median(kept.speed for kept in all_kept)
+        writes = [1000 * one for kept in all_kept for one in kept.writes]
+        late = np.percentile([1000 * one for kept in all_kept for one in kept.late], 99)
+        told = f"{statistics.median(writes):.0f}, {max(writes):.0f}" if writes else "–"
+        print(f"| {name} | {speed:.0f} | {speed / plain:.2f} | {told} | {late:.1f} |")
+
+
+# ------------------------------------------------------------------------ a killed server
+
+
+def kill() -> None:
+    """kill −9 of the server again and again in the middle of one run."""
+    settings = Settings(epochs=300)
+    missing: list[float] = []
+    steps: list[int] = []
+    with home() as place:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        student = Student(f"localhost:{port}", f"epochs={settings.epochs}")
+        for attempt in range(KILLS + 1):
+            process = _server(port)
+            if attempt < KILLS:
+                asyncio.run(_attend(student, 8.0))
+                process.send_signal(signal.SIGKILL)
+                killed = time.time()
+                process.wait()
+                (entry,) = shelf.shelf(place)
+                assert entry.about is not None, entry.trouble
+                missing.append(killed - entry.about.saved)
+                steps.append(entry.about.step)
+            else:
+                asyncio.run(_finish(student, place))
+                process.terminate()
+                process.wait()
+        (entry,) = shelf.shelf(place)
+        saved = load(entry.folder)
+    state = training.begin(hub.pair(settings))
+    undisturbed = (training.first_frames(state), *training.advance(state).moments)
+    compared, equal = _compare(saved.moments, undisturbed)
+    print(f"\n## kill −9 of the server, {KILLS} times in one run (digits, pair)\n")
+    print("| what | measured |\n| --- | ---: |")
+    print(f"| listed after each kill, readable | {len(steps)} of {KILLS} |")
+    print(f"| saved at step | {', '.join(map(str, steps))} of {entry.about.steps} |")  # type: ignore[union-attr]
+    print(f"| age of what was saved, s, most (asked: at most 2) | {max(missing):.2f} |")
+    print(f"| moments at the end, and undisturbed | {len(saved.moments)}, {len(undisturbed)} |")
+    print(f"| frames' fields compared, equal bit for bit | {compared}, {equal} |")
+    print(f"| errors that the student saw | {len(student.errors)} |")
+
+
+def _server(port: int) -> subprocess.Popen[bytes]:
+    command_line = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    process = subprocess.Popen(
+        command_line, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _wait_for(f"localhost:{port}", process)
+    return process
+
+
+async def _attend(student: Student, seconds: float) -> None:
+    student.first_moment = 0.0
+    task = asyncio.create_task(student.attend(time.monotonic() + 1000))
+    while not student.first_moment:
+        await asyncio.sleep(0.1)
+        assert not student.errors, student.errors
+    await asyncio.sleep(seconds)
+    task.cancel()  # without a word, as when a server dies
+
+
+async def _finish(student: Student, place: Path) -> None:
+    task = asyncio.create_task(student.attend(time.monotonic() + 1000))
+    while True:
+        await asyncio.sleep(1.0)
+        (entry,) = shelf.shelf(place)
+        if task.done() or (entry.about and entry.about.verdicts):
+            break
+    task.cancel()
+
+
+def _compare(some: Any, others: Any) -> tuple[int, int]:
+    compared = equal = 0
+    for mine, theirs in zip(some, others, strict=True):
+        for one, other in zip(mine, theirs, strict=True):
+            for item in dataclasses.fields(one):
+                if item.name != "latent_mean":
+                    a, b = getattr(one, item.name), getattr(other, item.name)
+                    compared += 1
+                    equal += bool(np.array_equal(a, b, equal_nan=not isinstance(a, str)))
+    return compared, equal
+
+
+# ------------------------------------------------------------------- a disk that refuses
+
+
+def disk() -> None:
+    """A disk of 2 MB that fills up and grows; then one that becomes read-only for a while."""
+    print("\n## A disk that refuses (tmpfs, digits, pair)\n")
+    with tempfile.TemporaryDirectory() as folder:
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True
+        )
+        if mounted.returncode:
+            print("Not measured: a tmpfs cannot be mounted here (only root may).")
+            return
+        try:
+            os.environ["SVAE_HOME"] = f"{folder}/home"
+            asyncio.run(_refused(Path(folder)))
+        finally:
+            subprocess.run(["umount", "-l", folder], check=True)
+
+
+async def _refused(folder: Path) -> None:
+    hub._loop = asyncio.get_running_loop()
+    run = hub.watch(hub.pair(Settings(epochs=60)))
+    watch = hub._watches[run]
+    heard: list[str] = []
+    keeping._log.warning = lambda *words: heard.append(words[-1])  # type: ignore[method-assign]
+    keeper = Keeper(lambda: {run: watch})
+    saving = asyncio.create_task(keeper.go_on())
+    print("| when | what happened |\n| --- | --- |")
+    with watch.viewed():
+        await watch.news.until(lambda: bool(heard), every=0.2)
+        full_at = watch.moments[-1][0].step
+        print(f"| full, at step {full_at} | told: “{heard[0]}” |")
+        await asyncio.sleep(5)
+        on = watch.moments[-1][0].step
+        entries = shelf.shelf(Path(os.environ["SVAE_HOME"]))
+        state = [entry.trouble or f"readable, at step {entry.about.step}" for entry in entries]  # type: ignore[union-attr]
+        print(f"| 5 s later | trained on to step {on}; told {len(heard)} times; on disk: {state} |")
+        _remount(folder, "size=64m")
+        await watch.news.until(lambda: len(heard) > 1, every=0.2)
+        print(f"| the disk has room again | told: “{heard[1]}” |")
+        _remount(folder, "ro")
+        await watch.news.until(lambda: len(heard) > 2 or watch.status == "finished", every=0.2)
+        print(f"| read-only | told: “{heard[-1]}” |")
+        await watch.news.until(lambda: watch.status == "finished")
+        _remount(folder, "rw")
+        await watch.news.until(lambda: watch.notice is None, every=0.2)
+        print(f"| writable again, training over | told: “{heard[-1]}” |")
+        await asyncio.sleep(3)
+    saving.cancel()
+    await asyncio.gather(saving, return_exceptions=True)
+    await keeper.close()
+    (entry,) = shelf.shelf(Path(os.environ["SVAE_HOME"]))
+    saved = load(entry.folder)
+    compared, equal = _compare(saved.moments, watch.moments)
+    print(
+        f"| at the end | {len(saved.moments)} moments on disk, {equal} of {compared} fields equal "
+        f"to those in memory; {len(saved.certificates)} certificates |"
+    )
+    hub._leave(run)
+
+
+def _remount(folder: Path, options: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
+
+
+# ---------------------------------------------------------------------------------- damage
+
+
+def damage() -> None:
+    """Every file of a saved run cut at every tenth byte; newer and foreign folders."""
+    with home() as place:
+        words = ("--dataset", "wine", "--clusters", "3", "--epochs", "2", "--latent-dim", "2")
+        folder = saved_by_command(*words, "--hidden", "8", "--n-points", "40")
+        counts: dict[str, list[int]] = {}
+        for path in sorted(folder.iterdir()):
+            whole = path.read_bytes()
+            kind = counts.setdefault(path.name.split("-")[0], [0, 0, 0])
+            for cut in range(0, len(whole), 10):
+                path.write_bytes(whole[:cut])
+                kind[0] += 1
+                kind[1] += any("damaged" in entry.trouble for entry in shelf.shelf(place))
+                try:
+                    load(folder)
+                except RequestError:
+                    kind[2] += 1
+            path.write_bytes(whole)
+        assert not shelf.look(folder).trouble
+        print("\n## Files cut at every tenth byte\n")
+        print("| file | cuts | listed as damaged, with the reason | refused in one sentence |")
+        print("| --- | ---: | ---: | ---: |")
+        for name, (cuts, listed, refused) in counts.items():
+            print(f"| {name} | {cuts} | {listed} | {refused} |")
+        plain = json.loads((folder / ABOUT).read_text())
+        (folder / ABOUT).write_text(json.dumps(plain | {"schema": 99}))
+        (place / "holiday").mkdir()
+        print("\n| folder | what the list says |\n| --- | --- |")
+        for entry in shelf.shelf(place):
+            what = "foreign" if entry.folder.name == "holiday" else "of a newer schema"
+            said = entry.trouble.replace(str(place), "…")
+            print(f"| {what} | {said} |")
+        with contextlib.redirect_stdout(sys.stderr):
+            assert command(["runs"]) == 0
+
+
+PARTS = {"list": thousand, "cost": cost, "kill": kill, "disk": disk, "damage": damage}
+
+if __name__ == "__main__":
+    print("# Runs on disk")
+    for name in sys.argv[1:] or PARTS:
+        PARTS[name]()
+        sys.stdout.flush()
+    load_now = os.getloadavg()[0]
+    print(f"\n{psutil.cpu_count()} cores, shared with others; load at the end {load_now:.1f}.")
+    hub._stop_engine()
