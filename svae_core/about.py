@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,13 +97,11 @@ def read_about(folder: Path) -> About:
         raise damaged(folder, f"{ABOUT}: {error}") from error
 
 
-def check_sizes(folder: Path, about: About) -> None:
-    """RequestError where a file is missing or is not as long as it was written.
+def check_sizes(folder: Path, about: About, sizes: Mapping[str, int]) -> None:
+    """RequestError where, of the sizes found, one is missing or not as long as it was written.
 
     Quick, for a list. Whether their content is right is seen when they are read.
     """
-    with os.scandir(folder) as found:
-        sizes = {entry.name: entry.stat().st_size for entry in found}
     for entry in about.files:
         if entry.name not in sizes:
             raise damaged(folder, f"{entry.name} is missing")

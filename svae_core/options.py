@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -50,12 +51,22 @@ def option(
 
 def knobs(record: Any) -> dict[str, Knob]:
     """The knobs of a settings class or instance, by field name, labels filled in."""
+    return dict(_knobs(record if isinstance(record, type) else type(record)))
+
+
+@lru_cache(maxsize=256)  # settings are checked thousands of times, when many runs are listed
+def _knobs(kind: type) -> dict[str, Knob]:
     found = {}
-    for item in fields(record):
+    for item in fields(kind):
         if (knob := item.metadata.get("knob")) is not None:
             label = knob.label or item.name.replace("_", " ")
             found[item.name] = dataclasses.replace(knob, label=label)
     return found
+
+
+@lru_cache(maxsize=256)
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def flag(name: str) -> str:
@@ -65,8 +76,9 @@ def flag(name: str) -> str:
 
 def check_knobs(record: Any, owner: str = "") -> None:
     """Raise RequestError naming the first field outside its range, its choices or its type."""
-    hints = get_type_hints(type(record))
-    for name, knob in knobs(record).items():
+    kind: Any = type(record)
+    hints = _hints(kind)
+    for name, knob in _knobs(kind).items():
         value = getattr(record, name)
         title = f"{owner}{flag(name)}"
         if hints[name] in (int, float):

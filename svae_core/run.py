@@ -48,7 +48,7 @@ from svae_core.shards import NO_LATENTS, pack_frames, pack_state, unpack_frames,
 
 #: So many files of frames are made one, so that a folder stays small in number.
 _MOST_SHARDS = 40
-_TRIES = 3  # of reading, since a writer may replace files meanwhile
+_TRIES = 5  # of reading, since a writer may replace files meanwhile
 
 
 @dataclass(frozen=True, eq=False)

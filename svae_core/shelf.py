@@ -25,6 +25,8 @@ NAME = "name.txt"
 TRASH = ".trash"
 #: Folders beside the runs that hold something else: data of one's own.
 NOT_RUNS = ("data",)
+#: A folder that cannot be read is looked at so many times more.
+_LOOKS = 4
 #: A name may have so many characters …
 LONGEST_NAME = 80
 #: … and what was left half-written so long ago, in seconds, is nobody's any more.
@@ -55,18 +57,29 @@ def trash(home: Path) -> list[Entry]:
 
 def look(folder: Path) -> Entry:
     """One folder as the list shows it; never an error."""
-    size, touched, about = 0, 0.0, None
+    entry = _look(folder)
+    for _ in range(_LOOKS):  # its files may have been replaced between two looks at it
+        if entry.about is not None:
+            break
+        entry = _look(folder)
+    return entry
+
+
+def _look(folder: Path) -> Entry:
+    size, touched = 0, 0.0
     try:
         with os.scandir(folder) as found:
-            size = sum(item.stat(follow_symlinks=False).st_size for item in found)
+            sizes = {item.name: item.stat(follow_symlinks=False).st_size for item in found}
+        size = sum(sizes.values())
         touched = folder.stat().st_mtime
         about = read_about(folder)
-        check_sizes(folder, about)
+        check_sizes(folder, about, sizes)
     except RequestError as error:
         return Entry(folder, "", size, touched, None, str(error))
     except OSError as error:
         return Entry(folder, "", size, touched, None, f"{folder} cannot be read: {error.strerror}.")
-    return Entry(folder, read_name(folder), size, about.saved, about)
+    name = read_name(folder) if NAME in sizes else ""
+    return Entry(folder, name, size, about.saved, about)
 
 
 def find(home: Path, wanted: str) -> Entry:

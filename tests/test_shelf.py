@@ -8,6 +8,7 @@ import io
 import json
 import os
 import shutil
+import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,28 @@ def test_nothing_saved_is_an_empty_list(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="cannot be read"):
         shelf.shelf(tmp_path / "file")
+
+
+def test_a_run_can_be_read_while_it_is_written(tmp_path: Path) -> None:
+    """Another process writes it again and again; it is listed and read whole every time."""
+    run, folder = tiny(), tmp_path / "run"
+    writer = RunWriter(folder)
+    writer.write(run)
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.wait(0.02):  # fifty times as often as the app does
+            writer.write(run)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        for _ in range(100):
+            assert shelf.look(folder).trouble == ""
+            assert_same_run(load(folder), run)
+    finally:
+        done.set()
+        thread.join()
 
 
 def test_a_run_is_found_by_its_id_which_its_folder_does_not_tell(tmp_path: Path) -> None:
