@@ -19,6 +19,7 @@ import zlib
 from pathlib import Path
 
 from svae_core.about import ABOUT, FILE_NAME, about_to_json, new_id, read_about
+from svae_core.own_data.names import inert
 from svae_core.records import RequestError
 from svae_core.run import SavedRun, folder_name, load, replace
 from svae_core.shelf import NAME
@@ -113,7 +114,7 @@ def history(saved: SavedRun) -> str:
         for number, (frame, settings) in enumerate(zip(moment, saved.about.members, strict=True)):
             writer.writerow(
                 [
-                    *(number, frame.method, settings.seed),
+                    *(number, inert(frame.method), settings.seed),
                     *(getattr(frame, name) for name in fields),
                     *(int(frame.active.sum()), *frame.kl_per_dim.tolist()),
                 ]
