@@ -126,6 +126,27 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
 
 
 @in_a_loop
+async def test_who_lags_behind_on_a_shared_course_is_saved_where_they_are() -> None:
+    leader = toy_watch()
+    follower = Watch(leader.members, leader._engine)
+    leader.start()
+    await until(leader, lambda: leader.status == "finished")
+    keeper = keeper_of(follower)
+    await trained_to(follower, 4)
+    await saved_by(keeper)
+    follower.stop()
+    found = revived()
+    assert len(found.moments) == 4 and found.newest is not None
+    assert found.newest.step < found.moments[-1][0].step, "no state was kept just there"
+    found.viewers = 1
+    found.start()
+    found.play()
+    await until(found, lambda: found.status == "finished")
+    assert_same_moments(found, leader)
+    await keeper.close()
+
+
+@in_a_loop
 async def test_a_finished_run_is_replayed_and_not_measured_again() -> None:
     watch = toy_watch()
     keeper = keeper_of(watch)

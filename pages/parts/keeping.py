@@ -110,10 +110,10 @@ class _Kept:
 
     def due(self, now: float, closing: bool) -> bool:
         """Whether there is something new, and it is time. A page opened in passing leaves none."""
-        state = self._watch.newest
-        if state is None or state.step == 0 or self._now() == self._written:
+        watch = self._watch
+        if watch.newest is None or len(watch.moments) < 2 or self._now() == self._written:
             return False
-        begun = self._writer.written or self._watch.viewers > 0 or self._watch.certificates
+        begun = self._writer.written or watch.viewers > 0 or watch.certificates
         if not self._next:
             self._next = now + EVERY
         return bool(begun) and (closing or now >= self._next)
