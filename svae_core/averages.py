@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from svae_core.networks import Networks, shell_scale
+from svae_core.autoregression import foretold, run_freely
+from svae_core.networks import Networks, project_on_shell, shell_scale
 from svae_core.posterior import LOG_VARIANCE_RANGE, gaussian_kl, sample
 
 
@@ -35,6 +36,27 @@ def averages(nets: Networks, seen: Seen) -> tuple[Tensor, Tensor]:
     """D [m] and KL per dimension [m, k] in nats, of Gaussian posteriors with one draw per point."""
     loss, kl_per_dim = _Averages.apply(nets.encoder.row, nets.free, nets.decoder.row, nets, seen)
     return loss, kl_per_dim
+
+
+def foretelling(nets: Networks, seen: Seen) -> tuple[Tensor, Tensor, Tensor]:
+    """Error under teacher forcing [m], D of g(z) [m], KL per dimension [m, k], by autograd.
+
+    For autoregressive decoders. The first is not a loss of g(z): see `autoregression`.
+    """
+    mean, log_variance = nets.encode(seen.points)
+    outputs = nets.decoder(sample(mean, log_variance, seen.noise, torch.exp))
+    couplings = nets.couplings()
+    taught = foretold(outputs, couplings, seen.points) - seen.points
+    alone = project_on_shell(
+        run_freely(outputs, couplings), seen.r_min, seen.r_max, seen.projected
+    )
+    alone = alone - seen.points
+    kl_per_dim = gaussian_kl(mean, log_variance, torch.exp).mean(dim=1)
+    return _mean_square(taught), _mean_square(alone), kl_per_dim
+
+
+def _mean_square(error: Tensor) -> Tensor:
+    return (error * error).sum(dim=2).mean(dim=1)
 
 
 class _Averages(torch.autograd.Function):

@@ -1,9 +1,7 @@
 """Encoders and decoders for a batch of members: every tensor has a leading member axis.
 
 All weights of a member lie in one row of a flat tensor [m, p], so that one optimiser step serves
-all members; layers are views into it. Two architectures: `linear` (an affine posterior mean and a
-free variance per dimension, the pPCA of arXiv 1911.02469) and `mlp` (two hidden tanh layers:
-with ReLU, collapsed units die and even at a healthy β σ² some seeds stayed collapsed).
+all members; layers are views into it. Which layers an architecture has, `layouts` says.
 """
 
 from __future__ import annotations
@@ -16,71 +14,71 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from svae_core.autoregression import run_freely, strictly_lower
+from svae_core.layouts import laid_out, padded
 from svae_core.posterior import LOG_VARIANCE_RANGE
-from svae_core.stacks import Affine, Stack
-
-# Rows are padded to a multiple of this many floats, so that a member's numbers meet the same
-# vector instructions in a batch as alone: members then equal solo runs bit for bit.
-_ALIGN = 16
+from svae_core.stacks import Layer, Stack
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """The layout of one member's weights; `linear` or `mlp`."""
+    """The layout of one member's weights."""
 
     name: str
     ambient_dim: int
     latent_dim: int
-    layers: tuple[Affine, ...]
+    layers: tuple[Layer, ...]
     size: int  # p: floats per member, padded
+    coupling: slice  # of an autoregressive decoder: L [d, d]; else empty
     extra: slice  # weights beside the networks', which methods may have
 
     @property
-    def encoder(self) -> tuple[Affine, ...]:
+    def encoder(self) -> tuple[Layer, ...]:
         return tuple(layer for layer in self.layers if layer.name.startswith("encoder"))
 
     @property
     def parts(self) -> tuple[slice, ...]:
-        """Where encoder, free variances, decoder and extra weights lie in a row, without gaps."""
+        """Where encoder, free variances, decoder, coupling and extra weights lie, without gaps."""
         decoder = self.decoder[0].start
         free = next((layer.start for layer in self.layers if layer.fan_in == 0), decoder)
-        edges = (0, free, decoder, self.extra.start, self.size)
+        edges = (0, free, decoder, self.coupling.start, self.extra.start, self.size)
         return tuple(slice(*pair) for pair in itertools.pairwise(edges))
 
     @property
-    def decoder(self) -> tuple[Affine, ...]:
+    def decoder(self) -> tuple[Layer, ...]:
         return tuple(layer for layer in self.layers if layer.name.startswith("decoder"))
 
     @property
     def decoder_part(self) -> slice:
         """Where all of the decoder lies in a row."""
-        return self.parts[2]
+        return slice(self.decoder[0].start, self.extra.start)
 
 
 def architecture(
-    name: str, ambient_dim: int, latent_dim: int, hidden: int, extra: int = 0
+    name: str,
+    ambient_dim: int,
+    latent_dim: int,
+    hidden: int,
+    extra: int = 0,
+    image: tuple[int, int] | None = None,
 ) -> Architecture:
-    """Lay out the weights of an encoder d → 2k (mlp) or d → k (linear) and a decoder k → d.
+    """Lay out the weights of an encoder d → 2k (linear: d → k) and a decoder k → d.
 
-    `extra` more floats per member, for what methods train beside the networks, come last.
+    `extra` more floats per member, for what methods train beside the networks, come last. `image`:
+    height and width, where points are images. RequestError where the architecture needs them and
+    there are none, or too small ones.
     """
-    if name == "linear":
-        shapes = [("encoder", ambient_dim, latent_dim), ("variance", 0, latent_dim)]
-        shapes += [("decoder", latent_dim, ambient_dim)]
-    else:
-        h = hidden
-        shapes = [("encoder", ambient_dim, h), ("encoder", h, h), ("encoder", h, 2 * latent_dim)]
-        shapes += [("decoder", latent_dim, h), ("decoder", h, h), ("decoder", h, ambient_dim)]
-    layers, start = [], 0
-    for index, (part, fan_in, fan_out) in enumerate(shapes):
-        layers.append(Affine(f"{part}.{index}", fan_in, fan_out, start))
-        start = padded(layers[-1].stop)
-    beside = slice(start, start + extra)
-    return Architecture(name, ambient_dim, latent_dim, tuple(layers), start + padded(extra), beside)
+    layers = laid_out(name, ambient_dim, latent_dim, hidden, image)
+    end = padded(layers[-1].stop)
+    coupling = slice(end, end + ambient_dim**2 if name == "autoregressive" else end)
+    end = padded(coupling.stop)
+    beside = slice(end, end + extra)
+    size = end + padded(extra)
+    return Architecture(name, ambient_dim, latent_dim, layers, size, coupling, beside)
 
 
 def initial_weights(arch: Architecture, seed: int, constant: Tensor | None = None) -> Tensor:
-    """One member's row [p]: uniform in ±1/√fan_in, each layer from its own stream.
+    """One member's row [p]: uniform in ±1/√reach, each layer from its own stream; couplings 0.
 
     Members of equal seed and shape therefore start with the same weights whatever their method.
     With `constant` [d] the member starts collapsed: its posterior is the prior, N(0, I), and its
@@ -91,7 +89,7 @@ def initial_weights(arch: Architecture, seed: int, constant: Tensor | None = Non
         if layer.fan_in == 0:
             continue  # the linear posterior's log-variances start at 0: the prior's
         generator = stream(seed, index, "weights")
-        bound = 1.0 / math.sqrt(layer.fan_in)
+        bound = 1.0 / math.sqrt(layer.reach)
         for part in (layer.weight, layer.bias):
             row[part].uniform_(-bound, bound, generator=generator)
     if constant is not None:
@@ -117,11 +115,12 @@ class Networks:
     encoder: Stack
     free: Tensor  # [m, ≥k] log-variances of the linear posterior; without entries otherwise
     decoder: Stack
+    coupling: Tensor  # [m, ≥d²] of an autoregressive decoder; without entries otherwise
     extra: Tensor  # [m, ≥e] weights beside the networks'
 
     def leaves(self) -> list[Tensor]:
         """The weights [m, ·] in the order of `Architecture.parts`."""
-        return [self.encoder.row, self.free, self.decoder.row, self.extra]
+        return [self.encoder.row, self.free, self.decoder.row, self.coupling, self.extra]
 
     def named(self) -> dict[str, Tensor]:
         """Each layer's weight [m, fan_in, fan_out] and bias [m, 1, fan_out] by name; views."""
@@ -136,7 +135,8 @@ class Networks:
     def rows(self, rows: Tensor) -> Networks:
         """The networks of some members."""
         encoder, decoder = self.encoder.rows(rows), self.decoder.rows(rows)
-        return Networks(self.arch, encoder, self.free[rows], decoder, self.extra[rows])
+        coupling, extra = self.coupling[rows], self.extra[rows]
+        return Networks(self.arch, encoder, self.free[rows], decoder, coupling, extra)
 
     @property
     def linear(self) -> bool:
@@ -157,15 +157,29 @@ class Networks:
         return mean.contiguous(), log_variance.clamp(low, high)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Decoder outputs [m, b, d] before any projection, of latents [m, b, k]."""
-        return self.decoder(z)
+        """Decoder outputs g(z) [m, b, d] before any projection, of latents [m, b, k].
+
+        Of an autoregressive decoder: what it gives when it runs freely, on its own outputs.
+        """
+        outputs = self.decoder(z)
+        return run_freely(outputs, self.couplings()) if self.coupled else outputs
+
+    @property
+    def coupled(self) -> bool:
+        """Whether the decoder is autoregressive."""
+        return self.coupling.shape[1] > 0
+
+    def couplings(self) -> Tensor:
+        """L [m, d, d] of an autoregressive decoder."""
+        d = self.arch.ambient_dim
+        return strictly_lower(self.coupling[:, : d * d].view(-1, d, d))
 
 
 def networks(arch: Architecture, flat: Tensor) -> Networks:
     """Networks over flat weights [m, p], by views: a change of `flat` changes the networks."""
-    encoder, free, decoder, extra = (flat[:, part] for part in arch.parts)
+    encoder, free, decoder, coupling, extra = (flat[:, part] for part in arch.parts)
     stacks = Stack(arch.encoder, encoder), Stack(arch.decoder, decoder)
-    return Networks(arch, stacks[0], free, stacks[1], extra)
+    return Networks(arch, stacks[0], free, stacks[1], coupling, extra)
 
 
 def project_on_shell(outputs: Tensor, r_min: Tensor, r_max: Tensor, projected: Tensor) -> Tensor:
@@ -186,8 +200,3 @@ def shell_scale(
     radius = squared.clamp_min(1e-24).sqrt()
     scale = radius.clamp(r_min, r_max) / radius
     return radius, torch.where(projected > 0, scale, 1.0)
-
-
-def padded(size: int) -> int:
-    """The floats that so many take up in a row."""
-    return (size + _ALIGN - 1) // _ALIGN * _ALIGN

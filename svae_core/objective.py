@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svae_core.averages import Seen, averages
+from svae_core.averages import Seen, averages, foretelling
 from svae_core.methods import (
     Draws,
     Encoded,
@@ -30,7 +30,7 @@ from svae_core.methods import (
 )
 from svae_core.networks import Networks, project_on_shell, stream
 from svae_core.posterior import Gaussian, Posterior
-from svae_core.records import Groundwork, Settings
+from svae_core.records import Groundwork, RequestError, Settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,9 +161,14 @@ class Objective:
         """Loss with sampled latents and KL of one minibatch, of all members at once."""
         shared = self.shared
         on = Seen(batch.points, batch.noise, shared.r_min, shared.r_max, shared.projected)
-        loss, kl_per_dim = averages(nets, on)
+        freely = None
+        if nets.coupled:
+            loss, freely, kl_per_dim = foretelling(nets, on)
+        else:
+            loss, kl_per_dim = averages(nets, on)
         return Terms(
             loss=loss,
+            freely=freely,
             kl=kl_per_dim.sum(dim=1),
             kl_per_dim=kl_per_dim,
             sigma2=shared.sigma2,
@@ -178,6 +183,7 @@ class Objective:
         alone = len(self.groups) == 1
         return Terms(
             loss=terms.loss if alone else terms.loss[rows],
+            freely=None if terms.freely is None else terms.freely[rows],
             kl=terms.kl if alone else terms.kl[rows],
             kl_per_dim=terms.kl_per_dim if alone else terms.kl_per_dim[rows],
             sigma2=terms.sigma2 if alone else terms.sigma2[rows],
@@ -329,8 +335,10 @@ def objective(
     def per_member(values: list[float], *shape: int) -> Tensor:
         return torch.tensor(values, device=device).view(-1, *shape)
 
+    groups = _groups(members, methods, grounds, device)
+    _check_autoregressive(members, groups)
     return Objective(
-        groups=_groups(members, methods, grounds, device),
+        groups=groups,
         shared=Shared(
             projected=per_member([float(method.projected) for method in methods], 1, 1),
             r_min=per_member([settings.r_min for settings in members], 1, 1),
@@ -339,6 +347,19 @@ def objective(
             beta=per_member([settings.beta for settings in members]),
         ),
     )
+
+
+def _check_autoregressive(members: tuple[Settings, ...], groups: tuple[Group, ...]) -> None:
+    """Point by point there is no telling apart what is foretold and what is decoded."""
+    if members[0].arch != "autoregressive":
+        return
+    for group in groups:
+        if group.apart:
+            name = members[int(group.members[0])].method
+            raise RequestError(
+                f"The method {name} needs losses point by point, which an autoregressive decoder "
+                "does not give; choose another --arch or method."
+            )
 
 
 def own_parameters(settings: Settings) -> np.ndarray:

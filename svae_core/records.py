@@ -84,7 +84,11 @@ class Settings:
     method: str = option("spherical", "training method", group="model")
     method_options: Options = ()
     arch: str = option(
-        "mlp", "encoder and decoder architecture", choices=("linear", "mlp"), group="model"
+        "mlp",
+        "encoder and decoder architecture (conv needs images; autoregressive: an over-powerful "
+        "decoder that foretells each coordinate from those before it)",
+        choices=("linear", "mlp", "resmlp", "conv", "autoregressive"),
+        group="model",
     )
     hidden: int = option(
         64, "width of the two hidden layers of the mlp", low=1, high=4096, group="model"

@@ -5,14 +5,14 @@ stack is one node of the graph: its backward hands back one gradient for its who
 What is done with the outputs stays on plain autograd. `tests/test_stacks.py` holds the same stack
 written layer by layer on autograd, and compares.
 
-A kind of layer is a frozen dataclass with the methods of `Affine`; `Stack` asks for no more.
+A kind of layer keeps the contract `Layer`; `Stack` asks for no more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Protocol, final
 
 import torch
 from torch import Tensor
@@ -21,6 +21,55 @@ from torch.autograd.function import once_differentiable
 # Vector loops take this many floats at a time and do what is left over by other instructions.
 # Where a member's values are no multiple, its rest would be done so alone, but not in a batch.
 _VECTOR = 32
+
+
+class Layer(Protocol):
+    """One layer of a stack, by where weight and bias lie in a member's row."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fan_in(self) -> int: ...
+
+    @property
+    def fan_out(self) -> int: ...
+
+    @property
+    def reach(self) -> int:
+        """How many inputs an output depends on."""
+        ...
+
+    @property
+    def activated(self) -> bool:
+        """Whether a hyperbolic tangent follows, where it is not the last layer."""
+        ...
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def weight(self) -> slice: ...
+
+    @property
+    def bias(self) -> slice: ...
+
+    @property
+    def stop(self) -> int: ...
+
+    def tensors(self, row: Tensor, start: int) -> tuple[Tensor, Tensor]:
+        """Weight and bias, views of rows [m, ·] that start there."""
+        ...
+
+    def forward(self, tensors: tuple[Tensor, Tensor], values: Tensor, scale: int) -> Tensor:
+        """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
+        ...
+
+    def backward(
+        self, tensors: tuple[Tensor, Tensor], values: Tensor, gradient: Tensor, through: bool
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """Gradients [m, ·] of all that lies in the row, in its order; of the values if asked."""
+        ...
 
 
 @final
@@ -32,6 +81,11 @@ class Affine:
     fan_in: int
     fan_out: int
     start: int
+    activated = True
+
+    @property
+    def reach(self) -> int:
+        return self.fan_in
 
     @property
     def weight(self) -> slice:
@@ -57,20 +111,19 @@ class Affine:
         weight, bias = tensors
         return torch.baddbmm(bias, values, weight, beta=scale, alpha=scale)
 
-    def backward(self, values: Tensor, gradient: Tensor) -> list[Tensor]:
-        """Gradients [m, ·] of all that lies in the row, in its order."""
-        return [torch.bmm(values.mT, gradient).flatten(1), gradient.sum(dim=1)]
-
-    def backward_values(self, tensors: tuple[Tensor, Tensor], gradient: Tensor) -> Tensor:
-        """The gradient [m, b, fan_in] of the values."""
-        return torch.bmm(gradient, tensors[0].mT)
+    def backward(
+        self, tensors: tuple[Tensor, Tensor], values: Tensor, gradient: Tensor, through: bool
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """Gradients [m, ·] of all that lies in the row, in its order; of the values if asked."""
+        pieces = [torch.bmm(values.mT, gradient).flatten(1), gradient.sum(dim=1)]
+        return pieces, torch.bmm(gradient, tensors[0].mT) if through else None
 
 
 @final
 class Stack:
     """Layers with tanh between them, over rows [m, ·] of weights, looked into and not copied."""
 
-    def __init__(self, layers: Sequence[Affine], row: Tensor) -> None:
+    def __init__(self, layers: Sequence[Layer], row: Tensor) -> None:
         self.row = row  # [m, ·], from the first layer's start
         self.layers = tuple(layers)
         start = layers[0].start
@@ -96,11 +149,10 @@ class Stack:
         """Outputs [m, b, o], and what entered each layer, for the way back; outside autograd."""
         entered = [values]
         for layer, tensors in zip(self.layers[:-1], self.tensors, strict=False):
-            if layer.fan_out % _VECTOR == 0:
-                # tanh(u) = 2σ(2u) − 1, to 2e-7 absolute: a sixth of the time of torch.tanh.
-                values = layer.forward(tensors, values, 2).sigmoid_().mul_(2.0).sub_(1.0)
+            if layer.activated:
+                values = activated(layer, tensors, values)
             else:
-                values = layer.forward(tensors, values, 1).tanh_()
+                values = layer.forward(tensors, values, 1)
             entered.append(values)
         return self.layers[-1].forward(self.tensors[-1], values, 1), entered
 
@@ -112,14 +164,24 @@ class Stack:
         That of the values is left out unless it is asked for with `through`.
         """
         pieces: list[Tensor] = []
+        back: Tensor | None = gradient
         for i in reversed(range(len(self.layers))):
-            layer = self.layers[i]
-            pieces = [*layer.backward(entered[i], gradient), self.gaps[i], *pieces]
-            if i > 0 or through:
-                gradient = layer.backward_values(self.tensors[i], gradient)
-            if i > 0:
-                gradient = torch.ops.aten.tanh_backward(gradient, entered[i])
-        return torch.cat(pieces, dim=1), gradient if through else None
+            assert back is not None
+            own, back = self.layers[i].backward(
+                self.tensors[i], entered[i], back, through or i > 0
+            )
+            pieces = [*own, self.gaps[i], *pieces]
+            if i > 0 and self.layers[i - 1].activated:
+                back = torch.ops.aten.tanh_backward(back, entered[i])
+        return torch.cat(pieces, dim=1), back
+
+
+def activated(layer: Layer, tensors: tuple[Tensor, Tensor], values: Tensor) -> Tensor:
+    """The hyperbolic tangent of a layer's outputs, [m, b, fan_out]."""
+    if layer.fan_out % _VECTOR == 0:
+        # tanh(u) = 2σ(2u) − 1, to 2e-7 absolute: a sixth of the time of torch.tanh.
+        return layer.forward(tensors, values, 2).sigmoid_().mul_(2.0).sub_(1.0)
+    return layer.forward(tensors, values, 1).tanh_()
 
 
 class _Run(torch.autograd.Function):
@@ -135,5 +197,7 @@ class _Run(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None]:
         through = ctx.needs_input_grad[0]
+        # Sums run along memory: in another order where it lies another way.
+        gradient = gradient.contiguous()
         rows, values = ctx.stack.backward(ctx.entered, gradient, through=through)
         return values, rows, None

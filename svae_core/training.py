@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from svae_core.certificate import Beliefs
+from svae_core.layouts import padded
 from svae_core.limits import check_epochs
 from svae_core.methods import method_for
 from svae_core.networks import (
@@ -31,7 +32,6 @@ from svae_core.networks import (
     architecture,
     initial_weights,
     networks,
-    padded,
     stream,
 )
 from svae_core.objective import (
@@ -243,7 +243,8 @@ def _make_workbench(members: tuple[Settings, ...]) -> Workbench:
     grounds = tuple(groundwork(settings) for settings in members)
     points = grounds[0].shell.points
     extra = max(len(own_parameters(settings)) for settings in members)
-    arch = architecture(first.arch, points.shape[1], first.latent_dim, first.hidden, extra)
+    image = grounds[0].dataset.image_shape
+    arch = architecture(first.arch, points.shape[1], first.latent_dim, first.hidden, extra, image)
     return Workbench(
         settings=members,
         grounds=grounds,
@@ -417,7 +418,8 @@ def fitted(state: State, ground: Groundwork) -> Model:
     device = pick_device(settings.device)
     d = len(ground.shell.center)
     extra = len(own_parameters(settings))
-    arch = architecture(settings.arch, d, settings.latent_dim, settings.hidden, extra)
+    image = ground.dataset.image_shape
+    arch = architecture(settings.arch, d, settings.latent_dim, settings.hidden, extra, image)
     parts = objective((settings,), (ground,), device)
     flat = torch.from_numpy(state.parameters).to(device)
     memory = recall(parts.groups, state.memory)

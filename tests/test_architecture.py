@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = (
     *("options", "limits", "records", "registry", "home", "journal", "grid"),
     *("shell", "clusters", "region", "floors", "posterior", "directional"),
-    *("stacks", "networks", "averages"),
+    *("stacks", "convolution", "residual", "layouts", "autoregression", "networks", "averages"),
     *("diversity", "pictures", "explored"),
     *("collapse", "commentary", "cells"),
     *("certificate", "certificate_page"),

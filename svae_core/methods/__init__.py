@@ -69,6 +69,16 @@ class Terms:
     progress: float  # 0 at the first step, 1 at the last
     memory: dict[str, Tensor]  # [m, …] of the role Remembers, else empty
     draws: Draws | None = None  # for the roles Samples, Encodes and Parametrised
+    freely: Tensor | None = None  # [m] D of g(z), where an autoregressive decoder's `loss` is not
+
+    @property
+    def distortion(self) -> Tensor:
+        """[m] D of g(z), the one that a band is about.
+
+        It is the loss that is fitted, but for autoregressive decoders: those are fitted with the
+        true coordinates before each one at hand, and that is no loss of a decoder g(z).
+        """
+        return self.loss if self.freely is None else self.freely
 
 
 class TrainingMethod(Protocol):

@@ -64,11 +64,11 @@ class Method:
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
         """β·KL + λ·(D − hi), [m]."""
         multiplier = terms.memory["log_multiplier"].exp()
-        return terms.beta * terms.kl + multiplier * (terms.loss - constants["bound"])
+        return terms.beta * terms.kl + multiplier * (terms.distortion - constants["bound"])
 
     def update(self, terms: Terms, constants: dict[str, Tensor]) -> dict[str, Tensor]:
         """C moves towards this minibatch's excess, then log λ by ν·C."""
-        now = terms.loss / constants["bound"] - 1.0
+        now = terms.distortion / constants["bound"] - 1.0
         keep = self.config.memory if terms.step > 0 else 0.0
         excess = keep * terms.memory["excess"] + (1.0 - keep) * now
         log = terms.memory["log_multiplier"] + self.config.rate * excess
