@@ -17,6 +17,10 @@ The rooms, from the ground up; each imports only rooms above it in this list
     posterior    sampling and KL, each formula once
     directional  posteriors on a sphere
     stacks       layers for a batch of members, their gradient written by hand
+    convolution  layers that halve and double images
+    residual     layers that add to what passes through them
+    layouts      which layers each architecture has
+    autoregression  an over-powerful decoder, and what it gives by itself
     networks     encoders and decoders for a batch of members
     averages     loss and KL of a minibatch, their gradient written by hand
     diversity    how good and how varied samples are, beside data

@@ -47,9 +47,7 @@ def foretelling(nets: Networks, seen: Seen) -> tuple[Tensor, Tensor, Tensor]:
     outputs = nets.decoder(sample(mean, log_variance, seen.noise, torch.exp))
     couplings = nets.couplings()
     taught = foretold(outputs, couplings, seen.points) - seen.points
-    alone = project_on_shell(
-        run_freely(outputs, couplings), seen.r_min, seen.r_max, seen.projected
-    )
+    alone = project_on_shell(run_freely(outputs, couplings), seen.r_min, seen.r_max, seen.projected)
     alone = alone - seen.points
     kl_per_dim = gaussian_kl(mean, log_variance, torch.exp).mean(dim=1)
     return _mean_square(taught), _mean_square(alone), kl_per_dim

@@ -67,7 +67,8 @@ def reconstructions(model: Model) -> Sheet:
 def weights(model: Model) -> bytes:
     """Weights and biases by layer, as safetensors; its metadata hold the settings.
 
-    A layer gives `x @ weight + bias`, [b, fan_in] to [b, fan_out].
+    An affine layer gives `x @ weight + bias`, [b, fan_in] to [b, fan_out]; what others make of
+    theirs, `convolution`, `residual` and `autoregression` say.
     """
     from safetensors.numpy import save
 

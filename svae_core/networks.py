@@ -123,13 +123,15 @@ class Networks:
         return [self.encoder.row, self.free, self.decoder.row, self.coupling, self.extra]
 
     def named(self) -> dict[str, Tensor]:
-        """Each layer's weight [m, fan_in, fan_out] and bias [m, 1, fan_out] by name; views."""
+        """Each layer's weight [m, ·, ·] and bias [m, 1, fan_out] by name."""
         found: dict[str, Tensor] = {}
         for stack in (self.encoder, self.decoder):
             for layer, (weight, bias) in zip(stack.layers, stack.tensors, strict=True):
                 found |= {f"{layer.name}.weight": weight, f"{layer.name}.bias": bias}
         if self.linear:
             found["variance.bias"] = self.free[:, None, : self.arch.latent_dim]
+        if self.coupled:
+            found["decoder.coupling"] = self.couplings()
         return found
 
     def rows(self, rows: Tensor) -> Networks:

@@ -167,9 +167,7 @@ class Stack:
         back: Tensor | None = gradient
         for i in reversed(range(len(self.layers))):
             assert back is not None
-            own, back = self.layers[i].backward(
-                self.tensors[i], entered[i], back, through or i > 0
-            )
+            own, back = self.layers[i].backward(self.tensors[i], entered[i], back, through or i > 0)
             pieces = [*own, self.gaps[i], *pieces]
             if i > 0 and self.layers[i - 1].activated:
                 back = torch.ops.aten.tanh_backward(back, entered[i])

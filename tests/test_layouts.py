@@ -68,9 +68,7 @@ def test_doubling_is_torch_s_transposed_convolution(
         _images(values, layer.coarse), kernel, stride=2, padding=1, output_padding=odd
     )
     wanted = wanted + _images(bias, fine)
-    torch.testing.assert_close(
-        _images(layer.forward((weight, bias), values, 1), fine), wanted
-    )
+    torch.testing.assert_close(_images(layer.forward((weight, bias), values, 1), fine), wanted)
 
 
 @given(SIZES, st.integers(1, 3), st.integers(0, 99))
@@ -179,7 +177,7 @@ def test_a_member_equals_its_solo_run(arch: str, hidden: int) -> None:
 @pytest.mark.parametrize("arch", NEW)
 def test_it_learns_and_the_spherical_one_is_certified(arch: str) -> None:
     members = tuple(
-        replace(BASE, arch=arch, n_points=400, epochs=60, method=name)
+        replace(BASE, arch=arch, n_points=300, epochs=40, method=name)
         for name in ("baseline", "spherical")
     )
     plain, spherical = certify(advance(begin(members), Budget(frames=False)).state)

@@ -84,15 +84,15 @@ class Method:
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
         """β·KL + Λ·D + w·max(0, lower − D), [m]."""
         multiplier = terms.memory["log_multiplier"].exp()
-        below = (constants["lower"] - terms.loss).clamp_min(0.0)
-        return terms.beta * terms.kl + multiplier * terms.loss + constants["weight"] * below
+        below = (constants["lower"] - terms.distortion).clamp_min(0.0)
+        return terms.beta * terms.kl + multiplier * terms.distortion + constants["weight"] * below
 
     def update(self, terms: Terms, constants: dict[str, Tensor]) -> dict[str, Tensor]:
         """log Λ moves by the error that is left one (damped) horizon ahead."""
         horizon = constants["horizon"]
         first = terms.step == 0
         fast = 1.0 if first else 1.0 / _AVERAGE
-        loss = terms.memory["loss"] + fast * (terms.loss - terms.memory["loss"])
+        loss = terms.memory["loss"] + fast * (terms.distortion - terms.memory["loss"])
         lag = 1.0 if first else 1.0 / horizon
         slow = terms.memory["slow"] + lag * (loss - terms.memory["slow"])
         # The slow average trails the fast one by the change of about one horizon.
