@@ -481,6 +481,7 @@ def test_presets_keep_the_data_and_stay_small() -> None:
     assert len(links) == 4
     for link in links:
         assert "clusters=7" in link and "n_points=400" in link
+    assert "epochs=200" in links[0] and "epochs=1500" in links[2]  # of 4 steps, of 2
     small = _open("phase", _SMALL)
     assert all("n_points" not in link.proto.query_string for link in small.get("page_link"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,34 +42,31 @@ class Preset:
     title: str
     text: str
     settings: dict[str, Any]
+    steps: int  # of each run, whatever the number of points
     query: dict[str, str]
 
 
-_SHORT = {"n_points": _FEW_POINTS, "epochs": 200, "batch_size": 128, "learning_rate": 5e-3}
+_SHORT = {"arch": "mlp", "batch_size": 128, "learning_rate": 5e-3}
 PRESETS = (
     Preset(
         "σ² × band",
         "Where a plain VAE dies by its units, and what the band changes: 9 × 4 cells, 2 seeds.",
-        {**_SHORT, "arch": "mlp", "beta": 1.0},
+        {**_SHORT, "beta": 1.0},
+        800,
         {"x": "sigma2", "y": "band"},
     ),
     Preset(
         "σ² × β",
         "Only the product βσ² matters to a plain VAE: 9 × 7 cells, one seed.",
-        {**_SHORT, "arch": "mlp"},
+        _SHORT,
+        800,
         {"x": "sigma2", "y": "beta", "grid.sigma2": "0.01:1:9", "seeds": "1"},
     ),
     Preset(
         "Linear, every λ_i",
         "A linear VAE keeps as many dimensions as there are λ_i > βσ²: 13 × 5 cells, one seed.",
-        {
-            **_SHORT,
-            "arch": "linear",
-            "latent_dim": 4,
-            "epochs": 600,
-            "batch_size": 256,
-            "learning_rate": 3e-2,
-        },
+        {"arch": "linear", "latent_dim": 4, "batch_size": 256, "learning_rate": 3e-2},
+        3000,
         {
             **{"x": "sigma2", "y": "beta", "grid.sigma2": "0.02:1:13", "grid.beta": "0.25:4:5"},
             **{"seeds": "1", "methods": "baseline", "measure": "active_units"},
@@ -77,7 +75,8 @@ PRESETS = (
     Preset(
         "K × band",
         "More clusters lower W and so the band: what the same edges buy, 6 × 4 cells, 2 seeds.",
-        {**_SHORT, "arch": "mlp", "beta": 1.0, "sigma2": 1.0},
+        {**_SHORT, "beta": 1.0, "sigma2": 1.0},
+        800,
         {"x": "clusters", "y": "band", "grid.clusters": "2 4 8 16 32 64", "measure": "kl"},
     ),
 )
@@ -85,8 +84,10 @@ PRESETS = (
 
 def preset_query(preset: Preset, settings: Settings, n: int) -> dict[str, str]:
     """The link that brings a preset to the data at hand, of which there are n points."""
-    few = min(n, _FEW_POINTS) if settings.n_points or n > _FEW_POINTS else 0
-    chosen = dataclasses.replace(settings, **{**preset.settings, "n_points": few})
+    few = min(n, _FEW_POINTS)
+    sample = few if settings.n_points or n > few else 0
+    epochs = math.ceil(preset.steps / math.ceil(few / preset.settings["batch_size"]))
+    chosen = dataclasses.replace(settings, **preset.settings, n_points=sample, epochs=epochs)
     return address.to_link(chosen) | preset.query
 
 

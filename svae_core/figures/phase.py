@@ -30,8 +30,9 @@ _LOGARITHMIC = ("sigma2", "beta", "clusters")
 _SCALE = "Cividis"  # made for colour-blind readers, and rising in brightness
 _UNSEEN = "rgba(0,0,0,0)"
 _DARK_HALF = 0.55  # below this share of the scale, text must be white
-# Beyond so many columns numbers would run into each other; colour, marks and hover remain.
-_COLUMNS_WITH_NUMBERS = 12
+# Where a row would need more characters, numbers would run into each other; colour, marks and
+# hover remain.
+_ROW_CHARACTERS = 48
 
 
 @dataclass(frozen=True)
@@ -289,8 +290,9 @@ def _draw_cells(
     dark: bool,
 ) -> None:
     """A number and a mark for each cell, which also take the clicks."""
-    numbers = len(xs.values) <= _COLUMNS_WITH_NUMBERS
-    done = [cell.seeds != () for cell in cells]
+    numbers = [_short(shown(c, view)) if c.seeds else "–" if c.refused else "" for c in cells]
+    if len(xs.values) * max(map(len, numbers)) > _ROW_CHARACTERS:
+        numbers = [number if number == "–" else "" for number in numbers]
     figure.add_trace(
         go.Scatter(
             x=[xs.positions[xs.index(cell)] for cell in cells],
@@ -305,10 +307,7 @@ def _draw_cells(
                 ],
                 "line": {"width": [0 if _symbol(cell) == "square" else 2 for cell in cells]},
             },
-            text=[
-                _short(shown(cell, view)) if ok and numbers else ("–" if cell.refused else "")
-                for cell, ok in zip(cells, done, strict=True)
-            ],
+            text=numbers,
             textposition="top center",
             textfont={
                 "size": FONT_SIZE - 2,
