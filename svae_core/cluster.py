@@ -27,6 +27,7 @@ from svae_core.scheduling import Scheduler, WorkerLost
 _log = logging.getLogger(__name__)
 #: Seconds to wait for an answer from the scheduler.
 _PATIENCE = 10.0
+_NOISY = ("distributed", "distributed.client", "distributed.core", "tornado.application")
 #: Packages that decide the last bit of a result.
 _PACKAGES = ("torch", "numpy", "scikit-learn", "scipy")
 
@@ -37,6 +38,8 @@ class ClusterLost(WorkerLost):
 
 class Cluster(Scheduler):
     """A cluster, connected in the background; `gone` once it cannot be used any more."""
+
+    least_slice = 0.2  # a call takes its 20 ms from here to a worker and back
 
     def __init__(self, address: str, warm_up: Callable[[], object]) -> None:
         super().__init__([])
@@ -78,9 +81,18 @@ class Cluster(Scheduler):
                 f"The cluster at {self.address} {why}; nothing is lost, and what goes on "
                 "from here runs on this machine."
             )
+            calls = list(self._at_work.values())  # of some of them nothing would be heard again
+            self._at_work.clear()
         _log.warning(self._farewell)
         threading.Thread(target=self._close, daemon=True).start()
+        for call in calls:
+            self._refuse(call, self._farewell)
         self._go_on()
+
+    def _look_around(self) -> None:
+        client = self._client
+        if client is not None and client.status in ("connecting", "closed"):
+            self.lose("is gone")
 
     def _loss(self, sentence: str) -> WorkerLost:
         return ClusterLost(sentence) if self.gone else WorkerLost(sentence)
@@ -91,25 +103,28 @@ class Cluster(Scheduler):
         except ImportError:
             self.lose("needs what requirements-cluster.txt lists, which is not installed")
             return
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # one sentence is enough
+        for name in _NOISY:  # one sentence is enough
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        client = None
         try:
-            self._client = Client(self.address, timeout=_PATIENCE, set_as_default=False)
-            threads = self._client.nthreads()
-            why = _difference(self._client.run(about)) if threads else "has no workers"
+            client = Client(self.address, timeout=_PATIENCE, set_as_default=False)
+            threads = client.nthreads()
+            why = _difference(client.run(about)) if threads else "has no workers"
         except ModuleNotFoundError as error:
             why = f"has workers that cannot import {error.name} (PYTHONPATH names its folder)"
         except (OSError, ValueError, TypeError):
             why = "does not answer (is the address right, and its version of distributed ours?)"
         except Exception as error:  # whatever another version may answer
             why = f"cannot be used ({type(error).__name__}: {error})"
-        if why:
+        self._client = client
+        if client is None or why:
             self.lose(why)
             return
-        executor = self._client.get_executor(pure=False)
+        executor = client.get_executor(pure=False)
         for worker in threads:  # a worker takes its calls in order, so this one comes first
             executor.submit(steady, self._warm_up, workers=[worker])
         count = sum(threads.values())
-        self._slots = [_Thread(self, self._client, executor) for _ in range(count)]
+        self._slots = [_Thread(self, client, executor) for _ in range(count)]
         self._go_on()
 
     def _close(self) -> None:

@@ -99,7 +99,8 @@ class Engine:
 
     def slice_seconds(self) -> float:
         """How long a slice may be now: shorter the more runs take turns."""
-        return max(SHORTEST_SLICE, min(SLICE, ROUND / max(1, self._training.active)))
+        share = min(SLICE, ROUND / max(1, self._training.active))
+        return max(SHORTEST_SLICE, share, self._training.least_slice)
 
     def standing(self, line: Line) -> Standing:
         """How many calls go before this line's, and how many runs take turns."""

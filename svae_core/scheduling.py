@@ -112,6 +112,9 @@ class _Call:
 class Scheduler(Executor):
     """Gives calls to slots, as many at a time as there are slots."""
 
+    #: Seconds that a slice should last, at least: shorter ones are lost on the way.
+    least_slice = 0.0
+
     def __init__(self, slots: Sequence[Slot]) -> None:
         self.warm = threading.Event()  # set while a slot is ready or at work
         self._slots = slots
@@ -256,10 +259,12 @@ class Scheduler(Executor):
         seconds, value = (0.0, None) if lost or error else inner.result()
         again = lost and (call.tries < TRIES or inner.cancelled()) and not self._stopping
         with self._lock:
-            if again:
+            if again and not call.future.done():
                 call.tries -= inner.cancelled()  # it never began
                 self._waiting.append(call)  # with its old number: before others of its rank
         self._free(number, call, seconds)
+        if call.future.done():
+            return
         if self._stopping:
             _cancel(call)
         elif again:
@@ -290,9 +295,13 @@ class Scheduler(Executor):
     def _loss(self, sentence: str) -> WorkerLost:
         return WorkerLost(sentence)
 
+    def _look_around(self) -> None:
+        """For what nothing tells of; every now and then."""
+
     def _watch(self) -> None:
         """Replace workers that hang."""
         while not self._ended.wait(_LOOK):
+            self._look_around()
             now = time.monotonic()
             with self._lock:
                 hanging = [
