@@ -134,8 +134,8 @@ class Viewer:
     def hear_nothing(self) -> bool:
         return self._out.empty()
 
-    async def leave(self) -> None:
-        self._in.put_nowait({"type": "websocket.disconnect", "code": 1001})
+    async def leave(self, code: int = live.GOING_AWAY) -> None:
+        self._in.put_nowait({"type": "websocket.disconnect", "code": code})
         await asyncio.wait_for(self.served, WAIT)
 
 
@@ -356,6 +356,20 @@ def test_a_viewer_is_told_when_asking_and_not_before(watched: Watch) -> None:
         assert earlier["step"] == 2
         await viewer.leave()
         assert watched.viewers == 0
+        watched.stop()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("code", "trains"), [(live.GOING_AWAY, True), (1005, False)])
+def test_a_page_that_goes_away_may_come_back_and_a_lost_one_is_gone(
+    watched: Watch, code: int, trains: bool
+) -> None:
+    async def run() -> None:
+        viewer = Viewer("run")
+        await viewer.event()
+        await viewer.leave(code)
+        assert watched.training is trains
         watched.stop()
 
     asyncio.run(run())

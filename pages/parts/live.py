@@ -61,6 +61,8 @@ _BASE = str(st.get_option("server.baseUrlPath")).strip("/")
 _PREFIX = f"/{_BASE}/stage" if _BASE else "/stage"
 #: Requests are short; who sends more is not our page.
 LONGEST_REQUEST = 1024
+#: What browsers say when a page is left; it may be a reload.
+GOING_AWAY = 1001
 UNKNOWN_RUN, BAD_REQUEST, TOO_LONG = 4404, 4400, 1009
 
 
@@ -178,8 +180,9 @@ class Desk:
                     await self._socket.close(TOO_LONG, "That request is too long.")
                     return
                 self._take(json.loads(text))
-        except WebSocketDisconnect:
-            return
+        except WebSocketDisconnect as gone:
+            if gone.code != GOING_AWAY:  # lost, or silent for two pings
+                self._watch.leave()
         except (ValueError, TypeError, KeyError):
             await self._socket.close(BAD_REQUEST, "That request makes no sense.")
 
