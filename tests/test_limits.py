@@ -6,9 +6,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+from test_live import Inline
 
+from pages.parts.allowance import sentence, to_make_room, too_much
+from pages.parts.watching import Watch
 from svae_core import problem, training
-from svae_core.limits import Limits, check_data, check_epochs, limits, variable
+from svae_core.limits import MEGABYTE, Limits, check_data, check_epochs, limits, variable
 from svae_core.records import RequestError, Settings
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -44,6 +47,42 @@ def test_what_is_allowed_passes_and_one_more_does_not() -> None:
         check_data(10, allowed.dimensions + 1)
     with pytest.raises(RequestError, match="SVAE_MAX_EPOCHS"):
         check_epochs(allowed.epochs + 1)
+
+
+def run_of(owner: str, seen: float, size: int = 0, viewers: int = 0) -> Watch:
+    watch = Watch((TOY,), Inline())  # type: ignore[arg-type]
+    watch.owner, watch.last_seen, watch.size, watch.viewers = owner, seen, size, viewers
+    return watch
+
+
+def test_a_session_keeps_so_many_runs_and_unwatched_ones_make_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SVAE_MAX_RUNS", "3")
+    watches = {"late": run_of("me", 9), "early": run_of("me", 1), "other's": run_of("you", 0)}
+    assert to_make_room(watches, "me") == []
+    watches["seen"] = run_of("me", 0, viewers=1)
+    assert to_make_room(watches, "me") == ["early"]
+    for watch in watches.values():
+        watch.viewers = 1
+    with pytest.raises(RequestError, match="watches 3 runs, and 3 are allowed here"):
+        to_make_room(watches, "me")
+    assert to_make_room(watches, "you") == []
+
+
+def test_a_session_holds_so_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SVAE_MAX_SESSION_MB", "2")
+    watches = {
+        "idle": run_of("me", 0, MEGABYTE),
+        "seen": run_of("me", 0, 2 * MEGABYTE, viewers=1),
+        "other's": run_of("you", 0, 2 * MEGABYTE),
+    }
+    assert too_much(watches) == (["idle"], [])
+    watches["seen"].size += 1
+    gone, held = too_much(watches)
+    assert (gone, held) == (["idle"], [watches["seen"]])
+    held[0].interrupt(sentence())
+    assert not held[0].training and "SVAE_MAX_SESSION_MB" in str(held[0].error)
 
 
 def test_the_core_keeps_to_them(monkeypatch: pytest.MonkeyPatch) -> None:

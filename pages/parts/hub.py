@@ -22,7 +22,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from pages.parts import changing, keeping
+from pages.parts import allowance, changing, keeping
 from pages.parts.changing import Changes
 from pages.parts.keeping import Keeper
 from pages.parts.past import Past
@@ -66,7 +66,11 @@ def pair(settings: Settings) -> tuple[Settings, Settings]:
 
 
 def watch(members: tuple[Settings, ...], lesson: str = "", owner: str = "") -> str:
-    """A new run of these members, playing at once unless it is a lesson's; its unguessable id."""
+    """A new run of these members, playing at once unless it is a lesson's; its unguessable id.
+
+    RequestError where its owner keeps too many.
+    """
+    _make_room(owner)
     run = secrets.token_urlsafe(16)
     begun = Watch(members, engine(), Wish(members, lesson))
     begun.owner = owner
@@ -174,6 +178,7 @@ def _born(
     child = Watch(members, engine(), wish, past)
     child.branching = Branching(run, *parting)
     child.owner = parent.owner
+    _make_room(child.owner)
     child.inherit(parent)
     other = secrets.token_urlsafe(16)
     _enter(other, child, parent.family)
@@ -189,6 +194,12 @@ def _enter(run: str, watched: Watch, family: dict[str, Watch]) -> None:
         _loop.call_soon_threadsafe(watched.start)
 
 
+def _make_room(owner: str) -> None:
+    for run in allowance.to_make_room(dict(_watches), owner):
+        if _loop is not None:
+            _loop.call_soon_threadsafe(_leave, run)
+
+
 def _family_of(run: str, revived: Watch) -> dict[str, Watch]:
     """The tree that a run from disk belongs to, if any other of it is here."""
     for other, watched in list(_watches.items()):
@@ -200,7 +211,9 @@ def _family_of(run: str, revived: Watch) -> dict[str, Watch]:
 
 
 def _leave(run: str) -> None:
-    watched = _watches.pop(run)
+    watched = _watches.pop(run, None)
+    if watched is None:
+        return
     watched.family.pop(run, None)
     watched.stop()
 
@@ -254,6 +267,11 @@ async def _reap() -> None:
             await asyncio.sleep(_REAP_SECONDS)
             for run in _forgotten(time.monotonic()):
                 _leave(run)
+            gone, held = allowance.too_much(_watches)
+            for run in gone:
+                _leave(run)
+            for watched in held:
+                watched.interrupt(allowance.sentence())
 
 
 def _forgotten(now: float) -> list[str]:

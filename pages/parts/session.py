@@ -191,7 +191,11 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
     except RequestError as error:
         st.warning(str(error))
     if run is None or hub.wish_of(run) != Wish(members, lesson):
-        run = hub.watch(members, lesson, owner())
+        try:
+            run = hub.watch(members, lesson, owner())
+        except RequestError as error:
+            st.error(str(error))
+            st.stop()
     state[_RUN] = run
     classes.enter(class_code(), run)
     if st.query_params.get("run") != run:

@@ -174,6 +174,11 @@ class Watch:
         self.start()
         self._changed()
 
+    def interrupt(self, sentence: str) -> None:
+        """Pause for a reason that viewers are told; playing goes on from here."""
+        self._playing, self.status, self.error = False, "paused", sentence
+        self._changed()
+
     def predict(self, answer: int) -> None:
         """Answer a lesson's question; only then does it train."""
         if self.prediction is None:
@@ -305,7 +310,7 @@ class Watch:
             except WorkerLost as lost:
                 if not self.moments and not isinstance(lost, ClusterLost):
                     raise
-                self._interrupt(str(lost))
+                self.interrupt(str(lost))
                 if self.moments:
                     await self.news.until(lambda: self.training)
                     self.error = None
@@ -460,10 +465,6 @@ class Watch:
         self._set_status()
         self.version += 1
         self.news.wake()
-
-    def _interrupt(self, sentence: str) -> None:
-        self._playing, self.status, self.error = False, "paused", sentence
-        self._changed()
 
     def _fail(self, sentence: str) -> None:
         self.status, self.error = "failed", sentence

@@ -39,16 +39,14 @@ MEGABYTE = 2**20
 @contextmanager
 def server(**environment: str) -> Iterator[tuple[str, psutil.Process]]:
     """The app on a free port, with a folder of its own for runs; its address and its process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
     with tempfile.TemporaryDirectory() as home, open(Path(home) / "log", "wb") as log:
         env = {**os.environ, "SVAE_HOME": f"{home}/runs", **environment}
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
         address = f"localhost:{port}"
         try:
-            _wait_for(address, process)
+            wait_for(address, process)
             yield address, psutil.Process(process.pid)
         finally:
             process.terminate()
@@ -56,7 +54,15 @@ def server(**environment: str) -> Iterator[tuple[str, psutil.Process]]:
             print(Path(home, "log").read_text()[-4000:], file=sys.stderr)
 
 
-def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Until the server answers."""
     while process.poll() is None:
         try:
             urllib.request.urlopen(f"http://{address}/_stcore/health", timeout=5)
