@@ -62,9 +62,7 @@ def show(found: Contest) -> None:
         )
     st.markdown("**Rate–distortion plane**, over the floors of any decoder in the ball")
     told = comparison.describe_plane(scores)
-    st.plotly_chart(
-        comparison.plane(scores, free.floors, dark), theme=None, config=QUIET, alt=told
-    )
+    st.plotly_chart(comparison.plane(scores, free.floors, dark), theme=None, config=QUIET, alt=told)
     st.write(told)
     export(found)
 

@@ -268,12 +268,18 @@ async def test_a_request_that_makes_no_sense_is_told_in_one_sentence() -> None:
 
 def test_old_and_too_many_runs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "_watches", {})
-    for name, last_seen, size in (("old", 0, 1), ("big", 5000, 2**30), ("new", 6000, 1)):
+    sizes = {"old": (0, 1), "big": (5000, hub.KEPT_BYTES), "new": (6000, 1)}
+    for name, (last_seen, size) in sizes.items():
         hub._watches[name] = watch = toy_watch()
         watch.last_seen, watch.size = last_seen, size
-    assert hub._forgotten(now=hub.KEPT_SECONDS + 100) == ["old", "big"]
+    now = hub.KEPT_SECONDS + 100
+    assert hub._forgotten(now, saved=lambda run: False) == ["old"]
+    hub._watches["new"].size = 2
+    assert hub._forgotten(now + 3000, saved=lambda run: run == "big") == ["old", "big"]
     hub._watches["big"].viewers = 1
-    assert "big" not in hub._forgotten(now=hub.KEPT_SECONDS + 100)
+    assert hub._forgotten(now, saved=lambda run: True) == ["old"]
+    hub._watches["new"].size = hub.HELD_BYTES
+    assert hub._forgotten(6001.0, saved=lambda run: False) == ["old", "new"]
 
 
 def test_a_pair_differs_in_its_method_only() -> None:

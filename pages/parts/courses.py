@@ -29,6 +29,7 @@ from svae_core.records import (
     Settings,
     State,
 )
+from svae_core.run import NO_LATENTS
 from svae_core.scheduling import Line
 
 if TYPE_CHECKING:
@@ -207,9 +208,11 @@ class Course:
             tuple(frame.latent_mean for frame in moment),
             tuple(frame.structure for frame in moment),
             moment[0].step,
-            self.layouts[-1] if self.layouts else before,
+            self.layouts[-1] if self.layouts else _continued(before),
         )
         self.layouts.append(await asyncio.wrap_future(call))
+        if len(self.layouts) > 1:
+            self.layouts[-2] = lightened(self.layouts[-2])
 
     # ----------------------------------------------------------------- doing things together
 
@@ -232,3 +235,15 @@ class Course:
         del self._shared[name]
         if not done.cancelled():
             done.exception()  # has been told to all who waited
+
+
+def lightened(layouts: tuple[Layout, ...]) -> tuple[Layout, ...]:
+    """Layouts that another follows, without the latents, which serve that one only."""
+    return tuple(dataclasses.replace(one, latent_mean=NO_LATENTS) for one in layouts)
+
+
+def _continued(before: tuple[Layout, ...] | None) -> tuple[Layout, ...] | None:
+    """What the first layout of a branch is turned to; it can be continued only with its latents."""
+    if before is None or all(one.latent_mean.size for one in before):
+        return before
+    return tuple(dataclasses.replace(one, kind="pca") for one in before)

@@ -14,26 +14,29 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import ctypes
 import dataclasses
 import gc
 import secrets
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from pages.parts import allowance, changing, keeping
 from pages.parts.changing import Changes
 from pages.parts.keeping import Keeper
 from pages.parts.past import Past
-from pages.parts.watching import Branching, Watch, Wish
+from pages.parts.watching import GRACE, Branching, Watch, Wish
 from svae_core.engine import Engine
 from svae_core.records import RequestError, Settings
 
-#: Unwatched runs stay this long, for a reload or a link …
+#: Unwatched runs stay in memory this long, for a reload or a link …
 KEPT_SECONDS = 3600.0
-#: … while all runs together hold no more than this; beyond it the longest unwatched goes first.
-KEPT_BYTES = 2**30
+#: … while they hold no more than this: beyond it the longest unwatched goes, if it is on disk …
+KEPT_BYTES = 2**26
+#: … and beyond this whether it is or not. Links find what is on disk.
+HELD_BYTES = 2**30
 _REAP_SECONDS = 5.0
 #: So many runs may stem from one start.
 LARGEST_FAMILY = 40
@@ -226,8 +229,8 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     engine()
     gc.collect()
     gc.freeze()  # what is imported by now stays: no later collection needs to look at it
-    reaper = asyncio.create_task(_reap())
     keeper = Keeper(lambda: _watches)
+    reaper = asyncio.create_task(_reap(keeper.saved))
     keeping_on = asyncio.create_task(keeper.go_on())
     try:
         yield
@@ -260,27 +263,41 @@ def _all() -> list[Watch]:
     return list(_watches.values())  # a copy: page scripts add runs from their threads
 
 
-async def _reap() -> None:
+async def _reap(saved: Callable[[str], bool]) -> None:
     """Forget runs that nobody came back to."""
+    watched_before = False
     with suppress(asyncio.CancelledError):
         while True:
             await asyncio.sleep(_REAP_SECONDS)
-            for run in _forgotten(time.monotonic()):
-                _leave(run)
             gone, held = allowance.too_much(_watches)
+            gone += _forgotten(time.monotonic(), saved)
             for run in gone:
                 _leave(run)
+            watched_now = any(one.viewers for one in _all())
+            if gone or (watched_before and not watched_now):
+                await asyncio.to_thread(_give_back)
+            watched_before = watched_now
             for watched in held:
                 watched.interrupt(allowance.sentence())
 
 
-def _forgotten(now: float) -> list[str]:
+def _forgotten(now: float, saved: Callable[[str], bool]) -> list[str]:
     """The runs to let go: unwatched for too long, or the longest unwatched of too many bytes."""
     idle = [(w.last_seen, run) for run, w in list(_watches.items()) if not w.viewers]
-    excess = sum(w.size for w in _all()) - KEPT_BYTES
+    held = sum(_watches[run].size for _, run in idle)
+    everything = sum(w.size for w in _all())
     gone = []
     for last_seen, run in sorted(idle):
-        if now - last_seen > KEPT_SECONDS or excess > 0:
+        too_many = held > KEPT_BYTES and now - last_seen > GRACE and saved(run)
+        if now - last_seen > KEPT_SECONDS or too_many or everything > HELD_BYTES:
             gone.append(run)
-            excess -= _watches[run].size
+            held -= _watches[run].size
+            everything -= _watches[run].size
     return gone
+
+
+def _give_back() -> None:
+    """Let the system have the memory of runs that are gone; the C library tends to keep it."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # another C library than Linux's
+        ctypes.CDLL(None).malloc_trim(0)

@@ -80,6 +80,11 @@ class Keeper:
             if kept.due(now, closing):
                 await kept.write(self._thread)
 
+    def saved(self, run: str) -> bool:
+        """Whether all there is of a run is on disk."""
+        kept = self._kept.get(run)
+        return kept is not None and kept.complete
+
     async def close(self) -> None:
         """Write what is left and let go of all folders."""
         await self.write(time.monotonic(), closing=True)
@@ -107,6 +112,11 @@ class _Kept:
         self._next = 0.0
         self._wait = _AGAIN
         self._lock: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything there is has been written."""
+        return self._written is not None and self._now() == self._written
 
     def due(self, now: float, closing: bool) -> bool:
         """Whether there is something new, and it is time. A page opened in passing leaves none."""

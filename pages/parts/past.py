@@ -89,7 +89,8 @@ class Past:
 
 
 def _weight(frame: Frame) -> int:
-    return frame.shell_view.nbytes + frame.samples.nbytes + 1000
+    """In bytes, about, the map of it included."""
+    return 2 * frame.shell_view.nbytes + frame.samples.nbytes + 3000
 
 
 def _state_weight(state: State) -> int:

@@ -413,6 +413,8 @@ class Watch:
         """Those of the course that are no later than what this run has seen of it."""
         known = self._course.layouts if self._course else []
         while self._laid < len(known) and known[self._laid][0].step <= self._step:
+            if self.layouts:
+                self.layouts[-1] = courses.lightened(self.layouts[-1])
             self.layouts.append(known[self._laid])
             self._laid += 1
 

@@ -101,6 +101,8 @@ class Student:
     reruns: list[float] = field(default_factory=list)  # seconds until the page was drawn again
     commands: list[float] = field(default_factory=list)  # … until the stage had obeyed
     first_moment: float = 0.0
+    began: float = 0.0  # when the first moment was shown …
+    watched: float = 0.0  # … and for how long others followed
     errors: list[str] = field(default_factory=list)
     status: str = ""
 
@@ -182,7 +184,10 @@ class Student:
         known |= {"version": header["version"], "generation": header["generation"]}
         if header["index"] < 0:
             return
-        self.first_moment = self.first_moment or time.monotonic() - opened
+        now = time.monotonic()
+        self.began = self.began or now
+        self.watched = now - self.began
+        self.first_moment = self.first_moment or now - opened
         self.moments += header["index"] > known["have"]
         self.steps = max(self.steps, header["step"])
         known |= {"have": header["index"], "rows": header["count"]}
