@@ -3,6 +3,7 @@
 # make lint   style and types
 # make cluster  starts a Dask scheduler and two workers on this machine, to try it
 # make bench  the benchmarks behind every number we claim
+# make pictures  the README's pictures, made anew
 # make clean  removes what tools left behind; the virtual environment stays
 #
 # Stamps in .venv remember what is installed, so a second call starts at once.
@@ -38,6 +39,10 @@ bench: .venv/installed
 		[ -e "$$bench" ] || { echo "There are no benchmarks in tests/benchmarks yet."; exit 1; }; \
 		echo "== $$bench"; $(PYTHON) "$$bench" || exit 1; \
 	done
+
+# The README's story is replayed in the browser; its screenshots are what the README shows.
+pictures: .venv/installed-for-tests chromium
+	SVAE_SCREENSHOTS=assets/pictures $(PYTHON) -m pytest -m browser tests/test_browser_story.py
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
