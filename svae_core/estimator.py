@@ -228,10 +228,12 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return float(self.score_samples(X).mean(dtype=np.float64))
 
     def sample(self, n_samples: int = 1, random_state: Any = 0) -> np.ndarray:
-        """Points [n, d] decoded from the prior N(0, I), in the units of the data."""
+        """Points [n, d] decoded from the method's prior, in the units of the data."""
+        from svae_core.snapshot import draw_prior
+
         check_is_fitted(self)
         z = check_random_state(random_state).standard_normal((n_samples, self._n_features_out))
-        return self.inverse_transform(z.astype(np.float32))
+        return self.inverse_transform(draw_prior(self._model(), z.astype(np.float32)))
 
     @property
     def _n_features_out(self) -> int:

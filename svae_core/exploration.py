@@ -35,7 +35,7 @@ from svae_core.explored import (
 from svae_core.networks import stream
 from svae_core.pictures import as_they_came, feature_names, pictured
 from svae_core.records import Groundwork, RequestError, State
-from svae_core.snapshot import Model, believe, decode
+from svae_core.snapshot import Model, believe, decode, draw_prior
 from svae_core.training import models, total_steps
 
 #: A traversed dimension takes these values, in standard deviations of the prior.
@@ -269,8 +269,8 @@ def _draws(members: tuple[Model, ...], question: Draw) -> Draws:
 def _drawn(model: Model, seed: int) -> Drawn:
     ground = model.ground
     k = ground.settings.latent_dim
-    z = torch.randn((_PAIRS, k), generator=stream(seed, 0, "prior")).numpy()
-    outputs = decode(model, z)
+    noise = torch.randn((_PAIRS, k), generator=stream(seed, 0, "prior")).numpy()
+    outputs = decode(model, draw_prior(model, noise))
     rows, gaps = nearest(ground.shell.points, outputs[:_SAMPLES])
     return Drawn(
         method=ground.settings.method,

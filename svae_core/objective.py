@@ -21,6 +21,7 @@ from svae_core.methods import (
     Encodes,
     Gauged,
     Parametrised,
+    Priored,
     Remembers,
     Rests,
     Samples,
@@ -116,6 +117,12 @@ class Solo:
         """Its posteriors for points [1, b, d], as they are looked at."""
         encoded = encoded_by(self.group, nets, points, self.memory, training=False)
         return posterior_of(self.method, encoded)
+
+    def from_prior(self, nets: Networks, noise: Tensor) -> Tensor:
+        """Latents [n, k] from its prior, of standard normal noise [n, k]."""
+        if isinstance(self.method, Priored):
+            return self.method.from_prior(noise, nets.extra[0, : self.group.parameters])
+        return noise
 
     def pressure(self, settings: Settings, loss: float, d: int) -> float:
         """The βσ² it was trained at, on d-dimensional points that it reconstructs at this loss."""

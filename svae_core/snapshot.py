@@ -184,6 +184,13 @@ def decode(model: Model, z: np.ndarray) -> np.ndarray:
     return torch.cat(parts, dim=1)[0].cpu().numpy()
 
 
+@torch.no_grad()
+def draw_prior(model: Model, noise: np.ndarray) -> np.ndarray:
+    """Latents [n, k] from the model's own prior, of standard normal noise [n, k]."""
+    rows = torch.from_numpy(noise).to(model.networks.extra.device)
+    return array(model.solo.from_prior(model.networks, rows))
+
+
 def _view_noise(model: Model) -> np.ndarray:
     """The noise [v, k] of a run's pictures: the same in all of them, so only the model moves."""
     ground = model.ground

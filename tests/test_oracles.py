@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from hypothesis import settings as settings_
 from hypothesis import strategies as st
 from scipy.stats import norm, vonmises_fisher
 
@@ -130,7 +131,7 @@ def test_geco_pushes_by_its_moving_average_until_the_bound_is_met():
     settings = replace(TOY, method="geco", epochs=400, sigma2=5.0)
     (certificate,) = certify(advance(begin((settings,)), Budget(frames=False)).state)
     width = certificate.hi - certificate.lo
-    assert abs(certificate.loss - certificate.hi) < 0.15 * width
+    assert abs(certificate.loss - certificate.hi) < 0.1 * width
     assert certificate.verdict == "certified"
 
 
@@ -152,6 +153,7 @@ def test_the_lagrangian_follows_a_lasting_error_and_keeps_below_the_penalty(exce
 # -------------------------------------------------------------------- committed rates: δ, BN
 
 
+@settings_(max_examples=40)
 @given(st.floats(0.0, 5.0), st.integers(0, 1000))
 def test_delta_vae_is_never_under_its_delta(rate, seed):
     _, method = configured("delta_vae", rate=rate)
@@ -172,6 +174,7 @@ def test_delta_vae_asks_for_no_more_than_variances_can_hold():
         highest_log_variance(20.0)
 
 
+@settings_(max_examples=40)
 @given(st.floats(0.1, 3.0), st.integers(0, 1000))
 def test_bn_vae_keeps_its_nats_over_every_minibatch(gamma, seed):
     _, method = configured("bn_vae", gamma=gamma)
@@ -294,6 +297,19 @@ def test_the_bound_of_a_mixture_is_above_its_kl_and_the_mixture_is_standardised(
         assert mixed.kl()[0, at, 0].item() >= (own - prior).mean() - 0.02
 
 
+def test_priors_are_drawn_from_as_they_are():
+    noise = torch.randn(20_000, 3, generator=torch.Generator().manual_seed(3))
+    _, mixture = configured("gmvae", components=4)
+    parameters = torch.randn(4 + 24, generator=torch.Generator().manual_seed(4))
+    z = mixture.from_prior(noise, parameters)
+    torch.testing.assert_close(z.mean(dim=0), torch.zeros(3), atol=0.03, rtol=0)
+    torch.testing.assert_close(z.var(dim=0), torch.ones(3), atol=0.04, rtol=0)
+    _, sphere = configured("vmf")
+    z = sphere.from_prior(noise, parameters)
+    torch.testing.assert_close(z.norm(dim=1), torch.ones(len(z)))
+    assert z.mean(dim=0).abs().max() < 0.02
+
+
 # --------------------------------------------------------------------------------- lagging
 
 
@@ -349,6 +365,7 @@ def test_vmf_kl_has_its_reference_values(k, kappa, kl):
     assert posterior.kl().item() == pytest.approx(kl, abs=2e-6)
 
 
+@settings_(max_examples=25)
 @given(st.integers(2, 512), st.floats(-3, 5))
 def test_vmf_stays_finite_and_consistent_from_2_to_512_dimensions(k, exponent):
     kappa = double(10.0**exponent)
@@ -401,11 +418,11 @@ def test_vmf_gradients_are_those_of_the_expectation():
     assert slope.item() == pytest.approx(5.0 * exact.item(), rel=1e-4)
 
 
-@pytest.mark.parametrize("options", [{"kappa": 1.5}, {"least": 1.5}])
-def test_vmf_trains_in_128_dimensions_with_a_small_concentration(options):
+@pytest.mark.parametrize(("options", "epochs"), [({"kappa": 1.5}, 100), ({"least": 1.5}, 20)])
+def test_vmf_trains_in_128_dimensions_with_a_small_concentration(options, epochs):
     """Where implementations by scaled Bessel functions give NaN."""
     settings, _ = configured("vmf", **options)
-    settings = replace(settings, latent_dim=128, epochs=100)
+    settings = replace(settings, latent_dim=128, epochs=epochs, batch_size=300)
     (certificate,) = certify(advance(begin((settings,)), Budget(frames=False)).state)
     assert np.isfinite([certificate.loss, certificate.kl, certificate.mutual_information]).all()
     assert certificate.kl >= 0.00878 if "kappa" in options else certificate.kl > 0

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from svae_core.explored import Look, Looks
 from svae_core.figures.gallery import gallery
-from svae_core.figures.palette import FONT_SIZE, MARKS, blank, faint, ink, veil
+from svae_core.figures.palette import FONT_SIZE, blank, faint, ink, mark_of, veil
 
 _RIDGE = 44  # height of one density, in pixels
 _PEAK = 0.5  # of the prior's density, as a share of a row
@@ -15,7 +15,7 @@ _PEAK = 0.5  # of the prior's density, as a share of a row
 
 def name_of(method: str) -> str:
     """What a model is called here."""
-    return MARKS[method].name if method in MARKS else method
+    return mark_of(method).name
 
 
 def describe_looks(looks: Looks) -> str:
@@ -62,7 +62,7 @@ def densities(look: Look, dark: bool = False) -> go.Figure:
     """Per dimension, the aggregate posterior against the prior N(0, 1)."""
     shown = look.order[: len(look.traversals)]
     figure = blank(dark, _RIDGE * len(shown) + 70)
-    mark = MARKS.get(look.method, MARKS["reference"])
+    mark = mark_of(look.method)
     scale = _PEAK / float(look.prior.max())
     for row, dim in enumerate(shown):
         height = np.minimum(look.aggregate[dim] * scale, 0.95)

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from svae_core.explored import Drawn, Draws, Path, Ways
 from svae_core.figures.gallery import gallery
 from svae_core.figures.latent import name_of
-from svae_core.figures.palette import MARKS, blank, ink
+from svae_core.figures.palette import blank, ink, mark_of
 
 _KINDS = {"ideal": "great circle", "straight": "straight", "shell": "along the shell"}
 _DASHES = {"ideal": "dot", "straight": "dash", "shell": "solid"}
@@ -38,7 +38,7 @@ def distances(found: Ways, dark: bool = False) -> go.Figure:
     """How far each step of each way is from the nearest data point."""
     figure = blank(dark, 320)
     for path in found.paths:
-        mark = MARKS.get(path.method)
+        mark = mark_of(path.method) if path.method else None
         colour = mark.colour(dark) if mark else ink(dark)
         figure.add_trace(
             go.Scatter(

@@ -11,9 +11,9 @@ final class `Method` that keeps the contract `TrainingMethod`:
 * `objective(terms, constants)`: the value to minimise for each of its members, shape [m].
 
 It may play further roles, by having what they name: `Remembers` (numbers carried from step to
-step), `Samples` (per-point latents, several of them), `Encodes` (a posterior of its own),
-`Parametrised` (weights beside the networks'), `Rests` (steps that leave the decoder alone),
-`Gauged` (a βσ² that is not that of the settings).
+step), `Samples` (per-point latents, several of them), `Encodes` (a posterior of its own), `Priored`
+(a prior other than N(0, I)), `Parametrised` (weights beside the networks'), `Rests` (steps that
+leave the decoder alone), `Gauged` (a βσ² that is not that of the settings).
 
 Files must not import torch at the top: the tensors in `terms` bring their own operators, and the
 web server, which lists methods, stays free of torch.
@@ -120,6 +120,15 @@ class Encodes(Protocol):
     """Reads the encoders' outputs as posteriors of its own, in training and when looked at."""
 
     def posterior(self, encoded: Encoded) -> Posterior: ...
+
+
+@runtime_checkable
+class Priored(Protocol):
+    """Has a prior other than N(0, I)."""
+
+    def from_prior(self, noise: Tensor, parameters: Tensor) -> Tensor:
+        """Latents [n, k] from the prior, of standard normal noise [n, k] and own weights [e]."""
+        ...
 
 
 @runtime_checkable

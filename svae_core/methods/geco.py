@@ -34,7 +34,7 @@ class Config:
         0.99, "share of the moving average kept at each step", low=0.0, high=0.9999
     )
     rate: float = option(
-        0.02,
+        0.01,
         "ν: growth of the multiplier per step and relative excess",
         label="rate ν",
         low=0.0,

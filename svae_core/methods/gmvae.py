@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_STRIDE = 0.6180339887498949  # multiples of the golden ratio spread evenly, however many
+
+
 @dataclass(frozen=True)
 class Config:
     """How rich the prior is."""
@@ -90,19 +93,33 @@ class Method:
 
     def posterior(self, encoded: Encoded) -> Mixed:
         """The encoder's Gaussian, and the mixture, standardised."""
-        c, k = self.config.components, encoded.mean.shape[-1]
-        logits, means, log_variances = encoded.parameters.split([c, c * k, c * k], dim=1)
+        log_weights, means, variances = self._mixture(encoded.parameters, encoded.mean.shape[-1])
+        return Mixed(
+            gaussian=Gaussian(encoded.mean, encoded.log_variance),
+            log_weights=log_weights.unsqueeze(1),
+            means=means.unsqueeze(1),
+            variances=variances.unsqueeze(1),
+        )
+
+    def from_prior(self, noise: Tensor, parameters: Tensor) -> Tensor:
+        """From each component as many as its weight asks for, [n, k]."""
+        n, k = noise.shape
+        log_weights, means, variances = self._mixture(parameters.unsqueeze(0), k)
+        ends = log_weights[0].exp().cumsum(dim=0)
+        spread = ((noise.new_ones(n).cumsum(dim=0) - 0.5) * _STRIDE) % 1.0
+        which = (spread.unsqueeze(1) > ends).sum(dim=1).clamp_max(self.config.components - 1)
+        return means[0, which] + variances[0, which].sqrt() * noise
+
+    def _mixture(self, parameters: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-weights [m, c], means and variances [m, c, k], standardised."""
+        c = self.config.components
+        logits, means, log_variances = parameters.split([c, c * k, c * k], dim=1)
         log_weights = logits.log_softmax(dim=1)
         weights = log_weights.exp().unsqueeze(2)
         means, variances = means.view(-1, c, k), log_variances.view(-1, c, k).exp()
         center = (weights * means).sum(dim=1, keepdim=True)
         total = (weights * (variances + (means - center) ** 2)).sum(dim=1, keepdim=True)
-        return Mixed(
-            gaussian=Gaussian(encoded.mean, encoded.log_variance),
-            log_weights=log_weights.unsqueeze(1),
-            means=((means - center) * total.rsqrt()).unsqueeze(1),
-            variances=(variances / total).unsqueeze(1),
-        )
+        return log_weights, (means - center) * total.rsqrt(), variances / total
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
         """D/(2σ²) + β·(bound on the KL), [m]."""

@@ -63,6 +63,10 @@ class Method:
             kappa = mean.new_full(mean.shape[:2], self.config.kappa)
         return VonMisesFisher(direction, kappa)
 
+    def from_prior(self, noise: Tensor, parameters: Tensor) -> Tensor:
+        """Uniform on the sphere, [n, k]."""
+        return noise * (noise**2).sum(dim=-1, keepdim=True).clamp_min(1e-24).rsqrt()
+
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
         """D/(2σ²) + β·KL, [m]."""
         return base_objective(terms)
