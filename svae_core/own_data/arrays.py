@@ -7,6 +7,7 @@ into such a file; an array of as many labels beside it becomes a column.
 from __future__ import annotations
 
 import dataclasses
+import sys
 import tokenize
 import zipfile
 from pathlib import Path
@@ -213,6 +214,12 @@ def _with_labels(table: Table, packed: zipfile.ZipFile, item: zipfile.ZipInfo) -
         labels = np.load(io.BytesIO(raw), allow_pickle=False)
     except (*_PARSER_ERRORS,) as error:
         raise RequestError("The labels in the NPZ file are damaged.") from error
+    if labels.dtype.itemsize == 0:
+        return table  # words without a letter
+    if labels.dtype.kind == "U":
+        letters = np.ascontiguousarray(labels).view(f"{labels.dtype.str[0]}u4")
+        if letters.max() > sys.maxunicode:
+            raise RequestError("The labels in the NPZ file are damaged.")
     values, codes = np.unique(labels, return_inverse=True)
     if len(values) > CATEGORIES:
         return table
