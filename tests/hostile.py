@@ -356,8 +356,13 @@ _CELL = st.one_of(
     st.integers().map(str),
     st.sampled_from(["", "NA", "1,5", "1.5", "-", '"', "=1+1", "1e999", "\u2028", "\0", "٣"]),
 )
+_NUMBER = st.floats(-1e9, 1e9).map(lambda value: f"{value:.4g}")
+_EVEN = st.integers(1, 5).flatmap(
+    lambda width: st.lists(st.lists(_NUMBER, min_size=width, max_size=width), max_size=12)
+)
+_UNEVEN = st.lists(st.lists(_CELL, min_size=1, max_size=6), max_size=12)
 TEXTS = st.tuples(
-    st.lists(st.lists(_CELL, min_size=1, max_size=6), max_size=12),
+    st.tuples(_EVEN, _UNEVEN | st.just([]), _EVEN).map(lambda parts: [r for p in parts for r in p]),
     st.sampled_from(",;\t|^ "),
     st.sampled_from(["\n", "\r\n", "\r"]),
     st.sampled_from(["utf-8", "utf-16", "cp1252", "utf-8-sig"]),
@@ -372,7 +377,13 @@ HEADERS = st.tuples(
         str({"descr": made[0], "fortran_order": made[2], "shape": tuple(made[1])}) + "\n", made[3]
     )
 )
-_MEMBER = st.binary(max_size=60) | HEADERS | st.sampled_from([picture(4, 4), picture(3, 5)])
+_MEMBER = (
+    st.binary(max_size=60)
+    | HEADERS
+    | st.sampled_from(
+        [picture(4, 4), picture(4, 4, 1), picture(3, 5), npy(np.eye(6)), npy(np.arange(6))]
+    )
+)
 _NAMES = st.one_of(
     st.text(min_size=1, max_size=12).filter(lambda name: name[0] != "\0"),
     st.sampled_from(["a.png", "b/c.png", "x.npy", "y.npy", "../a.png"]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import tokenize
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -117,11 +118,15 @@ def _header(file) -> tuple[tuple[int, ...], np.dtype]:  # type: ignore[no-untype
         read = np.lib.format.read_array_header_1_0
         if version == (2, 0):
             read = np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file, max_header_size=_HEADER_BYTES)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a header as Python 2 wrote it would warn at every look
+            shape, _, dtype = read(file, max_header_size=_HEADER_BYTES)
     except (*_PARSER_ERRORS,) as error:
         if isinstance(error, RequestError):
             raise
-        raise RequestError("The NPY file is damaged: its header makes no sense.") from error
+        raise RequestError(
+            "The NPY file is damaged or very old: its header makes no sense."
+        ) from error
     if dtype.hasobject:
         raise RequestError(
             "The array holds pickled Python objects, which could run code and are never loaded; "
@@ -135,7 +140,14 @@ def _header(file) -> tuple[tuple[int, ...], np.dtype]:  # type: ignore[no-untype
 # What numpy's reader of headers is known to raise on bytes made up for it.
 _PARSER_ERRORS = (
     *(ValueError, TypeError, SyntaxError, KeyError, OverflowError, EOFError, RecursionError),
-    *(MemoryError, tokenize.TokenError, AttributeError, IndexError),
+    *(
+        UserWarning,
+        DeprecationWarning,
+        MemoryError,
+        tokenize.TokenError,
+        AttributeError,
+        IndexError,
+    ),
 )
 
 
