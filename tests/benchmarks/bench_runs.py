@@ -42,7 +42,7 @@ from svae_core.records import RequestError, Settings  # noqa: E402
 from svae_core.run import folder_name, load  # noqa: E402
 
 MEGABYTE = 2**20
-KILLS = 4
+KILLS = 3
 
 
 @contextlib.contextmanager
@@ -220,7 +220,7 @@ def cost() -> None:
 
 def kill() -> None:
     """kill −9 of the server again and again in the middle of one run."""
-    settings = Settings(epochs=300)
+    settings = Settings(epochs=80)
     missing: list[float] = []
     steps: list[int] = []
     with home() as place:
@@ -232,7 +232,7 @@ def kill() -> None:
             process = _server(port)
             student = Student(f"localhost:{port}", query)
             if attempt < KILLS:
-                asyncio.run(_attend(student, 8.0))
+                asyncio.run(_attend(student, 4.0))
                 process.send_signal(signal.SIGKILL)
                 killed = time.time()
                 process.wait()
