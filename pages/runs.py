@@ -116,6 +116,7 @@ def compare(one: Entry, other: Entry) -> None:
     else:
         st.write("They agree in all settings.")
     st.table(listing.certificates([one, other]), hide_index=True)
+    st.caption(listing.uncertified([one, other]))
 
 
 def trash(deleted: list[Entry]) -> None:

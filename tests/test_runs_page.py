@@ -127,6 +127,7 @@ def test_two_runs_are_compared(home: Path) -> None:
     assert settings.iloc[:, 0].tolist() == ["β"]
     assert {*settings.iloc[0].tolist()[1:]} == {"1.0", "4.0"}
     assert certificates.shape[1] == 5, "both members of both"
+    assert listing.uncertified([shelf.look(one)]) == ""
     press(app, "Delete these 2")
     assert len(shelf.trash(home)) == 2
 

@@ -179,6 +179,12 @@ _CERTIFIED: dict[str, Any] = {
 }
 
 
+def uncertified(entries: list[Entry]) -> str:
+    """Which of these have no certificate, if any."""
+    without = [shown(entry) for entry in entries if not certificates_in(entry.folder)]
+    return f"Not certified, since not trained to the end: {'; '.join(without)}." if without else ""
+
+
 def sentences(entry: Entry) -> list[str]:
     """What was certified of a run, in words."""
     found: tuple[Certificate, ...] = certificates_in(entry.folder)
