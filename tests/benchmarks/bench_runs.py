@@ -261,9 +261,7 @@ def kill() -> None:
 
 def _server(port: int) -> subprocess.Popen[bytes]:
     command_line = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    process = subprocess.Popen(
-        command_line, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(command_line, cwd=ROOT, stdout=subprocess.DEVNULL)
     _wait_for(f"localhost:{port}", process)
     return process
 
