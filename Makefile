@@ -3,6 +3,7 @@
 # make lint   style and types
 # make cluster  starts a Dask scheduler and two workers on this machine, to try it
 # make bench  the benchmarks behind every number we claim
+# make soak   half an hour with ten visitors who do anything; not part of make test
 # make pictures  the README's pictures, made anew
 # make clean  removes what tools left behind; the virtual environment stays
 #
@@ -39,6 +40,9 @@ bench: .venv/installed
 		[ -e "$$bench" ] || { echo "There are no benchmarks in tests/benchmarks yet."; exit 1; }; \
 		echo "== $$bench"; $(PYTHON) "$$bench" || exit 1; \
 	done
+
+soak: .venv/installed-for-tests
+	$(PYTHON) tests/benchmarks/soak.py
 
 # The README's story is replayed in the browser; its screenshots are what the README shows.
 pictures: .venv/installed-for-tests chromium
