@@ -64,6 +64,8 @@ from svae_core.snapshot import Clock, Model, believe, certificate, frame, recons
 
 #: A run gives about this many frames, whatever its length.
 FRAMES = 200
+#: Floats that the members of a chunk touch in a step (measured: tests/benchmarks/scaling.md).
+_CACHE_FLOATS = 1_600_000
 _SMALLEST_RATE = 0.005  # of the first learning rate, reached at the last step
 
 
@@ -99,6 +101,19 @@ def total_steps(settings: Settings, n: int) -> int:
 def steps_per_epoch(settings: Settings, n: int) -> int:
     """Minibatches per epoch: as equal in size as can be, so none is a tiny remainder."""
     return math.ceil(n / settings.batch_size)
+
+
+def chunk_size(settings: Settings) -> int:
+    """How many members like this one are best trained as one batch: a power of 2, from 2 to 32.
+
+    A batch shares the bookkeeping of a step, but what its members touch in a step must stay in the
+    cache beside the core: weights with gradient and moments, and what passes through the layers.
+    """
+    d = groundwork(settings).shell.points.shape[1]
+    arch = architecture(settings.arch, d, settings.latent_dim, settings.hidden)
+    through = 3 * d + sum(layer.fan_out for layer in arch.layers)
+    fitting = _CACHE_FLOATS // (arch.size + settings.batch_size * through)
+    return 1 << max(1, min(fitting, 32).bit_length() - 1)
 
 
 def is_frame_step(step: int, steps: int) -> bool:
