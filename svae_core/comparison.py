@@ -27,7 +27,6 @@ from svae_core.records import (
 )
 from svae_core.scores import Score
 
-_CHUNK = 16
 _ALIKE = (
     *(item.name for item in dataclasses.fields(Settings) if item.name not in MEMBER_FIELDS),
     *("method", "method_options"),
@@ -57,6 +56,8 @@ class Bout:
 
 def bouts(runs: Iterable[Settings]) -> tuple[Bout, ...]:
     """All runs in batches, first those that cannot be, which are scored by saying why."""
+    from svae_core.training import chunk_size
+
     groups: dict[str, list[Settings]] = {}
     refused: list[Score] = []
     for settings in runs:
@@ -68,7 +69,7 @@ def bouts(runs: Iterable[Settings]) -> tuple[Bout, ...]:
         groups.setdefault(settings_key(settings, _ALIKE), []).append(settings)
     batches = [Bout((score.settings,), share=1.0, scores=(score,)) for score in refused]
     for alike in groups.values():
-        size = _CHUNK
+        size = chunk_size(alike[0])
         batches += [Bout(tuple(alike[at : at + size])) for at in range(0, len(alike), size)]
     return tuple(batches)
 

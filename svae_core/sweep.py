@@ -133,6 +133,8 @@ def _training_key(settings: Settings) -> str:
 
 def _chunks(alike: list[list[Settings]]) -> Iterator[Chunk]:
     """Batches of one seed, one method and one architecture, the groups taken in turn."""
+    from svae_core.training import chunk_size
+
     groups: dict[str, list[list[Settings]]] = {}
     for runs in alike:
         key = settings_key(runs[0], (*_SHARED_FIELDS, "seed", "method", "method_options"))
@@ -140,7 +142,7 @@ def _chunks(alike: list[list[Settings]]) -> Iterator[Chunk]:
     batches = []
     for tasks in groups.values():
         order = sorted(range(len(tasks)), key=lambda index: index * _GOLDEN % 1.0)
-        size = _chunk_size(tasks[0][0])
+        size = chunk_size(tasks[0][0])
         batches.append(
             [[tasks[i] for i in order[at : at + size]] for at in range(0, len(order), size)]
         )
@@ -152,10 +154,6 @@ def _chunks(alike: list[list[Settings]]) -> Iterator[Chunk]:
             for tasks in turn:
                 if tasks:
                     yield Chunk(tuple(runs[0] for runs in tasks), tuple(map(tuple, tasks)))
-
-
-def _chunk_size(settings: Settings) -> int:
-    return 16
 
 
 # -------------------------------------------------------------------------------- working

@@ -20,6 +20,7 @@ from svae_core.training import (
     advance,
     begin,
     certify,
+    chunk_size,
     finished,
     first_frames,
     is_frame_step,
@@ -79,6 +80,29 @@ def test_a_member_equals_its_solo_run(dataset, arch):
             [moment[0] for moment in alone.moments],
             [moment[index] for moment in together.moments],
         )
+
+
+@pytest.mark.parametrize("dataset", ["digits", "clusters", "mnist5k"])
+def test_members_of_a_shipped_chunk_equal_their_solo_runs(dataset):
+    """With the sizes that are shipped: default nets and batches, as many members as a sweep has."""
+    base = Settings(dataset=dataset, n_points=300, epochs=1, device="cpu")
+    methods = ("spherical", "baseline", "beta_vae")
+    size = chunk_size(base)
+    members = tuple(
+        replace(base, method=methods[i % 3], seed=i // 5, sigma2=0.05 + 0.07 * i)
+        for i in range(size)
+    )
+    assert 2 <= size <= 32
+    together = advance(begin(members), Budget(frames=False)).state
+    for index in sorted({0, 1, size // 2, size - 1}):
+        alone = advance(begin(members[index : index + 1]), Budget(frames=False)).state
+        assert_same_state(alone, together, slice(index, index + 1))
+
+
+def test_chunks_are_smaller_where_nets_are_larger():
+    base = Settings(dataset="wine", device="cpu")
+    sizes = [chunk_size(replace(base, hidden=hidden)) for hidden in (8, 32, 128, 512)]
+    assert sizes == sorted(sizes, reverse=True) and sizes[0] > sizes[-1]
 
 
 def test_the_same_seed_twice_and_another_seed():

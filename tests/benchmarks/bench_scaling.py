@@ -68,8 +68,7 @@ def by_points() -> None:
         pairs.append(tuple(replace(base, method=name) for name in ("baseline", "spherical")))
     steps = [steps_per_epoch(pair[0], point_count(begin(pair))) for pair in pairs]
     rounds = [
-        [cost(pair, count) for pair, count in zip(pairs, steps, strict=True)]
-        for _ in range(ROUNDS)
+        [cost(pair, count) for pair, count in zip(pairs, steps, strict=True)] for _ in range(ROUNDS)
     ]
     for n, column in zip(POINTS, zip(*rounds, strict=True), strict=True):
         median = statistics.median(column)

@@ -2,8 +2,9 @@
 
     python tests/benchmarks/bench_throughput.py
 
-pythae 0.1.2 is a test need, not a requirement. Rounds of both alternate in one run; medians and
-their ratio are printed as Markdown.
+pythae 0.1.2 is a test need, not a requirement; beside it stand a loop over PyTorch's DataLoader
+and the same loop over batches in memory. Rounds of all alternate in one run; medians of samples
+per second and model, and their ratios to pythae's, are printed as Markdown.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import statistics
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -28,14 +30,20 @@ ROUNDS = 7
 EPOCHS = {"digits": 6, "clusters": 6, "mnist5k": 1}
 
 
-def ours(settings: Settings) -> float:
-    """Samples per second and model of the side-by-side pair, projection included."""
-    pair = tuple(replace(settings, method=name) for name in ("baseline", "spherical"))
-    state = begin(pair)
+def ours(settings: Settings, count: int = 2) -> float:
+    """Samples per second and model of `count` members in turn conventional and projected.
+
+    One is the spherical VAE alone; two are the side-by-side pair.
+    """
+    methods = ("spherical", "baseline")
+    members = tuple(
+        replace(settings, method=methods[i % 2], sigma2=1.0 + 0.01 * (i // 2)) for i in range(count)
+    )
+    state = begin(members)
     n = len(groundwork(settings).shell.points)
     started = time.perf_counter()
     advance(state, Budget(frames=False))
-    return 2 * settings.epochs * n / (time.perf_counter() - started)
+    return count * settings.epochs * n / (time.perf_counter() - started)
 
 
 def theirs(settings: Settings) -> float:
@@ -62,6 +70,33 @@ def theirs(settings: Settings) -> float:
         started = time.perf_counter()
         trainer.train()
         return float(settings.epochs * n / (time.perf_counter() - started))
+
+
+def plain(settings: Settings, *, loader: bool = False) -> float:
+    """The same for one conventional model as a plain PyTorch loop, in memory or by DataLoader."""
+    points = torch.from_numpy(groundwork(settings).shell.points)
+    n, d = points.shape
+    k = settings.latent_dim
+    encoder, decoder = _mlp(d, settings.hidden, 2 * k), _mlp(k, settings.hidden, d)
+    optimizer = torch.optim.Adam(
+        [*encoder.parameters(), *decoder.parameters()], lr=settings.learning_rate
+    )
+    dataset = torch.utils.data.TensorDataset(points)
+    batches: Any = torch.utils.data.DataLoader(dataset, settings.batch_size, shuffle=True)
+    started = time.perf_counter()
+    for _ in range(settings.epochs):
+        if not loader:
+            order = torch.randperm(n).split(settings.batch_size)
+            batches = ((points[rows],) for rows in order)
+        for (x,) in batches:
+            mean, log_variance = encoder(x).chunk(2, dim=1)
+            z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+            loss = (decoder(z) - x).square().sum(dim=1).mean() / (2.0 * settings.sigma2)
+            kl = 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum(dim=1).mean()
+            optimizer.zero_grad()
+            (loss + settings.beta * kl).backward()
+            optimizer.step()
+    return float(settings.epochs * n / (time.perf_counter() - started))
 
 
 def _dataset(points: torch.Tensor) -> Any:
@@ -107,19 +142,32 @@ def _mlp(fan_in: int, h: int, fan_out: int) -> torch.nn.Sequential:
     return Sequential(Linear(fan_in, h), Tanh(), Linear(h, h), Tanh(), Linear(h, fan_out))
 
 
+CONTENDERS: dict[str, Callable[[Settings], float]] = {
+    "pythae 0.1.2": theirs,
+    "DataLoader loop": lambda settings: plain(settings, loader=True),
+    "loop in memory": plain,
+    "ours, 1": lambda settings: ours(settings, 1),
+    "ours, pair": ours,
+    "ours, 8": lambda settings: ours(settings, 8),
+    "ours, 32": lambda settings: ours(settings, 32),
+}
+
+
 def main() -> None:
     """Print the table."""
     torch.set_num_threads(1)
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     print("# Training speed, samples per second and model, one thread\n")
-    print("| data | pythae 0.1.2 | ours, pair | ratio of medians |")
-    print("| --- | ---: | ---: | ---: |")
+    print("In brackets: times pythae.\n")
+    print("| data | " + " | ".join(CONTENDERS) + " |")
+    print("| --- |" + " ---: |" * len(CONTENDERS))
     for dataset, epochs in EPOCHS.items():
         settings = Settings(dataset=dataset, epochs=epochs, device="cpu")
-        rounds = [(theirs(settings), ours(settings)) for _ in range(ROUNDS)]
-        peer, mine = (statistics.median(column) for column in zip(*rounds, strict=True))
-        print(f"| {dataset} | {peer:,.0f} | {mine:,.0f} | {mine / peer:.2f} |", flush=True)
+        rounds = [[run(settings) for run in CONTENDERS.values()] for _ in range(ROUNDS)]
+        speeds = [statistics.median(column) for column in zip(*rounds, strict=True)]
+        cells = " | ".join(f"{speed:,.0f} ({speed / speeds[0]:.2f})" for speed in speeds)
+        print(f"| {dataset} | {cells} |", flush=True)
     print(f"\nMedian of {ROUNDS} alternating rounds. svae_core {__version__}, torch", end=" ")
     print(f"{torch.__version__}, Python {platform.python_version()}.")
 
