@@ -65,7 +65,7 @@ from svae_core.snapshot import Clock, Model, believe, certificate, frame, recons
 #: A run gives about this many frames, whatever its length.
 FRAMES = 200
 #: Floats that the members of a chunk touch in a step (measured: tests/benchmarks/scaling.md).
-_CACHE_FLOATS = 1_600_000
+_CACHE_FLOATS = 4_500_000
 _SMALLEST_RATE = 0.005  # of the first learning rate, reached at the last step
 
 

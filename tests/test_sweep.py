@@ -22,6 +22,7 @@ from svae_core.grid import Grid, check_grid, seeds_of, values_of
 from svae_core.methods import scan_methods
 from svae_core.problem import groundwork
 from svae_core.records import Budget, RequestError, Settings
+from svae_core.training import chunk_size
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = Settings(dataset="wine", clusters=3, latent_dim=2, hidden=16, epochs=4, device="cpu")
@@ -139,7 +140,7 @@ def test_what_cannot_share_a_batch_is_planned_apart_and_what_can_is_not():
 def test_large_grids_are_cut_into_chunks():
     asked = grid((("sigma2", tuple(float(v) for v in range(1, 101))),), (0,))
     chunks = sweep.plan(asked)
-    assert max(len(chunk.trained) for chunk in chunks) <= sweep._chunk_size(BASE)
+    assert max(len(chunk.trained) for chunk in chunks) <= chunk_size(BASE)
     first = sorted(run.sigma2 for run in chunks[0].trained)
     assert max(np.diff([1, *first, 100])) < 25  # the whole axis is seen early
 
