@@ -106,6 +106,21 @@ async def test_a_point_is_decoded_where_the_follower_is() -> None:
 
 
 @in_a_loop
+async def test_a_slice_that_waits_is_watched_as_soon_as_somebody_comes() -> None:
+    """Else it waits behind all runs that are watched, and its new viewer with it."""
+    engine = Inline()
+    one, other = watch(engine), watch(engine)
+    await finished(one, other)
+    assert one._course is not None and one._course is other._course
+    with one.viewed():
+        assert one._course.line.watched
+        with other.viewed():
+            pass
+        assert one._course.line.watched
+    assert not one._course.line.watched
+
+
+@in_a_loop
 async def test_a_course_that_nobody_follows_is_gone() -> None:
     engine = Inline()
     one = watch(engine)

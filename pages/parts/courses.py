@@ -82,6 +82,10 @@ class Course:
         self._fresh = 0  # the first moment of the last slice, by its number
         self._shared: dict[str, asyncio.Future[Any]] = {}
 
+    def note_viewers(self) -> None:
+        """Somebody came or went: a call that waits is served as one that is watched, or is not."""
+        self.line.watched = any(follower.viewers for follower in self.followers)
+
     # ------------------------------------------------------------- what is there by now
 
     def after(self, step: int) -> Moment | None:
@@ -147,11 +151,11 @@ class Course:
 
     async def slice(self) -> None:
         """Train a little further; all who ask meanwhile get the same."""
+        self.note_viewers()
         await self._together("slice", self._slice)
 
     async def _slice(self) -> None:
         assert self.newest is not None
-        self.line.watched = any(follower.viewers for follower in self.followers)
         started, before = time.monotonic(), len(self.past.moments)
         call = self.engine.advance(self.newest, self._budget(self.newest.step), self.line)
         advance = await asyncio.wrap_future(call)

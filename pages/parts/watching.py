@@ -129,14 +129,14 @@ class Watch:
     @contextmanager
     def viewed(self) -> Iterator[asyncio.Event]:
         """Count as a viewer meanwhile; the event is set whenever there may be news."""
-        self.viewers += 1
+        self._count_viewers(1)
         try:
             with self.news.listening() as wake:
                 self.start()
                 self.news.wake()
                 yield wake
         finally:
-            self.viewers -= 1
+            self._count_viewers(-1)
             self.last_seen = time.monotonic() - (GRACE if self._left else 0.0)
             self._left = False
 
@@ -145,6 +145,11 @@ class Watch:
         self.last_seen = time.monotonic()
         self.start()
         self.news.wake()
+
+    def _count_viewers(self, change: int) -> None:
+        self.viewers += change
+        if self._course is not None:
+            self._course.note_viewers()
 
     def leave(self) -> None:
         """The viewer who goes next goes on purpose: no need to wait for a reload."""
@@ -241,8 +246,11 @@ class Watch:
     @property
     def training(self) -> bool:
         """Whether this run wants slices now: it plays, and somebody looks."""
-        seen = self.viewers > 0 or time.monotonic() - self.last_seen < GRACE
-        return seen and (self._playing or self._one_more) and not self._over
+        return self._seen and (self._playing or self._one_more) and not self._over
+
+    @property
+    def _seen(self) -> bool:
+        return self.viewers > 0 or time.monotonic() - self.last_seen < GRACE
 
     @property
     def newest(self) -> State | None:
@@ -419,13 +427,16 @@ class Watch:
             self._laid += 1
 
     def _layout_due(self) -> bool:
+        return self._seen and self._outdated()
+
+    def _outdated(self) -> bool:
         if self._course is None or not self.moments or not self.moments[-1][0].latent_mean.size:
             return False  # seen by others before: without what layouts need, and laid out then
         return self._course.outdated(self.moments[-1])
 
     def _laid_out(self) -> bool:
         ended = self.status in ("certifying", "finished")
-        return ended and not self._layout_due() and not self._provisional()
+        return ended and not self._outdated() and not self._provisional()
 
     def _provisional(self) -> bool:
         return bool(self.layouts) and any(layout.kind == "pca" for layout in self.layouts[-1])
