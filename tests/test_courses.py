@@ -7,6 +7,7 @@ import gc
 
 import numpy as np
 from test_live import PAIR, STEPS, Inline, in_a_loop, until
+from test_live import patience as patience  # an autouse fixture
 
 from pages.parts import courses
 from pages.parts.watching import Watch

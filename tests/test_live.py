@@ -139,6 +139,12 @@ class Viewer:
         await asyncio.wait_for(self.served, WAIT)
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs here have no viewers, and a busy machine may need longer for them than a reload."""
+    monkeypatch.setattr(watching, "GRACE", 1e6)
+
+
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Watch:
     watch = toy_watch()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from test_live import PAIR, STEPS, WAIT, Inline, Viewer, in_a_loop, toy_watch, until
+from test_live import patience as patience  # an autouse fixture
 
 from pages.parts import changing, hub, lessons, messages, past
 from pages.parts.messages import Asked, decode
