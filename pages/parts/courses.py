@@ -197,11 +197,25 @@ class Course:
         return self.past.layouts
 
     def outdated(self, moment: Moment) -> bool:
-        """Whether the newest layout is older than this moment, or PCA where it could be UMAP."""
+        """Whether the newest layout is older than this moment, or PCA where it could be UMAP.
+
+        Moments that others have seen before lack what layouts need, and were laid out then.
+        """
+        if not moment[0].latent_mean.size:
+            return False
         if not self.layouts or self.layouts[-1][0].step < moment[0].step:
             return True
         provisional = any(layout.kind == "pca" for layout in self.layouts[-1])
         return provisional and self.engine.umap_ready
+
+    def hand_over(self, layouts: list[tuple[Layout, ...]], taken: int, step: int) -> int:
+        """Give a follower who took so many the others that are no later than a step; how many."""
+        while taken < len(self.layouts) and self.layouts[taken][0].step <= step:
+            if layouts:
+                layouts[-1] = lightened(layouts[-1])
+            layouts.append(self.layouts[taken])
+            taken += 1
+        return taken
 
     async def lay_out(self, moment: Moment, before: tuple[Layout, ...] | None) -> None:
         """Lay out a moment, or wait for the layout that another follower asked for meanwhile."""

@@ -414,25 +414,14 @@ class Watch:
             except WorkerLost:
                 step = self._step
                 await self.news.until(lambda step=step: self._over or self._step > step)  # type: ignore[misc]
-            self._take_layouts()
+            self._laid = self._course.hand_over(self.layouts, self._laid, self._step)
             self.news.wake()
-
-    def _take_layouts(self) -> None:
-        """Those of the course that are no later than what this run has seen of it."""
-        known = self._course.layouts if self._course else []
-        while self._laid < len(known) and known[self._laid][0].step <= self._step:
-            if self.layouts:
-                self.layouts[-1] = courses.lightened(self.layouts[-1])
-            self.layouts.append(known[self._laid])
-            self._laid += 1
 
     def _layout_due(self) -> bool:
         return self._seen and self._outdated()
 
     def _outdated(self) -> bool:
-        if self._course is None or not self.moments or not self.moments[-1][0].latent_mean.size:
-            return False  # seen by others before: without what layouts need, and laid out then
-        return self._course.outdated(self.moments[-1])
+        return bool(self._course and self.moments and self._course.outdated(self.moments[-1]))
 
     def _laid_out(self) -> bool:
         ended = self.status in ("certifying", "finished")
@@ -454,7 +443,8 @@ class Watch:
         if state is not None and (not kept or state.step > kept[-1].step):
             self.past.keep(state)
         self.size = self.past.size
-        self._take_layouts()
+        if self._course is not None:
+            self._laid = self._course.hand_over(self.layouts, self._laid, self._step)
         self._one_more = False
         self._set_status()
         self.news.wake()
