@@ -94,7 +94,7 @@ def test_constants_do_not_move_while_models_train(answers: dict[int, Answer]) ->
 
 def test_verdicts_add_up(answers: dict[int, Answer]) -> None:
     found = answers[4].numbers
-    assert found["runs"] == 16 and len(answers[4].rows) == 8
+    assert found["runs"] == 24 and len(answers[4].rows) == 12
     assert found["certified"] + found["collapsed"] <= found["runs"]
     ablation = answers[5]
     verdicts = [row[-1] for row in ablation.rows]
