@@ -87,7 +87,8 @@ def rows(plan: Plan, net: str) -> list[str]:
         lines.append(
             f"| {net} | {method} | {sigma2:g} | {ends[0].gauge:.2f} | {verdicts} "
             f"| {told([e.loss for e in ends])} | {ends[0].delta:.3f} "
-            f"| {told([e.kl for e in ends])} | {told([e.floors.proved for e in ends])} | {told([error for *_, error in some])} |"
+            f"| {told([e.kl for e in ends])} | {told([e.floors.proved for e in ends])} "
+            f"| {told([error for *_, error in some])} |"
         )
     return lines
 
