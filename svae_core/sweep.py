@@ -56,7 +56,7 @@ _EDGES = ("band", "lower_edge")
 _SHARED_FIELDS = tuple(
     item.name for item in dataclasses.fields(Settings) if item.name not in MEMBER_FIELDS
 )
-#: Steps between two thirds of the plan's tasks: a whole map is seen early, its details later.
+#: Multiples of it spread the first tasks evenly over all: a coarse map is seen early.
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 _SCHEMA = 1
 
