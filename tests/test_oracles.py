@@ -189,7 +189,7 @@ def pressed(method: str, **options):
     """Trained at σ² = 50, far above λ_max."""
     settings, _ = configured(method, **options)
     settings = replace(settings, sigma2=50.0, epochs=60, learning_rate=5e-3)
-    (certificate,) = certify(advance(begin((settings,)), Budget(frames=False)).state)
+    (certificate,) = certify(advance(begin((settings,)), Budget(frames=False)).state, draws=16)
     return certificate
 
 
@@ -387,14 +387,14 @@ def test_vmf_stays_finite_and_consistent_from_2_to_512_dimensions(k, exponent):
 def test_vmf_draws_have_the_density_and_the_direction_they_should(k, kappa):
     noise = torch.Generator().manual_seed(0)
     direction = torch.nn.functional.normalize(torch.randn(1, 1, k, generator=noise), dim=-1)
-    posterior = VonMisesFisher(direction.expand(1, 40_000, k), torch.full((1, 40_000), kappa))
-    z = posterior.draw(torch.randn(1, 40_000, k, generator=noise))[0].numpy().astype(float)
+    posterior = VonMisesFisher(direction.expand(1, 10_000, k), torch.full((1, 10_000), kappa))
+    z = posterior.draw(torch.randn(1, 10_000, k, generator=noise))[0].numpy().astype(float)
     np.testing.assert_allclose((z**2).sum(axis=1), 1.0, atol=1e-4)
     reference = vonmises_fisher(direction[0, 0].double().numpy(), kappa)
-    others = reference.rvs(40_000, random_state=1)
+    others = reference.rvs(10_000, random_state=1)
     mu = direction[0, 0].double().numpy()
-    np.testing.assert_allclose(z.mean(axis=0), others.mean(axis=0), atol=0.015)
-    np.testing.assert_allclose(np.var(z @ mu), np.var(others @ mu), rtol=0.04)
+    np.testing.assert_allclose(z.mean(axis=0), others.mean(axis=0), atol=0.03)
+    np.testing.assert_allclose(np.var(z @ mu), np.var(others @ mu), rtol=0.08)
     uniform = math.lgamma(k / 2) - math.log(2) - k / 2 * math.log(math.pi)
     own = posterior.rows(slice(0, 3)).log_density(z[:4])
     np.testing.assert_allclose(
@@ -423,7 +423,7 @@ def test_vmf_trains_in_128_dimensions_with_a_small_concentration(options, epochs
     """Where implementations by scaled Bessel functions give NaN."""
     settings, _ = configured("vmf", **options)
     settings = replace(settings, latent_dim=128, epochs=epochs, batch_size=300)
-    (certificate,) = certify(advance(begin((settings,)), Budget(frames=False)).state)
+    (certificate,) = certify(advance(begin((settings,)), Budget(frames=False)).state, draws=16)
     assert np.isfinite([certificate.loss, certificate.kl, certificate.mutual_information]).all()
     assert certificate.kl >= 0.00878 if "kappa" in options else certificate.kl > 0
 

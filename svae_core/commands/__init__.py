@@ -157,7 +157,7 @@ def list_plugins(request: argparse.Namespace, kind: str, plugins: dict[str, Plug
         print_json({kind: rows})
         return
     for row in rows:
-        print(f"{row['name']:16} {row['title']}")
+        print(f"{row['name']:20} {row['title']}")
 
 
 def print_json(answer: Any) -> None:
