@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "benchmarks")]
-from students import Student, _wait_for  # noqa: E402
+from students import Student  # noqa: E402
 
 from pages.parts import hub, keeping, listing  # noqa: E402
 from pages.parts.keeping import Keeper  # noqa: E402
@@ -38,6 +39,7 @@ from svae_core import run as on_disk  # noqa: E402
 from svae_core import shelf, training  # noqa: E402
 from svae_core.__main__ import main as command  # noqa: E402
 from svae_core.about import ABOUT, about_to_json, new_id, read_about  # noqa: E402
+from svae_core.commands._training import one_thread  # noqa: E402
 from svae_core.records import RequestError, Settings  # noqa: E402
 from svae_core.run import folder_name, load  # noqa: E402
 
@@ -246,6 +248,7 @@ def kill() -> None:
                 process.wait()
         (entry,) = shelf.shelf(place)
         saved = load(entry.folder)
+    one_thread()  # as in the workers: only then are sums the same bit for bit
     state = training.begin(hub.pair(settings))
     undisturbed = (training.first_frames(state), *training.advance(state).moments)
     compared, equal = _compare(saved.moments, undisturbed)
@@ -262,8 +265,12 @@ def kill() -> None:
 def _server(port: int) -> subprocess.Popen[bytes]:
     command_line = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
     process = subprocess.Popen(command_line, cwd=ROOT, stdout=subprocess.DEVNULL)
-    _wait_for(f"localhost:{port}", process)
-    return process
+    while process.poll() is None:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=5)
+            return process
+        time.sleep(0.2)
+    raise SystemExit("the server did not start")
 
 
 async def _attend(student: Student, seconds: float) -> None:
