@@ -38,9 +38,10 @@ except ImportError:  # on Windows nobody keeps two servers from writing the same
 
 _log = logging.getLogger(__name__)
 #: How often it is looked whether there is something to write …
-_LOOK = 0.4
-#: … and how often the same run is written at most, in seconds. Together well below two.
-EVERY = 1.0
+_LOOK = 0.2
+#: … and how often the same run is written at most, in seconds. Together well below two,
+#: so that on a busy machine, too, no more than two are missing.
+EVERY = 0.6
 #: After a refusal it is tried again after so long, and twice as long each time, up to this.
 _AGAIN, _LONGEST_AGAIN = 2.0, 30.0
 #: A write that takes so long is worth a word.
