@@ -27,6 +27,7 @@ TRIES = 3
 #: Of calls without a budget, in seconds: who is longer at work hangs.
 PATIENCE = 600.0
 _LOOK = 0.5  # seconds between two looks for hanging workers
+_UNUSUAL = 4.0
 _ACTIVE = 1.0  # a line counts as active this long after its last call
 
 
@@ -41,6 +42,13 @@ class Line:
     watched: bool = True
     used: float = 0.0  # seconds of workers' time, kept level with others where it was idle
     seen: float = 0.0  # when it last asked for something or got it
+    usual: float = 0.05  # seconds that a call of it takes, about
+
+    def charge(self, seconds: float) -> None:
+        """Count a call. One far longer than usual had to prepare data, which is nobody's turn."""
+        counted = min(seconds, _UNUSUAL * self.usual)
+        self.usual = (self.usual + counted) / 2
+        self.used += counted
 
 
 @dataclass(frozen=True)
@@ -282,7 +290,8 @@ class Scheduler(Executor):
             if self._at_work.get(number) is call:
                 del self._at_work[number]
             if call.order.line is not None:
-                call.order.line.used += seconds
+                if not call.order.first:
+                    call.order.line.charge(seconds)
                 self._note(call.order.line)
             if call.order.hurried:
                 self.slowest_first = max(self.slowest_first, seconds)

@@ -108,6 +108,24 @@ def test_who_comes_late_or_paused_has_saved_nothing_up() -> None:
     scheduler.shutdown()
 
 
+def test_preparing_data_is_not_held_against_who_came_first() -> None:
+    scheduler, bench = opened()
+    first, second = Line(), Line()
+    scheduler.in_turn(Order(first, first=True), name, "first")
+    bench.finish(30.0)
+    scheduler.in_turn(Order(first), name, "first")
+    bench.finish(30.0)
+    scheduler.in_turn(Order(second), name, "second")
+    scheduler.in_turn(Order(first), name, "first")
+    turns: Counter[str] = Counter()
+    for _ in range(60):
+        served = bench.finish(0.05)
+        turns[served] += 1
+        scheduler.in_turn(Order(first if served == "first" else second), name, served)
+    assert abs(turns["first"] - turns["second"]) <= 8
+    scheduler.shutdown()
+
+
 def test_the_screen_goes_first_then_the_watched_then_the_rest() -> None:
     scheduler, bench = opened()
     unwatched, watched = Line(watched=False), Line(used=1000.0)
