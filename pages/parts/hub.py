@@ -34,7 +34,7 @@ from svae_core.records import RequestError, Settings
 #: Unwatched runs stay in memory this long, for a reload or a link …
 KEPT_SECONDS = 3600.0
 #: … while they hold no more than this: beyond it the longest unwatched goes, if it is on disk …
-KEPT_BYTES = 2**25
+KEPT_BYTES = 2**24
 #: … and beyond this whether it is or not. Links find what is on disk.
 HELD_BYTES = 2**30
 _REAP_SECONDS = 5.0
