@@ -4,6 +4,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
 (`tests/test_architecture.py` keeps it so):
 
     options      settings that explain themselves
+    blocks       large arrays a block of rows at a time
     limits       what protects a server from its visitors
     records      frozen dataclasses that pass between rooms
     registry     finds the plug-ins of a folder and checks their contract

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from svae_core import __version__
 from svae_core.commands import scan_commands
+from svae_core.limits import own_machine
 from svae_core.records import RequestError
 
 
@@ -51,4 +52,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    own_machine()
     sys.exit(main())

@@ -21,18 +21,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaincinv, rel_entr
 
+from svae_core.blocks import center_of
 from svae_core.records import FloorCurves, Floors
 
 #: Between neighbours on the λ grid. A floor λs − Cλ² loses at most (log 1.04 / 2)² = 0.04 % to it,
 #: and one at a kink of A, where one mode overtakes another, up to about 0.4 % (seen in tests).
 LAMBDA_RATIO = 1.04
 _BLOCK = 4_000_000  # numbers that sums over many points hold at once
+_SOUGHT_IN = 8_192  # points: in more of them, modes are first sought in a sample …
+_COMPARED_IN = 131_072  # … and what is found is compared in one of so many
+_CACHED = 2**19  # numbers that passes over many points hold at once
 _PAIRS = 25_000_000  # pairs of a start and a point that the first look for modes may cost
 
 # ------------------------------------------------------------------------ simple formulas
@@ -85,7 +89,7 @@ def cluster_certificate(
 def covariance_spectrum(points: np.ndarray) -> np.ndarray:
     """Eigenvalues [d] of the population covariance (divided by n) of points [n, d], decreasing."""
     n, d = points.shape
-    center = points.mean(axis=0, dtype=np.float64)
+    center = center_of(points)
     found = np.linalg.eigvalsh(_mean_outer(points, np.ones(n), center))[::-1]
     return np.maximum(np.pad(found, (0, d - len(found))), 0.0)
 
@@ -124,7 +128,7 @@ def _mean_outer(points: np.ndarray, weights: np.ndarray, center: np.ndarray) -> 
     """E w (x−c)(x−c)ᵀ in float64, [d, d]; for n < d the [n, n] Gram matrix of the same spectrum."""
     n, d = points.shape
     total, roots = np.zeros((min(n, d),) * 2), np.sqrt(weights)[:, None]
-    for cut in _blocks(max(n, d), min(n, d)):
+    for cut in _passes(max(n, d), min(n, d)):
         if n < d:
             part = ((points[:, cut] - center[cut]) * roots).T
         else:
@@ -136,6 +140,12 @@ def _mean_outer(points: np.ndarray, weights: np.ndarray, center: np.ndarray) -> 
 def _blocks(count: int, width: int) -> Iterator[slice]:
     """Slices of range(count), as many rows of this width at a time as fit in a block."""
     size = max(1, _BLOCK // width)
+    return (slice(start, start + size) for start in range(0, count, size))
+
+
+def _passes(count: int, width: int) -> Iterator[slice]:
+    """Slices of range(count): one block, or if it were too large, some that stay in the cache."""
+    size = max(1, min(_CACHED, _BLOCK) // width) if count * width > _BLOCK else count
     return (slice(start, start + size) for start in range(0, count, size))
 
 
@@ -176,6 +186,7 @@ def floor_curves(
         lambdas=lambdas,
         proved=_proved_exponents(points, squares, lambdas, (low, high), delta),
         tight=_tight_exponents(source, centroids, lambdas, seed),
+        sought_in=min(len(points), _SOUGHT_IN),
         eigenvalues=eigenvalues,
         within=within,
         cluster_entropy=cluster_entropy(cluster_sizes),
@@ -269,7 +280,7 @@ def _weighted_means(
     """E w and ‖E w x‖, both [l], for w = exp(−λ · excess), excess [n] ≥ 0."""
     n, d = points.shape
     mass, moment = np.zeros(len(lambdas)), np.zeros((len(lambdas), d))
-    for rows in _blocks(n, max(d, len(lambdas))):
+    for rows in _passes(n, max(d, len(lambdas))):
         weights = np.exp(np.multiply.outer(-lambdas, excess[rows]))
         mass += weights.sum(axis=1)
         moment += weights @ points[rows].astype(np.float64)
@@ -329,6 +340,18 @@ class _Source:
         cross *= lambdas[:, None].astype(cross.dtype)
         return np.asarray(cross)
 
+    def sample(self, count: int, seed: int) -> _Source:
+        """So many of the points, drawn by the seed; all of them where there are no more."""
+        n = len(self.points)
+        if n <= count:
+            return self
+        rows = np.sort(np.random.default_rng([seed, 43]).choice(n, count, replace=False))
+        return replace(self, points=self.points[rows], squares=self.squares[rows])
+
+    def part(self, rows: slice) -> _Source:
+        """Some of the points."""
+        return replace(self, points=self.points[rows], squares=self.squares[rows])
+
     def clamped(self, y: np.ndarray, direction: np.ndarray) -> np.ndarray:
         """The admissible points nearest to y [p, d]; where y is 0, one along `direction`."""
         norms = np.linalg.norm(y, axis=1, keepdims=True)
@@ -348,17 +371,63 @@ def _tight_exponents(
     ∝ exp(−λ‖x−y‖²) summing to 1. The best y' is the admissible point nearest to Σwx, that is Σwx
     with its norm clamped to the radii. So every step is monotone; it ends in a mode, not always in
     the highest. A mode missed would overstate the floor, hence the many starts and the exchange of
-    modes between all λ. What is found is evaluated in float64.
+    modes between all λ. Of many points a seeded sample is searched. The modes are evaluated in
+    float64 on all points.
     """
     first = min(int(np.searchsorted(lambdas, 0.1 / source.scale)), len(lambdas) - 1)
-    pool = _seek_modes(source, centroids, lambdas[first::12], seed)  # below, there is one mode
-    modes, values = _settle_modes(source, pool, lambdas)
+    if len(source.points) > _SOUGHT_IN:
+        modes, values = _modes_of_many(source, centroids, lambdas, max(1, first), seed)
+    else:
+        pool = _seek_modes(source, centroids, lambdas[first::12], seed)  # below, there is one mode
+        modes, values = _settle_modes(source, pool, lambdas)
     y, total = modes.astype(np.float64), np.zeros(len(lambdas))
-    for rows in _blocks(len(source.points), max(y.shape)):
+    # One product of matrices: −λ(‖y‖² + ‖x‖² − 2⟨x, y⟩) − value is linear in (x, ‖x‖², 1).
+    rest = -lambdas * (y**2).sum(axis=1) - values
+    factors = np.column_stack([2 * lambdas[:, None] * y, -lambdas, rest])
+    for rows in _passes(len(source.points), max(y.shape)):
         x = source.points[rows].astype(np.float64)
-        distances = (y**2).sum(axis=1)[:, None] + (x**2).sum(axis=1) - 2 * y @ x.T
-        total += np.exp(-lambdas[:, None] * distances - values[:, None]).sum(axis=1)
+        terms = factors @ np.column_stack([x, (x**2).sum(axis=1), np.ones(len(x))]).T
+        total += np.exp(terms, out=terms).sum(axis=1)
     return values + np.log(total / len(source.points))
+
+
+def _modes_of_many(
+    source: _Source, centroids: np.ndarray, lambdas: np.ndarray, first: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `_settle_modes`, of many points in a few passes; from `lambdas[first]` on, many modes.
+
+    At every 12th λ twelve modes of a small sample compete in a large one: which of several about
+    equally high ones is the highest, a small one cannot tell. The λ between start from the leaders
+    on both sides.
+    """
+    some, source = source.sample(_SOUGHT_IN, seed), source.sample(_COMPARED_IN, seed)
+    coarse = lambdas[first::12]
+    pool = _seek_modes(some, centroids, coarse, seed)
+    low, _ = _settle_modes(some, pool, lambdas[:first])
+    pool = np.concatenate([pool, low[-1:], some.clamped(centroids, some.points[:1])])
+    table, gaps = _table(some, pool, coarse), _gaps(pool)
+    rows, owner = np.array(
+        [
+            (row, at)
+            for at, lam in enumerate(coarse)
+            for row in _distinct(table[:, at], gaps, 12, lam)
+        ]
+    ).T
+    y, values = _climb_in_passes(source, pool[rows], coarse[owner], 3)
+    leaders = y[_highest(values, owner)]
+    high = np.arange(first, len(lambdas))
+    before = (high - first) // 12
+    after = np.minimum(before + 1, len(coarse) - 1)
+    starts = np.concatenate([low, leaders[before], leaders[after]])
+    owner = np.concatenate([np.arange(first), high, high])
+    y, values = _climb_in_passes(source, starts, lambdas[owner], 1)
+    return _climb_in_passes(source, y[_highest(values, owner)], lambdas, 1)
+
+
+def _highest(values: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Of each owner 0, 1, …, the row of its largest value."""
+    order = np.lexsort((values, owner))
+    return order[np.flatnonzero(np.diff(owner[order], append=owner.max() + 1))]
 
 
 def _seek_modes(
@@ -451,6 +520,30 @@ def _climb(source: _Source, y: np.ndarray, lambdas: np.ndarray, steps: int) -> n
         if not len(moving):
             break
     return y
+
+
+def _climb_in_passes(
+    source: _Source, y: np.ndarray, lambdas: np.ndarray, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean-shift of y [p, d] for so many steps, in one pass over the points each.
+
+    Returns where they are and the log-means [p] of where they were one step before: at most those
+    of where they are, and near enough to keep sums of exp(… − log-mean) in range.
+    """
+    for _ in range(steps):
+        peak, mass = np.full(len(y), -np.inf), np.zeros(len(y))
+        moment = np.zeros(y.shape)
+        for rows in _passes(len(source.points), max(y.shape)):
+            weights = source.part(rows).exponents(y, lambdas)
+            top = np.maximum(peak, weights.max(axis=1))
+            fade = np.exp(peak - top)  # what was summed so far had another peak
+            weights -= top[:, None].astype(weights.dtype)
+            np.exp(weights, out=weights)
+            mass = mass * fade + weights.sum(axis=1, dtype=np.float64)
+            moment = moment * fade[:, None] + weights @ source.points[rows]
+            peak = top
+        y = source.clamped(moment / mass[:, None], y)
+    return y, peak + np.log(mass / len(source.points))
 
 
 def _log_means(source: _Source, y: np.ndarray, lambdas: np.ndarray) -> np.ndarray:

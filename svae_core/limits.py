@@ -4,7 +4,8 @@
 
 Each limit is read from its variable whenever it is needed, so a server started with
 `SVAE_MAX_POINTS=20000 streamlit run app.py` keeps to it, and so do its workers. Data and epochs
-are checked for the command line as well: there, too, a sentence is better than a full memory.
+are checked for the command line as well: there, too, a sentence is better than a full memory. But
+who types a command is no visitor: `own_machine` allows more points, unless the variable is set.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataclasses import dataclass, fields
 from svae_core.options import RequestError, knobs, option
 
 MEGABYTE = 2**20
+#: Points of a data set on the command line.
+OWN_POINTS = 2**24
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ def limits() -> Limits:
         if text:
             chosen[item.name] = _read(item.name, text)
     return Limits(**chosen)
+
+
+def own_machine() -> None:
+    """Allow what a command may need, here and in processes started from here."""
+    os.environ.setdefault(variable("points"), str(OWN_POINTS))
 
 
 def check_data(points: int, dimensions: int) -> None:

@@ -12,7 +12,8 @@ from functools import lru_cache
 import numpy as np
 
 from svae_core.certificate import Yardstick
-from svae_core.clusters import cluster
+from svae_core.blocks import center_of
+from svae_core.clusters import cluster, nearest, squared_distances, total_variance
 from svae_core.datasets import load_dataset
 from svae_core.floors import covariance_spectrum, floor_curves, water_level
 from svae_core.limits import check_data
@@ -114,7 +115,7 @@ def region_of(shell: Shell, clusters: Clusters, settings: Settings) -> FeasibleR
     return feasible_region(
         within=clusters.within,
         total=clusters.total,
-        mean_norm=float(np.linalg.norm(shell.points.mean(axis=0, dtype=np.float64))),
+        mean_norm=float(np.linalg.norm(center_of(shell.points))),
         r_min=shell.r_min,
         r_max=shell.r_max,
         collapse_loss=settings.collapse_loss,
@@ -198,13 +199,14 @@ def _held_out(settings: Settings, projected: bool) -> tuple[dict[str, float], Fl
     """Collapse losses and floors of the held-out points, their clusters those of training."""
     _, shell, _ = _on_shell(_data_only(settings, clusters=0))
     points, centroids = shell.held_out, _clusters(settings).centroids
-    gaps = ((points[:, None] - centroids) ** 2).sum(axis=2)
-    within, total = float(gaps.min(axis=1).mean()), float(points.var(axis=0, dtype=float).sum())
+    labels = nearest(points, centroids)
+    within = float(squared_distances(points, labels, centroids).mean())
+    total = total_variance(points, center_of(points))
     losses = _losses(points, within, total, shell)
     return losses, floor_curves(
         points=points,
         centroids=centroids,
-        cluster_sizes=np.bincount(gaps.argmin(axis=1), minlength=len(centroids)),
+        cluster_sizes=np.bincount(labels, minlength=len(centroids)),
         radii=(shell.r_min if projected else 0.0, shell.r_max),
         delta=losses["shell" if projected else "free"],
         within=within,
@@ -213,7 +215,7 @@ def _held_out(settings: Settings, projected: bool) -> tuple[dict[str, float], Fl
 
 
 def _losses(points: np.ndarray, within: float, total: float, shell: Shell) -> dict[str, float]:
-    mean_norm = float(np.linalg.norm(points.mean(axis=0, dtype=np.float64)))
+    mean_norm = float(np.linalg.norm(center_of(points)))
     return collapse_losses(within, total, mean_norm, shell.r_min, shell.r_max)
 
 

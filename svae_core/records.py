@@ -275,6 +275,7 @@ class Clusters:
     silhouette: float  # mean over (a sample of) points; nan where undefined
     restarts: np.ndarray  # [r] W of single K-means starts: the spread of a local optimum
     proposal: tuple[tuple[int, float, float], ...] = ()  # (K, W, silhouette) looked at for "auto"
+    started_on: int = 0  # points that the starts ran on: all, or a seeded sample (0: not known)
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,6 +323,7 @@ class FloorCurves:
     within: float  # the achievable point (W, H(cluster)) …
     cluster_entropy: float  # … in nats
     log_n: float  # no information estimate on n points can exceed log n
+    sought_in: int = 0  # points in which modes were sought: all, or a seeded sample (0: not known)
 
 
 @dataclass(frozen=True, eq=False)

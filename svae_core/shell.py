@@ -13,13 +13,12 @@ from typing import Self
 
 import numpy as np
 
+from svae_core.blocks import center_of, rows_of
 from svae_core.records import RequestError, Shell
 
 # A radius this many rounding errors from a knot is that knot: radii of training points then give
 # back their norms exactly, in float32 too, even where the rank map is very steep.
 _SNAP = 4
-# Rows handled at once, so that float64 work on large data stays small beside the data.
-_BLOCK = 16_384
 
 
 class ShellMap:
@@ -43,7 +42,7 @@ class ShellMap:
                 f"r_min is {self.r_min:g} and r_max is {self.r_max:g}, but 0 < r_min < r_max is "
                 "needed."
             )
-        self.center_ = points.mean(axis=0, dtype=np.float64)
+        self.center_ = center_of(points)
         self.norms_ = self._norms(points)
         largest = float(self.norms_.max())
         if largest <= 1e-12 * max(1.0, float(np.abs(self.center_).max())):
@@ -58,8 +57,8 @@ class ShellMap:
         """Points on the shell, [n, d]; norms outside the training range are clamped to it."""
         points = _floating(points)
         out = np.empty(points.shape, points.dtype)
-        for rows in _blocks(len(points)):
-            offset = points[rows].astype(np.float64) - self.center_
+        for rows, block in rows_of(points):
+            offset = block.astype(np.float64) - self.center_
             norms = np.linalg.norm(offset, axis=1, keepdims=True)
             lost = norms[:, 0] == 0
             offset[lost, 0] = norms[lost] = 1.0  # x = μ has no direction: it gets the first axis
@@ -72,8 +71,8 @@ class ShellMap:
         """Data whose shell points these are, [n, d]; radii off the shell are clamped to it."""
         points = _floating(points)
         out = np.empty(points.shape, points.dtype)
-        for rows in _blocks(len(points)):
-            shell = points[rows].astype(np.float64)
+        for rows, block in rows_of(points):
+            shell = block.astype(np.float64)
             radii = np.linalg.norm(shell, axis=1)
             known = self._snapped(radii, float(np.finfo(points.dtype).eps))
             norms = np.interp(known, self.knot_radii_, self.knot_norms_)
@@ -92,8 +91,8 @@ class ShellMap:
 
     def _norms(self, points: np.ndarray) -> np.ndarray:
         parts = [
-            np.linalg.norm(points[rows].astype(np.float64) - self.center_, axis=1)
-            for rows in _blocks(len(points))
+            np.linalg.norm(block.astype(np.float64) - self.center_, axis=1)
+            for _, block in rows_of(points)
         ]
         return np.concatenate(parts)
 
@@ -134,8 +133,8 @@ def fit_shell(
     shell = ShellMap(r_min, r_max, radial_map).fit(points)
     on_shell = shell.transform(points)
     worst = 0.0
-    for rows in _blocks(len(points)):
-        gap = shell.inverse_transform(on_shell[rows]) - points[rows]
+    for rows, block in rows_of(points):
+        gap = shell.inverse_transform(on_shell[rows]) - block
         worst = max(worst, float(np.linalg.norm(gap, axis=1).max()))
     return Shell(
         r_min=r_min,
@@ -171,10 +170,10 @@ def view_basis(points: np.ndarray) -> np.ndarray:
     if d <= 3:
         return np.eye(d, 3)
     gram = np.zeros((d, d))
-    for rows in _blocks(len(points)):
-        block = points[rows].astype(np.float64)
-        block /= np.linalg.norm(block, axis=1, keepdims=True)
-        gram += block.T @ block
+    for _, block in rows_of(points):
+        unit = block.astype(np.float64)
+        unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+        gram += unit.T @ unit
     _, vectors = np.linalg.eigh(gram)
     top = vectors[:, ::-1][:, :3]
     # Eigenvectors have no sign of their own: make the largest entry positive, so that the
@@ -198,10 +197,6 @@ def _floating(points: np.ndarray) -> np.ndarray:
     return points if points.dtype in (np.float32, np.float64) else points.astype(np.float64)
 
 
-def _blocks(n: int) -> list[slice]:
-    return [slice(start, start + _BLOCK) for start in range(0, n, _BLOCK)]
-
-
 def check_points(points: np.ndarray) -> None:
     """Raise RequestError unless points are a finite [n ≥ 2, d ≥ 1] table; names row and column."""
     if points.ndim != 2 or points.shape[0] < 2 or points.shape[1] < 1:
@@ -209,11 +204,11 @@ def check_points(points: np.ndarray) -> None:
             f"The data have shape {points.shape}, but must be a table of at least two rows and "
             "one column."
         )
-    for rows in _blocks(len(points)):
-        bad = ~np.isfinite(points[rows])
+    for rows, block in rows_of(points):
+        bad = ~np.isfinite(block)
         if bad.any():
             row, column = np.argwhere(bad)[0]
             raise RequestError(
                 f"The value in row {rows.start + row + 1}, column {column + 1} is "
-                f"{points[rows][row, column]}, not a finite number; remove or fill it."
+                f"{block[row, column]}, not a finite number; remove or fill it."
             )

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: The rooms of svae_core from the ground up: each may import only rooms before it.
 ROOMS = (
-    *("options", "limits", "records", "registry", "home", "journal", "grid"),
+    *("options", "blocks", "limits", "records", "registry", "home", "journal", "grid"),
     *("shell", "clusters", "region", "floors", "posterior", "directional"),
     *("stacks", "convolution", "residual", "layouts", "autoregression", "networks", "averages"),
     *("diversity", "pictures", "explored"),

@@ -23,12 +23,12 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from svae_core.blocks import rows_of
 from svae_core.records import Dataset, Options, RequestError, Settings
 from svae_core.registry import Plugin, configure, find, scan
 
 #: Name of a dataset that is an array in this process's memory.
 IN_MEMORY = "array"
-_ROWS = 16_384  # looked at together
 _held: dict[str, list[Dataset]] = {}  # by fingerprint
 
 
@@ -89,19 +89,18 @@ def fingerprint(points: np.ndarray) -> str:
     Bytes are little-endian and row by row, so the fingerprint is the same on every machine.
     """
     digest = hashlib.sha256()
-    for start in range(0, len(points), _ROWS):
-        block = points[start : start + _ROWS]
+    for _, block in rows_of(points):
         digest.update(np.ascontiguousarray(block, dtype="<f4").tobytes())
     digest.update(str(points.shape).encode())
     return digest.hexdigest()[:16]
 
 
 def _refuse_non_finite(dataset: Dataset) -> None:
-    for start in range(0, len(dataset.points), _ROWS):  # in blocks: data may be larger than memory
-        bad = ~np.isfinite(dataset.points[start : start + _ROWS])
+    for rows, block in rows_of(dataset.points):  # data may be larger than memory
+        bad = ~np.isfinite(block)
         if bad.any():
             row, column = np.argwhere(bad)[0]
-            _refuse(dataset, start + int(row), int(column))
+            _refuse(dataset, rows.start + int(row), int(column))
 
 
 def _refuse(dataset: Dataset, row: int, column: int) -> None:
