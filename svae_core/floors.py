@@ -194,6 +194,17 @@ def floor_curves(
     )
 
 
+def how_sought(curves: FloorCurves) -> str:
+    """One sentence where modes were sought in a sample of the points; empty where in all."""
+    count = round(math.exp(curves.log_n))
+    if curves.sought_in in (0, count):
+        return ""
+    return (
+        f"The tight floor's modes were sought in a seeded sample of {curves.sought_in:,} of "
+        f"{count:,} points and evaluated on all; the proved floor is of all."
+    )
+
+
 def floors_along(curves: FloorCurves, losses: ArrayLike) -> dict[str, np.ndarray]:
     """The floors at losses [m], nats: elementary, proved, tight, and water_filling, each [m].
 
@@ -376,11 +387,12 @@ def _tight_exponents(
     """
     first = min(int(np.searchsorted(lambdas, 0.1 / source.scale)), len(lambdas) - 1)
     if len(source.points) > _SOUGHT_IN:
-        modes, values = _modes_of_many(source, centroids, lambdas, max(1, first), seed)
+        modes, values, owner = _modes_of_many(source, centroids, lambdas, max(1, first), seed)
     else:
+        owner = np.arange(len(lambdas))
         pool = _seek_modes(source, centroids, lambdas[first::12], seed)  # below, there is one mode
         modes, values = _settle_modes(source, pool, lambdas)
-    y, total = modes.astype(np.float64), np.zeros(len(lambdas))
+    y, total, lambdas = modes.astype(np.float64), np.zeros(len(owner)), lambdas[owner]
     # One product of matrices: −λ(‖y‖² + ‖x‖² − 2⟨x, y⟩) − value is linear in (x, ‖x‖², 1).
     rest = -lambdas * (y**2).sum(axis=1) - values
     factors = np.column_stack([2 * lambdas[:, None] * y, -lambdas, rest])
@@ -388,18 +400,21 @@ def _tight_exponents(
         x = source.points[rows].astype(np.float64)
         terms = factors @ np.column_stack([x, (x**2).sum(axis=1), np.ones(len(x))]).T
         total += np.exp(terms, out=terms).sum(axis=1)
-    return values + np.log(total / len(source.points))
+    found = values + np.log(total / len(source.points))
+    return found[_best(found, owner, 1)]
 
 
 def _modes_of_many(
     source: _Source, centroids: np.ndarray, lambdas: np.ndarray, first: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """As `_settle_modes`, of many points in a few passes; from `lambdas[first]` on, many modes.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Modes [p, d], log-means near theirs [p], and which λ each is for, [p], of many points.
 
-    At every 12th λ twelve modes of a small sample compete in a large one: which of several about
-    equally high ones is the highest, a small one cannot tell. The λ between start from the leaders
-    on both sides.
+    At every 12th λ from `lambdas[first]` on, where there may be many, twelve modes of a small
+    sample compete in a large one, and the best four of these on all points: a sample cannot tell
+    which of several about equally high ones is the highest. The λ between have two modes each,
+    sought from the leaders on both sides.
     """
+    every = source
     some, source = source.sample(_SOUGHT_IN, seed), source.sample(_COMPARED_IN, seed)
     coarse = lambdas[first::12]
     pool = _seek_modes(some, centroids, coarse, seed)
@@ -414,20 +429,23 @@ def _modes_of_many(
         ]
     ).T
     y, values = _climb_in_passes(source, pool[rows], coarse[owner], 3)
-    leaders = y[_highest(values, owner)]
+    rows = _best(values, owner, 4)
+    y, values = _climb_in_passes(every, y[rows], coarse[owner[rows]], 1)
+    leaders = y[_best(values, owner[rows], 1)]
     high = np.arange(first, len(lambdas))
     before = (high - first) // 12
     after = np.minimum(before + 1, len(coarse) - 1)
     starts = np.concatenate([low, leaders[before], leaders[after]])
     owner = np.concatenate([np.arange(first), high, high])
-    y, values = _climb_in_passes(source, starts, lambdas[owner], 1)
-    return _climb_in_passes(source, y[_highest(values, owner)], lambdas, 1)
+    y, values = _climb_in_passes(source, starts, lambdas[owner], 2)
+    return y, values, owner
 
 
-def _highest(values: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Of each owner 0, 1, …, the row of its largest value."""
-    order = np.lexsort((values, owner))
-    return order[np.flatnonzero(np.diff(owner[order], append=owner.max() + 1))]
+def _best(values: np.ndarray, owner: np.ndarray, count: int) -> np.ndarray:
+    """Rows of the `count` largest values of each owner, owners in order; fewer where it has few."""
+    order = np.lexsort((-values, owner))
+    starts = np.searchsorted(owner[order], owner[order])
+    return np.asarray(order[np.arange(len(order)) - starts < count])
 
 
 def _seek_modes(

@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from svae_core.certificate import Yardstick
 from svae_core.blocks import center_of
+from svae_core.certificate import Yardstick
 from svae_core.clusters import cluster, nearest, squared_distances, total_variance
 from svae_core.datasets import load_dataset
 from svae_core.floors import covariance_spectrum, floor_curves, water_level

@@ -15,13 +15,15 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> None:
     """All that is fixed before training, in numbers."""
-    from svae_core.floors import floors_at
+    from svae_core.clusters import how_started
+    from svae_core.floors import floors_at, how_sought
     from svae_core.problem import prepare
     from svae_core.region import penalty_weight
 
     settings = settings_of(request)
     problem = prepare(settings)
     region = problem.region
+    said = how_started(problem.clusters), how_sought(problem.floors)
     answer = {
         "dataset": problem.dataset.name,
         "n": len(problem.shell.points),
@@ -42,6 +44,7 @@ def run(request: argparse.Namespace) -> None:
         "penalty_weight": (
             None if region.empty else penalty_weight(settings.beta, problem.water_level)
         ),
+        "notes": [*problem.dataset.notes, *filter(None, said)],
     }
     if request.json:
         print_json(answer)

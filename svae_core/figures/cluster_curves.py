@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from svae_core.clusters import how_started
 from svae_core.figures.palette import FONT_SIZE, MARKS, cluster_style, ink, template
 from svae_core.records import Clusters, FeasibleRegion
 
@@ -152,8 +153,8 @@ def describe_restarts(clusters: Clusters, region: FeasibleRegion) -> str:
     spread = high - low
     text = (
         f"K-means finds local optima: over {len(clusters.restarts)} starts W lies between "
-        f"{low:.3f} and {high:.3f}, and the lowest is used."
-    )
+        f"{low:.3f} and {high:.3f}, and the lowest is used. {how_started(clusters)}"
+    ).rstrip()
     if region.empty:
         return text
     share = spread / (region.delta - region.within)

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from svae_core.figures.palette import GREY, MARKS, blank, faint, veil
-from svae_core.floors import floors_along, floors_at
+from svae_core.floors import floors_along, floors_at, how_sought
 from svae_core.records import FeasibleRegion, FloorCurves, Floors
 
 FORBIDDEN = "no model can be here (numerical)"
@@ -74,7 +74,9 @@ def floor_rows(curves: FloorCurves, region: FeasibleRegion) -> list[tuple[str, s
     explained = {
         "elementary": "Needs only the size of the shell: the Bernoulli divergence of D/M from δ/M.",
         "proved": "Closed form, a proof without any search over decoder outputs.",
-        "tight": "Numerical: a missed mode of the search would overstate it.",
+        "tight": (
+            f"Numerical: a missed mode of the search would overstate it. {how_sought(curves)}"
+        ).rstrip(),
     }
     label = {"elementary": "Elementary", "proved": "Proved", "tight": "Tight (numerical)"}
     floors = None if region.empty else floors_at(curves, region.hi)

@@ -61,7 +61,7 @@ def describe_shell(ground: Groundwork) -> str:
     """How much of what is on the shell, and how exact the way back is."""
     n, d = ground.shell.points.shape
     shown = len(ground.view_points)
-    drawn = "" if shown == n else f" ({shown:,} of them drawn)"
+    drawn = "" if shown == n else f" (a seeded sample of {shown:,} is drawn)"
     lost = ground.shell.directionless
     directions = {
         0: "Every point has a direction.",
