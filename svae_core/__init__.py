@@ -14,6 +14,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     shell        the map of data onto the shell, and back
     clusters     K-means on the shell: W, B, T, separation, choosing K
     region       collapse losses, the feasible band, the penalty weight rule
+    modes        the highest modes of a kernel density on the shell
     floors       how many nats a loss guarantees
     posterior    sampling and KL, each formula once
     directional  posteriors on a sphere

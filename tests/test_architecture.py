@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: The rooms of svae_core from the ground up: each may import only rooms before it.
 ROOMS = (
     *("options", "blocks", "limits", "records", "registry", "home", "journal", "grid"),
-    *("shell", "clusters", "region", "floors", "posterior", "directional"),
+    *("shell", "clusters", "region", "modes", "floors", "posterior", "directional"),
     *("stacks", "convolution", "residual", "layouts", "autoregression", "networks", "averages"),
     *("diversity", "pictures", "explored"),
     *("collapse", "commentary", "cells"),

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
-from svae_core import floors
+from svae_core import blocks, modes
 from svae_core.floors import (
     bernoulli_kl,
     cluster_certificate,
@@ -336,7 +336,9 @@ def test_neither_order_nor_rotation_matters(seed: int) -> None:
 def test_blocks_do_not_change_the_result(digits: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     part = quantised(digits.points[:300], digits.centroids)
     whole, spectrum = part.curves(), covariance_spectrum(part.points)
-    monkeypatch.setattr(floors, "_BLOCK", 5000)
+    monkeypatch.setattr(modes, "_BLOCK", 5000)
+    monkeypatch.setattr(blocks, "WHOLE", 0)
+    monkeypatch.setattr(blocks, "CACHED", 5000)
     np.testing.assert_allclose(covariance_spectrum(part.points), spectrum, rtol=1e-9, atol=1e-15)
     pieces = part.curves()
     np.testing.assert_allclose(pieces.proved, whole.proved, rtol=1e-9, atol=1e-12)
@@ -347,7 +349,7 @@ def test_few_starts_suffice(
     digits: Case, digits_curves: FloorCurves, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Large data start from a sample; here 256 of 1797 points find the modes that matter."""
-    monkeypatch.setattr(floors, "_PAIRS", 1)
+    monkeypatch.setattr(modes, "_PAIRS", 1)
     losses = np.linspace(digits.within, digits_curves.delta, 20)
     sampled = floors_along(digits.curves(), losses)["tight"]
     expected = floors_along(digits_curves, losses)["tight"]

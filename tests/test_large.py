@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
-from svae_core import blocks, clusters, floors, problem, training
+from svae_core import blocks, clusters, floors, modes, problem, training
 from svae_core.clusters import cluster, how_started
 from svae_core.datasets import fingerprint, held, load_dataset
 from svae_core.floors import covariance_spectrum, floor_curves, floors_along, how_sought
@@ -45,7 +45,6 @@ def mapped(points: np.ndarray, path: Path) -> np.ndarray:
 def in_small_blocks(patch: pytest.MonkeyPatch, numbers: int = 40) -> None:
     patch.setattr(blocks, "WHOLE", 0)
     patch.setattr(blocks, "CACHED", numbers)
-    patch.setattr(floors, "_BLOCK", numbers)
 
 
 # ------------------------------------------------------------------------------- blocks
@@ -172,9 +171,10 @@ def test_floors_of_many_points_are_those_of_a_full_search(
     points = fit_shell(groups(1_500, 8, seed), 0.8, 1.2, "linear").points
     found = cluster(points, 4)
     direct = curves_of(points, found)
-    monkeypatch.setattr(floors, "_SOUGHT_IN", 400)
-    monkeypatch.setattr(floors, "_COMPARED_IN", 1_000)
-    monkeypatch.setattr(floors, "_BLOCK", 50_000)
+    monkeypatch.setattr(modes, "SOUGHT_IN", 400)
+    monkeypatch.setattr(modes, "_COMPARED_IN", 1_000)
+    monkeypatch.setattr(floors, "SOUGHT_IN", 400)
+    in_small_blocks(monkeypatch, 50_000)
     sampled = curves_of(points, found)
     assert sampled.sought_in == 400 and "400 of 1,500 points" in how_sought(sampled)
     assert how_sought(direct) == ""
@@ -189,11 +189,11 @@ def test_floors_of_many_points_are_those_of_a_full_search(
 def test_every_mode_is_worth_what_is_said_on_all_points(monkeypatch: pytest.MonkeyPatch) -> None:
     points = fit_shell(groups(900, 5, 3), 0.8, 1.2, "linear").points.astype(float)
     squares = (points**2).sum(axis=1)
-    source = floors._Source(points, squares, (0.8, 1.2), 1.0)
+    source = modes.Source(points, squares, (0.8, 1.2), 1.0)
     lambdas = np.geomspace(0.1, 50, 12)
     starts = points[:12]
-    monkeypatch.setattr(floors, "_BLOCK", 500)
-    y, values = floors._climb_in_passes(source, starts, lambdas, 1)
+    in_small_blocks(monkeypatch, 500)
+    y, values = modes._climb_in_passes(source, starts, lambdas, 1)
 
     def means(at: np.ndarray) -> np.ndarray:
         gaps = ((points - at[:, None]) ** 2).sum(axis=2)
@@ -201,7 +201,7 @@ def test_every_mode_is_worth_what_is_said_on_all_points(monkeypatch: pytest.Monk
 
     assert np.allclose(values, means(starts))
     assert (means(y) >= means(starts) - 1e-12).all()
-    assert np.allclose(y, floors._climb(source, starts, lambdas, 1))
+    assert np.allclose(y, modes._climb(source, starts, lambdas, 1))
 
 
 # -------------------------------------------------------------------------- mapped files

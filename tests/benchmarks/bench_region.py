@@ -28,7 +28,7 @@ import sklearn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from svae_core import clusters, floors, problem
+from svae_core import clusters, floors, modes, problem
 from svae_core.limits import own_machine
 from svae_core.records import Clusters, FloorCurves
 from svae_core.region import collapse_losses
@@ -128,7 +128,7 @@ def peers(folder: Path) -> list[str]:
         )
 
     sampled, few = clocked(curves)
-    floors._SOUGHT_IN = len(points)
+    modes.SOUGHT_IN = len(points)
     full, many = clocked(curves)
     tight = [floors.floors_at(found, loss).tight for found in (few, many)]
     return [
