@@ -1,20 +1,19 @@
-"""Loss and KL of a minibatch, averaged for each member: one node of autograd's graph.
+"""Loss and KL of a minibatch, averaged for each member, and their gradient by all weights.
 
     D = mean_x ‖ĝ(z) − x‖², z ~ q(z|x), ĝ the decoder on its shell;  KL_j = mean_x KL(q(z_j|x) ‖ p)
 
-What methods make of the two stays on plain autograd. The gradient below is written by hand: these
-are thirty small operations forth and sixty back, and at 128 × 64 floats autograd's bookkeeping
-takes longer than they do. `tests/test_averages.py` compares with autograd.
+What methods make of the two is on plain autograd, which ends there: the gradient from there to the
+weights is written by hand. It is thirty small operations forth and sixty back, and at 128 × 64
+floats autograd's bookkeeping takes longer than they do. `tests/test_averages.py` compares.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import final
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from svae_core.autoregression import foretold, run_freely
 from svae_core.networks import Networks, project_on_shell, shell_scale
@@ -30,12 +29,6 @@ class Seen:
     r_min: Tensor  # [m, 1, 1]
     r_max: Tensor  # [m, 1, 1]
     projected: Tensor  # [m, 1, 1] 1 or 0
-
-
-def averages(nets: Networks, seen: Seen) -> tuple[Tensor, Tensor]:
-    """D [m] and KL per dimension [m, k] in nats, of Gaussian posteriors with one draw per point."""
-    loss, kl_per_dim = _Averages.apply(nets.encoder.row, nets.free, nets.decoder.row, nets, seen)
-    return loss, kl_per_dim
 
 
 def foretelling(nets: Networks, seen: Seen) -> tuple[Tensor, Tensor, Tensor]:
@@ -57,45 +50,61 @@ def _mean_square(error: Tensor) -> Tensor:
     return (error * error).sum(dim=2).mean(dim=1)
 
 
-class _Averages(torch.autograd.Function):
-    """The node: encode, draw, decode, project, compare; and back."""
+@final
+@dataclass(frozen=True, eq=False)
+class Averages:
+    """D and KL of a minibatch, of Gaussian posteriors with one draw per point; and the way back."""
 
-    @staticmethod
-    def forward(
-        ctx: Any, encoder: Tensor, free: Tensor, decoder: Tensor, nets: Networks, seen: Seen
-    ) -> tuple[Tensor, Tensor]:
-        out, ctx.encoded = nets.encoder.forward(seen.points)
-        mean, log_variance = nets.read(out)
-        z = sample(mean, log_variance, seen.noise, torch.exp)
-        outputs, ctx.decoded = nets.decoder.forward(z)
-        radius, scale = shell_scale(outputs, seen.r_min, seen.r_max, seen.projected)
-        error = torch.mul(outputs, scale).sub_(seen.points)
-        ctx.nets, ctx.shell, ctx.posterior = (
-            nets,
-            (outputs, radius, scale, error),
-            (mean, log_variance),
+    nets: Networks
+    loss: Tensor  # [m] D
+    kl_per_dim: Tensor  # [m, k] nats
+    _encoded: list[Tensor]
+    _decoded: list[Tensor]
+    _posterior: tuple[Tensor, Tensor, Tensor]
+    _shell: tuple[Tensor, Tensor, Tensor, Tensor]
+
+    @torch.no_grad()
+    def gradient(self, loss: Tensor, kl: Tensor) -> Tensor:
+        """The gradient of all weights [m, p] from those of D [m] and KL [m, k]."""
+        nets = self.nets
+        decoder, by_z = nets.decoder.backward(
+            self._decoded, _by_outputs(*self._shell, loss), through=True
         )
-        loss = (error * error).sum(dim=2).mean(dim=1)
-        return loss, gaussian_kl(mean, log_variance, torch.exp).mean(dim=1)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, loss: Tensor, kl: Tensor) -> tuple[Tensor | None, ...]:
-        nets: Networks = ctx.nets
-        outputs, radius, scale, error = ctx.shell
-        by_outputs = _by_outputs(outputs, radius, scale, error, loss)
-        decoder, by_z = nets.decoder.backward(ctx.decoded, by_outputs, through=True)
         assert by_z is not None
-        mean, log_variance = ctx.posterior
-        by_mean, by_log_variance = _by_posterior(mean, log_variance, ctx.decoded[0], by_z, kl)
+        by_mean, by_log_variance = _by_posterior(*self._posterior, self._decoded[0], by_z, kl)
         if nets.linear:
             free = nets.free.new_zeros(nets.free.shape)
             free[:, : by_mean.shape[2]] = by_log_variance.sum(dim=1)
-            encoder, _ = nets.encoder.backward(ctx.encoded, by_mean, through=False)
-            return encoder, free, decoder, None, None
-        by_out = torch.cat((by_mean, by_log_variance), dim=2)
-        encoder, _ = nets.encoder.backward(ctx.encoded, by_out, through=False)
-        return encoder, None, decoder, None, None
+            encoder, _ = nets.encoder.backward(self._encoded, by_mean, through=False)
+            encoder.append(free)
+        else:
+            by_out = torch.cat((by_mean, by_log_variance), dim=2)
+            encoder, _ = nets.encoder.backward(self._encoded, by_out, through=False)
+        # Weights that these averages do not depend on lie behind, see Architecture.parts.
+        beside = [torch.zeros_like(part) for part in nets.leaves()[3:] if part.shape[1]]
+        return torch.cat([*encoder, *decoder, *beside], dim=1)
+
+
+@torch.no_grad()
+def averages(nets: Networks, seen: Seen) -> Averages:
+    """Encode, draw, decode, project, compare; outside autograd."""
+    out, encoded = nets.encoder.forward(seen.points)
+    mean, log_variance = nets.read(out)
+    variance = log_variance.exp()
+    z = torch.addcmul(mean, torch.mul(log_variance, 0.5).exp_(), seen.noise)
+    outputs, decoded = nets.decoder.forward(z)
+    radius, scale = shell_scale(outputs, seen.r_min, seen.r_max, seen.projected)
+    error = torch.mul(outputs, scale).sub_(seen.points)
+    kl = gaussian_kl(mean, log_variance, lambda _: variance)
+    return Averages(
+        nets=nets,
+        loss=_mean_square(error),
+        kl_per_dim=kl.mean(dim=1),
+        _encoded=encoded,
+        _decoded=decoded,
+        _posterior=(mean, log_variance, variance),
+        _shell=(outputs, radius, scale, error),
+    )
 
 
 def _by_outputs(
@@ -113,7 +122,7 @@ def _by_outputs(
 
 
 def _by_posterior(
-    mean: Tensor, log_variance: Tensor, z: Tensor, by_z: Tensor, kl: Tensor
+    mean: Tensor, log_variance: Tensor, variance: Tensor, z: Tensor, by_z: Tensor, kl: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Gradients of mean and log-variance [m, b, k] from those of z [m, b, k] and KL [m, k].
 
@@ -122,7 +131,7 @@ def _by_posterior(
     """
     low, high = LOG_VARIANCE_RANGE
     share = (kl / mean.shape[1]).unsqueeze(1)
-    by_mean = by_z + share * mean
-    by_log_variance = (z - mean).mul_(by_z).add_((log_variance.exp() - 1.0).mul_(share)).mul_(0.5)
-    inside = (log_variance > low) & (log_variance < high)
-    return by_mean, by_log_variance.mul_(inside)
+    by_mean = torch.addcmul(by_z, share, mean)
+    by_log_variance = (z - mean).mul_(by_z).addcmul_(variance - 1.0, share).mul_(0.5)
+    # Passes what lies inside the range; autograd's own for a clamp.
+    return by_mean, torch.ops.aten.hardtanh_backward(by_log_variance, log_variance, low, high)

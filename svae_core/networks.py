@@ -122,6 +122,10 @@ class Networks:
         """The weights [m, ·] in the order of `Architecture.parts`."""
         return [self.encoder.row, self.free, self.decoder.row, self.coupling, self.extra]
 
+    def used(self) -> list[Tensor]:
+        """Those of them that have entries."""
+        return [leaf for leaf in self.leaves() if leaf.numel() > 0]
+
     def named(self) -> dict[str, Tensor]:
         """Each layer's weight [m, ·, ·] and bias [m, 1, fan_out] by name."""
         found: dict[str, Tensor] = {}

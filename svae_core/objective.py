@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svae_core.averages import Seen, averages, foretelling
+from svae_core.averages import Averages, Seen, averages, foretelling
 from svae_core.methods import (
     Draws,
     Encoded,
@@ -56,11 +56,28 @@ class Now:
 
 
 @dataclass(frozen=True, eq=False)
+class Shared:
+    """What the loss of any member depends on, [m, …]."""
+
+    projected: Tensor  # [m, 1, 1] 1 or 0
+    r_min: Tensor  # [m, 1, 1]
+    r_max: Tensor  # [m, 1, 1]
+    sigma2: Tensor  # [m]
+    beta: Tensor  # [m]
+
+    def rows(self, rows: slice | Tensor) -> Shared:
+        """The same of some members."""
+        return Shared(**{name: value[rows] for name, value in vars(self).items()})
+
+
+@dataclass(frozen=True, eq=False)
 class Group:
     """Members trained by the same configured method."""
 
     method: TrainingMethod
     members: Tensor  # [g] indices
+    rows: slice | Tensor  # the same as a slice, where they are evenly spaced
+    shared: Shared  # [g, …]
     constants: dict[str, Tensor]  # [g] each
     seeds: tuple[int, ...]  # [g]
     parameters: int  # e: weights beside the networks'
@@ -85,21 +102,6 @@ class Group:
     def prefix(self) -> str:
         """Of the names in a state's memory."""
         return memory_prefix(self.method)
-
-
-@dataclass(frozen=True, eq=False)
-class Shared:
-    """What the loss of any member depends on, [m, …]."""
-
-    projected: Tensor  # [m, 1, 1] 1 or 0
-    r_min: Tensor  # [m, 1, 1]
-    r_max: Tensor  # [m, 1, 1]
-    sigma2: Tensor  # [m]
-    beta: Tensor  # [m]
-
-    def rows(self, rows: Tensor) -> Shared:
-        """The same of some members."""
-        return Shared(**{name: value[rows] for name, value in vars(self).items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,68 +145,70 @@ class Objective:
     groups: tuple[Group, ...]
     shared: Shared
 
-    def total(self, nets: Networks, batch: Batch, now: Now, memory: Memory) -> Tensor:
-        """The sum of all members' objectives, a scalar; then what methods remember moves on.
+    @cached_property
+    def any_apart(self) -> bool:
+        """Whether some members are computed point by point, by autograd down to the weights."""
+        return any(group.apart for group in self.groups)
 
-        Members do not share weights, so its gradient is each member's own gradient.
+    @cached_property
+    def all_apart(self) -> bool:
+        """Whether all of them are."""
+        return all(group.apart for group in self.groups)
+
+    def gradient(self, nets: Networks, batch: Batch, now: Now, memory: Memory) -> Tensor:
+        """Of the sum of all members' objectives by all weights [m, p]; then memories move on.
+
+        Members do not share weights, so each row is that member's own gradient.
         """
-        total = torch.zeros((), device=batch.points.device)
-        together = None
-        if not all(group.apart for group in self.groups):
-            together = self._averages(nets, batch, now)
+        shared = self.shared
+        on = Seen(batch.points, batch.noise, shared.r_min, shared.r_max, shared.projected)
+        foretold = foretelling(nets, on) if nets.coupled else None
+        measured = None if nets.coupled or self.all_apart else averages(nets, on)
+        values, ends = [], []
         for index, group in enumerate(self.groups):
             if group.apart:
                 terms = self._point_by_point(group, nets, batch, now, memory[index])
+            elif measured is None:
+                assert foretold is not None
+                loss, freely, kl = (each[group.rows] for each in foretold)
+                terms = _terms(group, now, memory[index], loss, kl, freely=freely)
             else:
-                assert together is not None
-                terms = self._selected(together, group, memory[index])
-            total = total + group.method.objective(terms, group.constants).sum()
+                # Autograd ends here; from here on the gradient is written by hand.
+                loss = measured.loss[group.rows].requires_grad_(True)
+                kl = measured.kl_per_dim[group.rows].requires_grad_(True)
+                ends += [loss, kl]
+                terms = _terms(group, now, memory[index], loss, kl)
+            values.append(group.method.objective(terms, group.constants))
             if group.remembers is not None:
                 with torch.no_grad():
                     memory[index] = group.remembers.update(terms, group.constants)
-        return total
-
-    def _averages(self, nets: Networks, batch: Batch, now: Now) -> Terms:
-        """Loss with sampled latents and KL of one minibatch, of all members at once."""
-        shared = self.shared
-        on = Seen(batch.points, batch.noise, shared.r_min, shared.r_max, shared.projected)
-        freely = None
-        if nets.coupled:
-            loss, freely, kl_per_dim = foretelling(nets, on)
-        else:
-            loss, kl_per_dim = averages(nets, on)
-        return Terms(
-            loss=loss,
-            freely=freely,
-            kl=kl_per_dim.sum(dim=1),
-            kl_per_dim=kl_per_dim,
-            sigma2=shared.sigma2,
-            beta=shared.beta,
-            step=now.step,
-            progress=now.progress,
-            memory={},
+        direct = nets.used() if nets.coupled or self.any_apart else []
+        found = torch.autograd.grad(
+            values, ends + direct, [torch.ones_like(value) for value in values]
         )
+        rows = torch.cat(found[len(ends) :], dim=1) if direct else None
+        if measured is None:
+            assert rows is not None
+            return rows
+        by_hand = measured.gradient(*self._of_all(measured, found[: len(ends)]))
+        return by_hand if rows is None else by_hand.add_(rows)
 
-    def _selected(self, terms: Terms, group: Group, memory: dict[str, Tensor]) -> Terms:
-        rows = group.members
-        alone = len(self.groups) == 1
-        return Terms(
-            loss=terms.loss if alone else terms.loss[rows],
-            freely=None if terms.freely is None else terms.freely[rows],
-            kl=terms.kl if alone else terms.kl[rows],
-            kl_per_dim=terms.kl_per_dim if alone else terms.kl_per_dim[rows],
-            sigma2=terms.sigma2 if alone else terms.sigma2[rows],
-            beta=terms.beta if alone else terms.beta[rows],
-            step=terms.step,
-            progress=terms.progress,
-            memory=memory,
-        )
+    def _of_all(self, measured: Averages, found: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Gradients of D [m] and KL [m, k] from those of each group; 0 for members apart."""
+        if len(self.groups) == 1:
+            return found[0], found[1]
+        by_loss, by_kl = torch.zeros_like(measured.loss), torch.zeros_like(measured.kl_per_dim)
+        groups = [group for group in self.groups if not group.apart]
+        for group, loss, kl in zip(groups, found[0::2], found[1::2], strict=True):
+            by_loss[group.rows] = loss
+            by_kl[group.rows] = kl
+        return by_loss, by_kl
 
     def _point_by_point(
         self, group: Group, nets: Networks, batch: Batch, now: Now, memory: dict[str, Tensor]
     ) -> Terms:
         """The terms of one group, with its draws."""
-        nets, shared = nets.rows(group.members), self.shared.rows(group.members)
+        nets, shared = nets.rows(group.members), group.shared
         points, noise = batch.points[group.members], batch.noise[group.members]
         encoded = encoded_by(group, nets, points, memory, training=True)
         posterior = posterior_of(group.method, encoded)
@@ -216,18 +220,9 @@ class Objective:
         )
         error = outputs.view(*z.shape[:3], -1) - points.unsqueeze(1)
         losses = (error * error).sum(dim=3)
-        kl_per_dim = posterior.kl().mean(dim=1)
-        return Terms(
-            loss=losses.mean(dim=(1, 2)),
-            kl=kl_per_dim.sum(dim=1),
-            kl_per_dim=kl_per_dim,
-            sigma2=shared.sigma2,
-            beta=shared.beta,
-            step=now.step,
-            progress=now.progress,
-            memory=memory,
-            draws=Draws(encoded, posterior, z, losses),
-        )
+        draws = Draws(encoded, posterior, z, losses)
+        loss, kl_per_dim = losses.mean(dim=(1, 2)), posterior.kl().mean(dim=1)
+        return _terms(group, now, memory, loss, kl_per_dim, draws=draws)
 
     def solo(self, index: int, memory: Memory) -> Solo:
         """One member by itself."""
@@ -238,6 +233,8 @@ class Objective:
                 one = dataclasses.replace(
                     group,
                     members=at.new_zeros(1),
+                    rows=slice(0, 1),
+                    shared=group.shared.rows(at),
                     constants=constants,
                     seeds=(group.seeds[int(at)],),
                 )
@@ -253,6 +250,31 @@ class Objective:
                     rests = torch.zeros(m, dtype=torch.bool, device=group.members.device)
                 rests[group.members] = group.rests.decoder_rests(carried, step)
         return rests
+
+
+def _terms(
+    group: Group,
+    now: Now,
+    memory: dict[str, Tensor],
+    loss: Tensor,
+    kl_per_dim: Tensor,
+    *,
+    draws: Draws | None = None,
+    freely: Tensor | None = None,
+) -> Terms:
+    """A minibatch's terms of one group [g]."""
+    return Terms(
+        loss=loss,
+        kl=kl_per_dim.sum(dim=1),
+        kl_per_dim=kl_per_dim,
+        sigma2=group.shared.sigma2,
+        beta=group.shared.beta,
+        step=now.step,
+        progress=now.progress,
+        memory=memory,
+        draws=draws,
+        freely=freely,
+    )
 
 
 def encoded_by(
@@ -342,18 +364,16 @@ def objective(
     def per_member(values: list[float], *shape: int) -> Tensor:
         return torch.tensor(values, device=device).view(-1, *shape)
 
-    groups = _groups(members, methods, grounds, device)
-    _check_autoregressive(members, groups)
-    return Objective(
-        groups=groups,
-        shared=Shared(
-            projected=per_member([float(method.projected) for method in methods], 1, 1),
-            r_min=per_member([settings.r_min for settings in members], 1, 1),
-            r_max=per_member([settings.r_max for settings in members], 1, 1),
-            sigma2=per_member([settings.sigma2 for settings in members]),
-            beta=per_member([settings.beta for settings in members]),
-        ),
+    shared = Shared(
+        projected=per_member([float(method.projected) for method in methods], 1, 1),
+        r_min=per_member([settings.r_min for settings in members], 1, 1),
+        r_max=per_member([settings.r_max for settings in members], 1, 1),
+        sigma2=per_member([settings.sigma2 for settings in members]),
+        beta=per_member([settings.beta for settings in members]),
     )
+    groups = _groups(members, methods, grounds, shared)
+    _check_autoregressive(members, groups)
+    return Objective(groups, shared)
 
 
 def _check_autoregressive(members: tuple[Settings, ...], groups: tuple[Group, ...]) -> None:
@@ -381,8 +401,9 @@ def _groups(
     members: tuple[Settings, ...],
     methods: list[TrainingMethod],
     grounds: tuple[Groundwork, ...],
-    device: torch.device,
+    shared: Shared,
 ) -> tuple[Group, ...]:
+    device = shared.sigma2.device
     together: dict[tuple[object, ...], list[int]] = {}
     for index, settings in enumerate(members):
         together.setdefault((settings.method, settings.method_options), []).append(index)
@@ -393,6 +414,8 @@ def _groups(
             Group(
                 method=methods[rows[0]],
                 members=torch.tensor(rows, device=device),
+                rows=_evenly(rows, device),
+                shared=shared.rows(_evenly(rows, device)),
                 constants={
                     name: torch.tensor([c[name] for c in constants], device=device)
                     for name in constants[0]
@@ -402,3 +425,11 @@ def _groups(
             )
         )
     return tuple(groups)
+
+
+def _evenly(rows: list[int], device: torch.device) -> slice | Tensor:
+    """Ascending row numbers as a slice where they can be one: looking is cheaper than picking."""
+    stride = rows[1] - rows[0] if len(rows) > 1 else 1
+    if rows == list(range(rows[0], rows[-1] + 1, stride)):
+        return slice(rows[0], rows[-1] + 1, stride)
+    return torch.tensor(rows, device=device)

@@ -130,9 +130,9 @@ class Stack:
         inside = row.detach()
         self.tensors = tuple(layer.tensors(inside, start) for layer in layers)
         ends = [layer.start for layer in layers[1:]] + [start + row.shape[1]]
-        #: What lies unused behind each layer, [m, ·] zeros.
+        #: What lies unused behind each layer, [m, ·] zeros or nothing.
         self.gaps = tuple(
-            inside.new_zeros(len(row), end - layer.stop)
+            [inside.new_zeros(len(row), end - layer.stop)] if end > layer.stop else []
             for layer, end in zip(layers, ends, strict=True)
         )
 
@@ -158,27 +158,28 @@ class Stack:
 
     def backward(
         self, entered: list[Tensor], gradient: Tensor, *, through: bool
-    ) -> tuple[Tensor, Tensor | None]:
-        """From the gradient [m, b, o] of the outputs, that of the rows [m, ·] and of the values.
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """From the gradient [m, b, o] of the outputs, that of the rows and of the values.
 
-        That of the values is left out unless it is asked for with `through`.
+        Of the rows: piece by piece [m, ·], in their order and without gaps. That of the values is
+        left out unless it is asked for with `through`.
         """
         pieces: list[Tensor] = []
         back: Tensor | None = gradient
         for i in reversed(range(len(self.layers))):
             assert back is not None
             own, back = self.layers[i].backward(self.tensors[i], entered[i], back, through or i > 0)
-            pieces = [*own, self.gaps[i], *pieces]
+            pieces = [*own, *self.gaps[i], *pieces]
             if i > 0 and self.layers[i - 1].activated:
                 back = torch.ops.aten.tanh_backward(back, entered[i])
-        return torch.cat(pieces, dim=1), back
+        return pieces, back
 
 
 def activated(layer: Layer, tensors: tuple[Tensor, Tensor], values: Tensor) -> Tensor:
     """The hyperbolic tangent of a layer's outputs, [m, b, fan_out]."""
     if layer.fan_out % _VECTOR == 0:
         # tanh(u) = 2σ(2u) − 1, to 2e-7 absolute: a sixth of the time of torch.tanh.
-        return layer.forward(tensors, values, 2).sigmoid_().mul_(2.0).sub_(1.0)
+        return torch.rsub(layer.forward(tensors, values, 2).sigmoid_(), -1.0, alpha=-2.0)
     return layer.forward(tensors, values, 1).tanh_()
 
 
@@ -197,5 +198,5 @@ class _Run(torch.autograd.Function):
         through = ctx.needs_input_grad[0]
         # Sums run along memory: in another order where it lies another way.
         gradient = gradient.contiguous()
-        rows, values = ctx.stack.backward(ctx.entered, gradient, through=through)
-        return values, rows, None
+        pieces, values = ctx.stack.backward(ctx.entered, gradient, through=through)
+        return values, torch.cat(pieces, dim=1), None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
+import functools
 import math
 import sys
 import time
@@ -221,9 +221,15 @@ class Workbench:
 
     def _gather(self, rows: Tensor) -> Tensor:
         """Each member's points [m, b, d]; fetched once where all members have the same seed."""
-        if len({settings.seed for settings in self.settings}) == 1:
-            return self.points[rows[0]].expand(len(rows), -1, -1)
-        return self.points[rows]
+        m, b = rows.shape
+        if self.one_seed:
+            return self.points.index_select(0, rows[0]).expand(m, -1, -1)
+        return self.points.index_select(0, rows.flatten()).view(m, b, -1)
+
+    @functools.cached_property
+    def one_seed(self) -> bool:
+        """Whether all members see the same points in the same order."""
+        return len({settings.seed for settings in self.settings}) == 1
 
     def _epoch(self, epoch: int, n: int) -> tuple[Tensor, Tensor]:
         drawn: dict[int, tuple[Tensor, Tensor]] = {}
@@ -302,10 +308,10 @@ class Weights:
     """The tensors that a step changes in place, and the layers that look into them."""
 
     flat: Tensor  # [m, p]
-    optimizer: torch.optim.Adam  # arXiv 1412.6980, over the flat tensor of all members
+    first_moment: Tensor  # [m, p]
+    second_moment: Tensor  # [m, p]
+    taken: Tensor  # [] float: steps so far
     networks: Networks
-    leaves: list[Tensor]  # the networks' tensors …
-    slots: list[Tensor]  # … and where their gradients belong in the flat gradient
     memory: Memory  # what methods carry
 
 
@@ -313,60 +319,74 @@ def _restore(bench: Workbench, state: State) -> Weights:
     def tensor(array: np.ndarray) -> Tensor:
         return torch.tensor(array, device=bench.device)  # a copy: states are never written to
 
-    flat = tensor(state.parameters).requires_grad_(True)
-    flat.grad = torch.zeros_like(flat)
-    optimizer = torch.optim.Adam([flat], fused=True)
-    optimizer.state[flat] = {
-        "step": torch.tensor(float(state.step), device=bench.device),
-        "exp_avg": tensor(state.first_moment),
-        "exp_avg_sq": tensor(state.second_moment),
-    }
-    nets = networks(bench.arch, flat.detach())
-    used = [leaf.numel() > 0 for leaf in nets.leaves()]
-    leaves = list(itertools.compress(nets.leaves(), used))
-    for leaf in leaves:
+    flat = tensor(state.parameters)
+    nets = networks(bench.arch, flat)
+    for leaf in nets.leaves():
         leaf.requires_grad_(True)
-    slots = [flat.grad[:, part] for part in itertools.compress(bench.arch.parts, used)]
-    memory = recall(bench.objective.groups, state.memory)
-    return Weights(flat.detach(), optimizer, nets, leaves, slots, memory)
+    return Weights(
+        flat=flat,
+        first_moment=tensor(state.first_moment),
+        second_moment=tensor(state.second_moment),
+        taken=torch.tensor(float(state.step), device=bench.device),
+        networks=nets,
+        memory=recall(bench.objective.groups, state.memory),
+    )
 
 
 def _save(bench: Workbench, state: State, weights: Weights, step: int) -> State:
-    (moments,) = weights.optimizer.state.values()
     return dataclasses.replace(
         state,
         step=step,
         parameters=weights.flat.cpu().numpy(),
-        first_moment=moments["exp_avg"].cpu().numpy(),
-        second_moment=moments["exp_avg_sq"].cpu().numpy(),
+        first_moment=weights.first_moment.cpu().numpy(),
+        second_moment=weights.second_moment.cpu().numpy(),
         memory=remembered(bench.objective.groups, weights.memory, state.memory),
     )
 
 
 def _train_step(bench: Workbench, weights: Weights, batch: Batch, step: int) -> None:
+    now = Now(step, bench.steps)
     rests = bench.objective.decoder_rests(weights.memory, step, len(weights.flat))
-    total = bench.objective.total(weights.networks, batch, Now(step, bench.steps), weights.memory)
-    gradients = torch.autograd.grad(total, weights.leaves)
-    torch._foreach_copy_(weights.slots, gradients)
-    weights.optimizer.param_groups[0]["lr"] = _learning_rate(bench, step)
-    with _decoder_kept(bench, weights, rests):
-        weights.optimizer.step()
+    gradient = bench.objective.gradient(weights.networks, batch, now, weights.memory)
+    if rests is None:
+        _adam(weights, gradient, _learning_rate(bench, step))
+    else:
+        with _decoder_kept(bench, weights, rests):
+            _adam(weights, gradient, _learning_rate(bench, step))
+
+
+def _adam(weights: Weights, gradient: Tensor, rate: float) -> None:
+    """One step of Adam (arXiv 1412.6980) for all members, in place.
+
+    What torch.optim.Adam(fused=True) comes down to, without its search for what there is to do.
+    """
+    weights.taken.add_(1)
+    torch._fused_adam_(
+        [weights.flat],
+        [gradient],
+        [weights.first_moment],
+        [weights.second_moment],
+        [],
+        [weights.taken],
+        lr=rate,
+        beta1=0.9,
+        beta2=0.999,
+        weight_decay=0.0,
+        eps=1e-8,
+        amsgrad=False,
+        maximize=False,
+    )
 
 
 @contextlib.contextmanager
-def _decoder_kept(bench: Workbench, weights: Weights, rests: Tensor | None) -> Iterator[None]:
+def _decoder_kept(bench: Workbench, weights: Weights, rests: Tensor) -> Iterator[None]:
     """A step of the optimiser that leaves the decoders of members `rests` [m] as they were.
 
     Their moments too: a zero gradient alone would let momentum move them on.
     """
-    if rests is None:
-        yield
-        return
-    (moments,) = weights.optimizer.state.values()
     part = bench.arch.decoder_part
-    decoders = [
-        values[:, part] for values in (weights.flat, moments["exp_avg"], moments["exp_avg_sq"])
-    ]
+    changing = (weights.flat, weights.first_moment, weights.second_moment)
+    decoders = [values[:, part] for values in changing]
     before = [values.clone() for values in decoders]
     yield
     for values, kept in zip(decoders, before, strict=True):

@@ -14,6 +14,20 @@ from svae_core.posterior import LOG_VARIANCE_RANGE
 MEMBERS = 3
 
 
+class Node(torch.autograd.Function):
+    """Averages as a node of autograd's graph, so that it can be held against one."""
+
+    @staticmethod
+    def forward(ctx, flat, arch, on):
+        ctx.found = averages(networks(arch, flat), on)
+        return ctx.found.loss, ctx.found.kl_per_dim
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, loss, kl):
+        return ctx.found.gradient(loss, kl), None, None
+
+
 def weights(arch, dtype, spread=1.0):
     """Rows [m, p]; what is unused in a row is not zero, so that nothing may rest on it."""
     rows = torch.stack([initial_weights(arch, seed) for seed in range(MEMBERS)]).to(dtype)
@@ -81,9 +95,7 @@ def test_the_gradient_is_that_of_finite_differences(name, d, k, hidden):
     arch = architecture(name, d, k, hidden)
     flat, on = weights(arch, torch.float64), seen(arch, 4, torch.float64)
     # Every entry of a large row would take minutes: one random direction mixes all of them.
-    assert torch.autograd.gradcheck(
-        lambda rows: averages(networks(arch, rows), on), flat, fast_mode=True
-    )
+    assert torch.autograd.gradcheck(lambda rows: Node.apply(rows, arch, on), flat, fast_mode=True)
 
 
 @settings(max_examples=25)
@@ -97,7 +109,7 @@ def test_values_and_gradients_are_those_of_plain_autograd(shape, b, spread, dtyp
     """Also with saturated units and log-variances at the ends of their range (spread 30)."""
     arch = architecture(*shape)
     flat, on = weights(arch, dtype, spread), seen(arch, b, dtype)
-    found = averages(networks(arch, flat), on)
+    found = Node.apply(flat, arch, on)
     wanted = oracle(arch, flat, on)
     tolerance = {"rtol": 1e-9, "atol": 1e-9} if dtype == torch.float64 else {"rtol": 2e-4}
     for one, other in zip(found, wanted, strict=True):
@@ -137,7 +149,7 @@ def test_a_stack_alone_hands_back_both_gradients(name, d, k, hidden):
 def test_an_output_at_the_centre_of_the_shell_has_a_finite_gradient():
     arch = architecture("mlp", 4, 2, 8)
     flat = torch.zeros(MEMBERS, arch.size, requires_grad=True)
-    found = averages(networks(arch, flat), seen(arch, 3, torch.float32))
+    found = Node.apply(flat, arch, seen(arch, 3, torch.float32))
     (gradient,) = torch.autograd.grad(objective(*found), flat)
     assert torch.isfinite(gradient).all()
 
