@@ -63,7 +63,7 @@ def recorded(recording: Recording, dark: bool = False) -> go.Figure:
         showlegend=False,
         updatemenus=[_play(dark)],
         sliders=[_slider(recording, dark)],
-        margin={"l": 0, "r": 0, "t": 56, "b": 0},
+        margin={"l": 0, "r": 0, "t": 80, "b": 0},
     )
     return figure
 
@@ -136,8 +136,9 @@ def _words(recording: Recording, at: int) -> list[dict[str, object]]:
             "yanchor": "bottom",
             "showarrow": False,
             "font": {"size": FONT_SIZE + 1},
-            "text": f"<b>{recording.titles[member]}</b><br>epoch {recording.epochs[at]}: "
-            f"loss {recording.losses[member, at]:.2f} (δ = {recording.deltas[member]:.2f}), "
+            # Three short lines: the two shells stand side by side on a phone as well.
+            "text": f"<b>{recording.titles[member]}</b><br>epoch {recording.epochs[at]}, "
+            f"δ = {recording.deltas[member]:.2f}<br>loss {recording.losses[member, at]:.2f}, "
             f"<b>KL {recording.kls[member, at]:.2f} nats</b>",
         }
         for member in range(2)
