@@ -20,7 +20,7 @@ run: .venv/installed
 
 # Browser tests come last and alone: drawing in software takes all cores it gets.
 test: .venv/installed-for-tests chromium
-	$(PYTHON) -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile
+	$(PYTHON) -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 	$(PYTHON) -m pytest -m browser
 
 lint: .venv/installed-for-tests

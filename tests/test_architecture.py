@@ -6,6 +6,7 @@ A new file in svae_core gets its place in ROOMS; everything else here should rar
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import subprocess
 import sys
@@ -87,6 +88,7 @@ def _base(node: ast.ImportFrom, path: Path) -> str:
     return ".".join([*above, *([node.module] if node.module else [])])
 
 
+@functools.cache
 def at_import(path: Path) -> set[str]:
     """Modules that importing this file loads at once: not in functions, not for types only."""
 
@@ -109,10 +111,12 @@ def at_import(path: Path) -> set[str]:
     return found | {name.rsplit(".", i)[0] for name in found for i in range(1, name.count(".") + 1)}
 
 
+@functools.cache
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
+@functools.cache
 def packages(path: Path) -> set[str]:
     return {name.split(".")[0] for name in imported(parse(path), path)}
 

@@ -71,8 +71,7 @@ def pool() -> Iterator[WorkerPool]:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    engine = Engine(workers=1)
-    engine.start()
+    engine = Engine(workers=1)  # its workers start with the first call; none compiles UMAP here
     yield engine
     engine.stop()
 

@@ -22,9 +22,9 @@ DATA = Settings(dataset="clusters", dataset_options=_OPTIONS, clusters=3, latent
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick() -> Iterator[None]:
-    """A tenth of the steps: what answers say is true of whatever runs they saw."""
+    """A twentieth of the steps: what answers say is true of whatever runs they saw."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(objections, "STEPS", 40)
+    patch.setattr(objections, "STEPS", 20)
     yield
     patch.undo()
 

@@ -299,7 +299,7 @@ def test_a_refused_objection_is_one_sentence() -> None:
 
 
 def test_the_search_runs_to_its_end_and_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attack, "_STEPS", 60)
+    monkeypatch.setattr(attack, "_STEPS", 20)
     app = _open("theory", _SMALL)
     _quiet(app.select_slider(key="attack.runs").set_value(16).run())
     _quiet(next(button for button in app.button if button.label == "Start").click().run())

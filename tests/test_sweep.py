@@ -374,7 +374,7 @@ def test_a_stopped_command_keeps_what_is_done(capsys, tmp_path, monkeypatch):
 def test_ctrl_c_leaves_a_file_to_go_on_from(tmp_path):
     """The real thing: a signal to a process in the middle of its work."""
     out = tmp_path / "runs.jsonl"
-    command = [*ARGUMENTS, "--out", str(out), "--epochs", "100", "--sigma2", "0.001:10:12"]
+    command = [*ARGUMENTS, "--out", str(out), "--epochs", "50", "--seeds", "8"]
     process = subprocess.Popen(
         [sys.executable, "-m", "svae_core", *command],
         **{"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True},
