@@ -186,7 +186,8 @@ def shell_view(points: np.ndarray, basis: np.ndarray) -> np.ndarray:
 
     Radii are exact; angles are those of a 3-D shadow, so with d > 3 distances only hint.
     """
-    shadow = points @ basis
+    # In the points' own type and laid out in rows: else the product would go through a copy.
+    shadow = points @ np.ascontiguousarray(basis, dtype=points.dtype)
     length = np.linalg.norm(shadow, axis=1, keepdims=True)
     radius = np.linalg.norm(points, axis=1, keepdims=True)
     return (shadow * (radius / np.maximum(length, 1e-12))).astype(np.float32)

@@ -1,0 +1,68 @@
+"""What the frames of the live view cost a training pair.
+
+    python tests/benchmarks/bench_snapshot.py
+
+The same steps with and without frames, in alternating rounds, CPU time of one thread. The
+difference is what the moments cost (both models' frames each; the drawing of them elsewhere is
+not in it); at so many moments a second, their share of a second of training follows.
+"""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from dataclasses import replace
+
+import torch
+
+from svae_core import __version__
+from svae_core.problem import groundwork
+from svae_core.records import Budget, Settings, State
+from svae_core.training import advance, begin, is_frame_step, total_steps
+
+ROUNDS = 9
+#: Moments a second, epochs and steps: long enough a run that frames are some steps apart.
+WATCHED = {"digits": (20, 60, 200), "clusters": (20, 60, 200), "mnist5k": (10, 20, 60)}
+
+
+def cost(state: State, steps: int, *, frames: bool) -> float:
+    """CPU milliseconds of so many steps."""
+    started = time.process_time()
+    advance(state, Budget(steps=steps, frames=frames))
+    return 1e3 * (time.process_time() - started)
+
+
+def row(dataset: str) -> str:
+    """One line of the table."""
+    rate, epochs, steps = WATCHED[dataset]
+    base = Settings(dataset=dataset, epochs=epochs, device="cpu")
+    pair = tuple(replace(base, method=name) for name in ("baseline", "spherical"))
+    state = advance(begin(pair), Budget(steps=5)).state
+    total = total_steps(base, len(groundwork(base).shell.points))
+    moments = sum(is_frame_step(state.step + 1 + i, total) for i in range(steps))
+    rounds = [
+        (cost(state, steps, frames=False), cost(state, steps, frames=True)) for _ in range(ROUNDS)
+    ]
+    step = statistics.median(without for without, _ in rounds) / steps
+    moment = statistics.median(having - without for without, having in rounds) / moments
+    view = len(groundwork(base).view_index)
+    share = rate * moment / 1e3
+    return f"| {dataset} | {view:,} | {step:.2f} | {moment:.2f} | {rate} | {share:.1%} |"
+
+
+def main() -> None:
+    """Print the table."""
+    torch.set_num_threads(1)
+    print("# What the frames of the live view cost a training pair\n")
+    print("CPU milliseconds. Of training: what the moments take of each second.\n")
+    print("| data | viewed points | a step | a moment | moments a second | of training |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    for dataset in WATCHED:
+        print(row(dataset), flush=True)
+    print(f"\nMedian of {ROUNDS} alternating rounds. svae_core {__version__}, torch", end=" ")
+    print(f"{torch.__version__}, Python {platform.python_version()}.")
+
+
+if __name__ == "__main__":
+    main()
