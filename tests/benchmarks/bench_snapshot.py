@@ -1,10 +1,11 @@
 """What the frames of the live view cost a training pair.
 
-    python tests/benchmarks/bench_snapshot.py
+    OPENBLAS_NUM_THREADS=1 python tests/benchmarks/bench_snapshot.py
 
-The same steps with and without frames, in alternating rounds, CPU time of one thread. The
-difference is what the moments cost (both models' frames each; the drawing of them elsewhere is
-not in it); at so many moments a second, their share of a second of training follows.
+The same steps with and without frames, in alternating rounds, CPU time of one thread, as in the
+app's workers (NumPy's threads would count while they wait for work). The difference is what the
+moments cost (both models' frames each; the drawing of them elsewhere is not in it); at so many
+moments a second, their share of a second of training follows.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from svae_core.problem import groundwork
 from svae_core.records import Budget, Settings, State
 from svae_core.training import advance, begin, is_frame_step, total_steps
 
-ROUNDS = 9
+ROUNDS = 5
 #: Moments a second, epochs and steps: long enough a run that frames are some steps apart.
-WATCHED = {"digits": (20, 60, 200), "clusters": (20, 60, 200), "mnist5k": (10, 20, 60)}
+WATCHED = {"digits": (20, 60, 120), "clusters": (20, 60, 120), "mnist5k": (10, 20, 40)}
 
 
 def cost(state: State, steps: int, *, frames: bool) -> float:
