@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -53,10 +54,11 @@ def frame(model: Model, clock: Clock) -> Frame:
     Latents are sampled with the run's own noise, the same in every frame.
     """
     ground = model.ground
-    points = ground.shell.points[ground.view_index]
+    points = _viewed(ground)
     beliefs = believe(model, points)
     outputs = decode(model, beliefs.draw(_view_noise(model)))
-    loss = float(((outputs - points) ** 2).sum(axis=1, dtype=np.float64).mean())
+    gap = outputs - points
+    loss = float(np.einsum("nd,nd->n", gap, gap).mean(dtype=np.float64))
     kl_per_dim = beliefs.kl.mean(axis=0, dtype=np.float64)
     region = ground.region
     definition = applicable_definition(region.collapse_loss, model.solo.method.projected)
@@ -194,8 +196,20 @@ def draw_prior(model: Model, noise: np.ndarray) -> np.ndarray:
 def _view_noise(model: Model) -> np.ndarray:
     """The noise [v, k] of a run's pictures: the same in all of them, so only the model moves."""
     ground = model.ground
-    shape = (len(ground.view_index), model.networks.arch.latent_dim)
-    return torch.randn(shape, generator=stream(ground.settings.seed, 0, "view")).numpy()
+    return _drawn(ground.settings.seed, len(ground.view_index), model.networks.arch.latent_dim)
+
+
+@lru_cache(maxsize=16)
+def _drawn(seed: int, count: int, latent_dim: int) -> np.ndarray:
+    noise = torch.randn(count, latent_dim, generator=stream(seed, 0, "view")).numpy()
+    noise.flags.writeable = False  # it is handed out again
+    return noise
+
+
+def _viewed(ground: Groundwork) -> np.ndarray:
+    """The points that are drawn, [v, d]; not copied where they are all there are."""
+    points = ground.shell.points
+    return points if len(ground.view_index) == len(points) else points[ground.view_index]
 
 
 def _blocks(model: Model, rows: np.ndarray) -> Iterator[Tensor]:
