@@ -211,7 +211,7 @@ def test_a_point_is_marked_everywhere_and_decoded(
         page.wait_for_function(f"Math.min(...({MARKS})('{figure}')) > 0")
     page.mouse.click(x, y)
     panel = page.locator(".svae-decoded .svae-place")
-    expect(panel).to_contain_text("decoded at step")
+    expect(panel).to_contain_text("decoded at step", timeout=WAIT)
     expect(panel.locator("canvas")).to_have_count(4)
     visit.picture("decoded")
     page.keyboard.press("Escape")

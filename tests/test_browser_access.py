@@ -16,10 +16,13 @@ from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
 GRAVE = ("serious", "critical")
-#: Rule → part of the target's markup, and whose it is.
+#: Rule → part of the target's place or markup, and whose it is.
 EXCEPTIONS = {
     # st.latex: KaTeX makes a formula scroll sideways on narrow pages, without a tab stop.
     "scrollable-region-focusable": "katex-display",
+    # st.slider writes its values in the primary colour, which must also lie under white text:
+    # no blue does both on a dark page. The same values stand in the sentence beside the slider.
+    "color-contrast": "stSliderThumbValue",
 }
 
 
@@ -53,7 +56,8 @@ def grave(page: Page) -> list[str]:
 
 
 def excepted(finding: dict[str, Any], node: dict[str, Any]) -> bool:
-    return finding["id"] in EXCEPTIONS and EXCEPTIONS[finding["id"]] in node["html"]
+    about = f"{node['target']} {node['html']}"
+    return finding["id"] in EXCEPTIONS and EXCEPTIONS[finding["id"]] in about
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
