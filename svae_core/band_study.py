@@ -30,10 +30,8 @@ from svae_core.problem import groundwork
 from svae_core.records import Budget, Groundwork, Settings
 from svae_core.region import require_band
 from svae_core.snapshot import Model, believe, decode
-from svae_core.training import advance, begin, models, total_steps
+from svae_core.training import advance, begin, chunk_size, models, total_steps
 
-#: Members trained as one batch.
-_BATCH = 16
 #: σ² of the conventional VAEs beside: the common default, which collapses, and one that does not.
 BASELINE_SIGMA2 = (1.0, 0.05)
 
@@ -64,8 +62,9 @@ def study(
     region = require_band(ground.region)
     runs = plan(settings, edges, seeds)
     samplings: list[Sampling] = []
-    for start in range(0, len(runs), _BATCH):
-        state = begin(runs[start : start + _BATCH])
+    size = chunk_size(settings)
+    for start in range(0, len(runs), size):
+        state = begin(runs[start : start + size])
         steps = total_steps(settings, len(ground.shell.points))
         while state.step < steps:
             state = advance(state, Budget(seconds=1.0, frames=False)).state

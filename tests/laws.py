@@ -1,6 +1,21 @@
-"""What must hold for every trained run, whatever trained it; called wherever a test trains one."""
+"""What must hold for every trained run, whatever trained it; called wherever a test trains one.
 
-from svae_core.records import Certificate
+And the toy problem that tests of methods share.
+"""
+
+from svae_core.records import Certificate, Settings
+
+#: A toy on which every method learns something within a second.
+TOY = Settings(
+    dataset="clusters",
+    dataset_options=(("points", 300),),
+    clusters=5,
+    latent_dim=3,
+    hidden=16,
+    epochs=30,
+    sigma2=0.05,
+    device="cpu",
+)
 
 
 def assert_information_laws(certificate: Certificate) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from laws import assert_information_laws
+from laws import TOY, assert_information_laws
 
 from svae_core.methods import guards, scan_methods
 from svae_core.networks import architecture, networks
@@ -16,16 +16,6 @@ from svae_core.problem import groundwork
 from svae_core.records import Advance, Budget, Settings, State
 from svae_core.training import advance, begin, certify, member
 
-TOY = Settings(
-    dataset="clusters",
-    dataset_options=(("points", 300),),
-    clusters=5,
-    latent_dim=3,
-    hidden=16,
-    epochs=30,
-    sigma2=0.05,
-    device="cpu",
-)
 NAMES = sorted(scan_methods())
 LONGEST = 150  # lines of a method's file
 

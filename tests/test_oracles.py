@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import settings as settings_
 from hypothesis import strategies as st
+from laws import TOY
 from scipy.stats import norm, vonmises_fisher
 
 from svae_core.directional import VonMisesFisher, angle, log_mean_exp
@@ -18,19 +19,8 @@ from svae_core.methods.iwae import log_weights
 from svae_core.networks import architecture
 from svae_core.posterior import Gaussian
 from svae_core.problem import groundwork
-from svae_core.records import Budget, RequestError, Settings
+from svae_core.records import Budget, RequestError
 from svae_core.training import advance, begin, certify
-
-TOY = Settings(
-    dataset="clusters",
-    dataset_options=(("points", 300),),
-    clusters=5,
-    latent_dim=3,
-    hidden=16,
-    epochs=30,
-    sigma2=0.05,
-    device="cpu",
-)
 
 
 def configured(method: str, **options):

@@ -19,13 +19,12 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from browsing import FLAGS
+
 APP = Path(__file__).parent / "stage_app" / "app.py"
 SECONDS = 10
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    "--enable-unsafe-swiftshader",
-)
 STAGE = "document.querySelector('.svae-sentence')?.textContent"
 CHART = "document.querySelector('.js-plotly-plot')?._fullLayout?.meta?.made"
 # In every animation frame: which moment is drawn, and how long ago it was made.

@@ -23,11 +23,10 @@ import psutil
 from playwright.sync_api import Browser, sync_playwright
 from students import free_port, processor_seconds, server, wait_for
 
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    "--enable-unsafe-swiftshader",
-)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from browsing import FLAGS
+
 PAINTS = 9
 EMPTY = 'import streamlit as st\n\nst.title("Hello")\n'
 # When the browser first painted something, and when the page's heading stood there.
