@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=30, batch_size=60, latent_dim=2)
 PAIR = (replace(TOY, method="baseline"), TOY)
 STEPS = 60
+#: Takes seconds, so that a loss comes on the way however fast the machine is.
+LONG = tuple(replace(member, epochs=3000) for member in PAIR)
 WAIT = 120.0
 
 
@@ -91,10 +93,10 @@ def trained(engine: Engine, budget: Budget, disturb: object = None) -> tuple[Sta
     return state, moments
 
 
-def here() -> list[Moment]:
+def here(members: tuple[Settings, ...] = PAIR) -> list[Moment]:
     from svae_core import training
 
-    state = training.begin(PAIR)
+    state = training.begin(members)
     return [training.first_frames(state), *training.advance(state).moments]
 
 
@@ -127,11 +129,11 @@ def _swept(capsys: pytest.CaptureFixture[str], *where: str) -> Any:
 
 
 async def _watched_to_its_end(engine: Engine, dask: Dask) -> None:
-    watch = Watch(PAIR, engine)
+    watch = Watch(LONG, engine)
     with watch.viewed():
         await _through_the_loss(watch, dask)
     shells = [[frame.shell_view for frame in moment] for moment in watch.moments]
-    undisturbed = [[frame.shell_view for frame in moment] for moment in here()]
+    undisturbed = [[frame.shell_view for frame in moment] for moment in here(LONG)]
     np.testing.assert_array_equal(shells, undisturbed)
     watch.stop()
 
@@ -139,7 +141,8 @@ async def _watched_to_its_end(engine: Engine, dask: Dask) -> None:
 async def _through_the_loss(watch: Watch, dask: Dask) -> None:
     await watch.news.until(lambda: len(watch.moments) > 5)
     dask.scheduler.send_signal(signal.SIGKILL)
-    await watch.news.until(lambda: watch.status == "paused")
+    await watch.news.until(lambda: watch.status in ("paused", "finished"))
+    assert watch.status == "paused", "the run was over before the scheduler was"
     assert watch.error is not None and watch.error.startswith(f"The cluster at {dask.address} ")
     assert watch.error.count(".") == dask.address.count(".") + 1, "one sentence"
     kept = len(watch.moments)
