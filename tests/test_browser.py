@@ -67,7 +67,7 @@ def test_from_the_shell_to_the_certificate(
 def test_the_stage_obeys(visit: Visit, server: tuple[str, subprocess.Popen[bytes]]) -> None:
     """Pause, step, scrub, keys, both cameras as one, and the same run after a reload."""
     page = visit.page
-    page.goto(f"{server[0]}/train?epochs=1000&beta=0.5")
+    page.goto(f"{server[0]}/train?epochs=5000&beta=0.5")
     page.wait_for_selector("[data-moment]")
     page.keyboard.press("Space")
     page.wait_for_selector("[data-status=paused]")
@@ -102,7 +102,7 @@ def test_the_camera_is_turned_while_frames_arrive(
     visit: Visit, server: tuple[str, subprocess.Popen[bytes]]
 ) -> None:
     page = visit.page
-    page.goto(f"{server[0]}/train?epochs=1000&beta=0.5")
+    page.goto(f"{server[0]}/train?epochs=5000&beta=0.5")
     page.wait_for_selector("[data-moment]")
     before, moment = page.evaluate(CAMERA), page.evaluate(MOMENT)
     _drag(page, until=lambda: page.wait_for_function(f"{MOMENT} > {moment + 3}"))
@@ -118,7 +118,7 @@ def test_two_tabs_of_a_run_agree_and_a_hidden_one_costs_nothing(
     browser: Browser, visit: Visit, server: tuple[str, subprocess.Popen[bytes]]
 ) -> None:
     page = visit.page
-    page.goto(f"{server[0]}/train?dataset=wine&clusters=3&epochs=4000")
+    page.goto(f"{server[0]}/train?dataset=wine&clusters=3&epochs=40000")
     page.wait_for_selector("[data-moment]")
     page.wait_for_url(re.compile("run="))
     other = browser.new_page()
@@ -265,7 +265,7 @@ def test_the_band_is_dragged_and_a_branch_taken(
 ) -> None:
     """Drag while it trains, scrub back without the server, branch there, and go back again."""
     page = visit.page
-    page.goto(f"{server[0]}/train?dataset=wine&clusters=3&epochs=1500")
+    page.goto(f"{server[0]}/train?dataset=wine&clusters=3&epochs=40000")
     page.wait_for_function("document.querySelector('.svae-stage')?.dataset.moment > 10")
     camera, tree = page.evaluate(CAMERA), page.locator(".svae-tree li")
     page.locator(".svae-upper").scroll_into_view_if_needed()

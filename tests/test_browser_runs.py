@@ -24,7 +24,7 @@ from svae_core.records import Settings
 from svae_core.run import load
 
 pytestmark = pytest.mark.browser
-LONG = Settings(dataset="wine", clusters=3, epochs=600)
+LONG = Settings(dataset="wine", clusters=3, epochs=4000)
 #: So much may be missing after a kill, in seconds, and a little for the kill itself.
 LOST = 2.0
 

@@ -35,7 +35,6 @@ def open_the_lesson(page: Page) -> None:
 
 def predict(page: Page) -> None:
     page.get_by_role("button", name="It uses none of them").click()
-    page.wait_for_selector("[data-status=playing]")
     page.wait_for_function("document.querySelector('.svae-stage').dataset.moment > 20")
 
 
