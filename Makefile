@@ -4,6 +4,7 @@
 # make cluster  starts a Dask scheduler and two workers on this machine, to try it
 # make bench  the benchmarks behind every number we claim
 # make soak   half an hour with ten visitors who do anything; not part of make test
+# make audit  known vulnerabilities of what is installed; asks the network
 # make pictures  the README's pictures, made anew
 # make clean  removes what tools left behind; the virtual environment stays
 #
@@ -13,7 +14,7 @@ PYTHON := .venv/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check
 export PYTHONPATH := .
 
-.PHONY: run test lint cluster bench clean chromium
+.PHONY: run test lint cluster bench soak audit pictures clean chromium
 
 run: .venv/installed
 	$(PYTHON) -m streamlit run app.py
@@ -43,6 +44,14 @@ bench: .venv/installed
 
 soak: .venv/installed-for-tests
 	$(PYTHON) tests/benchmarks/soak.py
+
+# In an environment of its own, so that its needs do not come between our pinned versions. What could
+# not be looked up is a failure too; PyPI knows torch without its "+cpu".
+audit: .venv/installed-for-cluster
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip --disable-pip-version-check install --quiet pip-audit
+	$(PIP) freeze | sed -n 's/^\([^ @]*==[^+]*\).*/\1/p' > .venv/audit/installed.txt
+	.venv/audit/bin/pip-audit --strict --disable-pip --no-deps -r .venv/audit/installed.txt
 
 # The README's story is replayed in the browser; its screenshots are what the README shows.
 pictures: .venv/installed-for-tests chromium
