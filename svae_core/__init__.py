@@ -41,6 +41,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     sensitivity  how the band moves with K and with the starts of K-means
     objective    what a batch of members minimises
     snapshot     a model at one moment: its frame, its certificate
+    workbench    what a slice of training needs, made once from the settings
     training     the only training loop
     projection   PCA and live UMAP of latent means
     exploration  what latent dimensions do, what lies at a place, between, around

@@ -30,7 +30,8 @@ from svae_core.problem import groundwork
 from svae_core.records import Budget, Groundwork, Settings
 from svae_core.region import require_band
 from svae_core.snapshot import Model, believe, decode
-from svae_core.training import advance, begin, chunk_size, models, total_steps
+from svae_core.training import advance, begin, chunk_size, models
+from svae_core.workbench import total_steps
 
 #: σ² of the conventional VAEs beside: the common default, which collapses, and one that does not.
 BASELINE_SIGMA2 = (1.0, 0.05)

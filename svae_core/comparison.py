@@ -76,7 +76,7 @@ def bouts(runs: Iterable[Settings]) -> tuple[Bout, ...]:
 
 def go_on(bout: Bout, seconds: float) -> Bout:
     """Train for about so long or, when all epochs are done, score the next run."""
-    from svae_core import training
+    from svae_core import training, workbench
     from svae_core.scoring import score
 
     if bout.over:
@@ -85,7 +85,7 @@ def go_on(bout: Bout, seconds: float) -> Bout:
     started = time.perf_counter()
     state = training.advance(state, Budget(seconds=seconds, frames=False)).state
     spent = bout.seconds + time.perf_counter() - started
-    steps = training.total_steps(bout.runs[0], training.point_count(state))
+    steps = workbench.total_steps(bout.runs[0], training.point_count(state))
     bout = dataclasses.replace(bout, state=state, seconds=spent, share=state.step / steps)
     if state.step < steps:
         return bout

@@ -36,7 +36,8 @@ from svae_core.networks import stream
 from svae_core.pictures import as_they_came, feature_names, pictured
 from svae_core.records import Groundwork, RequestError, State
 from svae_core.snapshot import Model, believe, decode, draw_prior
-from svae_core.training import models, total_steps
+from svae_core.training import models
+from svae_core.workbench import total_steps
 
 #: A traversed dimension takes these values, in standard deviations of the prior.
 VALUES = np.linspace(-3.0, 3.0, 7, dtype=np.float32)

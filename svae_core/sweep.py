@@ -164,7 +164,7 @@ def go_on(work: Work, seconds: float) -> Work:
 
     Pure: how it is sliced does not change what comes out.
     """
-    from svae_core import training
+    from svae_core import training, workbench
 
     chunk = work.chunk
     if not chunk.trained:
@@ -172,7 +172,7 @@ def go_on(work: Work, seconds: float) -> Work:
     state = work.state or training.begin(chunk.trained)
     deadline = time.perf_counter() + seconds
     state = training.advance(state, Budget(seconds=seconds, frames=False)).state
-    steps = training.total_steps(chunk.trained[0], training.point_count(state))
+    steps = workbench.total_steps(chunk.trained[0], training.point_count(state))
     work = dataclasses.replace(work, state=state, share=state.step / steps)
     if state.step < steps:
         return work

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import math
 import sys
 import time
@@ -27,18 +26,15 @@ from svae_core.layouts import padded
 from svae_core.limits import check_epochs
 from svae_core.methods import method_for
 from svae_core.networks import (
-    Architecture,
     Networks,
     architecture,
     initial_weights,
     networks,
-    stream,
 )
 from svae_core.objective import (
     Batch,
     Memory,
     Now,
-    Objective,
     first_memory,
     memory_prefix,
     objective,
@@ -48,19 +44,17 @@ from svae_core.objective import (
 )
 from svae_core.problem import groundwork, prepare
 from svae_core.records import (
-    MEMBER_FIELDS,
     Advance,
     Budget,
     Certificate,
     Decoded,
     Groundwork,
     Moment,
-    RequestError,
     Settings,
     State,
-    settings_at,
 )
 from svae_core.snapshot import Clock, Model, believe, certificate, frame, reconstruction
+from svae_core.workbench import Workbench, pick_device, steps_per_epoch, workbench
 
 #: A run gives about this many frames, whatever its length.
 FRAMES = 200
@@ -76,7 +70,7 @@ def begin(members: tuple[Settings, ...]) -> State:
     sense, or where members differ in something that a batch shares (MEMBER_FIELDS may differ).
     """
     check_epochs(max((settings.epochs for settings in members), default=0))
-    bench = _workbench(members, 0)
+    bench = workbench(members, 0)
     center = bench.points.mean(dim=0).cpu() if members[0].start == "collapsed" else None
     rows = [initial_weights(bench.arch, settings.seed, center) for settings in members]
     flat = torch.stack(rows).numpy()
@@ -91,16 +85,6 @@ def begin(members: tuple[Settings, ...]) -> State:
         second_moment=np.zeros_like(flat),
         memory=first_memory(bench.settings, bench.grounds),
     )
-
-
-def total_steps(settings: Settings, n: int) -> int:
-    """Optimiser steps of the whole run on n points."""
-    return settings.epochs * steps_per_epoch(settings, n)
-
-
-def steps_per_epoch(settings: Settings, n: int) -> int:
-    """Minibatches per epoch: as equal in size as can be, so none is a tiny remainder."""
-    return math.ceil(n / settings.batch_size)
 
 
 def chunk_size(settings: Settings) -> int:
@@ -142,18 +126,18 @@ def member(state: State, index: int) -> State:
 
 def point_count(state: State) -> int:
     """How many points these members train on."""
-    return len(_workbench(state.settings, state.step).points)
+    return len(workbench(state.settings, state.step).points)
 
 
 def finished(state: State) -> bool:
     """Whether all epochs are done."""
-    bench = _workbench(state.settings, state.step)
+    bench = workbench(state.settings, state.step)
     return state.step >= bench.steps
 
 
 def first_frames(state: State) -> Moment:
     """The frames of a state as it stands, one per member; for the moment before training."""
-    bench = _workbench(state.settings, state.step)
+    bench = workbench(state.settings, state.step)
     return _moment(bench, _restore(bench, state), state.step)
 
 
@@ -164,13 +148,13 @@ def advance(state: State, budget: Budget | None = None) -> Advance:
     Frames come at steps fixed by the settings, not by the budget.
     """
     budget = budget or Budget()
-    steps = _workbench(state.settings, state.step).steps
+    steps = workbench(state.settings, state.step).steps
     last = steps if budget.steps is None else min(steps, state.step + budget.steps)
     deadline = math.inf if budget.seconds is None else time.perf_counter() + budget.seconds
     moments: list[Moment] = []
     step, weights = state.step, None
     while step < last:
-        bench = _workbench(state.settings, step)
+        bench = workbench(state.settings, step)
         weights = weights or _restore(bench, state)
         for batch in bench.batches(step, min(last, _next_change(state.settings, step))):
             _train_step(bench, weights, batch, step)
@@ -189,115 +173,6 @@ def _next_change(members: tuple[Settings, ...], step: int) -> int:
     """The first step after this one at which a member's settings change."""
     later = (since for settings in members for since, _, _ in settings.changes if since > step)
     return min(later, default=sys.maxsize)
-
-
-# ---------------------------------------------------------------------------- the bench
-
-
-@dataclass(frozen=True, eq=False)
-class Workbench:
-    """Everything a slice needs that follows from the settings alone."""
-
-    settings: tuple[Settings, ...]
-    grounds: tuple[Groundwork, ...]
-    arch: Architecture
-    objective: Objective
-    points: Tensor  # [n, d]
-    steps: int
-    device: torch.device
-
-    def batches(self, step: int, last: int) -> Iterator[Batch]:
-        """The minibatches of steps step … last−1, each epoch's randomness from (seed, epoch)."""
-        n = len(self.points)
-        per_epoch = steps_per_epoch(self.settings[0], n)
-        edges = [round(i * n / per_epoch) for i in range(per_epoch + 1)]
-        while step < last:
-            epoch, first = divmod(step, per_epoch)
-            order, noise = self._epoch(epoch, n)
-            for i in range(first, min(per_epoch, first + last - step)):
-                part = slice(edges[i], edges[i + 1])
-                yield Batch(self._gather(order[:, part]), noise[:, part].contiguous())
-                step += 1
-
-    def _gather(self, rows: Tensor) -> Tensor:
-        """Each member's points [m, b, d]; fetched once where all members have the same seed."""
-        m, b = rows.shape
-        if self.one_seed:
-            return self.points.index_select(0, rows[0]).expand(m, -1, -1)
-        return self.points.index_select(0, rows.flatten()).view(m, b, -1)
-
-    @functools.cached_property
-    def one_seed(self) -> bool:
-        """Whether all members see the same points in the same order."""
-        return len({settings.seed for settings in self.settings}) == 1
-
-    def _epoch(self, epoch: int, n: int) -> tuple[Tensor, Tensor]:
-        drawn: dict[int, tuple[Tensor, Tensor]] = {}
-        for settings in self.settings:
-            if settings.seed not in drawn:
-                order = torch.randperm(n, generator=stream(settings.seed, epoch, "order"))
-                noise = torch.randn(
-                    n, self.arch.latent_dim, generator=stream(settings.seed, epoch, "noise")
-                )
-                drawn[settings.seed] = order, noise
-        pairs = [drawn[settings.seed] for settings in self.settings]
-        orders = torch.stack([order for order, _ in pairs]).to(self.device)
-        return orders, torch.stack([noise for _, noise in pairs]).to(self.device)
-
-
-_benches: dict[tuple[Settings, ...], Workbench] = {}
-
-
-def _workbench(members: tuple[Settings, ...], step: int) -> Workbench:
-    """The bench of these members at a step; a few are kept, as slices of many runs alternate."""
-    members = tuple(settings_at(settings, step) for settings in members)
-    if members not in _benches:
-        while len(_benches) >= 8:
-            _benches.pop(next(iter(_benches)))
-        _benches[members] = _make_workbench(members)
-    return _benches[members]
-
-
-def _make_workbench(members: tuple[Settings, ...]) -> Workbench:
-    first = _check_members(members)
-    device = pick_device(first.device)
-    grounds = tuple(groundwork(settings) for settings in members)
-    points = grounds[0].shell.points
-    extra = max(len(own_parameters(settings)) for settings in members)
-    image = grounds[0].dataset.image_shape
-    arch = architecture(first.arch, points.shape[1], first.latent_dim, first.hidden, extra, image)
-    return Workbench(
-        settings=members,
-        grounds=grounds,
-        arch=arch,
-        objective=objective(members, grounds, device),
-        points=torch.from_numpy(points).to(device),
-        steps=total_steps(first, len(points)),
-        device=device,
-    )
-
-
-def _check_members(members: tuple[Settings, ...]) -> Settings:
-    if not members:
-        raise RequestError("There is nothing to train; give at least one method and one seed.")
-    first = members[0]
-    for settings in members[1:]:
-        for item in dataclasses.fields(Settings):
-            mine, theirs = getattr(settings, item.name), getattr(first, item.name)
-            if item.name not in MEMBER_FIELDS and mine != theirs:
-                raise RequestError(
-                    f"Runs trained together must agree in {item.name}, but have {theirs} "
-                    f"and {mine}."
-                )
-    return first
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of that name; auto takes CUDA where there is one. RequestError if missing."""
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise RequestError("--device is cuda, but PyTorch finds no CUDA device; use cpu or auto.")
-    return torch.device("cuda" if available and name in ("auto", "cuda") else "cpu")
 
 
 # ------------------------------------------------------------------------- one step
@@ -429,21 +304,21 @@ def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
 
     `draws`: of every latent; as many as a certificate asks for unless another number is given.
     """
-    bench = _workbench(state.settings, state.step)
+    bench = workbench(state.settings, state.step)
     problems = (prepare(settings) for settings in bench.settings)
     return tuple(certificate(model, draws) for model in _models_of(bench, state, problems))
 
 
 def believe_points(state: State, index: int) -> Beliefs:
     """The posteriors of one member for all its training points."""
-    bench = _workbench(state.settings, state.step)
+    bench = workbench(state.settings, state.step)
     model = list(_models_of(bench, state, bench.grounds))[index]
     return believe(model, model.ground.shell.points)
 
 
 def models(state: State) -> tuple[Model, ...]:
     """All members as they stand, to be looked at."""
-    bench = _workbench(state.settings, state.step)
+    bench = workbench(state.settings, state.step)
     return tuple(_models_of(bench, state, bench.grounds))
 
 

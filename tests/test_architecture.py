@@ -26,7 +26,7 @@ ROOMS = (
     *("collapse", "commentary", "cells"),
     *("certificate", "certificate_page"),
     *("own_data", "datasets", "methods", "scores"),
-    *("problem", "sensitivity", "objective", "snapshot", "training", "projection"),
+    *("problem", "sensitivity", "objective", "snapshot", "workbench", "training", "projection"),
     *("exploration", "band_study", "thinned"),
     *("shards", "about", "run", "shelf", "parcel", "sweep", "scoring", "comparison", "attack"),
     "exports",

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
-from svae_core import blocks, clusters, floors, modes, problem, training
+from svae_core import blocks, clusters, floors, modes, problem, training, workbench
 from svae_core.clusters import cluster, how_started
 from svae_core.datasets import fingerprint, held, load_dataset
 from svae_core.floors import covariance_spectrum, floor_curves, floors_along, how_sought
@@ -228,7 +228,7 @@ def test_training_on_a_mapped_array_is_training_on_the_array(tmp_path: Path) -> 
             problem._on_shell.cache_clear()
             state = training.begin((chosen,))
             state = training.advance(state, training.Budget(frames=False)).state
-            bench = training._workbench(state.settings, state.step)
+            bench = workbench.workbench(state.settings, state.step)
             assert np.shares_memory(bench.points.numpy(), bench.grounds[0].shell.points)
         return state.parameters
 

@@ -20,7 +20,7 @@ from hostile import Specimen, corpus, npy, packed, picture
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svae_core import problem, training
+from svae_core import problem, workbench
 from svae_core.__main__ import main
 from svae_core.datasets import load_dataset
 from svae_core.own_data import bounds, reader, shaping, store
@@ -319,7 +319,7 @@ def test_commands_take_a_file_for_a_dataset(
     assert answer("data", "--kept")["kept"][0]["key"] == about["key"]
     answer("data", "--forget", about["key"])
     problem._on_shell.cache_clear()  # as in a new process
-    training._benches.clear()
+    workbench._benches.clear()
     assert main(["certify", trained["run"]]) == 2
     assert "give the same file again" in capsys.readouterr().err
     answer("data", str(path), "--key", about["key"])

@@ -58,12 +58,12 @@ def trained(members: tuple[Settings, ...], save: bool, engine: Engine | None = N
     """
     from tqdm import tqdm
 
-    from svae_core import run, training
+    from svae_core import run, training, workbench
 
     one_thread()
     state = training.begin(members)
     n = training.point_count(state)
-    steps = training.total_steps(members[0], n)
+    steps = workbench.total_steps(members[0], n)
     moments = [training.first_frames(state)] if save else []
     started = time.perf_counter()
     with tqdm(total=steps, unit="step", file=sys.stderr, disable=None, leave=False) as bar:
