@@ -93,6 +93,11 @@ class Engine:
         return self._local if cluster is None or cluster.gone else cluster
 
     @property
+    def cluster_lost(self) -> str:
+        """The sentence about a cluster that was lost or never there; else empty."""
+        return self._cluster.hopeless if self._cluster is not None else ""
+
+    @property
     def umap_ready(self) -> bool:
         """Whether layouts are UMAP by now; before that they are PCA."""
         return self._layouts.warm.is_set()

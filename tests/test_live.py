@@ -35,6 +35,7 @@ class Inline:
     """An engine that works where it is called, at once."""
 
     umap_ready = False
+    cluster_lost = ""
 
     def __init__(self, refuse: str = "") -> None:
         self.refuse = refuse
@@ -230,6 +231,26 @@ async def test_pause_holds_and_step_makes_one_moment() -> None:
     await until(watch, lambda: watch.status == "paused" and bool(watch.layouts))
     assert watch._engine.slices == 1  # type: ignore[attr-defined]
     watch.stop()
+
+
+@in_a_loop
+async def test_a_cluster_lost_between_two_slices_pauses_a_run_once() -> None:
+    """No call is under way then that could say so; and a run begun afterwards is not told."""
+    watch = toy_watch()
+    watch.start()
+    await until(watch, lambda: len(watch.moments) > 1)
+    inline: Any = watch._engine
+    inline.cluster_lost = "The cluster is gone."
+    await until(watch, lambda: watch.status in ("paused", "finished"))
+    assert watch.status == "paused" and watch.error == "The cluster is gone."
+    kept = len(watch.moments)
+    watch.play()
+    await until(watch, lambda: watch.status == "finished")
+    assert watch.error is None and kept < len(watch.moments) == STEPS + 1
+    later = Watch(watch.members, inline)
+    later.start()
+    await until(later, lambda: later.status in ("paused", "finished"))
+    assert later.status == "finished"
 
 
 @in_a_loop

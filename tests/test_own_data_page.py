@@ -24,6 +24,8 @@ _FILE = "\n".join(["a,b,c,sort", "NA,1,1,u", *_ROWS]).encode()
 class _Engine:
     """Works at once, in this process."""
 
+    cluster_lost = ""
+
     def prepare(self, settings: Settings) -> Future[Problem]:
         future: Future[Problem] = Future()
         try:

@@ -41,6 +41,8 @@ PAIR = hub.pair(Settings(dataset="wine", clusters=3))
 class _Engine:
     """Works at once, in this process: what a page asks for is the same."""
 
+    cluster_lost = ""
+
     def prepare(self, settings: Settings) -> Future[Problem]:
         return _done(lambda: prepare(settings))
 

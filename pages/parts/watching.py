@@ -111,6 +111,7 @@ class Watch:
         self._pending: dict[str, Any] = {}  # changes for the next slice
         self._one_more = False
         self._left = False
+        self._told = engine.cluster_lost  # what it knows of the loss of a cluster
         self.news = News()
         self._task: asyncio.Task[None] | None = None
 
@@ -318,6 +319,7 @@ class Watch:
             except WorkerLost as lost:
                 if not self.moments and not isinstance(lost, ClusterLost):
                     raise
+                self._told = self._engine.cluster_lost
                 self.interrupt(str(lost))
                 if self.moments:
                     await self.news.until(lambda: self.training)
@@ -327,6 +329,8 @@ class Watch:
         course = await self._join()
         while self._step < self.moments[0][0].steps:
             await self.news.until(lambda: self.training)
+            if self._told != self._engine.cluster_lost:  # lost between two slices: no call says so
+                raise ClusterLost(self._engine.cluster_lost)
             course = await self._with_changes(course)
             started = time.monotonic()
             moment = course.after(self._step)
