@@ -31,7 +31,7 @@ from svae_core.floors import cluster_certificate, covariance_spectrum, floor_cur
 from svae_core.posterior import Gaussian
 from svae_core.records import Certificate, FloorCurves, RequestError
 from svae_core.region import collapse_losses
-from svae_core.shell import check_points
+from svae_core.shell import check_points, floating
 
 #: A certificate averages over at least this many independent draws of every latent …
 DRAWS = 16
@@ -99,8 +99,8 @@ def certify(
     Raises RequestError, one sentence, for unusable points or answers: among them the same
     non-constant answer twice, which betrays decoded posterior means.
     """
-    points = np.asarray(points)
-    check_points(points)
+    check_points(np.asarray(points))
+    points = floating(points)
     if draws < 8:
         raise RequestError(f"draws is {draws}, but a margin worth the name needs at least 8.")
     measured_against = yardstick(points, shell, min(clusters, len(points) - 1), seed)

@@ -156,10 +156,10 @@ class Scheduler(Executor):
 
         Raises RuntimeError when stopped; the future raises WorkerLost where no worker survives it.
         """
-        if self._stopping:
-            raise RuntimeError("The workers were stopped.")
         self.start()
-        with self._lock:
+        with self._lock:  # here, since whoever stops clears what waits only once
+            if self._stopping:
+                raise RuntimeError("The workers were stopped.")
             self._count += 1
             call = _Call(partial(_timed, fn, args), Future(), self._count, order)
             if order.line is not None:

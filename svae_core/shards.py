@@ -89,7 +89,7 @@ def _members(arrays: Arrays) -> int:
 
 def _frames(arrays: Arrays, texts: dict[str, Any], member: int, count: int) -> Iterator[Frame]:
     """The frames of one member; ValueError or KeyError where a field is not what it must be."""
-    columns: dict[str, list[Any]] = {_NOT_KEPT: [NO_LATENTS] * count}
+    columns: dict[str, list[Any]] = {}
     for item in fields(Frame):
         key = f"moments.{member}.{item.name}"
         if item.name == _NOT_KEPT:
@@ -102,6 +102,7 @@ def _frames(arrays: Arrays, texts: dict[str, Any], member: int, count: int) -> I
             raise KeyError(f"there is no {key}")
     if wrong := [name for name, column in columns.items() if len(column) != count]:
         raise ValueError(f"{wrong[0]} is not there for every moment")
+    columns[_NOT_KEPT] = [NO_LATENTS] * count  # by now `count` is no more than there is
     for number in range(count):
         yield Frame(**{name: column[number] for name, column in columns.items()})
 

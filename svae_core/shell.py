@@ -35,7 +35,7 @@ class ShellMap:
 
     def fit(self, points: np.ndarray) -> Self:
         """Learn the centre and the radial map. Raises RequestError for unusable points."""
-        points = _floating(points)
+        points = floating(points)
         check_points(points)
         if not 0 < self.r_min < self.r_max:
             raise RequestError(
@@ -55,7 +55,7 @@ class ShellMap:
 
     def transform(self, points: np.ndarray) -> np.ndarray:
         """Points on the shell, [n, d]; norms outside the training range are clamped to it."""
-        points = _floating(points)
+        points = floating(points)
         out = np.empty(points.shape, points.dtype)
         for rows, block in rows_of(points):
             offset = block.astype(np.float64) - self.center_
@@ -69,7 +69,7 @@ class ShellMap:
 
     def inverse_transform(self, points: np.ndarray) -> np.ndarray:
         """Data whose shell points these are, [n, d]; radii off the shell are clamped to it."""
-        points = _floating(points)
+        points = floating(points)
         out = np.empty(points.shape, points.dtype)
         for rows, block in rows_of(points):
             shell = block.astype(np.float64)
@@ -193,7 +193,8 @@ def shell_view(points: np.ndarray, basis: np.ndarray) -> np.ndarray:
     return (shadow * (radius / np.maximum(length, 1e-12))).astype(np.float32)
 
 
-def _floating(points: np.ndarray) -> np.ndarray:
+def floating(points: np.ndarray) -> np.ndarray:
+    """Points as float32 where they are, else as float64: differences of integers are cut off."""
     points = np.asarray(points)
     return points if points.dtype in (np.float32, np.float64) else points.astype(np.float64)
 

@@ -84,19 +84,12 @@ class Workbench:
         return orders, torch.stack([noise for _, noise in pairs]).to(self.device)
 
 
-_benches: dict[tuple[Settings, ...], Workbench] = {}
-
-
 def workbench(members: tuple[Settings, ...], step: int) -> Workbench:
-    """The bench of these members at a step; a few are kept, as slices of many runs alternate."""
-    members = tuple(settings_at(settings, step) for settings in members)
-    if members not in _benches:
-        while len(_benches) >= 8:
-            _benches.pop(next(iter(_benches)))
-        _benches[members] = _make_workbench(members)
-    return _benches[members]
+    """The bench of these members at a step."""
+    return _make_workbench(tuple(settings_at(settings, step) for settings in members))
 
 
+@functools.lru_cache(maxsize=8)  # slices of many runs alternate, and come from several threads
 def _make_workbench(members: tuple[Settings, ...]) -> Workbench:
     first = _check_members(members)
     device = pick_device(first.device)

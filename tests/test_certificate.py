@@ -255,3 +255,17 @@ def test_a_certificate_does_not_depend_on_where_the_data_lie(shift):
     plain = certify(lambda x: x + rng.normal(size=x.shape), base, clusters=3)
     assert noisy.delta == pytest.approx(plain.delta, rel=1e-4)
     assert noisy.floors.tight == pytest.approx(plain.floors.tight, rel=0.02, abs=0.01)
+
+
+def test_whole_numbers_are_certified_as_the_same_numbers_with_a_point():
+    """A difference from the mean is no whole number; cut off, floors were higher than they are."""
+    whole = np.random.default_rng(0).integers(0, 3, size=(60, 4))
+
+    def ask(points):
+        rng = np.random.default_rng(1)
+        return certify(lambda x: x + rng.normal(0, 0.1, x.shape), points, clusters=3)
+
+    for numbers in (whole, (whole > 1).astype(np.int8)):
+        found = ask(numbers)
+        assert found.floors == ask(numbers.astype(np.float64)).floors
+        assert found.verdict == "certified" and found.floors.elementary > 0

@@ -127,5 +127,6 @@ def test_verdicts_and_their_sentences():
     assert verdict(measurement(loss=0.995))[0] == "not certified"  # the margin reaches δ
     low = COLLAPSED_KL * 0.9
     assert verdict(measurement(loss=1.0, kl=(low, low)))[0] == "collapsed"
+    assert verdict(measurement(loss=0.5, kl=(low,) * 512))[0] == "certified"  # 4.6 nats in all
     assert verdict(measurement(loss=float("nan")))[0] == "not certified"
     assert "diverged" in verdict(measurement(loss=float("nan")))[1]

@@ -212,6 +212,15 @@ def test_frames_survive_the_way_bit_for_bit(
                 assert_same(a, b, ("latent_mean",))
 
 
+@pytest.mark.parametrize("count", [10**12, -1])
+def test_a_number_of_moments_that_cannot_be_is_refused_at_once(count: int) -> None:
+    """It stands in the file's words, so anything may stand there."""
+    words = {"moments": count, "layouts": []}
+    file = shards._pack({"moments.0.loss": np.zeros(3)}, words)
+    with pytest.raises(RequestError, match="frames cannot be read"):
+        shards.unpack_frames(file)
+
+
 @given(st.data(), st.integers(1, 3), st.integers(1, 5))
 def test_states_survive_the_way_bit_for_bit(data: st.DataObject, members: int, p: int) -> None:
     rows = [data.draw(_array(np.float32, members, p)) for _ in range(3)]

@@ -186,6 +186,13 @@ def _zip(**files: bytes) -> bytes:
     return whole.getvalue()
 
 
+def _by_lzma() -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_LZMA) as file:
+        file.writestr(ABOUT, b"{}")
+    return whole.getvalue()
+
+
 def _twice(name: str) -> bytes:
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as file:
@@ -214,6 +221,7 @@ def _lying() -> bytes:
         (lambda: _twice(ABOUT), "needs exactly one"),
         (lambda: _zip(**{ABOUT: b"\0" * 2**27}), "would unpack to 134 MB"),
         (_lying, "no exported run"),
+        (_by_lzma, "compression"),
         (lambda: _zip(**{ABOUT: b"{}"}), "damaged"),
         (lambda: _zip(**{ABOUT: b"[1"}), "damaged"),
     ],
