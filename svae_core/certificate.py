@@ -99,8 +99,8 @@ def certify(
     Raises RequestError, one sentence, for unusable points or answers: among them the same
     non-constant answer twice, which betrays decoded posterior means.
     """
-    check_points(np.asarray(points))
     points = floating(points)
+    check_points(points)
     if draws < 8:
         raise RequestError(f"draws is {draws}, but a margin worth the name needs at least 8.")
     measured_against = yardstick(points, shell, min(clusters, len(points) - 1), seed)

@@ -61,7 +61,7 @@ class Cluster(Scheduler):
     def start(self) -> None:
         """Connect; returns at once, calls wait for it."""
         with self._lock:
-            if self._connecting is not None:
+            if self._stopping or self._connecting is not None:
                 return
             self._connecting = threading.Thread(target=self._connect, daemon=True)
         super().start()

@@ -19,6 +19,7 @@ import zlib
 from pathlib import Path
 
 from svae_core.about import ABOUT, FILE_NAME, about_to_json, new_id, read_about
+from svae_core.own_data.bounds import COMPRESSIONS
 from svae_core.own_data.names import inert
 from svae_core.records import RequestError
 from svae_core.run import SavedRun, folder_name, load, replace
@@ -30,8 +31,6 @@ LARGEST = 2**31
 #: Arrays hardly pack: what unpacks to more than so many times its size is no run.
 _MOST_PACKED = 50
 _MOST_FILES = 1000
-#: Others may ask for any amount of memory before the first byte comes out.
-_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 #: What a screen keeps that leads to the server a run came from.
 _PRIVATE = ("parent",)
 
@@ -97,7 +96,7 @@ def _check(listed: list[zipfile.ZipInfo], size: int, largest: int) -> None:
             raise RequestError(f"This file is no exported run: it holds {name[:60]!r}.")
     if ABOUT not in names or len(names) > _MOST_FILES or len(set(names)) < len(names):
         raise RequestError(f"This file is no exported run: it needs exactly one {ABOUT}.")
-    if any(item.compress_type not in _COMPRESSIONS for item in listed):
+    if any(item.compress_type not in COMPRESSIONS for item in listed):
         raise RequestError("This file is no exported run: its compression is another one.")
     whole = sum(item.file_size for item in listed)
     if whole > largest or whole > _MOST_PACKED * size + 2**20:

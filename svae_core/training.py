@@ -25,12 +25,7 @@ from svae_core.certificate import Beliefs
 from svae_core.layouts import padded
 from svae_core.limits import check_epochs
 from svae_core.methods import method_for
-from svae_core.networks import (
-    Networks,
-    architecture,
-    initial_weights,
-    networks,
-)
+from svae_core.networks import Networks, architecture, initial_weights, networks
 from svae_core.objective import (
     Batch,
     Memory,

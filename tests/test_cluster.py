@@ -21,7 +21,7 @@ import pytest
 from pages.parts.watching import Watch
 from svae_core import cluster
 from svae_core.__main__ import main
-from svae_core.cluster import ClusterLost
+from svae_core.cluster import ClusterLost, about
 from svae_core.engine import Engine
 from svae_core.records import Budget, Moment, Settings, State
 
@@ -173,11 +173,19 @@ def test_a_wrong_address_is_said_and_the_next_call_runs_here(
 
 
 def test_other_versions_and_other_code_are_told_apart() -> None:
-    mine = cluster.about()
+    mine = about()
     assert cluster._difference({"tcp://a": mine, "tcp://b": dict(mine)}) == ""
     other = cluster._difference({"tcp://a": mine, "tcp://b": {**mine, "torch": "1.0"}})
     assert other.startswith("has a worker (tcp://b) with torch 1.0, and here it is ")
     assert "svae_core" in cluster._difference({"tcp://a": {**mine, "svae_core": "0"}})
+
+
+def test_a_cluster_that_was_let_go_connects_no_more() -> None:
+    one = cluster.Cluster("tcp://127.0.0.1:9", about)
+    one.shutdown()
+    with pytest.raises(RuntimeError, match="stopped"):
+        one.submit(about)
+    assert one._connecting is None
 
 
 def test_addresses_that_are_none_are_said(monkeypatch: pytest.MonkeyPatch) -> None:

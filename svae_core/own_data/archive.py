@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from svae_core.own_data.bounds import CONTENTS_BYTES
+from svae_core.own_data.bounds import COMPRESSIONS, CONTENTS_BYTES
 from svae_core.own_data.names import plain
 from svae_core.records import RequestError
 
@@ -21,10 +21,11 @@ _END = b"PK\x05\x06"  # the record at the end of every ZIP
 _END64 = b"PK\x06\x06"
 _TAIL = 2**16 + 200  # the end record, its comment, and the 64-bit records before it
 _ENCRYPTED = 1
-# What zipfile raises on bytes made up for it: not only its own exception.
+# What zipfile raises on bytes made up for it: not only its own exception. A way of packing that it
+# does not know is a RuntimeError as well.
 _WRONG = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, IndexError),
-    *(OverflowError, NotImplementedError, RuntimeError, KeyError, TypeError),
+    *(OverflowError, RuntimeError, KeyError, TypeError),
 )
 
 
@@ -70,8 +71,7 @@ def _check(item: zipfile.ZipInfo) -> None:
         )
     if item.flag_bits & _ENCRYPTED:
         raise RequestError("The ZIP is encrypted; pack it without a password.")
-    if item.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        # Others may ask for any amount of memory before the first byte comes out.
+    if item.compress_type not in COMPRESSIONS:
         raise RequestError("The ZIP uses an unusual compression; pack it anew with the usual one.")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+
 #: Columns of a table, and features after one-hot coding: K-means and the floors need d × d numbers.
 COLUMNS = 4_096
 #: Cells read from a file: 1 GiB of float64 on disk.
@@ -24,6 +26,9 @@ IMAGE_PIXELS = 2**24
 IMAGE_BYTES = 2**25
 #: Bytes of a ZIP's table of contents: about 500,000 files.
 CONTENTS_BYTES = 2**25
+#: How members of a ZIP may be packed: other ways may ask for any amount of memory before the first
+#: byte comes out.
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 #: Memory of the process that reads a file, and seconds without a sign of life from it.
 READER_BYTES = 3 * 2**28
 READER_SILENCE = 20.0
