@@ -91,15 +91,21 @@ class Halving:
         return outputs if scale == 1 else outputs.mul_(scale)
 
     def backward(
-        self, tensors: tuple[Tensor, Tensor], values: Tensor, gradient: Tensor, through: bool
-    ) -> tuple[list[Tensor], Tensor | None]:
-        """Gradients [m, ·] of all that lies in the row, and of the values if asked for."""
+        self,
+        tensors: tuple[Tensor, Tensor],
+        values: Tensor,
+        gradient: Tensor,
+        own: tuple[Tensor, Tensor],
+        through: bool,
+    ) -> Tensor | None:
+        """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         rows = gathered(values, self.fine, self.coarse)
         by_rows = gradient.reshape(len(gradient), -1, self.coarse.channels)
-        pieces = [torch.bmm(rows.mT, by_rows).flatten(1), gradient.sum(dim=1)]
+        own[0].copy_(torch.bmm(rows.mT, by_rows))
+        torch.sum(gradient, 1, True, out=own[1])
         if not through:
-            return pieces, None
-        return pieces, scattered(torch.bmm(by_rows, tensors[0].mT), self.fine, self.coarse)
+            return None
+        return scattered(torch.bmm(by_rows, tensors[0].mT), self.fine, self.coarse)
 
 
 @final
@@ -155,15 +161,19 @@ class Doubling:
         return outputs if scale == 1 else outputs.mul_(scale)
 
     def backward(
-        self, tensors: tuple[Tensor, Tensor], values: Tensor, gradient: Tensor, through: bool
-    ) -> tuple[list[Tensor], Tensor | None]:
-        """Gradients [m, ·] of all that lies in the row, and of the values if asked for."""
+        self,
+        tensors: tuple[Tensor, Tensor],
+        values: Tensor,
+        gradient: Tensor,
+        own: tuple[Tensor, Tensor],
+        through: bool,
+    ) -> Tensor | None:
+        """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         rows = gathered(gradient, self.fine, self.coarse)
         places = values.reshape(len(values), -1, self.coarse.channels)
-        pieces = [torch.bmm(places.mT, rows).flatten(1), gradient.sum(dim=1)]
-        if not through:
-            return pieces, None
-        return pieces, torch.bmm(rows, tensors[0].mT).view(*values.shape)
+        own[0].copy_(torch.bmm(places.mT, rows))
+        torch.sum(gradient, 1, True, out=own[1])
+        return torch.bmm(rows, tensors[0].mT).view(*values.shape) if through else None
 
 
 def gathered(values: Tensor, fine: Grid, coarse: Grid) -> Tensor:

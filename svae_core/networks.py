@@ -159,8 +159,8 @@ class Networks:
         if self.linear:
             free = self.free[:, None, : out.shape[2]]
             return out, free.expand_as(out).clamp(low, high)
-        mean, log_variance = out.chunk(2, dim=-1)
-        return mean.contiguous(), log_variance.clamp(low, high)
+        k = self.arch.latent_dim
+        return out.narrow(2, 0, k).contiguous(), out.narrow(2, k, k).clamp(low, high)
 
     def decode(self, z: Tensor) -> Tensor:
         """Decoder outputs g(z) [m, b, d] before any projection, of latents [m, b, k].
@@ -188,21 +188,34 @@ def networks(arch: Architecture, flat: Tensor) -> Networks:
     return Networks(arch, stacks[0], free, stacks[1], coupling, extra)
 
 
-def project_on_shell(outputs: Tensor, r_min: Tensor, r_max: Tensor, projected: Tensor) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class Room:
+    """Where gradients are written: rows like those of the weights, and networks looking into them.
+
+    What is unused in a row is 0 and stays so.
+    """
+
+    flat: Tensor  # [m, p]
+    networks: Networks
+
+
+def room(arch: Architecture, flat: Tensor) -> Room:
+    """Room for the gradients of weights [m, p]."""
+    zeros = torch.zeros_like(flat)
+    return Room(zeros, networks(arch, zeros))
+
+
+def project_on_shell(outputs: Tensor, r_min: Tensor, r_max: Tensor) -> Tensor:
     """Move outputs [m, b, d] radially into [r_min, r_max]: the nearest points of the shell.
 
-    Applied where `projected` [m, 1, 1] is 1; other members' outputs pass unchanged. Source of the
-    layer: arXiv 2603.10935 v4.
+    Radii are [m, 1, 1]; from 0 to infinity, a member's outputs pass unchanged. Source of the layer:
+    arXiv 2603.10935 v4.
     """
-    _, scale = shell_scale(outputs, r_min, r_max, projected)
-    return outputs * scale
+    radius, allowed = shell_radii(outputs, r_min, r_max)
+    return outputs * (allowed / radius)
 
 
-def shell_scale(
-    outputs: Tensor, r_min: Tensor, r_max: Tensor, projected: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Radii of outputs [m, b, d], and what multiplies them on the shell, each [m, b, 1]."""
-    squared = (outputs * outputs).sum(dim=-1, keepdim=True)
-    radius = squared.clamp_min(1e-24).sqrt()
-    scale = radius.clamp(r_min, r_max) / radius
-    return radius, torch.where(projected > 0, scale, 1.0)
+def shell_radii(outputs: Tensor, r_min: Tensor, r_max: Tensor) -> tuple[Tensor, Tensor]:
+    """Radii of outputs [m, b, d], and the nearest ones on the shell, each [m, b, 1]."""
+    radius = torch.linalg.vector_norm(outputs, dim=-1, keepdim=True).clamp_min(1e-12)
+    return radius, radius.clamp(r_min, r_max)

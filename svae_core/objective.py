@@ -7,6 +7,7 @@ one by one, or a posterior of their own, are computed group by group.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svae_core.averages import Averages, Seen, averages, foretelling
+from svae_core.averages import Batch, averages, foretelling
 from svae_core.methods import (
     Draws,
     Encoded,
@@ -29,17 +30,9 @@ from svae_core.methods import (
     TrainingMethod,
     method_for,
 )
-from svae_core.networks import Networks, project_on_shell, stream
+from svae_core.networks import Networks, Room, project_on_shell, stream
 from svae_core.posterior import Gaussian, Posterior
 from svae_core.records import Groundwork, RequestError, Settings
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """One minibatch of every member."""
-
-    points: Tensor  # [m, b, d]
-    noise: Tensor  # [m, b, k]
 
 
 @dataclass(frozen=True)
@@ -59,10 +52,10 @@ class Now:
 class Shared:
     """What the loss of any member depends on, [m, …]."""
 
-    projected: Tensor  # [m, 1, 1] 1 or 0
-    r_min: Tensor  # [m, 1, 1]
-    r_max: Tensor  # [m, 1, 1]
+    r_min: Tensor  # [m, 1, 1] of the shell that its decoder is projected on,
+    r_max: Tensor  # [m, 1, 1] 0 and infinity where it is not
     sigma2: Tensor  # [m]
+    half_precision: Tensor  # [m] 1/(2σ²)
     beta: Tensor  # [m]
 
     def rows(self, rows: slice | Tensor) -> Shared:
@@ -155,54 +148,82 @@ class Objective:
         """Whether all of them are."""
         return all(group.apart for group in self.groups)
 
-    def gradient(self, nets: Networks, batch: Batch, now: Now, memory: Memory) -> Tensor:
+    @cached_property
+    def _any_rests(self) -> bool:
+        return any(group.rests is not None for group in self.groups)
+
+    @cached_property
+    def _ones(self) -> tuple[Tensor, ...]:
+        """Where differentiation begins: each member's objective counts once."""
+        return tuple(torch.ones_like(group.shared.sigma2) for group in self.groups)
+
+    @cached_property
+    def _order(self) -> Tensor | None:
+        """Where each member is in the groups one after another; None: where it is anyway."""
+        order = torch.cat([group.members for group in self.groups]).argsort()
+        return None if order.tolist() == list(range(len(order))) else order
+
+    @torch.no_grad()
+    def gradient(
+        self, nets: Networks, batch: Batch, now: Now, memory: Memory, room: Room
+    ) -> Tensor:
         """Of the sum of all members' objectives by all weights [m, p]; then memories move on.
 
-        Members do not share weights, so each row is that member's own gradient.
+        Members do not share weights, so each row is that member's own gradient. What is returned
+        may be `room`'s, and is then gone with the next call.
         """
-        shared = self.shared
-        on = Seen(batch.points, batch.noise, shared.r_min, shared.r_max, shared.projected)
-        foretold = foretelling(nets, on) if nets.coupled else None
-        measured = None if nets.coupled or self.all_apart else averages(nets, on)
-        values, ends = [], []
-        for index, group in enumerate(self.groups):
-            if group.apart:
-                terms = self._point_by_point(group, nets, batch, now, memory[index])
-            elif measured is None:
-                assert foretold is not None
-                loss, freely, kl = (each[group.rows] for each in foretold)
-                terms = _terms(group, now, memory[index], loss, kl, freely=freely)
-            else:
-                # Autograd ends here; from here on the gradient is written by hand.
-                loss = measured.loss[group.rows].requires_grad_(True)
-                kl = measured.kl_per_dim[group.rows].requires_grad_(True)
-                ends += [loss, kl]
-                terms = _terms(group, now, memory[index], loss, kl)
-            values.append(group.method.objective(terms, group.constants))
+        radii = self.shared.r_min, self.shared.r_max
+        apart = nets.coupled or self.all_apart
+        averaged = None if apart else averages(nets, batch, *radii)
+        with torch.enable_grad():
+            foretold = foretelling(nets, batch, *radii) if nets.coupled else None
+            terms, ends = [], []
+            for group, carried in zip(self.groups, memory, strict=True):
+                if group.apart:
+                    terms.append(self._point_by_point(group, nets, batch, now, carried))
+                elif foretold is not None:
+                    loss, freely, kl = (each[group.rows] for each in foretold)
+                    total = kl.sum(dim=1)
+                    terms.append(_terms(group, now, carried, loss, total, kl, freely=freely))
+                else:
+                    # Autograd ends here; from here on the gradient is written by hand. A sum is an
+                    # end beside its summands, so that most methods' graphs go without it.
+                    assert averaged is not None
+                    parts = averaged.loss, averaged.kl, averaged.kl_per_dim
+                    end = [part[group.rows].requires_grad_(True) for part in parts]
+                    terms.append(_terms(group, now, carried, *end))
+                    ends += end
+            values = [
+                group.method.objective(each, group.constants)
+                for group, each in zip(self.groups, terms, strict=True)
+            ]
+            direct = nets.used() if nets.coupled or self.any_apart else []
+            found = _backward(tuple(values), self._ones, (*ends, *direct))
+        for index, (group, each) in enumerate(zip(self.groups, terms, strict=True)):
             if group.remembers is not None:
-                with torch.no_grad():
-                    memory[index] = group.remembers.update(terms, group.constants)
-        direct = nets.used() if nets.coupled or self.any_apart else []
-        found = torch.autograd.grad(
-            values, ends + direct, [torch.ones_like(value) for value in values]
-        )
-        rows = torch.cat(found[len(ends) :], dim=1) if direct else None
-        if measured is None:
+                memory[index] = group.remembers.update(each, group.constants)
+        rows = torch.cat(found[len(ends) :], dim=1) if direct else None  # type: ignore[arg-type]
+        if averaged is None:
             assert rows is not None
             return rows
-        by_hand = measured.gradient(*self._of_all(measured, found[: len(ends)]))
-        return by_hand if rows is None else by_hand.add_(rows)
+        by_loss, by_kl, by_kl_per_dim = (found[i : len(ends) : 3] for i in range(3))
+        by_kl_of_all = self._of_all(by_kl, averaged.kl).unsqueeze(1)
+        if any(part is not None for part in by_kl_per_dim):
+            by_kl_of_all = by_kl_of_all + self._of_all(by_kl_per_dim, averaged.kl_per_dim)
+        averaged.gradient(self._of_all(by_loss, averaged.loss), by_kl_of_all, room.networks)
+        return room.flat if rows is None else room.flat + rows
 
-    def _of_all(self, measured: Averages, found: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        """Gradients of D [m] and KL [m, k] from those of each group; 0 for members apart."""
-        if len(self.groups) == 1:
-            return found[0], found[1]
-        by_loss, by_kl = torch.zeros_like(measured.loss), torch.zeros_like(measured.kl_per_dim)
-        groups = [group for group in self.groups if not group.apart]
-        for group, loss, kl in zip(groups, found[0::2], found[1::2], strict=True):
-            by_loss[group.rows] = loss
-            by_kl[group.rows] = kl
-        return by_loss, by_kl
+    def _of_all(self, parts: tuple[Tensor | None, ...], like: Tensor) -> Tensor:
+        """What each group that is averaged has, put together for all members; 0 for None."""
+        rest = iter(parts)
+        whole = []
+        for group in self.groups:
+            part = None if group.apart else next(rest)
+            whole.append(
+                like.new_zeros(len(group.seeds), *like.shape[1:]) if part is None else part
+            )
+        together = torch.cat(whole) if len(whole) > 1 else whole[0]
+        return together if self._order is None else together[self._order]
 
     def _point_by_point(
         self, group: Group, nets: Networks, batch: Batch, now: Now, memory: dict[str, Tensor]
@@ -215,14 +236,12 @@ class Objective:
         count = group.method.samples if isinstance(group.method, Samples) else 1
         drawn = [noise, *more_noise(group.seeds, now.step, count - 1, noise)]
         z = torch.stack([posterior.draw(each) for each in drawn], dim=1)
-        outputs = project_on_shell(
-            nets.decode(z.flatten(1, 2)), shared.r_min, shared.r_max, shared.projected
-        )
+        outputs = project_on_shell(nets.decode(z.flatten(1, 2)), shared.r_min, shared.r_max)
         error = outputs.view(*z.shape[:3], -1) - points.unsqueeze(1)
         losses = (error * error).sum(dim=3)
         draws = Draws(encoded, posterior, z, losses)
         loss, kl_per_dim = losses.mean(dim=(1, 2)), posterior.kl().mean(dim=1)
-        return _terms(group, now, memory, loss, kl_per_dim, draws=draws)
+        return _terms(group, now, memory, loss, kl_per_dim.sum(dim=1), kl_per_dim, draws=draws)
 
     def solo(self, index: int, memory: Memory) -> Solo:
         """One member by itself."""
@@ -241,13 +260,13 @@ class Objective:
                 return Solo(one, {name: value[at] for name, value in carried.items()})
         raise IndexError(index)
 
-    def decoder_rests(self, memory: Memory, step: int, m: int) -> Tensor | None:
+    def decoder_rests(self, memory: Memory, step: int) -> Tensor | None:
         """[m] which members' decoders stay as they are in this step; None: all of them train."""
-        rests = None
+        if not self._any_rests:
+            return None
+        rests = torch.zeros_like(self.shared.sigma2, dtype=torch.bool)
         for group, carried in zip(self.groups, memory, strict=True):
             if group.rests is not None:
-                if rests is None:
-                    rests = torch.zeros(m, dtype=torch.bool, device=group.members.device)
                 rests[group.members] = group.rests.decoder_rests(carried, step)
         return rests
 
@@ -257,6 +276,7 @@ def _terms(
     now: Now,
     memory: dict[str, Tensor],
     loss: Tensor,
+    kl: Tensor,
     kl_per_dim: Tensor,
     *,
     draws: Draws | None = None,
@@ -265,9 +285,10 @@ def _terms(
     """A minibatch's terms of one group [g]."""
     return Terms(
         loss=loss,
-        kl=kl_per_dim.sum(dim=1),
+        kl=kl,
         kl_per_dim=kl_per_dim,
         sigma2=group.shared.sigma2,
+        half_precision=group.shared.half_precision,
         beta=group.shared.beta,
         step=now.step,
         progress=now.progress,
@@ -275,6 +296,20 @@ def _terms(
         draws=draws,
         freely=freely,
     )
+
+
+def _backward(
+    values: tuple[Tensor, ...], ones: tuple[Tensor, ...], ends: tuple[Tensor, ...]
+) -> tuple[Tensor | None, ...]:
+    """Gradients at the ends, None where nothing depends on one.
+
+    What torch.autograd.grad(allow_unused=True) comes down to, without its checks of the request.
+    """
+    engine = torch.autograd.Variable._execution_engine
+    found: tuple[Tensor | None, ...] = engine.run_backward(
+        values, ones, False, False, ends, True, accumulate_grad=False
+    )
+    return found
 
 
 def encoded_by(
@@ -360,15 +395,19 @@ def objective(
 ) -> Objective:
     """The objective of these members; RequestError where a method's request makes no sense."""
     methods = [method_for(settings) for settings in members]
+    radii = [
+        (settings.r_min, settings.r_max) if method.projected else (0.0, math.inf)
+        for settings, method in zip(members, methods, strict=True)
+    ]
 
     def per_member(values: list[float], *shape: int) -> Tensor:
         return torch.tensor(values, device=device).view(-1, *shape)
 
     shared = Shared(
-        projected=per_member([float(method.projected) for method in methods], 1, 1),
-        r_min=per_member([settings.r_min for settings in members], 1, 1),
-        r_max=per_member([settings.r_max for settings in members], 1, 1),
+        r_min=per_member([low for low, _ in radii], 1, 1),
+        r_max=per_member([high for _, high in radii], 1, 1),
         sigma2=per_member([settings.sigma2 for settings in members]),
+        half_precision=per_member([0.5 / settings.sigma2 for settings in members]),
         beta=per_member([settings.beta for settings in members]),
     )
     groups = _groups(members, methods, grounds, shared)

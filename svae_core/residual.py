@@ -73,10 +73,15 @@ class Block:
         return added if scale == 1 else added.mul_(scale)
 
     def backward(
-        self, tensors: tuple[Tensor, Tensor], values: Tensor, gradient: Tensor, through: bool
-    ) -> tuple[list[Tensor], Tensor | None]:
-        """Gradients [m, ·] of all that lies in the row, and of the values if asked for."""
+        self,
+        tensors: tuple[Tensor, Tensor],
+        values: Tensor,
+        gradient: Tensor,
+        own: tuple[Tensor, Tensor],
+        through: bool,
+    ) -> Tensor | None:
+        """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         tangent = activated(self._inside, tensors, values)
         inner = torch.ops.aten.tanh_backward(gradient * self._share, tangent)
-        pieces, back = self._inside.backward(tensors, values, inner, through)
-        return pieces, None if back is None else back + gradient
+        back = self._inside.backward(tensors, values, inner, own, through)
+        return None if back is None else back.add_(gradient)

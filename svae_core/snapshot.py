@@ -170,19 +170,11 @@ def believe(model: Model, points: np.ndarray) -> Beliefs:
 
 def decode(model: Model, z: np.ndarray) -> np.ndarray:
     """Decoder outputs [n, d] float32 of latents [n, k], on the shell where it is projected."""
-    ground = model.ground
-    parts = []
-    for block in _blocks(model, z):
-        outputs = model.networks.decode(block)
-        like = outputs.new_tensor
-        parts.append(
-            project_on_shell(
-                outputs,
-                like(ground.shell.r_min),
-                like(ground.shell.r_max),
-                like(model.solo.method.projected),
-            )
-        )
+    shared = model.solo.group.shared
+    parts = [
+        project_on_shell(model.networks.decode(block), shared.r_min, shared.r_max)
+        for block in _blocks(model, z)
+    ]
     return torch.cat(parts, dim=1)[0].cpu().numpy()
 
 

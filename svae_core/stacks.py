@@ -2,14 +2,15 @@
 
 At the sizes of this program autograd's bookkeeping costs as much as the arithmetic. So a whole
 stack is one node of the graph: its backward hands back one gradient for its whole row of weights.
-What is done with the outputs stays on plain autograd. `tests/test_stacks.py` holds the same stack
-written layer by layer on autograd, and compares.
+What is done with the outputs stays on plain autograd. `tests/test_averages.py` holds the same
+stack written layer by layer on autograd, and compares.
 
 A kind of layer keeps the contract `Layer`; `Stack` asks for no more.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, final
@@ -66,9 +67,14 @@ class Layer(Protocol):
         ...
 
     def backward(
-        self, tensors: tuple[Tensor, Tensor], values: Tensor, gradient: Tensor, through: bool
-    ) -> tuple[list[Tensor], Tensor | None]:
-        """Gradients [m, ·] of all that lies in the row, in its order; of the values if asked."""
+        self,
+        tensors: tuple[Tensor, Tensor],
+        values: Tensor,
+        gradient: Tensor,
+        own: tuple[Tensor, Tensor],
+        through: bool,
+    ) -> Tensor | None:
+        """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         ...
 
 
@@ -112,11 +118,17 @@ class Affine:
         return torch.baddbmm(bias, values, weight, beta=scale, alpha=scale)
 
     def backward(
-        self, tensors: tuple[Tensor, Tensor], values: Tensor, gradient: Tensor, through: bool
-    ) -> tuple[list[Tensor], Tensor | None]:
-        """Gradients [m, ·] of all that lies in the row, in its order; of the values if asked."""
-        pieces = [torch.bmm(values.mT, gradient).flatten(1), gradient.sum(dim=1)]
-        return pieces, torch.bmm(gradient, tensors[0].mT) if through else None
+        self,
+        tensors: tuple[Tensor, Tensor],
+        values: Tensor,
+        gradient: Tensor,
+        own: tuple[Tensor, Tensor],
+        through: bool,
+    ) -> Tensor | None:
+        """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
+        own[0].copy_(torch.bmm(values.mT, gradient))
+        torch.sum(gradient, 1, True, out=own[1])
+        return torch.bmm(gradient, tensors[0].mT) if through else None
 
 
 @final
@@ -126,15 +138,8 @@ class Stack:
     def __init__(self, layers: Sequence[Layer], row: Tensor) -> None:
         self.row = row  # [m, ·], from the first layer's start
         self.layers = tuple(layers)
-        start = layers[0].start
         inside = row.detach()
-        self.tensors = tuple(layer.tensors(inside, start) for layer in layers)
-        ends = [layer.start for layer in layers[1:]] + [start + row.shape[1]]
-        #: What lies unused behind each layer, [m, ·] zeros or nothing.
-        self.gaps = tuple(
-            [inside.new_zeros(len(row), end - layer.stop)] if end > layer.stop else []
-            for layer, end in zip(layers, ends, strict=True)
-        )
+        self.tensors = tuple(layer.tensors(inside, layers[0].start) for layer in layers)
 
     def __call__(self, values: Tensor) -> Tensor:
         """Outputs [m, b, o] of values [m, b, i]; differentiable, once, in values and rows."""
@@ -157,30 +162,37 @@ class Stack:
         return self.layers[-1].forward(self.tensors[-1], values, 1), entered
 
     def backward(
-        self, entered: list[Tensor], gradient: Tensor, *, through: bool
-    ) -> tuple[list[Tensor], Tensor | None]:
-        """From the gradient [m, b, o] of the outputs, that of the rows and of the values.
+        self, entered: list[Tensor], gradient: Tensor, into: Stack, *, through: bool
+    ) -> Tensor | None:
+        """From the gradient [m, b, o] of the outputs, that of the weights and of the values.
 
-        Of the rows: piece by piece [m, ·], in their order and without gaps. That of the values is
-        left out unless it is asked for with `through`.
+        That of the weights is written where `into`, a stack of the same layers, has its own; what
+        lies unused between them is not touched. That of the values is returned if asked for.
         """
-        pieces: list[Tensor] = []
         back: Tensor | None = gradient
         for i in reversed(range(len(self.layers))):
             assert back is not None
-            own, back = self.layers[i].backward(self.tensors[i], entered[i], back, through or i > 0)
-            pieces = [*own, *self.gaps[i], *pieces]
+            back = self.layers[i].backward(
+                self.tensors[i], entered[i], back, into.tensors[i], through or i > 0
+            )
             if i > 0 and self.layers[i - 1].activated:
-                back = torch.ops.aten.tanh_backward(back, entered[i])
-        return pieces, back
+                torch.ops.aten.tanh_backward.grad_input(back, entered[i], grad_input=back)
+        return back
 
 
 def activated(layer: Layer, tensors: tuple[Tensor, Tensor], values: Tensor) -> Tensor:
     """The hyperbolic tangent of a layer's outputs, [m, b, fan_out]."""
     if layer.fan_out % _VECTOR == 0:
         # tanh(u) = 2σ(2u) − 1, to 2e-7 absolute: a sixth of the time of torch.tanh.
-        return torch.rsub(layer.forward(tensors, values, 2).sigmoid_(), -1.0, alpha=-2.0)
+        # The constant is a tensor, for numbers would be made into one in every call.
+        halved = layer.forward(tensors, values, 2).sigmoid_()
+        return torch.add(_minus_one(halved.dtype, halved.device), halved, alpha=2.0)
     return layer.forward(tensors, values, 1).tanh_()
+
+
+@functools.lru_cache
+def _minus_one(dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(-1.0, dtype=dtype, device=device)
 
 
 class _Run(torch.autograd.Function):
@@ -196,7 +208,9 @@ class _Run(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None]:
         through = ctx.needs_input_grad[0]
+        row = torch.zeros_like(ctx.stack.row, memory_format=torch.contiguous_format)
         # Sums run along memory: in another order where it lies another way.
         gradient = gradient.contiguous()
-        pieces, values = ctx.stack.backward(ctx.entered, gradient, through=through)
-        return values, torch.cat(pieces, dim=1), None
+        into = Stack(ctx.stack.layers, row)
+        values = ctx.stack.backward(ctx.entered, gradient, into, through=through)
+        return values, row, None

@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from svae_core.averages import Batch
 from svae_core.certificate import Beliefs
 from svae_core.layouts import padded
 from svae_core.limits import check_epochs
 from svae_core.methods import method_for
-from svae_core.networks import Networks, architecture, initial_weights, networks
+from svae_core.networks import Networks, Room, architecture, initial_weights, networks, room
 from svae_core.objective import (
-    Batch,
     Memory,
     Now,
     first_memory,
@@ -182,6 +182,7 @@ class Weights:
     second_moment: Tensor  # [m, p]
     taken: Tensor  # [] float: steps so far
     networks: Networks
+    room: Room  # for their gradients
     memory: Memory  # what methods carry
 
 
@@ -199,6 +200,7 @@ def _restore(bench: Workbench, state: State) -> Weights:
         second_moment=tensor(state.second_moment),
         taken=torch.tensor(float(state.step), device=bench.device),
         networks=nets,
+        room=room(bench.arch, flat),
         memory=recall(bench.objective.groups, state.memory),
     )
 
@@ -216,8 +218,8 @@ def _save(bench: Workbench, state: State, weights: Weights, step: int) -> State:
 
 def _train_step(bench: Workbench, weights: Weights, batch: Batch, step: int) -> None:
     now = Now(step, bench.steps)
-    rests = bench.objective.decoder_rests(weights.memory, step, len(weights.flat))
-    gradient = bench.objective.gradient(weights.networks, batch, now, weights.memory)
+    rests = bench.objective.decoder_rests(weights.memory, step)
+    gradient = bench.objective.gradient(weights.networks, batch, now, weights.memory, weights.room)
     if rests is None:
         _adam(weights, gradient, _learning_rate(bench, step))
     else:

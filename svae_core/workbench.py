@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,10 +18,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from svae_core.averages import Batch
 from svae_core.networks import Architecture, architecture, stream
-from svae_core.objective import Batch, Objective, objective, own_parameters
+from svae_core.objective import Objective, objective, own_parameters
 from svae_core.problem import groundwork
 from svae_core.records import MEMBER_FIELDS, Groundwork, RequestError, Settings, settings_at
+
+#: Numbers of points that are fetched at once, before the batches that they make up are seen.
+_GATHERED = 500_000
 
 
 def total_steps(settings: Settings, n: int) -> int:
@@ -52,36 +57,52 @@ class Workbench:
         edges = [round(i * n / per_epoch) for i in range(per_epoch + 1)]
         while step < last:
             epoch, first = divmod(step, per_epoch)
+            end = min(per_epoch, first + last - step)
             order, noise = self._epoch(epoch, n)
-            for i in range(first, min(per_epoch, first + last - step)):
-                part = slice(edges[i], edges[i + 1])
-                yield Batch(self._gather(order[:, part]), noise[:, part].contiguous())
-                step += 1
-
-    def _gather(self, rows: Tensor) -> Tensor:
-        """Each member's points [m, b, d]; fetched once where all members have the same seed."""
-        m, b = rows.shape
-        if self.one_seed:
-            return self.points.index_select(0, rows[0]).expand(m, -1, -1)
-        return self.points.index_select(0, rows.flatten()).view(m, b, -1)
+            for at in range(first, end, self._gathered):
+                steps = edges[at : min(at + self._gathered, end) + 1]
+                some = slice(steps[0], steps[-1])
+                sizes = [high - low for low, high in itertools.pairwise(steps)]
+                points = self._of_members(self.points.index_select(0, order[:, some].flatten()))
+                yield from map(
+                    Batch,
+                    points.split(sizes, dim=1),
+                    self._of_members(noise[:, some].flatten(0, 1)).split(sizes, dim=1),
+                )
+            step += end - first
 
     @functools.cached_property
-    def one_seed(self) -> bool:
-        """Whether all members see the same points in the same order."""
-        return len({settings.seed for settings in self.settings}) == 1
+    def _gathered(self) -> int:
+        """Batches whose points are fetched at once: many small ones, few large ones."""
+        numbers = self.settings[0].batch_size * self.points.shape[1] * len(set(self._seeds))
+        return max(1, _GATHERED // numbers)
+
+    @functools.cached_property
+    def _seeds(self) -> list[int]:
+        return [settings.seed for settings in self.settings]
+
+    def _of_members(self, rows: Tensor) -> Tensor:
+        """For each member [m, b, ·] what there is for each seed, one after another in `rows`.
+
+        Not copied where all members have the same.
+        """
+        seeds = list(dict.fromkeys(self._seeds))
+        each = rows.unflatten(0, (len(seeds), -1))
+        if len(seeds) == 1:
+            return each.expand(len(self._seeds), -1, -1)
+        if seeds == self._seeds:
+            return each
+        return each[[seeds.index(seed) for seed in self._seeds]]
 
     def _epoch(self, epoch: int, n: int) -> tuple[Tensor, Tensor]:
-        drawn: dict[int, tuple[Tensor, Tensor]] = {}
-        for settings in self.settings:
-            if settings.seed not in drawn:
-                order = torch.randperm(n, generator=stream(settings.seed, epoch, "order"))
-                noise = torch.randn(
-                    n, self.arch.latent_dim, generator=stream(settings.seed, epoch, "noise")
-                )
-                drawn[settings.seed] = order, noise
-        pairs = [drawn[settings.seed] for settings in self.settings]
-        orders = torch.stack([order for order, _ in pairs]).to(self.device)
-        return orders, torch.stack([noise for _, noise in pairs]).to(self.device)
+        """Order [s, n] of the points and noise [s, n, k] of an epoch, for each seed."""
+        seeds = list(dict.fromkeys(self._seeds))
+        orders = [torch.randperm(n, generator=stream(seed, epoch, "order")) for seed in seeds]
+        noise = [
+            torch.randn(n, self.arch.latent_dim, generator=stream(seed, epoch, "noise"))
+            for seed in seeds
+        ]
+        return torch.stack(orders).to(self.device), torch.stack(noise).to(self.device)
 
 
 def workbench(members: tuple[Settings, ...], step: int) -> Workbench:

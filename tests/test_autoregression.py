@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svae_core.autoregression import foretold, run_freely, strictly_lower
-from svae_core.averages import Seen, foretelling
+from svae_core.averages import Batch, foretelling
 from svae_core.networks import networks
 from svae_core.records import Budget, RequestError, Settings, State
 from svae_core.training import advance, begin, certify, models
@@ -43,7 +43,7 @@ def _taught(state: State, index: int) -> float:
     noise = torch.zeros(1, points.shape[1], state.settings[0].latent_dim)
     one = torch.ones(1, 1, 1)
     nets = networks(model.networks.arch, torch.from_numpy(state.parameters[index : index + 1]))
-    return float(foretelling(nets, Seen(points, noise, one, one, one))[0])
+    return float(foretelling(nets, Batch(points, noise), one, one)[0])
 
 
 def _innovations(points: np.ndarray) -> np.ndarray:

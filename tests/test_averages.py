@@ -1,17 +1,28 @@
 """Gradients written by hand, against the same nets written layer by layer on plain autograd."""
 
 import itertools
+import math
+from typing import NamedTuple
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svae_core.averages import Seen, averages
-from svae_core.networks import architecture, initial_weights, networks, project_on_shell
+from svae_core.averages import Batch, averages
+from svae_core.networks import architecture, initial_weights, networks, project_on_shell, room
 from svae_core.posterior import LOG_VARIANCE_RANGE
 
 MEMBERS = 3
+
+
+class Seen(NamedTuple):
+    """A minibatch, and the shells that decoders end on."""
+
+    points: torch.Tensor
+    noise: torch.Tensor
+    r_min: torch.Tensor
+    r_max: torch.Tensor
 
 
 class Node(torch.autograd.Function):
@@ -19,13 +30,15 @@ class Node(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, flat, arch, on):
-        ctx.found = averages(networks(arch, flat), on)
+        ctx.found = averages(networks(arch, flat), Batch(on.points, on.noise), on.r_min, on.r_max)
+        ctx.room = room(arch, flat)
         return ctx.found.loss, ctx.found.kl_per_dim
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, loss, kl):
-        return ctx.found.gradient(loss, kl), None, None
+        ctx.found.gradient(loss, kl, ctx.room.networks)
+        return ctx.room.flat, None, None
 
 
 def weights(arch, dtype, spread=1.0):
@@ -48,9 +61,8 @@ def seen(arch, b, dtype):
     return Seen(
         points=normal(arch.ambient_dim),
         noise=normal(arch.latent_dim),
-        r_min=each(0.8, 0.8, 0.4),
-        r_max=each(1.2, 1.2, 0.5),
-        projected=each(1.0, 0.0, 1.0),
+        r_min=each(0.8, 0.0, 0.4),
+        r_max=each(1.2, math.inf, 0.5),
     )
 
 
@@ -76,8 +88,7 @@ def oracle(arch, flat, on):
     variance = log_variance.exp()
     outputs = stack(arch.decoder, flat, mean + variance.sqrt() * on.noise)
     radius = outputs.norm(dim=-1, keepdim=True)
-    moved = outputs / radius * torch.minimum(torch.maximum(radius, on.r_min), on.r_max)
-    outputs = torch.where(on.projected > 0, moved, outputs)
+    outputs = outputs / radius * torch.minimum(torch.maximum(radius, on.r_min), on.r_max)
     kl = 0.5 * (mean.square() + variance - 1.0 - log_variance)
     return (outputs - on.points).square().sum(dim=2).mean(dim=1), kl.mean(dim=1)
 
@@ -165,7 +176,8 @@ def test_parts_of_a_row_cover_it_without_overlap():
 def test_projection_is_the_nearest_point_of_the_shell():
     outputs = torch.randn(2, 50, 3, generator=torch.Generator().manual_seed(0))
     one = torch.ones(2, 1, 1)
-    moved = project_on_shell(outputs, 0.8 * one, 1.2 * one, one)
+    moved = project_on_shell(outputs, 0.8 * one, 1.2 * one)
     radii = moved.norm(dim=2)
     assert radii.min() >= 0.8 - 1e-6 and radii.max() <= 1.2 + 1e-6
-    torch.testing.assert_close(project_on_shell(moved, 0.8 * one, 1.2 * one, one), moved)
+    torch.testing.assert_close(project_on_shell(moved, 0.8 * one, 1.2 * one), moved)
+    assert torch.equal(project_on_shell(outputs, 0.0 * one, math.inf * one), outputs)

@@ -9,9 +9,10 @@ import pytest
 import torch
 from laws import TOY, assert_information_laws
 
+from svae_core.averages import Batch
 from svae_core.methods import guards, scan_methods
-from svae_core.networks import architecture, networks
-from svae_core.objective import Batch, Now, objective, own_parameters, recall
+from svae_core.networks import architecture, networks, room
+from svae_core.objective import Now, objective, own_parameters, recall
 from svae_core.problem import groundwork
 from svae_core.records import Advance, Budget, Settings, State
 from svae_core.training import advance, begin, certify, member
@@ -72,7 +73,7 @@ def test_its_objective_is_finite_and_has_one_value_per_member(settings, scale, a
     nets = networks(arch, flat)
     for leaf in nets.leaves():
         leaf.requires_grad_(True)
-    gradient = wanted.gradient(nets, batch, Now(3, 10), memory)
+    gradient = wanted.gradient(nets, batch, Now(3, 10), memory, room(arch, flat))
     (value,) = values
     assert value.shape == (2,) and torch.isfinite(value).all() and torch.isfinite(gradient).all()
     for before, after in zip(recall(wanted.groups, state.memory), memory, strict=True):

@@ -64,12 +64,18 @@ class Terms:
     kl: Tensor  # [m] nats, mean over the minibatch
     kl_per_dim: Tensor  # [m, k] nats; [m, 1] where a posterior's KL does not split by dimension
     sigma2: Tensor  # [m]
+    half_precision: Tensor  # [m] 1/(2σ²)
     beta: Tensor  # [m]
     step: int
     progress: float  # 0 at the first step, 1 at the last
     memory: dict[str, Tensor]  # [m, …] of the role Remembers, else empty
     draws: Draws | None = None  # for the roles Samples, Encodes and Parametrised
     freely: Tensor | None = None  # [m] D of g(z), where an autoregressive decoder's `loss` is not
+
+    @property
+    def reconstruction(self) -> Tensor:
+        """[m] D/(2σ²) in nats: what a Gaussian likelihood of variance σ² makes of the loss."""
+        return self.loss * self.half_precision
 
     @property
     def distortion(self) -> Tensor:
@@ -158,7 +164,7 @@ class Gauged(Protocol):
 
 def base_objective(terms: Terms) -> Tensor:
     """D/(2σ²) + β·KL, [m] nats: the negative (β-)ELBO up to a constant. arXiv 1312.6114."""
-    return terms.loss / (2.0 * terms.sigma2) + terms.beta * terms.kl
+    return terms.reconstruction + terms.beta * terms.kl
 
 
 def scan_methods() -> dict[str, Plugin]:

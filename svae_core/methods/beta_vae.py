@@ -49,7 +49,7 @@ class Method:
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
         """D/(2σ²) + β_m·β·KL, [m]."""
-        return terms.loss / (2.0 * terms.sigma2) + constants["weight"] * terms.kl
+        return terms.reconstruction + constants["weight"] * terms.kl
 
     def pressure(self, settings: Settings, loss: float, d: int, memory: dict[str, float]) -> float:
         """β_m·β·σ²: what λ_max is held against."""

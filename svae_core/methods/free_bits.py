@@ -47,4 +47,4 @@ class Method:
         """D/(2σ²) + β·Σ_j max(λ, KL_j), [m]."""
         free = constants["free"].unsqueeze(1)
         priced = terms.kl_per_dim.maximum(free).sum(dim=1)
-        return terms.loss / (2.0 * terms.sigma2) + terms.beta * priced
+        return terms.reconstruction + terms.beta * priced

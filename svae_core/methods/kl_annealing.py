@@ -48,7 +48,7 @@ class Method:
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
         """D/(2σ²) + r·β·KL, [m]; r is the ramp now."""
         ramp = self.ramp(terms.progress)
-        return terms.loss / (2.0 * terms.sigma2) + ramp * terms.beta * terms.kl
+        return terms.reconstruction + ramp * terms.beta * terms.kl
 
     def ramp(self, progress: float) -> float:
         """The weight in units of β, from 0 to 1, at a progress from 0 to 1; 1 at the end."""

@@ -65,6 +65,6 @@ class Method:
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
         """D/(2σ²) + β·KL + w·[max(0, D−upper) + max(0, lower−D)], [m]."""
-        above = (terms.distortion - constants["upper"]).clamp_min(0.0)
-        below = (constants["lower"] - terms.distortion).clamp_min(0.0)
+        above = (terms.distortion - constants["upper"]).relu()
+        below = (constants["lower"] - terms.distortion).relu()
         return base_objective(terms) + constants["weight"] * (above + below)

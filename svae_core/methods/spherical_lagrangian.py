@@ -84,7 +84,7 @@ class Method:
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
         """β·KL + Λ·D + w·max(0, lower − D), [m]."""
         multiplier = terms.memory["log_multiplier"].exp()
-        below = (constants["lower"] - terms.distortion).clamp_min(0.0)
+        below = (constants["lower"] - terms.distortion).relu()
         return terms.beta * terms.kl + multiplier * terms.distortion + constants["weight"] * below
 
     def update(self, terms: Terms, constants: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -81,8 +81,8 @@ def _moved(ground: Groundwork) -> float:
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     random = directions * rng.uniform(shell.r_min, shell.r_max, (_RANDOM, 1))
     points = torch.from_numpy(np.concatenate([shell.points, random.astype(np.float32)]))[None]
-    low, high, on = (torch.tensor(value) for value in (shell.r_min, shell.r_max, 1.0))
-    return float((project_on_shell(points, low, high, on) - points).norm(dim=-1).max())
+    low, high = torch.tensor(shell.r_min), torch.tensor(shell.r_max)
+    return float((project_on_shell(points, low, high) - points).norm(dim=-1).max())
 
 
 def _trained(settings: Settings) -> tuple[Certificate, ...]:
