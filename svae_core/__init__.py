@@ -39,6 +39,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
     scores       what a trained run is worth beside others, and tables of it
     problem      dataset -> shell -> clusters -> region, composed in one place
     sensitivity  how the band moves with K and with the starts of K-means
+    groups       members trained by the same method, and what it carries along
     objective    what a batch of members minimises
     snapshot     a model at one moment: its frame, its certificate
     workbench    what a slice of training needs, made once from the settings

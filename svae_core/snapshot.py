@@ -17,8 +17,8 @@ from torch import Tensor
 
 from svae_core.certificate import Beliefs, Yardstick, measure, with_run
 from svae_core.collapse import active_units, structure
+from svae_core.groups import Solo
 from svae_core.networks import Networks, project_on_shell, stream
-from svae_core.objective import Solo
 from svae_core.posterior import array
 from svae_core.problem import yardsticks
 from svae_core.records import Certificate, Frame, Groundwork, Problem

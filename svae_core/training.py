@@ -23,20 +23,12 @@ from torch import Tensor
 
 from svae_core.averages import Batch
 from svae_core.certificate import Beliefs
+from svae_core.groups import Memory, first_memory, memory_prefix, own_parameters, recall, remembered
 from svae_core.layouts import padded
 from svae_core.limits import check_epochs
 from svae_core.methods import method_for
 from svae_core.networks import Networks, Room, architecture, initial_weights, networks, room
-from svae_core.objective import (
-    Memory,
-    Now,
-    first_memory,
-    memory_prefix,
-    objective,
-    own_parameters,
-    recall,
-    remembered,
-)
+from svae_core.objective import Now, objective
 from svae_core.problem import groundwork, prepare
 from svae_core.records import (
     Advance,

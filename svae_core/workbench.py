@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 
 from svae_core.averages import Batch
+from svae_core.groups import own_parameters
 from svae_core.networks import Architecture, architecture, stream
-from svae_core.objective import Objective, objective, own_parameters
+from svae_core.objective import Objective, objective
 from svae_core.problem import groundwork
 from svae_core.records import MEMBER_FIELDS, Groundwork, RequestError, Settings, settings_at
 

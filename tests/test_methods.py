@@ -10,9 +10,10 @@ import torch
 from laws import TOY, assert_information_laws
 
 from svae_core.averages import Batch
+from svae_core.groups import own_parameters, recall
 from svae_core.methods import guards, scan_methods
 from svae_core.networks import architecture, networks, room
-from svae_core.objective import Now, objective, own_parameters, recall
+from svae_core.objective import Now, objective
 from svae_core.problem import groundwork
 from svae_core.records import Advance, Budget, Settings, State
 from svae_core.training import advance, begin, certify, member
