@@ -94,8 +94,11 @@ def reconstruction(model: Model, index: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def certificate(model: Model, draws: int | None = None) -> Certificate:
-    """Certify a member on its training points and, where there are any, on its held-out ones."""
+def certificate(model: Model, epochs: int, draws: int | None = None) -> Certificate:
+    """Certify a member on its training points and, where there are any, on its held-out ones.
+
+    `epochs`: how many whole ones it was trained.
+    """
     problem = model.ground
     assert isinstance(problem, Problem)
     training, held_out = yardsticks(problem)
@@ -106,7 +109,7 @@ def certificate(model: Model, draws: int | None = None) -> Certificate:
         )
     return with_run(
         _measured(model, training, "certify", draws),
-        epochs=problem.settings.epochs,
+        epochs=epochs,
         lo=problem.region.lo,
         hi=problem.region.hi,
         held_out=kept_out,

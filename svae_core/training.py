@@ -295,7 +295,8 @@ def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
     """
     bench = workbench(state.settings, state.step)
     problems = (prepare(settings) for settings in bench.settings)
-    return tuple(certificate(model, draws) for model in _models_of(bench, state, problems))
+    epochs = state.step // steps_per_epoch(bench.settings[0], len(bench.points))
+    return tuple(certificate(model, epochs, draws) for model in _models_of(bench, state, problems))
 
 
 def believe_points(state: State, index: int) -> Beliefs:

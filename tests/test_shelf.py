@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 from test_run import PAIR, assert_same_run, tiny
 
-from svae_core import parcel, shelf
+from svae_core import parcel, shelf, training
+from svae_core import run as runs
 from svae_core.__main__ import main
 from svae_core.about import ABOUT, SCHEMA, About, read_about
-from svae_core.records import RequestError
+from svae_core.records import Budget, RequestError, Settings
 from svae_core.run import RunWriter, folder_name, load
 
 
@@ -325,3 +326,26 @@ def test_wrong_requests_get_one_sentence(ask: Callable[..., Any], tmp_path: Path
     folder.mkdir()
     assert "not a saved run" in ask("runs", "show", folder.name)
     assert main(["runs"]) == 0, "a foreign folder is listed like any other"
+
+
+def test_all_models_of_a_saved_run_are_certified_as_far_as_they_were_trained(
+    ask: Callable[..., Any], tmp_path: Path
+) -> None:
+    few = Settings(dataset="wine", clusters=3, epochs=4, latent_dim=2)
+    members = (dataclasses.replace(few, method="baseline"), few)
+    state = training.advance(training.begin(members), Budget(steps=5, frames=False)).state
+    certificates = training.certify(state)
+    assert {certificate.epochs for certificate in certificates} == {2}  # and half of the third
+    folder = str(runs.save(state, certificates, folder=tmp_path / "pair"))
+    both = ask("certify", folder)["certificates"]
+    assert [one["method"] for one in both] == ["baseline", "spherical"]
+    assert [one["loss"] for one in both] == [one.loss for one in certificates]
+    page = ["--page", str(tmp_path / "page.html")]
+    assert "pick by --model" in ask("certify", folder, *page)
+    assert ask("certify", folder, *page, "--model", "baseline")["loss"] == certificates[0].loss
+    assert "but the run has: baseline, spherical" in ask("certify", folder, "--model", "geco")
+
+    other = tuple(dataclasses.replace(one, fingerprint="0" * 64) for one in certificates)
+    folder = str(runs.save(state, other, folder=tmp_path / "other"))
+    assert "not what they were" in ask("certify", folder)
+    assert "not what they were" in ask("export", folder, "--to", str(tmp_path / "points.csv"))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svae_core.records import Budget, Certificate, RequestError, Settings, State
@@ -29,6 +30,28 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+def saved_state(name: str) -> State:
+    """The state of a saved run, by its folder or by its name or id on the shelf.
+
+    RequestError where there is none, or where its data are not what they were.
+    """
+    from svae_core import run as runs
+    from svae_core import shelf
+    from svae_core.problem import groundwork
+
+    folder = Path(name)
+    if not folder.is_dir():
+        folder = shelf.find(runs.home(), name).folder
+    saved = runs.load(folder)
+    dataset = groundwork(saved.state.settings[0]).dataset
+    if saved.about.fingerprint not in ("", dataset.fingerprint):
+        raise RequestError(
+            f"The data of {name}, {dataset.title!r}, are not what they were when it was trained; "
+            "bring back the data, or train again."
+        )
+    return saved.state
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,39 +6,66 @@ import argparse
 from pathlib import Path
 
 from svae_core.commands import add_settings, print_json, settings_of
-from svae_core.commands._training import add_save, one_thread, trained
-from svae_core.records import RequestError
+from svae_core.commands._training import add_save, one_thread, saved_state, trained
+from svae_core.records import Certificate, RequestError, to_json
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """A saved run or the settings of a new one, and where to write a page."""
     add_settings(command)
     add_save(command)
-    command.add_argument("saved", nargs="?", metavar="RUN", help="folder of a saved run")
+    command.add_argument(
+        "saved", nargs="?", metavar="RUN", help="folder of a saved run, its name, or part"
+    )
+    command.add_argument(
+        "--model", default="", metavar="METHOD", help="of a saved run with several (default: all)"
+    )
     command.add_argument("--page", metavar="FILE.html", help="write a printable page")
 
 
 def run(request: argparse.Namespace) -> None:
-    """The certificate, and that of held-out points where there are any."""
-    from svae_core import run as runs
+    """The certificate of every model, and that of held-out points where there are any."""
+    if request.saved:
+        named = _of_saved(request.saved, request.model)
+    elif request.model:
+        raise RequestError("--model picks from a saved RUN; a new run is told by --method.")
+    else:
+        settings = settings_of(request)
+        named = [(settings.method, *trained((settings,), request.save).certificates)]
+    if request.page:
+        _write_page(named, request.page)
+    if request.json:
+        answers = [to_json(certificate) | {"method": name} for name, certificate in named]
+        print_json(answers[0] if len(answers) == 1 else {"certificates": answers})
+        return
+    for name, certificate in named:
+        before = f"{name}, " if len(named) > 1 else ""
+        for part in (certificate, certificate.held_out):
+            if part is not None:
+                print(f"{before}{part.part}: {part.sentence}")
+
+
+def _of_saved(run: str, model: str) -> list[tuple[str, Certificate]]:
     from svae_core import training
+
+    one_thread()
+    state = saved_state(run)
+    methods = [settings.method for settings in state.settings]
+    if model and model not in methods:
+        raise RequestError(f"--model is {model}, but the run has: {', '.join(methods)}.")
+    if model:
+        state = training.member(state, methods.index(model))
+        methods = [model]
+    return list(zip(methods, training.certify(state), strict=True))
+
+
+def _write_page(named: list[tuple[str, Certificate]], path: str) -> None:
     from svae_core.certificate_page import certificate_page
 
-    if request.saved:
-        one_thread()
-        certificate = training.certify(runs.load(Path(request.saved)).state)[0]
-    else:
-        (certificate,) = trained((settings_of(request),), request.save).certificates
-    if request.page:
-        try:
-            Path(request.page).write_text(certificate_page(certificate), encoding="utf-8")
-        except OSError as error:
-            raise RequestError(
-                f"--page {request.page} cannot be written: {error.strerror}."
-            ) from error
-    if request.json:
-        print_json(certificate)
-        return
-    for part in (certificate, certificate.held_out):
-        if part is not None:
-            print(f"{part.part}: {part.sentence}")
+    if len(named) > 1:
+        names = ", ".join(name for name, _ in named)
+        raise RequestError(f"--page shows one model, but the run has: {names}; pick by --model.")
+    try:
+        Path(path).write_text(certificate_page(named[0][1]), encoding="utf-8")
+    except OSError as error:
+        raise RequestError(f"--page {path} cannot be written: {error.strerror}.") from error

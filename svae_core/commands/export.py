@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from svae_core.commands import print_json
-from svae_core.commands._training import one_thread
+from svae_core.commands._training import one_thread, saved_state
 from svae_core.records import RequestError
 
 _WHAT = ("embeddings", "reconstructions", "weights")
@@ -35,18 +35,14 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> None:
     """The file, and what is in it."""
-    from svae_core import exports, shelf, training
-    from svae_core import run as runs
+    from svae_core import exports, training
 
     one_thread()
     path = Path(request.to)
     if (path.suffix == ".safetensors") != (request.what == "weights"):
         ending = ".safetensors" if request.what == "weights" else ".csv, .parquet or .npz"
         raise RequestError(f"--to is {request.to}, but {request.what} go to {ending}.")
-    folder = Path(request.saved)
-    if not folder.is_dir():
-        folder = shelf.find(runs.home(), request.saved).folder
-    state = runs.load(folder).state
+    state = saved_state(request.saved)
     names = [settings.method for settings in state.settings]
     if request.method and request.method not in names:
         raise RequestError(f"--method is {request.method}, but the run has: {', '.join(names)}.")
