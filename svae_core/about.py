@@ -127,16 +127,30 @@ def certificate_from_dict(plain: dict[str, Any]) -> Certificate:
     """A certificate from its JSON; null stands for nan. KeyError or TypeError where it is none."""
     values: dict[str, Any] = {}
     for item in dataclasses.fields(Certificate):
-        if item.name not in plain and item.default is not dataclasses.MISSING:
-            continue
-        value = plain[item.name]
-        if value is None and item.type == "float":
-            value = float("nan")
-        values[item.name] = tuple(value) if isinstance(value, list) else value
-    values["floors"] = Floors(**values["floors"])
-    if values.get("held_out") is not None:
-        values["held_out"] = certificate_from_dict(values["held_out"])
+        if item.name in plain or item.default is dataclasses.MISSING:
+            values[item.name] = _value(item.type, plain[item.name])
     return Certificate(**values)
+
+
+def _value(kind: Any, value: Any) -> Any:
+    """A field's value of this annotation from its JSON; TypeError where it is of another kind."""
+    if kind == "float":
+        return float("nan") if value is None else _of_kind((int, float), value)
+    if kind == "Floors":
+        return Floors(**{name: _value("float", nats) for name, nats in dict(value).items()})
+    if kind == "Certificate | None":
+        return None if value is None else certificate_from_dict(_of_kind(dict, value))
+    if kind.startswith("tuple[float"):
+        return tuple(_value("float", each) for each in _of_kind(list, value))
+    if kind.startswith("tuple[bool"):
+        return tuple(_of_kind(bool, each) for each in _of_kind(list, value))
+    return _of_kind({"int": int, "str": str, "bool": bool}[kind], value)
+
+
+def _of_kind(kind: Any, value: Any) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError("something in a certificate is of a wrong kind")
+    return value
 
 
 def _read(path: Path) -> dict[str, Any]:

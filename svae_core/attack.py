@@ -104,11 +104,6 @@ def attempt(members: tuple[Settings, ...]) -> tuple[Attempt, ...]:
     return tuple(refused.get(settings) or judged[settings] for settings in members)
 
 
-def tally(attempts: tuple[Attempt, ...]) -> dict[str, int]:
-    """How many attempts ended in each way."""
-    return {name: sum(item.outcome == name for item in attempts) for name in OUTCOMES}
-
-
 def retrain(settings: Settings) -> State:
     """The final state of one run of the search; bit for bit what it was there."""
     from svae_core import training

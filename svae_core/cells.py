@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from svae_core.collapse import VERDICTS
 from svae_core.grid import AXES, Grid
 from svae_core.records import Certificate, Settings, settings_from_dict, settings_to_dict
-
-VERDICTS = ("certified", "not certified", "collapsed")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ import numpy as np
 
 from svae_core.records import Floors
 
+#: What a certificate may say, best first.
+VERDICTS = ("certified", "not certified", "collapsed")
 #: A dimension is active when the variance of its posterior mean over the data exceeds this.
 #: Usual value of the literature (Burda et al., arXiv 1509.00519).
 ACTIVE_THRESHOLD = 0.01
@@ -106,7 +108,7 @@ class Measurement:
 
 
 def verdict(measured: Measurement) -> tuple[str, str]:
-    """The verdict (`certified`, `not certified`, `collapsed`) and the sentence that states it."""
+    """The verdict, one of VERDICTS, and the sentence that states it."""
     d, m = measured.loss, measured.margin
     delta = f"δ = {measured.delta:.3f} ({measured.definition})"
     known = len(measured.kl_per_dim) > 0

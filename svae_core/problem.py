@@ -144,9 +144,9 @@ def _on_shell(settings: Settings) -> tuple[Dataset, Shell, np.ndarray]:
 def _split(dataset: Dataset, settings: Settings) -> tuple[Dataset, np.ndarray]:
     """The training part, and the points kept out of it; a seeded split."""
     n = len(dataset.points)
-    count = round(settings.held_out * n)
-    if count == 0:
+    if settings.held_out == 0:
         return dataset, dataset.points[:0]
+    count = round(settings.held_out * n)
     if count < 2 or n - count < 2:
         raise RequestError(
             f"--held-out is {settings.held_out:g}, which leaves {n - count} points for training "

@@ -11,6 +11,7 @@ umap and torch are imported where they are used: this module is read by processe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -19,6 +20,7 @@ import numpy as np
 #: Below this structure g (see collapse.structure) latents are posterior noise.
 NO_STRUCTURE = 0.05
 _NEIGHBOURS = 15
+_DIVERGED = "No map: training diverged, latents were no finite numbers"
 _FIRST_EPOCHS = 200
 _NEXT_EPOCHS = 100
 # The step size is the latents' change of shape times (flat + beyond × the share of their variance
@@ -44,6 +46,8 @@ class Layout:
 
 def pca_layout(latent_mean: np.ndarray, step: int, previous: Layout | None = None) -> Layout:
     """The two leading principal components of latent means [v, k], turned to the previous map."""
+    if not np.isfinite(latent_mean).all():
+        return _no_map(latent_mean, step, _DIVERGED)
     coordinates = _aligned(_principal(latent_mean), previous)
     return Layout(coordinates, "pca", step, f"PCA, computed at step {step}.", latent_mean)
 
@@ -53,11 +57,17 @@ def umap_layout(
 ) -> Layout:
     """UMAP of latent means [v, k], continued from the previous map.
 
-    `structure` is g of the frame. Below 0.05 the layout has kind "none" and no coordinates.
+    `structure` is g of the frame. Below 0.05 the layout has kind "none" and no coordinates, as
+    where there are too few points or the latents are no numbers.
     """
-    if structure < NO_STRUCTURE or len(latent_mean) <= _NEIGHBOURS:
-        sentence = f"No structure above posterior noise (g = {structure:.2f}) at step {step}."
-        return Layout(np.empty((0, 2), np.float32), "none", step, sentence, latent_mean)
+    if not (np.isfinite(latent_mean).all() and math.isfinite(structure)):
+        return _no_map(latent_mean, step, _DIVERGED)
+    if len(latent_mean) <= _NEIGHBOURS:
+        few = f"{len(latent_mean)} points are too few for UMAP, which needs {_NEIGHBOURS + 1}"
+        return _no_map(latent_mean, step, few)
+    if structure < NO_STRUCTURE:
+        none = f"No structure above posterior noise (g = {structure:.2f})"
+        return _no_map(latent_mean, step, none)
     sentence = f"UMAP, computed at step {step}."
     if previous is None or previous.kind != "umap":
         start = _spread(_principal(latent_mean))
@@ -69,6 +79,11 @@ def umap_layout(
         return replace(previous, step=step, sentence=sentence)
     found = _optimise(previous.coordinates.copy(), latent_mean, _NEXT_EPOCHS, rate)
     return Layout(_aligned(found, previous), "umap", step, sentence, latent_mean)
+
+
+def _no_map(latent_mean: np.ndarray, step: int, why: str) -> Layout:
+    nowhere = np.empty((0, 2), np.float32)
+    return Layout(nowhere, "none", step, f"{why} at step {step}.", latent_mean)
 
 
 def warm_up() -> None:

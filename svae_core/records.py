@@ -157,15 +157,20 @@ def check_settings(settings: Settings) -> Settings:
     return settings
 
 
+def check_changeable(name: str) -> None:
+    """RequestError where this setting cannot change in the middle of a run."""
+    if name not in CHANGEABLE:
+        raise RequestError(
+            f"{name!r} cannot change in the middle of a run; these can: {', '.join(CHANGEABLE)}."
+        )
+
+
 def change(settings: Settings, step: int, name: str, value: Any) -> Settings:
     """The settings of a run in which `name` is `value` from this step on.
 
     Later changes of an earlier history are dropped: what is branched off has its own future.
     """
-    if name not in CHANGEABLE:
-        raise RequestError(
-            f"{name!r} cannot change in the middle of a run; these can: {', '.join(CHANGEABLE)}."
-        )
+    check_changeable(name)
     kept = tuple(
         item for item in settings.changes if item[0] < step or (item[0] == step and item[1] != name)
     )
@@ -209,7 +214,11 @@ def settings_from_dict(plain: dict[str, Any]) -> Settings:
         (int(step), str(name), tuple(value) if isinstance(value, list) else value)
         for step, name, value in values.get("changes", ())
     )
-    return check_settings(Settings(**values))
+    settings = Settings(**values)
+    for step, name, _ in settings.changes:
+        check_changeable(name)
+        check_settings(settings_at(settings, step))
+    return check_settings(settings)
 
 
 def settings_key(settings: Settings, names: tuple[str, ...] | None = None) -> str:

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from svae_core.collapse import VERDICTS
 from svae_core.methods import scan_methods
 from svae_core.own_data.names import inert
-from svae_core.records import Certificate, Settings
-
-VERDICTS = ("certified", "not certified", "collapsed")
+from svae_core.records import Certificate, Options, Settings
 
 
 @dataclass(frozen=True)
@@ -111,13 +110,20 @@ class Row:
 
 def rows(scores: Iterable[Score]) -> tuple[Row, ...]:
     """One row for each data set and method, in the order in which they first came."""
-    groups: dict[tuple[str, str], list[Score]] = {}
+    groups: dict[tuple[str, Options, str], list[Score]] = {}
     for score in scores:
-        groups.setdefault((score.settings.dataset, score.settings.method), []).append(score)
-    return tuple(_row(dataset, method, mine) for (dataset, method), mine in groups.items())
+        settings = score.settings
+        key = settings.dataset, settings.dataset_options, settings.method
+        groups.setdefault(key, []).append(score)
+    return tuple(_row(method, mine) for (*_, method), mine in groups.items())
 
 
-def _row(dataset: str, method: str, mine: list[Score]) -> Row:
+def data_of(score: Score) -> str:
+    """What the data are called: files of one's own are told apart by their titles."""
+    return score.certificate.dataset if score.certificate else score.settings.dataset
+
+
+def _row(method: str, mine: list[Score]) -> Row:
     guard = scan_methods()[method].module.Method
     measured = [score for score in mine if score.certificate is not None]
     means, spreads = {}, {}
@@ -128,7 +134,7 @@ def _row(dataset: str, method: str, mine: list[Score]) -> Row:
         spreads[name] = float(values.std(ddof=1)) if len(values) > 1 else math.nan
     ended = [score.certificate.verdict for score in measured if score.certificate]
     return Row(
-        dataset=dataset,
+        dataset=data_of(mine[0]),
         method=method,
         guards_kl=guard.guards_kl,
         guards_information=guard.guards_information,
@@ -151,7 +157,7 @@ def to_csv(scores: Iterable[Score]) -> str:
     for score in scores:
         settings = score.settings
         verdict = score.certificate.verdict if score.certificate else f"refused: {score.refused}"
-        data = inert(settings.dataset)
+        data = inert(data_of(score))
         head = [data, settings.method, settings.seed, settings.sigma2, settings.beta]
         values = [measure.of(score) for measure in MEASURES.values()]
         writer.writerow([*head, verdict, *("" if math.isnan(v) else f"{v:.6g}" for v in values)])
@@ -172,13 +178,16 @@ def to_latex(found: Iterable[Row], names: tuple[str, ...] = ("loss", "kl", "acti
 
 def to_markdown(found: Iterable[Row], names: tuple[str, ...] = tuple(MEASURES)) -> str:
     """The same as a Markdown table, with what each method guards."""
-    titles = [
-        f"{MEASURES[n].title}{f' ({MEASURES[n].unit})' * bool(MEASURES[n].unit)}" for n in names
-    ]
+    titles = [_titled(MEASURES[name]) for name in names]
     head = ["data", "method", "guards KL", "guards information", "certified", "collapsed", *titles]
     lines = ["| " + " | ".join(head) + " |", "| --- " * 4 + "| ---: " * (len(names) + 2) + "|"]
     for row in found:
-        cells = [row.dataset, row.method, row.guards_kl or "–", row.guards_information or "–"]
+        cells = [
+            row.dataset.replace("|", r"\|"),
+            row.method,
+            row.guards_kl or "–",
+            row.guards_information or "–",
+        ]
         if row.runs == 0:
             cells += [f"refused: {row.refused}", *["–"] * (len(names) + 1)]
         else:
@@ -201,5 +210,11 @@ def _plus_minus(row: Row, name: str, sign: str) -> str:
     return f"{mean:.{digits}f}{spread_text}"
 
 
+_TEX = str.maketrans(
+    {sign: "\\" + sign for sign in "&%_#${}"}
+    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+)
+
+
 def _latex(text: str) -> str:
-    return text.replace("_", r"\_").replace("σ²", r"$\sigma^2$").replace("β", r"$\beta$")
+    return text.translate(_TEX).replace("σ²", r"$\sigma^2$").replace("β", r"$\beta$")

@@ -23,6 +23,8 @@ _NEIGHBOURS, _FOLDS = 5, 5
 def score(state: State, certificate: Certificate, seconds: float) -> Score:
     """What the one member of a trained state is worth beside others."""
     (settings,) = state.settings
+    if not math.isfinite(certificate.loss):  # diverged: no number would mean anything
+        return Score(settings, certificate, seconds=seconds)
     (model,) = training.models(state)
     ground = model.ground
     region, n = ground.region, len(ground.shell.points)
@@ -38,11 +40,17 @@ def score(state: State, certificate: Certificate, seconds: float) -> Score:
     truth = ground.clusters.labels[rows] if known is None else known[rows]
     ari, nmi = cluster_agreement(z, truth, settings.data_seed)
     held_out = len(ground.shell.held_out) > 0
-    tested = ground.shell.held_out[:_POINTS] if held_out else points
+    tested = points
+    if held_out:
+        order = np.random.default_rng([settings.data_seed, 43]).permutation(
+            len(ground.shell.held_out)
+        )
+        tested = ground.shell.held_out[np.sort(order[:_POINTS])]
+    width = region.delta - region.within
     return Score(
         settings=settings,
         certificate=certificate,
-        position=(certificate.loss - region.within) / (region.delta - region.within),
+        position=(certificate.loss - region.within) / width if width > 0 else math.nan,
         error=data_error(model, outputs, rows),
         log_likelihood=log_likelihood(model, tested, certificate.loss),
         likelihood_part="held-out" if held_out else "training",
@@ -108,7 +116,7 @@ def cluster_agreement(latents: np.ndarray, truth: np.ndarray, seed: int) -> tupl
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct latents than clusters
-        model = KMeans(len(np.unique(truth)), n_init=4, random_state=seed)
+        model = KMeans(len(np.unique(truth)), n_init=4, random_state=seed % 2**32)
         found = model.fit_predict(latents.astype(np.float64))
     return (
         float(adjusted_rand_score(truth, found)),

@@ -7,6 +7,7 @@ to perfection while the posterior says nothing (see the counter-example in the t
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -215,6 +216,8 @@ def _blocks(model: Model, rows: np.ndarray) -> Iterator[Tensor]:
 
 def _live_sentence(loss: float, delta: float, definition: str, kl: float) -> str:
     """What a frame shows, in words; a frame has no margin, so it certifies nothing."""
+    if not math.isfinite(loss):
+        return "Training diverged: the loss is not a finite number; try a smaller learning rate."
     shown, limit = f"{loss:.3f}", f"{delta:.3f}"
     # Two numbers that read the same are told as the same.
     side = "at" if shown == limit else "below" if loss < delta else "not below"

@@ -135,6 +135,7 @@ def advance(state: State, budget: Budget | None = None) -> Advance:
     Frames come at steps fixed by the settings, not by the budget.
     """
     budget = budget or Budget()
+    check_epochs(state.settings[0].epochs)  # of a run that began elsewhere, too
     steps = workbench(state.settings, state.step).steps
     last = steps if budget.steps is None else min(steps, state.step + budget.steps)
     deadline = math.inf if budget.seconds is None else time.perf_counter() + budget.seconds

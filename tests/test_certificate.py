@@ -11,6 +11,7 @@ from laws import assert_information_laws
 
 from svae_core import certify
 from svae_core.certificate_page import certificate_page
+from svae_core.problem import groundwork
 from svae_core.records import RequestError, Settings, to_json
 from svae_core.training import advance, begin
 from svae_core.training import certify as certify_state
@@ -33,6 +34,11 @@ def test_one_collapses_and_one_is_certified(pair):
     assert spherical.in_band
     for certificate in pair:
         assert_information_laws(certificate)
+
+
+def test_a_share_that_keeps_out_no_point_is_refused():
+    with pytest.raises(RequestError, match="both parts need at least two"):
+        groundwork(replace(DIGITS, held_out=0.001))
 
 
 def test_held_out_points_have_their_own_collapse_loss(pair):

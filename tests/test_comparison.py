@@ -11,9 +11,11 @@ from laws import assert_information_laws
 
 from svae_core import scores, training
 from svae_core.comparison import bouts, go_on
+from svae_core.projection import pca_layout, umap_layout
 from svae_core.records import Settings
 from svae_core.scores import Score, rows, to_csv, to_latex, to_markdown
 from svae_core.scoring import cluster_agreement, log_likelihood, neighbour_accuracy
+from svae_core.scoring import score as score_of
 from svae_core.snapshot import decode
 
 WINE = Settings(dataset="wine", clusters=3, epochs=150, latent_dim=3, hidden=16, device="cpu")
@@ -128,4 +130,33 @@ def test_exports_are_whole_and_inert(scored):
     assert float(read[2]["loss"]) == pytest.approx(scored[2].certificate.loss, rel=1e-5)
     assert set(scores.MEASURES) <= set(read[0])
     latex = to_latex(rows(scored))
+    titled = replace(scored[0].certificate, dataset="a_1 & 50 % | x")
+    own = replace(scored[0], certificate=titled)
+    assert r"a\_1 \& 50 \% | x" in to_latex(rows([own]))
+    assert r"a_1 & 50 % \| x" in to_markdown(rows([own]))
     assert latex.count(r"\\") == 3 and r"\pm" in latex and "_" not in latex.replace(r"\_", "")
+
+
+def test_files_of_ones_own_are_told_apart(scored):
+    def own(key, title):
+        settings = replace(WINE, method="baseline", dataset="file", dataset_options=(("key", key),))
+        return Score(settings, replace(scored[0].certificate, dataset=title))
+
+    found = rows([own("1", "one.csv"), own("2", "other.csv"), own("1", "one.csv")])
+    assert [(row.dataset, row.runs) for row in found] == [("one.csv", 2), ("other.csv", 1)]
+
+
+def test_a_diverged_run_has_a_score_without_numbers():
+    few = replace(WINE, epochs=2, held_out=0.2)
+    state = training.begin((few,))
+    state = replace(state, parameters=np.full_like(state.parameters, np.nan))
+    (certificate,) = training.certify(state)
+    assert certificate.verdict == "not certified" and "diverged" in certificate.sentence
+    ended = score_of(state, certificate, 1.0)
+    assert math.isnan(ended.ari) and math.isnan(ended.error) and math.isnan(ended.position)
+    (frame,) = training.first_frames(state)
+    assert "diverged" in frame.sentence
+    for layout in (pca_layout(frame.latent_mean, 3), umap_layout(frame.latent_mean, 1.0, 3)):
+        assert layout.kind == "none" and "diverged" in layout.sentence
+    assert "diverged" in umap_layout(np.zeros((40, 2), np.float32), math.nan, 3).sentence
+    assert "too few" in umap_layout(np.eye(15, 2, dtype=np.float32), 1.0, 3).sentence

@@ -25,6 +25,7 @@ from svae_core.projection import Layout
 from svae_core.records import (
     Budget,
     Certificate,
+    Floors,
     Frame,
     RequestError,
     Settings,
@@ -239,6 +240,28 @@ def test_certificates_survive_the_way(trained: SavedRun) -> None:
             read = certificate_from_dict(json.loads(json.dumps(to_json(one))))
             assert to_json(read) == to_json(one) and isinstance(read, Certificate)
             assert isinstance(read.kl_per_dim, tuple) and isinstance(read.kl, float)
+        nan = float("nan")
+        diverged = replace(
+            certificate, kl_per_dim=(nan, nan), floors=Floors(elementary=nan, proved=0.0, tight=0.0)
+        )
+        read = certificate_from_dict(to_json(diverged))
+        assert np.isnan(read.kl_per_dim).all() and np.isnan(read.floors.elementary)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        *(("sentence", 3), ("loss", "<b>"), ("epochs", 1.5), ("in_band", 1), ("verdict", None)),
+        *(("kl_per_dim", 0.5), ("kl_per_dim", ["1"]), ("floors", {"proved": "2"}), ("floors", [])),
+        ("held_out", []),
+    ],
+)
+def test_what_is_no_certificate_is_not_taken_for_one(
+    trained: SavedRun, name: str, wrong: object
+) -> None:
+    plain = to_json(trained.certificates[0])
+    with pytest.raises((TypeError, ValueError)):
+        certificate_from_dict(plain | {name: wrong})
 
 
 # -------------------------------------------------------------------------------- damage

@@ -207,3 +207,7 @@ def test_changes_survive_json_and_only_some_settings_can_change():
         change(SMALL, 5, "latent_dim", 3)
     with pytest.raises(RequestError, match="--band"):
         change(SMALL, 5, "band", (0.9, 0.1))
+    plain = settings_to_dict(settings)
+    for forged, why in ([5, "latent_dim", 3], "cannot change"), ([5, "beta", -1.0], "--beta"):
+        with pytest.raises(RequestError, match=why):
+            settings_from_dict(plain | {"changes": [forged]})

@@ -28,12 +28,14 @@ def run(request: argparse.Namespace) -> None:
 
     if request.runs < 1:
         raise RequestError(f"--runs is {request.runs}, but must be at least 1.")
+    if request.seed < 0:
+        raise RequestError(f"--seed is {request.seed}, but must be at least 0.")
     one_thread()
     ended = attack.recorded(request.out, request.seed)
     plan = attack.plan(request.runs, request.seed)
     with tqdm(total=request.runs, unit="run", file=sys.stderr, disable=None, leave=False) as bar:
         for index, members in enumerate(plan):
-            if index not in ended:
+            if len(ended.get(index, ())) < len(members):  # its last batch may have been smaller
                 attempts = attack.attempt(members)
                 for item in attempts:
                     if item.outcome == attack.BROKEN:
@@ -42,7 +44,8 @@ def run(request: argparse.Namespace) -> None:
                         print(f"COUNTER-EXAMPLE saved in {folder}", file=sys.stderr)
                 ended[index] = attack.record(request.out, request.seed, index, attempts)
             bar.update(len(members))
-    answer = attack.summary([ended[index] for index in range(len(plan))], request.seed)
+    batches = [ended[index][: len(members)] for index, members in enumerate(plan)]
+    answer = attack.summary(batches, request.seed)
     if request.json:
         print_json(answer)
         return
