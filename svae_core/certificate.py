@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core import __version__
-from svae_core.clusters import cluster
+from svae_core.clusters import cluster, nearest
 from svae_core.collapse import (
     ACTIVE_THRESHOLD,
     Measurement,
@@ -70,11 +70,6 @@ class Yardstick:
     dataset: str = ""
     fingerprint: str = ""
 
-    @property
-    def lambda_max(self) -> float:
-        """The largest covariance eigenvalue of the points."""
-        return float(self.floors.eigenvalues[0])
-
 
 def certify(
     reconstruct: Reconstruct,
@@ -103,11 +98,26 @@ def certify(
     check_points(points)
     if draws < 8:
         raise RequestError(f"draws is {draws}, but a margin worth the name needs at least 8.")
+    if shell is not None and not 0 <= shell[0] < shell[1]:
+        raise RequestError(
+            f"shell is {shell[0]:g} {shell[1]:g}, but the inner radius must be smaller than the "
+            "outer one, and not below 0."
+        )
     measured_against = yardstick(points, shell, min(clusters, len(points) - 1), seed)
-    beliefs = None if posterior is None else gaussian_beliefs(*posterior(points))
+    beliefs = None if posterior is None else gaussian_beliefs(*_answered(posterior, points))
     return measure(
         measured_against, reconstruct, beliefs=beliefs, draws=draws, seed=seed, name=name
     )
+
+
+def _answered(posterior: GaussianPosterior, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mean, log_variance = (np.asarray(part) for part in posterior(points))
+    if mean.ndim != 2 or mean.shape != log_variance.shape or len(mean) != len(points):
+        raise RequestError(
+            f"The posterior gave shapes {mean.shape} and {log_variance.shape}; mean and log "
+            f"variance must both be ({len(points)}, latent dimensions)."
+        )
+    return mean, log_variance
 
 
 def yardstick(
@@ -156,27 +166,17 @@ def measure(
     points = against.points
     draws = draws or max(DRAWS, -(-_LOSSES // len(points)))
     losses, first = _losses(against, reconstruct, draws)
-    loss, margin = float(losses.mean()), loss_margin(losses)
     kl_per_dim, active, information = _information(beliefs, seed)
     accuracy, cluster_floor = _cluster_evidence(against, first)
-    measured = Measurement(
-        loss=loss,
-        margin=margin,
-        delta=against.delta,
-        definition=against.definition,
-        kl=float(sum(kl_per_dim)) if kl_per_dim else math.nan,
-        kl_per_dim=kl_per_dim,
-        gauge=gauge(loss),
-        floors=floors_at(against.floors, loss + margin),
-    )
+    measured = _measurement(against, losses, kl_per_dim, gauge)
     judgement, sentence = verdict(measured)
     return Certificate(
         method=name,
         seed=seed,
         epochs=0,
         part="training",
-        loss=loss,
-        loss_margin=margin,
+        loss=measured.loss,
+        loss_margin=measured.margin,
         draws=draws,
         delta=against.delta,
         delta_definition=against.definition,
@@ -199,6 +199,25 @@ def measure(
         fingerprint=against.fingerprint,
         n_points=len(points),
         version=__version__,
+    )
+
+
+def _measurement(
+    against: Yardstick,
+    losses: np.ndarray,
+    kl_per_dim: tuple[float, ...],
+    gauge: Callable[[float], float],
+) -> Measurement:
+    loss, margin = float(losses.mean()), loss_margin(losses)
+    return Measurement(
+        loss=loss,
+        margin=margin,
+        delta=against.delta,
+        definition=against.definition,
+        kl=float(sum(kl_per_dim)) if kl_per_dim else math.nan,
+        kl_per_dim=kl_per_dim,
+        gauge=gauge(loss),
+        floors=floors_at(against.floors, loss + margin),
     )
 
 
@@ -286,12 +305,9 @@ def _cluster_evidence(against: Yardstick, answers: np.ndarray) -> tuple[float, f
 
     One draw per point: these are independent trials, as the limit behind the floor asks.
     """
-    own = _nearest(against.points, against.centroids)
-    correct = int(np.count_nonzero(_nearest(answers, against.centroids) == own))
+    if not np.isfinite(answers).all():
+        return math.nan, 0.0
+    own = nearest(against.points, against.centroids)
+    correct = int(np.count_nonzero(nearest(answers, against.centroids) == own))
     share = float(np.bincount(own).max()) / len(own)
     return correct / len(own), cluster_certificate(correct, len(own), share)
-
-
-def _nearest(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """[n] index of the nearest centroid."""
-    return np.asarray(((centroids**2).sum(axis=1) - 2.0 * (points @ centroids.T)).argmin(axis=1))

@@ -206,7 +206,8 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """A lower bound on the log-likelihood of each point on the shell, [n] nats.
 
         −D/(2σ²) − d/2·log(2πσ²) − KL, D averaged over a fixed set of noise: the same for all
-        points, so that a point's score does not depend on its neighbours.
+        points, so that a point's score does not depend on its neighbours. σ² is that of the
+        settings, also for methods that learn one: scores of methods are then on one scale.
         """
         from svae_core.networks import stream
         from svae_core.snapshot import believe, decode

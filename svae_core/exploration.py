@@ -234,7 +234,7 @@ def _great_circle(points: np.ndarray) -> np.ndarray:
 
 def _angle(points: np.ndarray) -> float:
     one, other = points.astype(np.float64)
-    # Half the sine of half the angle: exact for near and for opposite points, unlike arccos.
+    # By the tangent of half the angle: exact for near and for opposite points, unlike arccos.
     one, other = one / np.linalg.norm(one), other / np.linalg.norm(other)
     return float(2.0 * np.arctan2(np.linalg.norm(one - other), np.linalg.norm(one + other)))
 
@@ -272,7 +272,9 @@ def _drawn(model: Model, seed: int) -> Drawn:
     k = ground.settings.latent_dim
     noise = torch.randn((_PAIRS, k), generator=stream(seed, 0, "prior")).numpy()
     outputs = decode(model, draw_prior(model, noise))
-    rows, gaps = nearest(ground.shell.points, outputs[:_SAMPLES])
+    # Among the points that `typical` is measured on: more of them would lie nearer.
+    rows, gaps = nearest(ground.shell.points[ground.view_index], outputs[:_SAMPLES])
+    rows = ground.view_index[rows]
     return Drawn(
         method=ground.settings.method,
         samples=pictured(ground, outputs[:_SAMPLES]),

@@ -96,19 +96,13 @@ def water_level(eigenvalues: np.ndarray, loss: float) -> float:
 def gaussian_rate(eigenvalues: np.ndarray, loss: ArrayLike) -> np.ndarray:
     """R(D) = Σ_i ½ log⁺(λ_i/θ), nats, of a Gaussian of this spectrum [d] (reverse water-filling).
 
-    θ is the water level at D. Same shape as `loss`. For other data of the same covariance it is an
-    upper bound on R(D): a reference, not a floor.
+    θ is the water level at D, and dR/dD = −1/(2θ). Same shape as `loss`. For other data of the same
+    covariance it is an upper bound on R(D): a reference, not a floor.
     """
     level = _water_levels(eigenvalues, loss)[..., None]
     with np.errstate(divide="ignore", invalid="ignore"):
         gains = np.where(eigenvalues > level, np.log(eigenvalues / level), 0.0)
     return np.asarray(0.5 * gains.sum(axis=-1))
-
-
-def gaussian_slope(eigenvalues: np.ndarray, loss: ArrayLike) -> np.ndarray:
-    """dR/dD = −1/(2θ) of `gaussian_rate`, nats per unit of loss; beyond D = Σλ_i that at Σλ_i."""
-    with np.errstate(divide="ignore"):
-        return np.asarray(-0.5 / _water_levels(eigenvalues, loss))
 
 
 def _water_levels(eigenvalues: np.ndarray, losses: ArrayLike) -> np.ndarray:

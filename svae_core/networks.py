@@ -101,7 +101,10 @@ def initial_weights(arch: Architecture, seed: int, constant: Tensor | None = Non
 
 
 def stream(seed: int, epoch: int, purpose: str) -> torch.Generator:
-    """The CPU generator of (seed, epoch, purpose): where all randomness of a run comes from."""
+    """The CPU generator of (seed, epoch, purpose): where all randomness of a run comes from.
+
+    A purpose has at most eight letters.
+    """
     words = np.frombuffer(purpose.encode().ljust(8), dtype=np.uint64)
     key = np.random.SeedSequence([seed, epoch, int(words[0])]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(key[0] >> np.uint64(1)))

@@ -15,10 +15,10 @@ import dataclasses
 import io
 import shutil
 import zipfile
-import zlib
 from pathlib import Path
 
 from svae_core.about import ABOUT, FILE_NAME, about_to_json, new_id, read_about
+from svae_core.own_data.archive import DAMAGE
 from svae_core.own_data.bounds import COMPRESSIONS
 from svae_core.own_data.names import inert
 from svae_core.records import RequestError
@@ -82,7 +82,7 @@ def _extract(data: bytes, part: Path, largest: int) -> None:
             _check(listed, len(data), largest)
             for item in listed:
                 (part / item.filename).write_bytes(file.read(item))  # no more than file_size
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
+    except DAMAGE as error:
         if isinstance(error, RequestError):
             raise
         raise RequestError(f"This file is no exported run, or is damaged ({error}).") from error

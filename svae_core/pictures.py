@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from svae_core.records import Groundwork
@@ -31,13 +33,22 @@ def pictured(ground: Groundwork, points: np.ndarray) -> np.ndarray:
     """
     if not ground.dataset.image_shape:
         return points[:, :FEATURES]
-    shell = ground.shell
-    norms = np.linalg.norm(ground.dataset.points - shell.center, axis=1).mean()
-    factor = norms / np.linalg.norm(shell.points, axis=1).mean()
-    return _brightness(ground, shell.center + factor * points)
+    return _brightness(ground, ground.shell.center + _factor(ground) * points)
+
+
+@lru_cache(maxsize=4)
+def _factor(ground: Groundwork) -> float:
+    """How much larger images are than on the shell, in the mean; the whole data are looked at."""
+    norms = np.linalg.norm(ground.dataset.points - ground.shell.center, axis=1).mean()
+    return float(norms / np.linalg.norm(ground.shell.points, axis=1).mean())
+
+
+@lru_cache(maxsize=4)
+def _range(ground: Groundwork) -> tuple[float, float]:
+    return float(ground.dataset.points.min()), float(ground.dataset.points.max())
 
 
 def _brightness(ground: Groundwork, images: np.ndarray) -> np.ndarray:
     """From 0 to 1 over the range of the data."""
-    low, high = ground.dataset.points.min(), ground.dataset.points.max()
+    low, high = _range(ground)
     return np.clip((images - low) / max(high - low, 1e-12), 0.0, 1.0).astype(np.float32)

@@ -115,13 +115,18 @@ def region_of(shell: Shell, clusters: Clusters, settings: Settings) -> FeasibleR
     return feasible_region(
         within=clusters.within,
         total=clusters.total,
-        mean_norm=float(np.linalg.norm(center_of(shell.points))),
+        mean_norm=_mean_norm(shell),
         r_min=shell.r_min,
         r_max=shell.r_max,
         collapse_loss=settings.collapse_loss,
         band=settings.band,
         lower_edge=settings.lower_edge,
     )
+
+
+@lru_cache(maxsize=4)  # a band that is dragged asks for it each time
+def _mean_norm(shell: Shell) -> float:
+    return float(np.linalg.norm(center_of(shell.points)))
 
 
 def _data_only(settings: Settings, clusters: int | None = None) -> Settings:

@@ -133,8 +133,7 @@ def delete(folder: Path) -> Path:
     where = folder.parent / TRASH / folder.name
     with _saying(f"{folder} cannot be deleted"):
         where.parent.mkdir(mode=0o700, exist_ok=True)
-        if where.exists():
-            shutil.rmtree(where)
+        _remove(where)
         folder.rename(where)
         os.utime(where)  # when it was deleted
     return where
@@ -165,7 +164,7 @@ def purge_all(entries: Iterable[Entry]) -> None:
         if entry.folder.parent.name != TRASH:
             raise RequestError(f"{entry.folder.name} is not in the trash; delete it first.")
         with _saying(f"{entry.folder} cannot be removed"):
-            shutil.rmtree(entry.folder)
+            _remove(entry.folder)
 
 
 def usage(home: Path) -> int:
@@ -191,10 +190,37 @@ def clean(home: Path, older: float = 0.0) -> int:
     before, now = usage(home), time.time()
     purge_all(entry for entry in trash(home) if now - entry.touched >= older)
     with _saying(f"{home} cannot be cleaned up"):
-        for part in (*home.glob(".*.part"), *home.glob("*/.*.part")):
-            if now - part.stat().st_mtime >= _ABANDONED:
-                shutil.rmtree(part) if part.is_dir() else part.unlink()
+        for part in _parts(home):
+            with contextlib.suppress(FileNotFoundError):  # finished or removed since it was listed
+                if now - part.stat().st_mtime >= _ABANDONED:
+                    _remove(part)
     return before - usage(home)
+
+
+def _parts(home: Path) -> Iterator[Path]:
+    """What is half-written in a folder, and in the folders right below."""
+    for folder in (home, *_listed(home)):
+        for path in _listed(folder):
+            if path.name.startswith(".") and path.name.endswith(".part"):
+                yield path
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What is in a folder; nothing where it is none, is gone by now or is closed to us."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        return list(folder.iterdir())
+    return []
+
+
+def _remove(path: Path) -> None:
+    """Remove for good what is there, if anything; OSError where something of it stays."""
+    with contextlib.suppress(FileNotFoundError):  # another process may remove it as well
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+            return
+        shutil.rmtree(path, ignore_errors=True)  # goes on where another process was quicker
+        if path.exists():
+            shutil.rmtree(path)  # says why it stays
 
 
 def _entries(home: Path) -> Iterator[Entry]:

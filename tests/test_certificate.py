@@ -36,6 +36,24 @@ def test_one_collapses_and_one_is_certified(pair):
         assert_information_laws(certificate)
 
 
+def test_answers_of_a_wrong_shape_and_shells_inside_out_are_refused():
+    rng = np.random.default_rng(0)
+    points = rng.standard_normal((60, 4))
+
+    def noisy(x):
+        return x + 0.1 * rng.standard_normal(x.shape)
+
+    with pytest.raises(RequestError, match="inner radius must be smaller"):
+        certify(noisy, points, shell=(1.2, 0.8))
+    for mean, log_variance in ((60, 2), (60, 3)), ((59, 2), (59, 2)), ((60,), (60,)):
+        with pytest.raises(RequestError, match="The posterior gave shapes"):
+            certify(
+                noisy,
+                points,
+                posterior=lambda _, a=mean, b=log_variance: (np.zeros(a), np.zeros(b)),
+            )
+
+
 def test_a_share_that_keeps_out_no_point_is_refused():
     with pytest.raises(RequestError, match="both parts need at least two"):
         groundwork(replace(DIGITS, held_out=0.001))

@@ -31,7 +31,8 @@ def run(request: argparse.Namespace) -> None:
         raise RequestError("--model picks from a saved RUN; a new run is told by --method.")
     else:
         settings = settings_of(request)
-        named = [(settings.method, *trained((settings,), request.save).certificates)]
+        (certificate,) = trained((settings,), request.save).certificates
+        named = [(settings.method, certificate)]
     if request.page:
         _write_page(named, request.page)
     if request.json:

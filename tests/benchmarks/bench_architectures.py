@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from svae_core import __version__
-from svae_core.averages import Seen, foretelling
+from svae_core.averages import Batch, foretelling
 from svae_core.records import Budget, Certificate, Settings
 from svae_core.snapshot import Model
 from svae_core.training import advance, begin, certify, models
@@ -61,7 +61,7 @@ def taught(model: Model) -> float:
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(1, points.shape[1], model.ground.settings.latent_dim, generator=generator)
     one = torch.ones(1, 1, 1)
-    return float(foretelling(model.networks, Seen(points, noise, one, one, one))[0])
+    return float(foretelling(model.networks, Batch(points, noise), one, one)[0])
 
 
 def ended(plan: Plan, net: str) -> list[tuple[Settings, Certificate, float]]:
