@@ -27,7 +27,7 @@ from svae_core.groups import Memory, first_memory, memory_prefix, own_parameters
 from svae_core.layouts import padded
 from svae_core.limits import check_epochs
 from svae_core.methods import method_for
-from svae_core.networks import Networks, Room, architecture, initial_weights, networks, room
+from svae_core.networks import Networks, Room, initial_weights, networks, room
 from svae_core.objective import Now, objective
 from svae_core.problem import groundwork, prepare
 from svae_core.records import (
@@ -41,7 +41,7 @@ from svae_core.records import (
     State,
 )
 from svae_core.snapshot import Clock, Model, believe, certificate, frame, reconstruction
-from svae_core.workbench import Workbench, pick_device, steps_per_epoch, workbench
+from svae_core.workbench import Workbench, layout, pick_device, steps_per_epoch, workbench
 
 #: A run gives about this many frames, whatever its length.
 FRAMES = 200
@@ -80,9 +80,8 @@ def chunk_size(settings: Settings) -> int:
     A batch shares the bookkeeping of a step, but what its members touch in a step must stay in the
     cache beside the core: weights with gradient and moments, and what passes through the layers.
     """
-    d = groundwork(settings).shell.points.shape[1]
-    arch = architecture(settings.arch, d, settings.latent_dim, settings.hidden)
-    through = 3 * d + sum(layer.fan_out for layer in arch.layers)
+    arch = layout((settings,), groundwork(settings))
+    through = 3 * arch.ambient_dim + sum(layer.fan_out for layer in arch.layers)
     fitting = _CACHE_FLOATS // (arch.size + settings.batch_size * through)
     return 1 << max(1, min(fitting, 32).bit_length() - 1)
 
@@ -317,10 +316,7 @@ def fitted(state: State, ground: Groundwork) -> Model:
     """A one-member state on a groundwork that may have lost its points; to be looked at."""
     (settings,) = state.settings
     device = pick_device(settings.device)
-    d = len(ground.shell.center)
-    extra = len(own_parameters(settings))
-    image = ground.dataset.image_shape
-    arch = architecture(settings.arch, d, settings.latent_dim, settings.hidden, extra, image)
+    arch = layout((settings,), ground)
     parts = objective((settings,), (ground,), device)
     flat = torch.from_numpy(state.parameters).to(device)
     memory = recall(parts.groups, state.memory)

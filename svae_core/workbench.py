@@ -117,18 +117,23 @@ def _make_workbench(members: tuple[Settings, ...]) -> Workbench:
     device = pick_device(first.device)
     grounds = tuple(groundwork(settings) for settings in members)
     points = grounds[0].shell.points
-    extra = max(len(own_parameters(settings)) for settings in members)
-    image = grounds[0].dataset.image_shape
-    arch = architecture(first.arch, points.shape[1], first.latent_dim, first.hidden, extra, image)
     return Workbench(
         settings=members,
         grounds=grounds,
-        arch=arch,
+        arch=layout(members, grounds[0]),
         objective=objective(members, grounds, device),
         points=torch.from_numpy(points).to(device),
         steps=total_steps(first, len(points)),
         device=device,
     )
+
+
+def layout(members: tuple[Settings, ...], ground: Groundwork) -> Architecture:
+    """How the weights of a batch's members lie in a row: as the longest of them needs it."""
+    first, image = members[0], ground.dataset.image_shape
+    extra = max(len(own_parameters(settings)) for settings in members)
+    d = len(ground.shell.center)
+    return architecture(first.arch, d, first.latent_dim, first.hidden, extra, image)
 
 
 def _check_members(members: tuple[Settings, ...]) -> Settings:

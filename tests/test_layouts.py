@@ -17,7 +17,7 @@ from svae_core.networks import architecture, initial_weights, networks
 from svae_core.records import Budget, RequestError, Settings
 from svae_core.residual import Block
 from svae_core.stacks import Affine, Layer, Stack
-from svae_core.training import advance, begin, certify
+from svae_core.training import advance, begin, certify, chunk_size
 
 SIZES = st.tuples(st.integers(4, 11), st.integers(4, 11))
 BASE = Settings(
@@ -172,6 +172,11 @@ def test_a_member_equals_its_solo_run(arch: str, hidden: int) -> None:
     for index, settings in enumerate(members):
         alone = advance(begin((settings,))).state
         np.testing.assert_array_equal(alone.parameters[0], together.parameters[index])
+
+
+@pytest.mark.parametrize("arch", NEW)
+def test_sweeps_and_comparisons_know_how_many_to_train_at_once(arch: str) -> None:
+    assert 2 <= chunk_size(replace(BASE, arch=arch)) <= 32
 
 
 @pytest.mark.parametrize("arch", NEW)

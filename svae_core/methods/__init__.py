@@ -96,9 +96,13 @@ class TrainingMethod(Protocol):
 
     def __init__(self, config: Any) -> None: ...
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]: ...
+    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+        """Numbers fixed before training; RequestError where the request makes no sense."""
+        ...
 
-    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor: ...
+    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
+        """What its members minimise, [m] nats; differentiable in the terms. Constants are [m]."""
+        ...
 
 
 @runtime_checkable
@@ -125,7 +129,9 @@ class Samples(Protocol):
 class Encodes(Protocol):
     """Reads the encoders' outputs as posteriors of its own, in training and when looked at."""
 
-    def posterior(self, encoded: Encoded) -> Posterior: ...
+    def posterior(self, encoded: Encoded) -> Posterior:
+        """The posteriors of its members' points, [m, b, k]."""
+        ...
 
 
 @runtime_checkable
@@ -141,7 +147,9 @@ class Priored(Protocol):
 class Parametrised(Protocol):
     """Has weights [e] beside those of the networks, trained with them."""
 
-    def parameters(self, settings: Settings) -> np.ndarray: ...
+    def parameters(self, settings: Settings) -> np.ndarray:
+        """What they start with, [e]; e is the same for all seeds."""
+        ...
 
 
 @runtime_checkable
