@@ -1,26 +1,24 @@
-"""The shelf of saved runs: listed whatever lies there, not lost by accident, given away safely."""
+"""The shelf of saved runs: listed whatever lies there, and not lost by accident."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
+import errno
 import json
 import os
 import shutil
 import threading
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from test_run import PAIR, assert_same_run, tiny
 
-from svae_core import parcel, shelf, training
 from svae_core import run as runs
+from svae_core import shelf, training
 from svae_core.__main__ import main
-from svae_core.about import ABOUT, SCHEMA, About, read_about
+from svae_core.about import ABOUT, SCHEMA, About
 from svae_core.records import Budget, RequestError, Settings
 from svae_core.run import RunWriter, folder_name, load
 
@@ -162,101 +160,42 @@ def test_cleaning_up_removes_what_was_deleted_and_nothing_else(tmp_path: Path) -
     assert shelf.usage(tmp_path) == shelf.look(kept).size
 
 
-# -------------------------------------------------------------------------- export, import
-
-
-def test_an_exported_run_is_the_same_run_elsewhere(tmp_path: Path) -> None:
-    folder = put(tmp_path / "here", owner="somebody", page={"parent": "secret", "lesson": "x"})
-    shelf.rename(folder, "σ² = 4")
-    data = parcel.pack(folder)
-    about = read_about(folder)
-    assert about.id.encode() not in data and b"somebody" not in data and b"secret" not in data
-    taken = parcel.unpack(data, tmp_path / "there", owner="me")
-    assert_same_run(load(taken), load(folder))
-    assert shelf.look(taken).name == "σ² = 4"
-    read = read_about(taken)
-    assert read.owner == "me" and read.id not in ("", about.id) and read.page == {"lesson": "x"}
-    assert parcel.unpack(data, tmp_path / "there") != taken, "twice makes two"
-
-
-def _zip(**files: bytes) -> bytes:
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, content in files.items():
-            file.writestr(name, content)
-    return whole.getvalue()
-
-
-def _by_lzma() -> bytes:
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_LZMA) as file:
-        file.writestr(ABOUT, b"{}")
-    return whole.getvalue()
-
-
-def _twice(name: str) -> bytes:
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w") as file:
-        file.writestr(name, b"{}")
-        with pytest.warns(UserWarning, match="Duplicate"):
-            file.writestr(name, b"{}")
-    return whole.getvalue()
-
-
-def _lying() -> bytes:
-    """Says that it unpacks to 4 bytes, and unpacks to a megabyte."""
-    data = _zip(**{ABOUT: b"\0" * 2**20})
-    return data.replace((2**20).to_bytes(4, "little"), (4).to_bytes(4, "little"))
-
-
-@pytest.mark.parametrize(
-    ("make", "sentence"),
-    [
-        (lambda: b"", "no exported run"),
-        (lambda: b"PK\x03\x04 and so on", "no exported run"),
-        (lambda: _zip(**{ABOUT: b"{}", "../../evil.py": b"x"}), "holds '../../evil.py'"),
-        (lambda: _zip(**{ABOUT: b"{}", "/etc/passwd": b"x"}), "holds '/etc/passwd'"),
-        (lambda: _zip(**{ABOUT: b"{}", "sub/": b""}), "holds 'sub/'"),
-        (lambda: _zip(**{ABOUT: b"{}", "state.pkl": b"x"}), r"holds 'state\.pkl'"),
-        (lambda: _zip(**{"name.txt": b"x"}), "needs exactly one"),
-        (lambda: _twice(ABOUT), "needs exactly one"),
-        (lambda: _zip(**{ABOUT: b"\0" * 2**27}), "would unpack to 134 MB"),
-        (_lying, "no exported run"),
-        (_by_lzma, "compression"),
-        (lambda: _zip(**{ABOUT: b"{}"}), "damaged"),
-        (lambda: _zip(**{ABOUT: b"[1"}), "damaged"),
-    ],
-)
-def test_files_from_anywhere_are_refused_in_one_sentence(
-    tmp_path: Path, make: Callable[[], bytes], sentence: str
+def test_cleaning_up_does_not_mind_another_that_cleans_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(RequestError, match=sentence) as refused:
-        parcel.unpack(make(), tmp_path / "home")
-    assert str(tmp_path) not in str(refused.value)
-    assert [path.name for path in tmp_path.rglob("*")] == ["home"]
+    """Folders vanish between being listed, looked at and removed."""
+    deleted = shelf.delete(put(tmp_path, id="a"))
+    half = tmp_path / ".x.part"
+    half.mkdir()
+    (half / "frames").write_bytes(b"x")
+    os.utime(half, (1, 1))
+    real_list, real_remove = Path.iterdir, shutil.rmtree
+
+    def listed(folder: Path) -> Iterator[Path]:
+        yield from real_list(folder)
+        if folder == tmp_path:
+            yield from (folder / ".gone.part", folder / "gone")
+
+    def removed_twice(path: Path, *arguments: Any, **options: Any) -> None:
+        real_remove(path)  # by the other, just before
+        real_remove(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "iterdir", listed)
+    monkeypatch.setattr(shutil, "rmtree", removed_twice)
+    assert shelf.clean(tmp_path) > 0
+    assert not deleted.exists() and not half.exists()
 
 
-def test_a_parcel_cut_anywhere_is_refused(tmp_path: Path) -> None:
-    data = parcel.pack(put(tmp_path / "here"))
-    for cut in range(0, len(data), 97):
-        with pytest.raises(RequestError):
-            parcel.unpack(data[:cut], tmp_path / "there")
-    assert not list((tmp_path / "there").iterdir())
+def test_what_cannot_be_removed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf.delete(put(tmp_path))
 
+    def refused(path: Path, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise PermissionError(errno.EACCES, "Permission denied")
 
-def test_a_run_of_another_may_not_be_larger_than_allowed(tmp_path: Path) -> None:
-    data = parcel.pack(put(tmp_path / "here"))
-    with pytest.raises(RequestError, match="would unpack"):
-        parcel.unpack(data, tmp_path / "there", largest=1000)
-
-
-def test_the_history_is_a_table(tmp_path: Path) -> None:
-    saved = load(put(tmp_path))
-    rows = list(csv.DictReader(io.StringIO(parcel.history(saved))))
-    assert len(rows) == 2 * len(saved.moments)
-    frame, row = saved.moments[1][1], rows[3]
-    assert (int(row["step"]), int(row["member"]), row["method"]) == (frame.step, 1, "spherical")
-    assert float(row["loss"]) == frame.loss and float(row["kl_1"]) == frame.kl_per_dim[0]
+    monkeypatch.setattr(shutil, "rmtree", refused)
+    with pytest.raises(RequestError, match=r"cannot be removed: Permission denied\."):
+        shelf.clean(tmp_path)
 
 
 # -------------------------------------------------------------------------- command line

@@ -6,6 +6,7 @@ all the same, since no honest program writes them.
 
 from __future__ import annotations
 
+import errno
 import struct
 import zipfile
 import zlib
@@ -21,10 +22,10 @@ _END = b"PK\x05\x06"  # the record at the end of every ZIP
 _END64 = b"PK\x06\x06"
 _TAIL = 2**16 + 200  # the end record, its comment, and the 64-bit records before it
 _ENCRYPTED = 1
-# What zipfile raises on bytes made up for it: not only its own exception. A way of packing that it
-# does not know is a RuntimeError as well.
-_WRONG = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, IndexError),
+#: What zipfile raises on bytes made up for it: not only its own exception. A way of packing that it
+#: does not know is a RuntimeError as well. An OSError may be the disk's: see `is_of_disk`.
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, IndexError),
     *(OverflowError, RuntimeError, KeyError, TypeError),
 )
 
@@ -41,7 +42,9 @@ def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]
             yield archive, sorted(members, key=lambda item: item.filename)
     except RequestError:
         raise
-    except _WRONG as error:
+    except (*DAMAGE, OSError) as error:
+        if is_of_disk(error):
+            raise
         raise RequestError(
             f"The ZIP is damaged or cut off ({plain(error) or 'it ends too early'})."
         ) from error
@@ -56,6 +59,15 @@ def content(archive: zipfile.ZipFile, item: zipfile.ZipInfo, limit: int) -> byte
             f"{plain(item.filename)} in the ZIP is larger than {limit:,} bytes, too large to read."
         )
     return found
+
+
+def is_of_disk(error: Exception) -> bool:
+    """Whether the disk failed or is full, and the file that is read is not to blame.
+
+    Readers raise an OSError of their own, without a number, for bytes that make no sense; a place
+    in the file that cannot be is an EINVAL.
+    """
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
 
 
 def _beside_the_point(item: zipfile.ZipInfo) -> bool:

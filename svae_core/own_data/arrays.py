@@ -17,7 +17,7 @@ import numpy as np
 
 from svae_core.own_data import archive
 from svae_core.own_data.bounds import CATEGORIES, CELLS, LETTERS
-from svae_core.own_data.names import distinct, plain
+from svae_core.own_data.names import distinct, plain, some
 from svae_core.own_data.table import (
     CODES,
     Column,
@@ -90,6 +90,10 @@ def read_npz(path: Path, name: str, folder: Path, tell: Tell) -> Table:
         table = dataclasses.replace(table, form="NPZ", notes=(*table.notes, note))
         if labels:
             table = _with_labels(table, packed, headers[labels[0]][0])
+        others = [plain(key) for key in headers if key not in (points, *labels[:1])]
+        if others:
+            note = f"Other arrays were left out: {some(others)}."
+            table = dataclasses.replace(table, notes=(*table.notes, note))
     write_about(table)
     return table
 
@@ -227,18 +231,23 @@ def _with_labels(table: Table, packed: zipfile.ZipFile, item: zipfile.ZipInfo) -
     except (*_PARSER_ERRORS,) as error:
         raise RequestError("The labels in the NPZ file are damaged.") from error
     if labels.dtype.itemsize == 0:
-        return table  # words without a letter
+        return _without_labels(table, "words without a letter")
     if labels.dtype.kind == "U":
         letters = np.ascontiguousarray(labels).view(f"{labels.dtype.str[0]}u4")
         if letters.max() > sys.maxunicode:
             raise RequestError("The labels in the NPZ file are damaged.")
     values, codes = np.unique(labels, return_inverse=True)
     if len(values) > CATEGORIES:
-        return table
-    codes.astype("<i4").tofile(table.folder / CODES)
+        return _without_labels(table, f"more than {CATEGORIES:,} different values")
+    (table.folder / CODES).write_bytes(codes.astype("<i4").tobytes())
     names = distinct(
         (v.decode("latin-1") if isinstance(v, bytes) else str(v) for v in values.tolist()), "value"
     )
     column = Column("label", "category", 0, categories=names)
     examples = tuple((*row, names[code]) for row, code in zip(table.examples, codes, strict=False))
     return dataclasses.replace(table, columns=(*table.columns, column), examples=examples)
+
+
+def _without_labels(table: Table, what: str) -> Table:
+    note = f"The labels were left out, since they hold {what}."
+    return dataclasses.replace(table, notes=(*table.notes, note))

@@ -7,7 +7,9 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,9 +27,25 @@ from svae_core.own_data.table import (
 from svae_core.own_data.text import Tell
 from svae_core.records import RequestError
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 # Formats whose readers are well tried; others, such as EPS, would start programs.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+
+# The largest grey value of images of 8 and of 16 bits, and how their values are kept.
+_PLAIN, _DEEP = 2**8 - 1, 2**16 - 1
+_DTYPES = {_PLAIN: "|u1", _DEEP: "<u2"}
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What the first image is like, and all are brought to."""
+
+    size: tuple[int, int]  # width and height, which all must have
+    small: tuple[int, int]  # … and to which they are shrunk
+    levels: int  # the largest grey value
 
 
 def read_images(path: Path, name: str, folder: Path, tell: Tell) -> Table:
@@ -39,18 +57,19 @@ def read_images(path: Path, name: str, folder: Path, tell: Tell) -> Table:
             raise RequestError(
                 f"The ZIP holds no image ({', '.join(ending[1:] for ending in _ENDINGS)}){what}."
             )
-        size = _size(packed, items[0])
-        small = _shrunk(size)
+        form = _form(packed, items[0])
+        size, small = form.size, form.small
         check_cells(len(items), small[0] * small[1])
-        low, high = np.full(small[0] * small[1], 255), np.zeros(small[0] * small[1], int)
+        low, high = np.full(small[0] * small[1], form.levels), np.zeros(small[0] * small[1], int)
         with (folder / NUMBERS).open("wb") as out:
             for index, item in enumerate(items):
-                pixels = _pixels(packed, item, size, small)
+                pixels = _pixels(packed, item, form)
                 low, high = np.minimum(low, pixels), np.maximum(high, pixels)
                 out.write(pixels.tobytes())
                 tell((index + 1) / len(items))
     notes = [
-        f"Read as {len(items):,} images of {size[0]} × {size[1]} pixels, as grey values 0 to 1."
+        f"Read as {len(items):,} images of {size[0]} × {size[1]} pixels, as grey values 0 to 1 in "
+        f"{form.levels + 1:,} steps."
     ]
     if small != size:
         notes.append(f"They were shrunk to {small[0]} × {small[1]} pixels.")
@@ -65,10 +84,10 @@ def read_images(path: Path, name: str, folder: Path, tell: Tell) -> Table:
         rows=len(items),
         columns=(*columns, *_folders(items, folder)),
         numbers_file=NUMBERS,
-        numbers_dtype="|u1",
+        numbers_dtype=_DTYPES[form.levels],
         notes=tuple(notes),
         image_shape=(small[1], small[0]),
-        scale=255.0,
+        scale=float(form.levels),
     )
     write_about(table)
     return table
@@ -78,7 +97,7 @@ def _office(members: list[zipfile.ZipInfo]) -> bool:
     return any(item.filename == "[Content_Types].xml" for item in members)
 
 
-def _image(packed: zipfile.ZipFile, item: zipfile.ZipInfo):  # type: ignore[no-untyped-def]
+def _image(packed: zipfile.ZipFile, item: zipfile.ZipInfo) -> Image.Image:
     """The image, its pixels not read yet."""
     from PIL import Image
 
@@ -91,32 +110,38 @@ def _image(packed: zipfile.ZipFile, item: zipfile.ZipInfo):  # type: ignore[no-u
     return image
 
 
-def _size(packed: zipfile.ZipFile, item: zipfile.ZipInfo) -> tuple[int, int]:
-    """Width and height of an image."""
+def _form(packed: zipfile.ZipFile, item: zipfile.ZipInfo) -> _Form:
+    """The form of an image."""
     with _reading(item):
-        size = _image(packed, item).size
-    if 0 in size:
+        image = _image(packed, item)
+    if 0 in image.size:
         raise RequestError(f"{plain(item.filename)} in the ZIP is an image without pixels.")
-    return int(size[0]), int(size[1])
+    return _Form(image.size, _shrunk(image.size), _levels(image))
 
 
-def _pixels(
-    packed: zipfile.ZipFile, item: zipfile.ZipInfo, size: tuple[int, int], small: tuple[int, int]
-) -> np.ndarray:
-    """Grey values [height · width] uint8 of an image that must have that size."""
+def _levels(image: Image.Image) -> int:
+    """The largest grey value an image can hold; a mode with an I is a PNG of 16 bits."""
+    return _DEEP if image.mode.startswith("I") else _PLAIN
+
+
+def _pixels(packed: zipfile.ZipFile, item: zipfile.ZipInfo, form: _Form) -> np.ndarray:
+    """Grey values [height · width] of an image, from 0 to `form.levels`."""
     from PIL import Image
 
     with _reading(item):
         image = _image(packed, item)
-        if image.size != size:
+        if image.size != form.size:
             raise RequestError(
                 f"{plain(item.filename)} in the ZIP has {image.size[0]} × {image.size[1]} pixels, "
-                f"but the first image has {size[0]} × {size[1]}; all must be of one size."
+                f"but the first image has {form.size[0]} × {form.size[1]}; all must be of one size."
             )
-        grey = image.convert("L")
-        if small != size:
-            grey = grey.resize(small, Image.Resampling.BOX)
-        return np.asarray(grey, np.uint8).reshape(-1)
+        levels = _levels(image)
+        # Made an L, values of 16 bits would be cut off at 255; made an F, they stay what they are.
+        grey = image.convert("F" if levels == _DEEP else "L")
+        if form.small != form.size:
+            grey = grey.resize(form.small, Image.Resampling.BOX)
+        scaled = np.asarray(grey, np.float64).reshape(-1) * (form.levels / levels)
+        return np.rint(scaled).astype(_DTYPES[form.levels])
 
 
 @contextmanager
@@ -129,6 +154,8 @@ def _reading(item: zipfile.ZipInfo) -> Iterator[None]:
     except (RequestError, zipfile.BadZipFile, MemoryError):
         raise
     except Exception as error:
+        if archive.is_of_disk(error):
+            raise
         raise RequestError(
             f"{plain(item.filename)} in the ZIP is no image that can be read; it is damaged or cut "
             "off."
@@ -153,5 +180,5 @@ def _folders(items: list[zipfile.ZipInfo], folder: Path) -> list[Column]:
         return []
     position = {value: index for index, value in enumerate(values)}
     codes = np.array([position[name] for name in names], dtype="<i4")
-    codes.tofile(folder / CODES)
+    (folder / CODES).write_bytes(codes.tobytes())
     return [Column("folder", "category", 0, categories=distinct(values, "folder"))]

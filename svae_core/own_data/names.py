@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 
 from svae_core.own_data.bounds import LETTERS
@@ -48,6 +48,11 @@ def distinct(names: Iterable[str], otherwise: str) -> tuple[str, ...]:
         taken.add(candidate)
         found.append(candidate)
     return tuple(found)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def inert(text: str) -> str:

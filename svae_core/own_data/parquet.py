@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from svae_core.own_data.names import distinct, plain
+from svae_core.own_data.archive import is_of_disk
+from svae_core.own_data.names import distinct, plain, some
 from svae_core.own_data.table import Table, Writer, check_cells, check_width
 from svae_core.own_data.text import Tell
 from svae_core.records import RequestError
@@ -35,7 +36,7 @@ def read_parquet(path: Path, name: str, folder: Path, tell: Tell) -> Table:
             check_cells(file.metadata.num_rows, len(file.schema_arrow))
             return _read(file, name, folder, tell)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        if isinstance(error, RequestError):
+        if isinstance(error, RequestError) or is_of_disk(error):
             raise
         raise RequestError("The Parquet file is damaged or cut off.") from error
 
@@ -66,8 +67,7 @@ def _read(file: Any, name: str, folder: Path, tell: Tell) -> Table:
         writer.close()
     notes: tuple[str, ...] = (f"Read as Parquet, {writer.rows:,} rows.",)
     if left_out:
-        some = ", ".join(left_out[:5]) + (" …" if len(left_out) > 5 else "")
-        notes += (f"Left out, since they hold neither numbers nor text: {some}.",)
+        notes += (f"Left out, since they hold neither numbers nor text: {some(left_out)}.",)
     return writer.finish(name, "Parquet", notes)
 
 

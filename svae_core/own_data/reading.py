@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import zipfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from svae_core.own_data import archive
 from svae_core.own_data.arrays import read_npy, read_npz
 from svae_core.own_data.images import read_images
+from svae_core.own_data.names import plain
 from svae_core.own_data.parquet import read_parquet
 from svae_core.own_data.table import Table
 from svae_core.own_data.text import Tell, read_text
@@ -36,24 +38,38 @@ def read(path: Path, name: str, folder: Path, tell: Tell = lambda share: None) -
     try:
         with path.open("rb") as file:
             start = file.read(8)
-    except OSError as error:
-        raise RequestError(f"{name} cannot be read: {os.strerror(error.errno or 0)}.") from error
-    try:
-        if start.startswith(b"\x93NUMPY"):
-            return read_npy(path, name, folder, tell)
-        if start.startswith(b"PAR1"):
-            return read_parquet(path, name, folder, tell)
-        if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-            reader = read_npz if _holds_arrays(path) else read_images
-            return reader(path, name, folder, tell)
-        for magic, what in _OTHERS.items():
-            if start.startswith(magic):
-                raise RequestError(f"The file {what}.")
-        return read_text(path, name, folder, tell)
+        return _read(start, path, name, folder, tell)
     except RequestError as error:
         raise RequestError(f"{name}: {error}") from error
+    except OSError as error:
+        raise refused_by_disk(name, error) from error
     except MemoryError as error:
         raise RequestError(f"{name}: Reading it takes too much memory; give a sample.") from error
+
+
+def refused_by_disk(name: str, error: OSError) -> RequestError:
+    """The sentence for a file that could not be read, or whose table could not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RequestError(
+            f"{name} cannot be kept, since the disk is full; make room there and give it again."
+        )
+    reason = os.strerror(error.errno) if error.errno else plain(error)
+    return RequestError(f"{name} cannot be kept or read: {reason}.")
+
+
+def _read(start: bytes, path: Path, name: str, folder: Path, tell: Tell) -> Table:
+    """By the reader that the first bytes ask for."""
+    if start.startswith(b"\x93NUMPY"):
+        return read_npy(path, name, folder, tell)
+    if start.startswith(b"PAR1"):
+        return read_parquet(path, name, folder, tell)
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        reader = read_npz if _holds_arrays(path) else read_images
+        return reader(path, name, folder, tell)
+    for magic, what in _OTHERS.items():
+        if start.startswith(magic):
+            raise RequestError(f"The file {what}.")
+    return read_text(path, name, folder, tell)
 
 
 def _holds_arrays(path: Path) -> bool:

@@ -21,11 +21,12 @@ from svae_core.own_data.bounds import (
     COLUMNS,
     NUMBERS,
 )
+from svae_core.own_data.names import some
 from svae_core.own_data.table import Column, Table
 from svae_core.records import Dataset, RequestError
 
 _BLOCK_CELLS = 2**20
-#: Names of columns that are taken for the label, in this order, and endings of other names.
+#: Names of columns that are taken for the label, in this order.
 _LABEL_NAMES = ("label", "class", "target", "species", "category", "diagnosis", "folder", "y")
 _FLOAT32 = 1e18  # squares of larger numbers overflow
 
@@ -78,7 +79,7 @@ def label_of(table: Table, choice: Choice) -> Column | None:
         if name in classes:
             return classes[name]
     last = table.columns[-1]
-    return last if last.name.lower() in classes and len(table.columns) > 1 else None
+    return last if last in classes.values() and len(table.columns) > 1 else None
 
 
 def shape(table: Table, choice: Choice, seed: int) -> Dataset:
@@ -121,7 +122,7 @@ def _features(
     table: Table, choice: Choice, label: Column | None
 ) -> tuple[list[Feature], tuple[str, ...]]:
     """The coordinates, categories one-hot, and what was left out."""
-    chosen = names_of(choice.features)
+    chosen = tuple(dict.fromkeys(names_of(choice.features)))  # named twice, it counts once
     columns = [table.column(name) for name in chosen] if chosen else list(table.columns)
     columns = [column for column in columns if label is None or column.name != label.name]
     most = CATEGORIES if chosen else CATEGORIES_UNASKED
@@ -137,7 +138,7 @@ def _features(
         )
     notes: list[str] = []
     if free:
-        notes.append(f"Text with more than {most} different values was left out: {_some(free)}.")
+        notes.append(f"Text with more than {most} different values was left out: {some(free)}.")
         columns = [column for column in columns if column.name not in free]
     features: list[Feature] = []
     coded = []
@@ -147,13 +148,13 @@ def _features(
         else:
             coded.append(column.name)
             # Two categories are one coordinate: the second would only repeat the first.
-            codes = range(1, 2) if len(column.categories) == 2 else range(len(column.categories))
+            codes = range(1, 2) if _is_pair(column) else range(len(column.categories))
             features += [
                 Feature(f"{column.name} = {column.categories[code]}", column, -1, code)
                 for code in codes
             ]
     if coded:
-        notes.append(f"Categories became one column of 0 and 1 each: {_some(coded)}.")
+        notes.append(f"Categories became one column of 0 and 1 each: {some(coded)}.")
     if len(features) > COLUMNS:
         raise RequestError(
             f"{table.name} would have {len(features):,} features, but at most {COLUMNS:,} can be "
@@ -162,6 +163,11 @@ def _features(
     if not features:
         raise RequestError(f"{table.name} has no column left to train on; choose at least one.")
     return features, tuple(notes)
+
+
+def _is_pair(column: Column) -> bool:
+    """Whether a column holds two categories, coded as one coordinate of 0 and 1."""
+    return len(column.categories) == 2
 
 
 def _position(table: Table, column: Column) -> int:
@@ -181,7 +187,7 @@ def _rows(
         lost = table.rows - len(usable)
         notes = (
             f"{lost:,} of {table.rows:,} rows were dropped, since a value is missing or not finite "
-            f"in {_some(list(gaps))}.",
+            f"in {some(list(gaps))}.",
         )
         if len(usable) < 2:
             raise RequestError(
@@ -190,8 +196,9 @@ def _rows(
             )
     elif total:
         notes = (
-            f"{total:,} missing or not finite values were replaced by the mean of their column (no "
-            f"category, where it holds categories), in {_some(list(gaps))}.",
+            f"{total:,} missing or not finite values were replaced in {some(list(gaps))}: a number "
+            "by the mean of its column, one of two categories by the more frequent, any other "
+            "category by none.",
         )
     count = table.rows if usable is None else len(usable)
     if count < 2:
@@ -227,8 +234,12 @@ def _labels(
     if label.kind == "number":
         column = table.numbers()[:, _position(table, label)]
         values = np.asarray(column if rows is None else column[rows], float)
-        present, codes = np.unique(np.nan_to_num(values, nan=np.inf), return_inverse=True)
-        texts = ["(missing)" if np.isinf(value) else f"{value:.12g}" for value in present[:200]]
+        values = np.where(np.isfinite(values), values, np.inf)
+        present, codes = np.unique(values, return_inverse=True)
+        texts = [f"{value:.12g}" for value in present[: CLASSES + 1].tolist()]
+        if len(set(texts)) < len(texts):  # they differ further behind
+            texts = [f"{value:.17g}" for value in present[: CLASSES + 1].tolist()]
+        texts = ["(missing)" if text == "inf" else text for text in texts]
     else:
         values = table.codes(label.name) if label.kind == "category" else np.empty(0)
         values = values if rows is None or not len(values) else values[rows]
@@ -282,7 +293,7 @@ def _points(
     if table.image_shape:
         varies[:] = True  # an image keeps all of its pixels
     elif constant:
-        notes.append(f"Constant columns were dropped: {_some(constant)}.")
+        notes.append(f"Constant columns were dropped: {some(constant)}.")
     kept = [item for item, moves in zip(features, varies, strict=True) if moves]
     if standardise:
         notes.append("Every column was brought to mean 0 and variance 1.")
@@ -314,6 +325,9 @@ class _Source:
         self._numbers = table.numbers() if self._positions else None
         coded = {item.column.name for item in features if item.code >= 0}
         self._codes = {name: table.codes(name) for name in coded}
+        pairs = {item.column.name for item in features if item.code >= 0 and _is_pair(item.column)}
+        # What stands for a missing category: 0 would be the first of two, and the mean neither.
+        self._missing = {name: self._more_frequent(name) for name in pairs}
 
     def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
         """(first row, [rows, features])."""
@@ -327,8 +341,16 @@ class _Source:
                 block[:, of_numbers] = found / self._scale
             for index, item in enumerate(self._features):
                 if item.code >= 0:
-                    block[:, index] = self._codes[item.column.name][rows] == item.code
+                    name = item.column.name
+                    codes = self._codes[name][rows]
+                    known = np.where(codes < 0, self._missing.get(name, -1), codes)
+                    block[:, index] = known == item.code
             yield part.start, block
+
+    def _more_frequent(self, name: str) -> int:
+        """Of two categories the one that more of the rows used have; the first if as many."""
+        codes = self._codes[name] if self._rows is None else self._codes[name][self._rows]
+        return int(np.count_nonzero(codes == 1) > np.count_nonzero(codes == 0))
 
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of each feature over its finite values."""
@@ -366,7 +388,3 @@ def _positions(features: list[Feature]) -> list[int]:
 def _blocks(rows: int, width: int) -> list[slice]:
     step = max(1, _BLOCK_CELLS // max(1, width))
     return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from svae_core.records import RequestError
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _SAMPLE_BYTES = 2**21  # twice the longest line that is allowed
 _SAMPLE_LINES = 200
+#: Cells that say that nothing is there.
+MISSING = ("", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "None", "-", "?", "#N/A")
 # Bytes that mean nothing in Windows-1252.
 _UNDEFINED = b"\x81\x8d\x8f\x90\x9d"
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
@@ -42,15 +46,18 @@ def sniff(path: Path) -> Layout:
     """The layout of a text file; RequestError where it is not text or its lines are too long."""
     encoding = _encoding(path)
     with path.open("rb") as file:
-        text = file.read(_SAMPLE_BYTES).decode(encoding, errors="replace").lstrip("\ufeff")
-    lines = text.splitlines(keepends=True)[:_SAMPLE_LINES]
-    if len(text) > LINE_BYTES and lines and not lines[-1].endswith(("\n", "\r")):
-        lines = lines[:-1] or lines
+        sample = file.read(_SAMPLE_BYTES)
+    text = sample.decode(encoding, errors="replace").lstrip("\ufeff")
+    # Not splitlines: it ends a line at form feeds and the like too, which the reader does not.
+    lines = list(io.StringIO(text, newline=""))
+    if len(sample) == _SAMPLE_BYTES:
+        lines = lines[:-1] or lines  # the last may be cut off
+    lines = lines[:_SAMPLE_LINES]
     if not any(line.strip() for line in lines):
         raise RequestError("The file is empty; give a table with a row for each point.")
     delimiter, rows, line_ends = _delimiter(lines)
     width = _usual_width(rows)
-    first = next(index for index, row in enumerate(rows) if len(row) in (width, width - 1) and row)
+    first = _first_row(rows, width)
     header = _has_header(rows[first:], width)
     names = tuple(rows[first]) if header else ()
     if len(names) == width - 1:  # row names without a heading of their own, as R writes them
@@ -63,7 +70,7 @@ def sniff(path: Path) -> Layout:
         f"{'comma' if decimal == ',' else 'point'}."
     ]
     if first:
-        notes.append(f"{first} lines before the table were left out.")
+        notes.append(f"Lines before the table were left out: {first}.")
     named = tuple(plain(name) for name in names) or ("",) * width
     return Layout(encoding, delimiter, decimal, named, skip, tuple(notes))
 
@@ -72,6 +79,8 @@ def _encoding(path: Path) -> str:
     """The encoding of the whole file, read through once; RequestError for what is no text."""
     with path.open("rb") as file:
         start = file.read(4)
+        if start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
+            return "utf-32"  # before UTF-16: its mark begins with that one's
         if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
         file.seek(0)
@@ -150,16 +159,43 @@ def _usual_width(rows: list[list[str]]) -> int:
     return max(Counter(len(row) for row in rows).items(), key=lambda item: (item[1], item[0]))[0]
 
 
+def _first_row(rows: list[list[str]], width: int) -> int:
+    """Where the table begins: a title above it has fewer cells, or fills only some of them."""
+    first = next(index for index, row in enumerate(rows) if len(row) in (width, width - 1))
+    for ahead in range(first, len(rows)):
+        if _heads_numbers(rows[ahead:], width):
+            return ahead
+        cells = [cell for cell in rows[ahead] if cell.strip()]
+        if len(cells) == width or _holds_number(cells):
+            break
+    return first
+
+
+def _heads_numbers(rows: list[list[str]], width: int) -> bool:
+    """Whether the first row is names throughout, and one of them stands above numbers only."""
+    names = {cell.strip() for cell in rows[0]}
+    if len(names) < width or names & {*MISSING} or _holds_number(names):
+        return False
+    full = [row for row in rows[1:] if len(row) == width]
+    columns = [
+        [cell for cell in column if cell.strip() not in MISSING]
+        for column in zip(*full, strict=True)
+    ]
+    return any(column and all(_holds_number([cell]) for cell in column) for column in columns)
+
+
+def _holds_number(cells: Iterable[str]) -> bool:
+    return any(_NUMBER.fullmatch(cell.strip()) for cell in cells)
+
+
 def _has_header(rows: list[list[str]], width: int) -> bool:
     """Names hold no number, and are not among the values below them."""
     first, others = rows[0], [row for row in rows[1:] if len(row) == width]
-    if any(_NUMBER.fullmatch(cell.strip()) for cell in first):
+    if _holds_number(first):
         return False
-    if len(first) == width - 1:
+    if len(first) == width - 1 or any(map(_holds_number, others)):
         return True
-    columns = list(zip(*others, strict=True)) if others else []
-    if any(_NUMBER.fullmatch(cell.strip()) for column in columns for cell in column):
-        return True
+    columns = list(zip(*others, strict=True))
     return bool(others) and not any(
         name in column for name, column in zip(first, columns, strict=True)
     )

@@ -24,6 +24,7 @@ from svae_core.home import home
 from svae_core.own_data.bounds import KEPT_BYTES, KEPT_DAYS
 from svae_core.own_data.names import file_name
 from svae_core.own_data.reader import read_apart
+from svae_core.own_data.reading import refused_by_disk
 from svae_core.own_data.table import ABOUT, Table, read_about
 from svae_core.own_data.text import Tell
 from svae_core.records import RequestError
@@ -49,12 +50,11 @@ def deposit(
     try:
         digest = _digest(path)
         key = _agreed(key, digest, name) or f"{digest[:16]}-{_signature(digest)}"
-        if not (_folder(key) / ABOUT).exists():
+        if not _is_whole(_folder(key)):
             _read_into(_folder(key), path, name, tell, copy)
             _tidy()
     except OSError as error:
-        reason = os.strerror(error.errno or 0)
-        raise RequestError(f"{name} cannot be kept or read: {reason}.") from error
+        raise refused_by_disk(name, error) from error
     _use(_folder(key))
     return key
 
@@ -63,18 +63,8 @@ def find(key: str) -> Table:
     """The table kept under a key; RequestError where there is none."""
     if not key:
         raise RequestError("No file is given yet; upload one, or name it with --dataset FILE.")
-    folder = _folder(key) if _KEY.fullmatch(key) else None
-    if folder is None or not (folder / ABOUT).exists():
-        raise RequestError(
-            "The data that this belongs to are not here (any more); give the same file again, by "
-            f"upload or by: python -m svae_core data FILE --key {key[:41]}."
-        )
-    try:
-        table = read_about(folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RequestError(
-            "The data kept under this key are damaged; give the file again."
-        ) from error
+    folder = _known(key)
+    table = _read(folder)
     _use(folder)
     return table
 
@@ -85,16 +75,61 @@ def is_of(key: str, path: Path) -> bool:
 
 
 def forget(key: str) -> None:
-    """Remove the table kept under a key; RequestError where there is none."""
-    shutil.rmtree(find(key).folder, ignore_errors=True)
+    """Remove the table kept under a key, damaged or not; RequestError where there is none."""
+    _remove(_known(key))
 
 
 def kept() -> Iterator[tuple[str, Table]]:
-    """All tables with their keys; for the owner of the folder, never for a visitor."""
+    """All tables with their keys; for the owner of the folder, never for a visitor.
+
+    Not a use: what is only listed is not kept for longer.
+    """
     place = home() / _PLACE
     for folder in sorted(place.iterdir()) if place.is_dir() else ():
         if _KEY.fullmatch(folder.name) and (folder / ABOUT).exists():
-            yield folder.name, find(folder.name)
+            with contextlib.suppress(_Gone):  # removed since it was listed
+                yield folder.name, _read(folder)
+
+
+class _Gone(RequestError):
+    """There is no table under a key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            "The data that this belongs to are not here (any more); give the same file again, by "
+            f"upload or by: python -m svae_core data FILE --key {key[:41]}."
+        )
+
+
+def _known(key: str) -> Path:
+    """The folder of a key; RequestError where nothing is kept under it."""
+    if not _KEY.fullmatch(key) or not (_folder(key) / ABOUT).exists():
+        raise _Gone(key)
+    return _folder(key)
+
+
+def _read(folder: Path) -> Table:
+    """The table in a folder; RequestError where it is damaged or gone."""
+    try:
+        return read_about(folder)
+    except FileNotFoundError as error:  # another process may clean up at any time
+        raise _Gone(folder.name) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RequestError(
+            f"The data kept under the key {folder.name} are damaged; give the file again."
+        ) from error
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a folder holds a table whose numbers and categories can be read."""
+    try:
+        table = _read(folder)
+        table.numbers()
+        for name in table.of_kind("category")[:1]:  # all are in one file
+            table.codes(name)
+    except RequestError:
+        return False
+    return True
 
 
 def _folder(key: str) -> Path:
@@ -112,7 +147,7 @@ def _agreed(key: str, digest: str, name: str) -> str:
 
 def _read_into(folder: Path, path: Path, name: str, tell: Tell, copy: bool) -> None:
     """Read into a folder that appears whole or not at all."""
-    part = folder.with_name(f".{folder.name}.{secrets.token_hex(3)}")
+    part = _beside(folder)
     part.mkdir(parents=True, mode=0o700)
     try:
         with path.open("rb") as file:
@@ -120,10 +155,33 @@ def _read_into(folder: Path, path: Path, name: str, tell: Tell, copy: bool) -> N
         if stays and copy:
             path = Path(shutil.copyfile(path, part / "numbers.npy"))
         read_apart(path, name, part, tell)
-        if not folder.exists():  # someone else may have been quicker with the same file
-            part.rename(folder)
+        _put(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _put(part: Path, folder: Path) -> None:
+    """Make what was read the folder's, unless someone else was quicker with the same file."""
+    try:
+        part.rename(folder)  # never onto a folder that holds something
+    except OSError:
+        if _is_whole(folder):
+            return
+        _remove(folder)
+        part.rename(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, which disappears at once: nobody finds one that is half removed."""
+    gone = _beside(folder)
+    with contextlib.suppress(OSError):  # another process was quicker, or it may not be removed
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _beside(folder: Path) -> Path:
+    """A new name in the same place, under which no table is found; `_tidy` knows it."""
+    return folder.with_name(f".{folder.name}.{secrets.token_hex(3)}")
 
 
 def _digest(path: Path) -> str:
@@ -137,15 +195,15 @@ def _signature(digest: str) -> str:
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = place / _SECRET
     if not path.exists():
-        part = place / f".{_SECRET}.{secrets.token_hex(3)}"
-        part.touch(mode=0o600)
-        part.write_text(secrets.token_hex(32))
+        part = _beside(path)
         try:
+            part.touch(mode=0o600)
+            part.write_text(secrets.token_hex(32))
             os.link(part, path)  # fails where another process was quicker; its secret counts
         except FileExistsError:
             pass
         finally:
-            part.unlink()
+            part.unlink(missing_ok=True)
     return hmac.new(path.read_bytes(), digest.encode(), "sha256").hexdigest()[:24]
 
 
@@ -157,15 +215,32 @@ def _use(folder: Path) -> None:
 
 def _tidy() -> None:
     """Remove tables that nobody used for long, and the oldest where all take too much room."""
-    place = home() / _PLACE
+    place, now = home() / _PLACE, time.time()
     for part in place.glob(".*-*.*"):  # of a process that was killed while it read
-        if time.time() - part.stat().st_mtime > 86_400:
+        if now - _used(part) > 86_400:
             shutil.rmtree(part, ignore_errors=True)
-    folders = [folder for folder in place.iterdir() if _KEY.fullmatch(folder.name)]
-    latest_first = sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)
+    folders = {folder: _used(folder) for folder in place.iterdir() if _KEY.fullmatch(folder.name)}
     room = KEPT_BYTES
-    for position, folder in enumerate(latest_first):
-        room -= sum(file.stat().st_size for file in folder.iterdir())
-        days = (time.time() - folder.stat().st_mtime) / 86_400
-        if position > 0 and (room < 0 or days > KEPT_DAYS):
-            shutil.rmtree(folder, ignore_errors=True)
+    for position, folder in enumerate(sorted(folders, key=folders.__getitem__, reverse=True)):
+        room -= _size(folder)
+        days = (now - folders[folder]) / 86_400
+        # Who found it since then counts on it.
+        if position > 0 and (room < 0 or days > KEPT_DAYS) and _used(folder) == folders[folder]:
+            _remove(folder)
+
+
+def _used(folder: Path) -> float:
+    """When a folder was last used, in seconds since 1970; of one that is gone: just now."""
+    try:
+        return folder.stat().st_mtime
+    except OSError:  # another process removes what is old at the same time
+        return time.time()
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files in a folder; nothing of those that another process removes meanwhile."""
+    total = 0
+    with contextlib.suppress(OSError):
+        for file in folder.iterdir():
+            total += file.stat().st_size
+    return total

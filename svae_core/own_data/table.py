@@ -8,10 +8,11 @@ disk when read. The numbers of an NPY file may stay in that file.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -73,24 +74,35 @@ class Table:
         """[rows, number columns], mapped from disk, as stored: before `scale`."""
         shape = (self.rows, len(self.of_kind("number")))
         path = self.folder / self.numbers_file  # an absolute path stays what it is
-        try:
+        with self._reading():
             if self.stamp and self.stamp != stamp_of(path):
                 raise RequestError(f"{path} has changed since it was read; give it once more.")
             if self.form in ("NPY", "NPZ"):
                 return np.load(path, mmap_mode="r", allow_pickle=False).reshape(shape)
             return _mapped(path, self.numbers_dtype, shape)
-        except OSError as error:
-            raise RequestError(
-                f"The data of {self.name} cannot be read any more ({error.strerror}); give the "
-                "file once more."
-            ) from error
 
     def codes(self, name: str) -> np.ndarray:
         """[rows] number of each row's category among the column's, -1 where it is missing."""
         # Free text has a place in the file as well: what is text shows only at its end.
         names = [column.name for column in self.columns if column.kind != "number"]
         shape = (self.rows, len(names))
-        return np.asarray(_mapped(self.folder / CODES, "<i4", shape)[:, names.index(name)])
+        with self._reading():
+            return np.asarray(_mapped(self.folder / CODES, "<i4", shape)[:, names.index(name)])
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Says that the data are gone: another process may clean up at any time."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            if isinstance(error, RequestError):
+                raise
+            # numpy says with a ValueError that a file is shorter than it was.
+            reason = error.strerror if isinstance(error, OSError) else "they are cut off"
+            raise RequestError(
+                f"The data of {self.name} cannot be read any more ({reason}); give the file once "
+                "more."
+            ) from error
 
 
 def stamp_of(path: Path) -> str:
@@ -187,8 +199,10 @@ class Writer:
 
     def close(self) -> None:
         """Close the files."""
-        self._numbers.close()
-        self._codes.close()
+        with contextlib.closing(
+            self._codes
+        ):  # closed as well where the disk refuses the last numbers
+            self._numbers.close()
 
     def _measure(self, index: int, column: np.ndarray) -> None:
         finite = column[np.isfinite(column)]

@@ -14,14 +14,13 @@ import numpy as np
 
 from svae_core.own_data.bounds import BLOCK_BYTES
 from svae_core.own_data.names import plain
-from svae_core.own_data.sniffing import Layout, sniff
+from svae_core.own_data.sniffing import MISSING, Layout, sniff
 from svae_core.own_data.table import Table, Writer, check_width
 from svae_core.records import RequestError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_MISSING = ("", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "None", "-", "?", "#N/A")
 #: More rows than this share with a wrong number of cells: the file is no table of this layout.
 _RAGGED = 0.1
 
@@ -134,7 +133,7 @@ def _cells(column: pa.Array) -> pa.Array:
     from pyarrow import compute
 
     trimmed = compute.utf8_trim_whitespace(column)
-    nothing = compute.is_in(trimmed, value_set=pa.array(_MISSING))
+    nothing = compute.is_in(trimmed, value_set=pa.array(MISSING))
     return compute.if_else(nothing, pa.scalar(None, pa.string()), trimmed)
 
 

@@ -1,0 +1,134 @@
+"""A run as one file: the same run elsewhere, and whatever else is in such a file is refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from test_run import assert_same_run
+from test_shelf import put
+
+from svae_core import parcel, shelf
+from svae_core.about import ABOUT, read_about
+from svae_core.own_data import archive
+from svae_core.records import RequestError
+from svae_core.run import load
+
+
+def test_an_exported_run_is_the_same_run_elsewhere(tmp_path: Path) -> None:
+    folder = put(tmp_path / "here", owner="somebody", page={"parent": "secret", "lesson": "x"})
+    shelf.rename(folder, "σ² = 4")
+    data = parcel.pack(folder)
+    about = read_about(folder)
+    assert about.id.encode() not in data and b"somebody" not in data and b"secret" not in data
+    taken = parcel.unpack(data, tmp_path / "there", owner="me")
+    assert_same_run(load(taken), load(folder))
+    assert shelf.look(taken).name == "σ² = 4"
+    read = read_about(taken)
+    assert read.owner == "me" and read.id not in ("", about.id) and read.page == {"lesson": "x"}
+    assert parcel.unpack(data, tmp_path / "there") != taken, "twice makes two"
+
+
+def _zip(**files: bytes) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in files.items():
+            file.writestr(name, content)
+    return whole.getvalue()
+
+
+def _by_lzma() -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_LZMA) as file:
+        file.writestr(ABOUT, b"{}")
+    return whole.getvalue()
+
+
+def _twice(name: str) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as file:
+        file.writestr(name, b"{}")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            file.writestr(name, b"{}")
+    return whole.getvalue()
+
+
+def _lying() -> bytes:
+    """Says that it unpacks to 4 bytes, and unpacks to a megabyte."""
+    data = _zip(**{ABOUT: b"\0" * 2**20})
+    return data.replace((2**20).to_bytes(4, "little"), (4).to_bytes(4, "little"))
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: b"", "no exported run"),
+        (lambda: b"PK\x03\x04 and so on", "no exported run"),
+        (lambda: _zip(**{ABOUT: b"{}", "../../evil.py": b"x"}), "holds '../../evil.py'"),
+        (lambda: _zip(**{ABOUT: b"{}", "/etc/passwd": b"x"}), "holds '/etc/passwd'"),
+        (lambda: _zip(**{ABOUT: b"{}", "sub/": b""}), "holds 'sub/'"),
+        (lambda: _zip(**{ABOUT: b"{}", "state.pkl": b"x"}), r"holds 'state\.pkl'"),
+        (lambda: _zip(**{"name.txt": b"x"}), "needs exactly one"),
+        (lambda: _twice(ABOUT), "needs exactly one"),
+        (lambda: _zip(**{ABOUT: b"\0" * 2**27}), "would unpack to 134 MB"),
+        (_lying, "no exported run"),
+        (_by_lzma, "compression"),
+        (lambda: _zip(**{ABOUT: b"{}"}), "damaged"),
+        (lambda: _zip(**{ABOUT: b"[1"}), "damaged"),
+    ],
+)
+def test_files_from_anywhere_are_refused_in_one_sentence(
+    tmp_path: Path, make: Callable[[], bytes], sentence: str
+) -> None:
+    with pytest.raises(RequestError, match=sentence) as refused:
+        parcel.unpack(make(), tmp_path / "home")
+    assert str(tmp_path) not in str(refused.value)
+    assert [path.name for path in tmp_path.rglob("*")] == ["home"]
+
+
+@pytest.mark.parametrize("damage", archive.DAMAGE, ids=lambda damage: damage.__name__)
+def test_whatever_zipfile_raises_is_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: type[Exception]
+) -> None:
+    """A run's file and a file of data are read alike: one list of exceptions serves both."""
+    data = parcel.pack(put(tmp_path / "here"))
+    (tmp_path / "a.zip").write_bytes(data)
+
+    def raising(*_: object) -> None:
+        raise damage("odd bytes")
+
+    monkeypatch.setattr(zipfile.ZipFile, "infolist", raising)
+    with pytest.raises(RequestError, match=r"no exported run, or is damaged \(.*odd bytes"):
+        parcel.unpack(data, tmp_path / "there")
+    with (
+        pytest.raises(RequestError, match=r"The ZIP is damaged or cut off \(.*odd bytes"),
+        archive.opened(tmp_path / "a.zip"),
+    ):
+        pass
+
+
+def test_a_parcel_cut_anywhere_is_refused(tmp_path: Path) -> None:
+    data = parcel.pack(put(tmp_path / "here"))
+    for cut in range(0, len(data), 97):
+        with pytest.raises(RequestError):
+            parcel.unpack(data[:cut], tmp_path / "there")
+    assert not list((tmp_path / "there").iterdir())
+
+
+def test_a_run_of_another_may_not_be_larger_than_allowed(tmp_path: Path) -> None:
+    data = parcel.pack(put(tmp_path / "here"))
+    with pytest.raises(RequestError, match="would unpack"):
+        parcel.unpack(data, tmp_path / "there", largest=1000)
+
+
+def test_the_history_is_a_table(tmp_path: Path) -> None:
+    saved = load(put(tmp_path))
+    rows = list(csv.DictReader(io.StringIO(parcel.history(saved))))
+    assert len(rows) == 2 * len(saved.moments)
+    frame, row = saved.moments[1][1], rows[3]
+    assert (int(row["step"]), int(row["member"]), row["method"]) == (frame.step, 1, "spherical")
+    assert float(row["loss"]) == frame.loss and float(row["kl_1"]) == frame.kl_per_dim[0]
