@@ -20,7 +20,6 @@ import numpy as np
 
 from svae_core import journal
 from svae_core.collapse import COLLAPSED_KL
-from svae_core.methods import method_for
 from svae_core.problem import groundwork
 from svae_core.records import (
     Budget,
@@ -93,10 +92,12 @@ def plan(count: int, seed: int = 0) -> tuple[tuple[Settings, ...], ...]:
 
 def attempt(members: tuple[Settings, ...]) -> tuple[Attempt, ...]:
     """Train a batch of the plan and say how each run ended, in the order given."""
+    from svae_core.workbench import check_run
+
     able, refused = [], {}
     for settings in members:
         try:
-            method_for(settings).constants(groundwork(settings), settings)
+            check_run(settings)
             able.append(settings)
         except RequestError as error:
             refused[settings] = Attempt(settings, NO_BAND, str(error), None)

@@ -15,8 +15,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from svae_core.methods import method_for
-from svae_core.problem import groundwork
 from svae_core.records import (
     MEMBER_FIELDS,
     Budget,
@@ -57,12 +55,13 @@ class Bout:
 def bouts(runs: Iterable[Settings]) -> tuple[Bout, ...]:
     """All runs in batches, first those that cannot be, which are scored by saying why."""
     from svae_core.training import chunk_size
+    from svae_core.workbench import check_run
 
     groups: dict[str, list[Settings]] = {}
     refused: list[Score] = []
     for settings in runs:
         try:
-            method_for(settings).constants(groundwork(settings), settings)
+            check_run(settings)
         except RequestError as error:
             refused.append(Score(settings, refused=str(error)))
             continue

@@ -23,9 +23,9 @@ from svae_core.methods import (
     Priored,
     Remembers,
     Rests,
-    Samples,
     TrainingMethod,
     method_for,
+    needs_points,
 )
 from svae_core.networks import Networks
 from svae_core.posterior import Gaussian, Posterior
@@ -66,7 +66,7 @@ class Group:
     @cached_property
     def apart(self) -> bool:
         """Whether it needs more than the averages that all members share."""
-        return isinstance(self.method, Samples | Encodes | Parametrised)
+        return needs_points(self.method)
 
     @cached_property
     def remembers(self) -> Remembers | None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from svae_core.averages import Averages, Batch, averages, foretelling
 from svae_core.groups import Group, Memory, Shared, Solo, encoded_by, grouped, posterior_of
-from svae_core.methods import Draws, Samples, Terms
+from svae_core.methods import Draws, Samples, Terms, method_for, needs_points
 from svae_core.networks import Networks, Room, project_on_shell, stream
 from svae_core.records import Groundwork, RequestError, Settings
 
@@ -231,19 +231,19 @@ def objective(
     members: tuple[Settings, ...], grounds: tuple[Groundwork, ...], device: torch.device
 ) -> Objective:
     """The objective of these members; RequestError where a method's request makes no sense."""
+    for settings in members:
+        check_autoregressive(settings)
     shared, groups = grouped(members, grounds, device)
-    _check_autoregressive(members, groups)
     return Objective(groups, shared)
 
 
-def _check_autoregressive(members: tuple[Settings, ...], groups: tuple[Group, ...]) -> None:
-    """Point by point there is no telling apart what is foretold and what is decoded."""
-    if members[0].arch != "autoregressive":
-        return
-    for group in groups:
-        if group.apart:
-            name = members[int(group.members[0])].method
-            raise RequestError(
-                f"The method {name} needs losses point by point, which an autoregressive decoder "
-                "does not give; choose another --arch or method."
-            )
+def check_autoregressive(settings: Settings) -> None:
+    """RequestError where an autoregressive decoder meets a method that it does not go with.
+
+    Point by point there is no telling apart what is foretold and what is decoded.
+    """
+    if settings.arch == "autoregressive" and needs_points(method_for(settings)):
+        raise RequestError(
+            f"The method {settings.method} needs losses point by point, which an autoregressive "
+            "decoder does not give; choose another --arch or method."
+        )

@@ -31,7 +31,6 @@ from svae_core.cells import (
 )
 from svae_core.certificate import with_run
 from svae_core.grid import Grid, check_grid
-from svae_core.methods import method_for
 from svae_core.problem import groundwork
 from svae_core.records import (
     MEMBER_FIELDS,
@@ -124,7 +123,9 @@ def plan(grid: Grid, done: Iterable[Settings] = ()) -> tuple[Chunk, ...]:
 
 def _training_key(settings: Settings) -> str:
     """Equal for runs that train to the same weights; RequestError where there is no such run."""
-    constants = method_for(settings).constants(groundwork(settings), settings)
+    from svae_core.workbench import check_run
+
+    constants = check_run(settings)
     names = tuple(
         item.name for item in dataclasses.fields(Settings) if item.name not in _BAND_FIELDS
     )

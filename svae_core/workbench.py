@@ -20,8 +20,9 @@ from torch import Tensor
 
 from svae_core.averages import Batch
 from svae_core.groups import own_parameters
+from svae_core.methods import method_for
 from svae_core.networks import Architecture, architecture, stream
-from svae_core.objective import Objective, objective
+from svae_core.objective import Objective, check_autoregressive, objective
 from svae_core.problem import groundwork
 from svae_core.records import MEMBER_FIELDS, Groundwork, RequestError, Settings, settings_at
 
@@ -134,6 +135,17 @@ def layout(members: tuple[Settings, ...], ground: Groundwork) -> Architecture:
     extra = max(len(own_parameters(settings)) for settings in members)
     d = len(ground.shell.center)
     return architecture(first.arch, d, first.latent_dim, first.hidden, extra, image)
+
+
+def check_run(settings: Settings) -> dict[str, float]:
+    """What the method fixes before training; RequestError where there cannot be such a run.
+
+    The band may be empty, the data no images, the method not for this architecture.
+    """
+    ground = groundwork(settings)
+    layout((settings,), ground)
+    check_autoregressive(settings)
+    return method_for(settings).constants(ground, settings)
 
 
 def _check_members(members: tuple[Settings, ...]) -> Settings:

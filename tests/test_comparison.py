@@ -108,6 +108,14 @@ def test_runs_that_cannot_be_say_why_and_hold_up_no_other():
     by_method = {score.settings.method: score for score in ended}
     assert "empty" in by_method["spherical"].refused and by_method["spherical"].certificate is None
     assert by_method["baseline"].certificate is not None
+    few = Settings(dataset="digits", n_points=120, epochs=1, hidden=8, latent_dim=2)
+    foretelling = [
+        replace(few, arch="autoregressive", method=name) for name in ("iwae", "baseline")
+    ]
+    no_image = replace(WINE, arch="conv", epochs=1)
+    others = {score.settings.method: score for score in finished([*foretelling, no_image])}
+    assert "autoregressive" in others["iwae"].refused and "images" in others["spherical"].refused
+    assert others["baseline"].certificate is not None
     table = to_markdown(rows(ended))
     assert "refused: " in table and "| baseline |" in table
 

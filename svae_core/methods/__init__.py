@@ -170,6 +170,11 @@ class Gauged(Protocol):
         ...
 
 
+def needs_points(method: TrainingMethod) -> bool:
+    """Whether it needs a minibatch point by point, more than the averages that all share."""
+    return isinstance(method, Samples | Encodes | Parametrised)
+
+
 def base_objective(terms: Terms) -> Tensor:
     """D/(2σ²) + β·KL, [m] nats: the negative (β-)ELBO up to a constant. arXiv 1312.6114."""
     return terms.reconstruction + terms.beta * terms.kl
