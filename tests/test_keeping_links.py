@@ -1,0 +1,136 @@
+"""Links to runs, whose they are, and what a page kept."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from test_keeping import RUN, in_a_loop, keeper_of, revived, saved_by, trained_to
+from test_live import TOY, Inline, Viewer, toy_watch
+
+from pages.parts import hub, keeping
+from pages.parts.keeping import Keeper
+from pages.parts.owning import COOKIE, OwnerCookie, is_key
+from svae_core import run as on_disk
+from svae_core.about import About
+from svae_core.records import RequestError
+from svae_core.run import RunWriter, SavedRun, load
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+@in_a_loop
+async def test_a_link_leads_to_a_run_that_is_only_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = toy_watch()
+    keeper = keeper_of(watch)
+    await trained_to(watch, 3)
+    await saved_by(keeper)
+    watch.stop()
+    await keeper.close()
+    monkeypatch.setattr(hub, "_watches", {})
+    monkeypatch.setattr(hub, "engine", Inline)
+    assert hub.recall(RUN) is None, "the server has not started"
+    monkeypatch.setattr(hub, "_loop", asyncio.get_running_loop())
+    viewer = Viewer(RUN)
+    assert (await viewer.event())["type"] == "websocket.accept"
+    scene, _ = await viewer.ask(want="scene")
+    assert len(scene["members"]) == 2
+    header, _ = await viewer.ask(want="newest", have=2, generation=0, rows=3)
+    assert header["count"] == 3 and header["from"] == 0, "the viewer is told afresh"
+    assert hub.recall(RUN) is hub.find(RUN) and hub.recall("unknown") is None
+    await viewer.leave()
+    hub._watches[RUN].stop()
+
+
+@in_a_loop
+async def test_a_tree_of_runs_grows_together_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "_watches", {})
+    monkeypatch.setattr(hub, "engine", Inline)
+    monkeypatch.setattr(hub, "_loop", asyncio.get_running_loop())
+    watch = toy_watch()
+    hub._enter(RUN, watch, {})
+    keeper = Keeper(lambda: hub._watches)
+    await trained_to(watch, 4)
+    child = hub.branch(RUN, 2, {"beta": 4.0})
+    await trained_to(hub._watches[child], 4)
+    await saved_by(keeper)
+    for run in (RUN, child):
+        hub._leave(run)
+    await keeper.close()
+    for order in ((RUN, child), (child, RUN)):
+        found = [hub.recall(run) for run in order]
+        assert found[0] is not None and found[1] is not None
+        assert found[0].family is found[1].family and found[0].family.keys() == {RUN, child}
+        for run in order:
+            hub._leave(run)
+
+
+def test_a_damaged_run_is_said_to_be(home: Path) -> None:
+    folder = home / f"x-{on_disk.id_digest(RUN)}"
+    RunWriter(folder).write(SavedRun(About((TOY,), id=RUN), _state()))
+    next(folder.glob("state-*")).write_bytes(b"")
+    with pytest.raises(RequestError, match="damaged"):
+        keeping.revive(RUN, Inline())  # type: ignore[arg-type]
+    assert keeping.revive("another", Inline()) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [{}, {"wish": []}, {"wish": [{"dataset": 3}]}, {"wish": 7}, {"wish": [{}], "parent": [1]}],
+)
+def test_what_a_page_kept_may_be_nonsense(home: Path, page: dict[str, Any]) -> None:
+    folder = home / f"x-{on_disk.id_digest(RUN)}"
+    RunWriter(folder).write(SavedRun(About((TOY,), id=RUN, page=page), _state()))
+    assert load(folder).about.page == page
+    watch = revived()
+    assert watch.members == (TOY,) and watch.branching is None
+
+
+def _state() -> Any:
+    from svae_core.training import begin
+
+    return begin((TOY,))
+
+
+def test_every_browser_gets_one_key_and_keeps_it() -> None:
+    async def page(_request: Request) -> Response:
+        return HTMLResponse("<p>hello")
+
+    async def data(_request: Request) -> Response:
+        return JSONResponse({})
+
+    routes = [Route("/", page), Route("/data", data)]
+    app = OwnerCookie(Starlette(routes=routes))
+
+    def cookies(path: str, cookie: str = "") -> list[str]:
+        headers = [(b"cookie", cookie.encode())] if cookie else []
+        scope = {"type": "http", "method": "GET", "path": path, "headers": headers}
+        scope |= {"query_string": b"", "root_path": "", "http_version": "1.1"}
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b""}
+
+        asyncio.run(app(scope, receive, send))
+        return [value.decode() for name, value in sent[0]["headers"] if name == b"set-cookie"]
+
+    (one,), (other,) = cookies("/"), cookies("/", "a=b")
+    key = one.split(";")[0].removeprefix(f"{COOKIE}=")
+    assert is_key(key) and one != other and "HttpOnly" in one and "SameSite=Lax" in one
+    assert cookies("/", f"x=y; {COOKIE}={key}") == [] and cookies("/data") == []
+    assert len(cookies("/", f"{COOKIE}=../../etc")) == 1
+
+
+def test_toys_are_pairs() -> None:
+    """What these tests rely on."""
+    assert dataclasses.replace(TOY, method="baseline") == hub.pair(TOY)[0]
