@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.parts import classes, session
+from pages.parts.charts import chart
 from svae_core.figures import board
 
 
@@ -15,9 +16,7 @@ def show() -> None:
         return
     dots = room.dots()
     sentence = board.describe_board(dots, room.training)
-    st.plotly_chart(
-        board.board(dots, session.dark()), theme=None, config={"displaylogo": False}, alt=sentence
-    )
+    chart(board.board(dots, session.dark()), sentence)
     st.write(sentence)
     st.caption(
         "Each dot is one model of somebody's run: how it was set, and what was measured at its "

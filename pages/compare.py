@@ -5,14 +5,14 @@ from functools import partial
 
 import streamlit as st
 
-from pages.parts import address, contest, controls, errands, hub, session
+from pages.parts import address, contest, controls, errands, hub, session, sharing
+from pages.parts.charts import chart
 from pages.parts.contest import Contest
+from pages.parts.wording import plain
 from svae_core.figures import comparison
 from svae_core.methods import scan_methods
 from svae_core.records import to_json
 from svae_core.scores import rows, to_csv, to_latex
-
-QUIET = {"displaylogo": False}
 
 
 def export(found: Contest) -> None:
@@ -34,7 +34,7 @@ def show(found: Contest) -> None:
         return
     table = rows(scores)
     sentence = comparison.describe(table)
-    st.write(sentence)
+    st.write(plain(sentence))  # a refusal may name a file
     picked = st.dataframe(
         comparison.table(table),
         hide_index=True,
@@ -42,27 +42,24 @@ def show(found: Contest) -> None:
         selection_mode="single-row",
         key="compare.table",
     )
-    for row in picked["selection"]["rows"]:
-        watched = next(s.settings for s in scores if s.settings.method == table[row].method)
+    chosen = [table[row].method for row in picked["selection"]["rows"] if row < len(table)]
+    for method in chosen:
+        watched = next(score.settings for score in scores if score.settings.method == method)
         st.page_link(
             "train.py",
-            label=f"Watch {table[row].method} train beside the conventional VAE",
+            label=f"Watch {method} train beside the conventional VAE",
             query_params=address.to_link(watched),
         )
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Loss against the band**, a mark for each seed; a cross has collapsed")
-        st.plotly_chart(
-            comparison.strips(scores, problem.region, dark), theme=None, config=QUIET, alt=sentence
-        )
+        chart(comparison.strips(scores, problem.region, dark), sentence)
     with right:
         st.markdown("**KL paid, information passed**")
-        st.plotly_chart(
-            comparison.kl_and_information(table, dark), theme=None, config=QUIET, alt=sentence
-        )
+        chart(comparison.kl_and_information(table, dark), sentence)
     st.markdown("**Rate–distortion plane**, over the floors of any decoder in the ball")
     told = comparison.describe_plane(scores)
-    st.plotly_chart(comparison.plane(scores, free.floors, dark), theme=None, config=QUIET, alt=told)
+    chart(comparison.plane(scores, free.floors, dark), told)
     st.write(told)
     export(found)
 
@@ -70,7 +67,7 @@ def show(found: Contest) -> None:
 def draw() -> bool:
     """The runs so far; whether they go on."""
     key = repr((settings, names, seeds))
-    found = session.series_of(
+    found = sharing.series_of(
         "compare", key, partial(Contest, settings, names, seeds, hub.engine())
     )
     place, button = st.columns([5, 1])
@@ -85,8 +82,8 @@ with st.sidebar:
     with st.expander("Model and training"):
         settings = controls.training_controls(settings, choose_method=False)
 
-problem = session.problem(settings)
-free = session.problem(hub.pair(settings)[0])
+problem = sharing.problem(settings)
+free = sharing.problem(hub.pair(settings)[0])
 dark = session.dark()
 plugins = scan_methods()
 

@@ -1,11 +1,11 @@
 """Latent: what each dimension does, what lies at a place, between points, and around them."""
 
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
-from pages.parts import controls, errands, hub, session
+from pages.parts import controls, errands, hub, session, sharing
+from pages.parts.charts import BARE, picture
 from pages.parts.trained import trained
 from svae_core.explored import (
     SHORT_EPOCHS,
@@ -22,16 +22,10 @@ from svae_core.explored import (
 from svae_core.figures import diversity, latent, latent_map, latent_ways
 from svae_core.records import State, settings_key
 
-BARE = {"displayModeBar": False}
 POINT_HELP = "Which of the points that are drawn, counted from 1."
 DRAW_HELP = "Another number gives another draw; both models get the same one."
 PCA = "Principal directions of the means"
 BY_DIMENSION = "Two dimensions"
-
-
-def chart(figure: Any, sentence: str, key: str) -> None:
-    """A figure that only shows, with its text."""
-    st.plotly_chart(figure, theme=None, config=BARE, alt=sentence, key=key)
 
 
 def point(label: str, key: str, value: int, count: int) -> int:
@@ -50,14 +44,14 @@ def dimensions(looks: Looks) -> None:
     for column, look in zip(st.columns(2, gap="medium"), looks.members, strict=True):
         with column:
             sentence = latent.describe_traversals(look)
-            chart(latent.traversals(looks, look, dark), sentence, f"traversals.{look.method}")
+            picture(latent.traversals(looks, look, dark), sentence, f"traversals.{look.method}")
             st.write(sentence)
     st.subheader("What each dimension holds")
     st.caption(latent.explain_densities())
     for column, look in zip(st.columns(2, gap="medium"), looks.members, strict=True):
         with column:
             sentence = latent.describe_densities(look)
-            chart(latent.densities(look, dark), sentence, f"densities.{look.method}")
+            picture(latent.densities(look, dark), sentence, f"densities.{look.method}")
             st.write(sentence)
 
 
@@ -91,9 +85,9 @@ def maps(state: State, looks: Looks) -> None:
             )
             st.write(sentence)
             place = latent_map.clicked(event)
-            found = session.explored(state, Here(index, looks.plane, place))
+            found = sharing.explored(state, Here(index, looks.plane, place))
             words = latent_map.describe_decoding(found, place)
-            chart(latent_map.decoding(found, looks, dark), words, f"decoded.{index}")
+            picture(latent_map.decoding(found, looks, dark), words, f"decoded.{index}")
             st.caption(words)
 
 
@@ -105,31 +99,31 @@ def ways(state: State, looks: Looks) -> None:
         start = point("From point", "latent.from", 1, count)
     with right:
         end = point("To point", "latent.to", latent_map.other_point(looks), count)
-    found = session.explored(state, Way(start, end))
+    found = sharing.explored(state, Way(start, end))
     st.caption(latent_ways.explain_ways(found))
     sentence = latent_ways.describe_ways(found)
-    chart(latent_ways.ways(found, looks.image, dark), sentence, "ways")
+    picture(latent_ways.ways(found, looks.image, dark), sentence, "ways")
     st.write(sentence)
-    chart(latent_ways.distances(found, dark), sentence, "distances")
+    picture(latent_ways.distances(found, dark), sentence, "distances")
 
 
 def samples(state: State, looks: Looks) -> None:
     """Samples from the prior in both models, each with its nearest data point."""
     left, _ = st.columns([1, 4])
     seed = left.number_input("Draw", 0, 10_000, 0, key="latent.draw", help=DRAW_HELP)
-    found = session.explored(state, Draw(seed))
+    found = sharing.explored(state, Draw(seed))
     for column, drawn in zip(st.columns(2, gap="medium"), found.members, strict=True):
         with column:
             sentence = latent_ways.describe_samples(drawn, found)
             figure = latent_ways.samples(drawn, looks.image, dark)
-            chart(figure, sentence, f"samples.{drawn.method}")
+            picture(figure, sentence, f"samples.{drawn.method}")
             st.write(sentence)
 
 
 def show_study(study: BandStudy, key: str) -> None:
     """Samples against the width of the band: the plot, the words, the table."""
     sentence = diversity.describe_diversity(study)
-    chart(diversity.diversity(study, dark), sentence, f"study.{key}")
+    picture(diversity.diversity(study, dark), sentence, f"study.{key}")
     st.write(sentence)
     with st.expander("All measures, medians over seeds"):
         st.markdown(diversity.diversity_table(study))
@@ -158,12 +152,12 @@ if state is not None:
     picker, _ = st.columns([1, 3])
     with picker:
         start = point("Traversals start from point", "latent.start", 1, 100_000)
-    looks = session.explored(state, Overview(start, plane=Plane()))
+    looks = sharing.explored(state, Overview(start, plane=Plane()))
     st.write(latent.describe_looks(looks))
     dimensions(looks)
     st.subheader("Decode where you click")
     chosen = plane(settings.latent_dim)
-    looks = session.explored(state, Overview(start, chosen))
+    looks = sharing.explored(state, Overview(start, chosen))
     st.caption(latent_map.explain_map(looks))
     maps(state, looks)
     st.subheader("From one point to another")

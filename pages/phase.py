@@ -1,19 +1,17 @@
 """Phase diagram: a number for every cell of a grid of runs, filling in while they train."""
 
-import json
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from pages.parts import address, controls, errands, hub, mapping, session
+from pages.parts import address, controls, errands, hub, mapping, session, sharing
+from pages.parts.charts import QUIET
 from pages.parts.sweeping import Sweep
 from svae_core.cells import Cell, Theory
 from svae_core.figures import phase
 from svae_core.methods import scan_methods
 from svae_core.records import RequestError
-
-QUIET = {"displaylogo": False}
 
 
 def presets() -> None:
@@ -34,7 +32,7 @@ def draw() -> bool:
     with view_place:
         view = mapping.view_controls(*axes)
     key = repr(grid)
-    sweep = session.series_of("phase", key, partial(Sweep, grid, hub.engine()))
+    sweep = sharing.series_of("phase", key, partial(Sweep, grid, hub.engine()))
     going = errands.transport("phase", key, sweep.series, button)
     cells = sweep.cells(theory)
     by_method = [[cell for cell in cells if cell.settings.method == name] for name in methods]
@@ -108,7 +106,7 @@ def exports(cells: tuple[Cell, ...], figures: list[Any], sentences: list[str]) -
     )
     columns[2].download_button(
         "Maps (JSON)",
-        json.dumps([figure.to_plotly_json() for figure in figures]),
+        partial(phase.maps_json, figures),
         "phase-diagram.json",
         "application/json",
         on_click="ignore",
@@ -118,14 +116,14 @@ def exports(cells: tuple[Cell, ...], figures: list[Any], sentences: list[str]) -
 with st.sidebar:
     settings = controls.data_controls()
 
-problem, dark = session.problem(settings), session.dark()
+problem, dark = sharing.problem(settings), session.dark()
 theory = Theory(tuple(float(value) for value in problem.eigenvalues))
 
 st.subheader("Phase diagram")
 st.write(
-    "Every cell is a setting, trained with several seeds. A conventional VAE collapses by its "
-    f"units where βσ² exceeds λ_max = {theory.lambda_max:.3f} of these data: the line across the "
-    "maps, drawn before anything is trained."
+    "Every cell is a setting, trained with one or more seeds. By its units total collapse is a "
+    f"stable state of a conventional VAE where βσ² exceeds λ_max = {theory.lambda_max:.3f} of "
+    "these data: the line across the maps, drawn before anything is trained."
 )
 st.caption("Ready-made maps on these data: few points and short training, about a minute each.")
 presets()

@@ -4,26 +4,25 @@ from functools import partial
 
 import streamlit as st
 
-from pages.parts import controls, errands, hub, session
+from pages.parts import controls, errands, hub, session, sharing
+from pages.parts.charts import chart
 from svae_core.figures import cluster_curves, gauge, guarantee, number_line, sensitivity
 from svae_core.records import settings_key
 from svae_core.region import BandAtK
 
-QUIET = {"displaylogo": False}
-
 with st.sidebar:
     settings = controls.data_controls()
 
-problem = session.problem(settings)
+problem = sharing.problem(settings)
 dark = session.dark()
 
 st.subheader("The feasible band")
 settings = controls.band_controls(settings, problem)
-problem = session.problem(settings)
+problem = sharing.problem(settings)
 region = problem.region
 
 sentence = number_line.describe_number_line(region)
-st.plotly_chart(number_line.number_line(region, dark), theme=None, config=QUIET, alt=sentence)
+chart(number_line.number_line(region, dark), sentence)
 if region.empty:
     st.warning(sentence)
 else:
@@ -37,13 +36,11 @@ for column, (name, value, help) in zip(
     column.metric(name, value, help=help)
 sentence = guarantee.describe_guarantee(problem.floors, region)
 st.write(sentence)
-st.plotly_chart(
-    guarantee.guarantee(problem.floors, region, dark), theme=None, config=QUIET, alt=sentence
-)
+chart(guarantee.guarantee(problem.floors, region, dark), sentence)
 st.caption(guarantee.describe_plane(problem.floors))
 
 st.subheader("Three readings of the collapse loss")
-readings = session.readings(problem, settings)
+readings = sharing.readings(problem, settings)
 st.markdown(sensitivity.definition_table(readings, settings.collapse_loss))
 st.write(sensitivity.describe_definitions(readings))
 
@@ -51,16 +48,12 @@ left, right = st.columns(2, gap="medium")
 with left:
     st.subheader("Units: βσ² against λ_max")
     sentence = gauge.describe_gauge(problem, settings)
-    st.plotly_chart(
-        gauge.unit_gauge(problem, settings, dark), theme=None, config=QUIET, alt=sentence
-    )
+    chart(gauge.unit_gauge(problem, settings, dark), sentence)
     st.write(sentence)
 with right:
     st.subheader("How firm is W?")
     sentence = cluster_curves.describe_restarts(problem.clusters, region)
-    st.plotly_chart(
-        cluster_curves.restarts(problem.clusters, dark), theme=None, config=QUIET, alt=sentence
-    )
+    chart(cluster_curves.restarts(problem.clusters, dark), sentence)
     st.write(sentence)
 
 
@@ -68,14 +61,14 @@ def show_sensitivity(bands: tuple[BandAtK, ...]) -> None:
     """Losses and nats against K."""
     sentence = sensitivity.describe_sensitivity(bands, problem.floors)
     figure = sensitivity.sensitivity(bands, problem.floors, problem.clusters.k, dark)
-    st.plotly_chart(figure, theme=None, config=QUIET, alt=sentence)
+    chart(figure, sentence)
     st.write(sentence)
 
 
 def compare() -> bool:
     """The band under other K, on demand; whether it is being computed."""
     return errands.errand(
-        f"sensitivity.{settings_key(settings, session.REGION_FIELDS)}",
+        f"sensitivity.{settings_key(settings, sharing.REGION_FIELDS)}",
         "Compare",
         partial(hub.engine().sensitivity, settings),
         show_sensitivity,

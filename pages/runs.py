@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.parts import hub, listing, live, session
 from pages.parts.stage import stage
+from pages.parts.wording import plain
 from svae_core import parcel, shelf
 from svae_core.limits import limits
 from svae_core.records import RequestError
@@ -40,9 +41,9 @@ def choose(entries: list[Entry]) -> list[Entry]:
 
 def show_one(entry: Entry) -> None:
     """What can be done with one run."""
-    st.subheader(listing.shown(entry))
+    st.subheader(plain(listing.shown(entry)))
     if entry.about is None:
-        st.error(entry.trouble)
+        st.error(plain(entry.trouble))
         delete([entry])
         return
     for sentence in listing.sentences(entry):
@@ -55,7 +56,8 @@ def show_one(entry: Entry) -> None:
         if entry.about.id and st.button("Replay here", width="stretch"):
             session.replay(entry.about.id)
     with middle, st.form("runs.rename", border=False):
-        name = st.text_input("Name", value=entry.name, max_chars=shelf.LONGEST_NAME)
+        key = f"runs.name.{entry.folder.name}"  # what was typed for another run is not this one's
+        name = st.text_input("Name", value=entry.name, max_chars=shelf.LONGEST_NAME, key=key)
         if st.form_submit_button("Rename", width="stretch"):
             attempt(partial(shelf.rename, entry.folder, name))
     with right:
@@ -109,20 +111,20 @@ def compare(one: Entry, other: Entry) -> None:
     """Two runs: what differs in their settings, and what became of them."""
     if one.about is None or other.about is None:
         return
-    st.subheader(f"{listing.shown(one)}, and {listing.shown(other)}")
+    st.subheader(plain(f"{listing.shown(one)}, and {listing.shown(other)}"))
     rows = listing.differences(one, other)
     if rows["Setting"]:
         st.table(rows, hide_index=True)
     else:
         st.write("They agree in all settings.")
     st.table(listing.certificates([one, other]), hide_index=True)
-    st.caption(listing.uncertified([one, other]))
+    st.caption(plain(listing.uncertified([one, other])))
 
 
 def trash(deleted: list[Entry]) -> None:
     """What was deleted, to take back or to remove for good."""
     back, gone = st.columns(2)
-    if back.button(f"Undo: take back “{listing.shown(deleted[0])}”", width="stretch"):
+    if back.button(f"Undo: take back “{plain(listing.shown(deleted[0]))}”", width="stretch"):
         attempt(partial(shelf.undo, home(), deleted[0].folder.name))
     if gone.button("Clean up: remove deleted runs for good", width="stretch"):
         attempt(partial(shelf.purge_all, deleted))
@@ -142,7 +144,7 @@ def attempt(work: Callable[[], object]) -> None:
     try:
         work()
     except RequestError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     st.rerun()
 

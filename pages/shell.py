@@ -2,19 +2,19 @@
 
 import streamlit as st
 
-from pages.parts import controls, own_data, session
+from pages.parts import controls, own_data, session, sharing
+from pages.parts.charts import chart
+from pages.parts.wording import plain
 from svae_core.figures import cluster_curves, shell_view
-
-QUIET = {"displaylogo": False}
 
 with st.sidebar:
     settings = controls.data_controls()
 
 own_data.preview(settings)
-problem = session.problem(settings)
+problem = sharing.problem(settings)
 clusters, dark = problem.clusters, session.dark()
 
-st.subheader(f"{problem.dataset.title}, on the shell")
+st.subheader(f"{plain(problem.dataset.title)}, on the shell")
 picture, words = st.columns([2, 1], gap="medium")
 with picture:
     after = "On the shell"
@@ -30,7 +30,7 @@ with picture:
         if view == after
         else (shell_view.raw_view, shell_view.describe_raw_view)
     )
-    st.plotly_chart(draw(problem, dark), theme=None, config=QUIET, alt=describe(problem))
+    chart(draw(problem, dark), describe(problem))
     st.caption(describe(problem))
 with words:
     for row in cluster_curves.statistics(clusters):
@@ -43,25 +43,21 @@ with words:
 st.subheader("Each cluster, and each start of K-means")
 left, right = st.columns([2, 1], gap="medium")
 with left:
-    st.plotly_chart(
+    chart(
         cluster_curves.per_cluster(clusters, dark),
-        theme=None,
-        config=QUIET,
-        alt=cluster_curves.describe_clusters(clusters),
+        cluster_curves.describe_clusters(clusters),
     )
 with right:
     spread = cluster_curves.describe_restarts(clusters, problem.region)
-    st.plotly_chart(cluster_curves.restarts(clusters, dark), theme=None, config=QUIET, alt=spread)
+    chart(cluster_curves.restarts(clusters, dark), spread)
 st.write(spread)
 
 st.subheader("How many clusters?")
-proposal = session.proposal(settings)
+proposal = sharing.proposal(settings)
 sentence = cluster_curves.describe_choice(proposal, clusters.k)
 if proposal:
-    st.plotly_chart(
+    chart(
         cluster_curves.choosing_k(proposal, clusters.k, dark),
-        theme=None,
-        config=QUIET,
-        alt=sentence,
+        sentence,
     )
 st.write(sentence)

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.parts import address, lessons, session
+from pages.parts import address, lessons, session, sharing
+from pages.parts.charts import chart
 from svae_core.figures import recorded
 from svae_core.records import Settings
 
@@ -30,13 +31,11 @@ st.write(
     "below δ** cannot have collapsed totally. This app computes the band, trains, and checks."
 )
 
-recording = session.recording()
+recording = sharing.recording()
 sentence = recorded.describe_recorded(recording)
-st.plotly_chart(
+chart(
     recorded.recorded(recording, session.dark()),
-    theme=None,
-    config={"displaylogo": False},
-    alt=sentence,
+    sentence,
 )
 st.caption(
     "A recorded run. Large marks are what the decoders give back, coloured by the cluster of the "

@@ -6,14 +6,14 @@ from typing import Any
 
 import streamlit as st
 
-from pages.parts import address, controls, errands, hub, session
+from pages.parts import address, controls, errands, hub, session, sharing
+from pages.parts.charts import chart
 from pages.parts.searching import Search
 from svae_core.certificate_page import certificate_page
 from svae_core.figures import conditions, outcomes, trajectories
 from svae_core.objections import DEPENDS_ON, Answer, Objection, objections
 from svae_core.records import Certificate, settings_key, to_json
 
-QUIET = {"displaylogo": False}
 MARKS = {
     conditions.HOLDS: ":green-badge[✓ holds]",
     conditions.OPEN: ":orange-badge[○ open]",
@@ -97,7 +97,7 @@ def attack() -> bool:
     count = runs.select_slider("Runs", RUNS, value=64, key="attack.runs")
     number = seed.number_input("Seed", min_value=0, value=0, step=1, key="attack.seed")
     key = f"{count} runs from {number}"
-    search = session.series_of("attack", key, partial(Search, count, number, hub.engine()))
+    search = sharing.series_of("attack", key, partial(Search, count, number, hub.engine()))
     going = errands.transport("attack", key, search.series, button)
     if search.attempts:
         show_outcomes(search.summary())
@@ -110,7 +110,7 @@ def attack() -> bool:
 def show_outcomes(summary: dict[str, Any]) -> None:
     """How the runs ended so far, and why not all inside their band."""
     sentence = outcomes.describe_outcomes(summary)
-    st.plotly_chart(outcomes.outcomes(summary, dark), theme=None, config=QUIET, alt=sentence)
+    chart(outcomes.outcomes(summary, dark), sentence)
     st.write(sentence)
     if summary["outside"]:
         with st.expander("Why runs did not reach their band"):
@@ -121,7 +121,7 @@ with st.sidebar:
     settings = controls.data_controls()
 
 plain, spherical = hub.pair(settings)
-problem, free = session.problem(spherical), session.problem(plain)
+problem, free = sharing.problem(spherical), sharing.problem(plain)
 seen = session.run_seen((plain, spherical))
 dark = session.dark()
 
@@ -138,11 +138,9 @@ for column, certificate in zip(st.columns(2, gap="medium"), seen.certificates, s
 
 st.subheader("Where runs go in the plane of loss and nats")
 sentence = trajectories.describe_trajectories(seen.moments)
-st.plotly_chart(
+chart(
     trajectories.trajectories(free.floors, problem.floors, problem.region, seen.moments, dark),
-    theme=None,
-    config=QUIET,
-    alt=sentence,
+    sentence,
 )
 st.write(sentence)
 st.caption(trajectories.describe_two_floors(free.floors, problem.floors))

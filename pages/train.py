@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.parts import controls, hub, own_data, session, teaching
 from pages.parts.stage import stage
+from pages.parts.wording import plain
 
 
 def own_run() -> None:
@@ -24,7 +25,7 @@ def own_run() -> None:
     title = own_data.title(settings)
     start = f"**{lesson.title}**" if lesson else "**Same data, same start, two models**"
     summary.markdown(
-        f"{start}: {title}, σ² = {settings.sigma2:g}, "
+        f"{start}: {plain(title)}, σ² = {settings.sigma2:g}, "
         f"β = {settings.beta:g}, {settings.latent_dim} latent dimensions, {settings.epochs} epochs"
     )
     run = session.run_of(hub.pair(settings), lesson.name if lesson else "")

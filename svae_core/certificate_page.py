@@ -35,7 +35,7 @@ def certificate_page(certificate: Certificate) -> str:
         + "<footer><p>What this says: a measured loss below δ excludes <em>total</em> collapse of "
         "this model on these points; single dimensions may still be inactive. Loss, margin and δ "
         "are sums of squared errors over coordinates, averaged over points, with sampled latents. "
-        "Information is in nats. The proved floor is a closed form; the numerical floor rests on "
+        "Information is in nats. The proved floor needs no search; the numerical floor rests on "
         "a search for modes. Criterion: arXiv 2603.10935 v4.</p></footer></body></html>\n"
     )
 

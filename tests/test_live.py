@@ -3,147 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import dataclasses
 import json
-import re
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
 import pytest
-from starlette.requests import Request
-from starlette.websockets import WebSocket
+from viewing import PAIR, STEPS, TOY, WAIT, Inline, Viewer, in_a_loop, toy_watch, until
+from viewing import patience as patience  # an autouse fixture
 
-from pages.parts import classes, hub, live, messages, replay, watching
+from pages.parts import hub, live, messages, watching
 from pages.parts.messages import Asked, decode, encode
 from pages.parts.watching import Watch, Wish
-from svae_core import engine
-from svae_core.figures import board
-from svae_core.records import RequestError, Settings
-from svae_core.scheduling import Standing
 from svae_core.snapshot import _live_sentence
-
-TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=4, batch_size=60, latent_dim=2)
-PAIR = hub.pair(TOY)
-STEPS = 8  # 4 epochs of 2 minibatches, and a frame after each
-WAIT = 60.0
-
-
-class Inline:
-    """An engine that works where it is called, at once."""
-
-    umap_ready = False
-    cluster_lost = ""
-
-    def __init__(self, refuse: str = "") -> None:
-        self.refuse = refuse
-        self.slices = 0
-
-    def _run(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        if self.refuse:
-            future.set_exception(RequestError(self.refuse))
-        else:
-            future.set_result(function(*args))
-        return future
-
-    def groundwork(self, settings: Settings) -> Future[Any]:
-        return self._run(engine._groundwork, settings)
-
-    def standing(self, _line: Any) -> Standing:
-        return Standing(0, 1)
-
-    def slice_seconds(self) -> float:
-        return engine.SLICE
-
-    def begin(self, members: tuple[Settings, ...], _line: Any = None) -> Future[Any]:
-        return self._run(engine._begin, members)
-
-    def advance(self, state: Any, budget: Any, _line: Any = None) -> Future[Any]:
-        self.slices += 1
-        one_step = dataclasses.replace(budget, steps=1)
-        return self._run(engine._advance, state, one_step)
-
-    def certify(self, state: Any, _line: Any = None) -> Future[Any]:
-        return self._run(engine._certify, state)
-
-    def floors(self, members: tuple[Settings, ...]) -> Future[Any]:
-        return self._run(engine._floors, members)
-
-    def decode(self, state: Any, index: int) -> Future[Any]:
-        return self._run(engine._decode, state, index)
-
-    def embed(self, means: Any, structures: Any, step: int, previous: Any) -> Future[Any]:
-        return self._run(engine._embed, False, means, structures, step, previous)
-
-
-def toy_watch(refuse: str = "") -> Watch:
-    return Watch(PAIR, Inline(refuse))  # type: ignore[arg-type]
-
-
-def in_a_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-    """A test that runs on an event loop of its own."""
-
-    def run() -> None:
-        asyncio.run(asyncio.wait_for(test(), WAIT))
-
-    run.__name__, run.__doc__ = test.__name__, test.__doc__
-    return run
-
-
-async def until(watch: Watch, condition: Callable[[], bool]) -> None:
-    await asyncio.wait_for(watch.news.until(condition), WAIT)
-
-
-class Viewer:
-    """The other end of a websocket, without a network: what a browser would send and get."""
-
-    def __init__(
-        self, run: str, origin: str | None = "http://lecture:8501", code: str | None = None
-    ) -> None:
-        headers = [(b"host", b"lecture:8501")]
-        if origin:
-            headers.append((b"origin", origin.encode()))
-        self._in: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._out: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        scope = {
-            "type": "websocket",
-            "path": live.socket_path(run),
-            "path_params": {"code": code} if code else {"run": run},
-            "headers": headers,
-        }
-        self._in.put_nowait({"type": "websocket.connect"})
-        socket = WebSocket(scope, self._in.get, self._take)
-        served = live.serve_class(socket) if code else live.serve_run(socket)
-        self.served = asyncio.create_task(served)
-
-    async def _take(self, event: Any) -> None:
-        self._out.put_nowait(event)
-
-    async def event(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self._out.get(), WAIT)
-
-    def send(self, text: str) -> None:
-        self._in.put_nowait({"type": "websocket.receive", "text": text})
-
-    async def ask(self, **request: Any) -> messages.Message:
-        self.send(json.dumps(request))
-        return decode((await self.event())["bytes"])
-
-    def hear_nothing(self) -> bool:
-        return self._out.empty()
-
-    async def leave(self, code: int = live.GOING_AWAY) -> None:
-        self._in.put_nowait({"type": "websocket.disconnect", "code": code})
-        await asyncio.wait_for(self.served, WAIT)
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs here have no viewers, and a busy machine may need longer for them than a reload."""
-    monkeypatch.setattr(watching, "GRACE", 1e6)
 
 
 @pytest.fixture
@@ -358,6 +230,9 @@ def test_an_unknown_run_is_said_to_be_gone() -> None:
         ('{"do": "explode"}', live.BAD_REQUEST),
         ('{"want": "everything"}', live.BAD_REQUEST),
         ('{"want": null}', live.BAD_REQUEST),
+        ('{"decode": Infinity}', live.BAD_REQUEST),
+        ("[" * live.LONGEST_REQUEST, live.BAD_REQUEST),
+        ('{"do": "change", "changes": {"beta": 1' + "0" * 400 + "}}", live.BAD_REQUEST),
     ],
 )
 def test_nonsense_ends_the_connection(watched: Watch, text: str, code: int) -> None:
@@ -432,7 +307,7 @@ def test_the_code_has_an_address_that_changes_with_it() -> None:
     assert live._version() in live.module_path()
 
 
-# ------------------------------------------------------------- floors, decoding, replays
+# ------------------------------------------------------------------- floors and decoding
 
 
 @in_a_loop
@@ -463,152 +338,6 @@ def test_a_point_is_decoded_as_the_frame_shows_it(watched: Watch) -> None:
         viewer.send(json.dumps({"decode": 120}))  # there are points 0 to 119
         assert (await viewer.event())["code"] == live.BAD_REQUEST
         watched.stop()
-
-    asyncio.run(run())
-
-
-@in_a_loop
-async def test_a_replay_holds_what_was_told_and_fetches_nothing() -> None:
-    watch = toy_watch()
-    watch.start()
-    await until(watch, lambda: watch.status == "finished" and bool(watch.layouts))
-    page = replay.page(replay.still(watch), live._code(), "</script>")
-    assert page == replay.page(replay.still(watch), live._code(), "</script>"), "deterministic"
-    found = re.search(r'id="run">(.*?)</script>', page)
-    assert found is not None
-    header, arrays = replay.unpack(base64.b64decode(found[1]))
-    assert len(header["moments"]) == STEPS + 1
-    shells = np.stack([[frame.shell_view for frame in frames] for frames in watch.moments])
-    np.testing.assert_allclose(arrays["shells"], shells, atol=1e-3)
-    history = messages.moment(watch, 0, Asked(0))[1]["history"]
-    np.testing.assert_array_equal(arrays["history"], history)
-    assert not re.search(r'(src|href)="?http', page)
-
-
-def test_modules_in_a_replay_import_by_name() -> None:
-    code = {"a.js": b'import { b } from "./rooms/b.js";', "rooms/b.js": b'import "../a.js";'}
-    sources = {
-        name: base64.b64decode(url.split(",")[1]).decode()
-        for name, url in replay.modules(code).items()
-    }
-    assert sources == {
-        "svae/a.js": 'import { b } from "svae/rooms/b.js";',
-        "svae/rooms/b.js": 'import "svae/a.js";',
-    }
-
-
-# -------------------------------------------------------------------------------- classes
-
-
-def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(watched: Watch) -> None:
-    async def run() -> None:
-        watched.start()
-        await until(watched, lambda: watched.status == "finished")
-        room = classes.begin("run")
-        teacher, student = Viewer("run"), Viewer("", code=room.code)
-        for viewer in (teacher, student):
-            await viewer.event()
-        header, _ = await student.ask(want="newest")
-        assert (header["lead"], header["tree"], room.followers) == (classes.NEWEST, [], 1)
-        assert "run" not in json.dumps(header).split('"'), "the run's id is not told"
-        known = {"have": header["index"], "version": header["version"], "lead": classes.NEWEST}
-        known |= {"generation": header["generation"], "layout": len(watched.layouts) - 1}
-        student.send(json.dumps({"want": "newest", **known}))
-        await asyncio.sleep(0)
-        teacher.send(json.dumps({"do": "lead", "key": room.key, "shown": 2}))
-        header, _ = decode((await student.event())["bytes"])
-        assert header["lead"] == 2
-        for forbidden in ("pause", "reset", "branch", "change"):
-            header, _ = await student.ask(do=forbidden)
-            assert header["kind"] == "refused" and "Only the teacher" in header["sentence"]
-        assert watched.status == "finished" and len(watched.family) == 0
-        teacher.send(json.dumps({"do": "lead", "key": "wrong", "shown": 1}))
-        assert (await teacher.event())["code"] == live.BAD_REQUEST
-        classes.end(room.key)
-        header, _ = decode((await student.event())["bytes"])
-        assert header["kind"] == "again"
-        late = Viewer("", code=room.code)
-        await late.event()
-        assert (await late.event())["code"] == live.UNKNOWN_RUN
-        watched.stop()
-
-    asyncio.run(run())
-
-
-def test_a_copy_goes_its_own_way(watched: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "engine", lambda: watched._engine)
-    watched.family = {"run": watched}
-
-    async def run() -> None:
-        watched.start()
-        await until(watched, lambda: watched.status == "finished")
-        room = classes.begin("run")
-        student = Viewer("", code=room.code)
-        await student.event()
-        header, _ = await student.ask(do="copy")
-        assert header["kind"] == "moved" and header["run"] != "run"
-        assert header["query"]["class"] == room.code and header["query"]["follow"] is None
-        copy = hub.find(header["run"])
-        assert copy is not None and len(copy.moments) == len(watched.moments)
-        copy.start()
-        await until(copy, lambda: copy.status == "finished")
-        assert copy.family is not watched.family and "run" not in copy.family
-        last, own = watched.moments[-1][1], copy.moments[-1][1]
-        np.testing.assert_array_equal(last.shell_view, own.shell_view)
-        hub._leave(header["run"])
-        watched.stop()
-
-    asyncio.run(run())
-
-
-def test_the_board_shows_what_runs_came_to_and_forgets_nothing(watched: Watch) -> None:
-    async def run() -> None:
-        room = classes.begin("run")
-        classes.enter(room.code, "run")
-        classes.enter("no such class", "run")
-        watched.start()
-        assert room.dots() == () and room.training == 1
-        await until(watched, lambda: watched.status == "finished")
-        dots = room.dots()
-        assert [dot.method for dot in dots] == ["baseline", "spherical"]
-        assert all(dot.sigma2 == TOY.sigma2 and dot.band == TOY.band[1] for dot in dots)
-        hub._watches.pop("run")
-        assert room.dots() == dots and room.training == 0
-        told = board.describe_board(dots, 0)
-        assert "Of 1 baseline models" in told and "Of 1 spherical models" in told
-        figure = board.board(dots)
-        assert sum(len(trace.x) for trace in figure.data) == 2
-        watched.stop()
-
-    asyncio.run(run())
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({}, 200),
-        ({"sec-fetch-site": "same-origin"}, 200),
-        ({"sec-fetch-site": "cross-site"}, 403),
-        ({"origin": "http://elsewhere"}, 403),
-        ({"origin": "http://lecture:8501", "sec-fetch-site": "same-origin"}, 200),
-    ],
-)
-def test_replays_go_to_our_own_pages_only(
-    watched: Watch, headers: dict[str, str], status: int
-) -> None:
-    async def run() -> None:
-        watched.start()
-        await until(watched, lambda: watched.status == "finished")
-        told = {"host": "lecture:8501", **headers}
-        scope = {
-            "type": "http",
-            "path_params": {"run": "run"},
-            "headers": [(name.encode(), value.encode()) for name, value in told.items()],
-        }
-        response = await live.serve_replay(Request(scope))
-        assert response.status_code == status
-        unknown = await live.serve_replay(Request({**scope, "path_params": {"run": "no-such-run"}}))
-        assert unknown.status_code in (403, 404)
 
     asyncio.run(run())
 

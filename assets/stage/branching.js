@@ -13,7 +13,7 @@ const FIELDS = [
 ];
 
 export class Branching {
-  /** `on.move(run)` goes to another run of the tree. */
+  /** `on.move(run, query)` goes to another run of the tree; `on.close()` puts the form away. */
   constructor(element, player, recording, on) {
     this.player = player;
     this.recording = recording;

@@ -164,11 +164,19 @@ class Stage {
       ? [Archive, this.data.archive]
       : [Source, this.data.socket];
     const source = new Origin(where, {
-      open: () => (this.recording.scene ? this.player.ask() : source.ask({ want: "scene" })),
+      open: () => this.#opened(source),
       message: (message) => source === this.source && this.#receive(message),
       trouble: (sentence) => this.#complain(sentence),
     });
     return source;
+  }
+
+  /** Ask on where the connection was lost, if it was, and tell a class what it missed. */
+  #opened(source) {
+    this.told = null;
+    this.show();
+    if (this.recording.scene) this.player.ask();
+    else source.ask({ want: "scene" });
   }
 
   /** Go on to another run of the same tree: figures, cameras and the page stay as they are. */
@@ -235,7 +243,12 @@ class Stage {
   }
 
   async #receive(message) {
-    await this.tools;
+    try {
+      await this.tools;
+    } catch (failure) {
+      this.#complain(`${failure.message}: reload the page.`);
+      return;
+    }
     if (this.disposed) return;
     const { kind } = message.header;
     if (kind === "refused") this.#refuse(message.header.sentence);
@@ -337,7 +350,7 @@ function once(url, create) {
     const element = create(url);
     loaded.set(url, new Promise((done, failed) => {
       element.onload = done;
-      element.onerror = () => failed(new Error(`${url} could not be loaded`));
+      element.onerror = () => failed(new Error(`${url} cannot be loaded`));
     }));
     document.head.append(element);
   }

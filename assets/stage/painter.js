@@ -21,11 +21,6 @@ export class Painter {
     this.request ??= requestAnimationFrame(() => this.#next());
   }
 
-  /** Something else than the moment changed: draw all views again. */
-  refresh() {
-    if (this.moment) this.show(this.moment);
-  }
-
   dispose() {
     cancelAnimationFrame(this.request);
     this.due.clear();

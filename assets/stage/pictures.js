@@ -1,5 +1,7 @@
 /** One point as a picture: an image where the data are images, else its features as bars. */
 
+import { channels } from "./colour.js";
+
 const IMAGE_SIDE = 48; // pixels of a small picture, about
 const GAP = 4;
 
@@ -27,13 +29,13 @@ export class Album {
     resize(canvas, (count * (width * scale + GAP)) - GAP, height * scale);
     const context = canvas.getContext("2d");
     context.imageSmoothingEnabled = false;
-    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(theme.text.slice(at, at + 2), 16));
+    const ink = channels(theme.text);
     const small = new OffscreenCanvas(width, height);
     const pixels = small.getContext("2d").createImageData(width, height);
     for (let n = 0; n < count; n += 1) {
       for (let p = 0; p < height * width; p += 1) {
         const alpha = 255 * data[n * height * width + p];
-        pixels.data.set([red, green, blue, alpha], 4 * p);
+        pixels.data.set([...ink, alpha], 4 * p);
       }
       small.getContext("2d").putImageData(pixels, 0, 0);
       const left = n * (width * scale + GAP);

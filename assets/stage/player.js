@@ -1,11 +1,11 @@
-/**
- * Which moment is shown. `follow` shows the newest as it comes; `hold` stays where the viewer
- * went; `replay` walks on from there through what is recorded, and follows again at its end.
- */
 /** Replay speeds, and how many moments a second speed 1 shows. */
 export const SPEEDS = [0.5, 1, 2, 4];
 const PACE = 10;
 
+/**
+ * Which moment is shown. `follow` shows the newest as it comes; `hold` stays where the viewer
+ * went; `replay` walks on from there through what is recorded, and follows again at its end.
+ */
 export class Player {
   constructor(source, recording, painter, onChange) {
     this.source = source;

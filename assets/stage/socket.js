@@ -3,6 +3,7 @@
 import { decode } from "./frames.js";
 
 const UNKNOWN_RUN = 4404;
+const NOT_UNDERSTOOD = new Set([4400, 1008, 1009]); // asking again would change nothing
 const LONGEST_WAIT = 5000;
 
 export class Source {
@@ -22,7 +23,7 @@ export class Source {
     this.#send(question);
   }
 
-  /** play, pause, step, reset, leave; change, branch, reseed and predict, with what they need. */
+  /** What pages/parts/live.py knows to do, with what it needs for that. */
   command(verb, rest) {
     this.#send({ do: verb, ...rest });
   }
@@ -61,7 +62,11 @@ export class Source {
   #lost(event) {
     if (this.closed) return;
     if (event.code === UNKNOWN_RUN) {
-      this.on.trouble("This run is no longer on the server: reload the page to train it again.");
+      this.on.trouble(event.reason);
+      return;
+    }
+    if (NOT_UNDERSTOOD.has(event.code)) {
+      this.on.trouble("The server does not understand this page any more: reload it.");
       return;
     }
     this.on.trouble("The connection is lost; trying again …");

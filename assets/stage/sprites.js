@@ -1,5 +1,7 @@
 /** Markers as small pictures, painted once: drawing thousands of points is then mere copying. */
 
+import { mix } from "./colour.js";
+
 const FADING = 0.55; // how far the hindmost points go towards the background
 
 /** One picture per depth, hindmost first: things far off are smaller and paler. */
@@ -58,13 +60,4 @@ function cross(long, half) {
   const turned = [quarter];
   for (let n = 1; n < 4; n += 1) turned.push(turned.at(-1).map(turn));
   return turned.flat();
-}
-
-/** A colour between two #rrggbb colours; `share` 1 is the second. */
-export function mix(one, other, share) {
-  const parts = [1, 3, 5].map((at) => {
-    const [a, b] = [one, other].map((colour) => parseInt(colour.slice(at, at + 2), 16));
-    return Math.round(a + (b - a) * share).toString(16).padStart(2, "0");
-  });
-  return `#${parts.join("")}`;
 }

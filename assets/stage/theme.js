@@ -1,5 +1,7 @@
 /** Colours and fonts: the page's from Streamlit's CSS variables, the data's from the scene. */
 
+import { channels } from "./colour.js";
+
 const FONT_SIZE = 14;
 
 /** Light or dark, with the colours that figures need. */
@@ -47,12 +49,6 @@ export function axisOf(theme, title, rest) {
   };
 }
 
-/** A #rrggbb colour made translucent. */
-export function veil(colour, opacity) {
-  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-  return `rgba(${red},${green},${blue},${opacity})`;
-}
-
 // Plotly draws WebGL at twice the screen's resolution by itself; software drivers pay dearly.
 const plotGlPixelRatio = Math.min(2, Math.max(1, window.devicePixelRatio));
 export const QUIET = { displayModeBar: false, doubleClick: "reset", plotGlPixelRatio };
@@ -60,7 +56,6 @@ export const QUIET = { displayModeBar: false, doubleClick: "reset", plotGlPixelR
 function isDark(colour) {
   const canvas = document.createElement("canvas").getContext("2d");
   canvas.fillStyle = colour;
-  const hex = canvas.fillStyle; // whatever it was, now #rrggbb
-  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+  const [red, green, blue] = channels(canvas.fillStyle); // whatever it was, now #rrggbb
   return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
 }

@@ -46,16 +46,17 @@ class Class:
 
     def dots(self) -> tuple[Dot, ...]:
         """What has come of the runs on the board; those that still train are left out."""
-        for run in [run for run in self.runs if run not in self.settled]:
-            watched = hub.find(run)
-            if watched is not None and watched.certificates:
-                self.settled[run] = _dots(watched)
-        return tuple(dot for run in self.runs for dot in self.settled.get(run, ()))
+        runs = list(self.runs)  # others enter meanwhile
+        for run in runs:
+            watched = None if run in self.settled else hub.find(run)
+            if watched is not None and (dots := _dots(watched)):
+                self.settled[run] = dots
+        return tuple(dot for run in runs for dot in self.settled.get(run, ()))
 
     @property
     def training(self) -> int:
         """How many of the runs on the board have not ended yet."""
-        return sum(1 for run in self.runs if run not in self.settled and hub.find(run) is not None)
+        return sum(run not in self.settled and hub.find(run) is not None for run in list(self.runs))
 
 
 _classes: dict[str, Class] = {}
@@ -83,8 +84,8 @@ def find(code: str | None) -> Class | None:
 
 def led_with(key: str | None) -> Class | None:
     """The class that this key leads, if there is one."""
-    rooms = list(_classes.values())
-    return next((room for room in rooms if secrets.compare_digest(room.key, key or "")), None)
+    rooms, asked = list(_classes.values()), (key or "").encode()
+    return next((room for room in rooms if secrets.compare_digest(room.key.encode(), asked)), None)
 
 
 def enter(code: str | None, run: str) -> None:
@@ -98,30 +99,30 @@ def end(key: str) -> None:
     """Nobody follows from here on."""
     room = led_with(key)
     if room is not None:
-        del _classes[room.code]
-        _wake(room.run)
+        _classes.pop(room.code, None)
+        hub.wake(room.run)
 
 
 def lead(key: str, run: str, shown: int) -> None:
-    """The teacher looks at this moment of this run now. ValueError for a wrong key."""
+    """The teacher looks at this moment of this run now. RequestError where the class has ended."""
     room = led_with(key)
     if room is None:
-        raise ValueError("there is no class of that key")
+        raise RequestError(
+            "Your class has ended: nobody follows any more. Reload to begin another."
+        )
     before, room.run, room.shown = room.run, run, max(NEWEST, shown)
     room.used = time.monotonic()
-    _wake(before)
-    _wake(run)
-
-
-def _wake(run: str) -> None:
-    watched = hub.find(run)
-    if watched is not None:
-        watched.news.wake()
+    for one in {before, run}:
+        if watched := hub.find(one):
+            watched.news.wake()
 
 
 def _dots(watched: Watch) -> tuple[Dot, ...]:
-    """A run's models under the settings in force at its end."""
-    last = watched.moments[-1][0].step
+    """A run's models under the settings in force at its end; none before that."""
+    certificates, moments = watched.certificates, watched.moments
+    if not certificates or not moments:  # not there yet, or starting over
+        return ()
+    last = moments[-1][0].step
     settled = [settings_at(settings, last) for settings in watched.members]
     return tuple(
         Dot(
@@ -134,10 +135,11 @@ def _dots(watched: Watch) -> tuple[Dot, ...]:
             loss=certificate.loss,
             kl=certificate.kl,
         )
-        for settings, certificate in zip(settled, watched.certificates, strict=True)
+        for settings, certificate in zip(settled, certificates, strict=True)
     )
 
 
 def _forget(now: float) -> None:
-    for code in [code for code, room in _classes.items() if now - room.used > KEPT_SECONDS]:
-        del _classes[code]
+    for code, room in list(_classes.items()):
+        if now - room.used > KEPT_SECONDS and not room.followers:
+            _classes.pop(code, None)

@@ -18,6 +18,7 @@ from svae_core.scores import Score
 #: Longer than the time between two looks, so that the worker never waits for the next one.
 _SLICE_SECONDS = 1.5
 _SEEDS, _MOST_SEEDS = 3, 20
+_COUNTS = [str(count) for count in range(1, _MOST_SEEDS + 1)]
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,12 @@ def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
                 "compare.py",
                 label=f"**{title}**",
                 query_params=address.to_link(session.settings())
-                | {"methods": ",".join(_known(PRESETS[title].methods, plugins))},
+                | {"methods": ",".join(PRESETS[title].methods)},
             )
             st.caption(PRESETS[title].text)
     default = ",".join(PRESETS[titles[0]].methods)
-    wanted = _known(tuple(session.parameter("methods", default).split(",")), plugins)
     left, right = st.columns([4, 1])
-    session.offer("compare.methods", list(wanted))
+    session.offer("compare.methods", session.listed("methods", default, plugins))
     names = session.taken(
         "compare.methods",
         left.multiselect(
@@ -74,17 +74,13 @@ def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
     )
     session.put_parameter("methods", ",".join(names) or default, default)
     given = session.parameter("seeds", str(_SEEDS))
-    session.offer("compare.seeds", int(given) if given.isdecimal() else _SEEDS)
+    session.offer("compare.seeds", int(given) if given in _COUNTS else _SEEDS)
     seeds = session.taken(
         "compare.seeds",
         right.number_input("Seeds", min_value=1, max_value=_MOST_SEEDS, key="compare.seeds"),
     )
     session.put_parameter("seeds", str(seeds), str(_SEEDS))
     return tuple(names), int(seeds)
-
-
-def _known(names: tuple[str, ...], plugins: dict[str, Plugin]) -> tuple[str, ...]:
-    return tuple(name for name in names if name in plugins)
 
 
 class Contest:

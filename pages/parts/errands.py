@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts import session
+from pages.parts import session, sharing
 from pages.parts.series import Series
 from svae_core.records import RequestError
 from svae_core.workers import WorkerLost
@@ -62,7 +62,7 @@ def errand(
     except (WorkerLost, CancelledError):
         st.error("The worker was lost in the middle of this.")
         if st.button("Try again", key=f"{key}.again"):
-            session.ask_again(key, call)
+            sharing.errand_again(key, call)
             st.rerun()
     return False
 

@@ -7,7 +7,7 @@
 A page names what it wants to see and gets a run id; the run itself lives here, outlives reruns and
 reloads, and is driven by a task on the server's event loop. Everything in a Watch is touched on
 that loop only; page scripts, which run in threads of their own, call no more than `engine`,
-`watch`, `find`, `recall` and `wish_of`.
+`watch`, `find`, `recall`, `look_at`, `wish_of`, `attend` and `wake`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from contextlib import asynccontextmanager, suppress
 from pages.parts import allowance, changing, keeping
 from pages.parts.changing import Changes
 from pages.parts.keeping import Keeper
+from pages.parts.origins import Branching, Wish
 from pages.parts.past import Past
-from pages.parts.watching import GRACE, Branching, Watch, Wish
+from pages.parts.watching import GRACE, Watch
 from svae_core.engine import Engine
 from svae_core.records import RequestError, Settings
 
@@ -126,6 +127,13 @@ def attend(run: str, play: bool = False) -> None:
             _loop.call_soon_threadsafe(watched.play)
 
 
+def wake(run: str) -> None:
+    """Let those who watch a run look for news."""
+    watched = find(run)
+    if watched is not None and _loop is not None:
+        _loop.call_soon_threadsafe(watched.news.wake)
+
+
 def branch(run: str, step: int, changes: Changes) -> str:
     """A run with this one's history up to a step and other settings from there; its id."""
     parent = _watches[run]
@@ -156,7 +164,11 @@ def reseed(run: str) -> str:
 
 
 def copy(run: str, owner: str = "") -> str:
-    """A run of its own with this one's history so far, and no relative of it; its id."""
+    """A run of its own with this one's history so far, and no relative of it; its id.
+
+    RequestError where its owner keeps too many.
+    """
+    _make_room(owner)
     parent = _watches[run]
     step = parent.moments[-1][0].step if parent.moments else 0
     past = parent.past.until(step, parent.members)
@@ -178,10 +190,10 @@ def _born(
             f"There are {LARGEST_FAMILY} branches already; change a setting of the page to start "
             "afresh."
         )
+    _make_room(parent.owner)
     child = Watch(members, engine(), wish, past)
     child.branching = Branching(run, *parting)
     child.owner = parent.owner
-    _make_room(child.owner)
     child.inherit(parent)
     other = secrets.token_urlsafe(16)
     _enter(other, child, parent.family)
@@ -264,21 +276,21 @@ def _all() -> list[Watch]:
 
 
 async def _reap(saved: Callable[[str], bool]) -> None:
-    """Forget runs that nobody came back to."""
+    """Forget runs that nobody came back to, and pause those that hold too much."""
     watched_before = False
     with suppress(asyncio.CancelledError):
         while True:
             await asyncio.sleep(_REAP_SECONDS)
-            gone, held = allowance.too_much(_watches)
+            gone, held = allowance.too_much(dict(_watches))  # page scripts add runs meanwhile
             gone += _forgotten(time.monotonic(), saved)
             for run in gone:
                 _leave(run)
+            for watched in held:
+                watched.interrupt(allowance.sentence())
             watched_now = any(one.viewers for one in _all())
             if gone or (watched_before and not watched_now):
                 await asyncio.to_thread(_give_back)
             watched_before = watched_now
-            for watched in held:
-                watched.interrupt(allowance.sentence())
 
 
 def _forgotten(now: float, saved: Callable[[str], bool]) -> list[str]:

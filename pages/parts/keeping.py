@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pages.parts.origins import Branching, OnDisk, Wish
 from pages.parts.past import Past
-from pages.parts.watching import Branching, OnDisk, Watch, Wish
+from pages.parts.watching import Watch
 from svae_core import shelf
 from svae_core.about import About
 from svae_core.engine import Engine
@@ -66,10 +67,7 @@ class Keeper:
         """Write what is new, for ever."""
         while True:
             await asyncio.sleep(_LOOK)
-            try:
-                await self.write(time.monotonic())
-            except Exception:  # of one run; the others are still to be saved
-                _log.exception("A run could not be saved.")
+            await self.write(time.monotonic())
 
     async def write(self, now: float, closing: bool = False) -> None:
         """Write every run that is due, one after the other."""
@@ -77,9 +75,14 @@ class Keeper:
         for run in self._kept.keys() - watches.keys():
             self._kept.pop(run).release()
         for run, watch in watches.items():
-            kept = self._kept.get(run) or self._kept.setdefault(run, _Kept(run, watch, self._room))
-            if kept.due(now, closing):
-                await kept.write(self._thread)
+            try:
+                if run not in self._kept:
+                    self._kept[run] = _Kept(run, watch, self._room)
+                kept = self._kept[run]
+                if kept.due(now, closing):
+                    await kept.write(self._thread)
+            except Exception:  # of one run; the others are still to be saved
+                _log.exception("A run could not be saved.")
 
     def saved(self, run: str) -> bool:
         """Whether all there is of a run is on disk."""

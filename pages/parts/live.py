@@ -13,7 +13,6 @@ hidden page is never sent more than it can show. The last request counts.
     {"do": "branch", "step": 412, "changes": {"beta": 4}}    another run, which goes on from there
     {"do": "reseed"}                                     another run with another seed
     {"do": "predict", "answer": 2}                       a lesson's question; only then it trains
-
     {"do": "lead", "key": "…", "shown": 17}              what a teacher's class is to see
 
 A class is served at an address of its own, by its code: the same requests for moments, nothing that
@@ -111,12 +110,10 @@ async def serve_run(socket: WebSocket) -> None:
         await socket.close(1008)
         return
     await socket.accept()
-    try:
-        watch = await _recall(socket.path_params["run"])
-    except RequestError:
-        watch = None  # the page says why, when it is loaded again
+    watch = await _recall(socket.path_params["run"])
     if watch is None:
-        await socket.close(UNKNOWN_RUN, "This run is no longer on the server.")
+        sentence = "This run is no longer on the server: reload the page to train it again."
+        await socket.close(UNKNOWN_RUN, sentence)
         return
     await _serve(socket, watch)
 
@@ -128,9 +125,9 @@ async def serve_class(socket: WebSocket) -> None:
         return
     await socket.accept()
     room = classes.find(socket.path_params["code"])
-    watch = hub.find(room.run) if room else None
+    watch = await _recall(room.run) if room else None
     if room is None or watch is None:
-        await socket.close(UNKNOWN_RUN, "This class has ended.")
+        await socket.close(UNKNOWN_RUN, "This class has ended: ask your teacher for another link.")
         return
     room.followers += 1
     try:
@@ -152,8 +149,13 @@ async def _serve(socket: WebSocket, watch: Watch, room: Class | None = None) -> 
 
 
 async def _recall(run: str) -> Watch | None:
-    """The run of that id, from disk if need be."""
-    return hub.find(run) or await asyncio.to_thread(hub.recall, run)
+    """The run of that id, from disk if need be; None also where it cannot be read.
+
+    Why not is said by the page, when it is loaded again.
+    """
+    with suppress(RequestError):
+        return hub.find(run) or await asyncio.to_thread(hub.recall, run)
+    return None
 
 
 class Desk:
@@ -183,7 +185,7 @@ class Desk:
         except WebSocketDisconnect as gone:
             if gone.code != GOING_AWAY:  # lost, or silent for two pings
                 self._watch.leave()
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             await self._socket.close(BAD_REQUEST, "That request makes no sense.")
 
     async def answer(self) -> None:
@@ -222,55 +224,58 @@ class Desk:
     def _take(self, request: dict[str, Any]) -> None:
         if "decode" in request:
             self._point = self._watch.check_point(int(request["decode"]))
-        elif "do" in request and self._room:
-            self._follow(str(request["do"]))
-        elif "do" in request and request["do"] == "lead":
-            run = self._socket.path_params["run"]
-            classes.lead(str(request["key"]), run, int(request["shown"]))
-        elif "do" in request and request["do"] in ("change", "branch", "reseed", "predict"):
+        elif "do" in request:
             try:
-                self._alter(request)
+                self._do(str(request["do"]), request)
             except RequestError as error:
                 self._replies.append({"kind": "refused", "sentence": str(error)})
-        elif "do" in request:
-            commands = {
-                "play": self._watch.play,
-                "pause": self._watch.pause,
-                "step": self._watch.step,
-                "reset": self._watch.restart,
-                "leave": self._watch.leave,
-            }
-            commands[str(request["do"])]()
         else:
             self._asked = messages.Asked.read(request)
         self._wake.set()
 
-    def _follow(self, doing: str) -> None:
-        """What a follower may do: go, and take a copy away."""
-        assert self._room is not None
+    def _do(self, doing: str, request: dict[str, Any]) -> None:
+        """What a viewer wants done. RequestError, one sentence, where it is refused."""
+        commands = {
+            "play": self._watch.play,
+            "pause": self._watch.pause,
+            "step": self._watch.step,
+            "reset": self._watch.restart,
+        }
         if doing == "leave":
             self._watch.leave()
-        elif doing == "copy":
-            copy = hub.copy(self._room.run, owning.key_of(self._socket))
-            self._replies.append(telling.copied(copy, hub.find(copy), self._room.code))
+        elif self._room is not None:
+            self._follow(self._room, doing)
+        elif doing in commands:
+            commands[doing]()
+        elif doing == "lead":
+            run = self._socket.path_params["run"]
+            classes.lead(str(request["key"]), run, int(request["shown"]))
         else:
-            sentence = "Only the teacher can change this run; take a copy to change it."
-            self._replies.append({"kind": "refused", "sentence": sentence})
+            self._alter(doing, request)
 
-    def _alter(self, request: dict[str, Any]) -> None:
-        """Requests that may be refused in one sentence."""
-        run, doing = self._socket.path_params["run"], request["do"]
+    def _follow(self, room: Class, doing: str) -> None:
+        """What a follower may do beside looking: take a copy away."""
+        if doing != "copy":
+            raise RequestError("Only the teacher can change this run; take a copy to change it.")
+        copy = hub.copy(room.run, owning.key_of(self._socket))
+        self._replies.append(telling.copied(copy, hub.find(copy), room.code))
+
+    def _alter(self, doing: str, request: dict[str, Any]) -> None:
+        """Other settings, for this run or for another that stems from it."""
+        run = self._socket.path_params["run"]
         if doing == "change":
             self._watch.change(read_changes(request["changes"]))
         elif doing == "predict":
             lesson = lessons.find(self._watch.wish.lesson)
             self._watch.predict(lessons.check_prediction(lesson, int(request["answer"])))
-        else:
+        elif doing in ("branch", "reseed"):
             if doing == "branch":
                 moved = hub.branch(run, int(request["step"]), read_changes(request["changes"]))
             else:
                 moved = hub.reseed(run)
             self._replies.append(telling.moved(moved, hub.find(moved)))
+        else:
+            raise KeyError(doing)
 
 
 def _same_origin(asker: HTTPConnection) -> bool:
@@ -289,16 +294,13 @@ async def serve_replay(request: Request) -> Response:
         site = "same-origin" if _same_origin(request) else "cross-site"
     if site not in ("same-origin", "none"):
         return Response("Other pages may not fetch runs.", 403)
-    try:
-        watch = await _recall(request.path_params["run"])
-        if watch is None or not watch.moments:
-            return Response("There is nothing of this run on the server.", 404)
-        watch.start()
-        await watch.news.until(lambda: bool(watch.ground or watch.error))
-        if watch.ground is None:
-            raise RequestError(str(watch.error))
-    except RequestError as error:
-        return Response(str(error), 409)
+    watch = await _recall(request.path_params["run"])
+    if watch is None or not watch.moments:
+        return Response("There is nothing of this run on the server.", 404)
+    watch.start()
+    await watch.news.until(lambda: bool(watch.ground or watch.error))
+    if watch.ground is None:
+        return Response(str(watch.error), 409)
     held = replay.still(watch)
     page = await asyncio.to_thread(replay.page, held, _code(), _plotly_source().decode())
     name = f"svae-{held.members[0].dataset}-replay.html"

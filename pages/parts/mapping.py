@@ -50,14 +50,14 @@ _SHORT = {"arch": "mlp", "batch_size": 128, "learning_rate": 5e-3}
 PRESETS = (
     Preset(
         "σ² × band",
-        "Where a plain VAE dies by its units, and what the band changes: 9 × 4 cells, 2 seeds.",
+        "Where a plain VAE may die by its units, and what the band changes: 9 × 4 cells, 2 seeds.",
         {**_SHORT, "beta": 1.0},
         800,
         {"x": "sigma2", "y": "band"},
     ),
     Preset(
         "σ² × β",
-        "Only the product βσ² matters to a plain VAE: 9 × 7 cells, one seed.",
+        "In theory only the product βσ² matters to a plain VAE: 9 × 7 cells, one seed.",
         _SHORT,
         800,
         {"x": "sigma2", "y": "beta", "grid.sigma2": "0.01:1:9", "seeds": "1"},
@@ -107,7 +107,7 @@ def method_controls() -> tuple[str, ...]:
     plugins = scan_methods()
     left, right = st.columns([3, 1])
     default = ",".join(_METHODS)
-    wanted = [name for name in session.parameter("methods", default).split(",") if name in plugins]
+    wanted = session.listed("methods", default, plugins)
     session.offer("phase.methods", wanted or list(_METHODS))
     chosen = session.taken(
         "phase.methods",

@@ -15,6 +15,7 @@ from typing import Any
 import streamlit as st
 
 from pages.parts import session
+from pages.parts.wording import plain
 from svae_core.datasets import scan_datasets
 from svae_core.datasets.file import Config
 from svae_core.limits import limits
@@ -82,7 +83,7 @@ def preview(settings: Settings) -> None:
 def describe(notes: tuple[str, ...]) -> None:
     """What was assumed of the data and done to them."""
     if notes:
-        st.markdown("\n".join(f"* {note}" for note in notes))
+        st.markdown("\n".join(f"* {plain(note)}" for note in notes))
 
 
 def _key(settings: Settings) -> str:
@@ -110,7 +111,7 @@ def _uploaded(config: Config) -> Config:
         return config
     (key, refusal), fresh = session.once(given.file_id, lambda: _take(given, config.key))
     if refusal:
-        st.error(refusal)
+        st.error(plain(refusal))
         return config
     # Another file has other columns: what was wanted of the last one's is gone.
     return Config(key=key) if fresh and key != config.key else config
@@ -145,8 +146,9 @@ def _columns(config: Config, table: Table) -> Config:
     shown = {"auto": f"Automatic: {guess.name if guess else 'none'}", "none": "None"}
     chosen: dict[str, Any] = {}
     if len(names) <= _WIDE:
-        label = config.label if config.label in names else "none" * (config.label == "none")
-        chosen["label"] = _select("label", ["auto", "none", *usable], label or "auto", shown)
+        choices = ["auto", "none", *usable]
+        label = config.label if config.label in choices else "auto"
+        chosen["label"] = _select("label", choices, label, shown)
         named = [name for name in names_of(config.features) if name in usable]
         session.offer("file.features", named)
         features = st.multiselect(

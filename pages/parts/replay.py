@@ -28,6 +28,7 @@ from pages.parts.messages import Asked
 from pages.parts.watching import Watch
 
 _LARGEST = 32_000  # of int16; what is left absorbs rounding
+_STYLE = re.compile(r'@import "([^"]+)";')
 _IMPORT = re.compile(r'(\bfrom |\bimport )"(\.[^"]+)"')
 # Nothing may be fetched, and whoever reads the file can see that nothing is.
 _POLICY = (
@@ -88,11 +89,16 @@ def page(held: Watch, code: dict[str, bytes], plotly: str) -> str:
         policy=_POLICY,
         title=html.escape(title),
         look=_LOOK,
-        style=code["stage.css"].decode(),
+        style=style(code),
         plotly=plotly.replace("</script", "<\\/script"),
         imports=json.dumps({"imports": modules(code)}),
         run=base64.b64encode(pack(*_recorded(held))).decode(),
     )
+
+
+def style(code: dict[str, bytes]) -> str:
+    """The style sheet, with those that it imports in their places."""
+    return _STYLE.sub(lambda seen: code[seen[1]].decode(), code["stage.css"].decode())
 
 
 def modules(code: dict[str, bytes]) -> dict[str, str]:

@@ -1,49 +1,36 @@
-"""What follows a visitor from page to page, and what visitors share.
+"""What follows a visitor from page to page: settings, runs, choices.
 
-The only user of session_state and of caches. Settings live here and in the URL of every page.
-Streamlit's own `bind="query-params"` drops a widget's value and parameter where a page does not
-show that widget, so the URL is written here instead, for all settings at once.
+The only user of session_state; what visitors share is in `sharing`. Settings live here and in the
+URL of every page. Streamlit's own `bind="query-params"` drops a widget's value and parameter where
+a page does not show that widget, so the URL is written here instead, for all settings at once.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, Future, wait
-from pathlib import Path
-from typing import Any, TypeVar
+from concurrent.futures import Future
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.parts import address, classes, hub, lessons, owning
+from pages.parts import address, classes, hub, lessons, owning, sharing
 from pages.parts.lessons import Lesson
+from pages.parts.origins import Wish
 from pages.parts.series import Series
-from pages.parts.watching import Wish
+from pages.parts.sharing import studies as studies  # by this name tests/test_latent_page.py asks
 from svae_core.about import new_id
-from svae_core.explored import A, BandStudy, Question, load_studies
-from svae_core.figures.recorded import Recording, load_recording
-from svae_core.problem import with_band
 from svae_core.records import (
-    DATA_FIELDS,
     Certificate,
-    FeasibleRegion,
     Moment,
-    Problem,
     RequestError,
     Settings,
     State,
-    settings_key,
 )
-from svae_core.workers import WorkerLost
 
-Followed = TypeVar("Followed")
-_PREPARING = "Mapping the data onto the shell, clustering, computing the floors"
-_RECORDED = Path(__file__).parents[2] / "assets" / "recorded_run.npz"
-_STUDIED = Path(__file__).parents[2] / "assets" / "band_study.json"
 _SETTINGS = "svae.settings"  # the current Settings
 _WRITTEN = "svae.written"  # the query that stands for them
 _PAGE = "svae.page"  # the page they were last asked for on
@@ -58,9 +45,6 @@ _ONCE = "svae.once"  # results of calls made once, by key
 _GOING = "svae.going"  # by section of a page: the key of the series that is to go on
 _LOOKED_INTO = "svae.looked_into"  # the run whose latent spaces are explored, and its state
 _WAITING = "svae.waiting"  # sections of the page that wait for something, by name
-#: The settings that decide the region.
-REGION_FIELDS = (*DATA_FIELDS, "collapse_loss", "band", "lower_edge")
-_PREPARED_FIELDS = (*DATA_FIELDS, "method", "method_options")
 
 
 def settings() -> Settings:
@@ -140,8 +124,9 @@ def class_code() -> str:
 
 
 def class_key() -> str:
-    """The key of the class that this visitor leads; "" for none."""
-    return _remembered("teach", _TEACH)
+    """The key of the class that this visitor leads; "" for none, or where it has ended."""
+    key = _remembered("teach", _TEACH)
+    return key if classes.led_with(key) else ""
 
 
 def teach(key: str, code: str) -> None:
@@ -282,12 +267,8 @@ def ask(key: str) -> None:
 
 def asked(key: str, call: Callable[[], Future[Any]]) -> Future[Any] | None:
     """The errand of this key if the visitor asked for it; one call serves all who ask the same."""
-    return _errand(key, call) if key in st.session_state.get(_ASKED, ()) else None
-
-
-def ask_again(key: str, call: Callable[[], Future[Any]]) -> None:
-    """Let the errand of this key be done once more, after it failed."""
-    _errand.clear(key, call)
+    wanted = key in st.session_state.get(_ASKED, ())
+    return sharing.errand(key, call) if wanted else None
 
 
 def once(key: str, call: Callable[[], Any]) -> tuple[Any, bool]:
@@ -308,12 +289,6 @@ def note_waiting(section: str, waits: bool) -> None:
     """Note whether this section of the page waits."""
     others = {name for name in st.session_state.get(_WAITING, ()) if name != section}
     st.session_state[_WAITING] = others | ({section} if waits else set())
-
-
-def series_of(section: str, key: str, make: Callable[[], Followed]) -> Followed:
-    """What a section of the page follows: made idle, one for all who ask for the same."""
-    found: Followed = _followed(f"{section}.{key}", make)
-    return found
 
 
 def move_on(section: str, key: str, series: Series[Any]) -> bool:
@@ -365,6 +340,12 @@ def parameter(name: str, default: str) -> str:
     return str(st.query_params.get(name, default))
 
 
+def listed(name: str, default: str, known: Iterable[str]) -> list[str]:
+    """What a list in the URL names, each once; unknown names are left out."""
+    asked = parameter(name, default).split(",")
+    return [one for one in dict.fromkeys(asked) if one in known]
+
+
 def put_parameter(name: str, value: str, default: str) -> None:
     """Write a page's own choice into the URL, unless it is there or is the default."""
     if value != parameter(name, default):
@@ -374,110 +355,9 @@ def put_parameter(name: str, value: str, default: str) -> None:
             st.query_params[name] = value
 
 
-def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
-    """All that is fixed before training, prepared by a worker and shared between visitors.
-
-    Settings that make no sense, and data that cannot be used, end the page with one sentence.
-    """
-    asked = Settings(**{name: getattr(chosen, name) for name in _PREPARED_FIELDS})
-    key = settings_key(asked, _PREPARED_FIELDS)
-    future = _preparing(key, asked)
-    try:
-        _await(future, doing)
-        return with_band(future.result(), chosen)
-    except (RequestError, WorkerLost) as error:
-        sentence = str(error)
-    except CancelledError:
-        sentence = "The server is stopping; reload the page in a moment."
-    _preparing.clear(key, asked)
-    st.error(sentence)
-    st.stop()
-
-
-def explored(state: State, question: Question[A]) -> A:
-    """What the state's models say to a question; what makes no sense ends the page in a sentence.
-
-    One call serves all visitors who ask the same of the same models.
-    """
-    models = [settings_key(settings) for settings in state.settings]
-    key = f"{models} {state.step} {question}"
-    future = _exploring(key, state, question)
-    try:
-        _await(future, "Looking into the latent spaces")
-        answer: A = future.result()
-        return answer
-    except (RequestError, WorkerLost) as error:
-        sentence = str(error)
-    except CancelledError:
-        sentence = "The server is stopping; reload the page in a moment."
-    _exploring.clear(key, state, question)
-    st.error(sentence)
-    st.stop()
-
-
-def readings(prepared: Problem, chosen: Settings) -> dict[str, FeasibleRegion]:
-    """The region by each definition of the collapse loss, all else equal."""
-    return {
-        name: with_band(prepared, dataclasses.replace(chosen, collapse_loss=name)).region
-        for name in prepared.region.deltas
-    }
-
-
-def proposal(chosen: Settings) -> tuple[tuple[int, float, float], ...]:
-    """(K, W, silhouette) of the numbers of clusters looked at, whatever K is in use."""
-    asked = dataclasses.replace(chosen, clusters=0)
-    return problem(asked, "Trying other numbers of clusters").clusters.proposal
-
-
 def dark() -> bool:
     """Whether the visitor's page is dark."""
     return st.context.theme.type == "dark"
-
-
-@st.cache_resource(show_spinner=False)
-def recording() -> Recording:
-    """The recorded run that the first page shows, read once."""
-    return load_recording(_RECORDED)
-
-
-@st.cache_resource(show_spinner=False)
-def studies() -> tuple[BandStudy, ...]:
-    """What was measured of samples over the width of the band, read once."""
-    return load_studies(_STUDIED)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _exploring(key: str, _state: State, _question: Question[Any]) -> Future[Any]:
-    """The call, begun once for all visitors who ask the same."""
-    return hub.engine().explore(_state, _question)
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def _preparing(key: str, _asked: Settings) -> Future[Problem]:
-    """The call, begun once for all visitors who ask the same."""
-    return hub.engine().prepare(_asked)
-
-
-@st.cache_resource(max_entries=48, show_spinner=False)
-def _errand(key: str, _call: Callable[[], Future[Any]]) -> Future[Any]:
-    """A call of many seconds, begun once for all visitors who ask the same."""
-    return _call()
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _followed(key: str, _make: Callable[[], Any]) -> Any:
-    """One series for all visitors who ask for the same."""
-    return _make()
-
-
-def _await(future: Future[Any], doing: str) -> None:
-    """Wait, saying so; each word written is a point at which a newer wish may interrupt."""
-    start = time.monotonic()
-    place = st.empty()
-    while not wait([future], timeout=0.25).done:
-        seconds = time.monotonic() - start
-        place.info(f"{doing} … {seconds:.0f} s")
-    place.empty()
 
 
 def _remembered(name: str, place: str) -> str:

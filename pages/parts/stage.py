@@ -18,8 +18,11 @@ _LOADER = """
 export default function ({ parentElement, data, setTriggerValue }) {
   const module = import(new URL(data.module, window.location.origin).href);
   const tell = (run) => setTriggerValue("moved", run);
-  module.then((stage) => stage.mount(parentElement, data, tell));
-  return () => module.then((stage) => stage.unmount(parentElement));
+  module.then(
+    (stage) => stage.mount(parentElement, data, tell),
+    () => (parentElement.textContent = "The stage cannot be loaded: reload the page."),
+  );
+  return () => module.then((stage) => stage.unmount(parentElement), () => {});
 }
 """
 _component = st.components.v2.component("svae_stage", js=_LOADER, isolate_styles=False)

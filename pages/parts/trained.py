@@ -49,7 +49,8 @@ def _progress(run: str, newest: State | None) -> None:
         st.progress(0.0, text="Preparing the data and the models …")
         return
     steps = watched.moments[0][0].steps
-    left = "" if watched.seconds_left is None else f", {watched.seconds_left:.0f} s left"
+    seconds = watched.pace.seconds_left
+    left = "" if seconds is None else f", {seconds:.0f} s left"
     bar, button = st.columns([5, 1], vertical_alignment="bottom")
     bar.progress(
         min(1.0, newest.step / steps), text=f"Training: step {newest.step:,} of {steps:,}{left}"

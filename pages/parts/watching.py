@@ -7,13 +7,15 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pages.parts import changing, courses
+from pages.parts.atlas import Atlas
 from pages.parts.changing import Changes
 from pages.parts.courses import Course
 from pages.parts.news import News
+from pages.parts.origins import Branching, OnDisk, Wish, check_data
+from pages.parts.pace import Pace
 from pages.parts.past import Past
 from svae_core.cluster import ClusterLost
 from svae_core.engine import Engine
@@ -30,41 +32,12 @@ from svae_core.scheduling import Standing
 from svae_core.workers import WorkerLost
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from svae_core.projection import Layout
     from svae_core.records import Moment
-    from svae_core.run import SavedRun
 
 _log = logging.getLogger(__name__)
 #: How long a run goes on without a viewer: pages take a moment to open, or to reload.
 GRACE = 15.0
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a page asks for. A run keeps its wish when it is changed, and gives it to branches."""
-
-    members: tuple[Settings, ...]
-    lesson: str = ""
-
-
-@dataclass(frozen=True)
-class Branching:
-    """Where a run comes from: another one's id, the step at which they part, and by what."""
-
-    parent: str
-    step: int
-    what: str
-
-
-@dataclass(frozen=True, eq=False)
-class OnDisk:
-    """A run as it was found on disk, where, and as which of its generations it goes on."""
-
-    folder: Path
-    run: SavedRun
-    generation: int
 
 
 class Watch:
@@ -95,8 +68,7 @@ class Watch:
         self.fingerprint = ""  # of the data that a run from disk was trained on
         self.notice: str | None = None  # what viewers are told once, whatever they look at
         self.error: str | None = None
-        self.seconds_left: float | None = None
-        self.speed = 0.0  # steps per second, turns of others included
+        self.pace = Pace()
         self.status = "preparing"
         self.version = 0
         self.generation = 0
@@ -104,10 +76,9 @@ class Watch:
         self.last_seen = time.monotonic()
         self.size = self.past.size
         self._engine = engine
-        self._course: Course | None = None  # what it follows …
-        self._laid = 0  # … and how many of its layouts were taken from there
-        self._spent = 0.0  # seconds since the last moment
-        self._playing = not self.wish.lesson  # a lesson waits for a prediction
+        self._course: Course | None = None  # what it follows
+        self._atlas = Atlas(self)
+        self.plays = not self.wish.lesson  # when somebody looks; a lesson waits for a prediction
         self._pending: dict[str, Any] = {}  # changes for the next slice
         self._one_more = False
         self._left = False
@@ -157,17 +128,20 @@ class Watch:
         self._left = True
 
     def play(self) -> None:
-        self._playing, self.error = True, None
-        self._changed()
+        """Train on. What failed says why until it is reset."""
+        self.plays = True
+        if self.status != "failed":
+            self.error = None
+        self.tell()
 
     def pause(self) -> None:
-        self._playing = self._one_more = False
-        self._changed()
+        self.plays = self._one_more = False
+        self.tell()
 
     def step(self) -> None:
         """Train to the next moment, then pause."""
-        self._playing, self._one_more = False, True
-        self._changed()
+        self.plays, self._one_more = False, True
+        self.tell()
 
     def restart(self) -> None:
         """Train again from the same start; what others trained meanwhile is not trained again."""
@@ -176,14 +150,14 @@ class Watch:
             courses.leave(self._course, self, failed=self.status == "failed")
             self._course = None
         self._forget()
-        self.status, self._playing, self._one_more = "preparing", True, False
+        self.status, self.plays, self._one_more = "preparing", True, False
         self.start()
-        self._changed()
+        self.tell()
 
     def interrupt(self, sentence: str) -> None:
         """Pause for a reason that viewers are told; playing goes on from here."""
-        self._playing, self.status, self.error = False, "paused", sentence
-        self._changed()
+        self.plays, self.status, self.error = False, "paused", sentence
+        self.tell()
 
     def predict(self, answer: int) -> None:
         """Answer a lesson's question; only then does it train."""
@@ -194,7 +168,7 @@ class Watch:
     def inherit(self, parent: Watch) -> None:
         """Take over what does not depend on the changes."""
         self.ground, self.floors, self.prediction = parent.ground, parent.floors, parent.prediction
-        self._playing = True
+        self.plays = True
         # Generations tell the runs of a tree apart as well: a viewer forgets one run's moments.
         self.generation = max(one.generation for one in parent.family.values()) + 1000
 
@@ -202,21 +176,17 @@ class Watch:
         """Go on from a saved run, whose past this run has been given."""
         self.on_disk, self.generation = found, found.generation
         self.fingerprint = found.run.about.fingerprint
-        self.certificates, self._playing = found.run.certificates, playing
+        self.certificates, self.plays = found.run.certificates, playing
         if self.certificates:
             self.status = "finished"
 
-    def tell(self) -> None:
-        """Let viewers know that something about this run has changed."""
-        self._changed()
-
     def change(self, changes: Changes) -> None:
         """Other settings from the next slice on. RequestError where they make no sense."""
-        if self._over or self.newest is None:
+        if self.over or self.newest is None:
             raise RequestError("Nothing trains here now; branch off from an earlier moment.")
         changing.applied(self.members, self._at, changes)
         self._pending |= changes
-        self._changed()
+        self.tell()
 
     @property
     def now(self) -> Changes:
@@ -237,7 +207,7 @@ class Watch:
         if self._course is None or not self.moments:
             return None
         try:
-            state = await self._course.exactly(self._step)
+            state = await self._course.exactly(self.newest_step)
             return await asyncio.wrap_future(self._engine.decode(state, index))
         except WorkerLost:  # the viewer may click once more
             return None
@@ -247,10 +217,10 @@ class Watch:
     @property
     def training(self) -> bool:
         """Whether this run wants slices now: it plays, and somebody looks."""
-        return self._seen and (self._playing or self._one_more) and not self._over
+        return self.seen and (self.plays or self._one_more) and not self.over
 
     @property
-    def _seen(self) -> bool:
+    def seen(self) -> bool:
         return self.viewers > 0 or time.monotonic() - self.last_seen < GRACE
 
     @property
@@ -258,25 +228,20 @@ class Watch:
         """The newest state that this run has seen, or the last kept before that."""
         if self._course is None:
             return self.past.states[-1] if self.past.states else None
-        return self._course.state_at(self._step)
+        return self._course.state_at(self.newest_step)
 
     @property
-    def plays(self) -> bool:
-        """Whether it is to train when somebody looks, and has not been paused."""
-        return self._playing
-
-    @property
-    def _step(self) -> int:
+    def newest_step(self) -> int:
         """Of the newest moment; -1 before there is one."""
         return self.moments[-1][0].step if self.moments else -1
 
     @property
     def _at(self) -> int:
         """The step at which a change would be made now."""
-        return max(0, self._step, self.newest.step if self.newest else 0)
+        return max(0, self.newest_step, self.newest.step if self.newest else 0)
 
     @property
-    def _over(self) -> bool:
+    def over(self) -> bool:
         return self.status in ("certifying", "finished", "failed")
 
     @property
@@ -300,7 +265,7 @@ class Watch:
     async def _drive(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                layouts = tasks.create_task(self._lay_out())
+                layouts = tasks.create_task(self._atlas.keep())
                 floors = tasks.create_task(self._find_floors())
                 await self._train()
                 await layouts
@@ -327,21 +292,22 @@ class Watch:
 
     async def _follow(self) -> None:
         course = await self._join()
-        while self._step < self.moments[0][0].steps:
+        while self.newest_step < self.moments[0][0].steps:
             await self.news.until(lambda: self.training)
             if self._told != self._engine.cluster_lost:  # lost between two slices: no call says so
                 raise ClusterLost(self._engine.cluster_lost)
             course = await self._with_changes(course)
             started = time.monotonic()
-            moment = course.after(self._step)
+            moment = course.after(self.newest_step)
             if moment is None:
                 await course.slice()
             else:
-                self._note_pace(moment[0].step)
+                step, steps = moment[0].step, moment[0].steps
+                self.pace.reach(step - self.newest_step, steps - step)
                 self._add(moment)
-                await asyncio.sleep(course.pause_after(self._step))
-            self._spent += time.monotonic() - started
-        self.seconds_left = None
+                await asyncio.sleep(course.pause_after(self.newest_step))
+            self.pace.spend(time.monotonic() - started)
+        self.pace.end()
         if not self.certificates:
             await self._certify(course)
 
@@ -352,30 +318,21 @@ class Watch:
         course = self._course = courses.join(self.members, self._engine, self)
         if self.ground is None:
             ground = await course.ground()
-            self._check_data(ground)
+            check_data(ground, self.fingerprint)
             self.ground = ground
-            self._changed()
+            self.tell()
         await course.begin(self.past, state)
-        laid = self.layouts[-1][0].step if self.layouts else -1
-        self._laid = sum(layouts[0].step <= laid for layouts in course.layouts)
+        self._atlas.join(course)
         if not self.moments:
             self._add(course.past.moments[0])
-        self._changed()
+        self.tell()
         return course
-
-    def _check_data(self, ground: Groundwork) -> None:
-        """RequestError where a run from disk was trained on other data than there are now."""
-        if self.fingerprint not in ("", ground.dataset.fingerprint):
-            raise RequestError(
-                f"The data of this run, {ground.dataset.title!r}, are not what they were when it "
-                "was trained, so it cannot be drawn or go on; its numbers are on the Runs page."
-            )
 
     async def _with_changes(self, course: Course) -> Course:
         """The course under the settings wished for meanwhile, which the run's settings record."""
         if not self._pending:
             return course
-        state = await course.exactly(self._step)
+        state = await course.exactly(self.newest_step)
         pending, self._pending = self._pending, {}
         pending = changing.news_of(self.members[-1], state.step, pending)
         self.members = changing.applied(self.members, state.step, pending)
@@ -386,10 +343,10 @@ class Watch:
 
     async def _certify(self, course: Course) -> None:
         self.status = "certifying"
-        self._changed()
+        self.tell()
         self.certificates = await course.certify()
         self.status = "finished"
-        self._changed()
+        self.tell()
 
     async def _find_floors(self) -> None:
         """Floors depend on the data only: once per run, when there is something to put over them.
@@ -402,44 +359,7 @@ class Watch:
                 self.floors = await self._course.floors()
             except WorkerLost:
                 _log.warning("The floors of a watched run were lost; it goes on without them.")
-            self._changed()
-
-    async def _lay_out(self) -> None:
-        """Keep the newest moment laid out, one layout at a time, until nothing more will come."""
-        while True:
-            # Once a second, since nothing tells when UMAP is compiled, perhaps after a short run.
-            await self.news.until(lambda: self._layout_due() or self._laid_out(), every=1.0)
-            if self._laid_out():
-                return
-            before = self.layouts[-1] if self.layouts else None
-            assert self._course is not None
-            try:
-                await self._course.lay_out(self.moments[-1], before)
-            except WorkerLost:
-                step = self._step
-                await self.news.until(lambda step=step: self._over or self._step > step)  # type: ignore[misc]
-            self._laid = self._course.hand_over(self.layouts, self._laid, self._step)
-            self.news.wake()
-
-    def _layout_due(self) -> bool:
-        return self._seen and self._outdated()
-
-    def _outdated(self) -> bool:
-        return bool(self._course and self.moments and self._course.outdated(self.moments[-1]))
-
-    def _laid_out(self) -> bool:
-        ended = self.status in ("certifying", "finished")
-        return ended and not self._outdated() and not self._provisional()
-
-    def _provisional(self) -> bool:
-        return bool(self.layouts) and any(layout.kind == "pca" for layout in self.layouts[-1])
-
-    def _note_pace(self, step: int) -> None:
-        """Steps per second since the last moment, and what that means for the rest."""
-        now = (step - self._step) / max(self._spent, 1e-3)
-        self.speed = now if self.speed == 0 else 0.8 * self.speed + 0.2 * now
-        self.seconds_left = (self.moments[0][0].steps - step) / self.speed
-        self._spent = 0.0
+            self.tell()
 
     def _add(self, moment: Moment) -> None:
         self.past.add((moment,), self.members)
@@ -447,8 +367,7 @@ class Watch:
         if state is not None and (not kept or state.step > kept[-1].step):
             self.past.keep(state)
         self.size = self.past.size
-        if self._course is not None:
-            self._laid = self._course.hand_over(self.layouts, self._laid, self._step)
+        self._atlas.take()
         self._one_more = False
         self._set_status()
         self.news.wake()
@@ -456,23 +375,23 @@ class Watch:
     def _forget(self) -> None:
         """Back to before the first moment; viewers are told by the generation."""
         self.past, self.certificates, self._pending = Past(), (), {}
-        self.error, self.seconds_left, self.size = None, None, 0
-        self.speed = self._spent = 0.0
+        self.error, self.size, self.pace = None, 0, Pace()
         self.generation += 1
 
     # ------------------------------------------------------------------------- news
 
     def _set_status(self) -> None:
-        if self.moments and not self._over:
-            status = "playing" if self._playing or self._one_more else "paused"
+        if self.moments and not self.over:
+            status = "playing" if self.plays or self._one_more else "paused"
             self.version += status != self.status
             self.status = status
 
-    def _changed(self) -> None:
+    def tell(self) -> None:
+        """Let viewers know that something about this run has changed."""
         self._set_status()
         self.version += 1
         self.news.wake()
 
     def _fail(self, sentence: str) -> None:
         self.status, self.error = "failed", sentence
-        self._changed()
+        self.tell()

@@ -74,7 +74,7 @@ def _marks(chosen: list[Dot], verdict: str, named: bool, dark: bool) -> go.Scatt
 
 def describe_board(dots: tuple[Dot, ...], training: int) -> str:
     """The board in a sentence or two."""
-    waiting = f" {training} still train." if training else ""
+    waiting = f" {training} still train{'s' * (training == 1)}." if training else ""
     if not dots:
         return f"No run has ended yet.{waiting}"
     lines = []

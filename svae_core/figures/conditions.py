@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from svae_core.figures.gauge import gauge_value
 from svae_core.records import Certificate, Problem, Settings
 
 HOLDS, OPEN, NOTE, FAILS = "holds", "open", "note", "fails"
@@ -36,7 +37,7 @@ def conditions(
         *(() if certificates else (Condition(OPEN, f"The {_BELOW}", _NO_RUN),)),
         _domain(problem, certificates),
         _total_only(certificates),
-        _gauge(certificates[-1].gauge if certificates else _asked_gauge(problem, settings)),
+        _gauge(certificates[-1].gauge if certificates else gauge_value(problem, settings)),
     )
 
 
@@ -129,18 +130,14 @@ def _total_only(certificates: tuple[Certificate, ...]) -> Condition:
     return Condition(NOTE if any(inactive.values()) else HOLDS, sentence, f"{counts}.")
 
 
-def _asked_gauge(problem: Problem, settings: Settings) -> float:
-    return settings.beta * settings.sigma2 / problem.lambda_max
-
-
 def _gauge(gauge: float) -> Condition:
     sentence = "No condition: the units. The theorem asks nothing of βσ²/λ_max, training does."
     if not math.isfinite(gauge) or gauge >= 1:
         return Condition(
             NOTE,
             sentence,
-            f"βσ²/λ_max = {gauge:.2f}, above 1: a conventional VAE collapses here by its units; "
-            "the penalty has to hold against that.",
+            f"βσ²/λ_max = {gauge:.2f}, above 1: by its units total collapse is a stable state of a "
+            "conventional VAE; the penalty has to hold against that.",
         )
     return Condition(
         HOLDS, sentence, f"βσ²/λ_max = {gauge:.2f}, below 1: collapse is not a stable state."

@@ -1,4 +1,4 @@
-"""The unit gauge βσ²/λ_max: whether a conventional VAE collapses by its units alone."""
+"""The unit gauge βσ²/λ_max: whether a conventional VAE may collapse by its units alone."""
 
 from __future__ import annotations
 

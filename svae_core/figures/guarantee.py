@@ -1,7 +1,8 @@
 """The guarantee in the rate–distortion plane: nats against loss.
 
-No decoder outputs can lie below the floors, so a loss of at most hi buys at least the nats where
-the floor meets hi. The floors fall to zero at δ: from there on a collapsed model is possible.
+A loss of at most hi takes at least the nats where a floor meets hi; the elementary and the proved
+floor are certain, the tight one is as good as its numerical search. The floors fall to zero at δ:
+from there on a collapsed model is possible.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def describe_guarantee(curves: FloorCurves, region: FeasibleRegion) -> str:
 def describe_plane(curves: FloorCurves) -> str:
     """How to read the reference points and curves."""
     return (
-        "No model can lie below the floors. Sending only the cluster of a point reaches the "
+        "No model can lie below the elementary and the proved floor; of the tight one this is as "
+        "sure as its numerical search. Sending only the cluster of a point reaches the "
         f"diamond: loss W = {curves.within:.3f} for H = {curves.cluster_entropy:.3f} nats. The "
         "water-filling curve is what Gaussian data of the same covariance would need; it is a "
         "reference, not a bound for these data. Information estimated from the N points can never "
@@ -73,7 +75,7 @@ def floor_rows(curves: FloorCurves, region: FeasibleRegion) -> list[tuple[str, s
     """Name, value at hi, and explanation of each floor; a dash where the band is empty."""
     explained = {
         "elementary": "Needs only the size of the shell: the Bernoulli divergence of D/M from δ/M.",
-        "proved": "Closed form, a proof without any search over decoder outputs.",
+        "proved": "Proved for any decoder outputs: nothing is searched for, so nothing is missed.",
         "tight": (
             f"Numerical: a missed mode of the search would overstate it. {how_sought(curves)}"
         ).rstrip(),

@@ -100,8 +100,9 @@ def describe_densities(look: Look) -> str:
     worst = int(away.argmax())
     if look.dead.all():
         return (
-            f"{name}: in every dimension each point's posterior is the prior itself: its mean "
-            f"variance s̄ is at least {look.variance.min():.2f}, so nothing is said of the point."
+            f"{name}: in every dimension a point's posterior is the prior, but for less than 0.01 "
+            f"nats on average: its mean variance s̄ is at least {look.variance.min():.2f}, so next "
+            "to nothing is said of the point."
         )
     alive = look.order[: int((~look.dead).sum())]
     return (

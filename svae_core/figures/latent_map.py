@@ -79,7 +79,7 @@ def describe_map(looks: Looks, member: int) -> str:
     if look.dead.all():
         return (
             f"{name}: all {len(look.map):,} latent means lie within {widest:.2f} of the middle, "
-            "beside a prior of width 1: the map is one spot, and every place decodes alike."
+            "beside a prior of width 1: the map is one spot, and tells no point from another."
         )
     return (
         f"{name}: {len(look.map):,} latent means, up to {widest:.1f} from the middle; this plane "

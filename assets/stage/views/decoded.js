@@ -34,7 +34,7 @@ export class Decoded {
     if (header.index !== this.selection.picked) return; // another was picked meanwhile
     this.point = arrays;
     const cluster = this.scene.clusters[header.cluster].name;
-    say(this.title, `Point ${header.index}, cluster ${cluster}, decoded at step ${header.step}`);
+    say(this.title, `Point ${header.index + 1}, cluster ${cluster}, decoded at step ${header.step}`);
     this.pictures.hidden = false;
     this.#paint();
   }
@@ -43,7 +43,7 @@ export class Decoded {
   refuse() {
     const { picked, labels } = this.selection;
     const cluster = this.scene.clusters[labels[picked]].name;
-    say(this.title, `Point ${picked}, cluster ${cluster}. Decoding needs the running app.`);
+    say(this.title, `Point ${picked + 1}, cluster ${cluster}. Decoding needs the running app.`);
   }
 
   draw() {}
@@ -62,7 +62,7 @@ export class Decoded {
     this.element.hidden = picked < 0;
     this.point = null;
     this.pictures.hidden = true;
-    if (picked >= 0) say(this.title, `Point ${picked} …`);
+    if (picked >= 0) say(this.title, `Point ${picked + 1} …`);
   }
 
   #paint() {

@@ -9,7 +9,7 @@ const NOTCH = 0.01;
 const LAST = 0.99; // at the collapse loss itself nothing is guaranteed
 const SETTLES = 700; // keys come in bursts: sent when they pause, in milliseconds
 const HOLDS = 2000; // how long a sent band stays in sight, until it comes back from the server
-const [WIDTH, HEIGHT] = [30, 20]; // of a handle, as in stage.css, in pixels
+const [WIDTH, HEIGHT] = [30, 20]; // of a handle, as in styles/views.css, in pixels
 const KEYS = { ArrowUp: 1, ArrowDown: -1, ArrowRight: 1, ArrowLeft: -1, PageUp: 5, PageDown: -5 };
 
 export class Handles {
@@ -35,6 +35,10 @@ export class Handles {
     }
     this.band = [...band];
     return this.#place();
+  }
+
+  dispose() {
+    clearTimeout(this.timer);
   }
 
   #loss(fraction) {

@@ -3,8 +3,8 @@
  * from when on it stays below DEAD nats.
  */
 
+import { channels, mix } from "../colour.js";
 import { make, say } from "../dom.js";
-import { mix } from "../sprites.js";
 
 export const DEAD = 0.01;
 // One hue from the page to the strongest contrast: read by lightness alone.
@@ -150,8 +150,7 @@ function palette(stops) {
   return Uint32Array.from({ length: 256 }, (_, level) => {
     const at = (level / 255) * (stops.length - 1);
     const first = Math.min(stops.length - 2, Math.floor(at));
-    const colour = mix(stops[first], stops[first + 1], at - first);
-    const [red, green, blue] = [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
+    const [red, green, blue] = channels(mix(stops[first], stops[first + 1], at - first));
     return (255 << 24) | (blue << 16) | (green << 8) | red;
   });
 }

@@ -1,6 +1,7 @@
 /** The loss of both models on its way into the feasible band, below the collapse loss δ. */
 
-import { axisOf, layoutOf, QUIET, veil } from "../theme.js";
+import { veil } from "../colour.js";
+import { axisOf, layoutOf, QUIET } from "../theme.js";
 import { Handles } from "./handles.js";
 
 export class LossCorridor {
@@ -32,6 +33,7 @@ export class LossCorridor {
   }
 
   dispose() {
+    this.handles?.dispose();
     Plotly.purge(this.element);
   }
 

@@ -173,7 +173,7 @@ export class Maps {
     const row = event ? this.#nearest(this.sheet.at(event)) : -1;
     this.selection.hover(row);
     const { clusters } = this.scene;
-    const text = row < 0 ? "" : `point ${row}, cluster ${clusters[this.selection.labels[row]].name}`;
+    const text = row < 0 ? "" : `point ${row + 1}, cluster ${clusters[this.selection.labels[row]].name}`;
     this.sheet.say(text, event ? this.sheet.at(event) : {});
   }
 

@@ -3,7 +3,8 @@
  * can be below. The floors come from the server some seconds after the first moment.
  */
 
-import { axisOf, layoutOf, QUIET, veil } from "../theme.js";
+import { veil } from "../colour.js";
+import { axisOf, layoutOf, QUIET } from "../theme.js";
 
 export class Plane {
   constructor(element, scene, theme, recording) {

@@ -1,0 +1,81 @@
+"""What spans a map: the fields of Settings along its sides, and where on them a cell is."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from svae_core.cells import Cell
+
+AXES = {
+    "sigma2": "decoder variance σ²",
+    "beta": "KL weight β",
+    "band": "upper edge b of the band",
+    "clusters": "number of clusters K",
+}
+SYMBOLS = {"sigma2": "σ²", "beta": "β", "band": "b", "clusters": "K"}
+STATISTICS = {"mean": "mean over seeds", "range": "spread over seeds"}
+_LOGARITHMIC = ("sigma2", "beta", "clusters")
+
+
+@dataclass(frozen=True)
+class View:
+    """What a map shows: two fields of Settings, a measure, and its mean or its range over seeds."""
+
+    x: str
+    y: str
+    measure: str
+    statistic: str = "mean"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One side of a map."""
+
+    name: str
+    values: tuple[Any, ...]  # in the order of their positions
+    positions: tuple[float, ...]  # logarithms, or the values themselves
+    even: bool  # whether positions are no more than ranks, so that nothing can be placed between
+
+    def index(self, cell: Cell) -> int:
+        """The number of the row or column in which a cell is."""
+        return self.values.index(value_of(cell, self.name))
+
+    @property
+    def edges(self) -> list[float]:
+        """Of the cells: half-way between neighbours."""
+        at = self.positions
+        if len(at) == 1:
+            return [at[0] - 0.5, at[0] + 0.5]
+        inner = [(a + b) / 2 for a, b in itertools.pairwise(at)]
+        return [2 * at[0] - inner[0], *inner, 2 * at[-1] - inner[-1]]
+
+
+def axis_of(cells: Sequence[Cell], name: str) -> Axis:
+    """The side of a map of these cells along which a setting grows."""
+    values = sorted({value_of(cell, name) for cell in cells})
+    numbers = [value[1] if isinstance(value, tuple) else float(value) for value in values]
+    logarithmic = name in _LOGARITHMIC
+    usable = len(set(numbers)) == len(numbers) and (not logarithmic or min(numbers) > 0)
+    if not usable:
+        return Axis(name, tuple(values), tuple(map(float, range(len(values)))), True)
+    at = [math.log10(number) if logarithmic else number for number in numbers]
+    order = sorted(range(len(at)), key=at.__getitem__)
+    return Axis(name, tuple(values[i] for i in order), tuple(at[i] for i in order), False)
+
+
+def value_of(cell: Cell, name: str) -> Any:
+    """A cell's value of a setting."""
+    return getattr(cell.settings, name)
+
+
+def label(value: Any, digits: int = 3) -> str:
+    """A value as it is written beside a map: of a band that begins at W its upper edge only."""
+    if isinstance(value, tuple):
+        return f"{value[1]:g}" if value[0] == 0 else f"{value[0]:g}–{value[1]:g}"
+    if isinstance(value, int) and value == 0:  # clusters, whose number is proposed
+        return "auto"
+    return f"{value:.{digits}g}" if value < 100 else f"{value:.0f}"

@@ -1,0 +1,256 @@
+"""Phase diagrams: a number for each cell of a grid of runs, the lines of theory across it.
+
+Colour is said twice: the number stands in its cell, with a cross where every seed collapsed and a
+ring where the seeds' verdicts differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from svae_core.cells import MEASURES, Cell, Theory
+from svae_core.figures.palette import FONT_SIZE, MARKS, blank, ink
+from svae_core.figures.phase.axes import AXES, Axis, View, axis_of, label
+from svae_core.figures.phase.words import SHARES, hover, mixed
+
+_SCALE = "Cividis"  # made for colour-blind readers, and rising in brightness
+_UNSEEN = "rgba(0,0,0,0)"
+_DARK_HALF = 0.55  # below this share of the scale, text must be white
+# Where a row would need more characters, numbers would run into each other; colour, marks and
+# hover remain.
+_ROW_CHARACTERS = 48
+
+
+def phase_map(
+    cells: Sequence[Cell],
+    theory: Theory,
+    view: View,
+    shared: tuple[float, float],
+    dark: bool = False,
+    picked: int | None = None,
+) -> go.Figure:
+    """The map of one method's cells; `shared`: the ends of the colour scale, for maps in a row.
+
+    A click gives the point whose `customdata` is the cell's number in `cells`; the one that is
+    `picked` has a frame.
+    """
+    xs, ys = axis_of(cells, view.x), axis_of(cells, view.y)
+    figure = blank(dark, 440)
+    rows = [[math.nan] * len(xs.values) for _ in ys.values]
+    for cell in cells:
+        rows[ys.index(cell)][xs.index(cell)] = shown(cell, view)
+    figure.add_trace(
+        go.Heatmap(
+            x=xs.edges,
+            y=ys.edges,
+            z=rows,
+            zmin=shared[0],
+            zmax=shared[1],
+            colorscale=_SCALE,
+            hoverinfo="skip",
+            xgap=1,
+            ygap=1,
+            colorbar={
+                "title": {"text": _title(view), "side": "top", "font": {"size": FONT_SIZE}},
+                "tickfont": {"size": FONT_SIZE - 1},
+                "orientation": "h",
+                "thickness": 12,
+                "y": -0.24,
+                "yanchor": "top",
+            },
+        )
+    )
+    _draw_lines(figure, cells, theory, xs, ys, dark)
+    _draw_cells(figure, cells, view, xs, ys, shared, dark)
+    if picked is not None:
+        _draw_frame(figure, cells[picked], xs, ys, dark)
+    figure.update_layout(
+        xaxis=_drawn(xs),
+        yaxis=_drawn(ys),
+        hovermode="closest",
+        hoverlabel={"font": {"size": FONT_SIZE - 3}, "align": "left"},
+        hoverdistance=60,
+        clickmode="event+select",
+        dragmode=False,
+        showlegend=False,
+        margin={"l": 10, "r": 10, "t": 30, "b": 10},
+    )
+    return figure
+
+
+def colour_range(cells: Sequence[Cell], view: View) -> tuple[float, float]:
+    """The ends of the colour scale that all these cells need; shares always have the whole."""
+    if view.measure in SHARES:
+        return 0.0, 1.0
+    values = [shown(cell, view) for cell in cells if cell.values]
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return 0.0, 1.0
+    low = min(0.0, *finite)
+    return low, max(max(finite), low + 1e-3)
+
+
+def shown(cell: Cell, view: View) -> float:
+    """The number that a cell shows; nan before any of its seeds has ended."""
+    found = cell.values.get(view.measure)
+    if found is None:
+        return math.nan
+    return found.high - found.low if view.statistic == "range" else found.mean
+
+
+def _drawn(axis: Axis) -> dict[str, Any]:
+    return {
+        "title": {"text": AXES[axis.name]},
+        "tickvals": list(axis.positions),
+        "ticktext": [label(value, 2) for value in axis.values],
+        "range": [axis.edges[0], axis.edges[-1]],
+        "showgrid": False,
+        "fixedrange": True,
+    }
+
+
+# ------------------------------------------------------------------------- cells and lines
+
+
+def _draw_cells(
+    figure: go.Figure,
+    cells: Sequence[Cell],
+    view: View,
+    xs: Axis,
+    ys: Axis,
+    shared: tuple[float, float],
+    dark: bool,
+) -> None:
+    """A number and a mark for each cell, which also take the clicks."""
+    numbers = [_short(shown(c, view)) if c.seeds else "–" if c.refused else "" for c in cells]
+    if len(xs.values) * max(map(len, numbers)) > _ROW_CHARACTERS:
+        numbers = [number if number == "–" else "" for number in numbers]
+    figure.add_trace(
+        go.Scatter(
+            x=[xs.positions[xs.index(cell)] for cell in cells],
+            y=[ys.positions[ys.index(cell)] for cell in cells],
+            mode="markers+text",
+            marker={
+                "symbol": [_symbol(cell) for cell in cells],
+                "size": 13,
+                "color": [
+                    _UNSEEN if _symbol(cell) == "square" else _text_colour(cell, view, shared, dark)
+                    for cell in cells
+                ],
+                "line": {"width": [0 if _symbol(cell) == "square" else 2 for cell in cells]},
+            },
+            text=numbers,
+            textposition="top center",
+            textfont={
+                "size": FONT_SIZE - 2,
+                "color": [_text_colour(cell, view, shared, dark) for cell in cells],
+            },
+            customdata=list(range(len(cells))),
+            hovertext=[hover(cell, view) for cell in cells],
+            hovertemplate="%{hovertext}<extra></extra>",
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+            cliponaxis=False,
+        )
+    )
+
+
+def _draw_lines(
+    figure: go.Figure, cells: Sequence[Cell], theory: Theory, xs: Axis, ys: Axis, dark: bool
+) -> None:
+    """βσ² = λ_max, and for a linear VAE every λ_i, where σ² or β is an axis."""
+    first = cells[0].settings
+    count = first.latent_dim if first.arch == "linear" else 1
+    for index, value in reversed(list(enumerate(theory.eigenvalues[:count]))):
+        ends = _line(value, first.sigma2, first.beta, xs, ys)
+        if ends is None:
+            continue
+        name = "βσ² = λ_max" if index == 0 else f"βσ² = λ_{index + 1}"
+        under = "#11161C" if dark else "#FFFFFF"
+        dash = "solid" if index == 0 else "dot"
+        for colour, width in ((under, 6), (MARKS["delta"].colour(dark), 3)):
+            figure.add_trace(
+                go.Scatter(
+                    x=[x for x, _ in ends],
+                    y=[y for _, y in ends],
+                    mode="lines",
+                    line={"color": colour, "width": width, "dash": dash},
+                    name=name,
+                    hoverinfo="skip",
+                )
+            )
+        if index == 0 and (at := _label_place(ends, xs, ys)):
+            figure.add_annotation(
+                x=at[0], y=ys.edges[-1], yanchor="bottom", text=name, font={"color": ink(dark)}
+            )
+
+
+def _draw_frame(figure: go.Figure, cell: Cell, xs: Axis, ys: Axis, dark: bool) -> None:
+    column, row = xs.index(cell), ys.index(cell)
+    for colour, width in ((ink(dark), 7), (ink(not dark), 3)):  # seen on bright and dark cells
+        figure.add_shape(
+            type="rect",
+            x0=xs.edges[column],
+            x1=xs.edges[column + 1],
+            y0=ys.edges[row],
+            y1=ys.edges[row + 1],
+            line={"color": colour, "width": width},
+        )
+
+
+def _line(
+    value: float, sigma2: float, beta: float, xs: Axis, ys: Axis
+) -> list[tuple[float, float]] | None:
+    """The ends of the line βσ² = value in the map's coordinates; None where it is not there."""
+    named = {axis.name: axis for axis in (xs, ys) if not axis.even}
+    whole_x, whole_y = (xs.edges[0], xs.edges[-1]), (ys.edges[0], ys.edges[-1])
+    c = math.log10(value) if value > 0 else -math.inf
+    if not math.isfinite(c):
+        return None
+    if {"sigma2", "beta"} <= named.keys():
+        low = max(whole_x[0], c - whole_y[1])
+        high = min(whole_x[1], c - whole_y[0])
+        return [(low, c - low), (high, c - high)] if low < high else None
+    for name, fixed in (("sigma2", beta), ("beta", sigma2)):
+        at = c - math.log10(fixed)
+        if xs is named.get(name) and whole_x[0] <= at <= whole_x[1]:
+            return [(at, whole_y[0]), (at, whole_y[1])]
+        if ys is named.get(name) and whole_y[0] <= at <= whole_y[1]:
+            return [(whole_x[0], at), (whole_x[1], at)]
+    return None
+
+
+def _label_place(ends: list[tuple[float, float]], xs: Axis, ys: Axis) -> tuple[float, float] | None:
+    """Where the line leaves the map at its top, if it does there."""
+    top = max(ends, key=lambda end: end[1])
+    return top if abs(top[1] - ys.edges[-1]) < 1e-9 else None
+
+
+def _symbol(cell: Cell) -> str:
+    if mixed(cell):
+        return "circle-open"
+    return "x-thin-open" if cell.seeds and cell.verdicts["collapsed"] else "square"
+
+
+def _text_colour(cell: Cell, view: View, shared: tuple[float, float], dark: bool) -> str:
+    value = shown(cell, view)
+    if not math.isfinite(value):
+        return ink(dark)
+    return "#FFFFFF" if (value - shared[0]) / (shared[1] - shared[0]) < _DARK_HALF else "#11161C"
+
+
+def _short(value: float) -> str:
+    """A number that fits into a cell."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.0f}" if abs(value) >= 10 or value == int(value) else f"{value:z.2f}"
+
+
+def _title(view: View) -> str:
+    measure = MEASURES[view.measure]
+    unit = f", {measure.unit}" if measure.unit else ""
+    return f"{measure.title}{unit}" + (" (range)" if view.statistic == "range" else "")

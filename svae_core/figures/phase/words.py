@@ -1,0 +1,122 @@
+"""A map in words: what its cells say about the line of theory, and each cell in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from svae_core.cells import MEASURES, Cell, Spread, Theory
+from svae_core.figures.phase.axes import SYMBOLS, View, label, value_of
+
+#: Of verdicts, which are told in words as well.
+SHARES = ("certified", "collapsed")
+
+
+def describe_map(cells: Sequence[Cell], theory: Theory, name: str) -> str:
+    """What one method's cells say about the line βσ² = λ_max, from the data drawn."""
+    done = [cell for cell in cells if cell.seeds]
+    if not done:
+        return f"{name}: nothing is trained yet. The line is βσ² = λ_max = {theory.lambda_max:.3f}."
+    beyond = [cell for cell in done if cell.gauge >= 1]
+    before = [cell for cell in done if cell.gauge < 1]
+    parts = []
+    if beyond:
+        parts.append(
+            f"Beyond the line βσ² = λ_max every seed collapsed in {_all(beyond, 'collapsed')} and "
+            f"every seed is certified in {_all(beyond, 'certified')}."
+        )
+    if before:
+        alive = sum(cell.verdicts["collapsed"] == 0 for cell in before)
+        parts.append(
+            f"Before it no seed collapsed in {alive} of {_count(before)} and every seed is "
+            f"certified in {_all(before, 'certified')}."
+        )
+    differing = sum(map(mixed, done))
+    if len(done[0].seeds) > 1 or differing:
+        parts.append(f"The seeds' verdicts differ in {differing} of {_count(done)}.")
+    if left := len(cells) - len(done):
+        parts.append(f"{_count(left)} without a result so far.")
+    return f"{name}. {' '.join(parts)}"
+
+
+def describe_linear(cells: Sequence[Cell]) -> str:
+    """How many cells of a linear conventional VAE have as many active units as theory says."""
+    done = [cell for cell in cells if cell.seeds]
+    agree = sum(
+        cell.values["active_units"].low
+        == cell.values["active_units"].high
+        == cell.eigenvalues_above
+        for cell in done
+    )
+    return (
+        f"For a linear VAE theory counts the active units: as many as eigenvalues λ_i > βσ². Every "
+        f"seed has that number in {agree} of {len(done)} cells; dotted lines are the λ_i."
+    )
+
+
+def place(cell: Cell, view: View) -> str:
+    """Where on the map a cell is, in words."""
+    names = (view.x, view.y)
+    return ", ".join(f"{SYMBOLS[name]} = {label(value_of(cell, name))}" for name in names)
+
+
+def cell_table(cells: Sequence[Cell], names: Sequence[str]) -> str:
+    """A Markdown table: every measure of one place, a column for each method."""
+    lines = [
+        f"| | {' | '.join(names)} |",
+        f"| --- |{' ---: |' * len(names)}",
+        f"| seeds | {' | '.join(str(len(cell.seeds)) for cell in cells)} |",
+        f"| verdicts | {' | '.join(_verdicts(cell) for cell in cells)} |",
+    ]
+    for name, measure in MEASURES.items():
+        if name in SHARES:
+            continue
+        unit = f", {measure.unit}" if measure.unit else ""
+        values = " | ".join(_spread(cell.values.get(name)) for cell in cells)
+        lines.append(f"| {measure.title}{unit} | {values} |")
+    return "\n".join(lines)
+
+
+def mixed(cell: Cell) -> bool:
+    """Whether the seeds' verdicts differ."""
+    return sum(count > 0 for count in cell.verdicts.values()) > 1
+
+
+def hover(cell: Cell, view: View) -> str:
+    """What is said beside a cell that is pointed at."""
+    head = f"<b>{place(cell, view)}</b><br>βσ²/λ_max = {cell.gauge:.3g}"
+    if cell.refused:
+        return f"{head}<br>{cell.refused}"
+    if not cell.seeds:
+        return f"{head}<br>not trained yet"
+    lines = [
+        f"{measure.title}: {_spread(cell.values[name])} {measure.unit}"
+        for name, measure in MEASURES.items()
+        if name not in SHARES
+    ]
+    return "<br>".join([head, f"{len(cell.seeds)} seeds: {_verdicts(cell)}", *lines])
+
+
+def _verdicts(cell: Cell) -> str:
+    counts = [f"{count} {name}" for name, count in cell.verdicts.items() if count]
+    return ", ".join(counts) or cell.refused or "–"
+
+
+def _spread(found: Spread | None) -> str:
+    if found is None:
+        return "–"
+    mean, low, high = (
+        f"{value:.0f}" if value == round(value) else f"{value:z.3f}"
+        for value in (found.mean, found.low, found.high)
+    )
+    return mean if low == high else f"{mean} ({low} … {high})"
+
+
+def _all(cells: Sequence[Cell], verdict: str) -> str:
+    """In how many of these cells all seeds got that verdict."""
+    count = sum(cell.verdicts[verdict] == len(cell.seeds) for cell in cells)
+    return f"{count} of {_count(cells)}"
+
+
+def _count(cells: Sequence[Cell] | int) -> str:
+    count = cells if isinstance(cells, int) else len(cells)
+    return "1 cell" if count == 1 else f"{count} cells"

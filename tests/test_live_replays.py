@@ -1,0 +1,87 @@
+"""Laws of a replay: it holds what was told, fetches nothing, and goes to our own pages only."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+
+import numpy as np
+import pytest
+from starlette.requests import Request
+from viewing import STEPS, in_a_loop, toy_watch, until
+from viewing import patience as patience  # an autouse fixture
+
+from pages.parts import hub, live, messages, replay
+from pages.parts.messages import Asked
+from pages.parts.watching import Watch
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    watch = toy_watch()
+    monkeypatch.setitem(hub._watches, "run", watch)
+    return watch
+
+
+@in_a_loop
+async def test_a_replay_holds_what_was_told_and_fetches_nothing() -> None:
+    watch = toy_watch()
+    watch.start()
+    await until(watch, lambda: watch.status == "finished" and bool(watch.layouts))
+    page = replay.page(replay.still(watch), live._code(), "</script>")
+    assert page == replay.page(replay.still(watch), live._code(), "</script>"), "deterministic"
+    found = re.search(r'id="run">(.*?)</script>', page)
+    assert found is not None
+    header, arrays = replay.unpack(base64.b64decode(found[1]))
+    assert len(header["moments"]) == STEPS + 1
+    shells = np.stack([[frame.shell_view for frame in frames] for frames in watch.moments])
+    np.testing.assert_allclose(arrays["shells"], shells, atol=1e-3)
+    history = messages.moment(watch, 0, Asked(0))[1]["history"]
+    np.testing.assert_array_equal(arrays["history"], history)
+    assert not re.search(r'(src|href)="?http', page)
+    assert "@import" not in page
+    styles = [text for name, text in live._code().items() if name.startswith("styles/")]
+    assert styles and all(text.decode() in page for text in styles)
+
+
+def test_modules_in_a_replay_import_by_name() -> None:
+    code = {"a.js": b'import { b } from "./rooms/b.js";', "rooms/b.js": b'import "../a.js";'}
+    sources = {
+        name: base64.b64decode(url.split(",")[1]).decode()
+        for name, url in replay.modules(code).items()
+    }
+    assert sources == {
+        "svae/a.js": 'import { b } from "svae/rooms/b.js";',
+        "svae/rooms/b.js": 'import "svae/a.js";',
+    }
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"sec-fetch-site": "same-origin"}, 200),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"origin": "http://elsewhere"}, 403),
+        ({"origin": "http://lecture:8501", "sec-fetch-site": "same-origin"}, 200),
+    ],
+)
+def test_replays_go_to_our_own_pages_only(
+    watched: Watch, headers: dict[str, str], status: int
+) -> None:
+    async def run() -> None:
+        watched.start()
+        await until(watched, lambda: watched.status == "finished")
+        told = {"host": "lecture:8501", **headers}
+        scope = {
+            "type": "http",
+            "path_params": {"run": "run"},
+            "headers": [(name.encode(), value.encode()) for name, value in told.items()],
+        }
+        response = await live.serve_replay(Request(scope))
+        assert response.status_code == status
+        unknown = await live.serve_replay(Request({**scope, "path_params": {"run": "no-such-run"}}))
+        assert unknown.status_code in (403, 404)
+
+    asyncio.run(run())

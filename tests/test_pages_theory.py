@@ -1,0 +1,136 @@
+"""The Theory page: conditions checked, objections measured, the search for a counter-example."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from laws import assert_information_laws
+from opening import _SMALL, _charts, _done, _open, _quiet
+from opening import _engine as _engine  # an autouse fixture
+from streamlit.testing.v1 import AppTest
+
+from pages.parts import hub, session
+from pages.parts.searching import Search
+from svae_core import attack, objections, training
+from svae_core.records import Settings
+from svae_core.workers import WorkerLost
+
+
+def _table(app: AppTest) -> str:
+    return next(text.value for text in app.markdown if "here and now" in text.value)
+
+
+def test_theory_checks_what_it_can_without_a_run() -> None:
+    table = _table(_open("theory", _SMALL))
+    assert table.count("✓ holds") == 1 and table.count("○ open") == 5
+    assert "above 1" in table  # the gauge of the plain settings
+    table = _table(_open("theory", {**_SMALL, "collapse_loss": "between", "sigma2": "0.01"}))
+    assert "✗ fails" in table and "The band is empty" in table and "below 1" in table
+
+
+def test_theory_checks_the_run_that_was_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = hub.pair(Settings(dataset="wine", clusters=3, epochs=30))
+    state = training.begin(members)
+    advance = training.advance(state)
+    certificates = training.certify(advance.state)
+    for certificate in certificates:
+        assert_information_laws(certificate)
+    seen = session.Seen((training.first_frames(state), *advance.moments), certificates)
+    monkeypatch.setattr(session, "run_seen", lambda _members: seen)
+    app = _open("theory", {**_SMALL, "epochs": "30"})
+    table = _table(app)
+    assert "○ open" not in table
+    for certificate in certificates:
+        assert f"{certificate.loss:.3f} + {certificate.loss_margin:.3f}" in table
+        assert any(certificate.sentence in text.value for text in app.markdown)
+    assert len(app.get("download_button")) == 4
+    assert {"Baseline VAE", "Spherical VAE"} <= {
+        trace.get("name") for trace in _charts(app)[0]["data"]
+    }
+
+
+def test_an_objection_is_measured_when_asked_and_stays() -> None:
+    app = _open("theory", _SMALL)
+    assert len(app.expander) == len(objections.objections()) + 2  # and two in the sidebar
+    measure = [button for button in app.button if button.label == "Measure"]
+    assert len(measure) == 6
+    _quiet(measure[0].click().run())
+    assert any("The best constant answer on the shell" in text.value for text in app.markdown)
+    _quiet(app.run())
+    assert sum(button.label == "Measure" for button in app.button) == 5
+    _quiet(app.number_input(key="clusters").set_value(4).run())
+    assert sum(button.label == "Measure" for button in app.button) == 6  # other data
+
+
+def test_a_refused_objection_is_one_sentence() -> None:
+    app = _open("theory", {**_SMALL, "collapse_loss": "between"})
+    _quiet(app.button[3].click().run())
+    assert "The band is empty" in app.error[0].value
+
+
+def test_the_search_runs_to_its_end_and_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attack, "_STEPS", 20)
+    app = _open("theory", _SMALL)
+    _quiet(app.select_slider(key="attack.runs").set_value(16).run())
+    _quiet(next(button for button in app.button if button.label == "Start").click().run())
+    assert any("16 runs: no counter-example" in text.value for text in app.markdown)
+    assert len(_charts(app)) == 2 and not app.error
+    assert any(button.label == "Start" for button in app.button)
+
+
+def test_a_search_rests_when_cancelled_and_goes_on_when_resumed() -> None:
+    search = Search(32, 3, _Slow())
+    series = search.series
+    assert not series.begun
+    series.go_on()
+    series.go_on()
+    assert not series.over and search.attempts == () and series.seconds_left is None
+    assert series.begun and "paused; what is done is kept" in series.state(going=False)
+    waiting = _Slow.waiting
+    assert len(waiting) == 2
+    waiting.pop(0).set_result(tuple(_attempts(16)))
+    series.resume()
+    series.go_on()
+    assert (len(search.attempts), series.share) == (16, 0.5)
+    assert "16 of 32 runs" in series.state(going=True)
+    waiting.pop(0).set_exception(WorkerLost("gone"))
+    series.go_on()
+    assert series.over and "resume to try again" in series.error
+    series.resume()
+    series.go_on()
+    waiting.pop(0).set_result(tuple(_attempts(16)))
+    series.go_on()
+    assert series.over and series.error is None and len(search.broken()) == 2
+
+
+class _Slow:
+    """Plans at once; batches end when the test says so."""
+
+    waiting: list[Future[Any]] = []  # noqa: RUF012
+
+    def attack_plan(self, count: int, seed: int) -> Future[Any]:
+        return _done(lambda: attack.plan(count, seed))
+
+    def attempt(self, members: tuple[Settings, ...]) -> Future[Any]:
+        self.waiting.append(Future())
+        return self.waiting[-1]
+
+
+def _attempts(count: int) -> list[attack.Attempt]:
+    """Runs without a band, and one counter-example among them."""
+    ends = [attack.BROKEN, *[attack.NO_BAND] * (count - 1)]
+    return [attack.Attempt(Settings(), end, "because", None) for end in ends]
+
+
+def test_a_counter_example_is_loud_and_leads_to_its_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(attack, "attempt", lambda members: tuple(_attempts(len(members))))
+    app = _open("theory", _SMALL)
+    _quiet(app.select_slider(key="attack.runs").set_value(16).run())
+    _quiet(next(button for button in app.button if button.label == "Start").click().run())
+    assert "Counter-example" in app.error[0].value
+    assert any("1 COUNTER-EXAMPLE" in text.value for text in app.markdown)
+    assert any(link.proto.label == "Train it" for link in app.get("page_link"))

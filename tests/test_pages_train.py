@@ -1,0 +1,78 @@
+"""The Train page: which run it shows, its lessons, and what a link may ask of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from opening import _SMALL, _open, _query, _quiet
+from opening import _engine as _engine  # an autouse fixture
+from streamlit.testing.v1 import AppTest
+
+from pages.parts import classes, hub
+from svae_core.records import Settings
+
+PAIR = hub.pair(Settings(dataset="wine", clusters=3))
+
+
+def _run(app: AppTest) -> str:
+    """The run that the stage of this page shows."""
+    stage = app.get("bidi_component")[0]
+    return str(json.loads(stage.proto.json)["run"])
+
+
+def test_train_keeps_its_run_until_a_setting_is_touched() -> None:
+    """Also a run that was changed, or branched off: to its page it is the same."""
+    app = _open("train", _SMALL)
+    run = _run(app)
+    assert _query(app)["run"] == run
+    assert _run(_quiet(app.run())) == run
+    watch = hub.find(run)
+    assert watch is not None
+    watch.members = tuple(dataclasses.replace(one, changes=((3, "beta", 2.0),)) for one in PAIR)
+    assert _run(_quiet(app.run())) == run
+    app.query_params["run"] = child = hub.reseed(run)
+    app.query_params["seed"] = "1"
+    assert _run(_quiet(app.run())) == child
+    _quiet(app.number_input(key="beta").set_value(2.0).run())
+    assert _run(app) not in (run, child)
+
+
+def test_a_lesson_brings_its_settings_and_its_question() -> None:
+    app = _open("train", {"lesson": "alive"})
+    assert _query(app)["beta"] == "4"
+    watch = hub.find(_run(app))
+    assert watch is not None
+    assert watch.wish.lesson == "alive" and watch.members[1].beta == 4.0 and not watch.training
+    assert "Keep it alive" in app.markdown[0].value
+    assert _run(_quiet(app.run())) == _run(app)
+    own = _open("train", {"lesson": "alive", "beta": "2", "epochs": "9"})
+    seen = hub.find(_run(own))
+    assert seen is not None and (seen.members[1].beta, seen.members[1].epochs) == (2.0, 9)
+
+
+def test_controls_can_be_locked_and_the_stage_made_big_by_a_link() -> None:
+    app = _open("train", {**_SMALL, "lock": "1", "projector": "1"})
+    assert not app.selectbox and not app.number_input
+    assert json.loads(app.get("bidi_component")[0].proto.json)["projector"] is True
+    watch = hub.find(_run(app))
+    assert watch is not None and watch.members[0].dataset == "wine"
+
+
+def test_labels_that_begin_with_a_symbol_keep_it() -> None:
+    app = _open("train", _SMALL)
+    assert app.number_input(key="beta").label == "β"
+    assert app.number_input(key="sigma2").label == "σ²"
+    assert app.number_input(key="epochs").label == "Epochs"
+
+
+def test_a_class_is_led_by_its_key_only_and_as_long_as_there_is_one() -> None:
+    def led_with(key: str) -> str:
+        app = _open("train", {**_SMALL, "teach": key})
+        return str(json.loads(app.get("bidi_component")[0].proto.json)["lead"])
+
+    room = classes.begin("run")
+    assert led_with(room.key) == room.key
+    assert led_with("œ") == led_with("wrong") == ""
+    classes.end(room.key)
+    assert led_with(room.key) == ""

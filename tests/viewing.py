@@ -1,0 +1,140 @@
+"""Runs that are watched without a network and without workers: for tests of the stage."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from starlette.websockets import WebSocket
+
+from pages.parts import hub, live, messages, watching
+from pages.parts.messages import decode
+from pages.parts.watching import Watch
+from svae_core import engine
+from svae_core.records import RequestError, Settings
+from svae_core.scheduling import Standing
+
+TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=4, batch_size=60, latent_dim=2)
+PAIR = hub.pair(TOY)
+STEPS = 8  # 4 epochs of 2 minibatches, and a frame after each
+WAIT = 60.0
+
+
+class Inline:
+    """An engine that works where it is called, at once."""
+
+    umap_ready = False
+    cluster_lost = ""
+
+    def __init__(self, refuse: str = "") -> None:
+        self.refuse = refuse
+        self.slices = 0
+
+    def _run(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if self.refuse:
+            future.set_exception(RequestError(self.refuse))
+        else:
+            future.set_result(function(*args))
+        return future
+
+    def groundwork(self, settings: Settings) -> Future[Any]:
+        return self._run(engine._groundwork, settings)
+
+    def standing(self, _line: Any) -> Standing:
+        return Standing(0, 1)
+
+    def slice_seconds(self) -> float:
+        return engine.SLICE
+
+    def begin(self, members: tuple[Settings, ...], _line: Any = None) -> Future[Any]:
+        return self._run(engine._begin, members)
+
+    def advance(self, state: Any, budget: Any, _line: Any = None) -> Future[Any]:
+        self.slices += 1
+        one_step = dataclasses.replace(budget, steps=1)
+        return self._run(engine._advance, state, one_step)
+
+    def certify(self, state: Any, _line: Any = None) -> Future[Any]:
+        return self._run(engine._certify, state)
+
+    def floors(self, members: tuple[Settings, ...]) -> Future[Any]:
+        return self._run(engine._floors, members)
+
+    def decode(self, state: Any, index: int) -> Future[Any]:
+        return self._run(engine._decode, state, index)
+
+    def embed(self, means: Any, structures: Any, step: int, previous: Any) -> Future[Any]:
+        return self._run(engine._embed, False, means, structures, step, previous)
+
+
+def toy_watch(refuse: str = "") -> Watch:
+    return Watch(PAIR, Inline(refuse))  # type: ignore[arg-type]
+
+
+def in_a_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    """A test that runs on an event loop of its own."""
+
+    def run() -> None:
+        asyncio.run(asyncio.wait_for(test(), WAIT))
+
+    run.__name__, run.__doc__ = test.__name__, test.__doc__
+    return run
+
+
+async def until(watch: Watch, condition: Callable[[], bool]) -> None:
+    await asyncio.wait_for(watch.news.until(condition), WAIT)
+
+
+class Viewer:
+    """The other end of a websocket, without a network: what a browser would send and get."""
+
+    def __init__(
+        self, run: str, origin: str | None = "http://lecture:8501", code: str | None = None
+    ) -> None:
+        headers = [(b"host", b"lecture:8501")]
+        if origin:
+            headers.append((b"origin", origin.encode()))
+        self._in: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._out: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        scope = {
+            "type": "websocket",
+            "path": live.socket_path(run),
+            "path_params": {"code": code} if code else {"run": run},
+            "headers": headers,
+        }
+        self._in.put_nowait({"type": "websocket.connect"})
+        socket = WebSocket(scope, self._in.get, self._take)
+        served = live.serve_class(socket) if code else live.serve_run(socket)
+        self.served = asyncio.create_task(served)
+
+    async def _take(self, event: Any) -> None:
+        self._out.put_nowait(event)
+
+    async def event(self) -> dict[str, Any]:
+        return await asyncio.wait_for(self._out.get(), WAIT)
+
+    def send(self, text: str) -> None:
+        self._in.put_nowait({"type": "websocket.receive", "text": text})
+
+    async def ask(self, **request: Any) -> messages.Message:
+        self.send(json.dumps(request))
+        return decode((await self.event())["bytes"])
+
+    def hear_nothing(self) -> bool:
+        return self._out.empty()
+
+    async def leave(self, code: int = live.GOING_AWAY) -> None:
+        self._in.put_nowait({"type": "websocket.disconnect", "code": code})
+        await asyncio.wait_for(self.served, WAIT)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs here have no viewers, and a busy machine may need longer for them than a reload."""
+    monkeypatch.setattr(watching, "GRACE", 1e6)
