@@ -20,7 +20,8 @@ from svae_core.explored import (
     Way,
 )
 from svae_core.figures import diversity, latent, latent_map, latent_ways
-from svae_core.records import State, settings_key
+from svae_core.records import State
+from svae_core.settings import settings_key
 
 POINT_HELP = "Which of the points that are drawn, counted from 1."
 DRAW_HELP = "Another number gives another draw; both models get the same one."
@@ -167,7 +168,7 @@ if state is not None:
 
 st.subheader("Are samples better in a wider band?")
 st.caption(diversity.explain_diversity())
-for number, study in enumerate(session.studies()):
+for number, study in enumerate(sharing.studies()):
     show_study(study, str(number))
 st.write(
     f"The same on the data chosen at the left: at most {SHORT_POINTS:,} points and {SHORT_EPOCHS} "

@@ -7,8 +7,8 @@ import streamlit as st
 from pages.parts import controls, errands, hub, session, sharing
 from pages.parts.charts import chart
 from svae_core.figures import cluster_curves, gauge, guarantee, number_line, sensitivity
-from svae_core.records import settings_key
 from svae_core.region import BandAtK
+from svae_core.settings import settings_key
 
 with st.sidebar:
     settings = controls.data_controls()

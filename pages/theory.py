@@ -12,7 +12,8 @@ from pages.parts.searching import Search
 from svae_core.certificate_page import certificate_page
 from svae_core.figures import conditions, outcomes, trajectories
 from svae_core.objections import DEPENDS_ON, Answer, Objection, objections
-from svae_core.records import Certificate, settings_key, to_json
+from svae_core.records import Certificate, to_json
+from svae_core.settings import settings_key
 
 MARKS = {
     conditions.HOLDS: ":green-badge[✓ holds]",

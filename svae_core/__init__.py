@@ -4,6 +4,7 @@ The rooms, from the ground up; each imports only rooms above it in this list
 (`tests/test_architecture.py` keeps it so):
 
     options      settings that explain themselves
+    settings     every setting of a run, and what may change in the middle of one
     blocks       large arrays a block of rows at a time
     limits       what protects a server from its visitors
     records      frozen dataclasses that pass between rooms

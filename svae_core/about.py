@@ -16,15 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from svae_core.records import (
-    Certificate,
-    Floors,
-    RequestError,
-    Settings,
-    settings_from_dict,
-    settings_to_dict,
-    to_json,
-)
+from svae_core.records import Certificate, Floors, RequestError, Settings, to_json
+from svae_core.settings import settings_from_dict, settings_to_dict
 
 #: Of the files of a run; a newer one is refused rather than misread.
 SCHEMA = 2

@@ -21,16 +21,8 @@ import numpy as np
 from svae_core import journal
 from svae_core.collapse import COLLAPSED_KL
 from svae_core.problem import groundwork
-from svae_core.records import (
-    Budget,
-    Certificate,
-    Options,
-    RequestError,
-    Settings,
-    State,
-    settings_to_dict,
-    to_json,
-)
+from svae_core.records import Budget, Certificate, Options, RequestError, Settings, State, to_json
+from svae_core.settings import settings_to_dict
 
 #: Runs trained as one batch; they share data, architecture and start.
 BATCH = 16

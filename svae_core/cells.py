@@ -18,7 +18,8 @@ import numpy as np
 
 from svae_core.collapse import VERDICTS
 from svae_core.grid import AXES, Grid
-from svae_core.records import Certificate, Settings, settings_from_dict, settings_to_dict
+from svae_core.records import Certificate, Settings
+from svae_core.settings import settings_from_dict, settings_to_dict
 
 
 @dataclass(frozen=True)

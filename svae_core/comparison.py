@@ -15,15 +15,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from svae_core.records import (
-    MEMBER_FIELDS,
-    Budget,
-    RequestError,
-    Settings,
-    State,
-    settings_key,
-)
+from svae_core.records import Budget, RequestError, Settings, State
 from svae_core.scores import Score
+from svae_core.settings import MEMBER_FIELDS, settings_key
 
 _ALIKE = (
     *(item.name for item in dataclasses.fields(Settings) if item.name not in MEMBER_FIELDS),

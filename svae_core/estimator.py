@@ -35,8 +35,8 @@ from svae_core.records import (
     RequestError,
     Settings,
     State,
-    check_settings,
 )
+from svae_core.settings import check_settings
 from svae_core.shell import ShellMap, shell_map
 from svae_core.thinned import as_if_of, pack, thin, unpack
 

@@ -21,7 +21,8 @@ from svae_core import __version__
 from svae_core.networks import stream
 from svae_core.own_data.names import inert
 from svae_core.posterior import array
-from svae_core.records import RequestError, settings_to_dict
+from svae_core.records import RequestError
+from svae_core.settings import settings_to_dict
 from svae_core.shell import shell_map
 from svae_core.snapshot import Model, believe, decode
 

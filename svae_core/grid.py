@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.records import RequestError, Settings, check_settings, flag
+from svae_core.records import RequestError, Settings, flag
+from svae_core.settings import check_settings
 
 #: What a grid may vary beside method and seed, slowest first.
 AXES = ("arch", "clusters", "band", "beta", "sigma2")

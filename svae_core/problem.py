@@ -19,7 +19,6 @@ from svae_core.floors import covariance_spectrum, floor_curves, water_level
 from svae_core.limits import check_data
 from svae_core.methods import method_for
 from svae_core.records import (
-    DATA_FIELDS,
     Clusters,
     Dataset,
     FeasibleRegion,
@@ -29,9 +28,9 @@ from svae_core.records import (
     RequestError,
     Settings,
     Shell,
-    check_settings,
 )
 from svae_core.region import applicable_definition, collapse_losses, feasible_region
+from svae_core.settings import DATA_FIELDS, check_settings
 from svae_core.shell import fit_shell, shell_view, view_basis
 
 # A picture needs no more points than this, and a live evaluation no more numbers.

@@ -32,17 +32,8 @@ from svae_core.cells import (
 from svae_core.certificate import with_run
 from svae_core.grid import Grid, check_grid
 from svae_core.problem import groundwork
-from svae_core.records import (
-    MEMBER_FIELDS,
-    Budget,
-    Certificate,
-    RequestError,
-    Settings,
-    State,
-    settings_key,
-    settings_to_dict,
-    to_json,
-)
+from svae_core.records import Budget, Certificate, RequestError, Settings, State, to_json
+from svae_core.settings import MEMBER_FIELDS, settings_key, settings_to_dict
 
 #: A sweep measures each loss over a quarter of the draws of a certificate, and over no fewer than
 #: the eight a margin needs: full certificates would cost a third of the training of small nets.

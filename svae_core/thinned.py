@@ -13,12 +13,8 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from svae_core.records import (
-    Groundwork,
-    Settings,
-    settings_from_dict,
-    settings_to_dict,
-)
+from svae_core.records import Groundwork, Settings
+from svae_core.settings import settings_from_dict, settings_to_dict
 
 Arrays = dict[str, np.ndarray]
 

@@ -24,7 +24,8 @@ from svae_core.methods import method_for
 from svae_core.networks import Architecture, architecture, stream
 from svae_core.objective import Objective, check_autoregressive, objective
 from svae_core.problem import groundwork
-from svae_core.records import MEMBER_FIELDS, Groundwork, RequestError, Settings, settings_at
+from svae_core.records import Groundwork, RequestError, Settings
+from svae_core.settings import MEMBER_FIELDS, settings_at
 
 #: Numbers of points that are fetched at once, before the batches that they make up are seen.
 _GATHERED = 500_000

@@ -19,23 +19,15 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: The rooms of svae_core from the ground up: each may import only rooms before it.
 ROOMS = (
-    *("options", "blocks", "limits", "records", "registry", "home", "journal", "grid"),
+    *("options", "settings", "blocks", "limits", "records", "registry", "home", "journal", "grid"),
     *("shell", "clusters", "region", "modes", "floors", "posterior", "directional"),
     *("stacks", "convolution", "residual", "layouts", "autoregression", "networks", "averages"),
     *("diversity", "pictures", "explored"),
     *("collapse", "commentary", "cells"),
     *("certificate", "certificate_page"),
     *("own_data", "datasets", "methods", "scores"),
-    *(
-        "problem",
-        "sensitivity",
-        "groups",
-        "objective",
-        "snapshot",
-        "workbench",
-        "training",
-        "projection",
-    ),
+    *("problem", "sensitivity", "groups", "objective"),
+    *("snapshot", "workbench", "training", "projection"),
     *("exploration", "band_study", "thinned"),
     *("shards", "about", "run", "shelf", "parcel", "sweep", "scoring", "comparison", "attack"),
     "exports",

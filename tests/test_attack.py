@@ -7,7 +7,7 @@ from laws import assert_information_laws
 
 from svae_core import attack
 from svae_core.__main__ import main
-from svae_core.records import check_settings
+from svae_core.settings import check_settings
 
 
 def test_the_plan_follows_from_its_seed_and_is_wide():

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from test_pages import _charts, _Engine, _open, _query, _quiet
 
-from pages.parts import hub, session
+from pages.parts import hub, sharing
 from pages.parts.watching import Watch
 from svae_core import training
 from svae_core.records import Budget, Settings, State
@@ -50,7 +50,7 @@ def _with(monkeypatch: pytest.MonkeyPatch, state: State | None, status: str) -> 
 
 def _explored(app: AppTest) -> int:
     """How many charts there are besides those of the studies."""
-    return len(_charts(app)) - len(session.studies())
+    return len(_charts(app)) - len(sharing.studies())
 
 
 def test_it_trains_when_there_is_no_run_and_shows_the_study_meanwhile() -> None:

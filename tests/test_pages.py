@@ -11,7 +11,8 @@ from opening import _engine as _engine  # an autouse fixture
 
 from pages.parts import address, hub
 from pages.parts.wording import plain
-from svae_core.records import Settings, check_settings
+from svae_core.records import Settings
+from svae_core.settings import check_settings
 
 
 def test_start_shows_a_recorded_run_and_three_lessons_without_asking_the_engine(

@@ -14,13 +14,9 @@ from safetensors.numpy import save_file
 from test_run import PAIR, WINE, assert_same, part_of, tiny
 
 from svae_core.about import ABOUT, SCHEMA, About, read_about
-from svae_core.records import (
-    Budget,
-    RequestError,
-    settings_to_dict,
-    to_json,
-)
+from svae_core.records import Budget, RequestError, to_json
 from svae_core.run import RunWriter, SavedRun, load
+from svae_core.settings import settings_to_dict
 from svae_core.shelf import look
 from svae_core.training import advance, begin, certify
 

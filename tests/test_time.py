@@ -15,7 +15,8 @@ from test_live import patience as patience  # an autouse fixture
 from pages.parts import changing, hub, lessons, messages, past
 from pages.parts.messages import Asked, decode
 from pages.parts.watching import Watch, Wish
-from svae_core.records import RequestError, settings_at
+from svae_core.records import RequestError
+from svae_core.settings import settings_at
 
 WIDE = {"band": (0.1, 0.7)}
 

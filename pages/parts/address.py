@@ -12,8 +12,9 @@ from typing import Any, get_type_hints
 
 from svae_core.datasets import scan_datasets
 from svae_core.methods import scan_methods
-from svae_core.records import RequestError, Scalar, Settings, check_settings, knobs
+from svae_core.records import RequestError, Scalar, Settings, knobs
 from svae_core.registry import Plugin, configure
+from svae_core.settings import check_settings
 
 # The field naming a plug-in, the field holding its options, and where such plug-ins are found.
 _PLUGINS = (

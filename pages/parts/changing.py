@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from svae_core.commentary import difference, on_change
-from svae_core.records import CHANGEABLE, RequestError, Settings, change, settings_at
+from svae_core.records import RequestError, Settings
+from svae_core.settings import CHANGEABLE, change, settings_at
 
 Changes = dict[str, Any]
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pages.parts import hub
 from pages.parts.watching import Watch
 from svae_core.figures.board import Dot
-from svae_core.records import RequestError, settings_at
+from svae_core.records import RequestError
+from svae_core.settings import settings_at
 
 #: The newest moment is shown, as it comes.
 NEWEST = -1

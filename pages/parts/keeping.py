@@ -29,8 +29,9 @@ from svae_core import shelf
 from svae_core.about import About
 from svae_core.engine import Engine
 from svae_core.limits import limits, variable
-from svae_core.records import RequestError, settings_from_dict, settings_to_dict
+from svae_core.records import RequestError
 from svae_core.run import RunWriter, SavedRun, folder_name, home, load
+from svae_core.settings import settings_from_dict, settings_to_dict
 
 try:
     import fcntl

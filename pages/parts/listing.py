@@ -15,8 +15,9 @@ from pages.parts.past import member_name
 from svae_core import shelf
 from svae_core.limits import limits
 from svae_core.options import knobs
-from svae_core.records import Certificate, Settings, settings_to_dict
+from svae_core.records import Certificate, Settings
 from svae_core.run import certificates_in
+from svae_core.settings import settings_to_dict
 from svae_core.shelf import Entry
 
 Table = dict[str, list[Any]]

@@ -21,7 +21,6 @@ from pages.parts import address, classes, hub, lessons, owning, sharing
 from pages.parts.lessons import Lesson
 from pages.parts.origins import Wish
 from pages.parts.series import Series
-from pages.parts.sharing import studies as studies  # by this name tests/test_latent_page.py asks
 from svae_core.about import new_id
 from svae_core.records import (
     Certificate,

@@ -19,15 +19,8 @@ from pages.parts.wording import plain
 from svae_core.explored import A, BandStudy, Question, load_studies
 from svae_core.figures.recorded import Recording, load_recording
 from svae_core.problem import with_band
-from svae_core.records import (
-    DATA_FIELDS,
-    FeasibleRegion,
-    Problem,
-    RequestError,
-    Settings,
-    State,
-    settings_key,
-)
+from svae_core.records import FeasibleRegion, Problem, RequestError, Settings, State
+from svae_core.settings import DATA_FIELDS, settings_key
 from svae_core.workers import WorkerLost
 
 Followed = TypeVar("Followed")

@@ -11,7 +11,8 @@ from pages.parts import address, lessons
 from pages.parts.changing import Changes, history, in_force
 from pages.parts.watching import Watch
 from svae_core.figures.gauge import gauge_value
-from svae_core.records import Groundwork, Settings, settings_at
+from svae_core.records import Groundwork, Settings
+from svae_core.settings import settings_at
 
 
 def of_time(watch: Watch, known: int, all_of_it: bool) -> dict[str, Any]:

@@ -22,8 +22,9 @@ from typing import Any, get_type_hints
 
 from svae_core.datasets import scan_datasets
 from svae_core.methods import guards, scan_methods
-from svae_core.records import Settings, check_settings, flag, knobs, to_json
+from svae_core.records import Settings, flag, knobs, to_json
 from svae_core.registry import Plugin
+from svae_core.settings import check_settings
 
 
 def scan_commands() -> dict[str, ModuleType]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svae_core.commands import print_json
-from svae_core.records import RequestError, settings_to_dict
+from svae_core.records import RequestError
+from svae_core.settings import settings_to_dict
 
 if TYPE_CHECKING:
     from svae_core.shelf import Entry

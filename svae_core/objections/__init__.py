@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from svae_core.problem import groundwork
-from svae_core.records import DATA_FIELDS, Budget, Certificate, RequestError, Settings, State
+from svae_core.records import Budget, Certificate, RequestError, Settings, State
+from svae_core.settings import DATA_FIELDS
 
 #: The files, in the order in which the objections are numbered from 1.
 _FILES = (

@@ -34,7 +34,8 @@ from svae_core.projection import (
     umap_layout,
     warm_up,
 )
-from svae_core.records import Budget, Frame, Settings, change
+from svae_core.records import Budget, Frame, Settings
+from svae_core.settings import change
 from svae_core.training import advance, begin
 
 SNAPSHOTS = 40
