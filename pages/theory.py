@@ -12,7 +12,7 @@ from pages.parts.searching import Search
 from svae_core.certificate_page import certificate_page
 from svae_core.figures import conditions, outcomes, trajectories
 from svae_core.objections import DEPENDS_ON, Answer, Objection, objections
-from svae_core.records import Certificate, to_json
+from svae_core.records import Certificate, Settings, to_json
 from svae_core.settings import settings_key
 
 MARKS = {
@@ -44,6 +44,12 @@ def proof() -> None:
         &\text{hence } D<\delta\ \text{ implies }\ \mathrm{KL}\ \ge\ I(x;z)>0.
         \end{aligned}"""
     )
+
+
+def run_in_words(last: Settings) -> str:
+    """`σ² = 1, β = 1, band 0–0.37, seed 0`, as they were at its end."""
+    band = "–".join(f"{edge:g}" for edge in last.band)
+    return f"σ² = {last.sigma2:g}, β = {last.beta:g}, band {band}, seed {last.seed}"
 
 
 def downloads(certificate: Certificate) -> None:
@@ -121,16 +127,18 @@ def show_outcomes(summary: dict[str, Any]) -> None:
 with st.sidebar:
     settings = controls.data_controls()
 
-plain, spherical = hub.pair(settings)
-problem, free = sharing.problem(spherical), sharing.problem(plain)
-seen = session.run_seen((plain, spherical))
+seen = session.run_seen(hub.pair(settings))
+plain, other = seen.members[0], seen.members[-1]
+problem, free = sharing.problem(other), sharing.problem(plain)
 dark = session.dark()
 
 st.subheader("What a measured loss excludes")
 proof()
 
 st.subheader("Its conditions, checked here and now")
-st.markdown(conditions.table(conditions.conditions(problem, settings, seen.certificates), MARKS))
+if seen.certificates:
+    st.caption(f"Held against the run that you watched last: {run_in_words(other)}.")
+st.markdown(conditions.table(conditions.conditions(problem, other, seen.certificates), MARKS))
 if not seen.certificates:
     st.page_link("train.py", label="Train these settings to the end, then come back")
 for column, certificate in zip(st.columns(2, gap="medium"), seen.certificates, strict=False):

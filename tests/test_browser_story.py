@@ -68,7 +68,15 @@ def widen_the_band(page: Page) -> None:
 def check_it(page: Page) -> None:
     page.get_by_role("link", name="Theory", exact=True).click()
     expect(page.get_by_text("What a measured loss excludes")).to_be_visible(timeout=WAIT)
-    expect(page.get_by_text("holds").first).to_be_visible(timeout=WAIT)
+    expect(
+        page.get_by_text("the run that you watched last: σ² = 1, β = 1, band 0–0.37")
+    ).to_be_visible(timeout=WAIT)
+    table = page.locator("table").first
+    for sign, sentence in (
+        ("✗ fails", "Baseline VAE: the measured"),
+        ("✓ holds", "Spherical VAE: the"),
+    ):
+        expect(table.get_by_role("row").filter(has_text=sentence)).to_contain_text(sign)
     page.wait_for_timeout(1500)
 
 

@@ -14,6 +14,7 @@ from viewing import patience as patience  # an autouse fixture
 
 from pages.parts import hub, live, messages, watching
 from pages.parts.messages import Asked, decode, encode
+from pages.parts.origins import Branching
 from pages.parts.watching import Watch, Wish
 from svae_core.snapshot import _live_sentence
 
@@ -179,6 +180,22 @@ def test_old_and_too_many_runs_are_forgotten(monkeypatch: pytest.MonkeyPatch) ->
     assert hub._forgotten(now, saved=lambda run: True) == ["old"]
     hub._watches["new"].size = hub.HELD_BYTES
     assert hub._forgotten(6001.0, saved=lambda run: False) == ["old", "new"]
+
+
+def test_pages_find_the_branch_that_was_watched_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "_watches", {})
+    parents = {"left": "gone", "right": "gone", "deep": "left", "foreign": ""}
+    for age, (name, parent) in enumerate(parents.items()):
+        hub._watches[name] = watch = toy_watch()
+        watch.last_seen = 100.0 - age
+        watch.branching = Branching(parent, 0, "β 1 → 4") if parent else None
+    assert hub.watched_last("gone", lambda wish: True) == "left"
+    hub._watches["deep"].viewers = 1
+    assert hub.watched_last("gone", lambda wish: True) == "deep"
+    assert hub.watched_last("right", lambda wish: True) == "right"
+    # What does not fit is left alone, and a run that is only on disk is still itself.
+    assert hub.watched_last("gone", lambda wish: False) == "gone"
+    assert hub.watched_last(None, lambda wish: True) is None
 
 
 def test_a_pair_differs_in_its_method_only() -> None:

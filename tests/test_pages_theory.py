@@ -37,7 +37,7 @@ def test_theory_checks_the_run_that_was_watched(monkeypatch: pytest.MonkeyPatch)
     certificates = training.certify(advance.state)
     for certificate in certificates:
         assert_information_laws(certificate)
-    seen = session.Seen((training.first_frames(state), *advance.moments), certificates)
+    seen = session.Seen((training.first_frames(state), *advance.moments), certificates, members)
     monkeypatch.setattr(session, "run_seen", lambda _members: seen)
     app = _open("theory", {**_SMALL, "epochs": "30"})
     table = _table(app)

@@ -7,7 +7,7 @@
 A page names what it wants to see and gets a run id; the run itself lives here, outlives reruns and
 reloads, and is driven by a task on the server's event loop. Everything in a Watch is touched on
 that loop only; page scripts, which run in threads of their own, call no more than `engine`,
-`watch`, `find`, `recall`, `look_at`, `wish_of`, `attend` and `wake`.
+`watch`, `find`, `watched_last`, `recall`, `look_at`, `wish_of`, `attend` and `wake`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from pages.parts.past import Past
 from pages.parts.watching import GRACE, Watch
 from svae_core.engine import Engine
 from svae_core.records import RequestError, Settings
+from svae_core.settings import DATA_FIELDS
 
 #: Unwatched runs stay in memory this long, for a reload or a link …
 KEPT_SECONDS = 3600.0
@@ -85,6 +86,25 @@ def watch(members: tuple[Settings, ...], lesson: str = "", owner: str = "") -> s
 def find(run: str | None) -> Watch | None:
     """The run of that id, if the server still has it."""
     return _watches.get(run or "")
+
+
+def watched_last(run: str | None, fits: Callable[[Wish], bool]) -> str | None:
+    """Of this run and all that stems from it, the one that fits and was watched last, if here.
+
+    A page does not hear of branches: the stage makes them, and goes on with them by itself.
+    """
+    here = dict(_watches)
+    tree, size = {run}, 0
+    while len(tree) > size:
+        size = len(tree)
+        tree |= {id for id, w in here.items() if w.branching and w.branching.parent in tree}
+    seen = [(w.viewers > 0, w.last_seen, id) for id, w in here.items() if id in tree]
+    return max((one for one in seen if fits(here[one[2]].wish)), default=(False, 0.0, run))[2]
+
+
+def same_data(one: Settings, other: Settings) -> bool:
+    """Whether two settings mean the same points, shell and clusters."""
+    return all(getattr(one, name) == getattr(other, name) for name in DATA_FIELDS)
 
 
 def recall(run: str | None) -> Watch | None:

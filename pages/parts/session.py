@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,13 +24,8 @@ from pages.parts.lessons import Lesson
 from pages.parts.origins import Wish
 from pages.parts.series import Series
 from svae_core.about import new_id
-from svae_core.records import (
-    Certificate,
-    Moment,
-    RequestError,
-    Settings,
-    State,
-)
+from svae_core.records import Certificate, Moment, RequestError, Settings, State
+from svae_core.settings import settings_at
 
 _SETTINGS = "svae.settings"  # the current Settings
 _WRITTEN = "svae.written"  # the query that stands for them
@@ -168,13 +165,13 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
     changed meanwhile, or branched off, is still the run of these settings: only when the page's
     own settings are touched does another one begin.
     """
-    state = st.session_state
-    run = st.query_params.get("run") or state.get(_RUN)
+    state, wish = st.session_state, Wish(members, lesson)
+    run = st.query_params.get("run") or hub.watched_last(state.get(_RUN), wish.__eq__)
     try:
         hub.recall(run)
     except RequestError as error:
         st.warning(str(error))
-    if run is None or hub.wish_of(run) != Wish(members, lesson):
+    if run is None or hub.wish_of(run) != wish:
         try:
             run = hub.watch(members, lesson, owner())
         except RequestError as error:
@@ -228,7 +225,10 @@ def link(page: str, query: dict[str, str]) -> str:
 
 def run_at_hand(members: tuple[Settings, ...]) -> str:
     """The run of these members watched last, a lesson's too; else one begun for them now."""
-    wish = hub.wish_of(st.query_params.get("run") or st.session_state.get(_RUN))
+    last = hub.watched_last(st.session_state.get(_RUN), lambda wish: wish.members == members)
+    with suppress(RequestError):  # said where the run is asked for
+        hub.recall(st.query_params.get("run") or last)
+    wish = hub.wish_of(st.query_params.get("run") or last)
     return run_of(members, wish.lesson if wish and wish.members == members else "")
 
 
@@ -249,14 +249,25 @@ class Seen:
 
     moments: tuple[Moment, ...]
     certificates: tuple[Certificate, ...]  # none before it has finished
+    members: tuple[Settings, ...]  # as they are in force at its end
 
 
 def run_seen(members: tuple[Settings, ...]) -> Seen:
-    """The run watched last, if it compares these members; else nothing was seen."""
-    watched = hub.find(st.query_params.get("run") or st.session_state.get(_RUN))
-    if watched is None or watched.wish.members != members:
-        return Seen((), ())
-    return Seen(tuple(watched.moments), watched.certificates)
+    """The run watched last on the data of these members, a branch too; else nothing of them."""
+
+    def fits(wish: Wish) -> bool:
+        return hub.same_data(wish.members[-1], members[-1])
+
+    try:
+        run = st.query_params.get("run") or hub.watched_last(st.session_state.get(_RUN), fits)
+        watched = hub.look_at(run) if run else None
+    except RequestError as error:
+        st.warning(str(error))
+        watched = None
+    if watched is None or not fits(watched.wish):
+        return Seen((), (), members)
+    last = tuple(settings_at(settings, sys.maxsize) for settings in watched.members)
+    return Seen(tuple(watched.moments), watched.certificates, last)
 
 
 def ask(key: str) -> None:
