@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from pages.parts import controls, errands, hub, session, sharing
-from pages.parts.charts import chart
+from pages.parts.charts import chart, narrow
 from svae_core.figures import cluster_curves, gauge, guarantee, number_line, sensitivity
 from svae_core.region import BandAtK
 from svae_core.settings import settings_key
@@ -22,7 +22,7 @@ problem = sharing.problem(settings)
 region = problem.region
 
 sentence = number_line.describe_number_line(region)
-chart(number_line.number_line(region, dark), sentence)
+chart(number_line.number_line(region, dark, narrow()), sentence)
 if region.empty:
     st.warning(sentence)
 else:

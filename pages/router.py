@@ -5,6 +5,15 @@ import streamlit as st
 from pages.parts import session
 
 st.set_page_config(page_title="Spherical VAE Explorer", layout="wide")
+st.html(
+    """<style>
+    .stMainBlockContainer { padding-top: 4rem; padding-bottom: 2rem; }
+    @media (max-width: 640px) {
+      [data-testid="stMarkdownContainer"] table { display: block; overflow-x: auto; }
+      .katex-display { overflow-x: auto; overflow-y: hidden; }
+    }
+    </style>"""
+)
 st.navigation(
     [
         st.Page("start.py", title="Start", default=True),

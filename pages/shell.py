@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts import controls, own_data, session, sharing
-from pages.parts.charts import chart
+from pages.parts.charts import chart, narrow
 from pages.parts.wording import plain
 from svae_core.figures import cluster_curves, shell_view
 
@@ -30,7 +30,7 @@ with picture:
         if view == after
         else (shell_view.raw_view, shell_view.describe_raw_view)
     )
-    chart(draw(problem, dark), describe(problem))
+    chart(draw(problem, dark, narrow()), describe(problem))
     st.caption(describe(problem))
 with words:
     for row in cluster_curves.statistics(clusters):

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts import address, lessons, session, sharing
-from pages.parts.charts import chart
+from pages.parts.charts import chart, narrow
 from svae_core.figures import recorded
 from svae_core.records import Settings
 
@@ -34,7 +34,7 @@ st.write(
 recording = sharing.recording()
 sentence = recorded.describe_recorded(recording)
 chart(
-    recorded.recorded(recording, session.dark()),
+    recorded.recorded(recording, session.dark(), narrow()),
     sentence,
 )
 st.caption(

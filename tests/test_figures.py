@@ -385,3 +385,16 @@ def test_outcomes_of_a_search_are_counted_in_bars_and_words(run: _Run) -> None:
     broken = attack.Attempt(_SETTINGS, attack.BROKEN, "why", run.certificates[1])
     loud = attack.summary([attack.record(None, 0, 0, (broken,))], 0)
     assert "1 COUNTER-EXAMPLE" in outcomes.describe_outcomes(loud)
+
+
+def test_on_a_telephone_labels_climb_and_shells_are_seen_whole() -> None:
+    problem = prepare(Settings())
+    wide, narrow = (number_line.number_line(problem.region, narrow=it) for it in (False, True))
+    assert narrow.layout.height >= wide.layout.height
+    texts = {note.text: note.y for note in narrow.layout.annotations}
+    hi, total = (next(y for text, y in texts.items() if name in text) for name in ("hi ", "T "))
+    assert hi != total, "next to each other they would touch"
+    near, far = (
+        shell_view.shell_view(problem, narrow=it).layout.scene.camera.eye.x for it in (False, True)
+    )
+    assert far > near

@@ -10,6 +10,11 @@ import streamlit as st
 QUIET, BARE = {"displaylogo": False}, {"displayModeBar": False}
 
 
+def narrow() -> bool:
+    """Whether the page is seen on a telephone; only the browser's own word tells the server."""
+    return "Mobi" in (st.context.headers.get("User-Agent") or "")
+
+
 def chart(figure: Any, sentence: str) -> None:
     """A figure where it is called, in its own colours; the sentence is read aloud in its place."""
     st.plotly_chart(figure, theme=None, config=QUIET, alt=sentence)

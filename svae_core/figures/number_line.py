@@ -21,7 +21,9 @@ DEFINITIONS = {
 }
 # A label's width as a share of the line, per character: what keeps labels from touching.
 _CHARACTER = 0.0125
+_NARROW = 2.4  # how much wider it is there on a telephone
 _LEVEL = 0.34
+_HEIGHT = 270
 
 
 @dataclass(frozen=True)
@@ -32,29 +34,36 @@ class _Label:
     strong: bool = False
 
 
-def number_line(region: FeasibleRegion, dark: bool = False) -> go.Figure:
+def number_line(region: FeasibleRegion, dark: bool = False, narrow: bool = False) -> go.Figure:
     """W, B and T above the line, δ by each definition below, the band on it."""
     top = _span(region)
+    letter = top * _CHARACTER * (_NARROW if narrow else 1.0)
     above, below = _labels(region)
-    figure = blank(dark, 270)
+    figure = blank(dark, _HEIGHT)
     figure.add_trace(_line(0.0, top, faint(dark), 3, "losses"))
     if region.empty:
         _draw_emptiness(figure, region, dark)
     else:
         _draw_band(figure, region, dark)
     _draw_danger(figure, region, top, dark)
-    _draw_labels(figure, above, top, 1, dark)
-    _draw_labels(figure, below, top, -1, dark)
+    up = _draw_labels(figure, above, letter, 1, dark)
+    down = _draw_labels(figure, below, letter, -1, dark)
+    more = max(0, up - 2), max(0, down - 1)
     figure.update_layout(
+        height=_HEIGHT * (1 + 0.13 * sum(more)),
         showlegend=False,
         margin={"l": 10, "r": 10, "t": 4, "b": 40},
         xaxis={
             "range": [-0.02 * top, top],
-            "title": {"text": "loss: squared error, summed over coordinates, mean over points"},
+            "title": {"text": "loss: summed squared error, mean over points"},
             "showgrid": False,
             "fixedrange": True,
         },
-        yaxis={"range": [-1.05, 1.45], "visible": False, "fixedrange": True},
+        yaxis={
+            "range": [-1.05 - _LEVEL * more[1], 1.45 + _LEVEL * more[0]],
+            "visible": False,
+            "fixedrange": True,
+        },
     )
     return figure
 
@@ -156,10 +165,14 @@ def _draw_danger(figure: go.Figure, region: FeasibleRegion, top: float, dark: bo
 
 
 def _draw_labels(
-    figure: go.Figure, labels: list[_Label], top: float, side: int, dark: bool
-) -> None:
-    """Stems and texts on one side of the line; a text that would touch another climbs a level."""
-    for label, level in _levels(labels, top):
+    figure: go.Figure, labels: list[_Label], letter: float, side: int, dark: bool
+) -> int:
+    """Stems and texts on one side of the line; a text that would touch another climbs a level.
+
+    Returns the highest level.
+    """
+    placed = _levels(labels, letter)
+    for label, level in placed:
         mark = MARKS[label.mark]
         height = side * (0.42 + _LEVEL * level)
         colour = mark.colour(dark)
@@ -186,14 +199,15 @@ def _draw_labels(
             font={"size": FONT_SIZE + label.strong, "color": ink(dark)},
             showarrow=False,
         )
+    return max(level for _, level in placed)
 
 
-def _levels(labels: list[_Label], top: float) -> list[tuple[_Label, int]]:
-    """Each label with the lowest level at which it touches no neighbour."""
+def _levels(labels: list[_Label], letter: float) -> list[tuple[_Label, int]]:
+    """Each label with the lowest level at which it touches no neighbour; `letter`: one's width."""
     ends: list[float] = []
     placed = []
     for label in sorted(labels, key=lambda item: item.value):
-        half = 0.5 * _CHARACTER * len(label.text) * top
+        half = 0.5 * letter * len(label.text)
         level = next((at for at, end in enumerate(ends) if label.value - half > end), len(ends))
         end = label.value + half
         ends[level : level + 1] = [end]

@@ -137,6 +137,11 @@ def template(dark: bool) -> go.layout.Template:
     return go.layout.Template(layout=layout)
 
 
+def camera(distance: float = 1.0) -> dict[str, dict[str, float]]:
+    """Where a shell is seen from; from further away where the page is narrow, to see all of it."""
+    return {"eye": {"x": 0.86 * distance, "y": 0.86 * distance, "z": 0.5 * distance}}
+
+
 def blank(dark: bool, height: int) -> go.Figure:
     """An empty figure in the house style."""
     figure = go.Figure()

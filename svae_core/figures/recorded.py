@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import plotly.graph_objects as go
 
-from svae_core.figures.palette import FONT_SIZE, blank, cluster_style, faint, ink, quiet
+from svae_core.figures.palette import FONT_SIZE, blank, camera, cluster_style, faint, ink, quiet
 from svae_core.figures.shell_view import wireframe
 
 _SCENES = ("scene", "scene2")
@@ -46,7 +46,7 @@ def save_recording(recording: Recording, path: Path) -> None:
     np.savez_compressed(path, **parts)
 
 
-def recorded(recording: Recording, dark: bool = False) -> go.Figure:
+def recorded(recording: Recording, dark: bool = False, narrow: bool = False) -> go.Figure:
     """Both shells at the last epoch, with a button that plays the run and a slider over epochs."""
     last = len(recording.epochs) - 1
     figure = blank(dark, 430)
@@ -58,11 +58,11 @@ def recorded(recording: Recording, dark: bool = False) -> go.Figure:
     figure.frames = [_frame(recording, at) for at in range(last + 1)]
     reach = 1.02 * float(recording.radii[1])
     figure.update_layout(
-        **{name: _scene(reach, member) for member, name in enumerate(_SCENES)},
+        **{name: _scene(reach, member, narrow) for member, name in enumerate(_SCENES)},
         annotations=_words(recording, last),
         showlegend=False,
         updatemenus=[_play(dark)],
-        sliders=[_slider(recording, dark)],
+        sliders=[_slider(recording, dark, narrow)],
         margin={"l": 0, "r": 0, "t": 80, "b": 0},
     )
     return figure
@@ -145,7 +145,7 @@ def _words(recording: Recording, at: int) -> list[dict[str, object]]:
     ]
 
 
-def _scene(reach: float, member: int) -> dict[str, object]:
+def _scene(reach: float, member: int, narrow: bool) -> dict[str, object]:
     axis = {"range": [-reach, reach], "visible": False}
     return {
         "domain": {"x": [0.5 * member, 0.5 * member + 0.5], "y": [0.0, 1.0]},
@@ -153,7 +153,7 @@ def _scene(reach: float, member: int) -> dict[str, object]:
         "yaxis": axis,
         "zaxis": axis,
         "aspectmode": "cube",
-        "camera": {"eye": {"x": 0.86, "y": 0.86, "z": 0.5}},
+        "camera": camera(1.9 if narrow else 1.0),
     }
 
 
@@ -174,12 +174,13 @@ def _play(dark: bool) -> dict[str, object]:
     }
 
 
-def _slider(recording: Recording, dark: bool) -> dict[str, object]:
+def _slider(recording: Recording, dark: bool, narrow: bool) -> dict[str, object]:
+    beside = 0.27 if narrow else 0.12  # the button
     go_to = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}}
     return {
         "active": len(recording.epochs) - 1,
-        "x": 0.12,
-        "len": 0.88,
+        "x": beside,
+        "len": 1.0 - beside,
         "y": -0.02,
         "pad": {"t": 6},
         "bgcolor": faint(dark),

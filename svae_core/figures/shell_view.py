@@ -13,6 +13,7 @@ from svae_core.figures.palette import (
     CLUSTER_STYLES,
     FONT_SIZE,
     blank,
+    camera,
     cluster_style,
     ink,
     quiet,
@@ -24,7 +25,7 @@ from svae_core.shell import shell_view as seen_on_shell
 _SPOKES = 400
 
 
-def shell_view(ground: Groundwork, dark: bool = False) -> go.Figure:
+def shell_view(ground: Groundwork, dark: bool = False, narrow: bool = False) -> go.Figure:
     """After the map: the data on the shell, with centroids and spokes."""
     figure = blank(dark, 560)
     for radius, name in ((ground.shell.r_min, "inner"), (ground.shell.r_max, "outer")):
@@ -34,10 +35,10 @@ def shell_view(ground: Groundwork, dark: bool = False) -> go.Figure:
         figure.add_trace(trace)
     figure.add_trace(_centroids(centroids, ground.clusters.sizes, dark))
     figure.add_trace(_spokes(ground, centroids, dark))
-    return _placed(figure, 1.02 * ground.shell.r_max, "shell")
+    return _placed(figure, 1.02 * ground.shell.r_max, "shell", narrow)
 
 
-def raw_view(ground: Groundwork, dark: bool = False) -> go.Figure:
+def raw_view(ground: Groundwork, dark: bool = False, narrow: bool = False) -> go.Figure:
     """Before the map: the same points, centred, seen along the same three directions."""
     figure = blank(dark, 560)
     raw = ground.dataset.points[ground.view_index].astype(np.float64) - ground.shell.center
@@ -54,7 +55,7 @@ def raw_view(ground: Groundwork, dark: bool = False) -> go.Figure:
             name="centre of the data",
         )
     )
-    return _placed(figure, 1.05 * float(np.abs(shadow).max()), "raw")
+    return _placed(figure, 1.05 * float(np.abs(shadow).max()), "raw", narrow)
 
 
 def describe_shell(ground: Groundwork) -> str:
@@ -200,7 +201,7 @@ def wireframe(radius: float, name: str, dark: bool) -> go.Scatter3d:
     )
 
 
-def _placed(figure: go.Figure, reach: float, revision: str) -> go.Figure:
+def _placed(figure: go.Figure, reach: float, revision: str, narrow: bool) -> go.Figure:
     """The same cube on all three axes, fixed, with a camera that survives updates."""
     axis = {"range": [-reach, reach], "visible": False}
     figure.update_layout(
@@ -210,7 +211,7 @@ def _placed(figure: go.Figure, reach: float, revision: str) -> go.Figure:
             "zaxis": axis,
             "aspectmode": "cube",
             "dragmode": "orbit",
-            "camera": {"eye": {"x": 0.86, "y": 0.86, "z": 0.5}},
+            "camera": camera(1.25 if narrow else 1.0),
         },
         uirevision=revision,
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
