@@ -204,6 +204,8 @@ def test_a_point_is_marked_everywhere_and_decoded(
     page.set_viewport_size({"width": 1280, "height": 1400})
     page.goto(f"{server[0]}/train?sigma2=0.05&epochs=40")
     page.wait_for_selector("[data-status=finished]")
+    for badge in page.locator(".svae-badge").all():  # nothing moves after the verdicts
+        expect(badge).to_contain_text("certified", timeout=WAIT)
     assert page.evaluate(MARKS, "shells") == [0, 0]
     x, y = max(page.evaluate(RIGHT_SHELL))  # the rightmost point
     page.mouse.move(x, y)
