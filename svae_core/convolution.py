@@ -39,32 +39,32 @@ class Grid:
         return Grid(self.height // _STEP, self.width // _STEP, channels)
 
 
-@final
 @dataclass(frozen=True)
-class Halving:
-    """A convolution to half the height and width, by where its weights lie in a member's row."""
+class _Windowed:
+    """What both share: a window of the fine image for each place of the coarse one."""
 
     name: str
-    fine: Grid
-    coarse: Grid
-    start: int
+    given: Grid
+    made: Grid
+    start: int  # of its weights in a member's row
+    activated = True
 
     @property
     def fan_in(self) -> int:
-        return self.fine.size
+        return self.given.size
 
     @property
     def fan_out(self) -> int:
-        return self.coarse.size
+        return self.made.size
 
     @property
-    def reach(self) -> int:
-        """How many inputs an output depends on."""
-        return _SIDE * _SIDE * self.fine.channels
+    def shape(self) -> tuple[int, int]:
+        """Of the weight: what a row of its matrix product holds, and what it becomes."""
+        raise NotImplementedError
 
     @property
     def weight(self) -> slice:
-        return slice(self.start, self.start + self.reach * self.coarse.channels)
+        return slice(self.start, self.start + self.shape[0] * self.shape[1])
 
     @property
     def bias(self) -> slice:
@@ -74,21 +74,42 @@ class Halving:
     def stop(self) -> int:
         return self.bias.stop
 
-    activated = True
-
     def tensors(self, row: Tensor, start: int) -> tuple[Tensor, Tensor]:
-        """Weight [m, window, channels] and bias [m, 1, fan_out], views of rows starting there."""
+        """Weight [m, *shape] and bias [m, 1, fan_out], views of rows that start there."""
         weight = row[:, self.weight.start - start : self.weight.stop - start]
         bias = row[:, self.bias.start - start : self.bias.stop - start]
-        return weight.unflatten(1, (self.reach, self.coarse.channels)), bias.unsqueeze(1)
+        return weight.unflatten(1, self.shape), bias.unsqueeze(1)
 
     def forward(self, tensors: tuple[Tensor, Tensor], values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
-        weight, bias = tensors
-        rows = gathered(values, self.fine, self.coarse)
-        outputs = torch.bmm(rows, weight).view(*values.shape[:2], self.fan_out)
-        outputs += bias
+        outputs = self.product(tensors[0], values)
+        outputs += tensors[1]
         return outputs if scale == 1 else outputs.mul_(scale)
+
+    def product(self, weight: Tensor, values: Tensor) -> Tensor:
+        """The outputs [m, b, fan_out] without bias."""
+        raise NotImplementedError
+
+
+@final
+@dataclass(frozen=True)
+class Halving(_Windowed):
+    """A convolution to half the height and width, by where its weights lie in a member's row."""
+
+    @property
+    def reach(self) -> int:
+        """How many inputs an output depends on."""
+        return _SIDE * _SIDE * self.given.channels
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """A window, and the channels it becomes."""
+        return self.reach, self.made.channels
+
+    def product(self, weight: Tensor, values: Tensor) -> Tensor:
+        """The outputs [m, b, fan_out] without bias."""
+        rows = gathered(values, self.given, self.made)
+        return torch.bmm(rows, weight).view(*values.shape[:2], self.fan_out)
 
     def backward(
         self,
@@ -99,66 +120,34 @@ class Halving:
         through: bool,
     ) -> Tensor | None:
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
-        rows = gathered(values, self.fine, self.coarse)
-        by_rows = gradient.reshape(len(gradient), -1, self.coarse.channels)
+        rows = gathered(values, self.given, self.made)
+        by_rows = gradient.reshape(len(gradient), -1, self.made.channels)
         own[0].copy_(torch.bmm(rows.mT, by_rows))
         torch.sum(gradient, 1, True, out=own[1])
         if not through:
             return None
-        return scattered(torch.bmm(by_rows, tensors[0].mT), self.fine, self.coarse)
+        return scattered(torch.bmm(by_rows, tensors[0].mT), self.given, self.made)
 
 
 @final
 @dataclass(frozen=True)
-class Doubling:
+class Doubling(_Windowed):
     """A transposed convolution to twice the height and width."""
-
-    name: str
-    coarse: Grid
-    fine: Grid
-    start: int
-
-    @property
-    def fan_in(self) -> int:
-        return self.coarse.size
-
-    @property
-    def fan_out(self) -> int:
-        return self.fine.size
 
     @property
     def reach(self) -> int:
         """How many inputs an output depends on."""
-        return (_SIDE // _STEP) ** 2 * self.coarse.channels
+        return (_SIDE // _STEP) ** 2 * self.given.channels
 
     @property
-    def weight(self) -> slice:
-        window = _SIDE * _SIDE * self.fine.channels
-        return slice(self.start, self.start + self.coarse.channels * window)
+    def shape(self) -> tuple[int, int]:
+        """The channels of a place, and the window they become."""
+        return self.given.channels, _SIDE * _SIDE * self.made.channels
 
-    @property
-    def bias(self) -> slice:
-        return slice(self.weight.stop, self.weight.stop + self.fan_out)
-
-    @property
-    def stop(self) -> int:
-        return self.bias.stop
-
-    activated = True
-
-    def tensors(self, row: Tensor, start: int) -> tuple[Tensor, Tensor]:
-        """Weight [m, channels, window] and bias [m, 1, fan_out], views of rows starting there."""
-        weight = row[:, self.weight.start - start : self.weight.stop - start]
-        bias = row[:, self.bias.start - start : self.bias.stop - start]
-        return weight.unflatten(1, (self.coarse.channels, -1)), bias.unsqueeze(1)
-
-    def forward(self, tensors: tuple[Tensor, Tensor], values: Tensor, scale: int) -> Tensor:
-        """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
-        weight, bias = tensors
-        places = values.reshape(len(values), -1, self.coarse.channels)
-        outputs = scattered(torch.bmm(places, weight), self.fine, self.coarse)
-        outputs += bias
-        return outputs if scale == 1 else outputs.mul_(scale)
+    def product(self, weight: Tensor, values: Tensor) -> Tensor:
+        """The outputs [m, b, fan_out] without bias."""
+        places = values.reshape(len(values), -1, self.given.channels)
+        return scattered(torch.bmm(places, weight), self.made, self.given)
 
     def backward(
         self,
@@ -169,8 +158,8 @@ class Doubling:
         through: bool,
     ) -> Tensor | None:
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
-        rows = gathered(gradient, self.fine, self.coarse)
-        places = values.reshape(len(values), -1, self.coarse.channels)
+        rows = gathered(gradient, self.made, self.given)
+        places = values.reshape(len(values), -1, self.given.channels)
         own[0].copy_(torch.bmm(places.mT, rows))
         torch.sum(gradient, 1, True, out=own[1])
         return torch.bmm(rows, tensors[0].mT).view(*values.shape) if through else None

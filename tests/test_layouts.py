@@ -48,8 +48,8 @@ def test_halving_is_torch_s_convolution(
     weight, bias = layer.tensors(row, 0)
     kernel = weight[0].view(4, 4, channels, more).permute(3, 2, 0, 1)
     wanted = functional.conv2d(_images(values, fine), kernel, stride=2, padding=1)
-    wanted += _images(bias, layer.coarse)
-    found = _images(layer.forward((weight, bias), values, 1), layer.coarse)
+    wanted += _images(bias, layer.made)
+    found = _images(layer.forward((weight, bias), values, 1), layer.made)
     torch.testing.assert_close(found, wanted)
 
 
@@ -65,7 +65,7 @@ def test_doubling_is_torch_s_transposed_convolution(
     kernel = weight[0].view(more, 4, 4, channels).permute(0, 3, 1, 2)
     odd = (fine.height % 2, fine.width % 2)
     wanted = functional.conv_transpose2d(
-        _images(values, layer.coarse), kernel, stride=2, padding=1, output_padding=odd
+        _images(values, layer.given), kernel, stride=2, padding=1, output_padding=odd
     )
     wanted = wanted + _images(bias, fine)
     torch.testing.assert_close(_images(layer.forward((weight, bias), values, 1), fine), wanted)

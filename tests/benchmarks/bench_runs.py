@@ -21,7 +21,6 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +29,11 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "benchmarks")]
+from saving import MEGABYTE, cost, home  # noqa: E402
 from students import Student  # noqa: E402
 
 from pages.parts import hub, keeping, listing  # noqa: E402
 from pages.parts.keeping import Keeper  # noqa: E402
-from pages.parts.watching import Watch  # noqa: E402
-from svae_core import run as on_disk  # noqa: E402
 from svae_core import shelf, training  # noqa: E402
 from svae_core.__main__ import main as command  # noqa: E402
 from svae_core.about import ABOUT, about_to_json, new_id, read_about  # noqa: E402
@@ -43,16 +41,7 @@ from svae_core.commands._training import one_thread  # noqa: E402
 from svae_core.records import RequestError, Settings  # noqa: E402
 from svae_core.run import folder_name, load  # noqa: E402
 
-MEGABYTE = 2**20
 KILLS = 3
-
-
-@contextlib.contextmanager
-def home() -> Iterator[Path]:
-    """A folder for runs, for a while."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["SVAE_HOME"] = folder
-        yield Path(folder)
 
 
 def saved_by_command(*words: str) -> Path:
@@ -115,105 +104,6 @@ def _median(work: Any, times: int) -> tuple[float, float]:
         clock.append(time.perf_counter() - started)
         processor.append(sum(os.times()[:4]) - before)
     return statistics.median(clock), statistics.median(processor)
-
-
-# --------------------------------------------------------------------- what saving costs
-
-
-class Kept:
-    """A watch trained for some seconds, saved or not; and how late the loop was meanwhile."""
-
-    def __init__(self) -> None:
-        self.writes: list[float] = []
-        self.late: list[float] = []
-        self.speed = 0.0
-
-    async def train(self, seed: int, seconds: float, saved: bool, slow: float = 0.0) -> Watch:
-        """Steps per second, from the first moment on."""
-        hub._loop = asyncio.get_running_loop()
-        watch = hub._watches[hub.watch(hub.pair(Settings(epochs=5000, seed=seed)))]
-        run = next(run for run, one in hub._watches.items() if one is watch)
-        keeper = Keeper(lambda: {run: watch})
-        real = on_disk.os.fsync
-        with watch.viewed(), _timed(self.writes), _fsync(real, slow):
-            await watch.news.until(lambda: len(watch.moments) > 1)
-            first, started = watch.moments[-1][0].step, time.monotonic()
-            tasks = [asyncio.create_task(self._look())]
-            if saved:
-                tasks.append(asyncio.create_task(keeper.go_on()))
-            await asyncio.sleep(seconds)
-            newest = watch.newest
-            assert newest is not None
-            self.speed = (newest.step - first) / (time.monotonic() - started)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        watch.stop()
-        hub._leave(run)
-        if saved and not slow:
-            await keeper.close()
-        return watch
-
-    async def _look(self) -> None:
-        while True:
-            before = time.perf_counter()
-            await asyncio.sleep(0.005)
-            self.late.append(time.perf_counter() - before - 0.005)
-
-
-@contextlib.contextmanager
-def _timed(writes: list[float]) -> Iterator[None]:
-    real = keeping._Kept._write
-
-    def timed(self: Any, run: Any) -> None:
-        started = time.perf_counter()
-        real(self, run)
-        writes.append(time.perf_counter() - started)
-
-    keeping._Kept._write = timed  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        keeping._Kept._write = real  # type: ignore[method-assign]
-
-
-@contextlib.contextmanager
-def _fsync(real: Any, slow: float) -> Iterator[None]:
-    def late(handle: int) -> None:
-        time.sleep(slow)
-        real(handle)
-
-    on_disk.os.fsync = late
-    try:
-        yield
-    finally:
-        on_disk.os.fsync = real
-
-
-def cost() -> None:
-    """Training with and without a keeper, in turn; and with a disk that is slow."""
-    rows: dict[str, list[Kept]] = {"not saved": [], "saved": [], "saved, each fsync 1 s late": []}
-    asyncio.run(Kept().train(99, 8, False))  # what is loaded late is loaded now
-    with home():
-        for seed in range(3):
-            for name, saved, slow in (
-                ("not saved", False, 0.0),
-                ("saved", True, 0.0),
-                ("saved, each fsync 1 s late", True, 1.0),
-            ):
-                kept = Kept()
-                asyncio.run(kept.train(seed, 10, saved, slow))
-                rows[name].append(kept)
-    plain = statistics.median(kept.speed for kept in rows["not saved"])
-    print("\n## What saving costs (digits, pair, 3 × 10 s each in turn)\n")
-    print("| | steps/s | of not saved | one write, ms, median and most | loop late, ms, p99 |")
-    print("| --- | ---: | ---: | ---: | ---: |")
-    for name, all_kept in rows.items():
-        speed = statistics.median(kept.speed for kept in all_kept)
-        writes = [1000 * one for kept in all_kept for one in kept.writes]
-        late = np.percentile([1000 * one for kept in all_kept for one in kept.late], 99)
-        told = f"{statistics.median(writes):.0f}, {max(writes):.0f}" if writes else "–"
-        print(f"| {name} | {speed:.0f} | {speed / plain:.2f} | {told} | {late:.1f} |")
 
 
 # ------------------------------------------------------------------------ a killed server
