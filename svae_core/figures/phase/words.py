@@ -65,7 +65,7 @@ def cell_table(cells: Sequence[Cell], names: Sequence[str]) -> str:
         f"| | {' | '.join(names)} |",
         f"| --- |{' ---: |' * len(names)}",
         f"| seeds | {' | '.join(str(len(cell.seeds)) for cell in cells)} |",
-        f"| verdicts | {' | '.join(_verdicts(cell) for cell in cells)} |",
+        f"| verdicts | {' | '.join(_verdicts(cell).replace('|', '¦') for cell in cells)} |",
     ]
     for name, measure in MEASURES.items():
         if name in SHARES:
