@@ -8,12 +8,15 @@ not promise. `Doubling` is the transpose of `Halving`. Each place has a bias of 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import final
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
+
+from svae_core.stacks import Pair
 
 _SIDE, _STEP, _EDGE = 4, 2, 1  # of a window: its side, the way to the next, what is added around
 
@@ -40,7 +43,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class _Windowed:
+class _Windowed(ABC):
     """What both share: a window of the fine image for each place of the coarse one."""
 
     name: str
@@ -58,9 +61,9 @@ class _Windowed:
         return self.made.size
 
     @property
+    @abstractmethod
     def shape(self) -> tuple[int, int]:
         """Of the weight: what a row of its matrix product holds, and what it becomes."""
-        raise NotImplementedError
 
     @property
     def weight(self) -> slice:
@@ -74,21 +77,21 @@ class _Windowed:
     def stop(self) -> int:
         return self.bias.stop
 
-    def tensors(self, row: Tensor, start: int) -> tuple[Tensor, Tensor]:
+    def tensors(self, row: Tensor, start: int) -> Pair:
         """Weight [m, *shape] and bias [m, 1, fan_out], views of rows that start there."""
         weight = row[:, self.weight.start - start : self.weight.stop - start]
         bias = row[:, self.bias.start - start : self.bias.stop - start]
         return weight.unflatten(1, self.shape), bias.unsqueeze(1)
 
-    def forward(self, tensors: tuple[Tensor, Tensor], values: Tensor, scale: int) -> Tensor:
+    def forward(self, tensors: Pair, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
         outputs = self.product(tensors[0], values)
         outputs += tensors[1]
         return outputs if scale == 1 else outputs.mul_(scale)
 
+    @abstractmethod
     def product(self, weight: Tensor, values: Tensor) -> Tensor:
         """The outputs [m, b, fan_out] without bias."""
-        raise NotImplementedError
 
 
 @final
@@ -112,12 +115,7 @@ class Halving(_Windowed):
         return torch.bmm(rows, weight).view(*values.shape[:2], self.fan_out)
 
     def backward(
-        self,
-        tensors: tuple[Tensor, Tensor],
-        values: Tensor,
-        gradient: Tensor,
-        own: tuple[Tensor, Tensor],
-        through: bool,
+        self, tensors: Pair, values: Tensor, gradient: Tensor, own: Pair, through: bool
     ) -> Tensor | None:
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         rows = gathered(values, self.given, self.made)
@@ -150,12 +148,7 @@ class Doubling(_Windowed):
         return scattered(torch.bmm(places, weight), self.made, self.given)
 
     def backward(
-        self,
-        tensors: tuple[Tensor, Tensor],
-        values: Tensor,
-        gradient: Tensor,
-        own: tuple[Tensor, Tensor],
-        through: bool,
+        self, tensors: Pair, values: Tensor, gradient: Tensor, own: Pair, through: bool
     ) -> Tensor | None:
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         rows = gathered(gradient, self.made, self.given)

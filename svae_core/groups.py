@@ -211,13 +211,14 @@ def grouped(
         together.setdefault((settings.method, settings.method_options), []).append(index)
     groups = []
     for rows in together.values():
+        where = _evenly(rows, device)
         constants = [methods[i].constants(grounds[i], members[i]) for i in rows]
         groups.append(
             Group(
                 method=methods[rows[0]],
                 members=torch.tensor(rows, device=device),
-                rows=_evenly(rows, device),
-                shared=shared.rows(_evenly(rows, device)),
+                rows=where,
+                shared=shared.rows(where),
                 constants={
                     name: torch.tensor([c[name] for c in constants], device=device)
                     for name in constants[0]

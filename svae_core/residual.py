@@ -13,7 +13,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from svae_core.stacks import Affine, activated
+from svae_core.stacks import Affine, Pair, activated
 
 
 @final
@@ -60,11 +60,11 @@ class Block:
     def _share(self) -> float:
         return 1.0 / math.sqrt(self.depth)
 
-    def tensors(self, row: Tensor, start: int) -> tuple[Tensor, Tensor]:
+    def tensors(self, row: Tensor, start: int) -> Pair:
         """Weight [m, width, width] and bias [m, 1, width], views of rows that start there."""
         return self._inside.tensors(row, start)
 
-    def forward(self, tensors: tuple[Tensor, Tensor], values: Tensor, scale: int) -> Tensor:
+    def forward(self, tensors: Pair, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, width] of values [m, b, width]."""
         # One operation at a time: fused, the last floats of a member would be rounded otherwise
         # alone than in a batch.
@@ -73,12 +73,7 @@ class Block:
         return added if scale == 1 else added.mul_(scale)
 
     def backward(
-        self,
-        tensors: tuple[Tensor, Tensor],
-        values: Tensor,
-        gradient: Tensor,
-        own: tuple[Tensor, Tensor],
-        through: bool,
+        self, tensors: Pair, values: Tensor, gradient: Tensor, own: Pair, through: bool
     ) -> Tensor | None:
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         tangent = activated(self._inside, tensors, values)

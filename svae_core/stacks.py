@@ -22,6 +22,8 @@ from torch.autograd.function import once_differentiable
 # Vector loops take this many floats at a time and do what is left over by other instructions.
 # Where a member's values are no multiple, its rest would be done so alone, but not in a batch.
 _VECTOR = 32
+#: A layer's weight and bias, or the gradients of both.
+Pair = tuple[Tensor, Tensor]
 
 
 class Layer(Protocol):
@@ -58,21 +60,16 @@ class Layer(Protocol):
     @property
     def stop(self) -> int: ...
 
-    def tensors(self, row: Tensor, start: int) -> tuple[Tensor, Tensor]:
+    def tensors(self, row: Tensor, start: int) -> Pair:
         """Weight and bias, views of rows [m, ·] that start there."""
         ...
 
-    def forward(self, tensors: tuple[Tensor, Tensor], values: Tensor, scale: int) -> Tensor:
+    def forward(self, tensors: Pair, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
         ...
 
     def backward(
-        self,
-        tensors: tuple[Tensor, Tensor],
-        values: Tensor,
-        gradient: Tensor,
-        own: tuple[Tensor, Tensor],
-        through: bool,
+        self, tensors: Pair, values: Tensor, gradient: Tensor, own: Pair, through: bool
     ) -> Tensor | None:
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         ...
@@ -105,25 +102,20 @@ class Affine:
     def stop(self) -> int:
         return self.bias.stop
 
-    def tensors(self, row: Tensor, start: int) -> tuple[Tensor, Tensor]:
+    def tensors(self, row: Tensor, start: int) -> Pair:
         """Weight [m, fan_in, fan_out] and bias [m, 1, fan_out], views of rows that start there."""
         weight = row[:, self.weight.start - start : self.weight.stop - start]
         bias = row[:, self.bias.start - start : self.bias.stop - start]
         m = len(row)
         return weight.view(m, self.fan_in, self.fan_out), bias.view(m, 1, self.fan_out)
 
-    def forward(self, tensors: tuple[Tensor, Tensor], values: Tensor, scale: int) -> Tensor:
+    def forward(self, tensors: Pair, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
         weight, bias = tensors
         return torch.baddbmm(bias, values, weight, beta=scale, alpha=scale)
 
     def backward(
-        self,
-        tensors: tuple[Tensor, Tensor],
-        values: Tensor,
-        gradient: Tensor,
-        own: tuple[Tensor, Tensor],
-        through: bool,
+        self, tensors: Pair, values: Tensor, gradient: Tensor, own: Pair, through: bool
     ) -> Tensor | None:
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         own[0].copy_(torch.bmm(values.mT, gradient))
@@ -180,7 +172,7 @@ class Stack:
         return back
 
 
-def activated(layer: Layer, tensors: tuple[Tensor, Tensor], values: Tensor) -> Tensor:
+def activated(layer: Layer, tensors: Pair, values: Tensor) -> Tensor:
     """The hyperbolic tangent of a layer's outputs, [m, b, fan_out]."""
     if layer.fan_out % _VECTOR == 0:
         # tanh(u) = 2σ(2u) − 1, to 2e-7 absolute: a sixth of the time of torch.tanh.

@@ -77,19 +77,24 @@ class Workbench:
     @functools.cached_property
     def _gathered(self) -> int:
         """Batches whose points are fetched at once: many small ones, few large ones."""
-        numbers = self.settings[0].batch_size * self.points.shape[1] * len(set(self._seeds))
+        numbers = self.settings[0].batch_size * self.points.shape[1] * len(self._streams)
         return max(1, _GATHERED // numbers)
 
     @functools.cached_property
     def _seeds(self) -> list[int]:
         return [settings.seed for settings in self.settings]
 
+    @functools.cached_property
+    def _streams(self) -> list[int]:
+        """Each seed once: members of the same one see the same."""
+        return list(dict.fromkeys(self._seeds))
+
     def _of_members(self, rows: Tensor) -> Tensor:
         """For each member [m, b, ·] what there is for each seed, one after another in `rows`.
 
         Not copied where all members have the same.
         """
-        seeds = list(dict.fromkeys(self._seeds))
+        seeds = self._streams
         each = rows.unflatten(0, (len(seeds), -1))
         if len(seeds) == 1:
             return each.expand(len(self._seeds), -1, -1)
@@ -99,7 +104,7 @@ class Workbench:
 
     def _epoch(self, epoch: int, n: int) -> tuple[Tensor, Tensor]:
         """Order [s, n] of the points and noise [s, n, k] of an epoch, for each seed."""
-        seeds = list(dict.fromkeys(self._seeds))
+        seeds = self._streams
         orders = [torch.randperm(n, generator=stream(seed, epoch, "order")) for seed in seeds]
         noise = [
             torch.randn(n, self.arch.latent_dim, generator=stream(seed, epoch, "noise"))

@@ -102,9 +102,9 @@ def watched_last(run: str | None, fits: Callable[[Wish], bool]) -> str | None:
     return max((one for one in seen if fits(here[one[2]].wish)), default=(False, 0.0, run))[2]
 
 
-def same_data(one: Settings, other: Settings) -> bool:
-    """Whether two settings mean the same points, shell and clusters."""
-    return all(getattr(one, name) == getattr(other, name) for name in DATA_FIELDS)
+def same_data(data: Settings, wish: Wish) -> bool:
+    """Whether a run is on the points, shell and clusters that these settings mean."""
+    return all(getattr(data, name) == getattr(wish.members[-1], name) for name in DATA_FIELDS)
 
 
 def recall(run: str | None) -> Watch | None:
@@ -121,7 +121,7 @@ def recall(run: str | None) -> Watch | None:
         return watched
 
 
-def look_at(run: str) -> Watch | None:
+def look_at(run: str | None) -> Watch | None:
     """The same, to look at what it was: unless somebody watches it, it does not go on."""
     watched = recall(run)
     if watched is not None and not watched.viewers and _loop is not None:

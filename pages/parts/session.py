@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -166,7 +167,7 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
     own settings are touched does another one begin.
     """
     state, wish = st.session_state, Wish(members, lesson)
-    run = st.query_params.get("run") or hub.watched_last(state.get(_RUN), wish.__eq__)
+    run = _found(wish.__eq__)
     try:
         hub.recall(run)
     except RequestError as error:
@@ -182,6 +183,11 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
     if st.query_params.get("run") != run:
         st.query_params["run"] = run
     return run
+
+
+def _found(fits: Callable[[Wish], bool]) -> str | None:
+    """The run in the URL; else the one that fits of those that stem from the run at hand."""
+    return st.query_params.get("run") or hub.watched_last(st.session_state.get(_RUN), fits)
 
 
 def owner() -> str:
@@ -225,10 +231,10 @@ def link(page: str, query: dict[str, str]) -> str:
 
 def run_at_hand(members: tuple[Settings, ...]) -> str:
     """The run of these members watched last, a lesson's too; else one begun for them now."""
-    last = hub.watched_last(st.session_state.get(_RUN), lambda wish: wish.members == members)
+    run = _found(lambda wish: wish.members == members)
     with suppress(RequestError):  # said where the run is asked for
-        hub.recall(st.query_params.get("run") or last)
-    wish = hub.wish_of(st.query_params.get("run") or last)
+        hub.recall(run)
+    wish = hub.wish_of(run)
     return run_of(members, wish.lesson if wish and wish.members == members else "")
 
 
@@ -254,16 +260,11 @@ class Seen:
 
 def run_seen(members: tuple[Settings, ...]) -> Seen:
     """The run watched last on the data of these members, a branch too; else nothing of them."""
-
-    def fits(wish: Wish) -> bool:
-        return hub.same_data(wish.members[-1], members[-1])
-
+    fits, watched = partial(hub.same_data, members[-1]), None
     try:
-        run = st.query_params.get("run") or hub.watched_last(st.session_state.get(_RUN), fits)
-        watched = hub.look_at(run) if run else None
+        watched = hub.look_at(_found(fits))
     except RequestError as error:
         st.warning(str(error))
-        watched = None
     if watched is None or not fits(watched.wish):
         return Seen((), (), members)
     last = tuple(settings_at(settings, sys.maxsize) for settings in watched.members)
