@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from svae_core.autoregression import foretold, run_freely
-from svae_core.networks import Networks, project_on_shell, shell_radii
+from svae_core.networks import Networks, Room, project_on_shell, shell_radii
 from svae_core.posterior import LOG_VARIANCE_RANGE, gaussian_kl, sample
+from svae_core.stacks import constant
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ def foretelling(
 
 
 def _mean_square(error: Tensor) -> Tensor:
-    return (error * error).sum(dim=(1, 2)) / error.shape[1]
+    return (error * error).sum(dim=(1, 2)) / constant(error.shape[1], error)
 
 
 @final
@@ -57,24 +58,25 @@ class Averages:
     nets: Networks
     loss: Tensor  # [m] D
     kl: Tensor  # [m] nats
-    kl_per_dim: Tensor  # [m, k]
+    _kl: Tensor  # [m, b, k] of each point and dimension
     _encoded: list[Tensor]
     _decoded: list[Tensor]
     _posterior: tuple[Tensor, Tensor, Tensor]
     _shell: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
-    def gradient(self, loss: Tensor, kl: Tensor, into: Networks) -> None:
-        """The gradient of all weights from those of D [m] and KL [m, k or 1], put into `into`.
+    def kl_per_dim(self) -> Tensor:
+        """[m, k] nats."""
+        return self._kl.sum(dim=1).div_(self._kl.shape[1])
 
-        Weights that these averages do not depend on are not touched there.
-        """
+    def gradient(self, loss: Tensor, kl: Tensor, into: Room) -> None:
+        """The gradient of all weights from those of D [m] and KL [m, k or 1], put into `into`."""
         nets = self.nets
         by_outputs = _by_outputs(*self._shell, loss)
         by_z = nets.decoder.backward(self._decoded, by_outputs, into.decoder, through=True)
         assert by_z is not None
         by_mean, by_log_variance = _by_posterior(*self._posterior, self._decoded[0], by_z, kl)
         if nets.linear:
-            torch.sum(by_log_variance, 1, out=into.free[:, : by_mean.shape[2]])
+            torch.sum(by_log_variance, 1, out=into.free)
             by_out = by_mean
         else:
             by_out = torch.cat((by_mean, by_log_variance), dim=2)
@@ -87,18 +89,18 @@ def averages(nets: Networks, batch: Batch, r_min: Tensor, r_max: Tensor) -> Aver
     mean, log_variance = nets.read(out)
     variance = log_variance.exp()
     z = torch.addcmul(mean, variance.sqrt(), batch.noise)
-    excess = variance.sub_(1.0)  # s − 1
+    excess = torch.add(constant(-0.5, variance), variance, alpha=0.5)  # ½(s − 1)
     outputs, decoded = nets.decoder.forward(z)
     radius, allowed = shell_radii(outputs, r_min, r_max)
     scale = allowed / radius
     error = torch.addcmul(batch.points, outputs, scale, value=-1.0)
-    twice_kl = torch.addcmul(excess, mean, mean).sub_(log_variance)  # see posterior.gaussian_kl
-    kl_per_dim = twice_kl.sum(dim=1).mul_(0.5 / z.shape[1])
+    # As in posterior.gaussian_kl, of each point and dimension.
+    kl = torch.addcmul(excess, mean, mean, value=0.5).sub_(log_variance, alpha=0.5)
     return Averages(
         nets=nets,
         loss=_mean_square(error),
-        kl=kl_per_dim.sum(dim=1),
-        kl_per_dim=kl_per_dim,
+        kl=kl.sum(dim=(1, 2)) / constant(kl.shape[1], kl),
+        _kl=kl,
         _encoded=encoded,
         _decoded=decoded,
         _posterior=(mean, log_variance, excess),
@@ -116,7 +118,7 @@ def _by_outputs(
     """
     along = (outputs * error).sum(dim=-1, keepdim=True).div_(radius * radius)
     along.masked_fill_(inside, 0.0)
-    factor = scale * (loss * (-2.0 / outputs.shape[1])).view(-1, 1, 1)
+    factor = _product(-2.0 / outputs.shape[1], scale, loss.view(-1, 1, 1))
     return torch.addcmul(error, outputs, along, value=-1.0).mul_(factor)
 
 
@@ -125,12 +127,17 @@ def _by_posterior(
 ) -> tuple[Tensor, Tensor]:
     """Gradients of mean and log-variance [m, b, k] from those of z [m, b, k] and KL [m, k or 1].
 
-    `excess` is s − 1. z = m + √s·ε: ∂z/∂m = 1, ∂z/∂log s = ½(z − m). KL = ½(m² + s − 1 − log s):
+    `excess` is ½(s − 1). z = m + √s·ε: ∂z/∂m = 1, ∂z/∂log s = ½(z − m). KL = ½(m² + s − 1 − log s):
     ∂KL/∂m = m, ∂KL/∂log s = ½(s − 1). A log-variance at the end of its range does not move.
     """
     low, high = LOG_VARIANCE_RANGE
-    half = (kl * (0.5 / mean.shape[1])).unsqueeze(1)
-    by_mean = torch.addcmul(by_z, half, mean, value=2.0)
-    by_log_variance = torch.addcmul(excess * half, z - mean, by_z, value=0.5)
+    each, share = kl.unsqueeze(1), 1.0 / mean.shape[1]
+    by_mean = torch.addcmul(by_z, mean, each, value=share)
+    by_log_variance = _product(share, excess, each).addcmul_(z - mean, by_z, value=0.5)
     # Passes what lies inside the range; autograd's own for a clamp.
     return by_mean, torch.ops.aten.hardtanh_backward(by_log_variance, log_variance, low, high)
+
+
+def _product(number: float, one: Tensor, other: Tensor) -> Tensor:
+    """Of all three, in one operation."""
+    return torch.addcmul(constant(0.0, one), one, other, value=number)

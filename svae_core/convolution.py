@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from svae_core.stacks import Pair
+from svae_core.stacks import Tensors, tensors_of
 
 _SIDE, _STEP, _EDGE = 4, 2, 1  # of a window: its side, the way to the next, what is added around
 
@@ -77,16 +77,16 @@ class _Windowed(ABC):
     def stop(self) -> int:
         return self.bias.stop
 
-    def tensors(self, row: Tensor, start: int) -> Pair:
+    def tensors(self, row: Tensor, start: int) -> Tensors:
         """Weight [m, *shape] and bias [m, 1, fan_out], views of rows that start there."""
         weight = row[:, self.weight.start - start : self.weight.stop - start]
         bias = row[:, self.bias.start - start : self.bias.stop - start]
-        return weight.unflatten(1, self.shape), bias.unsqueeze(1)
+        return tensors_of(weight.unflatten(1, self.shape), bias.unsqueeze(1))
 
-    def forward(self, tensors: Pair, values: Tensor, scale: int) -> Tensor:
+    def forward(self, tensors: Tensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
-        outputs = self.product(tensors[0], values)
-        outputs += tensors[1]
+        outputs = self.product(tensors.weight, values)
+        outputs += tensors.bias
         return outputs if scale == 1 else outputs.mul_(scale)
 
     @abstractmethod
@@ -115,16 +115,16 @@ class Halving(_Windowed):
         return torch.bmm(rows, weight).view(*values.shape[:2], self.fan_out)
 
     def backward(
-        self, tensors: Pair, values: Tensor, gradient: Tensor, own: Pair, through: bool
+        self, tensors: Tensors, values: Tensor, gradient: Tensor, own: Tensors, through: bool
     ) -> Tensor | None:
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         rows = gathered(values, self.given, self.made)
         by_rows = gradient.reshape(len(gradient), -1, self.made.channels)
-        own[0].copy_(torch.bmm(rows.mT, by_rows))
-        torch.sum(gradient, 1, True, out=own[1])
+        torch.bmm(rows.mT, by_rows, out=own.weight)
+        torch.sum(gradient, 1, True, out=own.bias)
         if not through:
             return None
-        return scattered(torch.bmm(by_rows, tensors[0].mT), self.given, self.made)
+        return scattered(torch.bmm(by_rows, tensors.turned), self.given, self.made)
 
 
 @final
@@ -148,14 +148,14 @@ class Doubling(_Windowed):
         return scattered(torch.bmm(places, weight), self.made, self.given)
 
     def backward(
-        self, tensors: Pair, values: Tensor, gradient: Tensor, own: Pair, through: bool
+        self, tensors: Tensors, values: Tensor, gradient: Tensor, own: Tensors, through: bool
     ) -> Tensor | None:
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         rows = gathered(gradient, self.made, self.given)
         places = values.reshape(len(values), -1, self.given.channels)
-        own[0].copy_(torch.bmm(places.mT, rows))
-        torch.sum(gradient, 1, True, out=own[1])
-        return torch.bmm(rows, tensors[0].mT).view(*values.shape) if through else None
+        torch.bmm(places.mT, rows, out=own.weight)
+        torch.sum(gradient, 1, True, out=own.bias)
+        return torch.bmm(rows, tensors.turned).view(*values.shape) if through else None
 
 
 def gathered(values: Tensor, fine: Grid, coarse: Grid) -> Tensor:

@@ -6,8 +6,11 @@ one by one, or a posterior of their own, are computed group by group.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 
 import torch
 from torch import Tensor
@@ -59,6 +62,10 @@ class Objective:
         return tuple(torch.ones_like(group.shared.sigma2) for group in self.groups)
 
     @cached_property
+    def _sizes(self) -> tuple[int, ...]:
+        return tuple(len(group.seeds) for group in self.groups)
+
+    @cached_property
     def _order(self) -> Tensor | None:
         """Where each member is in the groups one after another; None: where it is anyway."""
         order = torch.cat([group.members for group in self.groups]).argsort()
@@ -83,58 +90,68 @@ class Objective:
                 for group, each in zip(self.groups, terms, strict=True)
             ]
             direct = nets.used() if nets.coupled or self.any_apart else []
-            found = _backward(tuple(values), self._ones, (*ends, *direct))
+            leaves = [leaf for end in ends for leaf in end]
+            found = _backward(tuple(values), self._ones, (*leaves, *direct))
+        rest = iter(found)
+        given = [[next(rest) for _ in end] for end in ends]
         for index, (group, each) in enumerate(zip(self.groups, terms, strict=True)):
             if group.remembers is not None:
                 memory[index] = group.remembers.update(each, group.constants)
-        rows = torch.cat(found[len(ends) :], dim=1) if direct else None  # type: ignore[arg-type]
+        rows = torch.cat(list(rest), dim=1) if direct else None  # type: ignore[arg-type]
         if averaged is None:
             assert rows is not None
             return rows
-        by_loss, by_kl, by_kl_per_dim = (found[i : len(ends) : 3] for i in range(3))
-        by_kl_of_all = self._of_all(by_kl, averaged.kl).unsqueeze(1)
-        if any(part is not None for part in by_kl_per_dim):
-            by_kl_of_all = by_kl_of_all + self._of_all(by_kl_per_dim, averaged.kl_per_dim)
-        averaged.gradient(self._of_all(by_loss, averaged.loss), by_kl_of_all, room.networks)
-        return room.flat if rows is None else room.flat + rows
+        by_loss, by_kl, *by_kl_per_dim = zip_longest(*given)
+        by_kl_of_all = self._of_all(by_kl).unsqueeze(1)
+        for parts in by_kl_per_dim:
+            by_kl_of_all = by_kl_of_all + self._of_all(parts, nets.arch.latent_dim)
+        averaged.gradient(self._of_all(by_loss), by_kl_of_all, room)
+        return room.flat() if rows is None else room.flat() + rows
 
     def _terms(
         self, nets: Networks, batch: Batch, now: Now, memory: Memory, averaged: Averages | None
-    ) -> tuple[list[Terms], list[Tensor]]:
+    ) -> tuple[list[Terms], list[list[Tensor]]]:
         """The terms of every group, and where autograd ends in those of the groups averaged.
 
-        From those ends on the gradient is written by hand: three for each of these groups, D, KL
-        and KL per dimension. A sum is an end beside its summands, so that most methods' graphs go
-        without it.
+        From those ends on the gradient is written by hand: D and KL of each of these groups, and
+        KL per dimension once its method asks for it. A sum is an end beside its summands, so that
+        most methods' graphs go without them.
         """
         shared = self.shared
         foretold = foretelling(nets, batch, shared.r_min, shared.r_max) if nets.coupled else None
         terms: list[Terms] = []
-        ends: list[Tensor] = []
-        for group, carried in zip(self.groups, memory, strict=True):
+        ends: list[list[Tensor]] = []
+        if averaged is not None:
+            parts = list(zip(*map(self._by_group, (averaged.loss, averaged.kl)), strict=True))
+        for index, (group, carried) in enumerate(zip(self.groups, memory, strict=True)):
             if group.apart:
                 terms.append(self._point_by_point(group, nets, batch, now, carried))
             elif foretold is not None:
                 loss, freely, kl = (each[group.rows] for each in foretold)
-                total = kl.sum(dim=1)
-                terms.append(_terms(group, now, carried, loss, total, kl, freely=freely))
+                terms.append(_terms(group, now, carried, loss, *_summed(kl), freely=freely))
             else:
                 assert averaged is not None
-                parts = averaged.loss, averaged.kl, averaged.kl_per_dim
-                end = [part[group.rows].requires_grad_(True) for part in parts]
-                terms.append(_terms(group, now, carried, *end))
-                ends += end
+                loss, kl = (part.requires_grad_(True) for part in parts[index])
+                ends.append([loss, kl])
+                split_kl = functools.partial(_split_kl, averaged, group, ends[-1])
+                terms.append(_terms(group, now, carried, loss, kl, split_kl))
         return terms, ends
 
-    def _of_all(self, parts: tuple[Tensor | None, ...], like: Tensor) -> Tensor:
-        """What each group that is averaged has, put together for all members; 0 for None."""
+    def _by_group(self, whole: Tensor) -> Sequence[Tensor]:
+        """The rows [m] of the groups, each group's by themselves; the inverse of `_of_all`."""
+        if self._order is None:
+            return whole.split_with_sizes(self._sizes)
+        return [whole[group.rows] for group in self.groups]
+
+    def _of_all(self, parts: Iterable[Tensor | None], *shape: int) -> Tensor:
+        """What each group that is averaged has, [g, …], as one for all members; 0 for None."""
         rest = iter(parts)
         whole = []
         for group in self.groups:
             part = None if group.apart else next(rest)
-            whole.append(
-                like.new_zeros(len(group.seeds), *like.shape[1:]) if part is None else part
-            )
+            if part is None:
+                part = self.shared.beta.new_zeros(len(group.seeds), *shape)
+            whole.append(part)
         together = torch.cat(whole) if len(whole) > 1 else whole[0]
         return together if self._order is None else together[self._order]
 
@@ -154,7 +171,7 @@ class Objective:
         losses = (error * error).sum(dim=3)
         draws = Draws(encoded, posterior, z, losses)
         loss, kl_per_dim = losses.mean(dim=(1, 2)), posterior.kl().mean(dim=1)
-        return _terms(group, now, memory, loss, kl_per_dim.sum(dim=1), kl_per_dim, draws=draws)
+        return _terms(group, now, memory, loss, *_summed(kl_per_dim), draws=draws)
 
     def solo(self, index: int, memory: Memory) -> Solo:
         """One member by itself."""
@@ -181,7 +198,7 @@ def _terms(
     memory: dict[str, Tensor],
     loss: Tensor,
     kl: Tensor,
-    kl_per_dim: Tensor,
+    split_kl: Callable[[], Tensor],
     *,
     draws: Draws | None = None,
     freely: Tensor | None = None,
@@ -190,7 +207,7 @@ def _terms(
     return Terms(
         loss=loss,
         kl=kl,
-        kl_per_dim=kl_per_dim,
+        split_kl=split_kl,
         sigma2=group.shared.sigma2,
         half_precision=group.shared.half_precision,
         beta=group.shared.beta,
@@ -200,6 +217,19 @@ def _terms(
         draws=draws,
         freely=freely,
     )
+
+
+def _summed(kl_per_dim: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+    """KL [g], and what gives its parts [g, k] again."""
+    return kl_per_dim.sum(dim=1), lambda: kl_per_dim
+
+
+def _split_kl(averaged: Averages, group: Group, ends: list[Tensor]) -> Tensor:
+    """A group's KL per dimension [g, k], which is one of its ends from now on."""
+    with torch.no_grad():
+        part = averaged.kl_per_dim()[group.rows]
+    ends.append(part.requires_grad_(True))
+    return part
 
 
 def _backward(

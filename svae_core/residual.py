@@ -13,7 +13,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from svae_core.stacks import Affine, Pair, activated
+from svae_core.stacks import Affine, Tensors, activated
 
 
 @final
@@ -60,11 +60,11 @@ class Block:
     def _share(self) -> float:
         return 1.0 / math.sqrt(self.depth)
 
-    def tensors(self, row: Tensor, start: int) -> Pair:
+    def tensors(self, row: Tensor, start: int) -> Tensors:
         """Weight [m, width, width] and bias [m, 1, width], views of rows that start there."""
         return self._inside.tensors(row, start)
 
-    def forward(self, tensors: Pair, values: Tensor, scale: int) -> Tensor:
+    def forward(self, tensors: Tensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, width] of values [m, b, width]."""
         # One operation at a time: fused, the last floats of a member would be rounded otherwise
         # alone than in a batch.
@@ -73,7 +73,7 @@ class Block:
         return added if scale == 1 else added.mul_(scale)
 
     def backward(
-        self, tensors: Pair, values: Tensor, gradient: Tensor, own: Pair, through: bool
+        self, tensors: Tensors, values: Tensor, gradient: Tensor, own: Tensors, through: bool
     ) -> Tensor | None:
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         tangent = activated(self._inside, tensors, values)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, final
+from typing import Any, NamedTuple, Protocol, final
 
 import torch
 from torch import Tensor
@@ -22,8 +22,19 @@ from torch.autograd.function import once_differentiable
 # Vector loops take this many floats at a time and do what is left over by other instructions.
 # Where a member's values are no multiple, its rest would be done so alone, but not in a batch.
 _VECTOR = 32
-#: A layer's weight and bias, or the gradients of both.
-Pair = tuple[Tensor, Tensor]
+
+
+class Tensors(NamedTuple):
+    """A layer's weight and bias, or room for the gradients of both."""
+
+    weight: Tensor  # [m, ·, ·]
+    bias: Tensor  # [m, 1, fan_out]
+    turned: Tensor  # the weight's transpose, a view: to make one takes as long as a small operation
+
+
+def tensors_of(weight: Tensor, bias: Tensor) -> Tensors:
+    """The two of a layer."""
+    return Tensors(weight, bias, weight.mT)
 
 
 class Layer(Protocol):
@@ -60,16 +71,16 @@ class Layer(Protocol):
     @property
     def stop(self) -> int: ...
 
-    def tensors(self, row: Tensor, start: int) -> Pair:
+    def tensors(self, row: Tensor, start: int) -> Tensors:
         """Weight and bias, views of rows [m, ·] that start there."""
         ...
 
-    def forward(self, tensors: Pair, values: Tensor, scale: int) -> Tensor:
+    def forward(self, tensors: Tensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
         ...
 
     def backward(
-        self, tensors: Pair, values: Tensor, gradient: Tensor, own: Pair, through: bool
+        self, tensors: Tensors, values: Tensor, gradient: Tensor, own: Tensors, through: bool
     ) -> Tensor | None:
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         ...
@@ -102,25 +113,24 @@ class Affine:
     def stop(self) -> int:
         return self.bias.stop
 
-    def tensors(self, row: Tensor, start: int) -> Pair:
+    def tensors(self, row: Tensor, start: int) -> Tensors:
         """Weight [m, fan_in, fan_out] and bias [m, 1, fan_out], views of rows that start there."""
         weight = row[:, self.weight.start - start : self.weight.stop - start]
         bias = row[:, self.bias.start - start : self.bias.stop - start]
         m = len(row)
-        return weight.view(m, self.fan_in, self.fan_out), bias.view(m, 1, self.fan_out)
+        return tensors_of(weight.view(m, self.fan_in, self.fan_out), bias.view(m, 1, self.fan_out))
 
-    def forward(self, tensors: Pair, values: Tensor, scale: int) -> Tensor:
+    def forward(self, tensors: Tensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
-        weight, bias = tensors
-        return torch.baddbmm(bias, values, weight, beta=scale, alpha=scale)
+        return torch.baddbmm(tensors.bias, values, tensors.weight, beta=scale, alpha=scale)
 
     def backward(
-        self, tensors: Pair, values: Tensor, gradient: Tensor, own: Pair, through: bool
+        self, tensors: Tensors, values: Tensor, gradient: Tensor, own: Tensors, through: bool
     ) -> Tensor | None:
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
-        own[0].copy_(torch.bmm(values.mT, gradient))
-        torch.sum(gradient, 1, True, out=own[1])
-        return torch.bmm(gradient, tensors[0].mT) if through else None
+        torch.bmm(values.mT, gradient, out=own.weight)
+        torch.sum(gradient, 1, True, out=own.bias)
+        return torch.bmm(gradient, tensors.turned) if through else None
 
 
 @final
@@ -154,37 +164,41 @@ class Stack:
         return self.layers[-1].forward(self.tensors[-1], values, 1), entered
 
     def backward(
-        self, entered: list[Tensor], gradient: Tensor, into: Stack, *, through: bool
+        self, entered: list[Tensor], gradient: Tensor, into: Sequence[Tensors], *, through: bool
     ) -> Tensor | None:
         """From the gradient [m, b, o] of the outputs, that of the weights and of the values.
 
-        That of the weights is written where `into`, a stack of the same layers, has its own; what
-        lies unused between them is not touched. That of the values is returned if asked for.
+        That of the weights is written into `into`, a pair for each layer; that of the values is
+        returned if asked for.
         """
         back: Tensor | None = gradient
         for i in reversed(range(len(self.layers))):
             assert back is not None
             back = self.layers[i].backward(
-                self.tensors[i], entered[i], back, into.tensors[i], through or i > 0
+                self.tensors[i], entered[i], back, into[i], through or i > 0
             )
             if i > 0 and self.layers[i - 1].activated:
                 torch.ops.aten.tanh_backward.grad_input(back, entered[i], grad_input=back)
         return back
 
 
-def activated(layer: Layer, tensors: Pair, values: Tensor) -> Tensor:
+def activated(layer: Layer, tensors: Tensors, values: Tensor) -> Tensor:
     """The hyperbolic tangent of a layer's outputs, [m, b, fan_out]."""
     if layer.fan_out % _VECTOR == 0:
         # tanh(u) = 2σ(2u) − 1, to 2e-7 absolute: a sixth of the time of torch.tanh.
-        # The constant is a tensor, for numbers would be made into one in every call.
         halved = layer.forward(tensors, values, 2).sigmoid_()
-        return torch.add(_minus_one(halved.dtype, halved.device), halved, alpha=2.0)
+        return torch.add(constant(-1.0, halved), halved, alpha=2.0)
     return layer.forward(tensors, values, 1).tanh_()
 
 
+def constant(value: float, like: Tensor) -> Tensor:
+    """A number as a tensor [], kept: as an operand it would be made into one in every call."""
+    return _constant(value, like.dtype, like.device)
+
+
 @functools.lru_cache
-def _minus_one(dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.tensor(-1.0, dtype=dtype, device=device)
+def _constant(value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(value, dtype=dtype, device=device)
 
 
 class _Run(torch.autograd.Function):
@@ -203,6 +217,6 @@ class _Run(torch.autograd.Function):
         row = torch.zeros_like(ctx.stack.row, memory_format=torch.contiguous_format)
         # Sums run along memory: in another order where it lies another way.
         gradient = gradient.contiguous()
-        into = Stack(ctx.stack.layers, row)
+        into = Stack(ctx.stack.layers, row).tensors
         values = ctx.stack.backward(ctx.entered, gradient, into, through=through)
         return values, row, None

@@ -41,6 +41,7 @@ from svae_core.records import (
     State,
 )
 from svae_core.snapshot import Clock, Model, believe, certificate, frame, reconstruction
+from svae_core.stacks import constant
 from svae_core.workbench import Workbench, layout, pick_device, steps_per_epoch, workbench
 
 #: A run gives about this many frames, whatever its length.
@@ -224,7 +225,7 @@ def _adam(weights: Weights, gradient: Tensor, rate: float) -> None:
 
     What torch.optim.Adam(fused=True) comes down to, without its search for what there is to do.
     """
-    weights.taken.add_(1)
+    weights.taken.add_(constant(1.0, weights.taken))
     torch._fused_adam_(
         [weights.flat],
         [gradient],

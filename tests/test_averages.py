@@ -32,13 +32,13 @@ class Node(torch.autograd.Function):
     def forward(ctx, flat, arch, on):
         ctx.found = averages(networks(arch, flat), Batch(on.points, on.noise), on.r_min, on.r_max)
         ctx.room = room(arch, flat)
-        return ctx.found.loss, ctx.found.kl_per_dim
+        return ctx.found.loss, ctx.found.kl_per_dim()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, loss, kl):
-        ctx.found.gradient(loss, kl, ctx.room.networks)
-        return ctx.room.flat, None, None
+        ctx.found.gradient(loss, kl, ctx.room)
+        return ctx.room.flat(), None, None
 
 
 def weights(arch, dtype, spread=1.0):

@@ -16,7 +16,7 @@ from svae_core.layouts import laid_out
 from svae_core.networks import architecture, initial_weights, networks
 from svae_core.records import Budget, RequestError, Settings
 from svae_core.residual import Block
-from svae_core.stacks import Affine, Layer, Stack
+from svae_core.stacks import Affine, Layer, Stack, tensors_of
 from svae_core.training import advance, begin, certify, chunk_size
 
 SIZES = st.tuples(st.integers(4, 11), st.integers(4, 11))
@@ -45,11 +45,12 @@ def test_halving_is_torch_s_convolution(
     layer = Halving("x", fine, fine.halved(more), 0)
     row = _row(layer, 1, seed)
     values = torch.randn(1, 3, fine.size, dtype=torch.float64)
-    weight, bias = layer.tensors(row, 0)
+    tensors = layer.tensors(row, 0)
+    weight, bias, _ = tensors
     kernel = weight[0].view(4, 4, channels, more).permute(3, 2, 0, 1)
     wanted = functional.conv2d(_images(values, fine), kernel, stride=2, padding=1)
     wanted += _images(bias, layer.made)
-    found = _images(layer.forward((weight, bias), values, 1), layer.made)
+    found = _images(layer.forward(tensors, values, 1), layer.made)
     torch.testing.assert_close(found, wanted)
 
 
@@ -61,14 +62,15 @@ def test_doubling_is_torch_s_transposed_convolution(
     layer = Doubling("x", fine.halved(more), fine, 0)
     row = _row(layer, 1, seed)
     values = torch.randn(1, 3, layer.fan_in, dtype=torch.float64)
-    weight, bias = layer.tensors(row, 0)
+    tensors = layer.tensors(row, 0)
+    weight, bias, _ = tensors
     kernel = weight[0].view(more, 4, 4, channels).permute(0, 3, 1, 2)
     odd = (fine.height % 2, fine.width % 2)
     wanted = functional.conv_transpose2d(
         _images(values, layer.given), kernel, stride=2, padding=1, output_padding=odd
     )
     wanted = wanted + _images(bias, fine)
-    torch.testing.assert_close(_images(layer.forward((weight, bias), values, 1), fine), wanted)
+    torch.testing.assert_close(_images(layer.forward(tensors, values, 1), fine), wanted)
 
 
 @given(SIZES, st.integers(1, 3), st.integers(0, 99))
@@ -121,9 +123,9 @@ def test_a_block_adds_to_what_passes_through_it() -> None:
     layer = Block("b", 4, 9, 0)
     values = torch.randn(1, 5, 4, dtype=torch.float64)
     weight, bias = (torch.randn(*shape, dtype=torch.float64) for shape in ((1, 4, 4), (1, 1, 4)))
-    found = layer.forward((weight, bias), values, 1)
+    found = layer.forward(tensors_of(weight, bias), values, 1)
     torch.testing.assert_close(found, values + torch.tanh(values @ weight + bias) / 3)
-    still = layer.forward((torch.zeros_like(weight), torch.zeros_like(bias)), values, 1)
+    still = layer.forward(tensors_of(0.0 * weight, 0.0 * bias), values, 1)
     assert torch.equal(still, values)
 
 

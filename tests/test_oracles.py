@@ -36,7 +36,7 @@ def terms(loss=0.5, kl=(0.1, 0.5), memory=None, step=0, draws=None) -> Terms:
     return Terms(
         loss=torch.tensor([loss], requires_grad=True),
         kl=kl_per_dim.sum(dim=1),
-        kl_per_dim=kl_per_dim,
+        split_kl=lambda: kl_per_dim,
         sigma2=torch.tensor([0.5]),
         half_precision=torch.tensor([1.0]),
         beta=torch.tensor([2.0]),

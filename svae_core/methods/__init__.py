@@ -21,7 +21,9 @@ web server, which lists methods, stays free of torch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -62,7 +64,7 @@ class Terms:
 
     loss: Tensor  # [m] D: squared error summed over coordinates, mean over the minibatch
     kl: Tensor  # [m] nats, mean over the minibatch
-    kl_per_dim: Tensor  # [m, k] nats; [m, 1] where a posterior's KL does not split by dimension
+    split_kl: Callable[[], Tensor]  # see kl_per_dim
     sigma2: Tensor  # [m]
     half_precision: Tensor  # [m] 1/(2σ²)
     beta: Tensor  # [m]
@@ -71,6 +73,14 @@ class Terms:
     memory: dict[str, Tensor]  # [m, …] of the role Remembers, else empty
     draws: Draws | None = None  # for the roles Samples, Encodes and Parametrised
     freely: Tensor | None = None  # [m] D of g(z), where an autoregressive decoder's `loss` is not
+
+    @cached_property
+    def kl_per_dim(self) -> Tensor:
+        """[m, k] nats; [m, 1] where a posterior's KL does not split by dimension.
+
+        Made when it is asked for: most methods do without.
+        """
+        return self.split_kl()
 
     @property
     def reconstruction(self) -> Tensor:

@@ -65,6 +65,8 @@ class Method:
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
         """D/(2σ²) + β·KL + w·[max(0, D−upper) + max(0, lower−D)], [m]."""
-        above = (terms.distortion - constants["upper"]).relu()
-        below = (constants["lower"] - terms.distortion).relu()
-        return base_objective(terms) + constants["weight"] * (above + below)
+        # The two are D's distance to the nearest loss that is allowed. That one stands still while
+        # D is outside, and inside it is D: so autograd need not know of it.
+        nearest = terms.distortion.detach().clamp(constants["lower"], constants["upper"])
+        outside = (terms.distortion - nearest).abs()
+        return base_objective(terms) + constants["weight"] * outside
