@@ -64,10 +64,12 @@ class Averages:
     _posterior: tuple[Tensor, Tensor, Tensor]
     _shell: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
+    @property
     def kl_per_dim(self) -> Tensor:
         """[m, k] nats."""
         return self._kl.sum(dim=1).div_(self._kl.shape[1])
 
+    @torch.inference_mode()
     def gradient(self, loss: Tensor, kl: Tensor, into: Room) -> None:
         """The gradient of all weights from those of D [m] and KL [m, k or 1], put into `into`."""
         nets = self.nets
@@ -83,8 +85,12 @@ class Averages:
         nets.encoder.backward(self._encoded, by_out, into.encoder, through=False)
 
 
+@torch.inference_mode()
 def averages(nets: Networks, batch: Batch, r_min: Tensor, r_max: Tensor) -> Averages:
-    """Encode, draw, decode, project on shells of radii [m, 1, 1], compare; outside autograd."""
+    """Encode, draw, decode, project on shells of radii [m, 1, 1], compare.
+
+    All of it in inference mode, where operations are cheapest: autograd takes copies only.
+    """
     out, encoded = nets.encoder.forward(batch.points)
     mean, log_variance = nets.read(out)
     variance = log_variance.exp()
@@ -118,7 +124,7 @@ def _by_outputs(
     """
     along = (outputs * error).sum(dim=-1, keepdim=True).div_(radius * radius)
     along.masked_fill_(inside, 0.0)
-    factor = _product(-2.0 / outputs.shape[1], scale, loss.view(-1, 1, 1))
+    factor = scale * (loss * constant(-2.0 / outputs.shape[1], loss)).view(-1, 1, 1)
     return torch.addcmul(error, outputs, along, value=-1.0).mul_(factor)
 
 
@@ -131,13 +137,8 @@ def _by_posterior(
     ∂KL/∂m = m, ∂KL/∂log s = ½(s − 1). A log-variance at the end of its range does not move.
     """
     low, high = LOG_VARIANCE_RANGE
-    each, share = kl.unsqueeze(1), 1.0 / mean.shape[1]
-    by_mean = torch.addcmul(by_z, mean, each, value=share)
-    by_log_variance = _product(share, excess, each).addcmul_(z - mean, by_z, value=0.5)
+    each = (kl / constant(mean.shape[1], kl)).unsqueeze(1)
+    by_mean = torch.addcmul(by_z, mean, each)
+    by_log_variance = torch.addcmul(excess * each, z - mean, by_z, value=0.5)
     # Passes what lies inside the range; autograd's own for a clamp.
     return by_mean, torch.ops.aten.hardtanh_backward(by_log_variance, log_variance, low, high)
-
-
-def _product(number: float, one: Tensor, other: Tensor) -> Tensor:
-    """Of all three, in one operation."""
-    return torch.addcmul(constant(0.0, one), one, other, value=number)

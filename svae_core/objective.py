@@ -6,18 +6,17 @@ one by one, or a posterior of their own, are computed group by group.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import zip_longest
 
 import torch
 from torch import Tensor
 
-from svae_core.averages import Averages, Batch, averages, foretelling
+from svae_core.averages import Batch, averages, foretelling
+from svae_core.ends import Ends, Places
 from svae_core.groups import Group, Memory, Shared, Solo, encoded_by, grouped, posterior_of
-from svae_core.methods import Draws, Samples, Terms, method_for, needs_points
+from svae_core.methods import Draws, Samples, Terms, method_for, needs_points, parts_of
 from svae_core.networks import Networks, Room, project_on_shell, stream
 from svae_core.records import Groundwork, RequestError, Settings
 
@@ -62,14 +61,8 @@ class Objective:
         return tuple(torch.ones_like(group.shared.sigma2) for group in self.groups)
 
     @cached_property
-    def _sizes(self) -> tuple[int, ...]:
-        return tuple(len(group.seeds) for group in self.groups)
-
-    @cached_property
-    def _order(self) -> Tensor | None:
-        """Where each member is in the groups one after another; None: where it is anyway."""
-        order = torch.cat([group.members for group in self.groups]).argsort()
-        return None if order.tolist() == list(range(len(order))) else order
+    def _places(self) -> Places:
+        return Places(self.groups)
 
     @torch.no_grad()
     def gradient(
@@ -80,80 +73,46 @@ class Objective:
         Members do not share weights, so each row is that member's own gradient. What is returned
         may be `room`'s, and is then gone with the next call.
         """
-        averaged = None
+        averaged = ends = None
         if not (nets.coupled or self.all_apart):
             averaged = averages(nets, batch, self.shared.r_min, self.shared.r_max)
+            ends = Ends(averaged, self._places, self.shared)
         with torch.enable_grad():
-            terms, ends = self._terms(nets, batch, now, memory, averaged)
+            terms = self._terms(nets, batch, now, memory, ends)
             values = [
                 group.method.objective(each, group.constants)
                 for group, each in zip(self.groups, terms, strict=True)
             ]
             direct = nets.used() if nets.coupled or self.any_apart else []
-            leaves = [leaf for end in ends for leaf in end]
+            leaves = [] if ends is None else ends.leaves()
             found = _backward(tuple(values), self._ones, (*leaves, *direct))
-        rest = iter(found)
-        given = [[next(rest) for _ in end] for end in ends]
+        rows = torch.cat(found[len(leaves) :], dim=1) if direct else None  # type: ignore[arg-type]
+        if averaged is not None and ends is not None:
+            averaged.gradient(*ends.gradient(found[: len(leaves)]), room)
+            rows = room.flat() if rows is None else room.flat() + rows
         for index, (group, each) in enumerate(zip(self.groups, terms, strict=True)):
             if group.remembers is not None:
                 memory[index] = group.remembers.update(each, group.constants)
-        rows = torch.cat(list(rest), dim=1) if direct else None  # type: ignore[arg-type]
-        if averaged is None:
-            assert rows is not None
-            return rows
-        by_loss, by_kl, *by_kl_per_dim = zip_longest(*given)
-        by_kl_of_all = self._of_all(by_kl).unsqueeze(1)
-        for parts in by_kl_per_dim:
-            by_kl_of_all = by_kl_of_all + self._of_all(parts, nets.arch.latent_dim)
-        averaged.gradient(self._of_all(by_loss), by_kl_of_all, room)
-        return room.flat() if rows is None else room.flat() + rows
+        assert rows is not None
+        return rows
 
     def _terms(
-        self, nets: Networks, batch: Batch, now: Now, memory: Memory, averaged: Averages | None
-    ) -> tuple[list[Terms], list[list[Tensor]]]:
-        """The terms of every group, and where autograd ends in those of the groups averaged.
-
-        From those ends on the gradient is written by hand: D and KL of each of these groups, and
-        KL per dimension once its method asks for it. A sum is an end beside its summands, so that
-        most methods' graphs go without them.
-        """
+        self, nets: Networks, batch: Batch, now: Now, memory: Memory, ends: Ends | None
+    ) -> list[Terms]:
+        """The terms of every group; of those averaged, as ends of autograd."""
         shared = self.shared
         foretold = foretelling(nets, batch, shared.r_min, shared.r_max) if nets.coupled else None
         terms: list[Terms] = []
-        ends: list[list[Tensor]] = []
-        if averaged is not None:
-            parts = list(zip(*map(self._by_group, (averaged.loss, averaged.kl)), strict=True))
         for index, (group, carried) in enumerate(zip(self.groups, memory, strict=True)):
             if group.apart:
                 terms.append(self._point_by_point(group, nets, batch, now, carried))
             elif foretold is not None:
                 loss, freely, kl = (each[group.rows] for each in foretold)
-                terms.append(_terms(group, now, carried, loss, *_summed(kl), freely=freely))
+                terms.append(_terms(group, now, carried, _parts(group, loss, kl), freely=freely))
             else:
-                assert averaged is not None
-                loss, kl = (part.requires_grad_(True) for part in parts[index])
-                ends.append([loss, kl])
-                split_kl = functools.partial(_split_kl, averaged, group, ends[-1])
-                terms.append(_terms(group, now, carried, loss, kl, split_kl))
-        return terms, ends
-
-    def _by_group(self, whole: Tensor) -> Sequence[Tensor]:
-        """The rows [m] of the groups, each group's by themselves; the inverse of `_of_all`."""
-        if self._order is None:
-            return whole.split_with_sizes(self._sizes)
-        return [whole[group.rows] for group in self.groups]
-
-    def _of_all(self, parts: Iterable[Tensor | None], *shape: int) -> Tensor:
-        """What each group that is averaged has, [g, …], as one for all members; 0 for None."""
-        rest = iter(parts)
-        whole = []
-        for group in self.groups:
-            part = None if group.apart else next(rest)
-            if part is None:
-                part = self.shared.beta.new_zeros(len(group.seeds), *shape)
-            whole.append(part)
-        together = torch.cat(whole) if len(whole) > 1 else whole[0]
-        return together if self._order is None else together[self._order]
+                assert ends is not None
+                terms.append(_terms(group, now, carried, ends.parts[index]))
+        return terms
 
     def _point_by_point(
         self, group: Group, nets: Networks, batch: Batch, now: Now, memory: dict[str, Tensor]
@@ -171,7 +130,7 @@ class Objective:
         losses = (error * error).sum(dim=3)
         draws = Draws(encoded, posterior, z, losses)
         loss, kl_per_dim = losses.mean(dim=(1, 2)), posterior.kl().mean(dim=1)
-        return _terms(group, now, memory, loss, *_summed(kl_per_dim), draws=draws)
+        return _terms(group, now, memory, _parts(group, loss, kl_per_dim), draws=draws)
 
     def solo(self, index: int, memory: Memory) -> Solo:
         """One member by itself."""
@@ -196,18 +155,14 @@ def _terms(
     group: Group,
     now: Now,
     memory: dict[str, Tensor],
-    loss: Tensor,
-    kl: Tensor,
-    split_kl: Callable[[], Tensor],
+    parts: Mapping[str, Tensor],
     *,
     draws: Draws | None = None,
     freely: Tensor | None = None,
 ) -> Terms:
     """A minibatch's terms of one group [g]."""
     return Terms(
-        loss=loss,
-        kl=kl,
-        split_kl=split_kl,
+        parts=parts,
         sigma2=group.shared.sigma2,
         half_precision=group.shared.half_precision,
         beta=group.shared.beta,
@@ -219,17 +174,8 @@ def _terms(
     )
 
 
-def _summed(kl_per_dim: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
-    """KL [g], and what gives its parts [g, k] again."""
-    return kl_per_dim.sum(dim=1), lambda: kl_per_dim
-
-
-def _split_kl(averaged: Averages, group: Group, ends: list[Tensor]) -> Tensor:
-    """A group's KL per dimension [g, k], which is one of its ends from now on."""
-    with torch.no_grad():
-        part = averaged.kl_per_dim()[group.rows]
-    ends.append(part.requires_grad_(True))
-    return part
+def _parts(group: Group, loss: Tensor, kl_per_dim: Tensor) -> dict[str, Tensor]:
+    return parts_of(loss, kl_per_dim, group.shared.half_precision, group.shared.beta)
 
 
 def _backward(

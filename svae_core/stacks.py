@@ -197,6 +197,7 @@ def constant(value: float, like: Tensor) -> Tensor:
 
 
 @functools.lru_cache
+@torch.inference_mode(False)  # whoever asks first: autograd takes nothing made in inference mode
 def _constant(value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.tensor(value, dtype=dtype, device=device)
 

@@ -26,7 +26,7 @@ ROOMS = (
     *("collapse", "commentary", "cells"),
     *("certificate", "certificate_page"),
     *("own_data", "datasets", "methods", "scores"),
-    *("problem", "sensitivity", "groups", "objective"),
+    *("problem", "sensitivity", "groups", "ends", "objective"),
     *("snapshot", "workbench", "training", "projection"),
     *("exploration", "band_study", "thinned"),
     *("shards", "about", "run", "shelf", "parcel", "sweep", "scoring", "comparison", "attack"),

@@ -32,7 +32,7 @@ class Node(torch.autograd.Function):
     def forward(ctx, flat, arch, on):
         ctx.found = averages(networks(arch, flat), Batch(on.points, on.noise), on.r_min, on.r_max)
         ctx.room = room(arch, flat)
-        return ctx.found.loss, ctx.found.kl_per_dim()
+        return ctx.found.loss.clone(), ctx.found.kl_per_dim.clone()
 
     @staticmethod
     @torch.autograd.function.once_differentiable

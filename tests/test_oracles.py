@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from laws import TOY
 from scipy.stats import norm
 
-from svae_core.methods import Draws, Encoded, Terms, base_objective, method_for
+from svae_core.methods import Draws, Encoded, Terms, base_objective, method_for, parts_of
 from svae_core.methods.delta_vae import highest_log_variance
 from svae_core.methods.iwae import log_weights
 from svae_core.networks import architecture
@@ -32,14 +32,13 @@ def tensors(numbers: dict[str, float]) -> dict[str, torch.Tensor]:
 
 
 def terms(loss=0.5, kl=(0.1, 0.5), memory=None, step=0, draws=None) -> Terms:
-    kl_per_dim = torch.tensor([kl], requires_grad=True)
+    given = torch.tensor([loss], requires_grad=True), torch.tensor([kl], requires_grad=True)
+    half_precision, beta = torch.tensor([1.0]), torch.tensor([2.0])
     return Terms(
-        loss=torch.tensor([loss], requires_grad=True),
-        kl=kl_per_dim.sum(dim=1),
-        split_kl=lambda: kl_per_dim,
+        parts=parts_of(*given, half_precision, beta),
         sigma2=torch.tensor([0.5]),
-        half_precision=torch.tensor([1.0]),
-        beta=torch.tensor([2.0]),
+        half_precision=half_precision,
+        beta=beta,
         step=step,
         progress=0.5,
         memory=memory or {},
@@ -241,9 +240,8 @@ def test_more_samples_bound_the_likelihood_tighter_and_one_estimates_the_common_
         z = torch.stack(drawn, dim=1)
         losses = ((z - 1.0) ** 2).sum(dim=3)
         draws = Draws(encoded(mean, mean), posterior, z, losses)
-        given_terms = replace(
-            terms(loss=float(losses.mean()), draws=draws), kl=posterior.kl().sum(2).mean(1)
-        )
+        kl = posterior.kl().mean(dim=1)[0].tolist()
+        given_terms = terms(loss=float(losses.mean()), kl=kl, draws=draws)
         _, method = configured("iwae", samples=samples)
         values[samples] = method.objective(given_terms, {}).item()
         if samples == 1:

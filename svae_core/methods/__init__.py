@@ -21,9 +21,8 @@ web server, which lists methods, stays free of torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -62,9 +61,7 @@ class Draws:
 class Terms:
     """What one minibatch gives, one entry per member."""
 
-    loss: Tensor  # [m] D: squared error summed over coordinates, mean over the minibatch
-    kl: Tensor  # [m] nats, mean over the minibatch
-    split_kl: Callable[[], Tensor]  # see kl_per_dim
+    parts: Mapping[str, Tensor]  # loss, kl, kl_per_dim, base; each made when it is asked for
     sigma2: Tensor  # [m]
     half_precision: Tensor  # [m] 1/(2σ²)
     beta: Tensor  # [m]
@@ -74,13 +71,20 @@ class Terms:
     draws: Draws | None = None  # for the roles Samples, Encodes and Parametrised
     freely: Tensor | None = None  # [m] D of g(z), where an autoregressive decoder's `loss` is not
 
-    @cached_property
-    def kl_per_dim(self) -> Tensor:
-        """[m, k] nats; [m, 1] where a posterior's KL does not split by dimension.
+    @property
+    def loss(self) -> Tensor:
+        """[m] D: squared error summed over coordinates, mean over the minibatch."""
+        return self.parts["loss"]
 
-        Made when it is asked for: most methods do without.
-        """
-        return self.split_kl()
+    @property
+    def kl(self) -> Tensor:
+        """[m] nats, mean over the minibatch."""
+        return self.parts["kl"]
+
+    @property
+    def kl_per_dim(self) -> Tensor:
+        """[m, k] nats; [m, 1] where a posterior's KL does not split by dimension."""
+        return self.parts["kl_per_dim"]
 
     @property
     def reconstruction(self) -> Tensor:
@@ -187,7 +191,16 @@ def needs_points(method: TrainingMethod) -> bool:
 
 def base_objective(terms: Terms) -> Tensor:
     """D/(2σ²) + β·KL, [m] nats: the negative (β-)ELBO up to a constant. arXiv 1312.6114."""
-    return terms.reconstruction + terms.beta * terms.kl
+    return terms.parts["base"]
+
+
+def parts_of(
+    loss: Tensor, kl_per_dim: Tensor, half_precision: Tensor, beta: Tensor
+) -> dict[str, Tensor]:
+    """The parts of terms, of D [m] and KL [m, k] with 1/(2σ²) and β [m]."""
+    kl = kl_per_dim.sum(dim=1)
+    base = loss * half_precision + beta * kl
+    return {"loss": loss, "kl": kl, "kl_per_dim": kl_per_dim, "base": base}
 
 
 def scan_methods() -> dict[str, Plugin]:
