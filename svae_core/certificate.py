@@ -25,6 +25,7 @@ from svae_core.collapse import (
     active_units,
     loss_margin,
     mutual_information,
+    spread,
     verdict,
 )
 from svae_core.floors import cluster_certificate, covariance_spectrum, floor_curves, floors_at
@@ -296,7 +297,7 @@ def _information(beliefs: Beliefs | None, seed: int) -> tuple[tuple[float, ...],
     kl_per_dim = beliefs.kl.mean(axis=0, dtype=np.float64)
     noise = np.random.default_rng([seed, 23]).normal(size=beliefs.mean.shape)
     information = mutual_information(beliefs.draw(noise), beliefs.log_density, len(beliefs.mean))
-    active = int(active_units(beliefs.mean, len(kl_per_dim)).sum())
+    active = int(active_units(spread(beliefs.mean), len(kl_per_dim)).sum())
     return tuple(float(value) for value in kl_per_dim), active, information
 
 

@@ -30,25 +30,30 @@ _ROUNDING = 1e-5
 _QUERIES = 5_000
 
 
-def active_units(means: np.ndarray, parts: int | None = None) -> np.ndarray:
-    """[k] bool: Var_x m_j(x) > 0.01, from posterior means [n, k]. arXiv 1509.00519.
+def spread(means: np.ndarray) -> np.ndarray:
+    """Var_x m_j(x), [k] float64, from posterior means [n, k]."""
+    return np.asarray(means.var(axis=0, dtype=np.float64))
+
+
+def active_units(spreads: np.ndarray, parts: int | None = None) -> np.ndarray:
+    """[k] bool: Var_x m_j(x) > 0.01, from these spreads [k]. arXiv 1509.00519.
 
     Where the KL does not split by dimension (`parts` is 1) the latent is one unit, [1]: active
     when any of its coordinates is.
     """
-    active = means.var(axis=0, dtype=np.float64) > ACTIVE_THRESHOLD
-    return active.any(keepdims=True) if parts == 1 else active
+    active = np.asarray(spreads > ACTIVE_THRESHOLD)
+    return np.asarray(active.any(keepdims=True)) if parts == 1 else active
 
 
-def structure(means: np.ndarray, variances: np.ndarray) -> float:
+def structure(spreads: np.ndarray, variances: np.ndarray) -> float:
     """g = 1 − e^{−I}, I = ½ Σ log(1 + Var m_j / mean s_j): 0 when means are lost in the noise.
 
-    I is the capacity used if means were Gaussian with that variance: an upper sketch of the
-    mutual information that separates trained from collapsed latents at a glance. Derived here.
+    From spreads of the means [k] and variances s [n, k]. I is the capacity used if means were
+    Gaussian with that spread: an upper sketch of the mutual information that separates trained
+    from collapsed latents at a glance. Derived here.
     """
-    signal = means.var(axis=0, dtype=np.float64)
     noise = variances.mean(axis=0, dtype=np.float64)
-    return float(1.0 - math.exp(-0.5 * float(np.log1p(signal / noise).sum())))
+    return float(1.0 - math.exp(-0.5 * float(np.log1p(spreads / noise).sum())))
 
 
 def mutual_information(

@@ -134,11 +134,17 @@ class Objective:
 
     def solo(self, index: int, memory: Memory) -> Solo:
         """One member by itself."""
-        for group, carried in zip(self.groups, memory, strict=True):
-            at = (group.members == index).nonzero().flatten()
-            if len(at):
-                return Solo(group.only(at), {name: value[at] for name, value in carried.items()})
-        raise IndexError(index)
+        which, at, group = self._alone[index]
+        return Solo(group, {name: value[at] for name, value in memory[which].items()})
+
+    @cached_property
+    def _alone(self) -> dict[int, tuple[int, Tensor, Group]]:
+        """Of each member: the number of its group, its place there, and a group of its own."""
+        return {
+            int(group.members[place]): (which, place, group.only(place))
+            for which, group in enumerate(self.groups)
+            for place in torch.arange(len(group.seeds), device=group.members.device).split(1)
+        }
 
     def decoder_rests(self, memory: Memory, step: int) -> Tensor | None:
         """[m] which members' decoders stay as they are in this step; None: all of them train."""

@@ -188,9 +188,13 @@ def shell_view(points: np.ndarray, basis: np.ndarray) -> np.ndarray:
     """
     # In the points' own type and laid out in rows: else the product would go through a copy.
     shadow = points @ np.ascontiguousarray(basis, dtype=points.dtype)
-    length = np.linalg.norm(shadow, axis=1, keepdims=True)
-    radius = np.linalg.norm(points, axis=1, keepdims=True)
-    return (shadow * (radius / np.maximum(length, 1e-12))).astype(np.float32)
+    stretch = _lengths(points) / np.maximum(_lengths(shadow), 1e-12)
+    return (shadow * stretch[:, None]).astype(np.float32)
+
+
+def _lengths(rows: np.ndarray) -> np.ndarray:
+    """Euclidean norms [n] of rows [n, d]; numpy.linalg takes three times as long."""
+    return np.asarray(np.sqrt(np.einsum("nd,nd->n", rows, rows)))
 
 
 def floating(points: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from svae_core.certificate import Beliefs, Yardstick, measure, with_run
-from svae_core.collapse import active_units, structure
+from svae_core.collapse import active_units, spread, structure
 from svae_core.groups import Solo
 from svae_core.networks import Networks, project_on_shell, stream
 from svae_core.posterior import array
@@ -65,6 +65,7 @@ def frame(model: Model, clock: Clock) -> Frame:
     definition = applicable_definition(region.collapse_loss, model.solo.method.projected)
     delta = region.deltas[definition]
     kl = float(kl_per_dim.sum())
+    spreads = spread(beliefs.mean)
     return Frame(
         method=ground.settings.method,
         step=clock.step,
@@ -76,8 +77,8 @@ def frame(model: Model, clock: Clock) -> Frame:
         hi=region.hi,
         kl=kl,
         kl_per_dim=kl_per_dim.astype(np.float32),
-        active=active_units(beliefs.mean, len(kl_per_dim)),
-        structure=structure(beliefs.mean, beliefs.variance),
+        active=active_units(spreads, len(kl_per_dim)),
+        structure=structure(spreads, beliefs.variance),
         latent_mean=beliefs.mean,
         shell_view=shell_view(outputs, ground.view_basis),
         samples=outputs[:_SAMPLES].astype(np.float32),

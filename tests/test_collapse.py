@@ -13,6 +13,7 @@ from svae_core.collapse import (
     active_units,
     loss_margin,
     mutual_information,
+    spread,
     structure,
     verdict,
 )
@@ -72,7 +73,7 @@ def test_the_mean_reconstruction_counter_example():
 def test_active_units_by_the_variance_of_means():
     rng = np.random.default_rng(0)
     means = rng.normal(size=(5000, 3)) * np.array([1.0, 0.05, 0.2])
-    np.testing.assert_array_equal(active_units(means), [True, False, True])
+    np.testing.assert_array_equal(active_units(spread(means)), [True, False, True])
 
 
 def test_information_of_well_separated_posteriors_is_log_n():
@@ -109,8 +110,8 @@ def test_information_never_exceeds_log_n(n, k, seed):
 
 def test_structure_is_nought_for_noise_and_near_one_for_clear_means():
     rng = np.random.default_rng(0)
-    assert structure(np.zeros((50, 4)), np.ones((50, 4))) == 0.0
-    assert structure(rng.normal(size=(500, 4)), np.full((500, 4), 0.02)) > 0.95
+    assert structure(spread(np.zeros((50, 4))), np.ones((50, 4))) == 0.0
+    assert structure(spread(rng.normal(size=(500, 4))), np.full((500, 4), 0.02)) > 0.95
 
 
 def test_the_margin_covers_the_true_mean():
