@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from svae_core.autoregression import foretold, run_freely
-from svae_core.networks import Networks, Room, project_on_shell, shell_radii
+from svae_core.networks import Networks, project_on_shell, shell_radii
 from svae_core.posterior import LOG_VARIANCE_RANGE, gaussian_kl, sample
 from svae_core.stacks import constant
 
@@ -70,15 +70,18 @@ class Averages:
         return self._kl.sum(dim=1).div_(self._kl.shape[1])
 
     @torch.inference_mode()
-    def gradient(self, loss: Tensor, kl: Tensor, into: Room) -> None:
-        """The gradient of all weights from those of D [m] and KL [m, k or 1], put into `into`."""
+    def gradient(self, loss: Tensor, kl: Tensor, into: Networks) -> None:
+        """The gradient of all weights from those of D [m] and KL [m, k or 1], put into `into`.
+
+        Weights that these averages do not depend on are not touched there.
+        """
         nets = self.nets
         by_outputs = _by_outputs(*self._shell, loss)
         by_z = nets.decoder.backward(self._decoded, by_outputs, into.decoder, through=True)
         assert by_z is not None
         by_mean, by_log_variance = _by_posterior(*self._posterior, self._decoded[0], by_z, kl)
         if nets.linear:
-            torch.sum(by_log_variance, 1, out=into.free)
+            torch.sum(by_log_variance, 1, out=into.free[:, : by_mean.shape[2]])
             by_out = by_mean
         else:
             by_out = torch.cat((by_mean, by_log_variance), dim=2)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from svae_core.stacks import Tensors, tensors_of
+from svae_core.stacks import Tensors, multiply, tensors_of
 
 _SIDE, _STEP, _EDGE = 4, 2, 1  # of a window: its side, the way to the next, what is added around
 
@@ -120,7 +120,7 @@ class Halving(_Windowed):
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         rows = gathered(values, self.given, self.made)
         by_rows = gradient.reshape(len(gradient), -1, self.made.channels)
-        torch.bmm(rows.mT, by_rows, out=own.weight)
+        multiply(rows.mT, by_rows, own.weight)
         torch.sum(gradient, 1, True, out=own.bias)
         if not through:
             return None
@@ -153,7 +153,7 @@ class Doubling(_Windowed):
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
         rows = gathered(gradient, self.made, self.given)
         places = values.reshape(len(values), -1, self.given.channels)
-        torch.bmm(places.mT, rows, out=own.weight)
+        multiply(places.mT, rows, own.weight)
         torch.sum(gradient, 1, True, out=own.bias)
         return torch.bmm(rows, tensors.turned).view(*values.shape) if through else None
 

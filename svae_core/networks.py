@@ -17,7 +17,7 @@ from torch import Tensor
 from svae_core.autoregression import run_freely, strictly_lower
 from svae_core.layouts import laid_out, padded
 from svae_core.posterior import LOG_VARIANCE_RANGE
-from svae_core.stacks import Layer, Stack, Tensors, tensors_of
+from svae_core.stacks import Layer, Stack
 
 
 @dataclass(frozen=True)
@@ -194,42 +194,19 @@ def networks(arch: Architecture, flat: Tensor) -> Networks:
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """Where gradients are written: tensor by tensor, each in one piece, since that is fast."""
+    """Where gradients are written: rows like those of the weights, and networks looking into them.
 
-    encoder: tuple[Tensors, ...]
-    free: Tensor  # [m, k] of the linear posterior's log-variances; without entries otherwise
-    decoder: tuple[Tensors, ...]
-    _pieces: tuple[Tensor, ...]  # [m, ·] views of all these in a row's order, and zeros between
-    _flat: Tensor  # [m, p]
+    What is unused in a row is 0 and stays so.
+    """
 
-    def flat(self) -> Tensor:
-        """One row for each member [m, p], as the weights have it; gone with the next call."""
-        return torch.cat(self._pieces, dim=1, out=self._flat)
+    flat: Tensor  # [m, p]
+    networks: Networks
 
 
 def room(arch: Architecture, flat: Tensor) -> Room:
-    """Room for the gradients of weights [m, p]; what is unused in a row is 0 there."""
-    own: dict[Layer, Tensors] = {}
-    pieces: list[Tensor] = []
-    end = 0
-    for layer in arch.layers:
-        weight, bias, _ = layer.tensors(flat, 0)
-        own[layer] = made = tensors_of(flat.new_zeros(weight.shape), flat.new_zeros(bias.shape))
-        gap = flat.new_zeros(len(flat), layer.start - end)
-        pieces += gap, made.weight.flatten(1), made.bias.flatten(1)
-        end = layer.stop
-    pieces.append(flat.new_zeros(len(flat), arch.size - end))
-    encoder, decoder = (
-        tuple(own[layer] for layer in part) for part in (arch.encoder, arch.decoder)
-    )
-    free = [own[layer].bias.squeeze(1) for layer in arch.layers if layer.fan_in == 0]
-    return Room(
-        encoder=encoder,
-        free=free[0] if free else flat[:, :0],
-        decoder=decoder,
-        _pieces=tuple(piece for piece in pieces if piece.numel()),
-        _flat=torch.empty_like(flat),
-    )
+    """Room for the gradients of weights [m, p]."""
+    zeros = torch.zeros_like(flat)
+    return Room(zeros, networks(arch, zeros))
 
 
 def project_on_shell(outputs: Tensor, r_min: Tensor, r_max: Tensor) -> Tensor:

@@ -88,8 +88,8 @@ class Objective:
             found = _backward(tuple(values), self._ones, (*leaves, *direct))
         rows = torch.cat(found[len(leaves) :], dim=1) if direct else None  # type: ignore[arg-type]
         if averaged is not None and ends is not None:
-            averaged.gradient(*ends.gradient(found[: len(leaves)]), room)
-            rows = room.flat() if rows is None else room.flat() + rows
+            averaged.gradient(*ends.gradient(found[: len(leaves)]), room.networks)
+            rows = room.flat if rows is None else room.flat + rows
         for index, (group, each) in enumerate(zip(self.groups, terms, strict=True)):
             if group.remembers is not None:
                 memory[index] = group.remembers.update(each, group.constants)

@@ -128,9 +128,17 @@ class Affine:
         self, tensors: Tensors, values: Tensor, gradient: Tensor, own: Tensors, through: bool
     ) -> Tensor | None:
         """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
-        torch.bmm(values.mT, gradient, out=own.weight)
+        multiply(values.mT, gradient, own.weight)
         torch.sum(gradient, 1, True, out=own.bias)
         return torch.bmm(gradient, tensors.turned) if through else None
+
+
+def multiply(one: Tensor, other: Tensor, into: Tensor) -> None:
+    """Writes the products [m, ·, ·] of two batches of matrices where they belong."""
+    if into.is_contiguous():  # of one member
+        torch.bmm(one, other, out=into)
+    else:  # here PyTorch would multiply member by member
+        into.copy_(torch.bmm(one, other))
 
 
 @final
@@ -164,18 +172,18 @@ class Stack:
         return self.layers[-1].forward(self.tensors[-1], values, 1), entered
 
     def backward(
-        self, entered: list[Tensor], gradient: Tensor, into: Sequence[Tensors], *, through: bool
+        self, entered: list[Tensor], gradient: Tensor, into: Stack, *, through: bool
     ) -> Tensor | None:
         """From the gradient [m, b, o] of the outputs, that of the weights and of the values.
 
-        That of the weights is written into `into`, a pair for each layer; that of the values is
-        returned if asked for.
+        That of the weights is written where `into`, a stack of the same layers, has its own; what
+        lies unused between them is not touched. That of the values is returned if asked for.
         """
         back: Tensor | None = gradient
         for i in reversed(range(len(self.layers))):
             assert back is not None
             back = self.layers[i].backward(
-                self.tensors[i], entered[i], back, into[i], through or i > 0
+                self.tensors[i], entered[i], back, into.tensors[i], through or i > 0
             )
             if i > 0 and self.layers[i - 1].activated:
                 torch.ops.aten.tanh_backward.grad_input(back, entered[i], grad_input=back)
@@ -218,6 +226,6 @@ class _Run(torch.autograd.Function):
         row = torch.zeros_like(ctx.stack.row, memory_format=torch.contiguous_format)
         # Sums run along memory: in another order where it lies another way.
         gradient = gradient.contiguous()
-        into = Stack(ctx.stack.layers, row).tensors
+        into = Stack(ctx.stack.layers, row)
         values = ctx.stack.backward(ctx.entered, gradient, into, through=through)
         return values, row, None

@@ -37,8 +37,8 @@ class Node(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, loss, kl):
-        ctx.found.gradient(loss, kl, ctx.room)
-        return ctx.room.flat(), None, None
+        ctx.found.gradient(loss, kl, ctx.room.networks)
+        return ctx.room.flat, None, None
 
 
 def weights(arch, dtype, spread=1.0):
