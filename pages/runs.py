@@ -132,11 +132,16 @@ def trash(deleted: list[Entry]) -> None:
 
 def take_in() -> None:
     """Import of an exported run."""
-    file = st.file_uploader(
-        "Import an exported run", type="zip", max_upload_size=limits().upload_mb, key="runs.import"
-    )
-    if file and st.button("Import", width="stretch"):
+    # A form lets go of its file when it is sent, so that a second click does not import it again.
+    with st.form("runs.import", clear_on_submit=True, border=False):
+        file = st.file_uploader(
+            "Import an exported run", type="zip", max_upload_size=limits().upload_mb
+        )
+        sent = st.form_submit_button("Import", width="stretch")
+    if sent and file:
         attempt(lambda: parcel.unpack(file.getvalue(), home(), viewer.owner))
+    elif sent:
+        st.info("Choose an exported run first: a file that ends in .svae.zip.")
 
 
 def attempt(work: Callable[[], object]) -> None:

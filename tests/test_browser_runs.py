@@ -123,6 +123,7 @@ def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machin
     with page.expect_download() as download:
         page.get_by_role("button", name="Export (zip)").click()
     assert download.value.suggested_filename.endswith(".svae.zip")
+    exported = Path(download.value.path()).read_bytes()
     with page.expect_download() as replay:
         page.get_by_role("link", name="Replay (HTML)").click()
     assert b"mount(" in Path(replay.value.path()).read_bytes()
@@ -142,4 +143,15 @@ def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machin
     page.wait_for_url(re.compile(f"/train.*run={re.escape(entry.about.id)}"))
     expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
     assert len(shelf.shelf(machine.home)) == 1, "it is the same run"
+
+    page.goto(f"{machine.url}/runs")
+    parcel = {"name": "a.svae.zip", "mimeType": "application/zip", "buffer": exported}
+    page.locator("input[type=file]").set_input_files([parcel])  # type: ignore[list-item]
+    expect(page.get_by_text(parcel["name"])).to_be_visible()
+    page.get_by_role("button", name="Import").click()
+    expect(page.get_by_text(parcel["name"])).to_have_count(0)
+    expect(page.get_by_text("the first one")).to_have_count(2)
+    page.get_by_role("button", name="Import").click()
+    expect(page.get_by_text("Choose an exported run first")).to_be_visible()
+    assert len(shelf.shelf(machine.home)) == 2, "the file was let go"
     assert visit.errors == []
