@@ -5,14 +5,22 @@ them with the server; the middleware gives every browser a key, by which it find
 screens are in pages/, where router.py leads to each.
 """
 
+import sys
+from pathlib import Path
+
 import streamlit as st
 from starlette.middleware import Middleware
 
 from pages.parts import hub, live
 from pages.parts.owning import OwnerCookie
 
+SCRIPT = Path(__file__).resolve().parent / "pages" / "router.py"
+# Streamlit puts a script's folder on the path while a session runs it, and takes it off again:
+# what another thread imports at that moment may then not be found. A folder that is there stays.
+sys.path.append(str(SCRIPT.parent))
+
 app = st.App(
-    "pages/router.py",
+    SCRIPT,
     lifespan=hub.lifespan,
     routes=live.routes(),
     middleware=[Middleware(OwnerCookie)],
