@@ -152,6 +152,8 @@ class Student:
                     component = json.loads(element.bidi_component.json)
             if kind == "page_info_changed":
                 self.query = message.page_info_changed.query_string
+            if kind == "script_finished" and self.errors:
+                raise RuntimeError("the page shows an error")
             if kind == "script_finished" and component:
                 return component
 
