@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -180,6 +181,34 @@ def test_old_and_too_many_runs_are_forgotten(monkeypatch: pytest.MonkeyPatch) ->
     assert hub._forgotten(now, saved=lambda run: True) == ["old"]
     hub._watches["new"].size = hub.HELD_BYTES
     assert hub._forgotten(6001.0, saved=lambda run: False) == ["old", "new"]
+
+
+def test_memory_is_given_back_once_more_after_all_have_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Streamlit lets go of closed sessions two minutes later; before, that stayed with us."""
+    clock, given = [1000.0], []
+
+    def looked_at(_watches: object) -> tuple[list[str], list[Watch]]:
+        clock[0] += 5.0
+        return ["run"] if clock[0] == 1100.0 else [], []
+
+    monkeypatch.setattr(hub, "_watches", {})
+    monkeypatch.setattr(hub, "_REAP_SECONDS", 0.0)
+    monkeypatch.setattr(hub.allowance, "too_much", looked_at)
+    monkeypatch.setattr(hub, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(hub, "_give_back", lambda: given.append(clock[0]))
+
+    async def reaped() -> None:
+        reaper = asyncio.create_task(hub._reap(lambda run: True))
+        while clock[0] < 2000.0:
+            await asyncio.sleep(0)
+        reaper.cancel()
+        await reaper
+
+    asyncio.run(reaped())
+    assert given[0] == 1100.0 and np.diff(given).max() <= 35.0
+    assert 1220.0 < given[-1] < 1300.0, "after a closed session's two minutes, not for ever"
 
 
 def test_pages_find_the_branch_that_was_watched_last(monkeypatch: pytest.MonkeyPatch) -> None:

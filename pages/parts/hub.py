@@ -40,6 +40,9 @@ KEPT_BYTES = 2**24
 #: … and beyond this whether it is or not. Links find what is on disk.
 HELD_BYTES = 2**30
 _REAP_SECONDS = 5.0
+#: After a run or the last viewer has gone, memory comes free for so long, and is given back now and
+#: then: Streamlit lets go of a closed session, and of what only that knew, after two minutes.
+_FREED_SECONDS, _GIVEN_BACK_EVERY = 180.0, 30.0
 #: So many runs may stem from one start.
 LARGEST_FAMILY = 40
 
@@ -297,19 +300,23 @@ def _all() -> list[Watch]:
 
 async def _reap(saved: Callable[[str], bool]) -> None:
     """Forget runs that nobody came back to, and pause those that hold too much."""
-    watched_before = False
+    watched_before, due, until = False, 0.0, 0.0
     with suppress(asyncio.CancelledError):
         while True:
             await asyncio.sleep(_REAP_SECONDS)
+            now = time.monotonic()
             gone, held = allowance.too_much(dict(_watches))  # page scripts add runs meanwhile
-            gone += _forgotten(time.monotonic(), saved)
+            gone += _forgotten(now, saved)
             for run in gone:
                 _leave(run)
             for watched in held:
                 watched.interrupt(allowance.sentence())
             watched_now = any(one.viewers for one in _all())
             if gone or (watched_before and not watched_now):
+                due, until = now, now + _FREED_SECONDS
+            if due <= now < until:
                 await asyncio.to_thread(_give_back)
+                due = now + _GIVEN_BACK_EVERY
             watched_before = watched_now
 
 
