@@ -20,7 +20,7 @@ STUDENTS = int(os.environ.get("SVAE_STUDENTS", "30"))
 SECONDS = float(os.environ.get("SVAE_SECONDS", "180"))
 ARRIVING = 15.0  # seconds within which all come
 EPOCHS = int(os.environ.get("SVAE_EPOCHS", "400"))  # nobody is to be finished before the end
-AFTER = 130.0  # seconds after the last has gone: Streamlit keeps a closed session for two minutes
+AFTER = 155.0  # after the last has gone: sessions stay for two minutes, memory half a minute more
 
 
 def main() -> None:
