@@ -12,6 +12,7 @@ from torch import Tensor
 
 from svae_core.averages import Averages
 from svae_core.groups import Group, Shared
+from svae_core.methods import base_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,7 @@ class _Made(dict[str, Sequence[Tensor]]):
     def _whole(self, name: str) -> Tensor:
         averaged, shared = self._averaged, self._shared
         if name == "base":
-            return torch.addcmul(averaged.loss * shared.half_precision, averaged.kl, shared.beta)
+            return base_of(averaged.loss, averaged.kl, shared.half_precision, shared.beta)
         whole: Tensor = getattr(averaged, name)
         return whole.clone()  # autograd takes nothing that was made in inference mode
 
@@ -79,7 +80,7 @@ class Ends:
     """
 
     def __init__(self, averaged: Averages, places: Places, shared: Shared) -> None:
-        self._averaged, self._places, self._shared = averaged, places, shared
+        self.averaged, self._places, self._shared = averaged, places, shared
         # Nothing here may refer to what it is part of: batches would wait for Python's collector.
         self._made = _Made(averaged, places, shared)
         self.parts = tuple(_Parts(self._made, index) for index in range(len(places.groups)))
@@ -101,9 +102,9 @@ class Ends:
         if "kl_per_dim" in by:
             kl = by["kl_per_dim"] if kl is None else kl + by["kl_per_dim"]
         if loss is None:
-            loss = torch.zeros_like(self._averaged.loss)
+            loss = torch.zeros_like(self.averaged.loss)
         if kl is None:
-            kl = torch.zeros_like(self._averaged.kl).unsqueeze(1)
+            kl = torch.zeros_like(self.averaged.kl).unsqueeze(1)
         return loss, kl
 
     def _of_all(self, name: str, given: Sequence[dict[str, Tensor | None]]) -> Tensor:

@@ -73,7 +73,7 @@ class Objective:
         Members do not share weights, so each row is that member's own gradient. What is returned
         may be `room`'s, and is then gone with the next call.
         """
-        averaged = ends = None
+        ends = None
         if not (nets.coupled or self.all_apart):
             averaged = averages(nets, batch, self.shared.r_min, self.shared.r_max)
             ends = Ends(averaged, self._places, self.shared)
@@ -87,8 +87,8 @@ class Objective:
             leaves = [] if ends is None else ends.leaves()
             found = _backward(tuple(values), self._ones, (*leaves, *direct))
         rows = torch.cat(found[len(leaves) :], dim=1) if direct else None  # type: ignore[arg-type]
-        if averaged is not None and ends is not None:
-            averaged.gradient(*ends.gradient(found[: len(leaves)]), room.networks)
+        if ends is not None:
+            ends.averaged.gradient(*ends.gradient(found[: len(leaves)]), room.networks)
             rows = room.flat if rows is None else room.flat + rows
         for index, (group, each) in enumerate(zip(self.groups, terms, strict=True)):
             if group.remembers is not None:

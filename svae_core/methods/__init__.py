@@ -199,8 +199,13 @@ def parts_of(
 ) -> dict[str, Tensor]:
     """The parts of terms, of D [m] and KL [m, k] with 1/(2σ²) and β [m]."""
     kl = kl_per_dim.sum(dim=1)
-    base = loss * half_precision + beta * kl
+    base = base_of(loss, kl, half_precision, beta)
     return {"loss": loss, "kl": kl, "kl_per_dim": kl_per_dim, "base": base}
+
+
+def base_of(loss: Tensor, kl: Tensor, half_precision: Tensor, beta: Tensor) -> Tensor:
+    """D/(2σ²) + β·KL, [m]."""
+    return (loss * half_precision).addcmul(kl, beta)
 
 
 def scan_methods() -> dict[str, Plugin]:
