@@ -11,8 +11,9 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pages.parts import hub, live
-from pages.parts.owning import OwnerCookie
+from pages.live import registry
+from pages.visitor.owner_cookie import OwnerCookie
+from pages.wire import routes
 
 SCRIPT = Path(__file__).resolve().parent / "pages" / "router.py"
 # Streamlit puts a script's folder on the path while a session runs it, and takes it off again:
@@ -21,7 +22,7 @@ sys.path.append(str(SCRIPT.parent))
 
 app = st.App(
     SCRIPT,
-    lifespan=hub.lifespan,
-    routes=live.routes(),
+    lifespan=registry.lifespan,
+    routes=routes.routes(),
     middleware=[Middleware(OwnerCookie)],
 )

@@ -2,15 +2,16 @@
 
 import streamlit as st
 
-from pages.parts import classes, session
-from pages.parts.charts import chart
+from pages.classroom import sessions
+from pages.visitor import session
+from pages.widgets.charts import chart
 from svae_core.figures import board
 
 
 @st.fragment(run_every=2.0)
 def show() -> None:
     """The board as it is now; it fills while runs end."""
-    room = classes.find(session.class_code())
+    room = sessions.find(session.class_code())
     if room is None:
         st.info("There is no class here. A teacher begins one on the Train page, under Class.")
         return

@@ -5,14 +5,18 @@ from functools import partial
 
 import streamlit as st
 
-from pages.parts import address, contest, controls, errands, hub, session, sharing
-from pages.parts.charts import chart
-from pages.parts.contest import Contest
-from pages.parts.wording import plain
+from pages.live import registry
+from pages.visitor import cache, session, url
+from pages.visitor.markdown import plain
+from pages.widgets import background
+from pages.widgets import comparison as contest
+from pages.widgets import settings as controls
+from pages.widgets.charts import chart
+from pages.widgets.comparison import Contest
 from svae_core.figures import comparison
 from svae_core.methods import scan_methods
 from svae_core.records import to_json
-from svae_core.scores import rows, to_csv, to_latex
+from svae_core.studies.scores import rows, to_csv, to_latex
 
 
 def export(found: Contest) -> None:
@@ -48,7 +52,7 @@ def show(found: Contest) -> None:
         st.page_link(
             "train.py",
             label=f"Watch {method} train beside the conventional VAE",
-            query_params=address.to_link(watched),
+            query_params=url.to_link(watched),
         )
     left, right = st.columns(2, gap="medium")
     with left:
@@ -67,12 +71,12 @@ def show(found: Contest) -> None:
 def draw() -> bool:
     """The runs so far; whether they go on."""
     key = repr((settings, names, seeds))
-    found = sharing.series_of(
-        "compare", key, partial(Contest, settings, names, seeds, hub.engine())
+    found = cache.series_of(
+        "compare", key, partial(Contest, settings, names, seeds, registry.engine())
     )
     place, button = st.columns([5, 1])
     place.caption(f"{len(names)} methods × {seeds} seeds, {settings.epochs} epochs each.")
-    going = errands.transport("compare", key, found.series, button)
+    going = background.transport("compare", key, found.series, button)
     show(found)
     return going
 
@@ -82,8 +86,8 @@ with st.sidebar:
     with st.expander("Model and training"):
         settings = controls.training_controls(settings, choose_method=False)
 
-problem = sharing.problem(settings)
-free = sharing.problem(hub.pair(settings)[0])
+problem = cache.problem(settings)
+free = cache.problem(registry.pair(settings)[0])
 dark = session.dark()
 plugins = scan_methods()
 
@@ -97,4 +101,4 @@ names, seeds = contest.choice(plugins)
 if not names:
     st.error("No method is chosen; name at least one.")
     st.stop()
-errands.section("compare", draw)
+background.section("compare", draw)

@@ -4,10 +4,15 @@ from functools import partial
 
 import streamlit as st
 
-from pages.parts import controls, errands, hub, session, sharing
-from pages.parts.charts import BARE, picture
-from pages.parts.trained import trained
-from svae_core.explored import (
+from pages.live import registry
+from pages.visitor import cache, session
+from pages.widgets import background
+from pages.widgets import settings as controls
+from pages.widgets.charts import BARE, picture
+from pages.widgets.latent_run import trained
+from svae_core.config.settings import settings_key
+from svae_core.figures import diversity, latent, latent_map, latent_ways
+from svae_core.latent.results import (
     SHORT_EPOCHS,
     SHORT_POINTS,
     SHORT_SEEDS,
@@ -19,9 +24,7 @@ from svae_core.explored import (
     Plane,
     Way,
 )
-from svae_core.figures import diversity, latent, latent_map, latent_ways
 from svae_core.records import State
-from svae_core.settings import settings_key
 
 POINT_HELP = "Which of the points that are drawn, counted from 1."
 DRAW_HELP = "Another number gives another draw; both models get the same one."
@@ -86,7 +89,7 @@ def maps(state: State, looks: Looks) -> None:
             )
             st.write(sentence)
             place = latent_map.clicked(event)
-            found = sharing.explored(state, Here(index, looks.plane, place))
+            found = cache.explored(state, Here(index, looks.plane, place))
             words = latent_map.describe_decoding(found, place)
             picture(latent_map.decoding(found, looks, dark), words, f"decoded.{index}")
             st.caption(words)
@@ -100,7 +103,7 @@ def ways(state: State, looks: Looks) -> None:
         start = point("From point", "latent.from", 1, count)
     with right:
         end = point("To point", "latent.to", latent_map.other_point(looks), count)
-    found = sharing.explored(state, Way(start, end))
+    found = cache.explored(state, Way(start, end))
     st.caption(latent_ways.explain_ways(found))
     sentence = latent_ways.describe_ways(found)
     picture(latent_ways.ways(found, looks.image, dark), sentence, "ways")
@@ -112,7 +115,7 @@ def samples(state: State, looks: Looks) -> None:
     """Samples from the prior in both models, each with its nearest data point."""
     left, _ = st.columns([1, 4])
     seed = left.number_input("Draw", 0, 10_000, 0, key="latent.draw", help=DRAW_HELP)
-    found = sharing.explored(state, Draw(seed))
+    found = cache.explored(state, Draw(seed))
     for column, drawn in zip(st.columns(2, gap="medium"), found.members, strict=True):
         with column:
             sentence = latent_ways.describe_samples(drawn, found)
@@ -132,10 +135,10 @@ def show_study(study: BandStudy, key: str) -> None:
 
 def own_study() -> bool:
     """The same on the data chosen here, on demand; whether it is being computed."""
-    return errands.errand(
+    return background.errand(
         f"study.{settings_key(settings)}",
         "Measure on my data",
-        partial(hub.engine().band_study, settings),
+        partial(registry.engine().band_study, settings),
         partial(show_study, key="own"),
     )
 
@@ -146,19 +149,19 @@ with st.sidebar:
         settings = controls.training_controls(settings, choose_method=False)
 
 dark = session.dark()
-members = hub.pair(settings)
+members = registry.pair(settings)
 st.subheader("Two latent spaces, looked into")
 state = trained(members)
 if state is not None:
     picker, _ = st.columns([1, 3])
     with picker:
         start = point("Traversals start from point", "latent.start", 1, 100_000)
-    looks = sharing.explored(state, Overview(start, plane=Plane()))
+    looks = cache.explored(state, Overview(start, plane=Plane()))
     st.write(latent.describe_looks(looks))
     dimensions(looks)
     st.subheader("Decode where you click")
     chosen = plane(settings.latent_dim)
-    looks = sharing.explored(state, Overview(start, chosen))
+    looks = cache.explored(state, Overview(start, chosen))
     st.caption(latent_map.explain_map(looks))
     maps(state, looks)
     st.subheader("From one point to another")
@@ -168,10 +171,10 @@ if state is not None:
 
 st.subheader("Are samples better in a wider band?")
 st.caption(diversity.explain_diversity())
-for number, study in enumerate(sharing.studies()):
+for number, study in enumerate(cache.studies()):
     show_study(study, str(number))
 st.write(
     f"The same on the data chosen at the left: at most {SHORT_POINTS:,} points and {SHORT_EPOCHS} "
     f"epochs, {SHORT_SEEDS} seeds; half a minute or so."
 )
-errands.section("own study", own_study)
+background.section("own study", own_study)

@@ -5,23 +5,26 @@ from typing import Any
 
 import streamlit as st
 
-from pages.parts import address, controls, errands, hub, mapping, session, sharing
-from pages.parts.charts import QUIET
-from pages.parts.sweeping import Sweep
-from svae_core.cells import Cell, Theory
+from pages.live import registry
+from pages.visitor import cache, session, url
+from pages.widgets import background, phase_axes
+from pages.widgets import settings as controls
+from pages.widgets.charts import QUIET
+from pages.widgets.sweep import Sweep
 from svae_core.figures import phase
 from svae_core.methods import scan_methods
 from svae_core.records import RequestError
+from svae_core.studies.cells import Cell, Theory
 
 
 def presets() -> None:
     """Maps that are done in about a minute."""
-    for column, preset in zip(st.columns(4), mapping.PRESETS, strict=True):
+    for column, preset in zip(st.columns(4), phase_axes.PRESETS, strict=True):
         with column.container(border=True, height="stretch"):
             st.page_link(
                 "phase.py",
                 label=f"**{preset.title}**",
-                query_params=mapping.preset_query(preset, settings, len(problem.shell.points)),
+                query_params=phase_axes.preset_query(preset, settings, len(problem.shell.points)),
             )
             st.caption(preset.text)
 
@@ -30,10 +33,10 @@ def draw() -> bool:
     """Controls, maps and words; whether the runs are going on."""
     view_place, button = st.columns([4, 1], vertical_alignment="bottom")
     with view_place:
-        view = mapping.view_controls(*axes)
+        view = phase_axes.view_controls(*axes)
     key = repr(grid)
-    sweep = sharing.series_of("phase", key, partial(Sweep, grid, hub.engine()))
-    going = errands.transport("phase", key, sweep.series, button)
+    sweep = cache.series_of("phase", key, partial(Sweep, grid, registry.engine()))
+    going = background.transport("phase", key, sweep.series, button)
     cells = sweep.cells(theory)
     by_method = [[cell for cell in cells if cell.settings.method == name] for name in methods]
     maps, one_cell = st.container(), st.container()
@@ -77,7 +80,7 @@ def show_maps(figures: list[Any], sentences: list[str]) -> None:
 def show_cell(by_method: list[list[Cell]], view: phase.View) -> int | None:
     """One cell in full, chosen by a click on a map or by its place, and the way to a run of it."""
     places = [phase.place(cell, view) for cell in by_method[0]]
-    number = mapping.cell_choice(places, session.clicked(charts))
+    number = phase_axes.cell_choice(places, session.clicked(charts))
     if number is None:
         return None
     cells = [mine[number] for mine in by_method]
@@ -85,7 +88,7 @@ def show_cell(by_method: list[list[Cell]], view: phase.View) -> int | None:
     st.page_link(
         "train.py",
         label=f"Open a run of this cell: {places[number]}",
-        query_params=address.to_link(cells[-1].settings),
+        query_params=url.to_link(cells[-1].settings),
     )
     return number
 
@@ -116,7 +119,7 @@ def exports(cells: tuple[Cell, ...], figures: list[Any], sentences: list[str]) -
 with st.sidebar:
     settings = controls.data_controls()
 
-problem, dark = sharing.problem(settings), session.dark()
+problem, dark = cache.problem(settings), session.dark()
 theory = Theory(tuple(float(value) for value in problem.eigenvalues))
 
 st.subheader("Phase diagram")
@@ -129,13 +132,13 @@ st.caption("Ready-made maps on these data: few points and short training, about 
 presets()
 with st.popover("Training"):
     settings = controls.training_controls(settings, choose_method=False)
-methods = mapping.method_controls()
+methods = phase_axes.method_controls()
 titles = [scan_methods()[name].title for name in methods]
 charts = [f"phase.map.{name}" for name in methods]
-axes = mapping.axis_controls()
+axes = phase_axes.axis_controls()
 try:
-    grid = mapping.grid_of(settings, methods, axes)
+    grid = phase_axes.grid_of(settings, methods, axes)
 except RequestError as error:
     st.error(str(error))
     st.stop()
-errands.section("phase", draw)
+background.section("phase", draw)

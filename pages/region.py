@@ -4,21 +4,24 @@ from functools import partial
 
 import streamlit as st
 
-from pages.parts import controls, errands, hub, session, sharing
-from pages.parts.charts import chart, narrow
+from pages.live import registry
+from pages.visitor import cache, session
+from pages.widgets import background
+from pages.widgets import settings as controls
+from pages.widgets.charts import chart, narrow
+from svae_core.config.settings import settings_key
 from svae_core.figures import cluster_curves, gauge, guarantee, number_line, sensitivity
-from svae_core.region import BandAtK
-from svae_core.settings import settings_key
+from svae_core.geometry.region import BandAtK
 
 with st.sidebar:
     settings = controls.data_controls()
 
-problem = sharing.problem(settings)
+problem = cache.problem(settings)
 dark = session.dark()
 
 st.subheader("The feasible band")
 settings = controls.band_controls(settings, problem)
-problem = sharing.problem(settings)
+problem = cache.problem(settings)
 region = problem.region
 
 sentence = number_line.describe_number_line(region)
@@ -40,7 +43,7 @@ chart(guarantee.guarantee(problem.floors, region, dark), sentence)
 st.caption(guarantee.describe_plane(problem.floors))
 
 st.subheader("Three readings of the collapse loss")
-readings = sharing.readings(problem, settings)
+readings = cache.readings(problem, settings)
 st.markdown(sensitivity.definition_table(readings, settings.collapse_loss))
 st.write(sensitivity.describe_definitions(readings))
 
@@ -67,13 +70,13 @@ def show_sensitivity(bands: tuple[BandAtK, ...]) -> None:
 
 def compare() -> bool:
     """The band under other K, on demand; whether it is being computed."""
-    return errands.errand(
-        f"sensitivity.{settings_key(settings, sharing.REGION_FIELDS)}",
+    return background.errand(
+        f"sensitivity.{settings_key(settings, cache.REGION_FIELDS)}",
         "Compare",
-        partial(hub.engine().sensitivity, settings),
+        partial(registry.engine().sensitivity, settings),
         show_sensitivity,
     )
 
 
 st.subheader("W, δ and the nats under other numbers of clusters")
-errands.section("sensitivity", compare)
+background.section("sensitivity", compare)

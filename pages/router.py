@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import session
+from pages.visitor import session
 
 st.set_page_config(page_title="Spherical VAE Explorer", layout="wide")
 st.html(

@@ -5,26 +5,29 @@ from functools import partial
 
 import streamlit as st
 
-from pages.parts import hub, listing, live, session
-from pages.parts.stage import stage
-from pages.parts.wording import plain
-from svae_core import parcel, shelf
-from svae_core.limits import limits
+from pages.live import registry
+from pages.visitor import session
+from pages.visitor.markdown import plain
+from pages.widgets import run_table
+from pages.wire import routes
+from pages.wire.component import stage
+from svae_core.config.limits import limits
 from svae_core.records import RequestError
-from svae_core.run import home, load
-from svae_core.shelf import Entry
+from svae_core.runs import store, transfer
+from svae_core.runs.folder import home, load
+from svae_core.runs.store import Entry
 
-viewer = listing.Viewer(session.owner(), session.sees_all_runs())
+viewer = run_table.Viewer(session.owner(), session.sees_all_runs())
 
 
 def choose(entries: list[Entry]) -> list[Entry]:
     """The list; the runs that are picked in it."""
     chosen = st.dataframe(
-        listing.table(entries),
-        key=listing.key(entries),
+        run_table.table(entries),
+        key=run_table.key(entries),
         on_select="rerun",
         selection_mode="multi-row",
-        selection_default={"selection": {"rows": listing.rows(entries, session.picked())}},
+        selection_default={"selection": {"rows": run_table.rows(entries, session.picked())}},
         hide_index=True,
         column_config={
             "Run": st.column_config.TextColumn(width="medium"),
@@ -41,14 +44,14 @@ def choose(entries: list[Entry]) -> list[Entry]:
 
 def show_one(entry: Entry) -> None:
     """What can be done with one run."""
-    st.subheader(plain(listing.shown(entry)))
+    st.subheader(plain(run_table.shown(entry)))
     if entry.about is None:
         st.error(plain(entry.trouble))
         delete([entry])
         return
-    for sentence in listing.sentences(entry):
+    for sentence in run_table.sentences(entry):
         st.write(sentence)
-    query = listing.query_of(entry)
+    query = run_table.query_of(entry)
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     with left:
         if query:
@@ -57,9 +60,9 @@ def show_one(entry: Entry) -> None:
             session.replay(entry.about.id)
     with middle, st.form("runs.rename", border=False):
         key = f"runs.name.{entry.folder.name}"  # what was typed for another run is not this one's
-        name = st.text_input("Name", value=entry.name, max_chars=shelf.LONGEST_NAME, key=key)
+        name = st.text_input("Name", value=entry.name, max_chars=store.LONGEST_NAME, key=key)
         if st.form_submit_button("Rename", width="stretch"):
-            attempt(partial(shelf.rename, entry.folder, name))
+            attempt(partial(store.rename, entry.folder, name))
     with right:
         delete([entry])
     export(entry)
@@ -75,8 +78,8 @@ def export(entry: Entry) -> None:
     whole, numbers, replay = st.columns(3)
     whole.download_button(
         "Export (zip)",
-        partial(parcel.pack, entry.folder),
-        f"{stem}{parcel.SUFFIX}",
+        partial(transfer.pack, entry.folder),
+        f"{stem}{transfer.SUFFIX}",
         "application/zip",
         on_click="ignore",
         width="stretch",
@@ -84,7 +87,7 @@ def export(entry: Entry) -> None:
     )
     numbers.download_button(
         "Numbers (CSV)",
-        lambda: parcel.history(load(entry.folder)),
+        lambda: transfer.history(load(entry.folder)),
         f"{stem}.csv",
         "text/csv",
         on_click="ignore",
@@ -94,7 +97,7 @@ def export(entry: Entry) -> None:
     if entry.about.id:
         replay.link_button(
             "Replay (HTML)",
-            live.replay_path(entry.about.id),
+            routes.replay_path(entry.about.id),
             width="stretch",
             help="One file that plays in any browser, without a server",
         )
@@ -104,30 +107,30 @@ def delete(entries: list[Entry]) -> None:
     """A button that puts runs into the trash."""
     label = "Delete" if len(entries) == 1 else f"Delete these {len(entries)}"
     if st.button(label, width="stretch", key="runs.delete"):
-        attempt(partial(shelf.delete_all, entries))
+        attempt(partial(store.delete_all, entries))
 
 
 def compare(one: Entry, other: Entry) -> None:
     """Two runs: what differs in their settings, and what became of them."""
     if one.about is None or other.about is None:
         return
-    st.subheader(plain(f"{listing.shown(one)}, and {listing.shown(other)}"))
-    rows = listing.differences(one, other)
+    st.subheader(plain(f"{run_table.shown(one)}, and {run_table.shown(other)}"))
+    rows = run_table.differences(one, other)
     if rows["Setting"]:
         st.table(rows, hide_index=True)
     else:
         st.write("They agree in all settings.")
-    st.table(listing.certificates([one, other]), hide_index=True)
-    st.caption(plain(listing.uncertified([one, other])))
+    st.table(run_table.certificates([one, other]), hide_index=True)
+    st.caption(plain(run_table.uncertified([one, other])))
 
 
 def trash(deleted: list[Entry]) -> None:
     """What was deleted, to take back or to remove for good."""
     back, gone = st.columns(2)
-    if back.button(f"Undo: take back “{plain(listing.shown(deleted[0]))}”", width="stretch"):
-        attempt(partial(shelf.undo, home(), deleted[0].folder.name))
+    if back.button(f"Undo: take back “{plain(run_table.shown(deleted[0]))}”", width="stretch"):
+        attempt(partial(store.undo, home(), deleted[0].folder.name))
     if gone.button("Clean up: remove deleted runs for good", width="stretch"):
-        attempt(partial(shelf.purge_all, deleted))
+        attempt(partial(store.purge_all, deleted))
 
 
 def take_in() -> None:
@@ -139,7 +142,7 @@ def take_in() -> None:
         )
         sent = st.form_submit_button("Import", width="stretch")
     if sent and file:
-        attempt(lambda: parcel.unpack(file.getvalue(), home(), viewer.owner))
+        attempt(lambda: transfer.unpack(file.getvalue(), home(), viewer.owner))
     elif sent:
         st.info("Choose an exported run first: a file that ends in .svae.zip.")
 
@@ -156,17 +159,17 @@ def attempt(work: Callable[[], object]) -> None:
 
 st.subheader("Saved runs")
 try:
-    entries, deleted = listing.saved(home(), viewer), listing.trashed(home(), viewer)
+    entries, deleted = run_table.saved(home(), viewer), run_table.trashed(home(), viewer)
 except RequestError as error:
     st.error(str(error))
     st.stop()
 search, told = st.columns([1, 2], vertical_alignment="bottom")
 words = search.text_input("Search", placeholder="name, data, method, verdict", key="runs.search")
-told.caption(f"{listing.storage(entries, deleted, viewer)} {listing.whose(viewer)}")
+told.caption(f"{run_table.storage(entries, deleted, viewer)} {run_table.whose(viewer)}")
 if deleted:
     trash(deleted)
 
-found = listing.holding(entries, words)
+found = run_table.holding(entries, words)
 if found:
     picked = choose(found)
     if len(picked) == 1:
@@ -185,7 +188,7 @@ else:
 
 if run := session.replayed():
     try:
-        known = hub.look_at(run)
+        known = registry.look_at(run)
     except RequestError as error:
         st.error(str(error))
     else:

@@ -2,16 +2,18 @@
 
 import streamlit as st
 
-from pages.parts import controls, own_data, session, sharing
-from pages.parts.charts import chart, narrow
-from pages.parts.wording import plain
+from pages.visitor import cache, session
+from pages.visitor.markdown import plain
+from pages.widgets import settings as controls
+from pages.widgets import upload
+from pages.widgets.charts import chart, narrow
 from svae_core.figures import cluster_curves, shell_view
 
 with st.sidebar:
     settings = controls.data_controls()
 
-own_data.preview(settings)
-problem = sharing.problem(settings)
+upload.preview(settings)
+problem = cache.problem(settings)
 clusters, dark = problem.clusters, session.dark()
 
 st.subheader(f"{plain(problem.dataset.title)}, on the shell")
@@ -38,7 +40,7 @@ with words:
             column.metric(name, value, help=help)
     st.write(cluster_curves.describe_clusters(clusters))
     st.write(shell_view.describe_shell(problem))
-    own_data.describe(problem.dataset.notes)
+    upload.describe(problem.dataset.notes)
 
 st.subheader("Each cluster, and each start of K-means")
 left, right = st.columns([2, 1], gap="medium")
@@ -53,7 +55,7 @@ with right:
 st.write(spread)
 
 st.subheader("How many clusters?")
-proposal = sharing.proposal(settings)
+proposal = cache.proposal(settings)
 sentence = cluster_curves.describe_choice(proposal, clusters.k)
 if proposal:
     chart(

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from pages.parts import address, lessons, session, sharing
-from pages.parts.charts import chart, narrow
+from pages.classroom import lessons
+from pages.visitor import cache, session, url
+from pages.widgets.charts import chart, narrow
 from svae_core.figures import recorded
 from svae_core.records import Settings
 
@@ -31,7 +32,7 @@ st.write(
     "below δ** cannot have collapsed totally. This app computes the band, trains, and checks."
 )
 
-recording = sharing.recording()
+recording = cache.recording()
 sentence = recorded.describe_recorded(recording)
 chart(
     recorded.recorded(recording, session.dark(), narrow()),
@@ -46,4 +47,4 @@ for column, (title, text, page, settings, query) in zip(st.columns(3), LESSONS, 
     with column.container(border=True, height="stretch"):
         st.markdown(f"**{title}**")
         st.write(text)
-        st.page_link(page, label="Open the lesson", query_params=address.to_link(settings) | query)
+        st.page_link(page, label="Open the lesson", query_params=url.to_link(settings) | query)

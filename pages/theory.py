@@ -6,14 +6,17 @@ from typing import Any
 
 import streamlit as st
 
-from pages.parts import address, controls, errands, hub, session, sharing
-from pages.parts.charts import chart
-from pages.parts.searching import Search
-from svae_core.certificate_page import certificate_page
+from pages.live import registry
+from pages.visitor import cache, session, url
+from pages.widgets import background
+from pages.widgets import settings as controls
+from pages.widgets.attack import Search
+from pages.widgets.charts import chart
+from svae_core.certificate.html import certificate_page
+from svae_core.config.settings import settings_key
 from svae_core.figures import conditions, outcomes, trajectories
 from svae_core.objections import DEPENDS_ON, Answer, Objection, objections
 from svae_core.records import Certificate, Settings, to_json
-from svae_core.settings import settings_key
 
 MARKS = {
     conditions.HOLDS: ":green-badge[✓ holds]",
@@ -85,10 +88,10 @@ def show_objection(objection: Objection) -> bool:
     """One objection; whether its answer is being measured."""
     with st.expander(f"{objection.number}. {objection.title}"):
         st.write(objection.text)
-        return errands.errand(
+        return background.errand(
             f"objection.{objection.number}.{settings_key(settings, DEPENDS_ON)}",
             "Measure",
-            partial(hub.engine().objection, objection.number, settings),
+            partial(registry.engine().objection, objection.number, settings),
             show_answer,
         )
 
@@ -104,13 +107,13 @@ def attack() -> bool:
     count = runs.select_slider("Runs", RUNS, value=64, key="attack.runs")
     number = seed.number_input("Seed", min_value=0, value=0, step=1, key="attack.seed")
     key = f"{count} runs from {number}"
-    search = sharing.series_of("attack", key, partial(Search, count, number, hub.engine()))
-    going = errands.transport("attack", key, search.series, button)
+    search = cache.series_of("attack", key, partial(Search, count, number, registry.engine()))
+    going = background.transport("attack", key, search.series, button)
     if search.attempts:
         show_outcomes(search.summary())
     for broken in search.broken():
         st.error(f"**Counter-example.** {broken.explanation}")
-        st.page_link("train.py", label="Train it", query_params=address.to_link(broken.settings))
+        st.page_link("train.py", label="Train it", query_params=url.to_link(broken.settings))
     return going
 
 
@@ -127,9 +130,9 @@ def show_outcomes(summary: dict[str, Any]) -> None:
 with st.sidebar:
     settings = controls.data_controls()
 
-seen = session.run_seen(hub.pair(settings))
+seen = session.run_seen(registry.pair(settings))
 plain, other = seen.members[0], seen.members[-1]
-problem, free = sharing.problem(other), sharing.problem(plain)
+problem, free = cache.problem(other), cache.problem(plain)
 dark = session.dark()
 
 st.subheader("What a measured loss excludes")
@@ -159,7 +162,7 @@ st.caption(
     "Answers are measured on the data chosen at the left, with short runs on a sample. They say "
     "what these runs did, no more."
 )
-errands.section("objections", show_objections)
+background.section("objections", show_objections)
 
 st.subheader("Try to break it")
 st.write(
@@ -167,4 +170,4 @@ st.write(
     "structure, degenerate ones, tiny nets, starts at the collapsed solution, K up to half the "
     "points, β and σ² over four decades. The same seed gives the same runs."
 )
-errands.section("attack", attack)
+background.section("attack", attack)

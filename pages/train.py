@@ -2,9 +2,13 @@
 
 import streamlit as st
 
-from pages.parts import controls, hub, own_data, session, teaching
-from pages.parts.stage import stage
-from pages.parts.wording import plain
+from pages.live import registry
+from pages.visitor import session
+from pages.visitor.markdown import plain
+from pages.widgets import classroom as teaching
+from pages.widgets import settings as controls
+from pages.widgets import upload
+from pages.wire.component import stage
 
 
 def own_run() -> None:
@@ -22,13 +26,13 @@ def own_run() -> None:
             settings = controls.training_controls(settings)
             st.page_link("region.py", label="Move the feasible band")
         classroom = class_.popover("Class", width="stretch")
-    title = own_data.title(settings)
+    title = upload.title(settings)
     start = f"**{lesson.title}**" if lesson else "**Same data, same start, two models**"
     summary.markdown(
         f"{start}: {plain(title)}, σ² = {settings.sigma2:g}, "
         f"β = {settings.beta:g}, {settings.latent_dim} latent dimensions, {settings.epochs} epochs"
     )
-    run = session.run_of(hub.pair(settings), lesson.name if lesson else "")
+    run = session.run_of(registry.pair(settings), lesson.name if lesson else "")
     if classroom:
         with classroom:
             teaching.class_controls(run)

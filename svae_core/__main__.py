@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from svae_core import __version__
 from svae_core.commands import scan_commands
-from svae_core.limits import own_machine
+from svae_core.config.limits import own_machine
 from svae_core.records import RequestError
 
 

@@ -12,9 +12,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from svae_core.collapse import COLLAPSED_KL
+from svae_core.certificate.diagnostics import COLLAPSED_KL
+from svae_core.config.settings import Change
 from svae_core.records import Frame, Moment, Settings, knobs
-from svae_core.settings import Change
 
 # A dimension that hovers about the threshold would die at every other frame: it wakes only when
 # it carries clearly more. With one draw per frame losses flicker too, so out means out twice.

@@ -25,7 +25,9 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from svae_core.config.settings import check_settings
 from svae_core.datasets import held
+from svae_core.geometry.shell import ShellMap, shell_map
 from svae_core.problem import groundwork
 from svae_core.records import (
     Budget,
@@ -36,12 +38,10 @@ from svae_core.records import (
     Settings,
     State,
 )
-from svae_core.settings import check_settings
-from svae_core.shell import ShellMap, shell_map
-from svae_core.thinned import as_if_of, pack, thin, unpack
+from svae_core.runs.slim import as_if_of, pack, thin, unpack
 
 if TYPE_CHECKING:
-    from svae_core.snapshot import Model
+    from svae_core.training.evaluate import Model
 
 _KEPT = "estimator"  # the file of what a run's folder does not hold
 # Draws per point of a score, in pairs z, −z: their mean is exact for what is linear in the noise.
@@ -51,7 +51,7 @@ _PAIRS = 8
 class SphericalShell(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Data [n, d] to radii between r_min and r_max, directions kept; exactly invertible.
 
-    See `svae_core.shell` for the map. After `fit`: center_ [d], knot_norms_ and knot_radii_.
+    See `geometry.shell` for the map. After `fit`: center_ [d], knot_norms_ and knot_radii_.
     New points outside the norm range of the training points are moved to its edge.
     """
 
@@ -144,15 +144,15 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def fit(self, X: Any, y: object = None) -> Self:
         """Train to the end on points [n, d] and certify; RequestError where that makes no sense."""
-        from svae_core import training
+        from svae_core.training import loop
 
         X = validate_data(self, X, dtype=np.float32, ensure_min_samples=3)
         with held(X) as (name, options):
             settings = self._settings(name, options)
-            state = training.begin((settings,))
-            while not training.finished(state):
-                state = training.advance(state, Budget(frames=False)).state
-            (self.certificate_,) = training.certify(state, self.draws)
+            state = loop.begin((settings,))
+            while not loop.finished(state):
+                state = loop.advance(state, Budget(frames=False)).state
+            (self.certificate_,) = loop.certify(state, self.draws)
             self._keep(state, groundwork(settings), len(X))
         return self
 
@@ -188,13 +188,13 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def transform(self, X: Any) -> np.ndarray:
         """Posterior means [n, k] of points [n, d], float32."""
-        from svae_core.snapshot import believe
+        from svae_core.training.evaluate import believe
 
         return believe(self._model(), self._on_shell(X)).mean
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Points [n, d] that latents [n, k] are decoded to, in the units of the data."""
-        from svae_core.snapshot import decode
+        from svae_core.training.evaluate import decode
 
         model = self._model()
         z = check_array(X, dtype=np.float32)
@@ -209,8 +209,8 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         points, so that a point's score does not depend on its neighbours. σ² is that of the
         settings, also for methods that learn one: scores of methods are then on one scale.
         """
-        from svae_core.networks import stream
-        from svae_core.snapshot import believe, decode
+        from svae_core.nets.networks import stream
+        from svae_core.training.evaluate import believe, decode
 
         model, points = self._model(), self._on_shell(X)
         beliefs = believe(model, points)
@@ -230,7 +230,7 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def sample(self, n_samples: int = 1, random_state: Any = 0) -> np.ndarray:
         """Points [n, d] decoded from the method's prior, in the units of the data."""
-        from svae_core.snapshot import draw_prior
+        from svae_core.training.evaluate import draw_prior
 
         check_is_fitted(self)
         z = check_random_state(random_state).standard_normal((n_samples, self._n_features_out))
@@ -241,7 +241,7 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return int(self.ground_.settings.latent_dim)
 
     def _model(self) -> Model:
-        from svae_core.training import fitted
+        from svae_core.training.loop import fitted
 
         check_is_fitted(self)
         return fitted(self.state_, as_if_of(self.ground_, self.n_samples_))
@@ -261,7 +261,7 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Write the fitted model into a new folder, as a run; nothing of the data is in it."""
         from safetensors.numpy import save_file
 
-        from svae_core import run
+        from svae_core.runs import folder as run
 
         check_is_fitted(self)
         folder = Path(folder)
@@ -281,7 +281,7 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """A fitted model from its folder; RequestError, one sentence, where it is none."""
         from safetensors import SafetensorError, safe_open
 
-        from svae_core import run
+        from svae_core.runs import folder as run
 
         saved = run.load(Path(folder))
         try:

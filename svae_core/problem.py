@@ -11,12 +11,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from svae_core.blocks import center_of
-from svae_core.certificate import Yardstick
-from svae_core.clusters import cluster, nearest, squared_distances, total_variance
+from svae_core.certificate.certify import Yardstick
+from svae_core.certificate.floors import covariance_spectrum, floor_curves, water_level
+from svae_core.config.limits import check_data
+from svae_core.config.settings import DATA_FIELDS, check_settings
 from svae_core.datasets import load_dataset
-from svae_core.floors import covariance_spectrum, floor_curves, water_level
-from svae_core.limits import check_data
+from svae_core.geometry.kmeans import cluster, nearest, squared_distances, total_variance
+from svae_core.geometry.region import applicable_definition, collapse_losses, feasible_region
+from svae_core.geometry.row_blocks import center_of
+from svae_core.geometry.shell import fit_shell, shell_view, view_basis
 from svae_core.methods import method_for
 from svae_core.records import (
     Clusters,
@@ -29,9 +32,6 @@ from svae_core.records import (
     Settings,
     Shell,
 )
-from svae_core.region import applicable_definition, collapse_losses, feasible_region
-from svae_core.settings import DATA_FIELDS, check_settings
-from svae_core.shell import fit_shell, shell_view, view_basis
 
 # A picture needs no more points than this, and a live evaluation no more numbers.
 _VIEW_POINTS = 2_000

@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 
 # Named here as well, for a plug-in's one line of imports.
-from svae_core.options import Knob as Knob
-from svae_core.options import RequestError as RequestError
-from svae_core.options import check_knobs as check_knobs
-from svae_core.options import flag as flag
-from svae_core.options import knobs as knobs
-from svae_core.options import option as option
-from svae_core.settings import Options as Options
-from svae_core.settings import Scalar as Scalar
-from svae_core.settings import Settings as Settings
+from svae_core.config.fields import Knob as Knob
+from svae_core.config.fields import RequestError as RequestError
+from svae_core.config.fields import check_knobs as check_knobs
+from svae_core.config.fields import flag as flag
+from svae_core.config.fields import knobs as knobs
+from svae_core.config.fields import option as option
+from svae_core.config.settings import Options as Options
+from svae_core.config.settings import Scalar as Scalar
+from svae_core.config.settings import Settings as Settings
 
 # ------------------------------------------------------------------ data to the problem
 

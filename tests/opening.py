@@ -12,13 +12,15 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import hub
-from svae_core import attack, band_study, comparison, exploration, objections, sweep
-from svae_core.explored import Question
-from svae_core.grid import Grid
+from pages.live import registry
+from svae_core import objections
+from svae_core.latent import explore as exploration
+from svae_core.latent.results import Question
 from svae_core.problem import prepare
 from svae_core.records import Problem, RequestError, Settings, State
-from svae_core.sensitivity import sensitivity
+from svae_core.studies import attack, band_study, comparison, sweep
+from svae_core.studies.grid import Grid
+from svae_core.studies.k_sensitivity import sensitivity
 
 _ROUTER = str(Path(__file__).parents[1] / "pages" / "router.py")
 _SMALL = {"dataset": "wine", "clusters": "3"}
@@ -74,7 +76,7 @@ def _done(call: Callable[[], Any]) -> Future[Any]:
 
 @pytest.fixture(autouse=True)
 def _engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(hub, "engine", _Engine)
+    monkeypatch.setattr(registry, "engine", _Engine)
     yield
     st.cache_resource.clear()
 

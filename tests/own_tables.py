@@ -7,7 +7,7 @@ from pathlib import Path
 
 from svae_core.datasets import load_dataset
 from svae_core.own_data.reading import read
-from svae_core.own_data.table import Table
+from svae_core.own_data.tables import Table
 from svae_core.records import Dataset, Settings
 
 MIXED = "length;kind;fixed;colour\n0,5;a;7;red\nNA;b;7;blue\n1,5;c;7;red\n2,5;a;7;blue\n"

@@ -1,6 +1,6 @@
-"""The law of the house, read from the imports: who may use whom, and what stays out of where.
+"""The laws of the house, read from the imports: who may use whom, and what stays out of where.
 
-A new file in svae_core gets its place in ROOMS; everything else here should rarely change.
+Packages are the words of these laws: a new file in a package needs no entry here.
 """
 
 from __future__ import annotations
@@ -17,33 +17,29 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-#: The rooms of svae_core from the ground up: each may import only rooms before it.
-ROOMS = (
-    *("options", "settings", "blocks", "limits", "records", "registry", "home", "journal", "grid"),
-    *("shell", "clusters", "region", "modes", "floors", "posterior", "directional"),
-    *("stacks", "convolution", "residual", "layouts", "autoregression", "networks", "averages"),
-    *("diversity", "pictures", "explored"),
-    *("collapse", "commentary", "cells"),
-    *("certificate", "certificate_page"),
-    *("own_data", "datasets", "methods", "scores"),
-    *("problem", "sensitivity", "groups", "ends", "objective"),
-    *("snapshot", "workbench", "training", "projection"),
-    *("exploration", "band_study", "thinned"),
-    *("shards", "about", "run", "shelf", "parcel", "sweep", "scoring", "comparison", "attack"),
-    "exports",
-    *("objections", "scheduling", "workers", "cluster", "engine"),
-    *("estimator", "commands", "__main__"),
+#: The packages of svae_core from the ground up: each may import only packages before it.
+CORE_ORDER = (
+    *("distributions", "config", "records", "nets", "geometry", "own_data", "certificate"),
+    *("datasets", "commentary", "methods", "problem", "training", "latent", "objections"),
+    *("studies", "runs", "compute", "figures", "estimator", "commands", "__main__"),
 )
-#: Figures stand beside the tower: they draw records, and may ask numpy rooms for numbers.
+#: The same for pages: screens (the files beside these packages) may import all of them.
+PAGES_ORDER = ("live", "classroom", "visitor", "wire", "widgets")
+#: Figures draw records, and may ask NumPy code for numbers: no training, runs or processes.
 FIGURES_MAY_IMPORT = {
-    *("options", "records", "registry", "shell", "clusters", "region", "floors"),
-    *("grid", "cells", "explored", "scores", "figures"),
+    *("config", "records", "geometry", "certificate", "latent", "studies", "figures"),
 }
 #: What the web server must never load: seconds of import, and a long garbage collection.
 HEAVY = {"torch", "umap", "sklearn"}
-MAY_IMPORT_PLOTLY = ("svae_core/figures/", "pages/parts/stage.py", "pages/parts/live.py")
+MAY_IMPORT_PLOTLY = ("svae_core/figures/", "pages/wire/component.py", "pages/wire/routes.py")
 NAMES_THAT_SAY_NOTHING = {"common", "helper", "helpers", "misc", "util", "utils"}
 LONGEST_FUNCTION, LONGEST_FILE = 60, 400  # lines; a function's docstring is free
+#: Packages of svae_core whose __init__ only says what they are.
+EMPTY = {
+    *("distributions", "config", "nets", "geometry", "own_data", "certificate"),
+    *("training", "latent", "studies", "runs", "compute"),
+}
+MOST_ENTRIES = {"svae_core": 26, "pages": 17}
 
 
 def module_name(path: Path) -> str:
@@ -61,10 +57,6 @@ WRITTEN_FOR_BROWSERS = sorted(
     path for kind in ("js", "css", "html") for path in (ROOT / "assets").rglob(f"*.{kind}")
 )
 MODULES = {module_name(path): path for path in [*CORE, *SCREENS]}
-
-
-def each(paths: list[Path]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("path", paths, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 # ------------------------------------------------------------------------ reading imports
@@ -125,8 +117,23 @@ def packages(path: Path) -> set[str]:
     return {name.split(".")[0] for name in imported(parse(path), path)}
 
 
-def room(module: str) -> str:
+def package(module: str) -> str:
+    """The part of a module's name that the laws speak of: svae_core.nets.stack is in nets."""
     return module.split(".")[1]
+
+
+def imports_within(top: str) -> Iterator[tuple[Path, str, set[str]]]:
+    """Each file of svae_core or pages, its package, and the packages of that tree it imports."""
+    for path in python_files(top):
+        name = module_name(path)
+        if name == top:
+            continue
+        inside = {found for found in imported(parse(path), path) if found.startswith(f"{top}.")}
+        yield path, package(name), {package(found) for found in inside}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 def test_the_reader_of_imports_sees_them_all() -> None:
@@ -134,49 +141,67 @@ def test_the_reader_of_imports_sees_them_all() -> None:
     source = """
 import sklearn.cluster as c
 from svae_core import records, __version__
-from ..shell import SphericalShell
+from ..geometry.shell import SphericalShell
 from . import base_objective
 def load():
     import torch
 """
     assert imported(ast.parse(source), path) == {
-        *("sklearn.cluster", "svae_core.records", "svae_core", "svae_core.shell"),
+        *("sklearn.cluster", "svae_core.records", "svae_core", "svae_core.geometry.shell"),
         *("svae_core.methods", "torch"),
     }
 
 
-# ------------------------------------------------------------------------------ the floors
+# --------------------------------------------------------------------------- the two orders
 
 
-def test_every_room_has_its_floor() -> None:
-    rooms = {room(name) for name in MODULES if name.startswith("svae_core.")}
-    assert rooms <= {*ROOMS, "figures"}, "give the new file a place in ROOMS"
+def test_core_packages_import_only_packages_below() -> None:
+    wrong = {}
+    for path, here, used in imports_within("svae_core"):
+        assert here in CORE_ORDER, f"give the package {here} a place in CORE_ORDER"
+        allowed = FIGURES_MAY_IMPORT
+        if here != "figures":
+            allowed = {*CORE_ORDER[: CORE_ORDER.index(here)], here} - {"figures"}
+        if used - allowed:
+            wrong[relative(path)] = used - allowed
+    assert not wrong
 
 
-@each(CORE)
-def test_rooms_import_only_rooms_below(path: Path) -> None:
-    name = module_name(path)
-    targets = {item for item in imported(parse(path), path) if item.startswith("svae_core")}
-    if name == "svae_core":
-        assert not targets, "the package itself loads its names lazily"
-        return
-    rooms = {room(target) for target in targets if target != "svae_core"}
-    if room(name) == "figures":
-        assert rooms <= FIGURES_MAY_IMPORT
-        return
-    floor = ROOMS.index(room(name))
-    # A folder of plug-ins is one room: its files share what its __init__ defines.
-    below = {*ROOMS[:floor], *([room(name)] if (ROOT / "svae_core" / room(name)).is_dir() else [])}
-    assert rooms <= below
+def test_pages_import_only_packages_below() -> None:
+    wrong = {}
+    screens = {module_name(path).split(".")[1] for path in (ROOT / "pages").glob("*.py")}
+    for path, here, used in imports_within("pages"):
+        assert here in {*PAGES_ORDER, *screens}, f"give the package {here} a place in PAGES_ORDER"
+        allowed = set(PAGES_ORDER)
+        if here in PAGES_ORDER:
+            allowed = {*PAGES_ORDER[: PAGES_ORDER.index(here)], here}
+        if used - allowed:
+            wrong[relative(path)] = used - allowed
+    assert not wrong
 
 
-@each(CORE)
-def test_rooms_take_names_from_rooms_and_not_from_the_package(path: Path) -> None:
-    """`from svae_core import Settings` would hide the room; only the version is the package's."""
-    for node in ast.walk(parse(path)):
-        if isinstance(node, ast.ImportFrom) and _base(node, path) == "svae_core":
-            names = {alias.name for alias in node.names}
-            assert {name for name in names if f"svae_core.{name}" not in MODULES} <= {"__version__"}
+def test_names_come_from_their_module_and_not_from_the_package() -> None:
+    """`from svae_core import Settings` would hide the home; only the version is the package's."""
+    assert not imported(parse(CORE[0].parent / "__init__.py"), CORE[0]) & set(MODULES)
+    wrong = {}
+    for path in CORE:
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.ImportFrom) and _base(node, path) == "svae_core":
+                names = {alias.name for alias in node.names}
+                found = {name for name in names if f"svae_core.{name}" not in MODULES}
+                if found - {"__version__"}:
+                    wrong[relative(path)] = found
+    assert not wrong
+
+
+def test_packages_without_plug_ins_have_an_empty_door() -> None:
+    """A package's __init__ is a docstring: importing one module of it loads no other."""
+    doors = [ROOT / "pages" / name / "__init__.py" for name in PAGES_ORDER]
+    doors += [path for path in CORE if path.name == "__init__.py" and path.parent.name in EMPTY]
+    assert len(doors) == len(PAGES_ORDER) + len(EMPTY)
+    for path in doors:
+        tree = parse(path)
+        assert ast.get_docstring(tree) and len(tree.body) == 1, relative(path)
 
 
 def test_there_is_no_import_cycle() -> None:
@@ -187,54 +212,60 @@ def test_there_is_no_import_cycle() -> None:
 # ------------------------------------------------------------------- what stays out of where
 
 
-@each(CORE)
-def test_the_core_knows_no_screen(path: Path) -> None:
-    assert not packages(path) & {"streamlit", "starlette", "pages", "app"}
+def importing(paths: list[Path], forbidden: set[str]) -> set[str]:
+    return {relative(path) for path in paths if packages(path) & forbidden}
 
 
-@each([*python_files("svae_core/figures"), *SCREENS])
-def test_figures_and_screens_do_no_learning(path: Path) -> None:
-    assert not packages(path) & HEAVY
+def test_the_core_knows_no_screen() -> None:
+    assert not importing(CORE, {"streamlit", "starlette", "pages", "app"})
 
 
-@each([*CORE, *SCREENS])
-def test_plotly_stays_in_figures_and_on_the_stage(path: Path) -> None:
-    if not str(path.relative_to(ROOT)).startswith(MAY_IMPORT_PLOTLY):
-        assert "plotly" not in packages(path)
+def test_figures_and_screens_do_no_learning() -> None:
+    assert not importing([*python_files("svae_core/figures"), *SCREENS], HEAVY)
 
 
-@each([*CORE, *SCREENS])
-def test_session_state_has_one_user(path: Path) -> None:
-    if path == ROOT / "pages" / "parts" / "session.py":
-        return
-    for node in ast.walk(parse(path)):
-        said = (getattr(node, field, None) for field in ("attr", "id", "name", "value"))
-        assert "session_state" not in list(said)
+def test_plotly_stays_in_figures_and_on_the_stage() -> None:
+    found = importing([*CORE, *SCREENS], {"plotly"})
+    assert not {name for name in found if not name.startswith(MAY_IMPORT_PLOTLY)}
 
 
-@each([path for path in SCREENS if path.parent == ROOT / "pages"])
-def test_pages_do_no_arithmetic(path: Path) -> None:
-    assert not packages(path) & {"numpy", "math"}
+def test_session_state_has_one_user() -> None:
+    def uses(path: Path) -> bool:
+        fields = ("attr", "id", "name", "value")
+        return any(
+            getattr(node, field, None) == "session_state"
+            for node in ast.walk(parse(path))
+            for field in fields
+        )
+
+    assert [relative(path) for path in [*CORE, *SCREENS] if uses(path)] == [
+        "pages/visitor/session.py"
+    ]
 
 
-@each([*SCREENS, *python_files("svae_core/figures"), ROOT / "svae_core" / "engine.py"])
-def test_the_web_server_loads_nothing_heavy(path: Path) -> None:
+def test_pages_do_no_arithmetic() -> None:
+    assert not importing(sorted((ROOT / "pages").glob("*.py")), {"numpy", "math"})
+
+
+def test_the_web_server_loads_nothing_heavy() -> None:
     """Follows what importing a file loads, and what that loads, to the end."""
-    seen: set[str] = set()
-    ahead = [module_name(path)]
-    while ahead:
-        name = ahead.pop()
-        seen.add(name)
-        if name in MODULES:
-            ahead += at_import(MODULES[name]) - seen
-    assert not {name.split(".")[0] for name in seen} & HEAVY
+    engine = ROOT / "svae_core" / "compute" / "engine.py"
+    for path in [*SCREENS, *python_files("svae_core/figures"), engine]:
+        seen: set[str] = set()
+        ahead = [module_name(path)]
+        while ahead:
+            name = ahead.pop()
+            seen.add(name)
+            if name in MODULES:
+                ahead += at_import(MODULES[name]) - seen
+        assert not {name.split(".")[0] for name in seen} & HEAVY, relative(path)
 
 
 @pytest.mark.parametrize(
     "code",
     [
         "import svae_core",
-        "import svae_core.engine",
+        "import svae_core.compute.engine",
         "import svae_core.figures, pkgutil, importlib\n"
         "for found in pkgutil.iter_modules(svae_core.figures.__path__, 'svae_core.figures.'):\n"
         "    importlib.import_module(found.name)",
@@ -264,22 +295,29 @@ def test_the_public_names_load_on_demand() -> None:
 # ---------------------------------------------------------------------------- names and sizes
 
 
-@each([*CORE, *SCREENS, *python_files("tests")])
-def test_every_name_says_something(path: Path) -> None:
-    relative = path.relative_to(ROOT).with_suffix("")
-    assert not {part.strip("_") for part in relative.parts} & NAMES_THAT_SAY_NOTHING
+def test_every_name_says_something() -> None:
+    for path in [*CORE, *SCREENS, *python_files("tests")]:
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        assert not {part.strip("_") for part in parts} & NAMES_THAT_SAY_NOTHING, relative(path)
 
 
-@each([*CORE, *SCREENS])
-def test_functions_are_short(path: Path) -> None:
-    for node in ast.walk(parse(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0]
-            docstring = first if ast.get_docstring(node, clean=False) is not None else None
-            free = docstring.end_lineno - docstring.lineno + 1 if docstring else 0
-            assert node.end_lineno - node.lineno + 1 - free <= LONGEST_FUNCTION, node.name
+def test_the_listing_of_a_folder_stays_short() -> None:
+    for folder, most in MOST_ENTRIES.items():
+        entries = [path for path in (ROOT / folder).iterdir() if path.name != "__pycache__"]
+        assert len(entries) <= most, folder
 
 
-@each([*CORE, *SCREENS, *python_files("tests"), *WRITTEN_FOR_BROWSERS])
-def test_files_are_short(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+def test_functions_are_short() -> None:
+    for path in [*CORE, *SCREENS]:
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                first = node.body[0]
+                docstring = first if ast.get_docstring(node, clean=False) is not None else None
+                free = docstring.end_lineno - docstring.lineno + 1 if docstring else 0
+                length = node.end_lineno - node.lineno + 1 - free
+                assert length <= LONGEST_FUNCTION, f"{relative(path)}: {node.name}"
+
+
+def test_files_are_short() -> None:
+    for path in [*CORE, *SCREENS, *python_files("tests"), *WRITTEN_FOR_BROWSERS]:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE, relative(path)

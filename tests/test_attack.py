@@ -5,9 +5,9 @@ import json
 import pytest
 from laws import assert_information_laws
 
-from svae_core import attack
 from svae_core.__main__ import main
-from svae_core.settings import check_settings
+from svae_core.config.settings import check_settings
+from svae_core.studies import attack
 
 
 def test_the_plan_follows_from_its_seed_and_is_wide():

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svae_core.autoregression import foretold, run_freely, strictly_lower
-from svae_core.averages import Batch, foretelling
-from svae_core.networks import networks
+from svae_core.nets.autoregressive import foretold, run_freely, strictly_lower
+from svae_core.nets.networks import networks
 from svae_core.records import Budget, RequestError, Settings, State
-from svae_core.training import advance, begin, certify, models
+from svae_core.training.batch_loss import Batch, foretelling
+from svae_core.training.loop import advance, begin, certify, models
 
 #: βσ² is well below λ_max: an mlp does not collapse here.
 BASE = Settings(

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svae_core.averages import Batch, averages
-from svae_core.networks import architecture, initial_weights, networks, project_on_shell, room
-from svae_core.posterior import LOG_VARIANCE_RANGE
+from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE
+from svae_core.nets.networks import architecture, initial_weights, networks, project_on_shell, room
+from svae_core.training.batch_loss import Batch, averages
 
 MEMBERS = 3
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from svae_core.band_study import BASELINE_SIGMA2, plan, study
 from svae_core.records import RequestError, Settings
+from svae_core.studies.band_study import BASELINE_SIGMA2, plan, study
 
 SMALL = Settings(
     dataset="clusters",

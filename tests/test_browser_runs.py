@@ -18,10 +18,11 @@ from browsing import ROOT, WAIT, Visit, answers
 from playwright.sync_api import expect
 from test_run import assert_same
 
-from pages.parts import hub
-from svae_core import shelf, training
+from pages.live import registry
 from svae_core.records import Settings
-from svae_core.run import load
+from svae_core.runs import store
+from svae_core.runs.folder import load
+from svae_core.training import loop
 
 pytestmark = pytest.mark.browser
 LONG = Settings(dataset="wine", clusters=3, epochs=4000)
@@ -78,10 +79,10 @@ def test_a_killed_server_costs_nothing(visit: Visit, machine: Machine) -> None:
     page = visit.page
     page.goto(f"{machine.url}/train?dataset=wine&clusters=3&epochs={LONG.epochs}")
     page.wait_for_function("Number(document.querySelector('[data-moment]')?.dataset.moment) > 40")
-    (entry,) = shelf.shelf(machine.home)
+    (entry,) = store.shelf(machine.home)
     machine.kill()
     killed = time.time()
-    (entry,) = shelf.shelf(machine.home)
+    (entry,) = store.shelf(machine.home)
     assert entry.about is not None and not entry.trouble
     assert killed - entry.about.saved < LOST
     assert 0 < entry.about.step < entry.about.steps
@@ -94,14 +95,14 @@ def test_a_killed_server_costs_nothing(visit: Visit, machine: Machine) -> None:
         assert time.monotonic() < deadline, "its end was not saved"
         time.sleep(0.2)
 
-    members = hub.pair(LONG)
-    state = training.begin(members)
-    undisturbed = (training.first_frames(state), *training.advance(state).moments)
+    members = registry.pair(LONG)
+    state = loop.begin(members)
+    undisturbed = (loop.first_frames(state), *loop.advance(state).moments)
     assert len(saved.moments) == len(undisturbed)
     for mine, theirs in zip(saved.moments, undisturbed, strict=True):
         for a, b in zip(mine, theirs, strict=True):
             assert_same(a, b, ("latent_mean",))
-    assert len(shelf.shelf(machine.home)) == 1
+    assert len(store.shelf(machine.home)) == 1
 
 
 def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machine: Machine) -> None:
@@ -109,7 +110,7 @@ def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machin
     page.goto(f"{machine.url}/train?dataset=wine&clusters=3&epochs=20")
     expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
     deadline = time.monotonic() + 30
-    while not (found := shelf.shelf(machine.home)) or not (found[0].about or 0).verdicts:  # type: ignore[union-attr]
+    while not (found := store.shelf(machine.home)) or not (found[0].about or 0).verdicts:  # type: ignore[union-attr]
         assert time.monotonic() < deadline, "the run was not saved"
         time.sleep(0.2)
     (entry,) = found
@@ -142,7 +143,7 @@ def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machin
     page.get_by_role("link", name="Open in Train, and go on").click()
     page.wait_for_url(re.compile(f"/train.*run={re.escape(entry.about.id)}"))
     expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
-    assert len(shelf.shelf(machine.home)) == 1, "it is the same run"
+    assert len(store.shelf(machine.home)) == 1, "it is the same run"
 
     page.goto(f"{machine.url}/runs")
     parcel = {"name": "a.svae.zip", "mimeType": "application/zip", "buffer": exported}
@@ -153,5 +154,5 @@ def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machin
     expect(page.get_by_text("the first one")).to_have_count(2)
     page.get_by_role("button", name="Import").click()
     expect(page.get_by_text("Choose an exported run first")).to_be_visible()
-    assert len(shelf.shelf(machine.home)) == 2, "the file was let go"
+    assert len(store.shelf(machine.home)) == 2, "the file was let go"
     assert visit.errors == []

@@ -10,11 +10,11 @@ import torch
 from laws import assert_information_laws
 
 from svae_core import certify
-from svae_core.certificate_page import certificate_page
+from svae_core.certificate.html import certificate_page
 from svae_core.problem import groundwork
 from svae_core.records import RequestError, Settings, to_json
-from svae_core.training import advance, begin
-from svae_core.training import certify as certify_state
+from svae_core.training.loop import advance, begin
+from svae_core.training.loop import certify as certify_state
 
 DIGITS = Settings(dataset="digits", n_points=600, epochs=60, device="cpu")
 

@@ -18,11 +18,11 @@ import numpy as np
 import psutil
 import pytest
 
-from pages.parts.watching import Watch
-from svae_core import cluster
+from pages.live.run import Watch
 from svae_core.__main__ import main
-from svae_core.cluster import ClusterLost, about
-from svae_core.engine import Engine
+from svae_core.compute import dask_cluster
+from svae_core.compute.dask_cluster import ClusterLost, about
+from svae_core.compute.engine import Engine
 from svae_core.records import Budget, Moment, Settings, State
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,10 +94,10 @@ def trained(engine: Engine, budget: Budget, disturb: object = None) -> tuple[Sta
 
 
 def here(members: tuple[Settings, ...] = PAIR) -> list[Moment]:
-    from svae_core import training
+    from svae_core.training import loop
 
-    state = training.begin(members)
-    return [training.first_frames(state), *training.advance(state).moments]
+    state = loop.begin(members)
+    return [loop.first_frames(state), *loop.advance(state).moments]
 
 
 def assert_same(moments: list[Moment], others: list[Moment]) -> None:
@@ -154,7 +154,7 @@ async def _through_the_loss(watch: Watch, dask: Dask) -> None:
 def test_a_command_says_that_the_cluster_does_not_answer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cluster, "_PATIENCE", 1.0)
+    monkeypatch.setattr(dask_cluster, "_PATIENCE", 1.0)
     assert main(["train", "--epochs", "1", "--scheduler", "tcp://127.0.0.1:9"]) == 2
     assert "svae_core: The cluster at tcp://127.0.0.1:9 does not" in capsys.readouterr().err
 
@@ -162,7 +162,7 @@ def test_a_command_says_that_the_cluster_does_not_answer(
 def test_a_wrong_address_is_said_and_the_next_call_runs_here(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cluster, "_PATIENCE", 1.0)
+    monkeypatch.setattr(dask_cluster, "_PATIENCE", 1.0)
     monkeypatch.setenv("SVAE_SCHEDULER", "tcp://127.0.0.1:9")
     engine = Engine(workers=1)
     with pytest.raises(ClusterLost, match=r"^The cluster at tcp://127.0.0.1:9 does not answer"):
@@ -174,14 +174,14 @@ def test_a_wrong_address_is_said_and_the_next_call_runs_here(
 
 def test_other_versions_and_other_code_are_told_apart() -> None:
     mine = about()
-    assert cluster._difference({"tcp://a": mine, "tcp://b": dict(mine)}) == ""
-    other = cluster._difference({"tcp://a": mine, "tcp://b": {**mine, "torch": "1.0"}})
+    assert dask_cluster._difference({"tcp://a": mine, "tcp://b": dict(mine)}) == ""
+    other = dask_cluster._difference({"tcp://a": mine, "tcp://b": {**mine, "torch": "1.0"}})
     assert other.startswith("has a worker (tcp://b) with torch 1.0, and here it is ")
-    assert "svae_core" in cluster._difference({"tcp://a": {**mine, "svae_core": "0"}})
+    assert "svae_core" in dask_cluster._difference({"tcp://a": {**mine, "svae_core": "0"}})
 
 
 def test_a_cluster_that_was_let_go_connects_no_more() -> None:
-    one = cluster.Cluster("tcp://127.0.0.1:9", about)
+    one = dask_cluster.Cluster("tcp://127.0.0.1:9", about)
     one.shutdown()
     with pytest.raises(RuntimeError, match="stopped"):
         one.submit(about)
@@ -189,7 +189,7 @@ def test_a_cluster_that_was_let_go_connects_no_more() -> None:
 
 
 def test_addresses_that_are_none_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "_PATIENCE", 1.0)
+    monkeypatch.setattr(dask_cluster, "_PATIENCE", 1.0)
     engine = Engine(workers=1, scheduler="nonsense://nowhere")
     with pytest.raises(ClusterLost, match="nonsense://nowhere"):
         engine.begin(PAIR).result(WAIT)

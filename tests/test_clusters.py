@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svae_core.clusters import cluster
+from svae_core.geometry.kmeans import cluster
 from svae_core.records import RequestError
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svae_core.collapse import (
+from svae_core.certificate.diagnostics import (
     COLLAPSED_KL,
     Measurement,
     active_units,
@@ -17,7 +17,7 @@ from svae_core.collapse import (
     structure,
     verdict,
 )
-from svae_core.posterior import gaussian_kl, log_density, sample
+from svae_core.distributions.gaussian import gaussian_kl, log_density, sample
 from svae_core.records import Floors
 
 

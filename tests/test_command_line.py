@@ -154,7 +154,7 @@ def test_a_new_dataset_and_method_file_appear_everywhere(tmp_path):
     shutil.copytree(ROOT / "pages", tmp_path / "pages")
     shutil.copytree(ROOT / "assets", tmp_path / "assets")
     (tmp_path / "look.py").write_text(
-        "from pages.parts import controls\ncontrols.training_controls(controls.data_controls())\n"
+        "from pages.widgets import settings\nsettings.training_controls(settings.data_controls())\n"
     )
     seen = subprocess.run(
         [sys.executable, "-c", LOOK_AT_PAGES],

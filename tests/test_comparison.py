@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from laws import assert_information_laws
 
-from svae_core import scores, training
-from svae_core.comparison import bouts, go_on
-from svae_core.projection import pca_layout, umap_layout
+from svae_core.latent.projection import pca_layout, umap_layout
 from svae_core.records import Settings
-from svae_core.scores import Score, rows, to_csv, to_latex, to_markdown
-from svae_core.scoring import cluster_agreement, log_likelihood, neighbour_accuracy
-from svae_core.scoring import score as score_of
-from svae_core.snapshot import decode
+from svae_core.studies import scores
+from svae_core.studies.comparison import bouts, go_on
+from svae_core.studies.measure import cluster_agreement, log_likelihood, neighbour_accuracy
+from svae_core.studies.measure import score as score_of
+from svae_core.studies.scores import Score, rows, to_csv, to_latex, to_markdown
+from svae_core.training import loop
+from svae_core.training.evaluate import decode
 
 WINE = Settings(dataset="wine", clusters=3, epochs=150, latent_dim=3, hidden=16, device="cpu")
 
@@ -69,9 +70,9 @@ def test_likelihood_of_a_linear_model_is_the_exact_one():
     settings = replace(
         WINE, method="baseline", arch="linear", sigma2=0.05, epochs=400, learning_rate=0.02
     )
-    state = training.advance(training.begin((settings,))).state
-    (model,) = training.models(state)
-    (certificate,) = training.certify(state)
+    state = loop.advance(loop.begin((settings,))).state
+    (model,) = loop.models(state)
+    (certificate,) = loop.certify(state)
     points = model.ground.shell.points
     estimate = log_likelihood(model, points, certificate.loss)
     zero = decode(model, np.zeros((1, 3), np.float32))
@@ -156,13 +157,13 @@ def test_files_of_ones_own_are_told_apart(scored):
 
 def test_a_diverged_run_has_a_score_without_numbers():
     few = replace(WINE, epochs=2, held_out=0.2)
-    state = training.begin((few,))
+    state = loop.begin((few,))
     state = replace(state, parameters=np.full_like(state.parameters, np.nan))
-    (certificate,) = training.certify(state)
+    (certificate,) = loop.certify(state)
     assert certificate.verdict == "not certified" and "diverged" in certificate.sentence
     ended = score_of(state, certificate, 1.0)
     assert math.isnan(ended.ari) and math.isnan(ended.error) and math.isnan(ended.position)
-    (frame,) = training.first_frames(state)
+    (frame,) = loop.first_frames(state)
     assert "diverged" in frame.sentence
     for layout in (pca_layout(frame.latent_mean, 3), umap_layout(frame.latent_mean, 1.0, 3)):
         assert layout.kind == "none" and "diverged" in layout.sentence

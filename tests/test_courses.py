@@ -9,8 +9,8 @@ import numpy as np
 from test_live import PAIR, STEPS, Inline, in_a_loop, until
 from test_live import patience as patience  # an autouse fixture
 
-from pages.parts import courses
-from pages.parts.watching import Watch
+from pages.live import shared_training
+from pages.live.run import Watch
 from svae_core.records import Moment
 
 
@@ -133,7 +133,7 @@ async def test_a_course_that_nobody_follows_is_gone() -> None:
     del one, task
     await asyncio.sleep(0)
     gc.collect()
-    assert not [key for key in courses._courses if key[0] == id(engine)]
+    assert not [key for key in shared_training._courses if key[0] == id(engine)]
 
 
 @in_a_loop

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svae_core.diversity import Diversity, diversity, nearest
+from svae_core.latent.sample_quality import Diversity, diversity, nearest
 from svae_core.records import RequestError
 
 RNG = np.random.default_rng(0)

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svae_core.ends import Ends, Places
 from svae_core.methods import parts_of
+from svae_core.training.autograd_boundary import Ends, Places
 
 K = 3
 NAMES = ("loss", "kl", "kl_per_dim", "base")

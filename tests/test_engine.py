@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from svae_core.engine import ROUND, SHORTEST_SLICE, SLICE, Engine
+from svae_core.compute.engine import ROUND, SHORTEST_SLICE, SLICE, Engine
+from svae_core.compute.workers import WorkerLost, WorkerPool
 from svae_core.records import Budget, RequestError, Settings, State
-from svae_core.workers import WorkerLost, WorkerPool
 
 TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=4, batch_size=60, latent_dim=2)
 PAIR = (Settings(**{**vars(TOY), "method": "baseline"}), TOY)
@@ -132,7 +132,7 @@ def test_stopping_cancels_what_waits(tmp_path: Path) -> None:
 
 def test_workers_end_with_a_killed_server() -> None:
     code = (
-        "from svae_core.workers import WorkerPool; import os, signal, time\n"
+        "from svae_core.compute.workers import WorkerPool; import os, signal, time\n"
         "pool = WorkerPool(1, int); pool.start()\n"
         "print(pool.submit(os.getpid).result(), flush=True)\n"
         "pool.submit(time.sleep, 600); signal.pause()"
@@ -148,13 +148,15 @@ def test_workers_end_with_a_killed_server() -> None:
 
 def test_the_engine_gives_what_the_core_gives(engine: Engine) -> None:
     """Two slices in a worker equal one in this process."""
-    from svae_core import training  # here: the other workers that import this module need no torch
+    from svae_core.training import (
+        loop,
+    )  # here: the other workers that import this module need no torch
 
     state, first = engine.begin(PAIR).result(WAIT)
     assert [frame.step for frame in first] == [0, 0]
     middle = engine.advance(state, Budget(steps=3)).result(WAIT)
     end = engine.advance(middle.state, Budget()).result(WAIT)
-    here = training.advance(training.begin(PAIR))
+    here = loop.advance(loop.begin(PAIR))
     assert _same(end.state, here.state)
     moments = (*middle.moments, *end.moments)
     assert [m[0].step for m in moments] == [m[0].step for m in here.moments]

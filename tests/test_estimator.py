@@ -20,12 +20,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from svae_core import training
-from svae_core.certificate import certify
+from svae_core.certificate.certify import certify
 from svae_core.datasets import held
 from svae_core.estimator import SphericalShell, SphericalVAE
 from svae_core.records import Budget, RequestError, Settings
-from svae_core.thinned import pack, unpack
+from svae_core.runs.slim import pack, unpack
+from svae_core.training import loop
 
 QUICK: dict[str, Any] = {"latent_dim": 2, "clusters": 3, "epochs": 3, "hidden": 8, "draws": 8}
 POINTS = StandardScaler().fit_transform(load_wine().data)
@@ -53,10 +53,10 @@ def test_it_is_the_run_of_the_same_settings(fitted: SphericalVAE) -> None:
         settings = Settings(
             dataset=name, dataset_options=options, latent_dim=4, clusters=3, epochs=60
         )
-        state = training.begin((settings,))
-        while not training.finished(state):
-            state = training.advance(state, Budget(frames=False)).state
-        (certificate,) = training.certify(state)
+        state = loop.begin((settings,))
+        while not loop.finished(state):
+            state = loop.advance(state, Budget(frames=False)).state
+        (certificate,) = loop.certify(state)
     assert np.array_equal(state.parameters, fitted.state_.parameters)
     assert certificate == fitted.certificate_
 
@@ -73,7 +73,7 @@ def test_the_score_is_a_bound_on_the_likelihood(fitted: SphericalVAE) -> None:
     some = POINTS[:20]
     settings, d = fitted.ground_.settings, POINTS.shape[1]
     z = np.random.default_rng(0).standard_normal((4_000, 4)).astype(np.float32)
-    from svae_core.snapshot import decode
+    from svae_core.training.evaluate import decode
 
     answers = decode(fitted._model(), z)
     points = fitted._on_shell(some)

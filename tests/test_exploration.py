@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svae_core import exploration, training
-from svae_core.collapse import COLLAPSED_KL
-from svae_core.explored import Decoding, Draw, Draws, Here, Looks, Overview, Plane, Way, Ways
+from svae_core.certificate.diagnostics import COLLAPSED_KL
+from svae_core.latent import explore
+from svae_core.latent.results import Decoding, Draw, Draws, Here, Looks, Overview, Plane, Way, Ways
 from svae_core.records import Budget, RequestError, Settings, State
-from svae_core.snapshot import believe, decode
+from svae_core.training import loop
+from svae_core.training.evaluate import believe, decode
 
 BASE = Settings(
     dataset="digits", n_points=300, epochs=60, batch_size=50, latent_dim=4, hidden=32, device="cpu"
@@ -24,11 +25,11 @@ BASE = Settings(
 def state() -> State:
     """A conventional VAE that has collapsed by its units, and a spherical one that has not."""
     members = (replace(BASE, method="baseline"), BASE)
-    return training.advance(training.begin(members), Budget(frames=False)).state
+    return loop.advance(loop.begin(members), Budget(frames=False)).state
 
 
 def _looks(state: State, question: Overview) -> Looks:
-    looks = exploration.answer(state, question)
+    looks = explore.answer(state, question)
     assert isinstance(looks, Looks)
     return looks
 
@@ -63,15 +64,15 @@ def test_aggregate_posteriors_are_densities_and_the_prior_where_all_is_dead(stat
 
 def test_a_traversal_is_the_decoder_along_one_dimension(state: State) -> None:
     look = _looks(state, Overview()).members[1]
-    model = training.models(state)[1]
+    model = loop.models(state)[1]
     z = np.zeros((1, 4), np.float32)
     z[0, look.order[1]] = look.values[-1]
-    there = exploration.pictured(model.ground, decode(model, z))[0]
+    there = explore.pictured(model.ground, decode(model, z))[0]
     np.testing.assert_allclose(look.traversals[1, -1], there, atol=1e-6)
 
 
 def test_the_map_of_two_dimensions_is_those_dimensions(state: State) -> None:
-    model = training.models(state)[1]
+    model = loop.models(state)[1]
     ground = model.ground
     mean = believe(model, ground.shell.points[ground.view_index]).mean
     look = _looks(state, Overview(plane=Plane((2, 0)))).members[1]
@@ -85,23 +86,23 @@ def test_the_map_of_two_dimensions_is_those_dimensions(state: State) -> None:
 def test_decoding_at_a_point_of_the_map_gives_that_points_neighbourhood(state: State) -> None:
     """In the plane of all of a 2-D latent space, the place of a point is its latent mean."""
     members = tuple(replace(settings, latent_dim=2, epochs=20) for settings in state.settings)
-    flat = training.advance(training.begin(members), Budget(frames=False)).state
+    flat = loop.advance(loop.begin(members), Budget(frames=False)).state
     look = _looks(flat, Overview(plane=Plane((0, 1)))).members[1]
     place = (float(look.map[7, 0]), float(look.map[7, 1]))
-    found = exploration.answer(flat, Here(1, Plane((0, 1)), place))
+    found = explore.answer(flat, Here(1, Plane((0, 1)), place))
     assert isinstance(found, Decoding) and len(found.replies) == 2
-    model = training.models(flat)[1]
+    model = loop.models(flat)[1]
     ground = model.ground
     mean = believe(model, ground.shell.points[ground.view_index[[7]]]).mean
     np.testing.assert_allclose(
-        found.here, exploration.pictured(ground, decode(model, mean))[0], atol=1e-5
+        found.here, explore.pictured(ground, decode(model, mean))[0], atol=1e-5
     )
     gaps = np.linalg.norm(ground.shell.points - decode(model, mean), axis=1)
     assert found.row == gaps.argmin() and found.distance == pytest.approx(gaps.min(), abs=1e-5)
 
 
 def test_ways_begin_and_end_where_they_should(state: State) -> None:
-    ways = exploration.answer(state, Way(0, 9))
+    ways = explore.answer(state, Way(0, 9))
     assert isinstance(ways, Ways)
     ideal, *others = ways.paths
     assert [(path.name, path.method) for path in others] == [
@@ -111,7 +112,7 @@ def test_ways_begin_and_end_where_they_should(state: State) -> None:
     assert ideal.astray.max() == 0 and ideal.nearest[[0, -1]].max() < 1e-3
     for straight, shell in (others[:2], others[2:]):  # both end in the points' own reconstructions
         np.testing.assert_allclose(straight.pictures[[0, -1]], shell.pictures[[0, -1]], atol=1e-4)
-    still = exploration.answer(state, Way(4, 4))
+    still = explore.answer(state, Way(4, 4))
     assert isinstance(still, Ways) and still.angle == 0
     np.testing.assert_allclose(still.paths[0].pictures, np.tile(still.paths[0].pictures[0], (9, 1)))
 
@@ -122,29 +123,29 @@ def test_great_circles_stay_on_the_shell_and_turn_evenly(
 ) -> None:
     points = np.random.default_rng(seed).normal(size=(2, d))
     points *= np.array([[one], [other]]) / np.linalg.norm(points, axis=1, keepdims=True)
-    way = exploration._great_circle(points.astype(np.float32)).astype(float)
+    way = explore._great_circle(points.astype(np.float32)).astype(float)
     np.testing.assert_allclose(way[[0, -1]], points, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(way, axis=1), np.linspace(one, other, 9), rtol=1e-5)
-    steps = [exploration._angle(way[[i, i + 1]]) for i in range(8)]
-    np.testing.assert_allclose(steps, exploration._angle(points) / 8, atol=1e-5)
+    steps = [explore._angle(way[[i, i + 1]]) for i in range(8)]
+    np.testing.assert_allclose(steps, explore._angle(points) / 8, atol=1e-5)
 
 
 def test_opposite_points_have_a_way_too() -> None:
     point = np.array([1.0, 0.0, 0.0], np.float32)
-    way = exploration._great_circle(np.stack([point, -point]))
+    way = explore._great_circle(np.stack([point, -point]))
     np.testing.assert_allclose(np.linalg.norm(way, axis=1), 1.0, rtol=1e-6)
     np.testing.assert_allclose(way[-1], -point, atol=1e-6)
 
 
 def test_samples_of_a_collapsed_model_are_all_alike(state: State) -> None:
-    draws = exploration.answer(state, Draw(3))
+    draws = explore.answer(state, Draw(3))
     assert isinstance(draws, Draws)
     collapsed, alive = draws.members
     assert collapsed.apart < 0.1 * draws.data_apart < 0.5 * draws.data_apart < alive.apart
-    other = exploration.answer(state, Draw(4))
+    other = explore.answer(state, Draw(4))
     assert isinstance(other, Draws)
     assert not np.array_equal(alive.samples, other.members[1].samples)
-    points = training.models(state)[0].ground.dataset.points
+    points = loop.models(state)[0].ground.dataset.points
     np.testing.assert_allclose(alive.nearest, points[alive.rows] / points.max(), atol=1e-6)
 
 
@@ -159,10 +160,10 @@ def test_samples_of_a_collapsed_model_are_all_alike(state: State) -> None:
 )
 def test_what_is_not_there_is_refused_in_words(state: State, question: object, said: str) -> None:
     with pytest.raises(RequestError, match=said):
-        exploration.answer(state, question)
+        explore.answer(state, question)
 
 
 def test_one_latent_dimension_has_a_map_too() -> None:
     members = (replace(BASE, latent_dim=1, epochs=1),)
-    look = _looks(training.begin(members), Overview()).members[0]
+    look = _looks(loop.begin(members), Overview()).members[0]
     assert look.map.shape[1] == 2 and (look.map[:, 1] == 0).all()

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from svae_core import exports, run, training
 from svae_core.__main__ import main
-from svae_core.exports import Sheet
+from svae_core.latent import exports
+from svae_core.latent.exports import Sheet
 from svae_core.records import Budget, Settings, State
-from svae_core.snapshot import Model, believe
+from svae_core.runs import folder
+from svae_core.training import loop
+from svae_core.training.evaluate import Model, believe
 
 ROOT = Path(__file__).resolve().parents[1]
 PAIR = tuple(
@@ -27,16 +29,16 @@ PAIR = tuple(
 
 @pytest.fixture(scope="module")
 def state() -> State:
-    return training.advance(training.begin(PAIR), Budget(frames=False)).state
+    return loop.advance(loop.begin(PAIR), Budget(frames=False)).state
 
 
 @pytest.fixture
 def saved(state: State, tmp_path: Path) -> Path:
-    return run.save(state, training.certify(state, 8), folder=tmp_path / "run")
+    return folder.save(state, loop.certify(state, 8), folder=tmp_path / "run")
 
 
 def model_of(state: State, index: int = 1) -> Model:
-    return training.models(state)[index]
+    return loop.models(state)[index]
 
 
 def export(*arguments: str) -> int:

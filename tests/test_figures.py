@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pytest
 from laws import assert_information_laws
 
-from svae_core import attack, training
+from svae_core.certificate.floors import floors_at
 from svae_core.figures import (
     cluster_curves,
     conditions,
@@ -25,10 +25,11 @@ from svae_core.figures import (
     trajectories,
 )
 from svae_core.figures.palette import CLUSTER_STYLES, MARKS, cluster_style
-from svae_core.floors import floors_at
 from svae_core.problem import prepare, with_band
 from svae_core.records import Certificate, Moment, Problem, Settings
-from svae_core.sensitivity import sensitivity as bands_over_k
+from svae_core.studies import attack
+from svae_core.studies.k_sensitivity import sensitivity as bands_over_k
+from svae_core.training import loop
 
 _OPTIONS = (("ambient_dim", 6), ("number", 3), ("points", 150))
 _SETTINGS = Settings(dataset="clusters", dataset_options=_OPTIONS, clusters=3, band=(0.1, 0.4))
@@ -50,12 +51,12 @@ class _Run:
 @pytest.fixture(scope="module")
 def run() -> _Run:
     spherical = dataclasses.replace(_SETTINGS, epochs=40, batch_size=32, learning_rate=5e-3)
-    state = training.begin((dataclasses.replace(spherical, method="baseline"), spherical))
-    advance = training.advance(state)
-    certificates = training.certify(advance.state)
+    state = loop.begin((dataclasses.replace(spherical, method="baseline"), spherical))
+    advance = loop.advance(state)
+    certificates = loop.certify(advance.state)
     for certificate in certificates:
         assert_information_laws(certificate)
-    return _Run((training.first_frames(state), *advance.moments), certificates)
+    return _Run((loop.first_frames(state), *advance.moments), certificates)
 
 
 @pytest.fixture(scope="module")

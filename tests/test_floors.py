@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
-from svae_core import blocks, modes
-from svae_core.floors import (
+from svae_core.certificate import kernel_modes
+from svae_core.certificate.floors import (
     cluster_entropy,
     covariance_spectrum,
     floor_curves,
     floors_along,
     floors_at,
 )
+from svae_core.geometry import row_blocks
 from svae_core.records import FloorCurves
 
 RADII = (0.8, 1.2)
@@ -330,9 +331,9 @@ def test_neither_order_nor_rotation_matters(seed: int) -> None:
 def test_blocks_do_not_change_the_result(digits: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     part = quantised(digits.points[:300], digits.centroids)
     whole, spectrum = part.curves(), covariance_spectrum(part.points)
-    monkeypatch.setattr(modes, "_BLOCK", 5000)
-    monkeypatch.setattr(blocks, "WHOLE", 0)
-    monkeypatch.setattr(blocks, "CACHED", 5000)
+    monkeypatch.setattr(kernel_modes, "_BLOCK", 5000)
+    monkeypatch.setattr(row_blocks, "WHOLE", 0)
+    monkeypatch.setattr(row_blocks, "CACHED", 5000)
     np.testing.assert_allclose(covariance_spectrum(part.points), spectrum, rtol=1e-9, atol=1e-15)
     pieces = part.curves()
     np.testing.assert_allclose(pieces.proved, whole.proved, rtol=1e-9, atol=1e-12)
@@ -343,7 +344,7 @@ def test_few_starts_suffice(
     digits: Case, digits_curves: FloorCurves, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Large data start from a sample; here 256 of 1797 points find the modes that matter."""
-    monkeypatch.setattr(modes, "_PAIRS", 1)
+    monkeypatch.setattr(kernel_modes, "_PAIRS", 1)
     losses = np.linspace(digits.within, digits_curves.delta, 20)
     sampled = floors_along(digits.curves(), losses)["tight"]
     expected = floors_along(digits_curves, losses)["tight"]

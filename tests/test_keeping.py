@@ -16,14 +16,15 @@ import pytest
 from test_live import STEPS, WAIT, Inline, Viewer, toy_watch, until
 from test_run import assert_same
 
-from pages.parts import hub, keeping, lessons
-from pages.parts.keeping import Keeper
-from pages.parts.messages import decode
-from pages.parts.watching import Branching, Watch, Wish
-from svae_core import run as on_disk
-from svae_core import shelf
-from svae_core.limits import variable
+from pages.classroom import lessons
+from pages.live import persistence, registry
+from pages.live.persistence import Keeper
+from pages.live.run import Branching, Watch, Wish
+from pages.wire.messages import decode
+from svae_core.config.limits import variable
 from svae_core.records import to_json
+from svae_core.runs import folder as on_disk
+from svae_core.runs import store
 
 RUN = "an-id-that-nobody-guesses"
 LATER = 1e9  # any waiting is over by then
@@ -71,7 +72,7 @@ async def saved_by(keeper: Keeper) -> None:
 
 
 def revived() -> Watch:
-    watch = keeping.revive(RUN, Inline())  # type: ignore[arg-type]
+    watch = persistence.revive(RUN, Inline())  # type: ignore[arg-type]
     assert watch is not None
     return watch
 
@@ -108,8 +109,8 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
         found.play()
         await until(found, lambda found=found: found.status == "finished")  # type: ignore[misc]
         assert_same_moments(found, undisturbed)
-        for folder in shelf.shelf(on_disk.home()):
-            shelf.delete(folder.folder)
+        for folder in store.shelf(on_disk.home()):
+            store.delete(folder.folder)
         for kept in keeper._kept.values():
             kept.release()
 
@@ -143,7 +144,7 @@ async def test_a_finished_run_is_replayed_and_not_measured_again() -> None:
     await until(watch, lambda: watch.status == "finished" and bool(watch.layouts))
     await saved_by(keeper)
     await keeper.close()
-    (entry,) = shelf.shelf(on_disk.home())
+    (entry,) = store.shelf(on_disk.home())
     assert entry.about is not None and entry.about.status == "finished"
     assert entry.about.id == RUN and RUN not in entry.folder.name
     assert watch.ground is not None and entry.about.title == watch.ground.dataset.title
@@ -225,7 +226,7 @@ async def test_a_page_opened_in_passing_leaves_no_run(home: Path) -> None:
     await trained_to(watch, 2)
     watch.viewers = 0
     await saved_by(keeper)
-    assert shelf.shelf(home) == []
+    assert store.shelf(home) == []
     watch.stop()
 
 
@@ -264,12 +265,12 @@ async def test_a_full_disk_stops_no_training_and_is_said_once(
         real(handle)
 
     monkeypatch.setattr(on_disk.os, "fsync", fsync)
-    monkeypatch.setattr(keeping._log, "warning", lambda *words: heard.append(words[-1]))
+    monkeypatch.setattr(persistence._log, "warning", lambda *words: heard.append(words[-1]))
     await trained_to(watch, 3)
     await saved_by(keeper)
     await keeper.write(2 * LATER)
     assert watch.notice is not None and "No space left on device" in watch.notice
-    assert heard == [watch.notice] and shelf.shelf(home) == []
+    assert heard == [watch.notice] and store.shelf(home) == []
     watch.play()
     await until(watch, lambda: watch.status == "finished" and bool(watch.layouts))
     full[0] = False
@@ -303,7 +304,7 @@ async def test_saved_runs_fill_no_more_than_they_may(
     await trained_to(watch, 3)
     await saved_by(keeper)
     assert watch.notice is not None and "fill the 1 MB they may" in watch.notice
-    assert [entry.folder.name for entry in shelf.shelf(home)] == ["old"]
+    assert [entry.folder.name for entry in store.shelf(home)] == ["old"]
     watch.stop()
 
 
@@ -313,11 +314,11 @@ async def test_a_deleted_run_stays_deleted_until_it_is_taken_back(home: Path) ->
     keeper = keeper_of(watch)
     await trained_to(watch, 3)
     await saved_by(keeper)
-    shelf.delete(shelf.shelf(home)[0].folder)
+    store.delete(store.shelf(home)[0].folder)
     await trained_to(watch, 4)
     await keeper.write(LATER)
-    assert shelf.shelf(home) == [] and "was deleted" in str(watch.notice)
-    shelf.undo(home)
+    assert store.shelf(home) == [] and "was deleted" in str(watch.notice)
+    store.undo(home)
     await keeper.write(2 * LATER)
     assert len(revived().moments) == 4
     watch.stop()
@@ -331,7 +332,7 @@ async def test_two_servers_do_not_write_the_same_run(home: Path) -> None:
     await trained_to(watch, 3)
     await saved_by(keeper)
     await keeper.close()
-    other = os.open(shelf.shelf(home)[0].folder, os.O_RDONLY)
+    other = os.open(store.shelf(home)[0].folder, os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)
     watch.stop()
     found = revived()
@@ -350,7 +351,7 @@ async def test_two_servers_do_not_write_the_same_run(home: Path) -> None:
 @in_a_loop
 async def test_a_viewer_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     watch = toy_watch()
-    monkeypatch.setitem(hub._watches, "run", watch)
+    monkeypatch.setitem(registry._watches, "run", watch)
     watch.pause()
     for viewer in (Viewer("run"), Viewer("run")):  # each of them, and also who comes later
         await viewer.event()

@@ -15,13 +15,13 @@ from starlette.routing import Route
 from test_keeping import RUN, in_a_loop, keeper_of, revived, saved_by, trained_to
 from test_live import TOY, Inline, Viewer, toy_watch
 
-from pages.parts import hub, keeping
-from pages.parts.keeping import Keeper
-from pages.parts.owning import COOKIE, OwnerCookie, is_key
-from svae_core import run as on_disk
-from svae_core.about import About
+from pages.live import persistence, registry
+from pages.live.persistence import Keeper
+from pages.visitor.owner_cookie import COOKIE, OwnerCookie, is_key
 from svae_core.records import RequestError
-from svae_core.run import RunWriter, SavedRun, load
+from svae_core.runs import folder as on_disk
+from svae_core.runs.folder import RunWriter, SavedRun, load
+from svae_core.runs.manifest import About
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -34,42 +34,42 @@ async def test_a_link_leads_to_a_run_that_is_only_on_disk(monkeypatch: pytest.Mo
     await saved_by(keeper)
     watch.stop()
     await keeper.close()
-    monkeypatch.setattr(hub, "_watches", {})
-    monkeypatch.setattr(hub, "engine", Inline)
-    assert hub.recall(RUN) is None, "the server has not started"
-    monkeypatch.setattr(hub, "_loop", asyncio.get_running_loop())
+    monkeypatch.setattr(registry, "_watches", {})
+    monkeypatch.setattr(registry, "engine", Inline)
+    assert registry.recall(RUN) is None, "the server has not started"
+    monkeypatch.setattr(registry, "_loop", asyncio.get_running_loop())
     viewer = Viewer(RUN)
     assert (await viewer.event())["type"] == "websocket.accept"
     scene, _ = await viewer.ask(want="scene")
     assert len(scene["members"]) == 2
     header, _ = await viewer.ask(want="newest", have=2, generation=0, rows=3)
     assert header["count"] == 3 and header["from"] == 0, "the viewer is told afresh"
-    assert hub.recall(RUN) is hub.find(RUN) and hub.recall("unknown") is None
+    assert registry.recall(RUN) is registry.find(RUN) and registry.recall("unknown") is None
     await viewer.leave()
-    hub._watches[RUN].stop()
+    registry._watches[RUN].stop()
 
 
 @in_a_loop
 async def test_a_tree_of_runs_grows_together_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "_watches", {})
-    monkeypatch.setattr(hub, "engine", Inline)
-    monkeypatch.setattr(hub, "_loop", asyncio.get_running_loop())
+    monkeypatch.setattr(registry, "_watches", {})
+    monkeypatch.setattr(registry, "engine", Inline)
+    monkeypatch.setattr(registry, "_loop", asyncio.get_running_loop())
     watch = toy_watch()
-    hub._enter(RUN, watch, {})
-    keeper = Keeper(lambda: hub._watches)
+    registry._enter(RUN, watch, {})
+    keeper = Keeper(lambda: registry._watches)
     await trained_to(watch, 4)
-    child = hub.branch(RUN, 2, {"beta": 4.0})
-    await trained_to(hub._watches[child], 4)
+    child = registry.branch(RUN, 2, {"beta": 4.0})
+    await trained_to(registry._watches[child], 4)
     await saved_by(keeper)
     for run in (RUN, child):
-        hub._leave(run)
+        registry._leave(run)
     await keeper.close()
     for order in ((RUN, child), (child, RUN)):
-        found = [hub.recall(run) for run in order]
+        found = [registry.recall(run) for run in order]
         assert found[0] is not None and found[1] is not None
         assert found[0].family is found[1].family and found[0].family.keys() == {RUN, child}
         for run in order:
-            hub._leave(run)
+            registry._leave(run)
 
 
 def test_a_damaged_run_is_said_to_be(home: Path) -> None:
@@ -77,8 +77,8 @@ def test_a_damaged_run_is_said_to_be(home: Path) -> None:
     RunWriter(folder).write(SavedRun(About((TOY,), id=RUN), _state()))
     next(folder.glob("state-*")).write_bytes(b"")
     with pytest.raises(RequestError, match="damaged"):
-        keeping.revive(RUN, Inline())  # type: ignore[arg-type]
-    assert keeping.revive("another", Inline()) is None  # type: ignore[arg-type]
+        persistence.revive(RUN, Inline())  # type: ignore[arg-type]
+    assert persistence.revive("another", Inline()) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_what_a_page_kept_may_be_nonsense(home: Path, page: dict[str, Any]) -> N
 
 
 def _state() -> Any:
-    from svae_core.training import begin
+    from svae_core.training.loop import begin
 
     return begin((TOY,))
 
@@ -133,4 +133,4 @@ def test_every_browser_gets_one_key_and_keeps_it() -> None:
 
 def test_toys_are_pairs() -> None:
     """What these tests rely on."""
-    assert dataclasses.replace(TOY, method="baseline") == hub.pair(TOY)[0]
+    assert dataclasses.replace(TOY, method="baseline") == registry.pair(TOY)[0]

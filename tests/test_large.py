@@ -18,13 +18,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
-from svae_core import blocks, clusters, floors, modes, problem, training, workbench
-from svae_core.clusters import cluster, how_started
+from svae_core import problem
+from svae_core.certificate import floors, kernel_modes
+from svae_core.certificate.floors import covariance_spectrum, floor_curves, floors_along, how_sought
+from svae_core.config.limits import OWN_POINTS, variable
 from svae_core.datasets import fingerprint, held, load_dataset
-from svae_core.floors import covariance_spectrum, floor_curves, floors_along, how_sought
-from svae_core.limits import OWN_POINTS, variable
+from svae_core.geometry import kmeans, row_blocks
+from svae_core.geometry.kmeans import cluster, how_started
+from svae_core.geometry.shell import fit_shell, view_basis
 from svae_core.records import Clusters, FloorCurves, Settings
-from svae_core.shell import fit_shell, view_basis
+from svae_core.training import context, loop
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAINED = Settings(epochs=2, batch_size=64, latent_dim=2, clusters=3, hidden=8)
@@ -43,8 +46,8 @@ def mapped(points: np.ndarray, path: Path) -> np.ndarray:
 
 
 def in_small_blocks(patch: pytest.MonkeyPatch, numbers: int = 40) -> None:
-    patch.setattr(blocks, "WHOLE", 0)
-    patch.setattr(blocks, "CACHED", numbers)
+    patch.setattr(row_blocks, "WHOLE", 0)
+    patch.setattr(row_blocks, "CACHED", numbers)
 
 
 # ------------------------------------------------------------------------------- blocks
@@ -54,7 +57,7 @@ def in_small_blocks(patch: pytest.MonkeyPatch, numbers: int = 40) -> None:
 def test_blocks_cover_every_row_once(count: int, width: int, cached: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         in_small_blocks(patch, cached)
-        found = [row for part in blocks.blocks(count, width) for row in range(count)[part]]
+        found = [row for part in row_blocks.blocks(count, width) for row in range(count)[part]]
     assert found == list(range(count))
 
 
@@ -83,13 +86,13 @@ def test_passes_in_blocks_give_what_one_look_gives(n: int, d: int, seed: int) ->
 def test_no_memory_stays_with_a_mapped_file_that_was_read(tmp_path: Path) -> None:
     points = mapped(groups(120_000, 64, 0), tmp_path / "points.npy")  # 31 MB
     before, most = _resident(), 0
-    for _, block in blocks.rows_of(points):
+    for _, block in row_blocks.rows_of(points):
         block.sum()
         most = max(most, _resident() - before)
     assert most < points.nbytes / 2
     assert np.isfinite(np.asarray(points)).all()
     assert _resident() - before > 0.9 * points.nbytes  # the measure sees what does stay
-    blocks.let_go(points)
+    row_blocks.let_go(points)
     assert _resident() - before < points.nbytes / 2
 
 
@@ -105,7 +108,7 @@ def test_what_was_written_into_a_private_mapping_stays(tmp_path: Path) -> None:
     np.save(tmp_path / "points.npy", np.zeros((5, 3), np.float32))
     points = np.load(tmp_path / "points.npy", mmap_mode="c")
     points[:] = 7
-    blocks.let_go(points[1:])
+    row_blocks.let_go(points[1:])
     assert (points == 7).all()
 
 
@@ -117,7 +120,7 @@ def test_what_was_written_into_a_private_mapping_stays(tmp_path: Path) -> None:
 def test_kmeans_started_on_a_sample_is_exact_on_all(n: int, d: int, k: int, seed: int) -> None:
     points = groups(n, d, seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clusters, "_STARTED_ON", 40)
+        patch.setattr(kmeans, "_STARTED_ON", 40)
         in_small_blocks(patch)
         found = cluster(points, min(k, 5), seed)
     assert found.started_on == max(40, 10 * found.k)
@@ -134,7 +137,7 @@ def test_it_reaches_the_optimum_that_kmeans_on_all_points_reaches(
 ) -> None:
     points = groups(2_000, 6, 1, spread=0.2)
     direct = KMeans(4, n_init=10, random_state=0, tol=1e-9).fit(points.astype(float))
-    monkeypatch.setattr(clusters, "_STARTED_ON", 200)
+    monkeypatch.setattr(kmeans, "_STARTED_ON", 200)
     found = cluster(points, 4)
     assert found.within == pytest.approx(direct.inertia_ / 2_000, rel=1e-4)
     assert "sample of 200 of 2,000 points" in how_started(found)
@@ -145,7 +148,7 @@ def test_it_reaches_the_optimum_that_kmeans_on_all_points_reaches(
 def test_a_cluster_that_no_point_is_nearest_to_keeps_its_centroid(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(clusters, "_STARTED_ON", 20)
+    monkeypatch.setattr(kmeans, "_STARTED_ON", 20)
     points = np.repeat(np.eye(3, dtype=np.float32), 40, axis=0)
     found = cluster(points, 5)
     assert found.within == pytest.approx(0.0, abs=1e-12)
@@ -171,8 +174,8 @@ def test_floors_of_many_points_are_those_of_a_full_search(
     points = fit_shell(groups(1_500, 8, seed), 0.8, 1.2, "linear").points
     found = cluster(points, 4)
     direct = curves_of(points, found)
-    monkeypatch.setattr(modes, "SOUGHT_IN", 400)
-    monkeypatch.setattr(modes, "_COMPARED_IN", 1_000)
+    monkeypatch.setattr(kernel_modes, "SOUGHT_IN", 400)
+    monkeypatch.setattr(kernel_modes, "_COMPARED_IN", 1_000)
     monkeypatch.setattr(floors, "SOUGHT_IN", 400)
     in_small_blocks(monkeypatch, 50_000)
     sampled = curves_of(points, found)
@@ -189,11 +192,11 @@ def test_floors_of_many_points_are_those_of_a_full_search(
 def test_every_mode_is_worth_what_is_said_on_all_points(monkeypatch: pytest.MonkeyPatch) -> None:
     points = fit_shell(groups(900, 5, 3), 0.8, 1.2, "linear").points.astype(float)
     squares = (points**2).sum(axis=1)
-    source = modes.Source(points, squares, (0.8, 1.2), 1.0)
+    source = kernel_modes.Source(points, squares, (0.8, 1.2), 1.0)
     lambdas = np.geomspace(0.1, 50, 12)
     starts = points[:12]
     in_small_blocks(monkeypatch, 500)
-    y, values = modes._climb_in_passes(source, starts, lambdas, 1)
+    y, values = kernel_modes._climb_in_passes(source, starts, lambdas, 1)
 
     def means(at: np.ndarray) -> np.ndarray:
         gaps = ((points - at[:, None]) ** 2).sum(axis=2)
@@ -201,7 +204,7 @@ def test_every_mode_is_worth_what_is_said_on_all_points(monkeypatch: pytest.Monk
 
     assert np.allclose(values, means(starts))
     assert (means(y) >= means(starts) - 1e-12).all()
-    assert np.allclose(y, modes._climb(source, starts, lambdas, 1))
+    assert np.allclose(y, kernel_modes._climb(source, starts, lambdas, 1))
 
 
 # -------------------------------------------------------------------------- mapped files
@@ -226,9 +229,9 @@ def test_training_on_a_mapped_array_is_training_on_the_array(tmp_path: Path) -> 
         with held(data) as (name, options):
             chosen = dataclasses.replace(TRAINED, dataset=name, dataset_options=options)
             problem._on_shell.cache_clear()
-            state = training.begin((chosen,))
-            state = training.advance(state, training.Budget(frames=False)).state
-            bench = workbench.workbench(state.settings, state.step)
+            state = loop.begin((chosen,))
+            state = loop.advance(state, loop.Budget(frames=False)).state
+            bench = context.workbench(state.settings, state.step)
             assert np.shares_memory(bench.points.numpy(), bench.grounds[0].shell.points)
         return state.parameters
 

@@ -9,8 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from svae_core import exploration, training
-from svae_core.explored import (
+from svae_core.figures import diversity, latent, latent_map, latent_ways
+from svae_core.figures.gallery import gallery
+from svae_core.latent import explore
+from svae_core.latent.results import (
     BandStudy,
     Decoding,
     Draw,
@@ -23,9 +25,8 @@ from svae_core.explored import (
     load_studies,
     save_studies,
 )
-from svae_core.figures import diversity, latent, latent_map, latent_ways
-from svae_core.figures.gallery import gallery
 from svae_core.records import Budget, Settings, State
+from svae_core.training import loop
 
 _ASSET = Path(__file__).parents[1] / "assets" / "band_study.json"
 
@@ -34,12 +35,12 @@ _ASSET = Path(__file__).parents[1] / "assets" / "band_study.json"
 def state() -> State:
     base = Settings(dataset="digits", n_points=300, epochs=60, batch_size=50, latent_dim=3)
     members = (replace(base, method="baseline"), base)
-    return training.advance(training.begin(members), Budget(frames=False)).state
+    return loop.advance(loop.begin(members), Budget(frames=False)).state
 
 
 @pytest.fixture(scope="module")
 def looks(state: State) -> Looks:
-    return exploration.answer(state, Overview(start=0))
+    return explore.answer(state, Overview(start=0))
 
 
 def _pixel(figure, row: int, column: int, y: float, x: float) -> float:
@@ -124,7 +125,7 @@ def test_a_click_is_read_and_no_click_is_the_middle() -> None:
 def test_what_is_decoded_is_shown_with_its_neighbour_and_the_replies(
     state: State, looks: Looks
 ) -> None:
-    found = exploration.answer(state, Here(1, Plane(), (1.0, -0.5)))
+    found = explore.answer(state, Here(1, Plane(), (1.0, -0.5)))
     assert isinstance(found, Decoding)
     figure = latent_map.decoding(found, looks)
     assert figure.layout.xaxis.ticktext == ("here", f"row {found.row + 1}", "baseline", "spherical")
@@ -133,13 +134,13 @@ def test_what_is_decoded_is_shown_with_its_neighbour_and_the_replies(
 
 
 def test_ways_and_samples_say_their_numbers(state: State) -> None:
-    ways = exploration.answer(state, Way(0, 5))
+    ways = explore.answer(state, Way(0, 5))
     assert f"{ways.angle:.0f}°" in latent_ways.explain_ways(ways)
     words = latent_ways.describe_ways(ways)
     for path in ways.paths:
         assert f"{path.nearest.mean():.2f} from data" in words
     assert len(latent_ways.distances(ways).data) == 5
-    draws = exploration.answer(state, Draw())
+    draws = explore.answer(state, Draw())
     collapsed, alive = (latent_ways.describe_samples(drawn, draws) for drawn in draws.members)
     assert "no variety" in collapsed and "no variety" not in alive
     assert latent_ways.samples(draws.members[1], (8, 8)).layout.yaxis.ticktext[1] == "nearest"

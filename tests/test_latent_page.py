@@ -10,20 +10,21 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from test_pages import _charts, _Engine, _open, _query, _quiet
 
-from pages.parts import hub, sharing
-from pages.parts.watching import Watch
-from svae_core import training
+from pages.live import registry
+from pages.live.run import Watch
+from pages.visitor import cache
 from svae_core.records import Budget, Settings, State
+from svae_core.training import loop
 
 _WINE = {"dataset": "wine", "clusters": "3", "epochs": "30", "latent_dim": "3"}
-_MEMBERS = hub.pair(Settings(dataset="wine", clusters=3, epochs=30, latent_dim=3))
+_MEMBERS = registry.pair(Settings(dataset="wine", clusters=3, epochs=30, latent_dim=3))
 #: Two models: traversals, densities, map and decoded place each; ways, distances; two of samples.
 _CHARTS = 2 * 4 + 2 + 2
 
 
 @pytest.fixture(autouse=True)
 def _engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(hub, "engine", _Engine)
+    monkeypatch.setattr(registry, "engine", _Engine)
     yield
     st.cache_resource.clear()
 
@@ -31,8 +32,8 @@ def _engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def states() -> tuple[State, State]:
     """In the middle of training, and at its end."""
-    middle = training.advance(training.begin(_MEMBERS), Budget(steps=20, frames=False)).state
-    return middle, training.advance(middle, Budget(frames=False)).state
+    middle = loop.advance(loop.begin(_MEMBERS), Budget(steps=20, frames=False)).state
+    return middle, loop.advance(middle, Budget(frames=False)).state
 
 
 def _with(monkeypatch: pytest.MonkeyPatch, state: State | None, status: str) -> None:
@@ -50,12 +51,12 @@ def _with(monkeypatch: pytest.MonkeyPatch, state: State | None, status: str) -> 
 
 def _explored(app: AppTest) -> int:
     """How many charts there are besides those of the studies."""
-    return len(_charts(app)) - len(sharing.studies())
+    return len(_charts(app)) - len(cache.studies())
 
 
 def test_it_trains_when_there_is_no_run_and_shows_the_study_meanwhile() -> None:
     app = _open("latent", _WINE)
-    watch = hub.find(_query(app)["run"])
+    watch = registry.find(_query(app)["run"])
     assert watch is not None and watch.wish.members == _MEMBERS
     assert _explored(app) == 0
     assert any("Are samples better" in text.value for text in app.subheader)
@@ -106,7 +107,7 @@ def test_a_run_that_trains_is_waited_for_unless_one_looks_now(
     monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
 ) -> None:
     _with(monkeypatch, states[0], "playing")
-    monkeypatch.setattr(Watch, "moments", property(lambda _: [training.first_frames(states[0])]))
+    monkeypatch.setattr(Watch, "moments", property(lambda _: [loop.first_frames(states[0])]))
     app = _open("latent", _WINE)
     assert _explored(app) == 0
     _quiet(app.button(key="trained.now").click().run())
@@ -125,7 +126,7 @@ def test_a_paused_run_is_looked_into_and_can_be_trained_on(
     assert _explored(app) == _CHARTS
     assert any("paused at step 20" in text.value for text in app.info)
     played: list[tuple[str, bool]] = []
-    monkeypatch.setattr(hub, "attend", lambda run, play=False: played.append((run, play)))
+    monkeypatch.setattr(registry, "attend", lambda run, play=False: played.append((run, play)))
     _quiet(app.button(key="trained.on").click().run())
     assert played == [(_query(app)["run"], True)]
 

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from svae_core.convolution import Doubling, Grid, Halving, gathered, scattered
-from svae_core.layouts import laid_out
-from svae_core.networks import architecture, initial_weights, networks
+from svae_core.nets.architectures import laid_out
+from svae_core.nets.convolution import Doubling, Grid, Halving, gathered, scattered
+from svae_core.nets.networks import architecture, initial_weights, networks
+from svae_core.nets.residual import Block
+from svae_core.nets.stack import Affine, Layer, Stack, tensors_of
 from svae_core.records import Budget, RequestError, Settings
-from svae_core.residual import Block
-from svae_core.stacks import Affine, Layer, Stack, tensors_of
-from svae_core.training import advance, begin, certify, chunk_size
+from svae_core.training.loop import advance, begin, certify, chunk_size
 
 SIZES = st.tuples(st.integers(4, 11), st.integers(4, 11))
 BASE = Settings(

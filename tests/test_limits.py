@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from test_live import Inline
 
-from pages.parts.allowance import sentence, to_make_room, too_much
-from pages.parts.watching import Watch
-from svae_core import problem, training
-from svae_core.limits import MEGABYTE, Limits, check_data, check_epochs, limits, variable
+from pages.live.quota import sentence, to_make_room, too_much
+from pages.live.run import Watch
+from svae_core import problem
+from svae_core.config.limits import MEGABYTE, Limits, check_data, check_epochs, limits, variable
 from svae_core.records import RequestError, Settings
+from svae_core.training import loop
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=4, batch_size=60, latent_dim=2)
@@ -88,7 +89,7 @@ def test_a_session_holds_so_much_memory(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_core_keeps_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SVAE_MAX_EPOCHS", "3")
     with pytest.raises(RequestError, match="4 epochs, and 3 are allowed"):
-        training.begin((TOY,))
+        loop.begin((TOY,))
     monkeypatch.setenv("SVAE_MAX_POINTS", "117")
     with pytest.raises(RequestError, match="118 points, and 117 are allowed"):
         problem.groundwork(replace(TOY, n_points=118))

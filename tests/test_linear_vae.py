@@ -11,7 +11,7 @@ import pytest
 
 from svae_core.problem import groundwork
 from svae_core.records import Budget, Settings
-from svae_core.training import advance, begin, certify
+from svae_core.training.loop import advance, begin, certify
 
 LATENT = 4
 

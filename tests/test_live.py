@@ -13,17 +13,19 @@ import pytest
 from viewing import PAIR, STEPS, TOY, WAIT, Inline, Viewer, in_a_loop, toy_watch, until
 from viewing import patience as patience  # an autouse fixture
 
-from pages.parts import hub, live, messages, watching
-from pages.parts.messages import Asked, decode, encode
-from pages.parts.origins import Branching
-from pages.parts.watching import Watch, Wish
-from svae_core.snapshot import _live_sentence
+from pages.live import registry
+from pages.live import run as watching
+from pages.live.origin import Branching
+from pages.live.run import Watch, Wish
+from pages.wire import messages, routes
+from pages.wire.messages import Asked, decode, encode
+from svae_core.training.evaluate import _live_sentence
 
 
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Watch:
     watch = toy_watch()
-    monkeypatch.setitem(hub._watches, "run", watch)
+    monkeypatch.setitem(registry._watches, "run", watch)
     return watch
 
 
@@ -168,19 +170,19 @@ async def test_a_request_that_makes_no_sense_is_told_in_one_sentence() -> None:
 
 
 def test_old_and_too_many_runs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "_watches", {})
-    sizes = {"old": (0, 1), "big": (5000, hub.KEPT_BYTES), "new": (6000, 1)}
+    monkeypatch.setattr(registry, "_watches", {})
+    sizes = {"old": (0, 1), "big": (5000, registry.KEPT_BYTES), "new": (6000, 1)}
     for name, (last_seen, size) in sizes.items():
-        hub._watches[name] = watch = toy_watch()
+        registry._watches[name] = watch = toy_watch()
         watch.last_seen, watch.size = last_seen, size
-    now = hub.KEPT_SECONDS + 100
-    assert hub._forgotten(now, saved=lambda run: False) == ["old"]
-    hub._watches["new"].size = 2
-    assert hub._forgotten(now + 3000, saved=lambda run: run == "big") == ["old", "big"]
-    hub._watches["big"].viewers = 1
-    assert hub._forgotten(now, saved=lambda run: True) == ["old"]
-    hub._watches["new"].size = hub.HELD_BYTES
-    assert hub._forgotten(6001.0, saved=lambda run: False) == ["old", "new"]
+    now = registry.KEPT_SECONDS + 100
+    assert registry._forgotten(now, saved=lambda run: False) == ["old"]
+    registry._watches["new"].size = 2
+    assert registry._forgotten(now + 3000, saved=lambda run: run == "big") == ["old", "big"]
+    registry._watches["big"].viewers = 1
+    assert registry._forgotten(now, saved=lambda run: True) == ["old"]
+    registry._watches["new"].size = registry.HELD_BYTES
+    assert registry._forgotten(6001.0, saved=lambda run: False) == ["old", "new"]
 
 
 def test_memory_is_given_back_once_more_after_all_have_gone(
@@ -193,14 +195,14 @@ def test_memory_is_given_back_once_more_after_all_have_gone(
         clock[0] += 5.0
         return ["run"] if clock[0] == 1100.0 else [], []
 
-    monkeypatch.setattr(hub, "_watches", {})
-    monkeypatch.setattr(hub, "_REAP_SECONDS", 0.0)
-    monkeypatch.setattr(hub.allowance, "too_much", looked_at)
-    monkeypatch.setattr(hub, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    monkeypatch.setattr(hub, "_give_back", lambda: given.append(clock[0]))
+    monkeypatch.setattr(registry, "_watches", {})
+    monkeypatch.setattr(registry, "_REAP_SECONDS", 0.0)
+    monkeypatch.setattr(registry.quota, "too_much", looked_at)
+    monkeypatch.setattr(registry, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(registry, "_give_back", lambda: given.append(clock[0]))
 
     async def reaped() -> None:
-        reaper = asyncio.create_task(hub._reap(lambda run: True))
+        reaper = asyncio.create_task(registry._reap(lambda run: True))
         while clock[0] < 2000.0:
             await asyncio.sleep(0)
         reaper.cancel()
@@ -212,40 +214,44 @@ def test_memory_is_given_back_once_more_after_all_have_gone(
 
 
 def test_pages_find_the_branch_that_was_watched_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "_watches", {})
+    monkeypatch.setattr(registry, "_watches", {})
     parents = {"left": "gone", "right": "gone", "deep": "left", "foreign": ""}
     for age, (name, parent) in enumerate(parents.items()):
-        hub._watches[name] = watch = toy_watch()
+        registry._watches[name] = watch = toy_watch()
         watch.last_seen = 100.0 - age
         watch.branching = Branching(parent, 0, "β 1 → 4") if parent else None
-    assert hub.watched_last("gone", lambda wish: True) == "left"
-    hub._watches["deep"].viewers = 1
-    assert hub.watched_last("gone", lambda wish: True) == "deep"
-    assert hub.watched_last("right", lambda wish: True) == "right"
+    assert registry.watched_last("gone", lambda wish: True) == "left"
+    registry._watches["deep"].viewers = 1
+    assert registry.watched_last("gone", lambda wish: True) == "deep"
+    assert registry.watched_last("right", lambda wish: True) == "right"
     # What does not fit is left alone, and a run that is only on disk is still itself.
-    assert hub.watched_last("gone", lambda wish: False) == "gone"
-    assert hub.watched_last(None, lambda wish: True) is None
+    assert registry.watched_last("gone", lambda wish: False) == "gone"
+    assert registry.watched_last(None, lambda wish: True) is None
 
 
 def test_a_pair_differs_in_its_method_only() -> None:
     settings = dataclasses.replace(TOY, beta=2.0, method="spherical")
-    baseline, spherical = hub.pair(settings)
+    baseline, spherical = registry.pair(settings)
     assert spherical == settings
     assert dataclasses.replace(baseline, method="spherical") == settings
     other = dataclasses.replace(settings, method="geco")
-    assert hub.pair(other) == (baseline, other)
-    assert hub.pair(baseline) == (baseline, settings)
+    assert registry.pair(other) == (baseline, other)
+    assert registry.pair(baseline) == (baseline, settings)
 
 
 # -------------------------------------------------------------------------- the websocket
 
 
 def test_run_ids_cannot_be_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "_watches", {})
-    monkeypatch.setattr(hub, "engine", Inline)
-    one, other = hub.watch(PAIR), hub.watch(PAIR)
+    monkeypatch.setattr(registry, "_watches", {})
+    monkeypatch.setattr(registry, "engine", Inline)
+    one, other = registry.watch(PAIR), registry.watch(PAIR)
     assert one != other and len(one) >= 22  # 22 characters of 6 bits: 128 bits and padding
-    assert hub.wish_of(one) == Wish(PAIR) and hub.find("x") is None and hub.find(None) is None
+    assert (
+        registry.wish_of(one) == Wish(PAIR)
+        and registry.find("x") is None
+        and registry.find(None) is None
+    )
 
 
 @pytest.mark.parametrize("origin", ["http://elsewhere", "http://lecture:80", "null", None])
@@ -262,7 +268,7 @@ def test_an_unknown_run_is_said_to_be_gone() -> None:
         viewer = Viewer("no-such-run")
         assert (await viewer.event())["type"] == "websocket.accept"
         closed = await viewer.event()
-        assert closed["code"] == live.UNKNOWN_RUN and closed["reason"]
+        assert closed["code"] == routes.UNKNOWN_RUN and closed["reason"]
 
     asyncio.run(run())
 
@@ -270,15 +276,15 @@ def test_an_unknown_run_is_said_to_be_gone() -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("x" * (live.LONGEST_REQUEST + 1), live.TOO_LONG),
-        ("{", live.BAD_REQUEST),
-        ("[]", live.BAD_REQUEST),
-        ('{"do": "explode"}', live.BAD_REQUEST),
-        ('{"want": "everything"}', live.BAD_REQUEST),
-        ('{"want": null}', live.BAD_REQUEST),
-        ('{"decode": Infinity}', live.BAD_REQUEST),
-        ("[" * live.LONGEST_REQUEST, live.BAD_REQUEST),
-        ('{"do": "change", "changes": {"beta": 1' + "0" * 400 + "}}", live.BAD_REQUEST),
+        ("x" * (routes.LONGEST_REQUEST + 1), routes.TOO_LONG),
+        ("{", routes.BAD_REQUEST),
+        ("[]", routes.BAD_REQUEST),
+        ('{"do": "explode"}', routes.BAD_REQUEST),
+        ('{"want": "everything"}', routes.BAD_REQUEST),
+        ('{"want": null}', routes.BAD_REQUEST),
+        ('{"decode": Infinity}', routes.BAD_REQUEST),
+        ("[" * routes.LONGEST_REQUEST, routes.BAD_REQUEST),
+        ('{"do": "change", "changes": {"beta": 1' + "0" * 400 + "}}", routes.BAD_REQUEST),
     ],
 )
 def test_nonsense_ends_the_connection(watched: Watch, text: str, code: int) -> None:
@@ -315,7 +321,7 @@ def test_a_viewer_is_told_when_asking_and_not_before(watched: Watch) -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("code", "trains"), [(live.GOING_AWAY, True), (1005, False)])
+@pytest.mark.parametrize(("code", "trains"), [(routes.GOING_AWAY, True), (1005, False)])
 def test_a_page_that_goes_away_may_come_back_and_a_lost_one_is_gone(
     watched: Watch, code: int, trains: bool
 ) -> None:
@@ -347,10 +353,10 @@ def test_whoever_has_the_newest_waits_for_news(watched: Watch) -> None:
 
 
 def test_the_code_has_an_address_that_changes_with_it() -> None:
-    paths = [live.module_path(), live.plotly_path(), live.socket_path("run")]
+    paths = [routes.module_path(), routes.plotly_path(), routes.socket_path("run")]
     assert all(path.startswith("/stage/") for path in paths)
-    assert "index.js" in live._code() and "stage.css" in live._code()
-    assert live._version() in live.module_path()
+    assert "index.js" in routes._code() and "stage.css" in routes._code()
+    assert routes._version() in routes.module_path()
 
 
 # ------------------------------------------------------------------- floors and decoding
@@ -382,7 +388,7 @@ def test_a_point_is_decoded_as_the_frame_shows_it(watched: Watch) -> None:
         assert watched.ground is not None
         np.testing.assert_array_equal(arrays["original"][0], watched.ground.shell.points[7])
         viewer.send(json.dumps({"decode": 120}))  # there are points 0 to 119
-        assert (await viewer.event())["code"] == live.BAD_REQUEST
+        assert (await viewer.event())["code"] == routes.BAD_REQUEST
         watched.stop()
 
     asyncio.run(run())

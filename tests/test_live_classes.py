@@ -10,9 +10,11 @@ import pytest
 from viewing import TOY, Viewer, toy_watch, until
 from viewing import patience as patience  # an autouse fixture
 
-from pages.parts import classes, hub, live
-from pages.parts.messages import decode
-from pages.parts.watching import Watch
+from pages.classroom import sessions
+from pages.live import registry
+from pages.live.run import Watch
+from pages.wire import routes
+from pages.wire.messages import decode
 from svae_core.figures import board
 from svae_core.records import RequestError
 
@@ -20,7 +22,7 @@ from svae_core.records import RequestError
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Watch:
     watch = toy_watch()
-    monkeypatch.setitem(hub._watches, "run", watch)
+    monkeypatch.setitem(registry._watches, "run", watch)
     return watch
 
 
@@ -30,14 +32,14 @@ def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
     async def run() -> None:
         watched.start()
         await until(watched, lambda: watched.status == "finished")
-        room = classes.begin("run")
+        room = sessions.begin("run")
         teacher, student = Viewer("run"), Viewer("", code=room.code)
         for viewer in (teacher, student):
             await viewer.event()
         header, _ = await student.ask(want="newest")
-        assert (header["lead"], header["tree"], room.followers) == (classes.NEWEST, [], 1)
+        assert (header["lead"], header["tree"], room.followers) == (sessions.NEWEST, [], 1)
         assert "run" not in json.dumps(header).split('"'), "the run's id is not told"
-        known = {"have": header["index"], "version": header["version"], "lead": classes.NEWEST}
+        known = {"have": header["index"], "version": header["version"], "lead": sessions.NEWEST}
         known |= {"generation": header["generation"], "layout": len(watched.layouts) - 1}
         student.send(json.dumps({"want": "newest", **known}))
         await asyncio.sleep(0)
@@ -51,39 +53,39 @@ def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
         for wrong in ("wrong", "\u0153"):
             header, _ = await teacher.ask(do="lead", key=wrong, shown=1)
             assert header["kind"] == "refused" and "has ended" in header["sentence"]
-        monkeypatch.setattr(hub, "_loop", asyncio.get_running_loop())
-        await asyncio.to_thread(classes.end, room.key)  # as a page does
+        monkeypatch.setattr(registry, "_loop", asyncio.get_running_loop())
+        await asyncio.to_thread(sessions.end, room.key)  # as a page does
         header, _ = decode((await student.event())["bytes"])
         assert header["kind"] == "again"
         late = Viewer("", code=room.code)
         await late.event()
-        assert (await late.event())["code"] == live.UNKNOWN_RUN
+        assert (await late.event())["code"] == routes.UNKNOWN_RUN
         watched.stop()
 
     asyncio.run(run())
 
 
 def test_a_copy_goes_its_own_way(watched: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "engine", lambda: watched._engine)
+    monkeypatch.setattr(registry, "engine", lambda: watched._engine)
     watched.family = {"run": watched}
 
     async def run() -> None:
         watched.start()
         await until(watched, lambda: watched.status == "finished")
-        room = classes.begin("run")
+        room = sessions.begin("run")
         student = Viewer("", code=room.code)
         await student.event()
         header, _ = await student.ask(do="copy")
         assert header["kind"] == "moved" and header["run"] != "run"
         assert header["query"]["class"] == room.code and header["query"]["follow"] is None
-        copy = hub.find(header["run"])
+        copy = registry.find(header["run"])
         assert copy is not None and len(copy.moments) == len(watched.moments)
         copy.start()
         await until(copy, lambda: copy.status == "finished")
         assert copy.family is not watched.family and "run" not in copy.family
         last, own = watched.moments[-1][1], copy.moments[-1][1]
         np.testing.assert_array_equal(last.shell_view, own.shell_view)
-        hub._leave(header["run"])
+        registry._leave(header["run"])
         watched.stop()
 
     asyncio.run(run())
@@ -91,16 +93,16 @@ def test_a_copy_goes_its_own_way(watched: Watch, monkeypatch: pytest.MonkeyPatch
 
 def test_the_board_shows_what_runs_came_to_and_forgets_nothing(watched: Watch) -> None:
     async def run() -> None:
-        room = classes.begin("run")
-        classes.enter(room.code, "run")
-        classes.enter("no such class", "run")
+        room = sessions.begin("run")
+        sessions.enter(room.code, "run")
+        sessions.enter("no such class", "run")
         watched.start()
         assert room.dots() == () and room.training == 1
         await until(watched, lambda: watched.status == "finished")
         dots = room.dots()
         assert [dot.method for dot in dots] == ["baseline", "spherical"]
         assert all(dot.sigma2 == TOY.sigma2 and dot.band == TOY.band[1] for dot in dots)
-        hub._watches.pop("run")
+        registry._watches.pop("run")
         assert room.dots() == dots and room.training == 0
         told = board.describe_board(dots, 0)
         assert "Of 1 baseline models" in told and "Of 1 spherical models" in told
@@ -114,19 +116,19 @@ def test_the_board_shows_what_runs_came_to_and_forgets_nothing(watched: Watch) -
 def test_copies_count_as_runs_of_their_owner(
     watched: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "engine", lambda: watched._engine)
-    monkeypatch.setattr(hub, "_watches", {"run": watched})
+    monkeypatch.setattr(registry, "engine", lambda: watched._engine)
+    monkeypatch.setattr(registry, "_watches", {"run": watched})
     watched.family = {"run": watched}
     monkeypatch.setenv("SVAE_MAX_RUNS", "2")
-    for run in (hub.copy("run", "owner"), hub.copy("run", "owner")):
-        monkeypatch.setattr(hub._watches[run], "viewers", 1)
+    for run in (registry.copy("run", "owner"), registry.copy("run", "owner")):
+        monkeypatch.setattr(registry._watches[run], "viewers", 1)
     with pytest.raises(RequestError, match="2 are allowed"):
-        hub.copy("run", "owner")
+        registry.copy("run", "owner")
 
 
 def test_a_class_with_followers_is_not_forgotten() -> None:
-    deserted, followed = classes.begin("run"), classes.begin("run")
+    deserted, followed = sessions.begin("run"), sessions.begin("run")
     followed.followers = 1
-    classes._forget(followed.used + classes.KEPT_SECONDS + 1)
-    assert classes.find(deserted.code) is None and classes.find(followed.code) is followed
-    classes.end(followed.key)
+    sessions._forget(followed.used + sessions.KEPT_SECONDS + 1)
+    assert sessions.find(deserted.code) is None and sessions.find(followed.code) is followed
+    sessions.end(followed.key)

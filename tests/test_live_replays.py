@@ -12,15 +12,16 @@ from starlette.requests import Request
 from viewing import STEPS, in_a_loop, toy_watch, until
 from viewing import patience as patience  # an autouse fixture
 
-from pages.parts import hub, live, messages, replay
-from pages.parts.messages import Asked
-from pages.parts.watching import Watch
+from pages.live import registry
+from pages.live.run import Watch
+from pages.wire import messages, replay, routes
+from pages.wire.messages import Asked
 
 
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Watch:
     watch = toy_watch()
-    monkeypatch.setitem(hub._watches, "run", watch)
+    monkeypatch.setitem(registry._watches, "run", watch)
     return watch
 
 
@@ -29,8 +30,8 @@ async def test_a_replay_holds_what_was_told_and_fetches_nothing() -> None:
     watch = toy_watch()
     watch.start()
     await until(watch, lambda: watch.status == "finished" and bool(watch.layouts))
-    page = replay.page(replay.still(watch), live._code(), "</script>")
-    assert page == replay.page(replay.still(watch), live._code(), "</script>"), "deterministic"
+    page = replay.page(replay.still(watch), routes._code(), "</script>")
+    assert page == replay.page(replay.still(watch), routes._code(), "</script>"), "deterministic"
     found = re.search(r'id="run">(.*?)</script>', page)
     assert found is not None
     header, arrays = replay.unpack(base64.b64decode(found[1]))
@@ -41,7 +42,7 @@ async def test_a_replay_holds_what_was_told_and_fetches_nothing() -> None:
     np.testing.assert_array_equal(arrays["history"], history)
     assert not re.search(r'(src|href)="?http', page)
     assert "@import" not in page
-    styles = [text for name, text in live._code().items() if name.startswith("styles/")]
+    styles = [text for name, text in routes._code().items() if name.startswith("styles/")]
     assert styles and all(text.decode() in page for text in styles)
 
 
@@ -79,9 +80,11 @@ def test_replays_go_to_our_own_pages_only(
             "path_params": {"run": "run"},
             "headers": [(name.encode(), value.encode()) for name, value in told.items()],
         }
-        response = await live.serve_replay(Request(scope))
+        response = await routes.serve_replay(Request(scope))
         assert response.status_code == status
-        unknown = await live.serve_replay(Request({**scope, "path_params": {"run": "no-such-run"}}))
+        unknown = await routes.serve_replay(
+            Request({**scope, "path_params": {"run": "no-such-run"}})
+        )
         assert unknown.status_code in (403, 404)
 
     asyncio.run(run())

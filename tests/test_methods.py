@@ -9,14 +9,14 @@ import pytest
 import torch
 from laws import TOY, assert_information_laws
 
-from svae_core.averages import Batch
-from svae_core.groups import own_parameters, recall
 from svae_core.methods import guards, scan_methods
-from svae_core.networks import architecture, networks, room
-from svae_core.objective import Now, objective
+from svae_core.nets.networks import architecture, networks, room
 from svae_core.problem import groundwork
 from svae_core.records import Advance, Budget, Settings, State
-from svae_core.training import advance, begin, certify, member
+from svae_core.training.batch_loss import Batch
+from svae_core.training.groups import own_parameters, recall
+from svae_core.training.loop import advance, begin, certify, member
+from svae_core.training.objective import Now, objective
 
 NAMES = sorted(scan_methods())
 LONGEST = 150  # lines of a method's file

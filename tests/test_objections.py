@@ -10,11 +10,11 @@ import pytest
 from laws import assert_information_laws
 
 from svae_core import objections
-from svae_core.floors import cluster_entropy
+from svae_core.certificate.floors import cluster_entropy
 from svae_core.objections import Answer, answer, short, spread, tiny, trained
 from svae_core.problem import groundwork
 from svae_core.records import RequestError, Settings
-from svae_core.sensitivity import sensitivity
+from svae_core.studies.k_sensitivity import sensitivity
 
 _OPTIONS = (("ambient_dim", 6), ("number", 3), ("points", 150))
 DATA = Settings(dataset="clusters", dataset_options=_OPTIONS, clusters=3, latent_dim=3, hidden=16)

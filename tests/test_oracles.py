@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from laws import TOY
 from scipy.stats import norm
 
+from svae_core.distributions.gaussian import Gaussian
 from svae_core.methods import Draws, Encoded, Terms, base_objective, method_for, parts_of
 from svae_core.methods.delta_vae import highest_log_variance
 from svae_core.methods.iwae import log_weights
-from svae_core.networks import architecture
-from svae_core.posterior import Gaussian
+from svae_core.nets.networks import architecture
 from svae_core.problem import groundwork
 from svae_core.records import Budget, RequestError
-from svae_core.training import advance, begin, certify
+from svae_core.training.loop import advance, begin, certify
 
 
 def configured(method: str, **options):

@@ -17,7 +17,7 @@ from hypothesis import given as each
 from hypothesis import strategies as st
 from own_tables import given, is_one_sentence
 
-from svae_core.own_data import archive, bounds, reader, store
+from svae_core.own_data import archive, kept, limits, reader
 from svae_core.own_data.names import distinct, file_name, inert, plain
 from svae_core.own_data.reading import read
 from svae_core.own_data.shaping import Choice, names_of, shape, text_of
@@ -63,7 +63,7 @@ def test_names_lead_nowhere_and_mean_nothing_to_markdown() -> None:
     assert file_name("C:\\temp\\a b<script>.csv") == "a_b_script_.csv"
     assert file_name("..") == "data"
     assert plain("<b>[x](http://y)</b> $\\alpha$\n") == "b x (http //y) /b alpha"
-    assert len(plain("x" * 500)) == bounds.LETTERS
+    assert len(plain("x" * 500)) == limits.LETTERS
     assert distinct(["a", "a", "", "auto", "<"], "column") == (
         *("a", "a 2", "column 3", "auto 2", "column 5"),
     )
@@ -111,13 +111,13 @@ def test_a_reader_has_no_more_memory_than_it_may(tmp_path: Path) -> None:
 
 def test_a_reader_reads_and_tells(tmp_path: Path) -> None:
     told: list[float] = []
-    key = store.deposit(given(tmp_path), tell=told.append)
-    assert store.find(key).rows == 4
+    key = kept.deposit(given(tmp_path), tell=told.append)
+    assert kept.find(key).rows == 4
     assert told and all(0 <= share <= 1 for share in told)
     path = tmp_path / "other.npy"
     path.write_bytes(npy(np.array([{}], object), pickled=True))
     with pytest.raises(RequestError, match=r"^other\.npy: .*pickled"):
-        store.deposit(path)
+        kept.deposit(path)
 
 
 # ----------------------------------------------------------------------- disks that refuse

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from own_tables import MIXED, given, is_one_sentence, load
 
-from svae_core import problem, workbench
+from svae_core import problem
 from svae_core.__main__ import main
-from svae_core.own_data import store
+from svae_core.own_data import kept as store
 from svae_core.own_data.reading import read
-from svae_core.own_data.table import Table
+from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
+from svae_core.training import context
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -63,7 +64,7 @@ def test_commands_take_a_file_for_a_dataset(
     assert answer("data", "--kept")["kept"][0]["key"] == about["key"]
     answer("data", "--forget", about["key"])
     problem._on_shell.cache_clear()  # as in a new process
-    workbench._make_workbench.cache_clear()
+    context._make_workbench.cache_clear()
     assert main(["certify", trained["run"]]) == 2
     assert "give the same file again" in capsys.readouterr().err
     answer("data", str(path), "--key", about["key"])

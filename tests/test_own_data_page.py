@@ -10,8 +10,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import hub
-from svae_core.own_data import store
+from pages.live import registry
+from svae_core.own_data import kept
 from svae_core.own_data.reading import read
 from svae_core.problem import prepare
 from svae_core.records import Problem, RequestError, Settings
@@ -37,8 +37,8 @@ class _Engine:
 
 @pytest.fixture(autouse=True)
 def _server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setattr(hub, "engine", _Engine)
-    monkeypatch.setattr(store, "read_apart", read)
+    monkeypatch.setattr(registry, "engine", _Engine)
+    monkeypatch.setattr(kept, "read_apart", read)
     monkeypatch.setenv("SVAE_HOME", str(tmp_path))
     yield
     st.cache_resource.clear()

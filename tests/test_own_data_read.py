@@ -19,7 +19,7 @@ from own_tables import MIXED, is_one_sentence, read_bytes
 from svae_core.own_data import shaping
 from svae_core.own_data.reading import read
 from svae_core.own_data.shaping import Choice, label_of, shape
-from svae_core.own_data.table import Table
+from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 
 

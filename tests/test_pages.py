@@ -9,16 +9,17 @@ from opening import _SMALL, _charts, _open, _query, _quiet
 from opening import _Engine as _Engine  # for tests of other pages
 from opening import _engine as _engine  # an autouse fixture
 
-from pages.parts import address, hub
-from pages.parts.wording import plain
+from pages.live import registry
+from pages.visitor import url
+from pages.visitor.markdown import plain
+from svae_core.config.settings import check_settings
 from svae_core.records import Settings
-from svae_core.settings import check_settings
 
 
 def test_start_shows_a_recorded_run_and_three_lessons_without_asking_the_engine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hub, "engine", lambda: pytest.fail("the engine was asked"))
+    monkeypatch.setattr(registry, "engine", lambda: pytest.fail("the engine was asked"))
     app = _open("start")
     assert len(_charts(app)) == 1
     assert len(app.get("page_link")) == 3
@@ -180,18 +181,18 @@ def test_what_data_cannot_give_is_one_sentence_with_the_controls_at_hand() -> No
     ],
 )
 def test_settings_survive_the_way_through_a_url(settings: Settings) -> None:
-    assert address.from_query(address.to_query(settings)) == check_settings(settings)
-    assert address.from_query(address.to_link(settings)) == settings
-    assert address.to_link(settings)
+    assert url.from_query(url.to_query(settings)) == check_settings(settings)
+    assert url.from_query(url.to_link(settings)) == settings
+    assert url.to_link(settings)
 
 
 def test_only_what_differs_is_written() -> None:
-    assert address.to_query(Settings()) == {}
-    assert address.to_query(dataclasses.replace(Settings(), clusters=3)) == {"clusters": "3"}
+    assert url.to_query(Settings()) == {}
+    assert url.to_query(dataclasses.replace(Settings(), clusters=3)) == {"clusters": "3"}
 
 
 def test_parameters_of_others_are_left_alone() -> None:
-    assert address.owned({"run": "x", "dataset": "wine", "wine.x": "1", "lesson": "2"}) == {
+    assert url.owned({"run": "x", "dataset": "wine", "wine.x": "1", "lesson": "2"}) == {
         "dataset": "wine",
         "wine.x": "1",
     }

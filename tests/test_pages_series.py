@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from opening import (
-    _SMALL,
-    _charts,
-    _finished,
-    _open,
-    _press,
-    _query,
-    _quiet,
-    _state,
-    _words,
-)
+from opening import _SMALL, _charts, _finished, _open, _press, _query, _quiet, _state, _words
 from opening import _engine as _engine  # an autouse fixture
 
-from svae_core.cells import MEASURES
+from svae_core.studies.cells import MEASURES
 
 _MAP = {
     **_SMALL,

@@ -11,11 +11,14 @@ from opening import _SMALL, _charts, _done, _open, _quiet
 from opening import _engine as _engine  # an autouse fixture
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import hub, session
-from pages.parts.searching import Search
-from svae_core import attack, objections, training
+from pages.live import registry
+from pages.visitor import session
+from pages.widgets.attack import Search
+from svae_core import objections
+from svae_core.compute.workers import WorkerLost
 from svae_core.records import Settings
-from svae_core.workers import WorkerLost
+from svae_core.studies import attack
+from svae_core.training import loop
 
 
 def _table(app: AppTest) -> str:
@@ -31,13 +34,13 @@ def test_theory_checks_what_it_can_without_a_run() -> None:
 
 
 def test_theory_checks_the_run_that_was_watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    members = hub.pair(Settings(dataset="wine", clusters=3, epochs=30))
-    state = training.begin(members)
-    advance = training.advance(state)
-    certificates = training.certify(advance.state)
+    members = registry.pair(Settings(dataset="wine", clusters=3, epochs=30))
+    state = loop.begin(members)
+    advance = loop.advance(state)
+    certificates = loop.certify(advance.state)
     for certificate in certificates:
         assert_information_laws(certificate)
-    seen = session.Seen((training.first_frames(state), *advance.moments), certificates, members)
+    seen = session.Seen((loop.first_frames(state), *advance.moments), certificates, members)
     monkeypatch.setattr(session, "run_seen", lambda _members: seen)
     app = _open("theory", {**_SMALL, "epochs": "30"})
     table = _table(app)

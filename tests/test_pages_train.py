@@ -9,10 +9,11 @@ from opening import _SMALL, _open, _query, _quiet
 from opening import _engine as _engine  # an autouse fixture
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import classes, hub
+from pages.classroom import sessions
+from pages.live import registry
 from svae_core.records import Settings
 
-PAIR = hub.pair(Settings(dataset="wine", clusters=3))
+PAIR = registry.pair(Settings(dataset="wine", clusters=3))
 
 
 def _run(app: AppTest) -> str:
@@ -27,11 +28,11 @@ def test_train_keeps_its_run_until_a_setting_is_touched() -> None:
     run = _run(app)
     assert _query(app)["run"] == run
     assert _run(_quiet(app.run())) == run
-    watch = hub.find(run)
+    watch = registry.find(run)
     assert watch is not None
     watch.members = tuple(dataclasses.replace(one, changes=((3, "beta", 2.0),)) for one in PAIR)
     assert _run(_quiet(app.run())) == run
-    app.query_params["run"] = child = hub.reseed(run)
+    app.query_params["run"] = child = registry.reseed(run)
     app.query_params["seed"] = "1"
     assert _run(_quiet(app.run())) == child
     _quiet(app.number_input(key="beta").set_value(2.0).run())
@@ -41,13 +42,13 @@ def test_train_keeps_its_run_until_a_setting_is_touched() -> None:
 def test_a_lesson_brings_its_settings_and_its_question() -> None:
     app = _open("train", {"lesson": "alive"})
     assert _query(app)["beta"] == "4"
-    watch = hub.find(_run(app))
+    watch = registry.find(_run(app))
     assert watch is not None
     assert watch.wish.lesson == "alive" and watch.members[1].beta == 4.0 and not watch.training
     assert "Keep it alive" in app.markdown[0].value
     assert _run(_quiet(app.run())) == _run(app)
     own = _open("train", {"lesson": "alive", "beta": "2", "epochs": "9"})
-    seen = hub.find(_run(own))
+    seen = registry.find(_run(own))
     assert seen is not None and (seen.members[1].beta, seen.members[1].epochs) == (2.0, 9)
 
 
@@ -55,7 +56,7 @@ def test_controls_can_be_locked_and_the_stage_made_big_by_a_link() -> None:
     app = _open("train", {**_SMALL, "lock": "1", "projector": "1"})
     assert not app.selectbox and not app.number_input
     assert json.loads(app.get("bidi_component")[0].proto.json)["projector"] is True
-    watch = hub.find(_run(app))
+    watch = registry.find(_run(app))
     assert watch is not None and watch.members[0].dataset == "wine"
 
 
@@ -71,8 +72,8 @@ def test_a_class_is_led_by_its_key_only_and_as_long_as_there_is_one() -> None:
         app = _open("train", {**_SMALL, "teach": key})
         return str(json.loads(app.get("bidi_component")[0].proto.json)["lead"])
 
-    room = classes.begin("run")
+    room = sessions.begin("run")
     assert led_with(room.key) == room.key
     assert led_with("œ") == led_with("wrong") == ""
-    classes.end(room.key)
+    sessions.end(room.key)
     assert led_with(room.key) == ""

@@ -12,25 +12,25 @@ import pytest
 from test_run import assert_same_run
 from test_shelf import put
 
-from svae_core import parcel, shelf
-from svae_core.about import ABOUT, read_about
 from svae_core.own_data import archive
 from svae_core.records import RequestError
-from svae_core.run import load
+from svae_core.runs import store, transfer
+from svae_core.runs.folder import load
+from svae_core.runs.manifest import ABOUT, read_about
 
 
 def test_an_exported_run_is_the_same_run_elsewhere(tmp_path: Path) -> None:
     folder = put(tmp_path / "here", owner="somebody", page={"parent": "secret", "lesson": "x"})
-    shelf.rename(folder, "σ² = 4")
-    data = parcel.pack(folder)
+    store.rename(folder, "σ² = 4")
+    data = transfer.pack(folder)
     about = read_about(folder)
     assert about.id.encode() not in data and b"somebody" not in data and b"secret" not in data
-    taken = parcel.unpack(data, tmp_path / "there", owner="me")
+    taken = transfer.unpack(data, tmp_path / "there", owner="me")
     assert_same_run(load(taken), load(folder))
-    assert shelf.look(taken).name == "σ² = 4"
+    assert store.look(taken).name == "σ² = 4"
     read = read_about(taken)
     assert read.owner == "me" and read.id not in ("", about.id) and read.page == {"lesson": "x"}
-    assert parcel.unpack(data, tmp_path / "there") != taken, "twice makes two"
+    assert transfer.unpack(data, tmp_path / "there") != taken, "twice makes two"
 
 
 def _zip(**files: bytes) -> bytes:
@@ -85,7 +85,7 @@ def test_files_from_anywhere_are_refused_in_one_sentence(
     tmp_path: Path, make: Callable[[], bytes], sentence: str
 ) -> None:
     with pytest.raises(RequestError, match=sentence) as refused:
-        parcel.unpack(make(), tmp_path / "home")
+        transfer.unpack(make(), tmp_path / "home")
     assert str(tmp_path) not in str(refused.value)
     assert [path.name for path in tmp_path.rglob("*")] == ["home"]
 
@@ -95,7 +95,7 @@ def test_whatever_zipfile_raises_is_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: type[Exception]
 ) -> None:
     """A run's file and a file of data are read alike: one list of exceptions serves both."""
-    data = parcel.pack(put(tmp_path / "here"))
+    data = transfer.pack(put(tmp_path / "here"))
     (tmp_path / "a.zip").write_bytes(data)
 
     def raising(*_: object) -> None:
@@ -103,7 +103,7 @@ def test_whatever_zipfile_raises_is_damage(
 
     monkeypatch.setattr(zipfile.ZipFile, "infolist", raising)
     with pytest.raises(RequestError, match=r"no exported run, or is damaged \(.*odd bytes"):
-        parcel.unpack(data, tmp_path / "there")
+        transfer.unpack(data, tmp_path / "there")
     with (
         pytest.raises(RequestError, match=r"The ZIP is damaged or cut off \(.*odd bytes"),
         archive.opened(tmp_path / "a.zip"),
@@ -112,22 +112,22 @@ def test_whatever_zipfile_raises_is_damage(
 
 
 def test_a_parcel_cut_anywhere_is_refused(tmp_path: Path) -> None:
-    data = parcel.pack(put(tmp_path / "here"))
+    data = transfer.pack(put(tmp_path / "here"))
     for cut in range(0, len(data), 97):
         with pytest.raises(RequestError):
-            parcel.unpack(data[:cut], tmp_path / "there")
+            transfer.unpack(data[:cut], tmp_path / "there")
     assert not list((tmp_path / "there").iterdir())
 
 
 def test_a_run_of_another_may_not_be_larger_than_allowed(tmp_path: Path) -> None:
-    data = parcel.pack(put(tmp_path / "here"))
+    data = transfer.pack(put(tmp_path / "here"))
     with pytest.raises(RequestError, match="would unpack"):
-        parcel.unpack(data, tmp_path / "there", largest=1000)
+        transfer.unpack(data, tmp_path / "there", largest=1000)
 
 
 def test_the_history_is_a_table(tmp_path: Path) -> None:
     saved = load(put(tmp_path))
-    rows = list(csv.DictReader(io.StringIO(parcel.history(saved))))
+    rows = list(csv.DictReader(io.StringIO(transfer.history(saved))))
     assert len(rows) == 2 * len(saved.moments)
     frame, row = saved.moments[1][1], rows[3]
     assert (int(row["step"]), int(row["member"]), row["method"]) == (frame.step, 1, "spherical")

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from svae_core.cells import MEASURES, Cell, Outcome, Theory, cells
 from svae_core.figures import phase
 from svae_core.figures.phase import View
-from svae_core.grid import Grid
 from svae_core.records import Settings
+from svae_core.studies.cells import MEASURES, Cell, Outcome, Theory, cells
+from svae_core.studies.grid import Grid
 
 THEORY = Theory((0.5, 0.2, 0.1, 0.0))
 SIGMA2, BETA = (0.05, 0.1, 0.4, 1.6), (0.5, 2.0)

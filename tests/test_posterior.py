@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from svae_core.posterior import gaussian_kl, log_density, sample
+from svae_core.distributions.gaussian import gaussian_kl, log_density, sample
 
 
 @settings(max_examples=20, deadline=None)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svae_core.projection import (
+from svae_core.latent.projection import (
     NO_STRUCTURE,
     pca_layout,
     procrustes,

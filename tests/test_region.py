@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svae_core.records import RequestError
-from svae_core.region import (
+from svae_core.geometry.region import (
     applicable_definition,
     collapse_losses,
     feasible_region,
@@ -16,6 +15,7 @@ from svae_core.region import (
     require_band,
     target,
 )
+from svae_core.records import RequestError
 
 
 def region(within=0.5, total=1.0, mean_norm=0.1, loss="shell", band=(0.0, 0.5)):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from svae_core.config.plugins import Plugin, configure, find, scan
 from svae_core.datasets import scan_datasets
 from svae_core.methods import scan_methods
 from svae_core.records import RequestError
-from svae_core.registry import Plugin, configure, find, scan
 
 PACKAGE = "toy_plugins"
 GOOD = '''

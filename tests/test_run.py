@@ -16,10 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from svae_core import run as on_disk
-from svae_core import shards
-from svae_core.about import About, certificate_from_dict
-from svae_core.projection import Layout
+from svae_core.latent.projection import Layout
 from svae_core.records import (
     Budget,
     Certificate,
@@ -30,8 +27,11 @@ from svae_core.records import (
     State,
     to_json,
 )
-from svae_core.run import RunWriter, SavedRun, load, save
-from svae_core.training import advance, begin, certify, first_frames, member
+from svae_core.runs import folder as on_disk
+from svae_core.runs import tensors
+from svae_core.runs.folder import RunWriter, SavedRun, load, save
+from svae_core.runs.manifest import About, certificate_from_dict
+from svae_core.training.loop import advance, begin, certify, first_frames, member
 
 WINE = Settings(dataset="wine", clusters=3, epochs=3, latent_dim=2, hidden=8, device="cpu")
 PAIR = (replace(WINE, method="baseline"), WINE)
@@ -201,7 +201,7 @@ def test_frames_survive_the_way_bit_for_bit(
     drawn: tuple[list[tuple[Frame, ...]], list[tuple[Layout, ...]]],
 ) -> None:
     moments, layouts = drawn
-    found = shards.unpack_frames(shards.pack_frames(moments, layouts))
+    found = tensors.unpack_frames(tensors.pack_frames(moments, layouts))
     for rows, read in zip((moments, layouts), found, strict=True):
         assert len(rows) == len(read)
         for mine, theirs in zip(rows, read, strict=True):
@@ -213,9 +213,9 @@ def test_frames_survive_the_way_bit_for_bit(
 def test_a_number_of_moments_that_cannot_be_is_refused_at_once(count: int) -> None:
     """It stands in the file's words, so anything may stand there."""
     words = {"moments": count, "layouts": []}
-    file = shards._pack({"moments.0.loss": np.zeros(3)}, words)
+    file = tensors._pack({"moments.0.loss": np.zeros(3)}, words)
     with pytest.raises(RequestError, match="frames cannot be read"):
-        shards.unpack_frames(file)
+        tensors.unpack_frames(file)
 
 
 @given(st.data(), st.integers(1, 3), st.integers(1, 5))
@@ -223,7 +223,7 @@ def test_states_survive_the_way_bit_for_bit(data: st.DataObject, members: int, p
     rows = [data.draw(_array(np.float32, members, p)) for _ in range(3)]
     memory = {"multiplier": data.draw(_array(np.float32, members))}
     state = State((WINE,) * members, data.draw(_counts), *rows, memory=memory)
-    found, latents, maps = shards.unpack_state(shards.pack_state(state), state.settings)
+    found, latents, maps = tensors.unpack_state(tensors.pack_state(state), state.settings)
     assert_same(state, found, ("memory",))
     assert found.memory["multiplier"].tobytes() == memory["multiplier"].tobytes()
     assert not latents and not maps

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from test_run import PAIR, WINE, assert_same, part_of, tiny
 
-from svae_core.about import ABOUT, SCHEMA, About, read_about
+from svae_core.config.settings import settings_to_dict
 from svae_core.records import Budget, RequestError, to_json
-from svae_core.run import RunWriter, SavedRun, load
-from svae_core.settings import settings_to_dict
-from svae_core.shelf import look
-from svae_core.training import advance, begin, certify
+from svae_core.runs.folder import RunWriter, SavedRun, load
+from svae_core.runs.manifest import ABOUT, SCHEMA, About, read_about
+from svae_core.runs.store import look
+from svae_core.training.loop import advance, begin, certify
 
 
 def cut_files(folder: Path) -> Iterator[tuple[str, int]]:

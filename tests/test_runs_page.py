@@ -16,15 +16,17 @@ from streamlit.testing.v1 import AppTest
 from test_run import PAIR, tiny
 from test_shelf import put
 
-from pages.parts import hub, listing, owning, session
-from svae_core import parcel, shelf
-from svae_core.about import new_id
-from svae_core.run import load
+from pages.live import registry
+from pages.visitor import owner_cookie, session
+from pages.widgets import run_table
+from svae_core.runs import store, transfer
+from svae_core.runs.folder import load
+from svae_core.runs.manifest import new_id
 
 _ROUTER = str(Path(__file__).parents[1] / "pages" / "router.py")
 MINE, THEIRS = new_id(), new_id()
-ALL = listing.Viewer(MINE, True)
-ONLY_MINE = listing.Viewer(MINE, False)
+ALL = run_table.Viewer(MINE, True)
+ONLY_MINE = run_table.Viewer(MINE, False)
 WISH = {"wish": [], "lesson": "", "playing": False, "prediction": None, "parent": None}
 
 
@@ -32,7 +34,7 @@ WISH = {"wish": [], "lesson": "", "playing": False, "prediction": None, "parent"
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("SVAE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SVAE_SHARED_RUNS", "1")
-    monkeypatch.setattr(hub, "engine", lambda: pytest.fail("the engine was asked"))
+    monkeypatch.setattr(registry, "engine", lambda: pytest.fail("the engine was asked"))
     (tmp_path / "home").mkdir()
     yield tmp_path / "home"
     st.cache_resource.clear()
@@ -82,8 +84,8 @@ def test_a_home_that_is_no_folder_is_said(home: Path) -> None:
 
 
 def test_search_narrows_the_list(home: Path) -> None:
-    shelf.rename(put(home, id="a"), "the good one")
-    shelf.rename(put(home, id="b"), "the bad one")
+    store.rename(put(home, id="a"), "the good one")
+    store.rename(put(home, id="b"), "the bad one")
     app = opened()
     app.text_input(key="runs.search").set_value("GOOD wine").run()
     assert runs_in(app) == ["the good one"]
@@ -96,7 +98,7 @@ def test_one_run_can_be_renamed_deleted_and_taken_back(home: Path) -> None:
     app = opened(folder)
     app.text_input[1].set_value("renamed")
     press(app, "Rename")
-    assert shelf.read_name(folder) == "renamed" and runs_in(app) == ["renamed"]
+    assert store.read_name(folder) == "renamed" and runs_in(app) == ["renamed"]
     app = opened(folder)
     press(app, "Delete")
     assert not folder.exists() and runs_in(app) == []
@@ -105,7 +107,7 @@ def test_one_run_can_be_renamed_deleted_and_taken_back(home: Path) -> None:
     app = opened(folder)
     press(app, "Delete")
     press(app, "Clean up")
-    assert not shelf.trash(home) and shelf.usage(home) == 0
+    assert not store.trash(home) and store.usage(home) == 0
 
 
 def test_a_run_of_a_pair_can_be_opened_and_its_link_shared(home: Path) -> None:
@@ -127,9 +129,9 @@ def test_two_runs_are_compared(home: Path) -> None:
     assert settings.iloc[:, 0].tolist() == ["β"]
     assert {*settings.iloc[0].tolist()[1:]} == {"1.0", "4.0"}
     assert certificates.shape[1] == 5, "both members of both"
-    assert listing.uncertified([shelf.look(one)]) == ""
+    assert run_table.uncertified([store.look(one)]) == ""
     press(app, "Delete these 2")
-    assert len(shelf.trash(home)) == 2
+    assert len(store.trash(home)) == 2
 
 
 def test_of_runs_that_agree_it_is_said(home: Path) -> None:
@@ -160,12 +162,12 @@ def test_on_a_server_for_many_everybody_sees_their_own(
     put(home, id="b", owner=THEIRS)
     put(home, id="c")  # from the command line
     (home / "foreign").mkdir()
-    assert len(listing.saved(home, ALL)) == 4
-    assert [entry.about and entry.about.id for entry in listing.saved(home, ONLY_MINE)] == ["a"]
-    for entry in listing.saved(home, ALL):
-        shelf.delete(entry.folder)
-    assert [entry.about and entry.about.id for entry in listing.trashed(home, ONLY_MINE)] == ["a"]
-    assert listing.saved(home, listing.Viewer("", False)) == [], "no key is nobody's key"
+    assert len(run_table.saved(home, ALL)) == 4
+    assert [entry.about and entry.about.id for entry in run_table.saved(home, ONLY_MINE)] == ["a"]
+    for entry in run_table.saved(home, ALL):
+        store.delete(entry.folder)
+    assert [entry.about and entry.about.id for entry in run_table.trashed(home, ONLY_MINE)] == ["a"]
+    assert run_table.saved(home, run_table.Viewer("", False)) == [], "no key is nobody's key"
     monkeypatch.setenv("SVAE_SHARED_RUNS", "0")
     app = opened()
     assert runs_in(app) == [] and "begun in this browser" in app.caption[0].value
@@ -190,7 +192,7 @@ def test_all_runs_are_shown_to_one_person_only(
     all_runs: bool,
 ) -> None:
     headers = {"X-Forwarded-For": "10.0.0.7"} if passed_on else {}
-    context = SimpleNamespace(headers=headers, cookies={owning.COOKIE: MINE})
+    context = SimpleNamespace(headers=headers, cookies={owner_cookie.COOKIE: MINE})
     monkeypatch.setenv("SVAE_SHARED_RUNS", chosen)
     monkeypatch.setattr(session.st, "get_option", lambda name: address)
     monkeypatch.setattr(session.st, "context", context)
@@ -202,18 +204,18 @@ def test_all_runs_are_shown_to_one_person_only(
 
 
 def test_what_the_list_says(home: Path) -> None:
-    (entry,) = [shelf.look(put(home, id="a", title="Wine", steps=2))]
-    table = listing.table([entry])
+    (entry,) = [store.look(put(home, id="a", title="Wine", steps=2))]
+    table = run_table.table([entry])
     assert {len(column) for column in table.values()} == {1}
     assert table["Models"] == ["baseline VAE + spherical VAE"]
     assert table["Trained"] == [0.0], "this one stands at step 0"
-    assert listing.query_of(replace(entry, about=None)) is None
-    assert listing.storage([entry], [], ALL).startswith("1 run; ")
+    assert run_table.query_of(replace(entry, about=None)) is None
+    assert run_table.storage([entry], [], ALL).startswith("1 run; ")
 
 
 def test_exports_hold_what_the_page_shows(home: Path) -> None:
     folder = put(home, id="a")
-    rows = list(csv.DictReader(io.StringIO(parcel.history(load(folder)))))
+    rows = list(csv.DictReader(io.StringIO(transfer.history(load(folder)))))
     assert len(rows) == 2 * len(tiny().moments)
-    taken: Any = parcel.unpack(parcel.pack(folder), home, MINE)
-    assert listing.saved(home, ONLY_MINE)[0].folder == taken
+    taken: Any = transfer.unpack(transfer.pack(folder), home, MINE)
+    assert run_table.saved(home, ONLY_MINE)[0].folder == taken

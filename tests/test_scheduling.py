@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svae_core.scheduling import TRIES, Line, Order, Scheduler, WorkerLost
-from svae_core.workers import WorkerPool
+from svae_core.compute.scheduler import TRIES, Line, Order, Scheduler, WorkerLost
+from svae_core.compute.workers import WorkerPool
 
 WAIT = 120.0
 

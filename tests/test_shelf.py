@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 from test_run import PAIR, assert_same_run, tiny
 
-from svae_core import run as runs
-from svae_core import shelf, training
 from svae_core.__main__ import main
-from svae_core.about import ABOUT, SCHEMA, About
 from svae_core.records import Budget, RequestError, Settings
-from svae_core.run import RunWriter, folder_name, load
+from svae_core.runs import folder as runs
+from svae_core.runs import store
+from svae_core.runs.folder import RunWriter, folder_name, load
+from svae_core.runs.manifest import ABOUT, SCHEMA, About
+from svae_core.training import loop
 
 
 def put(home: Path, **about: Any) -> Path:
@@ -46,7 +47,7 @@ def test_the_list_shows_all_and_breaks_at_nothing(tmp_path: Path) -> None:
     (tmp_path / "odd" / ABOUT).mkdir()
     (tmp_path / "a file").write_text("")
     (tmp_path / "broken link").symlink_to(tmp_path / "nowhere")
-    found = {entry.folder.name: entry for entry in shelf.shelf(tmp_path)}
+    found = {entry.folder.name: entry for entry in store.shelf(tmp_path)}
     assert found.keys() == {good.name, newer.name, "holiday", "odd"}
     assert found[good.name].about is not None and not found[good.name].trouble
     assert found[good.name].size == sum(path.stat().st_size for path in good.iterdir())
@@ -56,10 +57,10 @@ def test_the_list_shows_all_and_breaks_at_nothing(tmp_path: Path) -> None:
 
 
 def test_nothing_saved_is_an_empty_list(tmp_path: Path) -> None:
-    assert shelf.shelf(tmp_path / "nowhere") == [] and shelf.usage(tmp_path / "nowhere") == 0
+    assert store.shelf(tmp_path / "nowhere") == [] and store.usage(tmp_path / "nowhere") == 0
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="cannot be read"):
-        shelf.shelf(tmp_path / "file")
+        store.shelf(tmp_path / "file")
 
 
 def test_a_run_can_be_read_while_it_is_written(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_a_run_can_be_read_while_it_is_written(tmp_path: Path) -> None:
     thread.start()
     try:
         for _ in range(100):
-            assert shelf.look(folder).trouble == ""
+            assert store.look(folder).trouble == ""
             assert_same_run(load(folder), run)
     finally:
         done.set()
@@ -86,24 +87,24 @@ def test_a_run_can_be_read_while_it_is_written(tmp_path: Path) -> None:
 
 def test_a_run_is_found_by_its_id_which_its_folder_does_not_tell(tmp_path: Path) -> None:
     folders = [put(tmp_path, id=f"unguessable-{number}") for number in range(3)]
-    assert shelf.by_id(tmp_path, "unguessable-1") == folders[1]
-    assert shelf.by_id(tmp_path, "unguessable-9") is None
+    assert store.by_id(tmp_path, "unguessable-1") == folders[1]
+    assert store.by_id(tmp_path, "unguessable-9") is None
     assert not any("unguessable" in folder.name for folder in folders)
     os.rename(folders[1], folders[1].with_name(f"x-{folders[2].name[-16:]}"))
-    assert shelf.by_id(tmp_path, "unguessable-2") == folders[2], "a folder's name proves nothing"
+    assert store.by_id(tmp_path, "unguessable-2") == folders[2], "a folder's name proves nothing"
 
 
 def test_runs_are_found_by_what_people_type(tmp_path: Path) -> None:
     one, other = put(tmp_path, id="a", created=1.0), put(tmp_path, id="b", created=1e9)
-    shelf.rename(one, "the best one")
-    assert shelf.find(tmp_path, "the best one").folder == one
-    assert shelf.find(tmp_path, other.name[:12]).folder == other
-    assert shelf.find(tmp_path, str(one)).folder == one
+    store.rename(one, "the best one")
+    assert store.find(tmp_path, "the best one").folder == one
+    assert store.find(tmp_path, other.name[:12]).folder == other
+    assert store.find(tmp_path, str(one)).folder == one
     with pytest.raises(RequestError, match="no run 'nothing'"):
-        shelf.find(tmp_path, "nothing")
-    shelf.rename(other, "the best two")
+        store.find(tmp_path, "nothing")
+    store.rename(other, "the best two")
     with pytest.raises(RequestError, match="fits 2 runs"):
-        shelf.find(tmp_path, "the best")
+        store.find(tmp_path, "the best")
 
 
 # ------------------------------------------------------------- names, deleting, cleaning up
@@ -111,60 +112,60 @@ def test_runs_are_found_by_what_people_type(tmp_path: Path) -> None:
 
 def test_names_are_kept_beside_the_run(tmp_path: Path) -> None:
     folder = put(tmp_path)
-    assert shelf.look(folder).name == ""
-    assert shelf.rename(folder, "  β = 4 \n collapses ") == "β = 4 collapses"
-    assert shelf.look(folder).name == "β = 4 collapses"
+    assert store.look(folder).name == ""
+    assert store.rename(folder, "  β = 4 \n collapses ") == "β = 4 collapses"
+    assert store.look(folder).name == "β = 4 collapses"
     with pytest.raises(RequestError, match="at least one letter"):
-        shelf.rename(folder, " \n")
-    (folder / shelf.NAME).write_bytes(b"\xff\xfe half a name")
-    assert shelf.look(folder).about is not None, "a damaged name damages no run"
+        store.rename(folder, " \n")
+    (folder / store.NAME).write_bytes(b"\xff\xfe half a name")
+    assert store.look(folder).about is not None, "a damaged name damages no run"
     with pytest.raises(RequestError, match="cannot be renamed"):
-        shelf.rename(tmp_path / "nowhere", "name")
+        store.rename(tmp_path / "nowhere", "name")
 
 
 def test_what_is_deleted_can_be_taken_back(tmp_path: Path) -> None:
     kept, gone, later = (put(tmp_path, id=str(n), created=float(n)) for n in range(3))
     whole = load(gone)
-    os.utime(shelf.delete(gone), (1, 1))
-    shelf.delete(later)
-    assert [entry.folder for entry in shelf.shelf(tmp_path)] == [kept]
-    assert [entry.folder.name for entry in shelf.trash(tmp_path)] == [later.name, gone.name]
-    assert shelf.undo(tmp_path) == later and shelf.undo(tmp_path, gone.name) == gone
+    os.utime(store.delete(gone), (1, 1))
+    store.delete(later)
+    assert [entry.folder for entry in store.shelf(tmp_path)] == [kept]
+    assert [entry.folder.name for entry in store.trash(tmp_path)] == [later.name, gone.name]
+    assert store.undo(tmp_path) == later and store.undo(tmp_path, gone.name) == gone
     assert_same_run(load(gone), whole)
     with pytest.raises(RequestError, match="nothing in the trash"):
-        shelf.undo(tmp_path)
+        store.undo(tmp_path)
 
 
 def test_taking_back_overwrites_nothing(tmp_path: Path) -> None:
     folder = put(tmp_path, id="a", created=1.0)
-    shelf.delete(folder)
+    store.delete(folder)
     put(tmp_path, id="a", created=1.0)
     with pytest.raises(RequestError, match="there already"):
-        shelf.undo(tmp_path)
+        store.undo(tmp_path)
 
 
 def test_cleaning_up_removes_what_was_deleted_and_nothing_else(tmp_path: Path) -> None:
     kept, old, new = (put(tmp_path, id=str(n), created=float(n)) for n in range(3))
-    os.utime(shelf.delete(old), (1, 1))
-    shelf.delete(new)
+    os.utime(store.delete(old), (1, 1))
+    store.delete(new)
     half, fresh = tmp_path / ".x.part", kept / ".frames.part"
     half.mkdir()
     os.utime(half, (1, 1))
     fresh.write_bytes(b"somebody is writing this now")
-    size = shelf.look(shelf.trash(tmp_path)[1].folder).size
-    assert shelf.clean(tmp_path, older=3600) == size
-    assert [entry.folder.name for entry in shelf.trash(tmp_path)] == [new.name]
+    size = store.look(store.trash(tmp_path)[1].folder).size
+    assert store.clean(tmp_path, older=3600) == size
+    assert [entry.folder.name for entry in store.trash(tmp_path)] == [new.name]
     assert not half.exists() and fresh.exists()
-    shelf.clean(tmp_path)
-    assert not shelf.trash(tmp_path) and kept.exists()
-    assert shelf.usage(tmp_path) == shelf.look(kept).size
+    store.clean(tmp_path)
+    assert not store.trash(tmp_path) and kept.exists()
+    assert store.usage(tmp_path) == store.look(kept).size
 
 
 def test_cleaning_up_does_not_mind_another_that_cleans_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Folders vanish between being listed, looked at and removed."""
-    deleted = shelf.delete(put(tmp_path, id="a"))
+    deleted = store.delete(put(tmp_path, id="a"))
     half = tmp_path / ".x.part"
     half.mkdir()
     (half / "frames").write_bytes(b"x")
@@ -182,12 +183,12 @@ def test_cleaning_up_does_not_mind_another_that_cleans_up(
 
     monkeypatch.setattr(Path, "iterdir", listed)
     monkeypatch.setattr(shutil, "rmtree", removed_twice)
-    assert shelf.clean(tmp_path) > 0
+    assert store.clean(tmp_path) > 0
     assert not deleted.exists() and not half.exists()
 
 
 def test_what_cannot_be_removed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf.delete(put(tmp_path))
+    store.delete(put(tmp_path))
 
     def refused(path: Path, ignore_errors: bool = False) -> None:
         if not ignore_errors:
@@ -195,7 +196,7 @@ def test_what_cannot_be_removed_is_said(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(shutil, "rmtree", refused)
     with pytest.raises(RequestError, match=r"cannot be removed: Permission denied\."):
-        shelf.clean(tmp_path)
+        store.clean(tmp_path)
 
 
 # -------------------------------------------------------------------------- command line
@@ -272,8 +273,8 @@ def test_all_models_of_a_saved_run_are_certified_as_far_as_they_were_trained(
 ) -> None:
     few = Settings(dataset="wine", clusters=3, epochs=4, latent_dim=2)
     members = (dataclasses.replace(few, method="baseline"), few)
-    state = training.advance(training.begin(members), Budget(steps=5, frames=False)).state
-    certificates = training.certify(state)
+    state = loop.advance(loop.begin(members), Budget(steps=5, frames=False)).state
+    certificates = loop.certify(state)
     assert {certificate.epochs for certificate in certificates} == {2}  # and half of the third
     folder = str(runs.save(state, certificates, folder=tmp_path / "pair"))
     both = ask("certify", folder)["certificates"]

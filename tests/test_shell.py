@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from svae_core.geometry.shell import ShellMap, fit_shell, shell_view, view_basis
 from svae_core.records import RequestError
-from svae_core.shell import ShellMap, fit_shell, shell_view, view_basis
 
 TABLES = hnp.arrays(
     np.float64,

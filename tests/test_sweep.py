@@ -11,13 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from svae_core import journal, sweep, training
-from svae_core.cells import MEASURES, Outcome, cells, outcome_from_dict, outcome_to_dict, spread
-from svae_core.grid import Grid, check_grid, seeds_of, values_of
 from svae_core.methods import scan_methods
 from svae_core.problem import groundwork
 from svae_core.records import Budget, RequestError, Settings
-from svae_core.training import chunk_size
+from svae_core.studies import jsonl, sweep
+from svae_core.studies.cells import (
+    MEASURES,
+    Outcome,
+    cells,
+    outcome_from_dict,
+    outcome_to_dict,
+    spread,
+)
+from svae_core.studies.grid import Grid, check_grid, seeds_of, values_of
+from svae_core.training import loop
+from svae_core.training.loop import chunk_size
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = Settings(dataset="wine", clusters=3, latent_dim=2, hidden=16, epochs=4, device="cpu")
@@ -129,7 +137,7 @@ def test_what_cannot_share_a_batch_is_planned_apart_and_what_can_is_not():
         *(("mlp", "baseline", 2, 4), ("mlp", "spherical", 4, 4)),
     ]
     for chunk in chunks:
-        training.begin(chunk.trained)  # or it raises
+        loop.begin(chunk.trained)  # or it raises
 
 
 def test_large_grids_are_cut_into_chunks():
@@ -172,7 +180,7 @@ def test_runs_taken_for_alike_train_to_the_same_weights(method):
     ]
     ends = {}
     for settings in members:
-        state = training.advance(training.begin((settings,)), Budget(frames=False)).state
+        state = loop.advance(loop.begin((settings,)), Budget(frames=False)).state
         ends.setdefault(sweep._training_key(settings), []).append(state.parameters)
     for alike in ends.values():
         for other in alike[1:]:
@@ -195,8 +203,8 @@ def test_slices_change_nothing_and_a_run_is_what_training_it_alone_gives():
         sliced += work.outcomes
     assert {item.settings: item for item in sliced} == whole
     for settings in (asked.runs[0], asked.runs[7], asked.runs[-1]):
-        state = training.advance(training.begin((settings,)), Budget(frames=False)).state
-        (alone,) = training.certify(state, draws=sweep.draws(178))
+        state = loop.advance(loop.begin((settings,)), Budget(frames=False)).state
+        (alone,) = loop.certify(state, draws=sweep.draws(178))
         found = whole[settings]
         assert (found.loss, found.kl) == (alone.loss, alone.kl)
         assert (found.lo, found.hi, found.in_band) == (alone.lo, alone.hi, alone.in_band)
@@ -285,13 +293,13 @@ def test_outcomes_survive_json(number, word, truth, seed):
 def test_a_journal_survives_being_torn_anywhere(tmp_path):
     rows = [{"row": index, "text": "σ²\n"} for index in range(3)]
     path = tmp_path / "rows.jsonl"
-    assert journal.read(path, '{"row":') == []
-    journal.append(path, rows)
+    assert jsonl.read(path, '{"row":') == []
+    jsonl.append(path, rows)
     whole = path.read_bytes()
-    assert journal.read(path, '{"row":') == rows
+    assert jsonl.read(path, '{"row":') == rows
     for cut in range(len(whole)):
         path.write_bytes(whole[:cut])
-        kept = journal.read(path, '{"row":')
+        kept = jsonl.read(path, '{"row":')
         assert kept == rows[: len(kept)] and len(kept) >= whole[:cut].count(b"\n")
-        journal.append(path, [{"row": "next"}])
-        assert journal.read(path, '{"row":') == [*kept, {"row": "next"}]
+        jsonl.append(path, [{"row": "next"}])
+        assert jsonl.read(path, '{"row":') == [*kept, {"row": "next"}]

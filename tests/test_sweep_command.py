@@ -9,9 +9,9 @@ import time
 import pytest
 from test_sweep import BANDS, OPENING, ROOT, grid
 
-from svae_core import journal, sweep
 from svae_core.__main__ import main
-from svae_core.cells import MEASURES
+from svae_core.studies import jsonl, sweep
+from svae_core.studies.cells import MEASURES
 
 ARGUMENTS = [
     *("sweep", "--dataset", "wine", "--clusters", "3", "--latent-dim", "2", "--epochs", "4"),
@@ -79,7 +79,7 @@ def test_a_stopped_command_keeps_what_is_done(capsys, tmp_path, monkeypatch):
     found = answer(capsys, "--out", str(out), status=130)
     assert not found["complete"]
     done = sum(len(cell["seeds"]) for cell in found["cells"])
-    assert 0 < done < 24 and len(journal.read(out, OPENING)) == done
+    assert 0 < done < 24 and len(jsonl.read(out, OPENING)) == done
 
 
 def test_ctrl_c_leaves_a_file_to_go_on_from(tmp_path):
@@ -90,14 +90,14 @@ def test_ctrl_c_leaves_a_file_to_go_on_from(tmp_path):
         [sys.executable, "-m", "svae_core", *command],
         **{"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True},
     )
-    while not journal.read(out, OPENING):
+    while not jsonl.read(out, OPENING):
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     said, complaint = process.communicate()
     assert process.returncode == 130 and "the same command goes on" in complaint
     found = json.loads(said)
-    rows = journal.read(out, OPENING)
+    rows = jsonl.read(out, OPENING)
     assert not found["complete"] and 0 < len(rows) < 96
     assert len(rows) == sum(len(cell["seeds"]) for cell in found["cells"])
 

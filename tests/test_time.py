@@ -12,11 +12,14 @@ import pytest
 from test_live import PAIR, STEPS, WAIT, Inline, Viewer, in_a_loop, toy_watch, until
 from test_live import patience as patience  # an autouse fixture
 
-from pages.parts import changing, hub, lessons, messages, past
-from pages.parts.messages import Asked, decode
-from pages.parts.watching import Watch, Wish
+from pages.classroom import lessons
+from pages.live import changes as changing
+from pages.live import history, registry
+from pages.live.run import Watch, Wish
+from pages.wire import messages
+from pages.wire.messages import Asked, decode
+from svae_core.config.settings import settings_at
 from svae_core.records import RequestError
-from svae_core.settings import settings_at
 
 WIDE = {"band": (0.1, 0.7)}
 
@@ -24,14 +27,14 @@ WIDE = {"band": (0.1, 0.7)}
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that works where it is called, and keeps a checkpoint at every second moment."""
-    monkeypatch.setattr(hub, "_watches", {})
-    monkeypatch.setattr(hub, "engine", Inline)
-    monkeypatch.setattr(past, "EVERY", 2)
-    monkeypatch.setattr(past.Past, "__init__", _frequent(past.Past.__init__))
+    monkeypatch.setattr(registry, "_watches", {})
+    monkeypatch.setattr(registry, "engine", Inline)
+    monkeypatch.setattr(history, "EVERY", 2)
+    monkeypatch.setattr(history.Past, "__init__", _frequent(history.Past.__init__))
 
 
 def _frequent(init: Any) -> Any:
-    def begin(self: past.Past, *args: Any, **named: Any) -> None:
+    def begin(self: history.Past, *args: Any, **named: Any) -> None:
         init(self, *args, **named)
         self._every = 2
 
@@ -39,7 +42,7 @@ def _frequent(init: Any) -> Any:
 
 
 def watch_of(run: str) -> Watch:
-    watch = hub.find(run)
+    watch = registry.find(run)
     assert watch is not None
     return watch
 
@@ -88,7 +91,7 @@ async def at_step(run: str, moments: int) -> Watch:
 def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        watch = await at_step(hub.watch(PAIR), 4)
+        watch = await at_step(registry.watch(PAIR), 4)
         before = watch.moments[-1][1]
         watch.change(WIDE)
         assert watch.now["band"] == WIDE["band"], "the page sees it at once"
@@ -117,7 +120,7 @@ def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: No
 def test_a_change_before_the_first_step_shows_in_the_first_moment(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        watch = await at_step(hub.watch(PAIR), 1)
+        watch = await at_step(registry.watch(PAIR), 1)
         before = watch.moments[0][1].hi
         watch.change(WIDE)
         watch.play()
@@ -134,7 +137,7 @@ def test_a_change_before_the_first_step_shows_in_the_first_moment(server: None) 
 def test_what_is_finished_cannot_be_changed(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        watch = await finished(hub.watch(PAIR))
+        watch = await finished(registry.watch(PAIR))
         with pytest.raises(RequestError, match="branch off"):
             watch.change(WIDE)
 
@@ -150,13 +153,13 @@ def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int
 
     @in_a_loop
     async def run() -> None:
-        root = hub.watch(PAIR)
+        root = registry.watch(PAIR)
         parent = await at_step(root, 3)
         parent.change({"beta": 2.0})
         parent.play()
         await until(parent, lambda: parent.status == "finished")
         assert [state.step for state in parent.past.states] == [2, 4, 6, 8]
-        child = await finished(hub.branch(root, step, {"band": (0.1, 0.7), "sigma2": 0.5}))
+        child = await finished(registry.branch(root, step, {"band": (0.1, 0.7), "sigma2": 0.5}))
         assert child.past.states[0].step <= max(2, step)
         assert child.wish == parent.wish, "to its page it is the same run"
         made = {(since, name) for since, name, _ in child.members[0].changes}
@@ -178,9 +181,9 @@ def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int
 def test_a_branch_does_not_train_again_what_a_checkpoint_holds(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        root = hub.watch(PAIR)
+        root = registry.watch(PAIR)
         await finished(root)
-        child = await finished(hub.branch(root, 6, WIDE))
+        child = await finished(registry.branch(root, 6, WIDE))
         assert child._engine.slices == STEPS - 6  # type: ignore[attr-defined]
 
     run()
@@ -189,11 +192,11 @@ def test_a_branch_does_not_train_again_what_a_checkpoint_holds(server: None) -> 
 def test_checkpoints_are_bounded(monkeypatch: pytest.MonkeyPatch, server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        one = past._state_weight((await finished(hub.watch(PAIR))).past.states[0])
-        monkeypatch.setattr(past, "STATE_BYTES", 3 * one)
-        watch = await finished(hub.watch(PAIR))
+        one = history._state_weight((await finished(registry.watch(PAIR))).past.states[0])
+        monkeypatch.setattr(history, "STATE_BYTES", 3 * one)
+        watch = await finished(registry.watch(PAIR))
         assert [state.step for state in watch.past.states] == [4, 8]
-        frames = sum(past._weight(frame) for moment in watch.moments for frame in moment)
+        frames = sum(history._weight(frame) for moment in watch.moments for frame in moment)
         assert watch.size == frames + 2 * one
 
     run()
@@ -202,11 +205,11 @@ def test_checkpoints_are_bounded(monkeypatch: pytest.MonkeyPatch, server: None) 
 def test_the_tree_of_branches_is_told_to_all_of_them(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        root = hub.watch(PAIR)
+        root = registry.watch(PAIR)
         await finished(root)
         version = watch_of(root).version
-        child = hub.branch(root, 3, {"band": (0.0, 0.6)})
-        twin = hub.reseed(child)
+        child = registry.branch(root, 3, {"band": (0.0, 0.6)})
+        twin = registry.reseed(child)
         assert watch_of(root).version > version
         tree = messages.moment(watch_of(child), 1, Asked(1))[0]["tree"]
         assert [(node["run"], node["parent"], node["here"]) for node in tree] == [
@@ -221,10 +224,10 @@ def test_the_tree_of_branches_is_told_to_all_of_them(server: None) -> None:
         ]
         assert tree[2]["query"] == {"seed": "1"} and tree[0]["query"] == {"seed": None}
         seeded = tuple(dataclasses.replace(settings, seed=1) for settings in PAIR)
-        assert hub.wish_of(twin) == Wish(seeded)
-        hub._leave(root)
+        assert registry.wish_of(twin) == Wish(seeded)
+        registry._leave(root)
         assert len(messages.moment(watch_of(child), 1, Asked(1))[0]["tree"]) == 2
-        for watch in hub._all():
+        for watch in registry._all():
             watch.stop()
 
     run()
@@ -235,7 +238,7 @@ def test_branches_that_make_no_sense_are_refused_in_a_sentence(
 ) -> None:
     @in_a_loop
     async def run() -> None:
-        root = hub.watch(PAIR)
+        root = registry.watch(PAIR)
         await finished(root)
         for step, changes, reason in (
             (STEPS, WIDE, "before the last one"),
@@ -246,10 +249,10 @@ def test_branches_that_make_no_sense_are_refused_in_a_sentence(
             (3, {"beta": -1.0}, "--beta"),
         ):
             with pytest.raises(RequestError, match=reason):
-                hub.branch(root, step, changes)
-        monkeypatch.setattr(hub, "LARGEST_FAMILY", 1)
+                registry.branch(root, step, changes)
+        monkeypatch.setattr(registry, "LARGEST_FAMILY", 1)
         with pytest.raises(RequestError, match="branches already"):
-            hub.branch(root, 3, WIDE)
+            registry.branch(root, 3, WIDE)
 
     run()
 
@@ -277,7 +280,7 @@ def test_changes_are_read_with_care(raw: Any, sentence: str) -> None:
 def test_viewers_change_branch_and_are_refused(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        root = hub.watch(PAIR)
+        root = registry.watch(PAIR)
         watch = await at_step(root, 3)
         viewer = Viewer(root)
         await viewer.event()
@@ -299,7 +302,7 @@ def test_viewers_change_branch_and_are_refused(server: None) -> None:
         viewer.send('{"do": "branch", "step": "soon"}')
         assert (await viewer.event())["type"] == "websocket.close"
         await asyncio.wait_for(viewer.served, WAIT)
-        for one in hub._all():
+        for one in registry._all():
             one.stop()
 
     run()
@@ -322,7 +325,7 @@ async def test_remarks_are_sent_once() -> None:
 def test_a_lesson_waits_for_a_prediction_and_compares_it(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        name = hub.watch(PAIR, "collapse")
+        name = registry.watch(PAIR, "collapse")
         watch = watch_of(name)
         watch.start()
         await until(watch, lambda: watch.status == "paused")

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from svae_core.config.settings import change, settings_at, settings_from_dict, settings_to_dict
 from svae_core.records import Budget, RequestError, Settings, State
-from svae_core.settings import change, settings_at, settings_from_dict, settings_to_dict
-from svae_core.training import (
+from svae_core.training.loop import (
     FRAMES,
     advance,
     begin,

@@ -13,9 +13,9 @@ from laws import TOY
 from scipy.stats import vonmises_fisher
 from test_oracles import configured
 
-from svae_core.directional import VonMisesFisher, angle, log_mean_exp
+from svae_core.distributions.von_mises_fisher import VonMisesFisher, angle, log_mean_exp
 from svae_core.records import Budget, RequestError
-from svae_core.training import advance, begin, certify
+from svae_core.training.loop import advance, begin, certify
 
 
 def double(value):

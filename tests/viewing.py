@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocket
 
-from pages.parts import hub, live, messages, watching
-from pages.parts.messages import decode
-from pages.parts.watching import Watch
-from svae_core import engine
+from pages.live import registry
+from pages.live import run as watching
+from pages.live.run import Watch
+from pages.wire import messages, routes
+from pages.wire.messages import decode
+from svae_core.compute import engine
+from svae_core.compute.scheduler import Standing
 from svae_core.records import RequestError, Settings
-from svae_core.scheduling import Standing
 
 TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=4, batch_size=60, latent_dim=2)
-PAIR = hub.pair(TOY)
+PAIR = registry.pair(TOY)
 STEPS = 8  # 4 epochs of 2 minibatches, and a frame after each
 WAIT = 60.0
 
@@ -104,13 +106,13 @@ class Viewer:
         self._out: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         scope = {
             "type": "websocket",
-            "path": live.socket_path(run),
+            "path": routes.socket_path(run),
             "path_params": {"code": code} if code else {"run": run},
             "headers": headers,
         }
         self._in.put_nowait({"type": "websocket.connect"})
         socket = WebSocket(scope, self._in.get, self._take)
-        served = live.serve_class(socket) if code else live.serve_run(socket)
+        served = routes.serve_class(socket) if code else routes.serve_run(socket)
         self.served = asyncio.create_task(served)
 
     async def _take(self, event: Any) -> None:
@@ -129,7 +131,7 @@ class Viewer:
     def hear_nothing(self) -> bool:
         return self._out.empty()
 
-    async def leave(self, code: int = live.GOING_AWAY) -> None:
+    async def leave(self, code: int = routes.GOING_AWAY) -> None:
         self._in.put_nowait({"type": "websocket.disconnect", "code": code})
         await asyncio.wait_for(self.served, WAIT)
 

@@ -1,4 +1,4 @@
-/** What the stage is told, decoded and kept. The format is that of pages/parts/messages.py. */
+/** What the stage is told, decoded and kept. The format is that of pages/wire/messages.py. */
 
 /** One binary message as {header, arrays}; each array is {shape, data: Float32Array}. */
 export function decode(buffer) {

@@ -23,7 +23,7 @@ export class Source {
     this.#send(question);
   }
 
-  /** What pages/parts/live.py knows to do, with what it needs for that. */
+  /** What pages/wire/routes.py knows to do, with what it needs for that. */
   command(verb, rest) {
     this.#send({ do: verb, ...rest });
   }

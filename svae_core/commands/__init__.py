@@ -20,11 +20,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
+from svae_core.config.plugins import Plugin
+from svae_core.config.settings import check_settings
 from svae_core.datasets import scan_datasets
 from svae_core.methods import guards, scan_methods
 from svae_core.records import Settings, flag, knobs, to_json
-from svae_core.registry import Plugin
-from svae_core.settings import check_settings
 
 
 def scan_commands() -> dict[str, ModuleType]:
@@ -131,7 +131,7 @@ def deposited(path: Path, key: str = "") -> str:
     """The key of a file, read now if it is new, with a bar on a terminal."""
     from tqdm import tqdm
 
-    from svae_core.own_data.store import deposit
+    from svae_core.own_data.kept import deposit
 
     with tqdm(total=100, unit="%", desc=path.name, disable=None, leave=False) as bar:
         return deposit(

@@ -9,9 +9,9 @@ from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from svae_core.engine import Engine
+from svae_core.compute.engine import Engine
+from svae_core.compute.scheduler import WorkerLost
 from svae_core.records import RequestError
-from svae_core.scheduling import WorkerLost
 
 
 def add_scheduler(command: argparse.ArgumentParser) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from svae_core.records import Budget, Certificate, RequestError, Settings, State
 
 if TYPE_CHECKING:
-    from svae_core.engine import Engine
-    from svae_core.scores import Score
+    from svae_core.compute.engine import Engine
+    from svae_core.studies.scores import Score
 
 
 def add_save(command: argparse.ArgumentParser) -> None:
@@ -37,13 +37,13 @@ def saved_state(name: str) -> State:
 
     RequestError where there is none, or where its data are not what they were.
     """
-    from svae_core import run as runs
-    from svae_core import shelf
     from svae_core.problem import groundwork
+    from svae_core.runs import folder as runs
+    from svae_core.runs import store
 
     folder = Path(name)
     if not folder.is_dir():
-        folder = shelf.find(runs.home(), name).folder
+        folder = store.find(runs.home(), name).folder
     saved = runs.load(folder)
     dataset = groundwork(saved.state.settings[0]).dataset
     if saved.about.fingerprint not in ("", dataset.fingerprint):
@@ -81,20 +81,21 @@ def trained(members: tuple[Settings, ...], save: bool, engine: Engine | None = N
     """
     from tqdm import tqdm
 
-    from svae_core import run, training, workbench
+    from svae_core.runs import folder as run
+    from svae_core.training import context, loop
 
     one_thread()
-    state = training.begin(members)
-    n = training.point_count(state)
-    steps = workbench.total_steps(members[0], n)
-    moments = [training.first_frames(state)] if save else []
+    state = loop.begin(members)
+    n = loop.point_count(state)
+    steps = context.total_steps(members[0], n)
+    moments = [loop.first_frames(state)] if save else []
     started = time.perf_counter()
     with tqdm(total=steps, unit="step", file=sys.stderr, disable=None, leave=False) as bar:
         while state.step < steps:
             before = state.step
             budget = Budget(seconds=0.5, frames=save)
             if engine is None:
-                advance = training.advance(state, budget)
+                advance = loop.advance(state, budget)
             else:
                 advance = engine.advance(state, budget).result()
             state = advance.state
@@ -103,11 +104,11 @@ def trained(members: tuple[Settings, ...], save: bool, engine: Engine | None = N
                 moments.append(moment)
             bar.update(state.step - before)
     seconds = time.perf_counter() - started
-    certificates = training.certify(state) if engine is None else engine.certify(state).result()
+    certificates = loop.certify(state) if engine is None else engine.certify(state).result()
     folders: list[str | None] = [None] * len(members)
     if save:
         for index, certificate in enumerate(certificates):
-            solo = training.member(state, index)
+            solo = loop.member(state, index)
             frames = tuple((moment[index],) for moment in moments)
             folders[index] = str(run.save(solo, (certificate,), frames))
     return Trained(state, certificates, seconds, members[0].epochs * n, tuple(folders))
@@ -128,8 +129,9 @@ def scored(
     runs: tuple[Settings, ...], save: bool, engine: Engine | None = None
 ) -> list[tuple[Score, dict[str, Any]]]:
     """Train and score all runs, those of one method as one batch; RequestError if none can be."""
-    from svae_core import comparison, training
-    from svae_core.scoring import score
+    from svae_core.studies import comparison
+    from svae_core.studies.measure import score
+    from svae_core.training import loop
 
     one_thread()
     found: dict[Settings, tuple[Score, dict[str, Any]]] = {}
@@ -142,7 +144,7 @@ def scored(
         batch = next(batches)
         for index, settings in enumerate(bout.runs):
             share = batch.seconds / len(bout.runs)
-            solo = training.member(batch.state, index)
+            solo = loop.member(batch.state, index)
             ended = score(solo, batch.certificates[index], share)
             found[settings] = ended, batch.about(index)
     if all(ended.refused for ended, _ in found.values()):

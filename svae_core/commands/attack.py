@@ -23,8 +23,8 @@ def run(request: argparse.Namespace) -> None:
     """How the runs ended, and why not all inside their band."""
     from tqdm import tqdm
 
-    from svae_core import attack
-    from svae_core import run as runs
+    from svae_core.runs import folder as runs
+    from svae_core.studies import attack
 
     if request.runs < 1:
         raise RequestError(f"--runs is {request.runs}, but must be at least 1.")

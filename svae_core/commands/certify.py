@@ -47,7 +47,7 @@ def run(request: argparse.Namespace) -> None:
 
 
 def _of_saved(run: str, model: str) -> list[tuple[str, Certificate]]:
-    from svae_core import training
+    from svae_core.training import loop
 
     one_thread()
     state = saved_state(run)
@@ -55,13 +55,13 @@ def _of_saved(run: str, model: str) -> list[tuple[str, Certificate]]:
     if model and model not in methods:
         raise RequestError(f"--model is {model}, but the run has: {', '.join(methods)}.")
     if model:
-        state = training.member(state, methods.index(model))
+        state = loop.member(state, methods.index(model))
         methods = [model]
-    return list(zip(methods, training.certify(state), strict=True))
+    return list(zip(methods, loop.certify(state), strict=True))
 
 
 def _write_page(named: list[tuple[str, Certificate]], path: str) -> None:
-    from svae_core.certificate_page import certificate_page
+    from svae_core.certificate.html import certificate_page
 
     if len(named) > 1:
         names = ", ".join(name for name, _ in named)

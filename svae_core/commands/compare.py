@@ -18,7 +18,7 @@ from svae_core.methods import method_for
 from svae_core.records import RequestError, Settings, to_json
 
 if TYPE_CHECKING:
-    from svae_core.scores import Score
+    from svae_core.studies.scores import Score
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> None:
     """One entry a run, one row a method."""
-    from svae_core.scores import rows, to_csv, to_latex, to_markdown
+    from svae_core.studies.scores import rows, to_csv, to_latex, to_markdown
 
     with engine_of(request) as engine:
         scores = scored(_runs(request), request.save, engine)

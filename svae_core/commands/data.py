@@ -22,16 +22,16 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> None:
     """The table, or a list of tables."""
-    from svae_core.own_data import store
+    from svae_core.own_data import kept
 
     if request.forget:
-        store.forget(request.forget)
+        kept.forget(request.forget)
         answer: dict[str, Any] = {"forgotten": request.forget}
     elif request.kept:
         answer = {
             "kept": [
                 {"key": key, "name": table.name, "rows": table.rows, "columns": len(table.columns)}
-                for key, table in store.kept()
+                for key, table in kept.kept()
             ]
         }
     elif request.file:
@@ -45,8 +45,8 @@ def run(request: argparse.Namespace) -> None:
 
 
 def _described(key: str) -> dict[str, Any]:
+    from svae_core.own_data.kept import find
     from svae_core.own_data.shaping import Choice, label_of
-    from svae_core.own_data.store import find
 
     table = find(key)
     label = label_of(table, Choice())

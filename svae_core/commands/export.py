@@ -35,7 +35,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> None:
     """The file, and what is in it."""
-    from svae_core import exports, training
+    from svae_core.latent import exports
+    from svae_core.training import loop
 
     one_thread()
     path = Path(request.to)
@@ -47,7 +48,7 @@ def run(request: argparse.Namespace) -> None:
     if request.method and request.method not in names:
         raise RequestError(f"--method is {request.method}, but the run has: {', '.join(names)}.")
     index = names.index(request.method) if request.method else len(names) - 1
-    model = training.models(training.member(state, index))[0]
+    model = loop.models(loop.member(state, index))[0]
     if request.what == "weights":
         exports.write_bytes(exports.weights(model), path)
     else:

@@ -15,10 +15,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> None:
     """All that is fixed before training, in numbers."""
-    from svae_core.clusters import how_started
-    from svae_core.floors import floors_at, how_sought
+    from svae_core.certificate.floors import floors_at, how_sought
+    from svae_core.geometry.kmeans import how_started
+    from svae_core.geometry.region import penalty_weight
     from svae_core.problem import prepare
-    from svae_core.region import penalty_weight
 
     settings = settings_of(request)
     problem = prepare(settings)

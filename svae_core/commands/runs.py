@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svae_core.commands import print_json
+from svae_core.config.settings import settings_to_dict
 from svae_core.records import RequestError
-from svae_core.settings import settings_to_dict
 
 if TYPE_CHECKING:
-    from svae_core.shelf import Entry
+    from svae_core.runs.store import Entry
 
 _HEAD = f"{'saved':16} {'size':>8} {'status':9} {'step':>7}  name or folder, and how it ended"
 
@@ -48,11 +48,11 @@ def run(request: argparse.Namespace) -> None:
 
 
 def _list(_request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    from svae_core import shelf
-    from svae_core.run import home
+    from svae_core.runs import store
+    from svae_core.runs.folder import home
 
-    entries, deleted = shelf.shelf(home()), shelf.trash(home())
-    used = shelf.usage(home())
+    entries, deleted = store.shelf(home()), store.trash(home())
+    used = store.usage(home())
     lines = [_HEAD, *map(_line, entries)] if entries else [f"No runs are saved in {home()}."]
     lines.append(f"{used / 1e6:.1f} MB in {home()}, {len(deleted)} deleted runs among them.")
     answer = {
@@ -65,7 +65,7 @@ def _list(_request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 
 
 def _show(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    from svae_core.run import load
+    from svae_core.runs.folder import load
 
     entry = _found(request.what)
     saved = load(entry.folder)
@@ -80,40 +80,40 @@ def _show(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 
 
 def _rename(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    from svae_core import shelf
+    from svae_core.runs import store
 
     entry = _found(request.what)
-    name = shelf.rename(entry.folder, request.to or "")
+    name = store.rename(entry.folder, request.to or "")
     return {"folder": str(entry.folder), "name": name}, [f"{entry.folder.name} is now {name!r}."]
 
 
 def _delete(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    from svae_core import shelf
+    from svae_core.runs import store
 
     entry = _found(request.what)
-    where = shelf.delete(entry.folder)
+    where = store.delete(entry.folder)
     words = f"Deleted {entry.folder.name}; `runs undo` takes it back, `runs clean` removes it."
     return {"folder": str(where)}, [words]
 
 
 def _undo(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    from svae_core import shelf
-    from svae_core.run import home
+    from svae_core.runs import store
+    from svae_core.runs.folder import home
 
-    where = shelf.undo(home(), request.what or "")
+    where = store.undo(home(), request.what or "")
     return {"folder": str(where)}, [f"Took {where.name} back."]
 
 
 def _export(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    from svae_core import parcel
-    from svae_core.run import load
+    from svae_core.runs import transfer
+    from svae_core.runs.folder import load
 
     entry = _found(request.what)
-    path = Path(request.to or f"{entry.folder.name}{parcel.SUFFIX}")
+    path = Path(request.to or f"{entry.folder.name}{transfer.SUFFIX}")
     if path.suffix == ".csv":
-        data = parcel.history(load(entry.folder)).encode()
+        data = transfer.history(load(entry.folder)).encode()
     elif path.suffix == ".zip":
-        data = parcel.pack(entry.folder)
+        data = transfer.pack(entry.folder)
     else:
         raise RequestError(f"{path} should end in .zip (all of the run) or .csv (its numbers).")
     try:
@@ -124,22 +124,22 @@ def _export(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 
 
 def _import(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    from svae_core import parcel
-    from svae_core.run import home
+    from svae_core.runs import transfer
+    from svae_core.runs.folder import home
 
     try:
         data = Path(request.what).read_bytes()
     except OSError as error:
         raise RequestError(f"{request.what} cannot be read: {error.strerror}.") from error
-    folder = parcel.unpack(data, home())
+    folder = transfer.unpack(data, home())
     return {"folder": str(folder)}, [f"Saved as {folder.name}."]
 
 
 def _clean(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    from svae_core import shelf
-    from svae_core.run import home
+    from svae_core.runs import store
+    from svae_core.runs.folder import home
 
-    freed = shelf.clean(home(), request.days * 86_400)
+    freed = store.clean(home(), request.days * 86_400)
     return {"bytes": freed}, [f"Freed {freed / 1e6:.1f} MB."]
 
 
@@ -156,8 +156,8 @@ _ACTIONS = {
 
 
 def _found(wanted: str) -> Entry:
-    from svae_core.run import home
-    from svae_core.shelf import find
+    from svae_core.runs.folder import home
+    from svae_core.runs.store import find
 
     return find(home(), wanted)
 

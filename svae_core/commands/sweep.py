@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 from svae_core.commands import add_settings, print_json, settings_of
 from svae_core.commands._cluster import add_scheduler, engine_of, in_slices
 from svae_core.commands._training import one_thread
-from svae_core.grid import AXES, Grid, check_grid, seeds_of, values_of
 from svae_core.methods import method_for
 from svae_core.records import RequestError, Settings, knobs
+from svae_core.studies.grid import AXES, Grid, check_grid, seeds_of, values_of
 
 if TYPE_CHECKING:
-    from svae_core.cells import Outcome
-    from svae_core.engine import Engine
-    from svae_core.sweep import Chunk
+    from svae_core.compute.engine import Engine
+    from svae_core.studies.cells import Outcome
+    from svae_core.studies.sweep import Chunk
 
 #: A stopped command loses no more than the chunks in work; in between it looks this often.
 _SLICE_SECONDS = 0.5
@@ -73,7 +73,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> int:
     """The grid's cells, and what theory says; status 130 where it was stopped before its end."""
-    from svae_core import sweep
+    from svae_core.studies import sweep
 
     grid = _grid(request)
     one_thread()
@@ -111,7 +111,7 @@ def _trained(chunks: tuple[Chunk, ...], engine: Engine | None) -> Iterator[tuple
     """How the runs of each chunk ended, chunk by chunk; a bar with the time left on a terminal."""
     from tqdm import tqdm
 
-    from svae_core import sweep
+    from svae_core.studies import sweep
 
     total = sum(chunk.runs for chunk in chunks)
     with tqdm(total=total, unit="run", file=sys.stderr, disable=None, leave=False) as bar:

@@ -23,9 +23,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from svae_core.blocks import rows_of
+from svae_core.config.plugins import Plugin, configure, find, scan
+from svae_core.geometry.row_blocks import rows_of
 from svae_core.records import Dataset, Options, RequestError, Settings
-from svae_core.registry import Plugin, configure, find, scan
 
 #: Name of a dataset that is an array in this process's memory.
 IN_MEMORY = "array"

@@ -43,8 +43,8 @@ class Config:
 
 def load(config: Config, seed: int) -> Dataset:
     """The points of the file; the seed draws the sample where there are too many."""
+    from svae_core.own_data.kept import find
     from svae_core.own_data.shaping import Choice, shape
-    from svae_core.own_data.store import find
 
     choice = Choice(config.features, config.label, config.missing, config.standardise)
     return shape(find(config.key), choice, seed)

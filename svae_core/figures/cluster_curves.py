@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from svae_core.clusters import how_started
 from svae_core.figures.palette import FONT_SIZE, MARKS, cluster_style, ink, template
+from svae_core.geometry.kmeans import how_started
 from svae_core.records import Clusters, FeasibleRegion
 
 Proposal = tuple[tuple[int, float, float], ...]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from svae_core.certificate.floors import floors_along
 from svae_core.figures.palette import blank, faint, ink, mark_of, veil
-from svae_core.floors import floors_along
 from svae_core.records import FeasibleRegion, FloorCurves
-from svae_core.scores import MEASURES, Row, Score
+from svae_core.studies.scores import MEASURES, Row, Score
 
 _ROW_HEIGHT = 34
 

@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from svae_core.explored import BandStudy, Sampling
 from svae_core.figures.palette import FONT_SIZE, MARKS, ink, template
+from svae_core.latent.results import BandStudy, Sampling
 
 _PANELS = {
     "coverage": "coverage (diversity)",

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from svae_core.certificate.floors import floors_along, floors_at, how_sought
 from svae_core.figures.palette import GREY, MARKS, blank, faint, veil
-from svae_core.floors import floors_along, floors_at, how_sought
 from svae_core.records import FeasibleRegion, FloorCurves, Floors
 
 FORBIDDEN = "no model can be here (numerical)"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from svae_core.explored import Look, Looks
 from svae_core.figures.gallery import gallery
 from svae_core.figures.palette import FONT_SIZE, blank, faint, ink, mark_of, veil
+from svae_core.latent.results import Look, Looks
 
 _RIDGE = 44  # height of one density, in pixels
 _PEAK = 0.5  # of the prior's density, as a share of a row

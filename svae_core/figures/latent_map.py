@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from svae_core.explored import Decoding, Looks, Plane
 from svae_core.figures.gallery import gallery
 from svae_core.figures.latent import name_of
 from svae_core.figures.palette import CLUSTER_STYLES, FONT_SIZE, blank, cluster_style, faint, ink
+from svae_core.latent.results import Decoding, Looks, Plane
 
 _LATTICE = 41  # places along one side that can be clicked
 _LEAST_REACH = 3.5  # at least so much of the prior is on the map, in standard deviations

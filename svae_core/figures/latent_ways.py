@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from svae_core.explored import Drawn, Draws, Path, Ways
 from svae_core.figures.gallery import gallery
 from svae_core.figures.latent import name_of
 from svae_core.figures.palette import blank, ink, mark_of
+from svae_core.latent.results import Drawn, Draws, Path, Ways
 
 _KINDS = {"ideal": "great circle", "straight": "straight", "shell": "along the shell"}
 _DASHES = {"ideal": "dot", "straight": "dash", "shell": "solid"}

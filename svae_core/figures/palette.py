@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from svae_core.registry import scan
+from svae_core.config.plugins import scan
 
 FONT_SIZE = 15
 _FONT = "Source Sans, Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from svae_core.certificate.floors import floors_at
 from svae_core.figures.palette import FONT_SIZE, MARKS, ink, template
-from svae_core.floors import floors_at
+from svae_core.geometry.region import BandAtK
 from svae_core.records import FeasibleRegion, FloorCurves
-from svae_core.region import BandAtK
 
 _READINGS = {
     "shell": ("best constant on the shell", "decoder projected on the shell"),

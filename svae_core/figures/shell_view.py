@@ -18,8 +18,8 @@ from svae_core.figures.palette import (
     ink,
     quiet,
 )
+from svae_core.geometry.shell import shell_view as seen_on_shell
 from svae_core.records import Groundwork
-from svae_core.shell import shell_view as seen_on_shell
 
 # More spokes than this hide the points they belong to.
 _SPOKES = 400

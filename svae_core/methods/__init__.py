@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from svae_core.posterior import Posterior
+from svae_core.config.plugins import Plugin, configure, find, scan
+from svae_core.distributions.gaussian import Posterior
 from svae_core.records import Groundwork, Settings
-from svae_core.registry import Plugin, configure, find, scan
 
 if TYPE_CHECKING:
     from torch import Tensor

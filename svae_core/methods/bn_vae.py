@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
+from svae_core.distributions.gaussian import Gaussian
 from svae_core.methods import Encoded, Terms, base_objective
-from svae_core.posterior import Gaussian
 from svae_core.records import Groundwork, Settings, option
 
 if TYPE_CHECKING:

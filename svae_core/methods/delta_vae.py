@@ -14,8 +14,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE, Gaussian
 from svae_core.methods import Encoded, Terms, base_objective
-from svae_core.posterior import LOG_VARIANCE_RANGE, Gaussian
 from svae_core.records import Groundwork, RequestError, Settings, option
 
 if TYPE_CHECKING:

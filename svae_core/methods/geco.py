@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
+from svae_core.geometry.region import require_band
 from svae_core.methods import Terms
 from svae_core.records import Groundwork, Settings, option
-from svae_core.region import require_band
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,8 +13,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from svae_core.distributions.gaussian import Gaussian
 from svae_core.methods import Draws, Terms
-from svae_core.posterior import Gaussian
 from svae_core.records import Groundwork, Settings, option
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from svae_core.collapse import mutual_information
+from svae_core.certificate.diagnostics import mutual_information
+from svae_core.distributions.gaussian import Gaussian, array
 from svae_core.methods import Draws, Terms, base_objective
-from svae_core.posterior import Gaussian, array
 from svae_core.records import Groundwork, Settings, option
 
 if TYPE_CHECKING:

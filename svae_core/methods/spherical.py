@@ -13,15 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from svae_core.methods import Terms, base_objective
-from svae_core.records import Groundwork, Settings, option
-from svae_core.region import (
+from svae_core.geometry.region import (
     PENALTY_STRENGTH,
     minibatch_error,
     penalty_weight,
     require_band,
     target,
 )
+from svae_core.methods import Terms, base_objective
+from svae_core.records import Groundwork, Settings, option
 
 if TYPE_CHECKING:
     from torch import Tensor

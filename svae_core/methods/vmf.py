@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from svae_core.directional import VonMisesFisher
+from svae_core.distributions.von_mises_fisher import VonMisesFisher
 from svae_core.methods import Encoded, Terms, base_objective
 from svae_core.records import Groundwork, RequestError, Settings, option
 

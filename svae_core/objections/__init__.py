@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
+from svae_core.config.settings import DATA_FIELDS
 from svae_core.problem import groundwork
 from svae_core.records import Budget, Certificate, RequestError, Settings, State
-from svae_core.settings import DATA_FIELDS
 
 #: The files, in the order in which the objections are numbered from 1.
 _FILES = (
@@ -117,10 +117,10 @@ def baseline(settings: Settings) -> Settings:
 
 def trained(members: Sequence[Settings]) -> tuple[State, tuple[Certificate, ...]]:
     """The members' last state and what it is worth."""
-    from svae_core import training
+    from svae_core.training import loop
 
-    state = training.advance(training.begin(tuple(members)), Budget(frames=False)).state
-    return state, training.certify(state)
+    state = loop.advance(loop.begin(tuple(members)), Budget(frames=False)).state
+    return state, loop.certify(state)
 
 
 def spread(values: Sequence[float]) -> str:

@@ -12,7 +12,7 @@ import dataclasses
 from collections import Counter
 from dataclasses import dataclass
 
-from svae_core.layouts import laid_out
+from svae_core.nets.architectures import laid_out
 from svae_core.objections import Answer, baseline, short, spread, trained
 from svae_core.problem import groundwork
 from svae_core.records import Certificate, RequestError, Settings

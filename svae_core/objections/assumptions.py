@@ -13,8 +13,8 @@ import dataclasses
 
 import numpy as np
 
+from svae_core.distributions.gaussian import gaussian_kl, sample
 from svae_core.objections import Answer, tiny
-from svae_core.posterior import gaussian_kl, sample
 from svae_core.problem import groundwork, region_of
 from svae_core.records import FeasibleRegion, Groundwork, Settings
 

@@ -12,13 +12,13 @@ import dataclasses
 
 import numpy as np
 
-from svae_core.clusters import cluster
-from svae_core.floors import covariance_spectrum, water_level
+from svae_core.certificate.floors import covariance_spectrum, water_level
+from svae_core.geometry.kmeans import cluster
+from svae_core.geometry.region import collapse_losses, penalty_weight
 from svae_core.methods import method_for
 from svae_core.objections import Answer, baseline, short, spread, tiny, trained
 from svae_core.problem import groundwork
 from svae_core.records import Certificate, Groundwork, Settings
-from svae_core.region import collapse_losses, penalty_weight
 
 _SEEDS = 5
 _HELD_OUT = 0.2

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from svae_core.collapse import mutual_information
-from svae_core.floors import cluster_entropy
+from svae_core.certificate.diagnostics import mutual_information
+from svae_core.certificate.floors import cluster_entropy
+from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE, log_density, sample
 from svae_core.objections import Answer, baseline, short, trained
-from svae_core.posterior import LOG_VARIANCE_RANGE, log_density, sample
 from svae_core.problem import groundwork
 from svae_core.records import Certificate, Settings, State
 
@@ -91,7 +91,7 @@ def _modes(name: str, state: State, index: int, end: Certificate) -> _Modes:
 
 def _posteriors(state: State, index: int) -> tuple[np.ndarray, np.ndarray]:
     """Posterior mean and log-variance of a member on its training points, each [n, k]."""
-    from svae_core.training import believe_points
+    from svae_core.training.loop import believe_points
 
     beliefs = believe_points(state, index)
     return beliefs.mean, np.log(beliefs.variance)

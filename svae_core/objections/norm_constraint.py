@@ -13,7 +13,7 @@ import dataclasses
 
 import numpy as np
 
-from svae_core.floors import cluster_entropy
+from svae_core.certificate.floors import cluster_entropy
 from svae_core.objections import Answer, baseline, short, spread, tiny, trained
 from svae_core.problem import groundwork
 from svae_core.records import Certificate, Groundwork, Settings
@@ -73,7 +73,7 @@ def _moved(ground: Groundwork) -> float:
     """How far the decoder's projection moves points that are on the shell already, at most."""
     import torch
 
-    from svae_core.networks import project_on_shell
+    from svae_core.nets.networks import project_on_shell
 
     shell = ground.shell
     rng = np.random.default_rng(41)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from svae_core.collapse import COLLAPSED_KL
+from svae_core.certificate.diagnostics import COLLAPSED_KL
 from svae_core.objections import Answer, baseline, short, trained
 from svae_core.problem import groundwork
 from svae_core.records import Certificate, Settings

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from svae_core.own_data.bounds import COMPRESSIONS, CONTENTS_BYTES
+from svae_core.own_data.limits import COMPRESSIONS, CONTENTS_BYTES
 from svae_core.own_data.names import plain
 from svae_core.records import RequestError
 

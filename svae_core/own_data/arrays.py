@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from svae_core.own_data import archive
-from svae_core.own_data.bounds import CATEGORIES, CELLS, LETTERS
+from svae_core.own_data.limits import CATEGORIES, CELLS, LETTERS
 from svae_core.own_data.names import distinct, plain, some
-from svae_core.own_data.table import (
+from svae_core.own_data.tables import (
     CODES,
     Column,
     Table,

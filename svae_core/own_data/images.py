@@ -14,16 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from svae_core.own_data import archive
-from svae_core.own_data.bounds import CATEGORIES, COLUMNS, IMAGE_BYTES, IMAGE_PIXELS
+from svae_core.own_data.limits import CATEGORIES, COLUMNS, IMAGE_BYTES, IMAGE_PIXELS
 from svae_core.own_data.names import distinct, plain
-from svae_core.own_data.table import (
-    CODES,
-    NUMBERS,
-    Column,
-    Table,
-    check_cells,
-    write_about,
-)
+from svae_core.own_data.tables import CODES, NUMBERS, Column, Table, check_cells, write_about
 from svae_core.own_data.text import Tell
 from svae_core.records import RequestError
 

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 
-from svae_core.own_data.bounds import LETTERS
+from svae_core.own_data.limits import LETTERS
 
 # Brackets, stars, dollars and colons mean something to Markdown, to Plotly or in an address.
 _MARKUP = re.compile(r"[<>\[\]`$*\\|~#{}&:^\"]")

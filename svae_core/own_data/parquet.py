@@ -9,7 +9,7 @@ import numpy as np
 
 from svae_core.own_data.archive import is_of_disk
 from svae_core.own_data.names import distinct, plain, some
-from svae_core.own_data.table import Table, Writer, check_cells, check_width
+from svae_core.own_data.tables import Table, Writer, check_cells, check_width
 from svae_core.own_data.text import Tell
 from svae_core.records import RequestError
 

@@ -16,7 +16,7 @@ import threading
 import time
 from pathlib import Path
 
-from svae_core.own_data.bounds import READER_BYTES, READER_SILENCE
+from svae_core.own_data.limits import READER_BYTES, READER_SILENCE
 from svae_core.own_data.reading import read
 from svae_core.own_data.text import Tell
 from svae_core.records import RequestError

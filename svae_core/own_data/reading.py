@@ -12,7 +12,7 @@ from svae_core.own_data.arrays import read_npy, read_npz
 from svae_core.own_data.images import read_images
 from svae_core.own_data.names import plain
 from svae_core.own_data.parquet import read_parquet
-from svae_core.own_data.table import Table
+from svae_core.own_data.tables import Table
 from svae_core.own_data.text import Tell, read_text
 from svae_core.records import RequestError
 

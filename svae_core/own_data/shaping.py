@@ -13,16 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from svae_core.limits import limits
-from svae_core.own_data.bounds import (
-    CATEGORIES,
-    CATEGORIES_UNASKED,
-    CLASSES,
-    COLUMNS,
-    NUMBERS,
-)
+from svae_core.config.limits import limits
+from svae_core.own_data.limits import CATEGORIES, CATEGORIES_UNASKED, CLASSES, COLUMNS, NUMBERS
 from svae_core.own_data.names import some
-from svae_core.own_data.table import Column, Table
+from svae_core.own_data.tables import Column, Table
 from svae_core.records import Dataset, RequestError
 
 _BLOCK_CELLS = 2**20

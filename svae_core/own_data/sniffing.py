@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from svae_core.own_data.bounds import LINE_BYTES
+from svae_core.own_data.limits import LINE_BYTES
 from svae_core.own_data.names import plain
 from svae_core.records import RequestError
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from svae_core.own_data.bounds import BLOCK_BYTES
+from svae_core.own_data.limits import BLOCK_BYTES
 from svae_core.own_data.names import plain
 from svae_core.own_data.sniffing import MISSING, Layout, sniff
-from svae_core.own_data.table import Table, Writer, check_width
+from svae_core.own_data.tables import Table, Writer, check_width
 from svae_core.records import RequestError
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 
 from svae_core import __version__
-from svae_core.averages import Batch, foretelling
 from svae_core.records import Budget, Certificate, Settings
-from svae_core.snapshot import Model
-from svae_core.training import advance, begin, certify, models
+from svae_core.training.batch_loss import Batch, foretelling
+from svae_core.training.evaluate import Model
+from svae_core.training.loop import advance, begin, certify, models
 
 
 @dataclass(frozen=True)

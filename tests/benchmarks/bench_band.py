@@ -20,8 +20,8 @@ import tqdm
 
 from svae_core import __version__
 from svae_core.records import Budget, Certificate, Settings
-from svae_core.training import advance, begin, certify, point_count
-from svae_core.workbench import total_steps
+from svae_core.training.context import total_steps
+from svae_core.training.loop import advance, begin, certify, point_count
 
 BETAS = (0.5, 1.0, 4.0, 16.0)
 SIGMA2 = (0.05, 0.5, 2.0)

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 
 from svae_core import __version__
-from svae_core.comparison import bouts, go_on
+from svae_core.config.settings import settings_key
 from svae_core.methods import scan_methods
 from svae_core.records import Settings
-from svae_core.settings import settings_key
+from svae_core.studies.comparison import bouts, go_on
 
 #: Epochs so that each run makes some thousands of steps, the larger data with fewer passes.
 EPOCHS = {"clusters": 150, "digits": 150, "mnist5k": 20, "breast_cancer": 150}

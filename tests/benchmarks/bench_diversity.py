@@ -18,9 +18,9 @@ import torch
 import tqdm
 
 from svae_core import __version__
-from svae_core.band_study import study
-from svae_core.explored import BandStudy, Sampling, save_studies
+from svae_core.latent.results import BandStudy, Sampling, save_studies
 from svae_core.records import Settings
+from svae_core.studies.band_study import study
 
 EDGES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9)
 DATA = {"digits": Settings(), "clusters": Settings(dataset="clusters", clusters=5)}

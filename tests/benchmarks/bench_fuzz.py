@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from hostile import HEADERS, TEXTS, ZIPS, corpus, damaged, outcome  # noqa: E402
 
 from svae_core import __version__  # noqa: E402
-from svae_core.own_data import store  # noqa: E402
+from svae_core.own_data import kept  # noqa: E402
 
 PATIENCE = 10.0  # seconds a case may take
 ROWS, COLUMNS = 500_000, 50
@@ -118,10 +118,10 @@ def large_file(folder: Path) -> None:
     os.environ["SVAE_HOME"] = str(folder / "home")
     shares: list[float] = []
     started, cpu = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    key = store.deposit(path, tell=shares.append)
+    key = kept.deposit(path, tell=shares.append)
     seconds = time.perf_counter() - started
     cpu = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - cpu
-    table = store.find(key)
+    table = kept.find(key)
     reader = peak(resource.RUSAGE_CHILDREN)
     code = f"""
 import resource, time

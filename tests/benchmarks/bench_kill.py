@@ -24,10 +24,10 @@ from pathlib import Path
 
 import psutil
 
-from svae_core.cluster import ClusterLost
-from svae_core.engine import Engine
+from svae_core.compute.dask_cluster import ClusterLost
+from svae_core.compute.engine import Engine
+from svae_core.compute.scheduler import Line
 from svae_core.records import Budget, Moment, Settings, State
-from svae_core.scheduling import Line
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = 8

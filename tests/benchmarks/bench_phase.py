@@ -22,10 +22,10 @@ import torch
 import tqdm
 
 from svae_core import __version__
-from svae_core.cells import Cell, Theory, cells
-from svae_core.grid import Grid
 from svae_core.records import Settings
-from svae_core.sweep import Work, go_on, plan, theory_of
+from svae_core.studies.cells import Cell, Theory, cells
+from svae_core.studies.grid import Grid
+from svae_core.studies.sweep import Work, go_on, plan, theory_of
 
 #: A cell nearer than this to a line, relatively, is not judged: there theory's KL goes to zero.
 NEAR = 0.05

@@ -28,11 +28,13 @@ import sklearn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from svae_core import clusters, floors, modes, problem
-from svae_core.limits import own_machine
+from svae_core import problem
+from svae_core.certificate import floors, kernel_modes
+from svae_core.config.limits import own_machine
+from svae_core.geometry import kmeans
+from svae_core.geometry.region import collapse_losses
+from svae_core.geometry.shell import fit_shell
 from svae_core.records import Clusters, FloorCurves
-from svae_core.region import collapse_losses
-from svae_core.shell import fit_shell
 
 SIZES = ((1_000_000, 64), (60_000, 784))
 PEER = (50_000, 64)
@@ -112,10 +114,10 @@ def peers(folder: Path) -> list[str]:
     points = shell.points
 
     def grouped() -> Clusters:
-        return clusters.cluster(points, 10)
+        return kmeans.cluster(points, 10)
 
     ours, quick = clocked(grouped)
-    clusters._STARTED_ON = len(points)
+    kmeans._STARTED_ON = len(points)
     theirs, slow = clocked(grouped)
     mean_norm = float(np.linalg.norm(points.mean(axis=0, dtype=float)))
     delta = collapse_losses(slow.within, slow.total, mean_norm, 0.8, 1.2)["shell"]
@@ -128,7 +130,7 @@ def peers(folder: Path) -> list[str]:
         )
 
     sampled, few = clocked(curves)
-    modes.SOUGHT_IN = len(points)
+    kernel_modes.SOUGHT_IN = len(points)
     full, many = clocked(curves)
     tight = [floors.floors_at(found, loss).tight for found in (few, many)]
     return [

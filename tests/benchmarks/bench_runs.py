@@ -32,14 +32,16 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "benchmarks")]
 from saving import MEGABYTE, cost, home  # noqa: E402
 from students import Student  # noqa: E402
 
-from pages.parts import hub, keeping, listing  # noqa: E402
-from pages.parts.keeping import Keeper  # noqa: E402
-from svae_core import shelf, training  # noqa: E402
+from pages.live import persistence, registry  # noqa: E402
+from pages.live.persistence import Keeper  # noqa: E402
+from pages.widgets import run_table  # noqa: E402
 from svae_core.__main__ import main as command  # noqa: E402
-from svae_core.about import ABOUT, about_to_json, new_id, read_about  # noqa: E402
 from svae_core.commands._training import one_thread  # noqa: E402
 from svae_core.records import RequestError, Settings  # noqa: E402
-from svae_core.run import folder_name, load  # noqa: E402
+from svae_core.runs import store  # noqa: E402
+from svae_core.runs.folder import folder_name, load  # noqa: E402
+from svae_core.runs.manifest import ABOUT, about_to_json, new_id, read_about  # noqa: E402
+from svae_core.training import loop  # noqa: E402
 
 KILLS = 3
 
@@ -73,15 +75,17 @@ def thousand() -> None:
                     (folder / ABOUT).write_text(about_to_json(copy))
                 else:
                     (folder / path.name).write_bytes(path.read_bytes())
-        listed = _median(lambda: shelf.shelf(place), 5)
-        table = _median(lambda: listing.table(listing.saved(place, listing.Viewer("", True))), 5)
-        found = _median(lambda: shelf.by_id(place, copy.id), 5)
-        read = _median(lambda: [load(entry.folder) for entry in shelf.shelf(place)], 1)
+        listed = _median(lambda: store.shelf(place), 5)
+        table = _median(
+            lambda: run_table.table(run_table.saved(place, run_table.Viewer("", True))), 5
+        )
+        found = _median(lambda: store.by_id(place, copy.id), 5)
+        read = _median(lambda: [load(entry.folder) for entry in store.shelf(place)], 1)
         words = [sys.executable, "-m", "svae_core", "runs", "--json"]
         whole = _median(
             lambda: subprocess.run(words, cwd=ROOT, stdout=subprocess.DEVNULL, check=True), 3
         )
-        size = shelf.usage(place) / MEGABYTE
+        size = store.usage(place) / MEGABYTE
     print(f"\n## 1,000 saved runs ({size:.0f} MB)\n")
     print("| what | s | of processor time | of reading them all |")
     print("| --- | ---: | ---: | ---: |")
@@ -128,7 +132,7 @@ def kill() -> None:
                 killed = time.time()
                 process.wait()
                 query, errors = student.query, errors + student.errors  # the link has the run's id
-                (entry,) = shelf.shelf(place)
+                (entry,) = store.shelf(place)
                 assert entry.about is not None, entry.trouble
                 missing.append(killed - entry.about.saved)
                 steps.append(entry.about.step)
@@ -136,11 +140,11 @@ def kill() -> None:
                 asyncio.run(_finish(student, place))
                 process.terminate()
                 process.wait()
-        (entry,) = shelf.shelf(place)
+        (entry,) = store.shelf(place)
         saved = load(entry.folder)
     one_thread()  # as in the workers: only then are sums the same bit for bit
-    state = training.begin(hub.pair(settings))
-    undisturbed = (training.first_frames(state), *training.advance(state).moments)
+    state = loop.begin(registry.pair(settings))
+    undisturbed = (loop.first_frames(state), *loop.advance(state).moments)
     compared, equal = _compare(saved.moments, undisturbed)
     print(f"\n## kill −9 of the server, {KILLS} times in one run (digits, pair)\n")
     print("| what | measured |\n| --- | ---: |")
@@ -178,7 +182,7 @@ async def _finish(student: Student, place: Path) -> None:
     task = asyncio.create_task(student.attend(time.monotonic() + 1000))
     while True:
         await asyncio.sleep(1.0)
-        (entry,) = shelf.shelf(place)
+        (entry,) = store.shelf(place)
         if task.done() or (entry.about and entry.about.verdicts):
             break
     task.cancel()
@@ -217,11 +221,11 @@ def disk() -> None:
 
 
 async def _refused(folder: Path) -> None:
-    hub._loop = asyncio.get_running_loop()
-    run = hub.watch(hub.pair(Settings(epochs=60)))
-    watch = hub._watches[run]
+    registry._loop = asyncio.get_running_loop()
+    run = registry.watch(registry.pair(Settings(epochs=60)))
+    watch = registry._watches[run]
     heard: list[str] = []
-    keeping._log.warning = lambda *words: heard.append(words[-1])  # type: ignore[method-assign]
+    persistence._log.warning = lambda *words: heard.append(words[-1])  # type: ignore[method-assign]
     keeper = Keeper(lambda: {run: watch})
     saving = asyncio.create_task(keeper.go_on())
     print("| when | what happened |\n| --- | --- |")
@@ -231,7 +235,7 @@ async def _refused(folder: Path) -> None:
         print(f"| full, at step {full_at} | told: “{heard[0]}” |")
         await asyncio.sleep(5)
         on = watch.moments[-1][0].step
-        entries = shelf.shelf(Path(os.environ["SVAE_HOME"]))
+        entries = store.shelf(Path(os.environ["SVAE_HOME"]))
         state = [entry.trouble or f"readable, at step {entry.about.step}" for entry in entries]  # type: ignore[union-attr]
         print(f"| 5 s later | trained on to step {on}; told {len(heard)} times; on disk: {state} |")
         _remount(folder, "size=64m")
@@ -248,14 +252,14 @@ async def _refused(folder: Path) -> None:
     saving.cancel()
     await asyncio.gather(saving, return_exceptions=True)
     await keeper.close()
-    (entry,) = shelf.shelf(Path(os.environ["SVAE_HOME"]))
+    (entry,) = store.shelf(Path(os.environ["SVAE_HOME"]))
     saved = load(entry.folder)
     compared, equal = _compare(saved.moments, watch.moments)
     print(
         f"| at the end | {len(saved.moments)} moments on disk, {equal} of {compared} fields equal "
         f"to those in memory; {len(saved.certificates)} certificates |"
     )
-    hub._leave(run)
+    registry._leave(run)
 
 
 def _remount(folder: Path, options: str) -> None:
@@ -277,13 +281,13 @@ def damage() -> None:
             for cut in range(0, len(whole), 10):
                 path.write_bytes(whole[:cut])
                 kind[0] += 1
-                kind[1] += any("damaged" in entry.trouble for entry in shelf.shelf(place))
+                kind[1] += any("damaged" in entry.trouble for entry in store.shelf(place))
                 try:
                     load(folder)
                 except RequestError:
                     kind[2] += 1
             path.write_bytes(whole)
-        assert not shelf.look(folder).trouble
+        assert not store.look(folder).trouble
         print("\n## Files cut at every tenth byte\n")
         print("| file | cuts | listed as damaged, with the reason | refused in one sentence |")
         print("| --- | ---: | ---: | ---: |")
@@ -293,7 +297,7 @@ def damage() -> None:
         (folder / ABOUT).write_text(json.dumps(plain | {"schema": 99}))
         (place / "holiday").mkdir()
         print("\n| folder | what the list says |\n| --- | --- |")
-        for entry in shelf.shelf(place):
+        for entry in store.shelf(place):
             what = "foreign" if entry.folder.name == "holiday" else "of a newer schema"
             said = entry.trouble.replace(str(place), "…")
             print(f"| {what} | {said} |")
@@ -310,4 +314,4 @@ if __name__ == "__main__":
         sys.stdout.flush()
     load_now = os.getloadavg()[0]
     print(f"\n{psutil.cpu_count()} cores, shared with others; load at the end {load_now:.1f}.")
-    hub._stop_engine()
+    registry._stop_engine()

@@ -16,8 +16,8 @@ import torch
 
 from svae_core import __version__
 from svae_core.records import Budget, Settings
-from svae_core.training import advance, begin, chunk_size, point_count
-from svae_core.workbench import steps_per_epoch
+from svae_core.training.context import steps_per_epoch
+from svae_core.training.loop import advance, begin, chunk_size, point_count
 
 ROUNDS = 7
 MEMBERS = (1, 2, 4, 8, 16, 32)

@@ -20,8 +20,8 @@ import torch
 from svae_core import __version__
 from svae_core.problem import groundwork
 from svae_core.records import Budget, Settings, State
-from svae_core.training import advance, begin, is_frame_step
-from svae_core.workbench import total_steps
+from svae_core.training.context import total_steps
+from svae_core.training.loop import advance, begin, is_frame_step
 
 ROUNDS = 5
 #: Moments a second, epochs and steps: long enough a run that frames are some steps apart.

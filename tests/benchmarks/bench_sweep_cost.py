@@ -20,7 +20,7 @@ from bench_throughput import plain
 
 from svae_core import __version__
 from svae_core.records import Budget, Settings
-from svae_core.training import advance, begin, chunk_size
+from svae_core.training.loop import advance, begin, chunk_size
 
 RUNS = 256
 ROUNDS = 7

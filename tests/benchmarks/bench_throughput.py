@@ -25,7 +25,7 @@ import torch
 from svae_core import __version__
 from svae_core.problem import groundwork
 from svae_core.records import Budget, Settings
-from svae_core.training import advance, begin
+from svae_core.training.loop import advance, begin
 
 ROUNDS = 7
 

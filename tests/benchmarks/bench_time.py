@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from pages.parts import hub
-from pages.parts.watching import Watch
+from pages.live import registry
+from pages.live.run import Watch
 from svae_core.records import Settings
 
 
 async def measure() -> None:
     """Print the table."""
-    hub._loop = asyncio.get_running_loop()
-    root = hub.watch(hub.pair(Settings(epochs=60)))
+    registry._loop = asyncio.get_running_loop()
+    root = registry.watch(registry.pair(Settings(epochs=60)))
     parent = watch_of(root)
     with parent.viewed():
         await parent.news.until(lambda: len(parent.moments) > 40)
@@ -34,13 +34,13 @@ async def measure() -> None:
         taken = time.perf_counter() - start
         await parent.news.until(lambda: parent.status == "finished")
     start = time.perf_counter()
-    child = watch_of(hub.branch(root, parent.moments[150][0].step, {"beta": 4.0}))
+    child = watch_of(registry.branch(root, parent.moments[150][0].step, {"beta": 4.0}))
     made = time.perf_counter() - start
     with child.viewed():
         await child.news.until(lambda: len(child.moments) > 151)
         shown = time.perf_counter() - start
         await child.news.until(lambda: child.status == "finished")
-    replay = Watch(child.members, hub.engine())
+    replay = Watch(child.members, registry.engine())
     with replay.viewed():
         await replay.news.until(lambda: replay.status == "finished")
     compared, equal = compare(child, replay)
@@ -61,7 +61,7 @@ async def measure() -> None:
 
 def watch_of(run: str) -> Watch:
     """The run of that id."""
-    watch = hub.find(run)
+    watch = registry.find(run)
     assert watch is not None
     return watch
 

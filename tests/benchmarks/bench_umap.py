@@ -26,7 +26,8 @@ import umap
 from sklearn.manifold import trustworthiness
 
 from svae_core import __version__
-from svae_core.projection import (
+from svae_core.config.settings import change
+from svae_core.latent.projection import (
     NO_STRUCTURE,
     Layout,
     procrustes,
@@ -35,8 +36,7 @@ from svae_core.projection import (
     warm_up,
 )
 from svae_core.records import Budget, Frame, Settings
-from svae_core.settings import change
-from svae_core.training import advance, begin
+from svae_core.training.loop import advance, begin
 
 SNAPSHOTS = 40
 EARLY = 5  # movements of a barely trained model, all compared

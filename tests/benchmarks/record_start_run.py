@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from svae_core import training
 from svae_core.figures.recorded import Recording, save_recording
 from svae_core.methods import scan_methods
 from svae_core.problem import groundwork
 from svae_core.records import Certificate, Groundwork, Moment, Settings
+from svae_core.training import loop
 
 _POINTS, _FRAMES = 320, 30
 _TARGET = Path(__file__).parents[2] / "assets" / "recorded_run.npz"
@@ -26,10 +26,10 @@ _TARGET = Path(__file__).parents[2] / "assets" / "recorded_run.npz"
 def main() -> None:
     spherical = Settings()
     members = (dataclasses.replace(spherical, method="baseline"), spherical)
-    state = training.begin(members)
-    first = training.first_frames(state)
-    result = training.advance(state)
-    certificates = training.certify(result.state)
+    state = loop.begin(members)
+    first = loop.first_frames(state)
+    result = loop.advance(state)
+    certificates = loop.certify(result.state)
     recording = thin((first, *result.moments), groundwork(spherical), certificates)
     save_recording(recording, _TARGET)
     for certificate in certificates:

@@ -18,11 +18,11 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "benchmarks")]
 
-from pages.parts import hub, keeping  # noqa: E402
-from pages.parts.keeping import Keeper  # noqa: E402
-from pages.parts.watching import Watch  # noqa: E402
-from svae_core import run as on_disk  # noqa: E402
+from pages.live import persistence, registry  # noqa: E402
+from pages.live.persistence import Keeper  # noqa: E402
+from pages.live.run import Watch  # noqa: E402
 from svae_core.records import Settings  # noqa: E402
+from svae_core.runs import folder as on_disk  # noqa: E402
 
 MEGABYTE = 2**20
 KILLS = 3
@@ -46,9 +46,9 @@ class Kept:
 
     async def train(self, seed: int, seconds: float, saved: bool, slow: float = 0.0) -> Watch:
         """Steps per second, from the first moment on."""
-        hub._loop = asyncio.get_running_loop()
-        watch = hub._watches[hub.watch(hub.pair(Settings(epochs=5000, seed=seed)))]
-        run = next(run for run, one in hub._watches.items() if one is watch)
+        registry._loop = asyncio.get_running_loop()
+        watch = registry._watches[registry.watch(registry.pair(Settings(epochs=5000, seed=seed)))]
+        run = next(run for run, one in registry._watches.items() if one is watch)
         keeper = Keeper(lambda: {run: watch})
         real = on_disk.os.fsync
         with watch.viewed(), _timed(self.writes), _fsync(real, slow):
@@ -65,7 +65,7 @@ class Kept:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         watch.stop()
-        hub._leave(run)
+        registry._leave(run)
         if saved and not slow:
             await keeper.close()
         return watch
@@ -79,18 +79,18 @@ class Kept:
 
 @contextlib.contextmanager
 def _timed(writes: list[float]) -> Iterator[None]:
-    real = keeping._Kept._write
+    real = persistence._Kept._write
 
     def timed(self: Any, run: Any) -> None:
         started = time.perf_counter()
         real(self, run)
         writes.append(time.perf_counter() - started)
 
-    keeping._Kept._write = timed  # type: ignore[method-assign]
+    persistence._Kept._write = timed  # type: ignore[method-assign]
     try:
         yield
     finally:
-        keeping._Kept._write = real  # type: ignore[method-assign]
+        persistence._Kept._write = real  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
-from pages.parts.messages import decode
+from pages.wire.messages import decode
 
 ROOT = Path(__file__).resolve().parents[2]
 DRAWING = 0.040  # seconds from a moment's arrival to the next question: 25 pictures a second

@@ -10,8 +10,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from svae_core.cells import MEASURES, Cell
 from svae_core.figures.phase.axes import SYMBOLS
+from svae_core.studies.cells import MEASURES, Cell
 
 
 def cells_csv(cells: Sequence[Cell]) -> str:

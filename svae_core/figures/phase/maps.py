@@ -12,10 +12,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from svae_core.cells import MEASURES, Cell, Theory
 from svae_core.figures.palette import FONT_SIZE, MARKS, blank, ink
 from svae_core.figures.phase.axes import AXES, Axis, View, axis_of, label
 from svae_core.figures.phase.words import SHARES, hover, mixed
+from svae_core.studies.cells import MEASURES, Cell, Theory
 
 _SCALE = "Cividis"  # made for colour-blind readers, and rising in brightness
 _UNSEEN = "rgba(0,0,0,0)"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from svae_core.cells import MEASURES, Cell, Spread, Theory
 from svae_core.figures.phase.axes import SYMBOLS, View, label, value_of
+from svae_core.studies.cells import MEASURES, Cell, Spread, Theory
 
 #: Of verdicts, which are told in words as well.
 SHARES = ("certified", "collapsed")

@@ -8,6 +8,6 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[3]), str(Path(__file__).par
 import streamlit as st  # noqa: E402
 from rig import lifespan  # noqa: E402
 
-from pages.parts import live  # noqa: E402
+from pages.wire import routes  # noqa: E402
 
-app = st.App("page.py", lifespan=lifespan, routes=live.routes())
+app = st.App("page.py", lifespan=lifespan, routes=routes.routes())

@@ -8,14 +8,14 @@ import time
 import rig
 import streamlit as st
 
-from pages.parts import hub
-from pages.parts.stage import stage
+from pages.live import registry
+from pages.wire.component import stage
 
 run, every = st.query_params["run"], st.query_params.get("every")
 if every is None:
     stage(run)
 else:
-    watch = hub.find(run)
+    watch = registry.find(run)
     assert watch is not None
 
     @st.fragment(run_every=float(every))

@@ -12,13 +12,13 @@ from functools import cache
 import numpy as np
 import plotly.graph_objects as go
 
-from pages.parts import hub
-from pages.parts.watching import Watch
-from svae_core import engine
+from pages.live import registry
+from pages.live.run import Watch
+from svae_core.compute import engine
+from svae_core.compute.scheduler import Standing
 from svae_core.figures.palette import cluster_style
-from svae_core.projection import Layout
+from svae_core.latent.projection import Layout
 from svae_core.records import Groundwork, Moment, Settings
-from svae_core.scheduling import Standing
 
 POOL = 40  # clouds made before; a run goes through them in turn
 SCRUBBED = 200  # moments of a finished run
@@ -26,7 +26,7 @@ MOST = 1000  # moments of a live run
 #: The live runs: how many points, and moments a second. More than pages can draw shows how many
 #: they can draw; a slow one shows each of its moments.
 LIVE = {"live-2000": (2000, 60.0), "live-5000": (5000, 60.0), "slow-2000": (2000, 8.0)}
-MEMBERS = hub.pair(Settings(dataset="digits"))
+MEMBERS = registry.pair(Settings(dataset="digits"))
 
 
 class Puppet(Watch):
@@ -126,11 +126,11 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     yield
     for task in moving:
         task.cancel()
-    hub._watches.clear()
+    registry._watches.clear()
 
 
 def _puppet(name: str, count: int, status: str) -> Puppet:
-    hub._watches[name] = puppet = Puppet(MEMBERS, None)  # type: ignore[arg-type]
+    registry._watches[name] = puppet = Puppet(MEMBERS, None)  # type: ignore[arg-type]
     puppet.ground, puppet.status = ground(count), status
     puppet.add(moment(count, 0, MOST))
     return puppet

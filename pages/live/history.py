@@ -1,0 +1,98 @@
+"""What a watched run has been so far: its moments, what was said of them, where to branch off."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pages.live import changes
+from svae_core import commentary
+from svae_core.commentary import Heard, Remark
+from svae_core.figures.palette import mark_of
+from svae_core.records import Frame, Moment, Settings, State
+from svae_core.runs.folder import without_latents
+
+if TYPE_CHECKING:
+    from svae_core.latent.projection import Layout
+
+#: A state to branch from is kept about this often, in moments …
+EVERY = 10
+#: … while the states of a run hold no more than this; beyond it every other one goes.
+STATE_BYTES = 2**25
+
+
+def member_name(settings: Settings) -> str:
+    """What a member is called on screen."""
+    return mark_of(settings.method).name
+
+
+@dataclass
+class Past:
+    """Moments, layouts, remarks and checkpoints of one run, in the order of their steps."""
+
+    moments: list[Moment] = field(default_factory=list)
+    layouts: list[tuple[Layout, ...]] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
+    size: int = 0  # of moments and states, in bytes
+    _heard: Heard = field(default_factory=Heard)
+    _every: int = EVERY
+
+    def add(self, moments: tuple[Moment, ...], members: tuple[Settings, ...]) -> None:
+        """New moments of these members, and what is to be said of them."""
+        for moment in moments:
+            self._comment(moment, members)
+            if self.moments:  # latents serve the next layout only, and weigh most of a frame
+                self.moments[-1] = without_latents(self.moments[-1])
+            self.moments.append(moment)
+            self.size += sum(map(_weight, moment))
+
+    def keep(self, state: State) -> None:
+        """Keep a state to branch from, if the last one kept is long ago."""
+        last = self.states[-1].step if self.states else 0
+        if sum(moment[0].step > last for moment in self.moments) < self._every:
+            return
+        self.states.append(state)
+        self.size += _state_weight(state)
+        if sum(map(_state_weight, self.states)) > STATE_BYTES and len(self.states) > 1:
+            gone, self.states = self.states[::2], self.states[1::2]
+            self.size -= sum(map(_state_weight, gone))
+            self._every *= 2
+
+    def resume_from(self, state: State) -> None:
+        """Go on from a state that was saved: the newest there is."""
+        self.states.append(state)
+        self.size += _state_weight(state)
+
+    def until(self, step: int, members: tuple[Settings, ...]) -> Past:
+        """The part up to a step, of a run of these members that branches off there."""
+        if step <= 0:  # the first moment shows the settings in force at step 0, so it is made anew
+            return Past()
+        past = Past()
+        past.add(tuple(m for m in self.moments if m[0].step <= step), members)
+        past.layouts = [layouts for layouts in self.layouts if layouts[0].step <= step]
+        for state in self.states:
+            if state.step <= step:
+                past.states.append(dataclasses.replace(state, settings=members))
+                past.size += _state_weight(state)
+        return past
+
+    def _comment(self, moment: Moment, members: tuple[Settings, ...]) -> None:
+        names = tuple(map(member_name, members))
+        before = self.moments[-1][0].step if self.moments else 0
+        for step, line in changes.history(members[-1]):
+            if before <= step < moment[0].step:
+                self.remarks.append(Remark(step, line, "change"))
+        self._heard, remarks = commentary.listen(self._heard, names, moment)
+        self.remarks += remarks
+
+
+def _weight(frame: Frame) -> int:
+    """In bytes, about, the map of it included."""
+    return 2 * frame.shell_view.nbytes + frame.samples.nbytes + 3000
+
+
+def _state_weight(state: State) -> int:
+    arrays = (state.parameters, state.first_moment, state.second_moment, *state.memory.values())
+    return sum(array.nbytes for array in arrays)

@@ -1,0 +1,149 @@
+"""What visitors share: a result is computed once for all who ask the same.
+
+The only user of Streamlit's caches. What cannot be computed ends the page with one sentence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, wait
+from pathlib import Path
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from pages.live import registry
+from pages.visitor.markdown import plain
+from svae_core.compute.workers import WorkerLost
+from svae_core.config.settings import DATA_FIELDS, settings_key
+from svae_core.figures.recorded import Recording, load_recording
+from svae_core.latent.results import A, BandStudy, Question, load_studies
+from svae_core.problem import with_band
+from svae_core.records import FeasibleRegion, Problem, RequestError, Settings, State
+
+Followed = TypeVar("Followed")
+Result = TypeVar("Result")
+#: The settings that decide the region.
+REGION_FIELDS = (*DATA_FIELDS, "collapse_loss", "band", "lower_edge")
+_PREPARED_FIELDS = (*DATA_FIELDS, "method", "method_options")
+_PREPARING = "Mapping the data onto the shell, clustering, computing the floors"
+_RECORDED = Path(__file__).parents[2] / "assets" / "recorded_run.npz"
+_STUDIED = Path(__file__).parents[2] / "assets" / "band_study.json"
+
+
+def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
+    """All that is fixed before training, prepared by a worker and shared between visitors."""
+    asked = Settings(**{name: getattr(chosen, name) for name in _PREPARED_FIELDS})
+    key = settings_key(asked, _PREPARED_FIELDS)
+    return _result(
+        _preparing(key, asked),
+        doing,
+        lambda prepared: with_band(prepared, chosen),
+        forget=lambda: _preparing.clear(key, asked),
+    )
+
+
+def explored(state: State, question: Question[A]) -> A:
+    """What the state's models say to a question."""
+    models = [settings_key(settings) for settings in state.settings]
+    key = f"{models} {state.step} {question}"
+    answer: A = _result(
+        _exploring(key, state, question),
+        "Looking into the latent spaces",
+        lambda found: found,
+        forget=lambda: _exploring.clear(key, state, question),
+    )
+    return answer
+
+
+def readings(prepared: Problem, chosen: Settings) -> dict[str, FeasibleRegion]:
+    """The region by each definition of the collapse loss, all else equal."""
+    return {
+        name: with_band(prepared, dataclasses.replace(chosen, collapse_loss=name)).region
+        for name in prepared.region.deltas
+    }
+
+
+def proposal(chosen: Settings) -> tuple[tuple[int, float, float], ...]:
+    """(K, W, silhouette) of the numbers of clusters looked at, whatever K is in use."""
+    asked = dataclasses.replace(chosen, clusters=0)
+    return problem(asked, "Trying other numbers of clusters").clusters.proposal
+
+
+@st.cache_resource(show_spinner=False)
+def recording() -> Recording:
+    """The recorded run that the first page shows, read once."""
+    return load_recording(_RECORDED)
+
+
+@st.cache_resource(show_spinner=False)
+def studies() -> tuple[BandStudy, ...]:
+    """What was measured of samples over the width of the band, read once."""
+    return load_studies(_STUDIED)
+
+
+def errand(key: str, call: Callable[[], Future[Any]]) -> Future[Any]:
+    """A call of many seconds, begun by whoever asks first."""
+    return _errand(key, call)
+
+
+def errand_again(key: str, call: Callable[[], Future[Any]]) -> None:
+    """Let the errand of this key be done once more, after it failed."""
+    _errand.clear(key, call)
+
+
+def series_of(section: str, key: str, make: Callable[[], Followed]) -> Followed:
+    """What a section of a page follows: made idle, one for all who ask for the same."""
+    found: Followed = _followed(f"{section}.{key}", make)
+    return found
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _exploring(key: str, _state: State, _question: Question[Any]) -> Future[Any]:
+    return registry.engine().explore(_state, _question)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _preparing(key: str, _asked: Settings) -> Future[Problem]:
+    return registry.engine().prepare(_asked)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _errand(key: str, _call: Callable[[], Future[Any]]) -> Future[Any]:
+    return _call()
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _followed(key: str, _make: Callable[[], Any]) -> Any:
+    return _make()
+
+
+def _result(
+    future: Future[Any],
+    doing: str,
+    finish: Callable[[Any], Result],
+    forget: Callable[[], None],
+) -> Result:
+    """What came of a call; where it failed it is forgotten, so that the next visit tries again."""
+    try:
+        _await(future, doing)
+        return finish(future.result())
+    except (RequestError, WorkerLost) as error:
+        sentence = str(error)
+    except CancelledError:
+        sentence = "The server is stopping; reload the page in a moment."
+    forget()
+    st.error(plain(sentence))
+    st.stop()
+
+
+def _await(future: Future[Any], doing: str) -> None:
+    """Wait, saying so; each word written is a point at which a newer wish may interrupt."""
+    start = time.monotonic()
+    place = st.empty()
+    while not wait([future], timeout=0.25).done:
+        seconds = time.monotonic() - start
+        place.info(f"{doing} … {seconds:.0f} s")
+    place.empty()

@@ -1,0 +1,207 @@
+"""Which grid a visitor maps: its axes, values, seeds and methods, all of them in the URL."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.visitor import session, url
+from svae_core.config.limits import limits, variable
+from svae_core.figures.phase import AXES, STATISTICS, SYMBOLS, View
+from svae_core.methods import scan_methods
+from svae_core.records import RequestError, Settings
+from svae_core.studies.cells import MEASURES
+from svae_core.studies.grid import Grid, check_grid, seeds_of, values_of
+
+_VALUES = {
+    "sigma2": "0.02:2:9",
+    "beta": "0.25:16:7",
+    "band": "0.1:0.7:4",
+    "clusters": "2 5 10 20",
+}
+_SPELT = {
+    "sigma2": "Values (.05 .1 .2), or LOW:HIGH:STEPS, evenly spaced on a logarithmic scale.",
+    "beta": "Values (1 2 4), or LOW:HIGH:STEPS, evenly spaced on a logarithmic scale.",
+    "band": "LOW:HIGH:STEPS for the upper edge b, from W (0) to δ (1), or edges A,B (0,.2 0,.5).",
+    "clusters": "Whole numbers (2 5 10), or LOW:HIGH:STEPS on a logarithmic scale.",
+}
+_METHODS = ("baseline", "spherical")
+_SEEDS = "2"
+#: A preset keeps to so many points, so that it takes about a minute.
+_FEW_POINTS = 400
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """A map that is done in about a minute, with what it shows."""
+
+    title: str
+    text: str
+    settings: dict[str, Any]
+    steps: int  # of each run, whatever the number of points
+    query: dict[str, str]
+
+
+_SHORT = {"arch": "mlp", "batch_size": 128, "learning_rate": 5e-3}
+PRESETS = (
+    Preset(
+        "σ² × band",
+        "Where a plain VAE may die by its units, and what the band changes: 9 × 4 cells, 2 seeds.",
+        {**_SHORT, "beta": 1.0},
+        800,
+        {"x": "sigma2", "y": "band"},
+    ),
+    Preset(
+        "σ² × β",
+        "In theory only the product βσ² matters to a plain VAE: 9 × 7 cells, one seed.",
+        _SHORT,
+        800,
+        {"x": "sigma2", "y": "beta", "grid.sigma2": "0.01:1:9", "seeds": "1"},
+    ),
+    Preset(
+        "Linear, every λ_i",
+        "A linear VAE keeps as many dimensions as there are λ_i > βσ²: 13 × 5 cells, one seed.",
+        {"arch": "linear", "latent_dim": 4, "batch_size": 256, "learning_rate": 3e-2},
+        3000,
+        {
+            **{"x": "sigma2", "y": "beta", "grid.sigma2": "0.02:1:13", "grid.beta": "0.25:4:5"},
+            **{"seeds": "1", "methods": "baseline", "measure": "active_units"},
+        },
+    ),
+    Preset(
+        "K × band",
+        "More clusters lower W and so the band: what the same edges buy, 6 × 4 cells, 2 seeds.",
+        {**_SHORT, "beta": 1.0, "sigma2": 1.0},
+        800,
+        {"x": "clusters", "y": "band", "grid.clusters": "2 4 8 16 32 64", "measure": "kl"},
+    ),
+)
+
+
+def preset_query(preset: Preset, settings: Settings, n: int) -> dict[str, str]:
+    """The link that brings a preset to the data at hand, of which there are n points."""
+    few = min(n, _FEW_POINTS)
+    sample = few if settings.n_points or n > few else 0
+    epochs = math.ceil(preset.steps / math.ceil(few / preset.settings["batch_size"]))
+    chosen = dataclasses.replace(settings, **preset.settings, n_points=sample, epochs=epochs)
+    return url.to_link(chosen) | preset.query
+
+
+def axis_controls() -> tuple[str, str]:
+    """The two settings that span the map, and the values of each; their names."""
+    x_place, x_values, y_place, y_values = st.columns(4)
+    x = _select(x_place, "x", "Across", {name: SYMBOLS[name] for name in AXES}, "sigma2")
+    others = {name: SYMBOLS[name] for name in AXES if name != x}
+    y = _select(y_place, "y", "Up", others, "band" if x != "band" else "sigma2")
+    for place, name in ((x_values, x), (y_values, y)):
+        _text(place, f"grid.{name}", f"Values of {SYMBOLS[name]}", _VALUES[name], _SPELT[name])
+    return x, y
+
+
+def method_controls() -> tuple[str, ...]:
+    """Which methods are mapped side by side, and with how many seeds; the methods' names."""
+    plugins = scan_methods()
+    left, right = st.columns([3, 1])
+    default = ",".join(_METHODS)
+    wanted = session.listed("methods", default, plugins)
+    session.offer("phase.methods", wanted or list(_METHODS))
+    chosen = session.taken(
+        "phase.methods",
+        left.multiselect(
+            "Methods, side by side",
+            list(plugins),
+            key="phase.methods",
+            format_func=lambda name: plugins[name].title,
+        ),
+    )
+    session.put_parameter("methods", ",".join(chosen) or default, default)
+    _text(right, "seeds", "Seeds", _SEEDS, "How many, or the seeds themselves (0 5 7).")
+    return tuple(chosen) or _METHODS
+
+
+def view_controls(x: str, y: str) -> View:
+    """What the colour says."""
+    left, right = st.columns([2, 1])
+    measures = {name: measure.title for name, measure in MEASURES.items()}
+    measure = _select(left, "measure", "Colour", measures, "kl")
+    statistic = _select(right, "statistic", "Of the seeds", STATISTICS, "mean")
+    return View(x, y, measure, statistic)
+
+
+def cell_choice(places: list[str], picked: int | None) -> int | None:
+    """The number of the cell to look at: clicked just now, or chosen by its place; kept in the URL.
+
+    A map goes on naming the cell clicked last, so only another one is news.
+    """
+    if picked != session.noted("phase.picked"):
+        session.note("phase.picked", picked)
+        if picked is not None:
+            session.put_parameter("cell", str(picked), "")
+    titles = {"": "click a cell, or choose one here"}
+    titles |= {str(number): place for number, place in enumerate(places)}
+    chosen = _select(st, "cell", "Cell", titles, "")
+    return int(chosen) if chosen else None
+
+
+def grid_of(settings: Settings, methods: tuple[str, ...], axes: tuple[str, str]) -> Grid:
+    """The grid that stands in the controls; RequestError, one sentence, where it makes no sense."""
+    texts = {name: session.parameter(f"grid.{name}", _VALUES[name]) for name in axes}
+    # In one order whichever way the map is turned, so that turning it trains nothing again.
+    values = tuple((name, values_of(name, texts[name])) for name in sorted(axes))
+    first = {name: found[0] for name, found in values}
+    bases = tuple(
+        dataclasses.replace(
+            settings,
+            **first,
+            seed=0,
+            method=method,
+            method_options=settings.method_options if method == settings.method else (),
+            changes=(),
+        )
+        for method in methods
+    )
+    seeds = seeds_of(session.parameter("seeds", _SEEDS), settings.seed)
+    grid = check_grid(Grid(bases, values, seeds))
+    allowed = limits().map_runs
+    if len(grid.runs) > allowed:
+        raise RequestError(
+            f"The map has {len(grid.runs):,} runs, and {allowed:,} are allowed here; take fewer "
+            f"values or seeds, or raise {variable('map_runs')}."
+        )
+    return grid
+
+
+def _select(
+    place: Any,
+    name: str,
+    label: str,
+    titles: Mapping[str, str],
+    default: str,
+) -> str:
+    """A choice among titles, kept in the URL."""
+    key = f"phase.{name}"
+    shown = session.parameter(name, default)
+    session.offer(key, shown if shown in titles else default)
+    chosen = session.taken(
+        key,
+        place.selectbox(
+            label,
+            list(titles),
+            key=key,
+            format_func=lambda option: titles.get(option, option),
+        ),
+    )
+    session.put_parameter(name, chosen, default)
+    return str(chosen)
+
+
+def _text(place: Any, name: str, label: str, default: str, help: str) -> None:
+    """A line of text, kept in the URL."""
+    key = f"phase.{name}"
+    session.offer(key, session.parameter(name, default))
+    text = session.taken(key, place.text_input(label, key=key, help=help, max_chars=200))
+    session.put_parameter(name, text.strip() or default, default)

@@ -1,0 +1,218 @@
+"""Settings as widgets, drawn from what the settings' fields say about themselves.
+
+Each function draws one group of controls where it is called and gives back the settings as they
+now stand; they are kept for the other pages and written into the URL.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, get_type_hints
+
+import streamlit as st
+
+from pages.visitor import session
+from pages.widgets import upload
+from svae_core.config.plugins import Plugin
+from svae_core.datasets import scan_datasets
+from svae_core.figures.number_line import DEFINITIONS
+from svae_core.methods import scan_methods
+from svae_core.records import Groundwork, Knob, Options, Settings, knobs
+
+#: What K is when a visitor stops having it proposed.
+_CLUSTERS = Settings().clusters
+# The slider's last notch: at the collapse loss itself nothing is guaranteed.
+_LAST = 0.99
+_NOTCH = 0.01
+
+
+def data_controls() -> Settings:
+    """Dataset and its options, number of clusters, shell and sample."""
+    settings = session.settings()
+    plugins = scan_datasets()
+    settings = _plugin_choice(settings, "dataset", "dataset_options", plugins)
+    settings = _cluster_choice(settings)
+    with st.expander("Shell"):
+        settings = _fields(settings, ("r_min", "r_max", "radial_map"))
+    with st.expander("Sample and seed"):
+        settings = _fields(settings, ("n_points", "data_seed"))
+    return session.keep(settings)
+
+
+def band_controls(settings: Settings, ground: Groundwork) -> Settings:
+    """Collapse loss, the two edges of the band, and whether the lower one counts."""
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
+        settings = _definition_choice(settings, ground)
+    with right:
+        settings = _fields(settings, ("lower_edge",))
+    delta = ground.region.deltas[settings.collapse_loss]
+    room = delta > ground.clusters.within
+    a, b = settings.band
+    session.offer("band", (min(a, _LAST - _NOTCH), min(b, _LAST)))
+    a, b = session.taken(
+        "band",
+        st.slider(
+            f"Band: from W = {ground.clusters.within:.3f} (0) up to δ = {delta:.3f} (1)",
+            min_value=0.0,
+            max_value=_LAST,
+            step=_NOTCH,
+            key="band",
+            disabled=not room,
+            help=knobs(Settings)["band"].help,
+        ),
+    )
+    return session.keep(dataclasses.replace(settings, band=_apart(a, b)))
+
+
+def training_controls(settings: Settings, choose_method: bool = True) -> Settings:
+    """Model and training options; the method too, unless the page has its own choice of it."""
+    if choose_method:
+        settings = _plugin_choice(settings, "method", "method_options", scan_methods())
+    settings = _fields(settings, ("sigma2", "beta", "latent_dim", "epochs"))
+    with st.expander("Network and optimiser"):
+        names = ("arch", "hidden", "batch_size", "learning_rate", "seed", "device")
+        settings = _fields(settings, names)
+    return session.keep(settings)
+
+
+def _plugin_choice(
+    settings: Settings, field: str, options: str, plugins: dict[str, Plugin]
+) -> Settings:
+    """A plug-in by its title, and its own options below."""
+    session.offer(field, getattr(settings, field))
+    name = session.taken(
+        field,
+        st.selectbox(
+            knobs(Settings)[field].label.capitalize(),
+            list(plugins),
+            key=field,
+            format_func=lambda name: plugins[name].title,
+            help=plugins[getattr(settings, field)].explanation,
+        ),
+    )
+    kept = getattr(settings, options) if name == getattr(settings, field) else ()
+    own = field == "dataset" and name == "file"
+    found = upload.file_options(kept) if own else _options(plugins[name], kept)
+    chosen = {field: name, options: found}
+    return dataclasses.replace(settings, **chosen)
+
+
+def _options(plugin: Plugin, kept: Options) -> Options:
+    """The plug-in's own options, keyed `plugin.option`; those at their default are left out."""
+    hints = get_type_hints(plugin.config)
+    plain = plugin.config()
+    config = dataclasses.replace(plain, **dict(kept))
+    known = knobs(plugin.config)
+    found = {
+        name: _widget(
+            f"{plugin.name}.{name}",
+            _stepped(known[name], plain, name),
+            hints[name],
+            getattr(config, name),
+        )
+        for name in known
+    }
+    return tuple(
+        sorted((name, value) for name, value in found.items() if value != getattr(plain, name))
+    )
+
+
+def _cluster_choice(settings: Settings) -> Settings:
+    """K by hand, or 0 for K proposed by silhouette."""
+    session.offer("propose", settings.clusters == 0)
+    proposed = session.taken(
+        "propose", st.toggle("Propose K by silhouette", key="propose", help=_help("clusters"))
+    )
+    if proposed:
+        return dataclasses.replace(settings, clusters=0)
+    knob = dataclasses.replace(knobs(Settings)["clusters"], low=1, label="clusters K")
+    count = _widget("clusters", knob, int, settings.clusters or _CLUSTERS)
+    return dataclasses.replace(settings, clusters=count)
+
+
+def _definition_choice(settings: Settings, ground: Groundwork) -> Settings:
+    """The collapse loss by name, with the value each name has here."""
+    session.offer("collapse_loss", settings.collapse_loss)
+    name = session.taken(
+        "collapse_loss",
+        st.radio(
+            "Collapse loss δ",
+            list(DEFINITIONS),
+            key="collapse_loss",
+            horizontal=True,
+            format_func=lambda name: f"{name}: {ground.region.deltas[name]:.3f}",
+            captions=list(DEFINITIONS.values()),
+            help=_help("collapse_loss"),
+        ),
+    )
+    return dataclasses.replace(settings, collapse_loss=name)
+
+
+def _fields(settings: Settings, names: tuple[str, ...]) -> Settings:
+    """A widget for each of these fields."""
+    known, hints = knobs(Settings), get_type_hints(Settings)
+    chosen = {
+        name: _widget(
+            name, _stepped(known[name], Settings(), name), hints[name], getattr(settings, name)
+        )
+        for name in names
+    }
+    return dataclasses.replace(settings, **chosen)
+
+
+def _widget(key: str, knob: Knob, kind: Any, value: Any) -> Any:
+    """The widget that suits a knob; its value, or the one it had where it was cleared."""
+    session.offer(key, value)
+    label = _capitalised(knob.label)
+    chosen: Any
+    if kind is bool:
+        chosen = st.toggle(label, key=key, help=knob.help)
+    elif knob.choices:
+        chosen = st.selectbox(label, list(knob.choices), key=key, help=knob.help)
+    elif kind is int:
+        chosen = st.number_input(
+            label,
+            min_value=None if knob.low is None else int(knob.low),
+            max_value=None if knob.high is None else int(knob.high),
+            step=int(knob.step or 1),
+            key=key,
+            help=knob.help,
+        )
+    elif kind is float:
+        chosen = st.number_input(
+            label,
+            min_value=knob.low,
+            max_value=knob.high,
+            step=knob.step,
+            format="%g",
+            key=key,
+            help=knob.help,
+        )
+    else:
+        chosen = st.text_input(label, key=key, help=knob.help)
+    return session.taken(key, value if chosen is None else chosen)
+
+
+def _stepped(knob: Knob, plain: Any, name: str) -> Knob:
+    """The knob with a step: for a float one digit in the default's first place (0.8: 0.1)."""
+    default = getattr(plain, name)
+    if knob.step is not None or not isinstance(default, float):
+        return knob
+    return dataclasses.replace(knob, step=float(f"1e{f'{default:e}'.partition('e')[2]}"))
+
+
+def _apart(a: float, b: float) -> tuple[float, float]:
+    """The two edges, kept a notch apart: a band needs some width."""
+    if a < b:
+        return a, b
+    return (a, b + _NOTCH) if b < _LAST else (a - _NOTCH, b)
+
+
+def _capitalised(label: str) -> str:
+    """With a capital letter, unless it begins with a symbol: Β is not β, and Σ² not σ²."""
+    return label[:1].upper() + label[1:] if label[:1].isascii() else label
+
+
+def _help(name: str) -> str:
+    return knobs(Settings)[name].help

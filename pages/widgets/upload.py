@@ -1,0 +1,188 @@
+"""A visitor's own file: taken, looked at, and what is wanted of its columns.
+
+The file is read by a process of its own and kept under a key that stands in the visitor's address;
+nobody else is shown it. See svae_core/own_data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pages.visitor import session
+from pages.visitor.markdown import plain
+from svae_core.config.limits import limits
+from svae_core.datasets import scan_datasets
+from svae_core.datasets.file import Config
+from svae_core.own_data import kept as store
+from svae_core.own_data.shaping import Choice, label_of, names_of, text_of
+from svae_core.own_data.tables import Table
+from svae_core.records import Options, RequestError, Settings, knobs
+
+_TYPES = ("csv", "tsv", "txt", "parquet", "npy", "npz", "zip")
+_WIDE = 200  # columns beyond which they are not offered one by one
+_SHOWN = 30  # columns of the preview
+_MISSING = {"drop": "Drop the row", "mean": "Fill in the column's mean"}
+_STANDARDISE = {"auto": "Tables yes, arrays and images no", "yes": "Yes", "no": "No"}
+# Reading takes a core and hundreds of megabytes for some seconds.
+_turn = threading.BoundedSemaphore(2)
+
+
+def file_options(kept: Options) -> Options:
+    """An upload, and widgets for what is wanted of its columns; the options as they now stand."""
+    wanted: dict[str, Any] = dict(kept)
+    config = _uploaded(Config(**wanted))
+    table = _table(config.key)
+    if table is not None:
+        config = _columns(config, table)
+    plain = Config()
+    return tuple(
+        (item.name, getattr(config, item.name))
+        for item in sorted(dataclasses.fields(Config), key=lambda item: item.name)
+        if getattr(config, item.name) != getattr(plain, item.name)
+    )
+
+
+def title(settings: Settings) -> str:
+    """What the data are called: the file's name where they are a file."""
+    table = _table(_key(settings)) if settings.dataset == "file" else None
+    return table.name if table else scan_datasets()[settings.dataset].title
+
+
+def preview(settings: Settings) -> None:
+    """The first rows of the visitor's file and what was found in each column."""
+    table = _table(_key(settings)) if settings.dataset == "file" else None
+    if table is None:
+        return
+    with st.expander(f"What was read: {table.rows:,} rows, {len(table.columns):,} columns"):
+        columns = table.columns[:_SHOWN]
+        if table.examples:
+            rows = zip(*table.examples, strict=True)
+            first = {column.name: list(cells) for column, cells in zip(columns, rows, strict=False)}
+            st.dataframe(first, hide_index=True, alt="The first rows of the file")
+        st.dataframe(
+            {
+                "column": [column.name for column in columns],
+                "holds": [_held(column.kind, len(column.categories)) for column in columns],
+                "missing": [column.missing for column in columns],
+                "smallest": [column.low if column.kind == "number" else None for column in columns],
+                "largest": [column.high if column.kind == "number" else None for column in columns],
+            },
+            hide_index=True,
+            alt="What each column holds",
+        )
+        if len(table.columns) > _SHOWN:
+            st.caption(f"The first {_SHOWN} columns are shown.")
+
+
+def describe(notes: tuple[str, ...]) -> None:
+    """What was assumed of the data and done to them."""
+    if notes:
+        st.markdown("\n".join(f"* {plain(note)}" for note in notes))
+
+
+def _key(settings: Settings) -> str:
+    return str(dict(settings.dataset_options).get("key", ""))
+
+
+def _table(key: str) -> Table | None:
+    try:
+        return store.find(key)
+    except RequestError:
+        return None  # whoever needs the points says it in a sentence
+
+
+def _uploaded(config: Config) -> Config:
+    """The configuration with the file just uploaded, if one was."""
+    given = st.file_uploader(
+        "Your file",
+        type=_TYPES,
+        key="file.upload",
+        max_upload_size=limits().upload_mb,
+        help="CSV, TSV, Parquet, NPY, NPZ, or a ZIP of equally sized images. It stays on this "
+        "server, is seen by nobody without the link to it, and is removed when unused for long.",
+    )
+    if given is None:
+        return config
+    (key, refusal), fresh = session.once(given.file_id, lambda: _take(given, config.key))
+    if refusal:
+        st.error(plain(refusal))
+        return config
+    # Another file has other columns: what was wanted of the last one's is gone.
+    return Config(key=key) if fresh and key != config.key else config
+
+
+def _take(given: Any, wanted: str) -> tuple[str, str]:
+    """The key of an upload, or why it cannot be used."""
+    place = st.empty()
+    with tempfile.TemporaryDirectory() as folder, _turn:
+        path = Path(folder) / "upload"
+        path.write_bytes(given.getbuffer())
+        place.progress(0.0, "Reading your file …")
+
+        def tell(share: float) -> None:
+            place.progress(share, f"Reading your file: {share:.0%}")
+
+        try:
+            # A link whose data are gone works again once its file is back.
+            key = wanted if wanted and store.is_of(wanted, path) else ""
+            return store.deposit(path, given.name, tell, key=key), ""
+        except RequestError as error:
+            return "", str(error)
+        finally:
+            place.empty()
+
+
+def _columns(config: Config, table: Table) -> Config:
+    """What is wanted of the columns."""
+    names = [column.name for column in table.columns]
+    usable = [column.name for column in table.columns if column.kind != "text"]
+    guess = label_of(table, Choice())
+    shown = {"auto": f"Automatic: {guess.name if guess else 'none'}", "none": "None"}
+    chosen: dict[str, Any] = {}
+    if len(names) <= _WIDE:
+        choices = ["auto", "none", *usable]
+        label = config.label if config.label in choices else "auto"
+        chosen["label"] = _select("label", choices, label, shown)
+        named = [name for name in names_of(config.features) if name in usable]
+        session.offer("file.features", named)
+        features = st.multiselect(
+            "Train on",
+            usable,
+            key="file.features",
+            placeholder="All columns that can be used",
+            help=knobs(Config)["features"].help,
+        )
+        features = session.taken("file.features", features)
+        chosen["features"] = text_of(features) if features else ""
+    if any(column.missing for column in table.columns):
+        chosen["missing"] = _select("missing", list(_MISSING), config.missing, _MISSING)
+    chosen["standardise"] = _select(
+        "standardise", list(_STANDARDISE), config.standardise, _STANDARDISE
+    )
+    return dataclasses.replace(config, **chosen)
+
+
+def _select(name: str, options: list[str], value: str, shown: dict[str, str]) -> Any:
+    session.offer(f"file.{name}", value)
+    label = knobs(Config)[name].label
+    return session.taken(
+        f"file.{name}",
+        st.selectbox(
+            label[:1].upper() + label[1:],
+            options,
+            key=f"file.{name}",
+            format_func=lambda option: shown.get(option, option),
+            help=knobs(Config)[name].help,
+        ),
+    )
+
+
+def _held(kind: str, categories: int) -> str:
+    words = {"number": "numbers", "text": "free text or dates, not used"}
+    return words.get(kind, f"{categories} categories")

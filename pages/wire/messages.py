@@ -1,0 +1,253 @@
+"""What the stage is told, as one binary message each: the same for a live and a recorded run.
+
+    uint32 length of the header · header in JSON, padded to 4 bytes · float32 arrays, one by one
+
+All little-endian. The header's `arrays` lists name and shape of each array in order.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pages.live.history import member_name
+from pages.live.run import Watch
+from pages.wire import headers
+from svae_core.certificate.floors import floors_along
+from svae_core.figures.gauge import gauge_value
+from svae_core.figures.palette import MARKS, cluster_style, faint, ink, mark_of
+from svae_core.latent.images import as_they_came, feature_names, pictured
+from svae_core.records import Decoded, FloorCurves, Frame, Groundwork, Moment, Settings, to_json
+
+Message = tuple[dict[str, Any], dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request: what the page wants, and what it has already."""
+
+    want: str | int
+    have: int = -1  # index of the moment it shows
+    version: int = -1
+    generation: int = -1
+    rows: int = 0  # moments whose numbers it has
+    layout: int = -1  # number of the layout it shows
+    floors: int = 0  # whether it has the floors
+    remarks: int = 0  # how many remarks it has
+    lead: int = -2  # a follower: which moment the teacher showed when it last heard
+
+    @classmethod
+    def read(cls, request: dict[str, Any]) -> Asked:
+        """A request as it came; ValueError or KeyError where it makes no sense."""
+        want = request["want"]
+        if want not in ("scene", "newest"):
+            want = int(want)
+        names = ("have", "version", "generation", "rows", "layout", "floors", "remarks", "lead")
+        return cls(want, **{name: int(request[name]) for name in names if name in request})
+
+
+def encode(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
+    """A message as bytes."""
+    listed = [[name, list(array.shape)] for name, array in arrays.items()]
+    text = json.dumps({**header, "arrays": listed}, ensure_ascii=False, allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    blobs = [np.ascontiguousarray(array, "<f4").tobytes() for array in arrays.values()]
+    return b"".join([struct.pack("<I", len(text)), text, *blobs])
+
+
+def decode(message: bytes) -> Message:
+    """The inverse of `encode`."""
+    (length,) = struct.unpack_from("<I", message)
+    header = json.loads(message[4 : 4 + length])
+    arrays, at = {}, 4 + length
+    for name, shape in header.pop("arrays"):
+        count = math.prod(shape)
+        arrays[name] = np.frombuffer(message, "<f4", count, at).reshape(shape)
+        at += 4 * count
+    return header, arrays
+
+
+def answer(watch: Watch, asked: Asked) -> Message | None:
+    """The answer to a request, or None while there is nothing new."""
+    if asked.want == "scene":
+        return scene(watch) if watch.ground or watch.error else None
+    newest = len(watch.moments) - 1
+    if isinstance(asked.want, int):
+        return moment(watch, max(0, min(asked.want, newest)), asked) if newest >= 0 else None
+    news = (
+        watch.generation != asked.generation
+        or watch.version != asked.version
+        or newest > asked.have
+        or len(watch.layouts) - 1 > asked.layout
+    )
+    return moment(watch, newest, asked) if news else None
+
+
+def answer_follower(watch: Watch, asked: Asked, shown: int) -> Message | None:
+    """The same for a follower: also which moment the teacher shows, and no other run's id."""
+    message = answer(watch, asked)
+    if message is None and asked.want == "newest" and asked.lead != shown and watch.moments:
+        message = moment(watch, len(watch.moments) - 1, asked)
+    if message is None:
+        return None
+    header, arrays = message
+    return {**header, "lead": shown, "tree": []}, arrays
+
+
+# ------------------------------------------------------------------------------- scene
+
+
+def scene(watch: Watch) -> Message:
+    """What is fixed before training, and how things look."""
+    if watch.ground is None:
+        return {"kind": "scene", "error": watch.error}, {}
+    ground = watch.ground
+    header = {
+        "kind": "scene",
+        "error": None,
+        "data": ground.dataset.title,
+        "radii": [ground.shell.r_min, ground.shell.r_max],
+        "image": ground.dataset.image_shape,
+        "features": feature_names(ground),
+        "band": ground.region.explanation,
+        "handles": headers.handles(ground),
+        "lesson": headers.question(watch),
+        "members": [_member(settings, ground) for settings in watch.members],
+        "clusters": [_cluster(number) for number in range(ground.clusters.k)],
+        "look": {name: _themes(name) for name in ("delta", "band", "W")},
+        "ink": {"light": ink(False), "dark": ink(True)},
+        "faint": {"light": faint(False), "dark": faint(True)},
+    }
+    arrays = {"points": ground.view_points, "labels": ground.clusters.labels}
+    count = len(watch.moments[0][0].samples) if watch.moments else 8
+    arrays["originals"] = as_they_came(ground, slice(0, count))
+    return to_json(header), arrays
+
+
+def _member(settings: Settings, ground: Groundwork) -> dict[str, Any]:
+    mark = mark_of(settings.method)
+    return {
+        "method": settings.method,
+        "name": member_name(settings),
+        "light": mark.light,
+        "dark": mark.dark,
+        "dash": mark.dash,
+        "symbol": mark.symbol,
+        "gauge": gauge_value(ground, settings),
+    }
+
+
+def _cluster(number: int) -> dict[str, str]:
+    light, symbol = cluster_style(number)
+    dark, _ = cluster_style(number, dark=True)
+    return {"name": str(number + 1), "light": light, "dark": dark, "symbol": symbol}
+
+
+def _themes(name: str) -> dict[str, str]:
+    return {"light": MARKS[name].light, "dark": MARKS[name].dark}
+
+
+# ------------------------------------------------------------------------------ moment
+
+
+def moment(watch: Watch, index: int, asked: Asked) -> Message:
+    """One moment of the run, without what the page has already; index −1: none yet."""
+    fresh = watch.generation != asked.generation
+    header: dict[str, Any] = {
+        "kind": "moment",
+        "generation": watch.generation,
+        "version": watch.version,
+        "status": watch.status,
+        "error": watch.error,
+        "left": watch.pace.seconds_left,
+        "speed": watch.pace.speed,
+        "standing": watch.standing,
+        "count": len(watch.moments),
+        "index": index,
+        "certificates": watch.certificates,
+    }
+    header |= headers.of_time(
+        watch, 0 if fresh else asked.remarks, fresh or watch.version != asked.version
+    )
+    arrays: dict[str, np.ndarray] = {}
+    if index < 0:
+        return to_json(header), arrays
+    frames = watch.moments[index]
+    first = frames[0]
+    header |= {"step": first.step, "steps": first.steps, "epoch": first.epoch}
+    header["then"] = headers.settings_then(watch, first.step)
+    header["models"] = [_numbers(frame) for frame in frames]
+    if watch.ground:
+        for model, gauge in zip(
+            header["models"], headers.gauges(watch, watch.ground, first.step), strict=True
+        ):
+            model["gauge"] = gauge
+    rows = 0 if fresh else min(asked.rows, len(watch.moments))
+    header["from"] = rows
+    arrays["history"] = _history(watch.moments[rows:])
+    if fresh or index != asked.have:
+        arrays["shells"] = np.stack([frame.shell_view for frame in frames])
+        if watch.ground:
+            arrays["pictures"] = np.stack([pictured(watch.ground, f.samples) for f in frames])
+    if watch.floors and (fresh or not asked.floors):
+        arrays["floors"] = np.stack([_floors(curves) for curves in watch.floors])
+    number = _layout_of(watch, first.step)
+    if number >= 0 and (fresh or number != asked.layout):
+        layouts = watch.layouts[number]
+        told = [{"kind": layout.kind, "sentence": layout.sentence} for layout in layouts]
+        header["layout"] = {"number": number, "step": layouts[0].step, "models": told}
+        arrays |= {f"layout{i}": layout.coordinates for i, layout in enumerate(layouts)}
+    return to_json(header), arrays
+
+
+def _numbers(frame: Frame) -> dict[str, Any]:
+    names = ("loss", "delta", "lo", "hi", "kl", "kl_per_dim", "active", "structure", "sentence")
+    return {name: getattr(frame, name) for name in names}
+
+
+def _history(moments: list[Moment]) -> np.ndarray:
+    """[moments, 1 + members · (2 + k)]: the step, then loss, KL and KL per dimension of each."""
+    rows = [
+        np.concatenate(
+            [[frames[0].step], *([frame.loss, frame.kl, *frame.kl_per_dim] for frame in frames)]
+        )
+        for frames in moments
+    ]
+    return np.array(rows, np.float32) if rows else np.empty((0, 0), np.float32)
+
+
+def _layout_of(watch: Watch, step: int) -> int:
+    """Number of the last layout computed no later than this step, or −1."""
+    earlier = [n for n, layouts in enumerate(watch.layouts) if layouts[0].step <= step]
+    return earlier[-1] if earlier else -1
+
+
+def _floors(curves: FloorCurves) -> np.ndarray:
+    """[3, losses]: losses up to δ, dense where floors bend to zero, and both floors there."""
+    losses = curves.delta * np.concatenate([np.linspace(0.02, 0.9, 45), np.linspace(0.91, 1, 19)])
+    along = floors_along(curves, losses)
+    return np.stack([losses, along["proved"], along["tight"]])
+
+
+# ---------------------------------------------------------------------------- pictures
+
+
+def decoded(ground: Groundwork, point: Decoded) -> Message:
+    """One point, its centroid and what each model makes of it, as pictures."""
+    header = {
+        "kind": "decoded",
+        "index": point.index,
+        "step": point.step,
+        "cluster": int(ground.clusters.labels[point.index]),
+    }
+    arrays = {
+        "original": as_they_came(ground, slice(point.index, point.index + 1)),
+        "centroid": pictured(ground, point.centroid[None]),
+        "outputs": pictured(ground, point.outputs),
+    }
+    return header, arrays

@@ -1,0 +1,93 @@
+"""What protects a server from its visitors: one table, changed by environment variables.
+
+    limits() -> Limits;  check_data(n, d);  check_epochs(epochs)
+
+Each limit is read from its variable whenever it is needed, so a server started with
+`SVAE_MAX_POINTS=20000 streamlit run app.py` keeps to it, and so do its workers. Data and epochs
+are checked for the command line as well: there, too, a sentence is better than a full memory. But
+who types a command is no visitor: `own_machine` allows more points, unless the variable is set.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+
+from svae_core.config.fields import RequestError, knobs, option
+
+MEGABYTE = 2**20
+#: Points of a data set on the command line.
+OWN_POINTS = 2**24
+
+
+@dataclass(frozen=True)
+class Limits:
+    """All limits; each field's variable is SVAE_MAX_ and its name in capitals."""
+
+    points: int = option(200_000, "points of a data set", low=4)
+    dimensions: int = option(10_000, "features of each point", low=2)
+    epochs: int = option(100_000, "passes over the data in one run", low=1)
+    runs: int = option(40, "runs that one session keeps on the server", low=1)
+    map_runs: int = option(2_000, "runs of one phase diagram in the app", low=1)
+    session_mb: int = option(512, "megabytes that one session's runs may hold", low=1)
+    upload_mb: int = option(100, "megabytes of one uploaded file", low=1)
+    disk_mb: int = option(4096, "megabytes that saved runs may fill", low=1)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a limit."""
+    return f"SVAE_MAX_{name.upper()}"
+
+
+def limits() -> Limits:
+    """The limits in force; RequestError where a variable is not a whole number that makes sense."""
+    chosen = {}
+    for item in fields(Limits):
+        text = os.environ.get(variable(item.name), "").strip()
+        if text:
+            chosen[item.name] = _read(item.name, text)
+    return Limits(**chosen)
+
+
+def own_machine() -> None:
+    """Allow what a command may need, here and in processes started from here."""
+    os.environ.setdefault(variable("points"), str(OWN_POINTS))
+
+
+def check_data(points: int, dimensions: int) -> None:
+    """RequestError where a data set is larger than the limits allow."""
+    allowed = limits()
+    if points > allowed.points:
+        raise RequestError(
+            f"The data have {points:,} points, and {allowed.points:,} are allowed here; ask for "
+            f"a sample with fewer, or raise {variable('points')}."
+        )
+    if dimensions > allowed.dimensions:
+        raise RequestError(
+            f"The data have {dimensions:,} features, and {allowed.dimensions:,} are allowed here; "
+            f"leave some out, or raise {variable('dimensions')}."
+        )
+
+
+def check_epochs(epochs: int) -> None:
+    """RequestError where a run is longer than the limits allow."""
+    allowed = limits().epochs
+    if epochs > allowed:
+        raise RequestError(
+            f"The run has {epochs:,} epochs, and {allowed:,} are allowed here; ask for fewer, or "
+            f"raise {variable('epochs')}."
+        )
+
+
+def _read(name: str, text: str) -> int:
+    low = knobs(Limits)[name].low
+    assert low is not None
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if value < low:
+        raise RequestError(
+            f"{variable(name)} is {text!r}, but must be a whole number from {low:g} up."
+        )
+    return value

@@ -1,0 +1,87 @@
+"""Finds the plug-ins of a folder, checks their contract, lists them.
+
+A plug-in is one file. Its module docstring speaks for it: the first line is the title on screen,
+the middle explains, the last line is the source. It holds a frozen dataclass `Config` whose fields
+carry default, range and help, and the one name its folder asks for (`load` for datasets, `Method`
+for methods). Nothing else has to be edited for it to appear everywhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, get_type_hints
+
+from svae_core.config.fields import RequestError, check_knobs, knobs
+from svae_core.config.settings import Options, Scalar
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One file of a plug-in folder, described by its own docstring."""
+
+    name: str
+    title: str
+    explanation: str
+    source: str
+    config: type
+    module: ModuleType
+
+
+def scan(package: str, entry: str) -> dict[str, Plugin]:
+    """All plug-ins of a package by name, in alphabetical order.
+
+    Scanned afresh at each call, so a file added while the program runs appears.
+    Raises TypeError, naming the file, where one breaks the contract.
+    """
+    folder = importlib.import_module(package)
+    importlib.invalidate_caches()
+    names = sorted(info.name for info in pkgutil.iter_modules(folder.__path__))
+    return {name: _plugin(package, name, entry) for name in names if not name.startswith("_")}
+
+
+def find(package: str, entry: str, name: str) -> Plugin:
+    """The plug-in of that name, or RequestError listing those there are."""
+    plugins = scan(package, entry)
+    if name not in plugins:
+        kind = package.rsplit(".", 1)[-1].rstrip("s")
+        raise RequestError(f"Unknown {kind} {name!r}; there are: {', '.join(plugins)}.")
+    return plugins[name]
+
+
+def configure(plugin: Plugin, options: Options) -> Any:
+    """The plug-in's Config with these options; RequestError names the one that is wrong."""
+    known = knobs(plugin.config)
+    hints = get_type_hints(plugin.config)
+    values: dict[str, Scalar] = {}
+    for name, value in options:
+        if name not in known:
+            has = ", ".join(known) or "none"
+            raise RequestError(f"{plugin.name} has no option {name!r}; it has: {has}.")
+        values[name] = value
+    config = plugin.config(**values)
+    check_knobs(config, owner=f"{plugin.name} ")
+    # A slider or an address may give 4.0 for a whole number and 1 for a rate: checked, now typed.
+    numbers = {name: hints[name](values[name]) for name in values if hints[name] in (int, float)}
+    return dataclasses.replace(config, **numbers)
+
+
+def _plugin(package: str, name: str, entry: str) -> Plugin:
+    module = importlib.import_module(f"{package}.{name}")
+    where = f"{package}.{name}"
+    paragraphs = [part.strip() for part in (module.__doc__ or "").strip().split("\n\n")]
+    if len(paragraphs) < 3:
+        raise TypeError(f"{where}: its docstring needs a title, an explanation and a source.")
+    config = getattr(module, "Config", None)
+    if not (dataclasses.is_dataclass(config) and config.__dataclass_params__.frozen):  # type: ignore[union-attr]
+        raise TypeError(f"{where}: it needs a frozen dataclass named Config.")
+    if len(knobs(config)) != len(dataclasses.fields(config)):
+        raise TypeError(f"{where}: every field of Config must be made by option(…).")
+    if not callable(getattr(module, entry, None)):
+        raise TypeError(f"{where}: it needs {entry}.")
+    assert isinstance(config, type)
+    title, *middle, source = paragraphs
+    return Plugin(name, title.rstrip("."), "\n\n".join(middle), source, config, module)

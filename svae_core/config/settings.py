@@ -1,0 +1,211 @@
+"""Every setting of a run, explained; and those that may change in the middle of one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+from svae_core.config.fields import RequestError, check_knobs, option
+
+Scalar = bool | int | float | str
+Options = tuple[tuple[str, Scalar], ...]
+#: From a step on, one of CHANGEABLE has another value: (step, name, value).
+Change = tuple[int, str, Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a run depends on: a run is a pure function of its Settings (and device kind)."""
+
+    dataset: str = option(
+        "digits", "which data to explore: a name, or on the command line a file", group="data"
+    )
+    dataset_options: Options = ()
+    n_points: int = option(
+        0, "keep a seeded sample of this many points (0: all)", label="points", low=0, group="data"
+    )
+    data_seed: int = option(
+        0, "seed of generated data, of the sample and of K-means", low=0, group="data"
+    )
+    held_out: float = option(
+        0.0,
+        "share of the points kept out of training, with a certificate of its own",
+        label="held out",
+        low=0.0,
+        high=0.9,
+        group="data",
+    )
+    clusters: int = option(
+        10, "number of K-means clusters K (0 or auto: proposed by silhouette)", low=0, group="data"
+    )
+    r_min: float = option(0.8, "inner radius of the shell", low=1e-6, high=1e6, group="shell")
+    r_max: float = option(1.2, "outer radius of the shell", low=1e-6, high=1e6, group="shell")
+    radial_map: str = option(
+        "linear",
+        "how norms are mapped to radii: linear, or by rank (robust to outliers)",
+        choices=("linear", "rank"),
+        group="shell",
+    )
+    collapse_loss: str = option(
+        "shell",
+        "which collapse loss bounds the band: shell (projected decoder), free, or between (B=T-W)",
+        choices=("shell", "free", "between"),
+        group="band",
+    )
+    band: tuple[float, float] = option(
+        (0.0, 0.25),
+        "the two edges of the feasible band, as fractions of the way from W to the collapse loss",
+        group="band",
+    )
+    lower_edge: bool = option(
+        True,
+        "also forbid losses below the lower edge (the guarantee needs only the upper one)",
+        group="band",
+    )
+    method: str = option("spherical", "training method", group="model")
+    method_options: Options = ()
+    arch: str = option(
+        "mlp",
+        "encoder and decoder architecture (conv needs images; autoregressive: an over-powerful "
+        "decoder that foretells each coordinate from those before it)",
+        choices=("linear", "mlp", "resmlp", "conv", "autoregressive"),
+        group="model",
+    )
+    hidden: int = option(
+        64, "width of the two hidden layers of the mlp", low=1, high=4096, group="model"
+    )
+    latent_dim: int = option(8, "number of latent dimensions k", low=1, high=512, group="model")
+    sigma2: float = option(
+        1.0,
+        "decoder variance: the loss is D/(2 sigma2) + beta KL",
+        label="σ²",
+        low=1e-6,
+        high=1e6,
+        logarithmic=True,
+        group="model",
+    )
+    beta: float = option(
+        1.0, "weight of the KL term", label="β", low=1e-6, high=1e6, logarithmic=True, group="model"
+    )
+    seed: int = option(0, "seed of initial weights, minibatches and noise", low=0, group="training")
+    epochs: int = option(150, "passes over the data", low=1, high=1_000_000, group="training")
+    batch_size: int = option(128, "points per minibatch", low=1, high=1_000_000, group="training")
+    learning_rate: float = option(
+        2e-3, "Adam's first step size", low=1e-8, high=10.0, logarithmic=True, group="training"
+    )
+    changes: tuple[Change, ...] = ()  # made while it trained, in the order of their steps
+    start: str = option(
+        "usual",
+        "first weights: usual, or collapsed (constant decoder, posterior = prior)",
+        choices=("usual", "collapsed"),
+        group="training",
+    )
+    device: str = option(
+        "auto", "where training runs", choices=("auto", "cpu", "cuda"), group="training"
+    )
+
+
+#: Fields that decide the data, shell and clusters (but not the band).
+DATA_FIELDS = (
+    *("dataset", "dataset_options", "n_points", "data_seed", "held_out", "clusters"),
+    *("r_min", "r_max", "radial_map"),
+)
+#: Fields in which members trained as one batch may differ; all others must agree.
+MEMBER_FIELDS = (
+    *("seed", "sigma2", "beta", "band", "lower_edge", "collapse_loss"),
+    *("method", "method_options", "clusters", "changes"),
+)
+#: Fields that may change in the middle of a run; the change is part of the run's settings.
+CHANGEABLE = ("band", "lower_edge", "sigma2", "beta")
+
+
+def check_settings(settings: Settings) -> Settings:
+    """The settings themselves, if they make sense; else RequestError with one sentence."""
+    check_knobs(settings)
+    a, b = settings.band
+    if not (math.isfinite(a) and math.isfinite(b)):
+        raise RequestError(f"--band is {a} {b}, but both edges must be finite numbers.")
+    if not 0 <= a < b < 1:
+        raise RequestError(
+            f"--band is {a:g} {b:g}, but needs 0 <= A < B < 1 (fractions of the way from W to "
+            "the collapse loss)."
+        )
+    if settings.r_min >= settings.r_max:
+        raise RequestError(
+            f"--r-min is {settings.r_min:g} and --r-max is {settings.r_max:g}, but the inner "
+            "radius must be smaller than the outer one."
+        )
+    return settings
+
+
+def check_changeable(name: str) -> None:
+    """RequestError where this setting cannot change in the middle of a run."""
+    if name not in CHANGEABLE:
+        raise RequestError(
+            f"{name!r} cannot change in the middle of a run; these can: {', '.join(CHANGEABLE)}."
+        )
+
+
+def change(settings: Settings, step: int, name: str, value: Any) -> Settings:
+    """The settings of a run in which `name` is `value` from this step on.
+
+    Later changes of an earlier history are dropped: what is branched off has its own future.
+    """
+    check_changeable(name)
+    kept = tuple(
+        item for item in settings.changes if item[0] < step or (item[0] == step and item[1] != name)
+    )
+    changed = dataclasses.replace(settings, changes=(*kept, (step, name, value)))
+    check_settings(settings_at(changed, step))
+    return changed
+
+
+def settings_at(settings: Settings, step: int) -> Settings:
+    """The settings in force at a step: with the changes made up to it, and none to come."""
+    made = {name: value for since, name, value in settings.changes if since <= step}
+    return dataclasses.replace(settings, changes=(), **made)
+
+
+def settings_to_dict(settings: Settings) -> dict[str, Any]:
+    """A plain, JSON-ready dictionary; `settings_from_dict` is its inverse."""
+    plain = dataclasses.asdict(settings)
+    for name in ("dataset_options", "method_options"):
+        plain[name] = dict(plain[name])
+    plain["band"] = list(plain["band"])
+    plain["changes"] = [
+        [step, name, list(value) if isinstance(value, tuple) else value]
+        for step, name, value in settings.changes
+    ]
+    return plain
+
+
+def settings_from_dict(plain: dict[str, Any]) -> Settings:
+    """Settings from a dictionary; unknown names and wrong values raise RequestError."""
+    known = {item.name for item in fields(Settings)}
+    if unknown := sorted(set(plain) - known):
+        raise RequestError(
+            f"Unknown setting {unknown[0]!r}; known are: {', '.join(sorted(known))}."
+        )
+    values = dict(plain)
+    for name in ("dataset_options", "method_options"):
+        values[name] = tuple(sorted(dict(values.get(name, {})).items()))
+    if "band" in values:
+        values["band"] = tuple(float(edge) for edge in values["band"])
+    values["changes"] = tuple(
+        (int(step), str(name), tuple(value) if isinstance(value, list) else value)
+        for step, name, value in values.get("changes", ())
+    )
+    settings = Settings(**values)
+    for step, name, _ in settings.changes:
+        check_changeable(name)
+        check_settings(settings_at(settings, step))
+    return check_settings(settings)
+
+
+def settings_key(settings: Settings, names: tuple[str, ...] | None = None) -> str:
+    """A stable text key of (some of) the settings, for caches."""
+    plain = settings_to_dict(settings)
+    return json.dumps({name: plain[name] for name in names or plain}, sort_keys=True)

@@ -1,0 +1,220 @@
+"""The spherical shell: data are moved to radii between r_min and r_max, directions kept.
+
+u = (x − μ)/‖x − μ‖,  ρ = r_min + (r_max − r_min)·F(‖x − μ‖),  s(x) = ρ u
+
+μ is the training mean and F a strictly increasing map of the training norms onto [0, 1]: linear,
+or by rank (robust to outliers). Both are linear interpolation between knots, so the map has an
+exact inverse. Source: arXiv 2603.10935 v4 (the shell); F and the edge cases are defined here.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+from svae_core.geometry.row_blocks import center_of, rows_of
+from svae_core.records import RequestError, Shell
+
+# A radius this many rounding errors from a knot is that knot: radii of training points then give
+# back their norms exactly, in float32 too, even where the rank map is very steep.
+_SNAP = 4
+
+
+class ShellMap:
+    """The bijection between data of the training norm range and the shell.
+
+    `transform` and `inverse_transform` keep the floating type they are given. Inputs: [n, d].
+    After `fit`: center_ [d], knot_norms_ and knot_radii_ [knots], norms_ [n].
+    """
+
+    def __init__(self, r_min: float = 0.8, r_max: float = 1.2, radial_map: str = "linear"):
+        self.r_min = r_min
+        self.r_max = r_max
+        self.radial_map = radial_map
+
+    def fit(self, points: np.ndarray) -> Self:
+        """Learn the centre and the radial map. Raises RequestError for unusable points."""
+        points = floating(points)
+        check_points(points)
+        if not 0 < self.r_min < self.r_max:
+            raise RequestError(
+                f"r_min is {self.r_min:g} and r_max is {self.r_max:g}, but 0 < r_min < r_max is "
+                "needed."
+            )
+        self.center_ = center_of(points)
+        self.norms_ = self._norms(points)
+        largest = float(self.norms_.max())
+        if largest <= 1e-12 * max(1.0, float(np.abs(self.center_).max())):
+            raise RequestError(
+                "All points are identical (row 1 equals every other row), so they have no "
+                "directions; give data with at least two different points."
+            )
+        self.knot_norms_, self.knot_radii_ = self._knots()
+        return self
+
+    def transform(self, points: np.ndarray) -> np.ndarray:
+        """Points on the shell, [n, d]; norms outside the training range are clamped to it."""
+        points = floating(points)
+        out = np.empty(points.shape, points.dtype)
+        for rows, block in rows_of(points):
+            offset = block.astype(np.float64) - self.center_
+            norms = np.linalg.norm(offset, axis=1, keepdims=True)
+            lost = norms[:, 0] == 0
+            offset[lost, 0] = norms[lost] = 1.0  # x = μ has no direction: it gets the first axis
+            radii = np.interp(norms[:, 0], self.knot_norms_, self.knot_radii_)
+            radii[lost] = np.interp(0.0, self.knot_norms_, self.knot_radii_)
+            out[rows] = offset * (radii[:, None] / norms)
+        return out
+
+    def inverse_transform(self, points: np.ndarray) -> np.ndarray:
+        """Data whose shell points these are, [n, d]; radii off the shell are clamped to it."""
+        points = floating(points)
+        out = np.empty(points.shape, points.dtype)
+        for rows, block in rows_of(points):
+            shell = block.astype(np.float64)
+            radii = np.linalg.norm(shell, axis=1)
+            known = self._snapped(radii, float(np.finfo(points.dtype).eps))
+            norms = np.interp(known, self.knot_radii_, self.knot_norms_)
+            scale = np.divide(norms, radii, out=np.zeros_like(norms), where=radii > 0)
+            out[rows] = self.center_ + shell * scale[:, None]
+        return out
+
+    def clamped(self, points: np.ndarray) -> int:
+        """How many of the points lie outside the training norm range, so are moved to its edge."""
+        if len(points) == 0:
+            return 0
+        norms = self._norms(np.asarray(points))
+        low, high = self.norms_.min(), self.norms_.max()
+        slack = 1e-6 * high
+        return int(np.count_nonzero((norms < low - slack) | (norms > high + slack)))
+
+    def _norms(self, points: np.ndarray) -> np.ndarray:
+        parts = [
+            np.linalg.norm(block.astype(np.float64) - self.center_, axis=1)
+            for _, block in rows_of(points)
+        ]
+        return np.concatenate(parts)
+
+    def _knots(self) -> tuple[np.ndarray, np.ndarray]:
+        norms = np.unique(self.norms_)
+        if norms[-1] - norms[0] <= 1e-12 * norms[-1]:  # all norms equal: one radius for all
+            return norms[-1:], np.array([(self.r_min + self.r_max) / 2])
+        if self.radial_map == "linear":
+            norms = norms[[0, -1]]
+        return norms, np.linspace(self.r_min, self.r_max, len(norms))
+
+    def _snapped(self, radii: np.ndarray, rounding: float) -> np.ndarray:
+        """Radii, with those a rounding error away from a knot moved onto it."""
+        knots = self.knot_radii_
+        right = np.clip(np.searchsorted(knots, radii), 1, len(knots) - 1) if len(knots) > 1 else 0
+        left = np.maximum(np.asarray(right) - 1, 0)
+        nearest = np.where(
+            np.abs(radii - knots[left]) <= np.abs(radii - knots[right]), knots[left], knots[right]
+        )
+        near = np.abs(radii - nearest) <= _SNAP * rounding * self.r_max
+        return np.where(near, nearest, radii)
+
+
+def fit_shell(
+    points: np.ndarray,
+    r_min: float,
+    r_max: float,
+    radial_map: str,
+    held_out: np.ndarray | None = None,
+) -> Shell:
+    """Fit the map on `points` and take them, and any held-out points, to the shell as float32.
+
+    `round_trip_error` is the largest ‖x − inverse(s(x))‖ over the training points, divided by the
+    largest norm.
+    """
+    points = np.asarray(points, dtype=np.float32)
+    kept_out = np.empty((0, points.shape[1]), np.float32) if held_out is None else held_out
+    shell = ShellMap(r_min, r_max, radial_map).fit(points)
+    on_shell = shell.transform(points)
+    worst = 0.0
+    for rows, block in rows_of(points):
+        gap = shell.inverse_transform(on_shell[rows]) - block
+        worst = max(worst, float(np.linalg.norm(gap, axis=1).max()))
+    return Shell(
+        r_min=r_min,
+        r_max=r_max,
+        radial_map=radial_map,
+        center=shell.center_,
+        knot_norms=shell.knot_norms_,
+        knot_radii=shell.knot_radii_,
+        points=on_shell,
+        directionless=int(np.count_nonzero(shell.norms_ == 0)),
+        round_trip_error=worst / float(shell.norms_.max()),
+        held_out=shell.transform(kept_out),
+        clamped=shell.clamped(kept_out),
+    )
+
+
+def shell_map(record: Shell) -> ShellMap:
+    """The map of a Shell record, ready to transform further points."""
+    shell = ShellMap(record.r_min, record.r_max, record.radial_map)
+    shell.center_ = record.center
+    shell.knot_norms_, shell.knot_radii_ = record.knot_norms, record.knot_radii
+    shell.norms_ = record.knot_norms
+    return shell
+
+
+def view_basis(points: np.ndarray) -> np.ndarray:
+    """Three orthonormal directions [d, 3] that show the shell points' directions best.
+
+    Up to three dimensions are shown as they are; more by the leading right singular vectors of
+    the directions (not centred: the shell's centre stays in the middle of the picture).
+    """
+    d = points.shape[1]
+    if d <= 3:
+        return np.eye(d, 3)
+    gram = np.zeros((d, d))
+    for _, block in rows_of(points):
+        unit = block.astype(np.float64)
+        unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+        gram += unit.T @ unit
+    _, vectors = np.linalg.eigh(gram)
+    top = vectors[:, ::-1][:, :3]
+    # Eigenvectors have no sign of their own: make the largest entry positive, so that the
+    # picture is the same on every machine.
+    return top * np.sign(top[np.abs(top).argmax(axis=0), np.arange(3)])
+
+
+def shell_view(points: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Points [n, d] as a picture [n, 3] float32: true radius, direction seen in the basis.
+
+    Radii are exact; angles are those of a 3-D shadow, so with d > 3 distances only hint.
+    """
+    # In the points' own type and laid out in rows: else the product would go through a copy.
+    shadow = points @ np.ascontiguousarray(basis, dtype=points.dtype)
+    stretch = _lengths(points) / np.maximum(_lengths(shadow), 1e-12)
+    return (shadow * stretch[:, None]).astype(np.float32)
+
+
+def _lengths(rows: np.ndarray) -> np.ndarray:
+    """Euclidean norms [n] of rows [n, d]; numpy.linalg takes three times as long."""
+    return np.asarray(np.sqrt(np.einsum("nd,nd->n", rows, rows)))
+
+
+def floating(points: np.ndarray) -> np.ndarray:
+    """Points as float32 where they are, else as float64: differences of integers are cut off."""
+    points = np.asarray(points)
+    return points if points.dtype in (np.float32, np.float64) else points.astype(np.float64)
+
+
+def check_points(points: np.ndarray) -> None:
+    """Raise RequestError unless points are a finite [n ≥ 2, d ≥ 1] table; names row and column."""
+    if points.ndim != 2 or points.shape[0] < 2 or points.shape[1] < 1:
+        raise RequestError(
+            f"The data have shape {points.shape}, but must be a table of at least two rows and "
+            "one column."
+        )
+    for rows, block in rows_of(points):
+        bad = ~np.isfinite(block)
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
+            raise RequestError(
+                f"The value in row {rows.start + row + 1}, column {column + 1} is "
+                f"{block[row, column]}, not a finite number; remove or fill it."
+            )

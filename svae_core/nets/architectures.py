@@ -1,0 +1,101 @@
+"""Which layers each architecture has.
+
+linear          an affine posterior mean and a free variance per dimension: pPCA, arXiv 1911.02469
+mlp             two hidden tanh layers; with ReLU, collapsed units die and even at a healthy βσ²
+                some seeds stayed collapsed
+resmlp          a hidden layer and eight residual blocks each way
+conv            two convolutions that halve an image and a dense layer, and the same backwards
+autoregressive  the mlp, whose decoder also foretells each coordinate from those before it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from svae_core.config.fields import RequestError
+from svae_core.nets.convolution import Doubling, Grid, Halving
+from svae_core.nets.residual import Block
+from svae_core.nets.stack import Affine, Layer
+
+# Rows are padded to a multiple of this many floats, so that a member's numbers meet the same
+# vector instructions in a batch as alone: members then equal solo runs bit for bit.
+_ALIGN = 16
+#: A layer that waits to be told where it starts in a row.
+Unplaced = Callable[[int], Layer]
+#: Residual blocks of each half of a resmlp.
+_DEPTH = 8
+#: Two halvings leave at least one place.
+_SMALLEST_IMAGE = 4
+
+
+def laid_out(
+    name: str, d: int, k: int, hidden: int, image: tuple[int, int] | None
+) -> tuple[Layer, ...]:
+    """The layers of an encoder d → 2k (linear: d → k) and a decoder k → d, one after another."""
+    parts: list[Unplaced]
+    if name == "linear":
+        parts = [
+            partial(Affine, "encoder.0", d, k),
+            partial(Affine, "variance.1", 0, k),
+            partial(Affine, "decoder.2", k, d),
+        ]
+    elif name == "resmlp":
+        parts = [*_deep("encoder", 0, d, hidden, 2 * k), *_deep("decoder", 10, k, hidden, d)]
+    elif name == "conv":
+        parts = _convolutional(_grid(image, d), k, hidden)
+    else:
+        parts = [*_dense("encoder", 0, d, hidden, 2 * k), *_dense("decoder", 3, k, hidden, d)]
+    layers: list[Layer] = []
+    start = 0
+    for part in parts:
+        layers.append(part(start))
+        start = padded(layers[-1].stop)
+    return tuple(layers)
+
+
+def padded(size: int) -> int:
+    """The floats that so many take up in a row."""
+    return (size + _ALIGN - 1) // _ALIGN * _ALIGN
+
+
+def _dense(half: str, at: int, first: int, hidden: int, last: int) -> list[Unplaced]:
+    return [
+        partial(Affine, f"{half}.{at}", first, hidden),
+        partial(Affine, f"{half}.{at + 1}", hidden, hidden),
+        partial(Affine, f"{half}.{at + 2}", hidden, last),
+    ]
+
+
+def _deep(half: str, at: int, first: int, hidden: int, last: int) -> list[Unplaced]:
+    return [
+        partial(Affine, f"{half}.{at}", first, hidden),
+        *(partial(Block, f"{half}.{at + 1 + i}", hidden, _DEPTH) for i in range(_DEPTH)),
+        partial(Affine, f"{half}.{at + 1 + _DEPTH}", hidden, last),
+    ]
+
+
+def _convolutional(image: Grid, k: int, hidden: int) -> list[Unplaced]:
+    """`hidden` decides the channels: an eighth of it, then a quarter."""
+    half = image.halved(max(4, hidden // 8))
+    quarter = half.halved(max(8, hidden // 4))
+    return [
+        partial(Halving, "encoder.0", image, half),
+        partial(Halving, "encoder.1", half, quarter),
+        partial(Affine, "encoder.2", quarter.size, 2 * k),
+        partial(Affine, "decoder.3", k, quarter.size),
+        partial(Doubling, "decoder.4", quarter, half),
+        partial(Doubling, "decoder.5", half, image),
+    ]
+
+
+def _grid(image: tuple[int, int] | None, d: int) -> Grid:
+    if image is None:
+        raise RequestError("--arch conv needs images, which these data are not; choose mlp.")
+    height, width = image
+    if min(image) < _SMALLEST_IMAGE or height * width != d:
+        raise RequestError(
+            f"--arch conv needs images of at least {_SMALLEST_IMAGE} × {_SMALLEST_IMAGE} pixels, "
+            f"but these are {height} × {width}; choose mlp."
+        )
+    return Grid(height, width, 1)

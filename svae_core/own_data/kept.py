@@ -1,0 +1,246 @@
+"""Where tables are kept, each under a key that nobody can guess.
+
+    HOME/data/KEY/about.json …
+
+A key is the fingerprint of the file's bytes and a part that only the owner of this folder can
+compute from them. Whoever has a key, by a link or a saved run, can use the data; there is no list
+for others. The same file always gets the same key, so runs of the same data agree in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from svae_core.config.home import home
+from svae_core.own_data.limits import KEPT_BYTES, KEPT_DAYS
+from svae_core.own_data.names import file_name
+from svae_core.own_data.reader import read_apart
+from svae_core.own_data.reading import refused_by_disk
+from svae_core.own_data.tables import ABOUT, Table, read_about
+from svae_core.own_data.text import Tell
+from svae_core.records import RequestError
+
+_KEY = re.compile(r"[0-9a-f]{16}-[0-9a-f]{24}")
+_PLACE = "data"
+_SECRET = "secret"
+_NPY = b"\x93NUMPY"
+
+
+def deposit(
+    path: Path, name: str = "", tell: Tell = lambda share: None, *, key: str = "", copy: bool = True
+) -> str:
+    """Read a file and keep its table; returns its key.
+
+    With `key`, as a saved run or a link has it, the file must be the one that the key is of, and
+    becomes known under it. `copy`: an NPY file is copied, where it may go away; without, it stays
+    where it is and is only pointed at. RequestError, one sentence, for what cannot be used.
+    """
+    name = file_name(name or path.name)
+    if path.exists() and not path.is_file():
+        raise RequestError(f"{name} is no file; give CSV, TSV, Parquet, NPY, NPZ or ZIP.")
+    try:
+        digest = _digest(path)
+        key = _agreed(key, digest, name) or f"{digest[:16]}-{_signature(digest)}"
+        if not _is_whole(_folder(key)):
+            _read_into(_folder(key), path, name, tell, copy)
+            _tidy()
+    except OSError as error:
+        raise refused_by_disk(name, error) from error
+    _use(_folder(key))
+    return key
+
+
+def find(key: str) -> Table:
+    """The table kept under a key; RequestError where there is none."""
+    if not key:
+        raise RequestError("No file is given yet; upload one, or name it with --dataset FILE.")
+    folder = _known(key)
+    table = _read(folder)
+    _use(folder)
+    return table
+
+
+def is_of(key: str, path: Path) -> bool:
+    """Whether a key is of this file."""
+    return bool(_KEY.fullmatch(key)) and hmac.compare_digest(key[:16], _digest(path)[:16])
+
+
+def forget(key: str) -> None:
+    """Remove the table kept under a key, damaged or not; RequestError where there is none."""
+    _remove(_known(key))
+
+
+def kept() -> Iterator[tuple[str, Table]]:
+    """All tables with their keys; for the owner of the folder, never for a visitor.
+
+    Not a use: what is only listed is not kept for longer.
+    """
+    place = home() / _PLACE
+    for folder in sorted(place.iterdir()) if place.is_dir() else ():
+        if _KEY.fullmatch(folder.name) and (folder / ABOUT).exists():
+            with contextlib.suppress(_Gone):  # removed since it was listed
+                yield folder.name, _read(folder)
+
+
+class _Gone(RequestError):
+    """There is no table under a key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            "The data that this belongs to are not here (any more); give the same file again, by "
+            f"upload or by: python -m svae_core data FILE --key {key[:41]}."
+        )
+
+
+def _known(key: str) -> Path:
+    """The folder of a key; RequestError where nothing is kept under it."""
+    if not _KEY.fullmatch(key) or not (_folder(key) / ABOUT).exists():
+        raise _Gone(key)
+    return _folder(key)
+
+
+def _read(folder: Path) -> Table:
+    """The table in a folder; RequestError where it is damaged or gone."""
+    try:
+        return read_about(folder)
+    except FileNotFoundError as error:  # another process may clean up at any time
+        raise _Gone(folder.name) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RequestError(
+            f"The data kept under the key {folder.name} are damaged; give the file again."
+        ) from error
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a folder holds a table whose numbers and categories can be read."""
+    try:
+        table = _read(folder)
+        table.numbers()
+        for name in table.of_kind("category")[:1]:  # all are in one file
+            table.codes(name)
+    except RequestError:
+        return False
+    return True
+
+
+def _folder(key: str) -> Path:
+    return home() / _PLACE / key
+
+
+def _agreed(key: str, digest: str, name: str) -> str:
+    """The key asked for, if it is of this file."""
+    if key and not _KEY.fullmatch(key):
+        raise RequestError(f"--key is {key!r}, which is no key of data; it is in the saved run.")
+    if key and not hmac.compare_digest(key[:16], digest[:16]):
+        raise RequestError(f"{name} is not the file that this belongs to; give the very same file.")
+    return key
+
+
+def _read_into(folder: Path, path: Path, name: str, tell: Tell, copy: bool) -> None:
+    """Read into a folder that appears whole or not at all."""
+    part = _beside(folder)
+    part.mkdir(parents=True, mode=0o700)
+    try:
+        with path.open("rb") as file:
+            stays = file.read(6) == _NPY
+        if stays and copy:
+            path = Path(shutil.copyfile(path, part / "numbers.npy"))
+        read_apart(path, name, part, tell)
+        _put(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _put(part: Path, folder: Path) -> None:
+    """Make what was read the folder's, unless someone else was quicker with the same file."""
+    try:
+        part.rename(folder)  # never onto a folder that holds something
+    except OSError:
+        if _is_whole(folder):
+            return
+        _remove(folder)
+        part.rename(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, which disappears at once: nobody finds one that is half removed."""
+    gone = _beside(folder)
+    with contextlib.suppress(OSError):  # another process was quicker, or it may not be removed
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _beside(folder: Path) -> Path:
+    """A new name in the same place, under which no table is found; `_tidy` knows it."""
+    return folder.with_name(f".{folder.name}.{secrets.token_hex(3)}")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _signature(digest: str) -> str:
+    """The part of a key that only the owner of the folder can compute: 96 bits."""
+    place = home() / _PLACE
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = place / _SECRET
+    if not path.exists():
+        part = _beside(path)
+        try:
+            part.touch(mode=0o600)
+            part.write_text(secrets.token_hex(32))
+            os.link(part, path)  # fails where another process was quicker; its secret counts
+        except FileExistsError:
+            pass
+        finally:
+            part.unlink(missing_ok=True)
+    return hmac.new(path.read_bytes(), digest.encode(), "sha256").hexdigest()[:24]
+
+
+def _use(folder: Path) -> None:
+    """Note that a table was used just now."""
+    with contextlib.suppress(OSError):  # a folder that can only be read keeps its data all the same
+        os.utime(folder)
+
+
+def _tidy() -> None:
+    """Remove tables that nobody used for long, and the oldest where all take too much room."""
+    place, now = home() / _PLACE, time.time()
+    for part in place.glob(".*-*.*"):  # of a process that was killed while it read
+        if now - _used(part) > 86_400:
+            shutil.rmtree(part, ignore_errors=True)
+    folders = {folder: _used(folder) for folder in place.iterdir() if _KEY.fullmatch(folder.name)}
+    room = KEPT_BYTES
+    for position, folder in enumerate(sorted(folders, key=folders.__getitem__, reverse=True)):
+        room -= _size(folder)
+        days = (now - folders[folder]) / 86_400
+        # Who found it since then counts on it.
+        if position > 0 and (room < 0 or days > KEPT_DAYS) and _used(folder) == folders[folder]:
+            _remove(folder)
+
+
+def _used(folder: Path) -> float:
+    """When a folder was last used, in seconds since 1970; of one that is gone: just now."""
+    try:
+        return folder.stat().st_mtime
+    except OSError:  # another process removes what is old at the same time
+        return time.time()
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files in a folder; nothing of those that another process removes meanwhile."""
+    total = 0
+    with contextlib.suppress(OSError):
+        for file in folder.iterdir():
+            total += file.stat().st_size
+    return total

@@ -1,0 +1,263 @@
+"""A table on disk: numbers row by row, text as codes, and about.json that says what they are.
+
+    FOLDER/about.json  numbers.bin [rows, number columns]  codes.bin [rows, category columns] int32
+
+Written in blocks by a `Writer`, so a file of any length needs the memory of one block; mapped from
+disk when read. The numbers of an NPY file may stay in that file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from svae_core.own_data.limits import CATEGORIES, CELLS, COLUMNS
+from svae_core.own_data.names import distinct
+from svae_core.records import RequestError
+
+ABOUT = "about.json"
+NUMBERS, CODES = "numbers.bin", "codes.bin"
+_EXAMPLES = 8  # rows kept for the preview
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: numbers, a category (few different texts), or free text that cannot be used."""
+
+    name: str
+    kind: str  # number | category | text
+    missing: int  # cells that are empty or, among numbers, not finite
+    low: float = math.nan  # of the finite numbers
+    high: float = math.nan
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a file turned out to hold."""
+
+    folder: Path
+    name: str  # of the file, made harmless
+    form: str  # CSV | Parquet | NPY | NPZ | images
+    rows: int
+    columns: tuple[Column, ...]
+    numbers_file: str
+    numbers_dtype: str
+    notes: tuple[str, ...] = ()  # what was assumed, one sentence each
+    examples: tuple[tuple[str, ...], ...] = ()  # the first rows as text
+    image_shape: tuple[int, int] | None = None
+    scale: float = 1.0  # numbers are divided by this
+    stamp: str = ""  # size and time of a file that stays where it is
+
+    def of_kind(self, kind: str) -> tuple[str, ...]:
+        """Names of the columns of that kind, in the order in which they are stored."""
+        return tuple(column.name for column in self.columns if column.kind == kind)
+
+    def column(self, name: str) -> Column:
+        """The column of that name; RequestError where there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        some = ", ".join(column.name for column in self.columns[:12])
+        more = " …" if len(self.columns) > 12 else ""
+        raise RequestError(f"{self.name} has no column {name!r}; it has: {some}{more}.")
+
+    def numbers(self) -> np.ndarray:
+        """[rows, number columns], mapped from disk, as stored: before `scale`."""
+        shape = (self.rows, len(self.of_kind("number")))
+        path = self.folder / self.numbers_file  # an absolute path stays what it is
+        with self._reading():
+            if self.stamp and self.stamp != stamp_of(path):
+                raise RequestError(f"{path} has changed since it was read; give it once more.")
+            if self.form in ("NPY", "NPZ"):
+                return np.load(path, mmap_mode="r", allow_pickle=False).reshape(shape)
+            return _mapped(path, self.numbers_dtype, shape)
+
+    def codes(self, name: str) -> np.ndarray:
+        """[rows] number of each row's category among the column's, -1 where it is missing."""
+        # Free text has a place in the file as well: what is text shows only at its end.
+        names = [column.name for column in self.columns if column.kind != "number"]
+        shape = (self.rows, len(names))
+        with self._reading():
+            return np.asarray(_mapped(self.folder / CODES, "<i4", shape)[:, names.index(name)])
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Says that the data are gone: another process may clean up at any time."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            if isinstance(error, RequestError):
+                raise
+            # numpy says with a ValueError that a file is shorter than it was.
+            reason = error.strerror if isinstance(error, OSError) else "they are cut off"
+            raise RequestError(
+                f"The data of {self.name} cannot be read any more ({reason}); give the file once "
+                "more."
+            ) from error
+
+
+def stamp_of(path: Path) -> str:
+    """Size and time of the last change of a file."""
+    about = path.stat()
+    return f"{about.st_size} {about.st_mtime_ns}"
+
+
+def _mapped(path: Path, dtype: str, shape: tuple[int, int]) -> np.ndarray:
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    return np.memmap(path, dtype=dtype, mode="r", shape=shape)
+
+
+def write_about(table: Table) -> None:
+    """Write about.json; after this the table can be read."""
+    plain = dataclasses.asdict(table)
+    del plain["folder"]
+    (table.folder / ABOUT).write_text(json.dumps(plain, ensure_ascii=False), encoding="utf-8")
+
+
+def read_about(folder: Path) -> Table:
+    """The table in a folder."""
+    plain: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    columns = tuple(
+        Column(**{**column, "categories": tuple(column["categories"])})
+        for column in plain.pop("columns")
+    )
+    shape = plain.pop("image_shape")
+    return Table(
+        folder=folder,
+        columns=columns,
+        image_shape=None if shape is None else (shape[0], shape[1]),
+        notes=tuple(plain.pop("notes")),
+        examples=tuple(tuple(row) for row in plain.pop("examples")),
+        **plain,
+    )
+
+
+class Writer:
+    """Writes a table block by block; which columns are numbers is known beforehand."""
+
+    def __init__(self, folder: Path, names: Sequence[str], numeric: Sequence[bool]) -> None:
+        check_width(len(names))
+        self.rows = 0
+        self._folder = folder
+        self._names = distinct(names, "column")
+        self._numeric = tuple(numeric)
+        self._categories: list[dict[str, int]] = [{} for _ in names]
+        self._missing = np.zeros(len(names), np.int64)
+        self._low = np.full(len(names), np.inf)
+        self._high = np.full(len(names), -np.inf)
+        self._examples: list[tuple[str, ...]] = []
+        self._numbers: BinaryIO = (folder / NUMBERS).open("wb")
+        self._codes: BinaryIO = (folder / CODES).open("wb")
+
+    def append(self, columns: Sequence[Any]) -> None:
+        """A block: per column an array [rows] of float64, or a list of texts and None."""
+        count = len(columns[0])
+        self.rows += count
+        check_cells(self.rows, len(columns))
+        numbers, codes = [], []
+        for index, column in enumerate(columns):
+            if self._numeric[index]:
+                numbers.append(column)
+                self._measure(index, column)
+            else:
+                codes.append(self._coded(index, column))
+        if numbers:
+            self._numbers.write(np.stack(numbers, axis=1).astype("<f8").tobytes())
+        if codes:
+            self._codes.write(np.stack(codes, axis=1).astype("<i4").tobytes())
+        for row in range(min(count, _EXAMPLES - len(self._examples))):
+            self._examples.append(tuple(_shown(column[row]) for column in columns))
+
+    def finish(self, name: str, form: str, notes: tuple[str, ...], **more: Any) -> Table:
+        """Close the files and write about.json."""
+        self.close()
+        columns = tuple(self._column(index) for index in range(len(self._names)))
+        table = Table(
+            folder=self._folder,
+            name=name,
+            form=form,
+            rows=self.rows,
+            columns=columns,
+            numbers_file=NUMBERS,
+            numbers_dtype="<f8",
+            notes=notes,
+            examples=tuple(self._examples),
+            **more,
+        )
+        write_about(table)
+        return table
+
+    def close(self) -> None:
+        """Close the files."""
+        with contextlib.closing(
+            self._codes
+        ):  # closed as well where the disk refuses the last numbers
+            self._numbers.close()
+
+    def _measure(self, index: int, column: np.ndarray) -> None:
+        finite = column[np.isfinite(column)]
+        self._missing[index] += len(column) - len(finite)
+        if len(finite):
+            self._low[index] = min(self._low[index], finite.min())
+            self._high[index] = max(self._high[index], finite.max())
+
+    def _coded(self, index: int, column: Sequence[str | None]) -> np.ndarray:
+        known = self._categories[index]
+        codes = np.full(len(column), -1)
+        for row, text in enumerate(column):
+            if text is None:
+                self._missing[index] += 1
+            elif text in known or len(known) <= CATEGORIES:  # one too many says: this is free text
+                codes[row] = known.setdefault(text, len(known))
+        return codes
+
+    def _column(self, index: int) -> Column:
+        name, missing = self._names[index], int(self._missing[index])
+        if self._numeric[index]:
+            low, high = self._low[index], self._high[index]
+            known = low <= high
+            return Column(
+                name, "number", missing, *((float(low), float(high)) if known else (0.0, 0.0))
+            )
+        if len(self._categories[index]) > CATEGORIES:
+            return Column(name, "text", missing)
+        return Column(
+            name, "category", missing, categories=distinct(self._categories[index], "value")
+        )
+
+
+def check_width(columns: int) -> None:
+    """RequestError where a table is wider than anything here can work with."""
+    if columns > COLUMNS:
+        raise RequestError(
+            f"The file has {columns:,} columns, but at most {COLUMNS:,} can be used; drop some."
+        )
+    if columns == 0:
+        raise RequestError("The file has no columns; give a table with at least one.")
+
+
+def check_cells(rows: int, columns: int) -> None:
+    """RequestError where a table is longer than can be kept."""
+    if rows * columns > CELLS:
+        raise RequestError(
+            f"The file has more than {CELLS // columns:,} rows of {columns:,} columns, and at most "
+            f"{CELLS:,} cells can be read; give a sample of it."
+        )
+
+
+def _shown(cell: Any) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, str):
+        return distinct([cell], "value")[0]
+    return "" if math.isnan(cell) else f"{cell:g}"

@@ -1,0 +1,326 @@
+"""A run on disk: one folder, of which nothing is ever unpickled.
+
+    RUN/run.json                     settings of all members, where it stands, the other files
+    RUN/frames-….safetensors         moments and layouts, each file some consecutive ones
+    RUN/state-….safetensors          weights, optimiser and what methods carry: enough to go on
+    RUN/certificates-….json          what was measured at the end
+    RUN/name.txt                     what its owner calls it, if anything
+
+A run that trains is written again and again. Other files are only ever added, whole, under new
+names; then run.json, which lists them with size and digest, is replaced in one move, and what it
+lists no more is removed. So a folder is right at every moment, whenever its writer is killed.
+
+The data are not saved, their fingerprint is. Runs of schema 1, of one member without frames, can
+still be read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from svae_core.config.home import home as home
+from svae_core.latent.projection import Layout
+from svae_core.records import Certificate, Moment, RequestError, State, to_json
+from svae_core.runs.manifest import (
+    ABOUT,
+    About,
+    FileEntry,
+    about_to_json,
+    certificate_from_dict,
+    certificates_schema_1,
+    damaged,
+    read_about,
+)
+from svae_core.runs.tensors import NO_LATENTS, pack_frames, pack_state, unpack_frames, unpack_state
+
+#: So many files of frames are made one, so that a folder stays small in number.
+_MOST_SHARDS = 40
+_TRIES = 5  # of reading, since a writer may replace files meanwhile
+
+
+@dataclass(frozen=True, eq=False)
+class SavedRun:
+    """All there is of a run, to be written or as it was read."""
+
+    about: About
+    state: State
+    moments: tuple[Moment, ...] = ()  # with latents in the last one only
+    layouts: tuple[tuple[Layout, ...], ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+
+
+def without_latents(moment: Moment) -> Moment:
+    """A moment as it is kept: latents serve the next map only, and weigh most of a frame."""
+    return tuple(dataclasses.replace(frame, latent_mean=NO_LATENTS) for frame in moment)
+
+
+def folder_name(about: About) -> str:
+    """`20260321-101500-digits-1f0c…`: tells when and what, and leads from an id to its folder."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(about.created))
+    dataset = re.sub(r"[^A-Za-z0-9_]+", "_", about.members[0].dataset)[:40]
+    return f"{stamp}-{dataset}-{id_digest(about.id)}"
+
+
+def id_digest(run: str) -> str:
+    """What a folder's name holds of an id: the id cannot be told from it."""
+    return hashlib.sha256(run.encode()).hexdigest()[:16]
+
+
+def save(
+    state: State,
+    certificates: tuple[Certificate, ...],
+    moments: tuple[Moment, ...] = (),
+    folder: Path | None = None,
+) -> Path:
+    """Write a run that was trained at one go; returns its folder.
+
+    The folder appears whole or not at all. Raises RequestError where it cannot be written.
+    """
+    first = certificates[0] if certificates else None
+    about = About(
+        members=state.settings,
+        status="finished" if certificates else "saved",
+        title=first.dataset if first else state.settings[0].dataset,
+        fingerprint=first.fingerprint if first else "",
+        steps=moments[0][0].steps if moments else 0,
+    )
+    folder = folder or home() / folder_name(about)
+    try:
+        RunWriter(folder).write(SavedRun(about, state, moments, (), certificates))
+    except OSError as error:
+        raise RequestError(
+            f"The run cannot be saved in {folder}: {error.strerror}; choose another folder with "
+            "SVAE_HOME."
+        ) from error
+    return folder
+
+
+# ------------------------------------------------------------------------------- writing
+
+
+class RunWriter:
+    """Writes one run's folder as it grows, each time only what is new.
+
+    Not for two threads at once. OSError where the disk refuses: then the folder is as it was
+    before, and the next call writes what is missing.
+    """
+
+    def __init__(self, folder: Path, found: SavedRun | None = None) -> None:
+        """To go on with a folder that was read, give what was found in it."""
+        self.folder = folder
+        self.written = found is not None
+        self._files = list(found.about.files) if found else []
+        self._moments = len(found.moments) if found else 0
+        self._layouts = len(found.layouts) if found else 0
+
+    def write(self, run: SavedRun, last: bool = False) -> About:
+        """Bring the folder up to date with a run that has grown; `last`: make its frames one file.
+
+        The first time the folder appears whole or not at all; if it is gone later, that is an
+        OSError: somebody has put it elsewhere.
+        """
+        if self.written or self.folder.exists():
+            about = self._write_in(self.folder, run, last)
+        else:
+            about = self._create(run)
+        self.written = True
+        return about
+
+    def start_over(self) -> None:
+        """All frames written so far belong to a start that was given up."""
+        self._moments = self._layouts = 0
+
+    def _create(self, run: SavedRun) -> About:
+        part = self.folder.with_name(f".{self.folder.name}.part")
+        try:
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+            about = self._write_in(part, run, last=False)
+            part.rename(self.folder)
+        except OSError:
+            self._files, self._moments, self._layouts = [], 0, 0
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        return about
+
+    def _write_in(self, folder: Path, run: SavedRun, last: bool) -> About:
+        kept, frames = self._due(run, last)
+        made: list[FileEntry] = []
+        try:
+            if frames is not None:
+                made.append(_add(folder, "frames", "safetensors", frames))
+            state = pack_state(run.state, run.moments[-1:], run.layouts[-1:])
+            made.append(_add(folder, "state", "safetensors", state))
+            if run.certificates:
+                signed = json.dumps(to_json(run.certificates), indent=1, ensure_ascii=False)
+                made.append(_add(folder, "certificates", "json", signed.encode()))
+            about = dataclasses.replace(_told(run), files=(*kept, *made), saved=time.time())
+            replace(folder / ABOUT, about_to_json(about).encode())
+        except OSError:
+            for entry in made:
+                remove(folder / entry.name)
+            raise
+        for entry in {*self._files} - {*about.files}:
+            remove(folder / entry.name)
+        self._files = list(about.files)
+        self._moments, self._layouts = len(run.moments), len(run.layouts)
+        return about
+
+    def _due(self, run: SavedRun, last: bool) -> tuple[list[FileEntry], bytes | None]:
+        """The files of frames that stay, and what a new one is to hold, if there is to be one."""
+        kept = [entry for entry in self._files if entry.kind == "frames"]
+        old = (self._moments, self._layouts)
+        if old == (0, 0) or len(kept) >= _MOST_SHARDS or (last and len(kept) > 1):
+            kept, old = [], (0, 0)
+        if old == (len(run.moments), len(run.layouts)):
+            return kept, None
+        return kept, pack_frames(run.moments[old[0] :], run.layouts[old[1] :])
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all. OSError where that fails."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # before run.json names it: a power cut must not leave a hole
+        part.replace(path)
+    except OSError:
+        remove(part)
+        raise
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there and may be removed."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def _told(run: SavedRun) -> About:
+    """With the numbers that a list shows: certified ones, or else those of the newest moment."""
+    shown: tuple[Any, ...] = run.certificates or (run.moments[-1] if run.moments else ())
+    return dataclasses.replace(
+        run.about,
+        step=run.state.step,
+        losses=tuple(to_json(float(one.loss)) for one in shown),
+        nats=tuple(to_json(float(one.kl)) for one in shown),
+        verdicts=tuple(certificate.verdict for certificate in run.certificates),
+    )
+
+
+def _add(folder: Path, kind: str, suffix: str, data: bytes) -> FileEntry:
+    """A new file, under a name that no other writer can have chosen."""
+    numbers = [int(path.name.split("-")[1]) for path in folder.glob(f"{kind}-??????-*")]
+    name = f"{kind}-{max(numbers, default=0) + 1:06d}-{secrets.token_hex(3)}.{suffix}"
+    replace(folder / name, data)
+    return FileEntry(name, len(data), hashlib.sha256(data).hexdigest())
+
+
+# ------------------------------------------------------------------------------- reading
+
+
+def load(folder: Path) -> SavedRun:
+    """Read a run's folder; RequestError, one sentence, where it is not one or is damaged."""
+    for attempt in range(_TRIES):
+        about = read_about(folder)
+        try:
+            return _load(folder, about) if about.files else _load_schema_1(folder, about)
+        except FileNotFoundError as error:
+            if attempt == _TRIES - 1:
+                raise damaged(folder, f"{Path(str(error.filename)).name} is missing") from error
+        except OSError as error:
+            raise damaged(folder, str(error.strerror)) from error
+    raise AssertionError("not reached")
+
+
+def certificates_in(folder: Path) -> tuple[Certificate, ...]:
+    """Only the certificates of a run; none where it has none, or they cannot be read."""
+    with contextlib.suppress(OSError, RequestError, ValueError, TypeError, KeyError):
+        about = read_about(folder)
+        if not about.files:
+            return certificates_schema_1(folder)
+        (entry,) = (entry for entry in about.files if entry.kind == "certificates")
+        return tuple(map(certificate_from_dict, json.loads((folder / entry.name).read_bytes())))
+    return ()
+
+
+def _load(folder: Path, about: About) -> SavedRun:
+    moments: list[Moment] = []
+    layouts: list[tuple[Layout, ...]] = []
+    certificates: tuple[Certificate, ...] = ()
+    state: State | None = None
+    latents: list[Any] = []
+    mapped: list[Any] = []
+    for entry, data in _contents(folder, about):
+        try:
+            if entry.kind == "frames":
+                more, maps = unpack_frames(data)
+                moments, layouts = moments + more, layouts + maps
+            elif entry.kind == "state":
+                state, latents, mapped = unpack_state(data, about.members)
+            else:
+                certificates = tuple(map(certificate_from_dict, json.loads(data)))
+        except (RequestError, ValueError, TypeError, KeyError) as error:
+            raise damaged(folder, f"{entry.name}: {error}") from error
+    if state is None:
+        raise damaged(folder, "it has no state")
+    if {len(row) for row in (*moments, *layouts)} - {len(about.members)}:
+        raise damaged(folder, "its frames are not of its members")
+    if any(later[0].step <= earlier[0].step for earlier, later in pairwise(moments)):
+        raise damaged(folder, "its frames are not in order")
+    _give_latents(moments, latents)
+    _give_latents(layouts, mapped)
+    return SavedRun(about, state, tuple(moments), tuple(layouts), certificates)
+
+
+def _give_latents(rows: list[Any], latents: list[Any]) -> None:
+    """Latents are kept with the newest moment and layout only."""
+    if rows and len(latents) == len(rows[-1]):
+        rows[-1] = tuple(
+            dataclasses.replace(one, latent_mean=mean)
+            for one, mean in zip(rows[-1], latents, strict=True)
+        )
+
+
+def _contents(folder: Path, about: About) -> Iterator[tuple[FileEntry, bytes]]:
+    """Every listed file, checked against its digest."""
+    for entry in about.files:
+        data = (folder / entry.name).read_bytes()
+        if len(data) != entry.size:
+            raise damaged(folder, f"{entry.name} has {len(data)} bytes and not {entry.size}")
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise damaged(folder, f"{entry.name} is not what was written")
+        yield entry, data
+
+
+def _load_schema_1(folder: Path, about: About) -> SavedRun:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays = load_file(folder / "state.safetensors")
+        memory = {
+            key.removeprefix("memory."): value
+            for key, value in arrays.items()
+            if key.startswith("memory.")
+        }
+        rows = {name: arrays[name] for name in ("parameters", "first_moment", "second_moment")}
+        state = State(about.members, int(arrays["step"][0]), **rows, memory=memory)
+        return SavedRun(about, state, certificates=certificates_schema_1(folder))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
+        raise damaged(folder, str(error)) from error

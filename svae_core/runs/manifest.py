@@ -1,0 +1,218 @@
+"""What is known of a saved run without reading its frames: run.json, which also lists its files.
+
+Enough for a list of a thousand runs. Whatever such a file holds, reading it ends in an About or in
+a RequestError of one sentence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from svae_core.config.settings import settings_from_dict, settings_to_dict
+from svae_core.records import Certificate, Floors, RequestError, Settings, to_json
+
+#: Of the files of a run; a newer one is refused rather than misread.
+SCHEMA = 2
+ABOUT = "run.json"
+#: All other files of a run have such names.
+FILE_NAME = re.compile(r"(frames|state|certificates)-\d{6}-[0-9a-f]{6}\.(safetensors|json)")
+_OLD = "settings.json"  # of schema 1
+_LONGEST = 2**22  # bytes of run.json; longer ones are not ours
+
+
+class NewerRun(RequestError):
+    """A run that a newer version of this program wrote."""
+
+
+def new_id() -> str:
+    """An id that cannot be guessed: 128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file as run.json lists it."""
+
+    name: str
+    size: int
+    sha256: str
+
+    @property
+    def kind(self) -> str:
+        """frames | state | certificates"""
+        return self.name.split("-")[0]
+
+
+@dataclass(frozen=True)
+class About:
+    """What run.json says."""
+
+    members: tuple[Settings, ...]
+    id: str = field(default_factory=new_id)  # who knows it may see the run
+    owner: str = ""  # key of the browser it was begun in; empty: the command line
+    created: float = field(default_factory=time.time)  # seconds since 1970
+    saved: float = 0.0
+    status: str = "saved"
+    step: int = 0
+    steps: int = 0  # of the whole run; 0: not known
+    title: str = ""  # of the data
+    fingerprint: str = ""  # of the data
+    losses: tuple[float | None, ...] = ()  # newest, one per member; None: not finite
+    nats: tuple[float | None, ...] = ()
+    verdicts: tuple[str, ...] = ()
+    page: dict[str, Any] = field(default_factory=dict)  # what a screen keeps with it
+    files: tuple[FileEntry, ...] = ()
+
+
+def read_about(folder: Path) -> About:
+    """What is known of the run in a folder; RequestError where it is none, newer, or damaged."""
+    try:
+        if not (folder / ABOUT).exists() and (folder / _OLD).exists():
+            return _about_schema_1(folder)
+        plain = _read(folder / ABOUT)
+        _check_schema(folder, plain["schema"])
+        return _from_dict(plain)
+    except FileNotFoundError as error:
+        raise RequestError(
+            f"{folder} is not a saved run: it has no {Path(str(error.filename)).name}."
+        ) from error
+    except NewerRun:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise damaged(folder, f"{ABOUT}: {error}") from error
+
+
+def check_sizes(folder: Path, about: About, sizes: Mapping[str, int]) -> None:
+    """RequestError where, of the sizes found, one is missing or not as long as it was written.
+
+    Quick, for a list. Whether their content is right is seen when they are read.
+    """
+    for entry in about.files:
+        if entry.name not in sizes:
+            raise damaged(folder, f"{entry.name} is missing")
+        if sizes[entry.name] != entry.size:
+            wrong = f"{entry.name} has {sizes[entry.name]} bytes and not {entry.size}"
+            raise damaged(folder, wrong)
+
+
+def damaged(folder: Path, reason: str) -> RequestError:
+    """The sentence on a folder that cannot be read."""
+    return RequestError(f"The run in {folder} is damaged ({reason}).")
+
+
+def about_to_json(about: About) -> str:
+    """The text of run.json."""
+    plain = {item.name: getattr(about, item.name) for item in dataclasses.fields(About)}
+    plain["members"] = [settings_to_dict(settings) for settings in about.members]
+    plain["files"] = [dataclasses.asdict(entry) for entry in about.files]
+    return json.dumps({"schema": SCHEMA, **plain}, indent=1, ensure_ascii=False)
+
+
+def certificate_from_dict(plain: dict[str, Any]) -> Certificate:
+    """A certificate from its JSON; null stands for nan. KeyError or TypeError where it is none."""
+    values: dict[str, Any] = {}
+    for item in dataclasses.fields(Certificate):
+        if item.name in plain or item.default is dataclasses.MISSING:
+            values[item.name] = _value(item.type, plain[item.name])
+    return Certificate(**values)
+
+
+def _value(kind: Any, value: Any) -> Any:
+    """A field's value of this annotation from its JSON; TypeError where it is of another kind."""
+    if kind == "float":
+        return float("nan") if value is None else _of_kind((int, float), value)
+    if kind == "Floors":
+        return Floors(**{name: _value("float", nats) for name, nats in dict(value).items()})
+    if kind == "Certificate | None":
+        return None if value is None else certificate_from_dict(_of_kind(dict, value))
+    if kind.startswith("tuple[float"):
+        return tuple(_value("float", each) for each in _of_kind(list, value))
+    if kind.startswith("tuple[bool"):
+        return tuple(_of_kind(bool, each) for each in _of_kind(list, value))
+    return _of_kind({"int": int, "str": str, "bool": bool}[kind], value)
+
+
+def _of_kind(kind: Any, value: Any) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError("something in a certificate is of a wrong kind")
+    return value
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > _LONGEST:
+        raise ValueError(f"longer than {_LONGEST} bytes")
+    plain = json.loads(path.read_text("utf-8"))
+    if not isinstance(plain, dict):
+        raise ValueError("it is no JSON object")
+    return plain
+
+
+def _check_schema(folder: Path, schema: Any) -> None:
+    if not isinstance(schema, int):
+        raise ValueError("its schema is no number")
+    if schema > SCHEMA:
+        raise NewerRun(
+            f"{folder} was written by a newer version (schema {schema}, known is {SCHEMA}); "
+            "update this program."
+        )
+
+
+def _from_dict(plain: dict[str, Any]) -> About:
+    """The inverse of `about_to_json`; ValueError, KeyError or TypeError where it is not such."""
+    values = {name: value for name, value in plain.items() if name != "schema"}
+    values["members"] = tuple(settings_from_dict(dict(one)) for one in plain["members"])
+    values["files"] = tuple(FileEntry(**entry) for entry in plain["files"])
+    for name in ("losses", "nats", "verdicts"):
+        values[name] = tuple(plain[name])
+    about = About(**values)
+    kinds: tuple[tuple[Any, tuple[Any, ...]], ...] = (
+        (str, (about.id, about.owner, about.status, about.title, about.fingerprint)),
+        (str, (*about.verdicts, *(entry.sha256 for entry in about.files))),
+        (int, (about.step, about.steps, *(entry.size for entry in about.files))),
+        (int | float, (about.created, about.saved)),
+        (int | float | None, (*about.losses, *about.nats)),
+        (dict, (about.page,)),
+    )
+    for kind, found in kinds:
+        if not all(isinstance(value, kind) and not isinstance(value, bool) for value in found):
+            raise ValueError("something in it is of a wrong kind")
+    if not about.members or not 0 <= about.created < 2**40 or not 0 <= about.saved < 2**40:
+        raise ValueError("it has no members, or no possible date")
+    for entry in about.files:
+        if not FILE_NAME.fullmatch(entry.name):
+            raise ValueError(f"{entry.name[:40]!r} is no file of a run")
+    return about
+
+
+def _about_schema_1(folder: Path) -> About:
+    """A run of one member without frames, as the command line used to save it."""
+    plain = _read(folder / _OLD)
+    _check_schema(folder, plain["schema"])
+    settings = settings_from_dict(plain["settings"])
+    written = (folder / _OLD).stat().st_mtime
+    signed = certificates_schema_1(folder)
+    return About(
+        members=(settings,),
+        id="",  # such runs have none: there is no link to them
+        created=written,
+        saved=written,
+        title=settings.dataset,
+        fingerprint=signed[0].fingerprint if signed else "",
+        losses=tuple(to_json(one.loss) for one in signed),
+        nats=tuple(to_json(one.kl) for one in signed),
+        verdicts=tuple(one.verdict for one in signed),
+    )
+
+
+def certificates_schema_1(folder: Path) -> tuple[Certificate, ...]:
+    """Its certificate, if it was certified."""
+    path = folder / "certificate.json"
+    return (certificate_from_dict(_read(path)),) if path.exists() else ()

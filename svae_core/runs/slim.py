@@ -1,0 +1,94 @@
+"""A groundwork without its data: what a fitted model needs of it, small enough to keep with it.
+
+    thin(ground) -> Groundwork;  pack(ground) -> (arrays, words);  unpack(arrays, words)
+
+No point of the data is left in it, only what was learned from them: the map onto the shell,
+centroids, the band, eigenvalues.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, get_type_hints
+
+import numpy as np
+
+from svae_core.config.settings import settings_from_dict, settings_to_dict
+from svae_core.records import Groundwork, Settings
+
+Arrays = dict[str, np.ndarray]
+
+
+def thin(ground: Groundwork) -> Groundwork:
+    """The groundwork without points, labels and picture."""
+    dataset, shell = ground.dataset, ground.shell
+    return Groundwork(
+        settings=ground.settings,
+        dataset=dataclasses.replace(dataset, points=dataset.points[:0].copy(), labels=None),
+        shell=dataclasses.replace(
+            shell, points=shell.points[:0].copy(), held_out=shell.held_out[:0].copy()
+        ),
+        clusters=dataclasses.replace(ground.clusters, labels=ground.clusters.labels[:0].copy()),
+        region=ground.region,
+        eigenvalues=ground.eigenvalues,
+        lambda_max=ground.lambda_max,
+        water_level=ground.water_level,
+        view_index=ground.view_index[:0].copy(),
+        view_basis=ground.view_basis,
+        view_points=ground.view_points[:0].copy(),
+    )
+
+
+def as_if_of(ground: Groundwork, count: int) -> Groundwork:
+    """A thin groundwork that counts its points as before: so many zeros that take no memory."""
+    d = len(ground.shell.center)
+    none = np.broadcast_to(np.float32(0), (count, d))
+    return dataclasses.replace(ground, shell=dataclasses.replace(ground.shell, points=none))
+
+
+def pack(ground: Groundwork) -> tuple[Arrays, dict[str, Any]]:
+    """A groundwork as named arrays and JSON-ready values."""
+    arrays: Arrays = {}
+    words: dict[str, Any] = {}
+    _flatten(ground, "", arrays, words)
+    return arrays, words
+
+
+def unpack(arrays: Arrays, words: dict[str, Any]) -> Groundwork:
+    """The inverse of `pack`; KeyError, TypeError or ValueError where it is none."""
+    found: Groundwork = _rebuilt(Groundwork, "", arrays, words)
+    return found
+
+
+def _flatten(record: Any, path: str, arrays: Arrays, words: dict[str, Any]) -> None:
+    for item in dataclasses.fields(record):
+        value, name = getattr(record, item.name), f"{path}{item.name}"
+        if isinstance(value, np.ndarray):
+            arrays[name] = np.ascontiguousarray(value)
+        elif isinstance(value, Settings):
+            words[name] = settings_to_dict(value)
+        elif dataclasses.is_dataclass(value):
+            _flatten(value, f"{name}.", arrays, words)
+        else:
+            words[name] = value.item() if isinstance(value, np.generic) else value
+
+
+def _rebuilt(kind: Any, path: str, arrays: Arrays, words: dict[str, Any]) -> Any:
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for item in dataclasses.fields(kind):
+        name, hint = f"{path}{item.name}", hints[item.name]
+        if name in arrays:
+            values[item.name] = arrays[name]
+        elif hint is Settings:
+            values[item.name] = settings_from_dict(words[name])
+        elif dataclasses.is_dataclass(hint):
+            values[item.name] = _rebuilt(hint, f"{name}.", arrays, words)
+        else:
+            values[item.name] = _tuples(words[name])
+    return kind(**values)
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples they were."""
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,195 @@
+"""Moments and layouts of a run as one file of named arrays, and back, bit for bit.
+
+    moments.<member>.<field>         [n, …]  a field of n consecutive frames of a member
+    layouts.<number>.<member>        [v, 2]  coordinates of a map, in the order they were made
+    state.<field>, memory.<name>     [m, …]  where training stands
+    latents.<member>, maps.<member>  [v, k]  what the next map continues from
+
+in the safetensors format, which any language reads and which can hold nothing but arrays; words are
+in its metadata. Numbers are float64 or int64, pictures float32: what is read is what was written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from svae_core.latent.projection import Layout
+from svae_core.records import Frame, Moment, RequestError, Settings, State
+
+#: Fields of a frame that are arrays: their type, and their axes in one frame.
+_ARRAYS = {
+    "kl_per_dim": (np.dtype(np.float32), 1),
+    "active": (np.dtype(np.bool_), 1),
+    "shell_view": (np.dtype(np.float32), 2),
+    "samples": (np.dtype(np.float32), 2),
+}
+#: Not kept with a frame: latents serve the next map only, and weigh more than all the rest.
+_NOT_KEPT = "latent_mean"
+#: … and this is left of them.
+NO_LATENTS = np.empty((0, 0), np.float32)
+_STATE = ("parameters", "first_moment", "second_moment")
+_MAP_TEXTS = ("kind", "step", "sentence")
+Arrays = dict[str, np.ndarray]
+
+
+# ----------------------------------------------------------------------- moments and maps
+
+
+def pack_frames(moments: Sequence[Moment], layouts: Sequence[tuple[Layout, ...]]) -> bytes:
+    """Consecutive moments and layouts as one file."""
+    arrays: Arrays = {}
+    texts: dict[str, Any] = {"moments": len(moments), "layouts": []}
+    for member, frames in enumerate(zip(*moments, strict=True)):
+        for item in fields(Frame):
+            values = [getattr(frame, item.name) for frame in frames]
+            key = f"moments.{member}.{item.name}"
+            if item.name == _NOT_KEPT:
+                continue
+            if isinstance(values[0], str):
+                texts[key] = values
+            elif isinstance(values[0], np.ndarray):
+                arrays[key] = np.stack(values)
+            else:
+                arrays[key] = np.array(values, "<i8" if isinstance(values[0], int) else "<f8")
+    for number, row in enumerate(layouts):
+        texts["layouts"].append([[getattr(one, name) for name in _MAP_TEXTS] for one in row])
+        for member, layout in enumerate(row):
+            arrays[f"layouts.{number}.{member}"] = layout.coordinates
+    return _pack(arrays, texts)
+
+
+def unpack_frames(data: bytes) -> tuple[list[Moment], list[tuple[Layout, ...]]]:
+    """The inverse of `pack_frames`, without latents. RequestError where it is not such a file."""
+    arrays, texts = _unpack(data)
+    try:
+        count = int(texts["moments"])
+        members = [list(_frames(arrays, texts, m, count)) for m in range(_members(arrays))]
+        layouts = [
+            tuple(
+                Layout(_map(arrays[f"layouts.{number}.{m}"]), latent_mean=NO_LATENTS, **told)
+                for m, told in enumerate(dict(zip(_MAP_TEXTS, one, strict=True)) for one in row)
+            )
+            for number, row in enumerate(texts["layouts"])
+        ]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise RequestError(f"Its frames cannot be read ({error}).") from error
+    return list(zip(*members, strict=True)), layouts
+
+
+def _members(arrays: Arrays) -> int:
+    return sum(name.startswith("moments.") and name.endswith(".loss") for name in arrays)
+
+
+def _frames(arrays: Arrays, texts: dict[str, Any], member: int, count: int) -> Iterator[Frame]:
+    """The frames of one member; ValueError or KeyError where a field is not what it must be."""
+    columns: dict[str, list[Any]] = {}
+    for item in fields(Frame):
+        key = f"moments.{member}.{item.name}"
+        if item.name == _NOT_KEPT:
+            continue
+        if key in texts:
+            columns[item.name] = [str(text) for text in texts[key]]
+        elif key in arrays:
+            columns[item.name] = _column(item.name, arrays[key])
+        elif item.default is dataclasses.MISSING:
+            raise KeyError(f"there is no {key}")
+    if wrong := [name for name, column in columns.items() if len(column) != count]:
+        raise ValueError(f"{wrong[0]} is not there for every moment")
+    columns[_NOT_KEPT] = [NO_LATENTS] * count  # by now `count` is no more than there is
+    for number in range(count):
+        yield Frame(**{name: column[number] for name, column in columns.items()})
+
+
+def _column(name: str, array: np.ndarray) -> list[Any]:
+    if name not in _ARRAYS:
+        if array.ndim != 1 or array.dtype not in (np.dtype("<f8"), np.dtype("<i8")):
+            raise ValueError(f"{name} is no column of numbers")
+        return list(array.tolist())
+    kind, axes = _ARRAYS[name]
+    if array.dtype != kind or array.ndim != axes + 1:
+        raise ValueError(f"{name} has a wrong type or shape")
+    if name == "shell_view" and array.shape[-1] != 3:
+        raise ValueError("shell_view is not three-dimensional")
+    return list(array)
+
+
+def _map(coordinates: np.ndarray) -> np.ndarray:
+    if coordinates.dtype != np.float32 or coordinates.ndim != 2 or coordinates.shape[1] != 2:
+        raise ValueError("a map has a wrong type or shape")
+    return coordinates
+
+
+# ---------------------------------------------------------------------- where it stands
+
+
+def pack_state(
+    state: State, newest: Sequence[Moment] = (), maps: Sequence[tuple[Layout, ...]] = ()
+) -> bytes:
+    """A state, and the latents of the newest moment and map, as one file."""
+    arrays = {f"state.{name}": getattr(state, name) for name in _STATE}
+    arrays |= {f"memory.{name}": array for name, array in state.memory.items()}
+    arrays |= {
+        f"latents.{m}": frame.latent_mean for m, frame in enumerate(newest[-1] if newest else ())
+    }
+    arrays |= {f"maps.{m}": layout.latent_mean for m, layout in enumerate(maps[-1] if maps else ())}
+    return _pack(arrays, {"step": state.step})
+
+
+def unpack_state(
+    data: bytes, members: tuple[Settings, ...]
+) -> tuple[State, list[np.ndarray], list[np.ndarray]]:
+    """The state of these members, latents of the newest moment, latents of the newest map."""
+    arrays, texts = _unpack(data)
+    try:
+        rows = {name: arrays[f"state.{name}"] for name in _STATE}
+        shape = rows["parameters"].shape
+        if any(row.dtype != np.float32 or row.shape != shape for row in rows.values()):
+            raise ValueError("weights and optimiser do not fit together")
+        if len(shape) != 2 or shape[0] != len(members):
+            raise ValueError("there is not one row of weights for each member")
+        memory = {
+            name.removeprefix("memory."): array
+            for name, array in arrays.items()
+            if name.startswith("memory.")
+        }
+        state = State(members, int(texts["step"]), **rows, memory=memory)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RequestError(f"Its state cannot be read ({error}).") from error
+    latents, maps = (
+        [arrays[f"{kind}.{m}"] for m in range(len(members)) if f"{kind}.{m}" in arrays]
+        for kind in ("latents", "maps")
+    )
+    return state, latents, maps
+
+
+# ------------------------------------------------------------------------------ the file
+
+
+def _pack(arrays: Arrays, texts: dict[str, Any]) -> bytes:
+    from safetensors.numpy import save
+
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return bytes(save(whole, {"texts": json.dumps(texts, ensure_ascii=False)}))
+
+
+def _unpack(data: bytes) -> tuple[Arrays, dict[str, Any]]:
+    """Arrays and words; RequestError where the file is cut short or is something else."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        arrays = load(data)
+        (length,) = struct.unpack_from("<Q", data)
+        texts = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["texts"])
+        if not isinstance(texts, dict):
+            raise ValueError("its words are no dictionary")
+    except (SafetensorError, ValueError, KeyError, TypeError, struct.error) as error:
+        raise RequestError(f"It is cut short or no such file ({error}).") from error
+    return arrays, texts

@@ -1,0 +1,125 @@
+"""A run as one file, to give away and to take in; and its numbers as a table.
+
+    data = pack(folder);  folder = unpack(data, home());  history(saved) -> CSV
+
+The file is a zip of the run's folder. It does not hold the run's id or owner: whoever gets it may
+look at it, and not at the run on the server it came from. A file that is taken in may come from
+anywhere: only names that a run can have are accepted, nothing is unpacked beyond what its size may
+be, and the run is read once as a whole before it is put on the shelf.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import shutil
+import zipfile
+from pathlib import Path
+
+from svae_core.own_data.archive import DAMAGE
+from svae_core.own_data.limits import COMPRESSIONS
+from svae_core.own_data.names import inert
+from svae_core.records import RequestError
+from svae_core.runs.folder import SavedRun, folder_name, load, replace
+from svae_core.runs.manifest import ABOUT, FILE_NAME, about_to_json, new_id, read_about
+from svae_core.runs.store import NAME
+
+SUFFIX = ".svae.zip"
+#: No run is larger than this when unpacked, in bytes.
+LARGEST = 2**31
+#: Arrays hardly pack: what unpacks to more than so many times its size is no run.
+_MOST_PACKED = 50
+_MOST_FILES = 1000
+#: What a screen keeps that leads to the server a run came from.
+_PRIVATE = ("parent",)
+
+
+def pack(folder: Path) -> bytes:
+    """A run as one file; RequestError where it is damaged."""
+    about = load(folder).about  # reads everything: a damaged run is not given away
+    if not about.files:
+        raise RequestError(f"{folder} is of an old version; train it again to export it.")
+    page = {name: value for name, value in about.page.items() if name not in _PRIVATE}
+    public = dataclasses.replace(about, id="", owner="", page=page)
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        file.writestr(ABOUT, about_to_json(public))
+        for entry in about.files:
+            file.write(folder / entry.name, entry.name)
+        if (folder / NAME).exists():
+            file.write(folder / NAME, NAME)
+    return whole.getvalue()
+
+
+def unpack(data: bytes, home: Path, owner: str = "", largest: int = LARGEST) -> Path:
+    """Put a run from such a file on the shelf, under a new id; where it is.
+
+    RequestError, one sentence, where the file is not such a file or cannot be written.
+    """
+    part = home / f".{new_id()}.part"
+    try:
+        part.mkdir(mode=0o700, parents=True)
+        _extract(data, part, largest)
+        about = dataclasses.replace(read_about(part), id=new_id(), owner=owner)
+        replace(part / ABOUT, about_to_json(about).encode())
+        load(part)
+        folder = home / folder_name(about)
+        part.rename(folder)
+    except OSError as error:
+        raise RequestError(f"The run cannot be saved in {home}: {error.strerror}.") from error
+    except RequestError as error:
+        raise RequestError(str(error).replace(str(part), "this file")) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def _extract(data: bytes, part: Path, largest: int) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            listed = file.infolist()
+            _check(listed, len(data), largest)
+            for item in listed:
+                (part / item.filename).write_bytes(file.read(item))  # no more than file_size
+    except DAMAGE as error:
+        if isinstance(error, RequestError):
+            raise
+        raise RequestError(f"This file is no exported run, or is damaged ({error}).") from error
+
+
+def _check(listed: list[zipfile.ZipInfo], size: int, largest: int) -> None:
+    """Names and sizes, before anything is written."""
+    names = [item.filename for item in listed]
+    for name in names:
+        if name not in (ABOUT, NAME) and not FILE_NAME.fullmatch(name):
+            raise RequestError(f"This file is no exported run: it holds {name[:60]!r}.")
+    if ABOUT not in names or len(names) > _MOST_FILES or len(set(names)) < len(names):
+        raise RequestError(f"This file is no exported run: it needs exactly one {ABOUT}.")
+    if any(item.compress_type not in COMPRESSIONS for item in listed):
+        raise RequestError("This file is no exported run: its compression is another one.")
+    whole = sum(item.file_size for item in listed)
+    if whole > largest or whole > _MOST_PACKED * size + 2**20:
+        raise RequestError(
+            f"This file would unpack to {whole / 1e6:.0f} MB, more than a run of its size can hold."
+        )
+
+
+def history(saved: SavedRun) -> str:
+    """Every moment's numbers as CSV: one row for each member, losses and nats in full precision."""
+    table = io.StringIO(newline="")
+    width = max((len(one.kl_per_dim) for row in saved.moments for one in row), default=0)
+    writer = csv.writer(table)
+    fields = ("step", "epoch", "loss", "delta", "lo", "hi", "kl", "structure")
+    kl = [f"kl_{number}" for number in range(1, width + 1)]
+    writer.writerow(["member", "method", "seed", *fields, "active_units", *kl])
+    for moment in saved.moments:
+        for number, (frame, settings) in enumerate(zip(moment, saved.about.members, strict=True)):
+            writer.writerow(
+                [
+                    *(number, inert(frame.method), settings.seed),
+                    *(getattr(frame, name) for name in fields),
+                    *(int(frame.active.sum()), *frame.kl_per_dim.tolist()),
+                ]
+            )
+    return table.getvalue()

@@ -1,0 +1,269 @@
+"""A machine that tries to break the claim: search for a run inside the band that has collapsed.
+
+    for batch in plan(500, seed): attempts = attempt(batch)
+
+Every batch draws data (with structure, without, degenerate), an architecture, small nets and
+latents, and sometimes a start at the collapsed solution; every member draws K from 2 to N/2, a
+band, a collapse loss, and β and σ² over four decades. What ends outside the band is explained by
+measurement, since "the penalty did not get there" is a claim as well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from svae_core.certificate.diagnostics import COLLAPSED_KL
+from svae_core.config.settings import settings_to_dict
+from svae_core.problem import groundwork
+from svae_core.records import Budget, Certificate, Options, RequestError, Settings, State, to_json
+from svae_core.studies import jsonl
+
+#: Runs trained as one batch; they share data, architecture and start.
+BATCH = 16
+_STEPS = 1_200  # of each run: enough to settle on a few hundred points
+_POINTS = 300
+#: Near a band's edge for an explanation: within this share of the way from W to δ.
+_EDGE = 0.03
+
+HELD = "inside the band, not collapsed"
+BROKEN = "inside the band, collapsed"
+OUTSIDE = "never reached the band"
+NO_BAND = "the band is empty"
+OUTCOMES = (HELD, BROKEN, OUTSIDE, NO_BAND)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run of the search and how it ended."""
+
+    settings: Settings
+    outcome: str  # one of OUTCOMES
+    explanation: str
+    certificate: Certificate | None  # None where there was no band, so nothing was trained
+
+
+@dataclass(frozen=True)
+class Data:
+    """A source of points to attack on."""
+
+    dataset: str
+    options: Options = ()
+
+
+#: With structure, without, and degenerate (one blob; near copies; flat; almost on a circle).
+DATA = (
+    Data("clusters", (("points", _POINTS),)),
+    Data("clusters", (("angular_noise", 3.0), ("number", 1), ("points", _POINTS))),
+    Data("clusters", (("angular_noise", 0.02), ("points", _POINTS), ("radial_noise", 0.0))),
+    Data("clusters", (("ambient_dim", 2), ("angular_noise", 1.0), ("points", _POINTS))),
+    Data("clusters", (("ambient_dim", 64), ("angular_noise", 1.0), ("points", _POINTS))),
+    Data("swiss_roll", (("points", _POINTS),)),
+    Data("wine"),
+    Data("breast_cancer"),
+    Data("digits"),
+)
+
+
+def plan(count: int, seed: int = 0) -> tuple[tuple[Settings, ...], ...]:
+    """`count` runs in batches, all drawn from the seed."""
+    batches = []
+    for index in range(math.ceil(count / BATCH)):
+        rng = np.random.default_rng([seed, index])
+        shared = _shared(rng)
+        n = _point_count(shared)
+        size = min(BATCH, count - index * BATCH)
+        batches.append(tuple(_member(shared, n, rng) for _ in range(size)))
+    return tuple(batches)
+
+
+def attempt(members: tuple[Settings, ...]) -> tuple[Attempt, ...]:
+    """Train a batch of the plan and say how each run ended, in the order given."""
+    from svae_core.training.context import check_run
+
+    able, refused = [], {}
+    for settings in members:
+        try:
+            check_run(settings)
+            able.append(settings)
+        except RequestError as error:
+            refused[settings] = Attempt(settings, NO_BAND, str(error), None)
+    judged = {item.settings: item for item in _train(tuple(able))} if able else {}
+    return tuple(refused.get(settings) or judged[settings] for settings in members)
+
+
+def retrain(settings: Settings) -> State:
+    """The final state of one run of the search; bit for bit what it was there."""
+    from svae_core.training import loop
+
+    return loop.advance(loop.begin((settings,)), Budget(frames=False)).state
+
+
+# ---------------------------------------------------------------------- the search's record
+
+
+def record(out: str | None, seed: int, batch: int, attempts: tuple[Attempt, ...]) -> list[Any]:
+    """The attempts of one batch in JSON's terms, appended as one line to the file `out`, if any."""
+    rows = [
+        {
+            "settings": settings_to_dict(item.settings),
+            "outcome": item.outcome,
+            "explanation": item.explanation,
+            "certificate": to_json(item.certificate),
+        }
+        for item in attempts
+    ]
+    if out is not None:
+        jsonl.append(out, [{"seed": seed, "batch": batch, "attempts": rows}])
+    return rows
+
+
+def recorded(out: str | None, seed: int) -> dict[int, list[Any]]:
+    """Batches of this seed that the file `out` already holds, by number; a torn line is redone."""
+    rows = [] if out is None else jsonl.read(out, '{"seed":')
+    return {
+        row["batch"]: row["attempts"]
+        for row in rows
+        if row.get("seed") == seed and {"batch", "attempts"} <= row.keys()
+    }
+
+
+def summary(batches: list[list[Any]], seed: int) -> dict[str, Any]:
+    """Counts of a search: by outcome, by explanation, by data; and its counter-examples."""
+    rows = [row for batch in batches for row in batch]
+    outside = [row["explanation"] for row in rows if row["outcome"] == OUTSIDE]
+    held = [row["certificate"] for row in rows if row["outcome"] == HELD]
+    slack = [row["kl"] - row["floors"]["tight"] for row in held]
+    return {
+        "seed": seed,
+        "runs": len(rows),
+        "trained": sum(row["certificate"] is not None for row in rows),
+        "outcomes": {name: sum(row["outcome"] == name for row in rows) for name in OUTCOMES},
+        "outside": dict(Counter(outside).most_common()),
+        "least_kl_above_floor": min(slack) if slack else None,
+        "least_kl_inside": min(row["kl"] for row in held) if held else None,
+        "counter_examples": [row for row in rows if row["outcome"] == BROKEN],
+    }
+
+
+def markdown(answer: dict[str, Any]) -> str:
+    """The summary as a table."""
+    lines = ["| how runs ended | runs |", "| --- | ---: |"]
+    lines += [f"| {name} | {count} |" for name, count in answer["outcomes"].items()]
+    lines += [f"| — {name} | {count} |" for name, count in answer["outside"].items()]
+    return "\n".join(lines)
+
+
+# --------------------------------------------------------------------------- drawing runs
+
+
+def _shared(rng: np.random.Generator) -> Settings:
+    data = DATA[rng.integers(len(DATA))]
+    sampled = data.dataset in ("digits", "breast_cancer")
+    return Settings(
+        dataset=data.dataset,
+        dataset_options=data.options,
+        n_points=_POINTS if sampled else 0,
+        data_seed=int(rng.integers(1000)),
+        radial_map=str(rng.choice(["linear", "rank"])),
+        arch=str(rng.choice(["linear", "mlp"])),
+        hidden=int(rng.choice([2, 8, 32, 64])),
+        latent_dim=int(rng.choice([1, 2, 4, 8, 16])),
+        start=str(rng.choice(["usual", "usual", "collapsed"])),
+        batch_size=64,
+        learning_rate=float(rng.choice([2e-3, 5e-3])),
+        device="cpu",
+    )
+
+
+def _point_count(shared: Settings) -> int:
+    return len(groundwork(dataclasses.replace(shared, clusters=2)).shell.points)
+
+
+def _member(shared: Settings, n: int, rng: np.random.Generator) -> Settings:
+    low = float(rng.choice([0.0, 0.0, rng.uniform(0.0, 0.4)]))
+    high = float(rng.uniform(low + 0.1, 0.9))
+    return dataclasses.replace(
+        shared,
+        method="spherical",
+        epochs=math.ceil(_STEPS / math.ceil(n / shared.batch_size)),
+        clusters=int(np.exp(rng.uniform(np.log(2), np.log(n // 2)))),
+        collapse_loss=str(rng.choice(["shell", "shell", "free", "between"])),
+        band=(round(low, 3), round(high, 3)),
+        lower_edge=bool(rng.integers(2)),
+        sigma2=float(10 ** rng.uniform(-2, 2)),
+        beta=float(10 ** rng.uniform(-2, 2)),
+        seed=int(rng.integers(1_000_000)),
+    )
+
+
+# ------------------------------------------------------------------------------- judging
+
+
+def _train(members: tuple[Settings, ...]) -> tuple[Attempt, ...]:
+    from svae_core.training import loop
+
+    late = Budget(steps=int(0.9 * _STEPS), frames=False)
+    advance = loop.advance(loop.advance(loop.begin(members), late).state)
+    attempts = []
+    ends = loop.certify(advance.state)
+    reach = _reach(members, ends)
+    for index, (settings, certificate) in enumerate(zip(members, ends, strict=True)):
+        falling = advance.moments[0][index].loss - advance.moments[-1][index].loss
+        attempts.append(_judge(settings, certificate, reach.get(index, math.nan), falling))
+    return tuple(attempts)
+
+
+def _reach(members: tuple[Settings, ...], ends: tuple[Certificate, ...]) -> dict[int, float]:
+    """For runs above their band: the loss the same net reaches when nothing but D counts."""
+    from svae_core.training import loop
+
+    above = [index for index, end in enumerate(ends) if end.loss > end.hi]
+    if not above:
+        return {}
+    free = tuple(
+        dataclasses.replace(
+            members[index], beta=1e-6, sigma2=1.0, method_options=(("strength", 0.0),)
+        )
+        for index in above
+    )
+    found = loop.certify(loop.advance(loop.begin(free), Budget(frames=False)).state)
+    return {index: end.loss for index, end in zip(above, found, strict=True)}
+
+
+def _judge(settings: Settings, certificate: Certificate, reach: float, falling: float) -> Attempt:
+    if certificate.in_band:
+        collapsed = max(certificate.kl_per_dim) < COLLAPSED_KL
+        short = certificate.kl < certificate.floors.tight
+        if collapsed or short:
+            why = (
+                f"D = {certificate.loss:.4f} lies in [{certificate.lo:.4f}, {certificate.hi:.4f}], "
+                f"yet KL = {certificate.kl:.4f} nats (floor {certificate.floors.tight:.4f})."
+            )
+            return Attempt(settings, BROKEN, why, certificate)
+        return Attempt(settings, HELD, "", certificate)
+    explanation = _explain(settings, certificate, reach, falling)
+    return Attempt(settings, OUTSIDE, explanation, certificate)
+
+
+def _explain(settings: Settings, certificate: Certificate, reach: float, falling: float) -> str:
+    loss, lo, hi = certificate.loss, certificate.lo, certificate.hi
+    edge = _EDGE * (certificate.delta - lo) / max(1e-9, 1 - settings.band[0])
+    if not math.isfinite(loss):
+        return "training diverged"
+    if lo - edge <= loss <= hi + edge:
+        return "ended on the edge of the band"
+    if loss < lo:
+        if not settings.lower_edge:
+            return "below the band: the lower edge was switched off (the guarantee holds there)"
+        return "below the band: 1/(2σ²) pulls harder than the penalty (the guarantee holds there)"
+    if reach > hi:
+        return "above the band: this net does not reach it even when nothing but the loss counts"
+    if falling > 0.02 * loss:
+        return "above the band: still falling when its epochs ended"
+    return "above the band: settled there, although the net can reach it"

@@ -1,0 +1,137 @@
+"""Does a wider band give better samples? Spherical VAEs over the upper edge b, baselines beside.
+
+    study(settings, edges, seeds) -> BandStudy;  short_study(settings) -> BandStudy
+
+The paper (arXiv 2603.10935 v4) leaves open what the band does to samples. Measured here: samples
+g(z), z ~ N(0, I), as many as there are points, against the points themselves; and, since samples
+may fail where reconstructions do not, the same for g(z), z ~ q(z|x).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from svae_core.datasets import load_dataset
+from svae_core.geometry.region import require_band
+from svae_core.latent.results import (
+    SHORT_EDGES,
+    SHORT_EPOCHS,
+    SHORT_POINTS,
+    SHORT_SEEDS,
+    BandStudy,
+    Sampling,
+)
+from svae_core.latent.sample_quality import diversity
+from svae_core.nets.networks import stream
+from svae_core.problem import groundwork
+from svae_core.records import Budget, Groundwork, Settings
+from svae_core.training.context import total_steps
+from svae_core.training.evaluate import Model, believe, decode
+from svae_core.training.loop import advance, begin, chunk_size, models
+
+#: σ² of the conventional VAEs beside: the common default, which collapses, and one that does not.
+BASELINE_SIGMA2 = (1.0, 0.05)
+
+
+def plan(settings: Settings, edges: tuple[float, ...], seeds: int) -> tuple[Settings, ...]:
+    """The runs of a study: every edge and every baseline under every seed."""
+    runs = []
+    for seed in range(seeds):
+        plain = dataclasses.replace(settings, method_options=(), changes=(), seed=seed)
+        for edge in edges:
+            runs.append(dataclasses.replace(plain, method="spherical", band=(0.0, edge)))
+        for sigma2 in BASELINE_SIGMA2:
+            runs.append(dataclasses.replace(plain, method="baseline", sigma2=sigma2))
+    return tuple(runs)
+
+
+def study(
+    settings: Settings,
+    edges: tuple[float, ...],
+    seeds: int,
+    tell: Callable[[float], None] = lambda share: None,
+) -> BandStudy:
+    """Train them all and measure their samples; `tell` hears the share that is done.
+
+    RequestError where the band is empty.
+    """
+    ground = groundwork(dataclasses.replace(settings, method="spherical", method_options=()))
+    region = require_band(ground.region)
+    runs = plan(settings, edges, seeds)
+    samplings: list[Sampling] = []
+    size = chunk_size(settings)
+    for start in range(0, len(runs), size):
+        state = begin(runs[start : start + size])
+        steps = total_steps(settings, len(ground.shell.points))
+        while state.step < steps:
+            state = advance(state, Budget(seconds=1.0, frames=False)).state
+            tell((start + state.step / steps * len(state.settings)) / len(runs))
+        samplings += [
+            _sampling(model, settings)
+            for model, settings in zip(models(state), state.settings, strict=True)
+        ]
+    return BandStudy(
+        title=ground.dataset.title,
+        n_points=len(ground.shell.points),
+        epochs=settings.epochs,
+        within=region.within,
+        total=region.total,
+        delta=region.delta,
+        samplings=tuple(samplings),
+        best=_best(ground),
+    )
+
+
+def short_study(settings: Settings) -> BandStudy:
+    """A study of these settings that takes half a minute or so: fewer points, epochs and seeds."""
+    count = len(load_dataset(settings).points)
+    short = dataclasses.replace(
+        settings,
+        n_points=SHORT_POINTS if count > SHORT_POINTS else settings.n_points,
+        epochs=min(settings.epochs, SHORT_EPOCHS),
+    )
+    return study(short, SHORT_EDGES, SHORT_SEEDS)
+
+
+@torch.no_grad()
+def _sampling(model: Model, settings: Settings) -> Sampling:
+    points = model.ground.shell.points
+    beliefs = believe(model, points)
+    noise, drawn = (
+        torch.randn(beliefs.mean.shape, generator=stream(settings.seed, 0, purpose)).numpy()
+        for purpose in ("study", "prior")
+    )
+    outputs = decode(model, beliefs.draw(noise))
+    found = diversity(points, decode(model, drawn))
+    return Sampling(
+        method=settings.method,
+        edge=settings.band[1] if settings.method == "spherical" else float("nan"),
+        sigma2=settings.sigma2,
+        seed=settings.seed,
+        loss=float(((outputs - points) ** 2).sum(axis=1, dtype=np.float64).mean()),
+        kl=float(beliefs.kl.sum(axis=1, dtype=np.float64).mean()),
+        **vars(found),
+        reconstructed=diversity(points, outputs).coverage,
+    )
+
+
+def _best(ground: Groundwork) -> Sampling:
+    """What perfect samples would reach: one half of the data against the other."""
+    points = ground.shell.points
+    order = np.random.default_rng(0).permutation(len(points))
+    half = len(points) // 2
+    found = diversity(points[order[:half]], points[order[half:]])
+    return Sampling(
+        method="data",
+        edge=float("nan"),
+        sigma2=float("nan"),
+        seed=0,
+        loss=0.0,
+        kl=float("nan"),
+        **vars(found),
+        reconstructed=float("nan"),
+    )

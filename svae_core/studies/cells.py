@@ -1,0 +1,242 @@
+"""How the runs of a grid ended, and the cells of the map that they fill.
+
+A cell is one point of the grid's axes with all its seeds. Theory for a Gaussian VAE whose decoder
+is not projected, from the data's covariance alone, with c = βσ²: total collapse is stable where
+c ≥ λ_max, and the linear VAE keeps as many dimensions active as there are λ_i > c
+(arXiv 1911.02469).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from svae_core.certificate.diagnostics import VERDICTS
+from svae_core.config.settings import settings_from_dict, settings_to_dict
+from svae_core.records import Certificate, Settings
+from svae_core.studies.grid import AXES, Grid
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run of a grid ended: what is kept of its certificate, or why it was refused."""
+
+    settings: Settings
+    refused: str = ""  # one sentence where the run cannot be: an empty band, too many clusters
+    loss: float = math.nan
+    loss_margin: float = math.nan
+    draws: int = 0
+    delta: float = math.nan
+    lo: float = math.nan
+    hi: float = math.nan
+    in_band: bool = False
+    kl: float = math.nan
+    active_units: int = 0
+    mutual_information: float = math.nan
+    floor: float = math.nan  # the tight one at loss + margin, nats
+    verdict: str = ""
+
+
+def outcome(settings: Settings, certificate: Certificate) -> Outcome:
+    """What is kept of a run's certificate."""
+    return Outcome(
+        settings=settings,
+        loss=certificate.loss,
+        loss_margin=certificate.loss_margin,
+        draws=certificate.draws,
+        delta=certificate.delta,
+        lo=certificate.lo,
+        hi=certificate.hi,
+        in_band=certificate.in_band,
+        kl=certificate.kl,
+        active_units=certificate.active_units,
+        mutual_information=certificate.mutual_information,
+        floor=certificate.floors.tight,
+        verdict=certificate.verdict,
+    )
+
+
+def outcome_to_dict(ended: Outcome) -> dict[str, Any]:
+    """A plain, JSON-ready dictionary; `outcome_from_dict` is its inverse."""
+    plain = {item.name: getattr(ended, item.name) for item in dataclasses.fields(Outcome)}
+    numbers = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in plain.items()
+    }
+    return numbers | {"settings": settings_to_dict(ended.settings)}
+
+
+def outcome_from_dict(plain: dict[str, Any]) -> Outcome:
+    """An outcome from a dictionary; RequestError, KeyError or TypeError where it is none."""
+    values: dict[str, Any] = {
+        name: math.nan if value is None else value for name, value in plain.items()
+    }
+    return Outcome(**values | {"settings": settings_from_dict(plain["settings"])})
+
+
+# ------------------------------------------------------------------------------ measures
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number that every run ends with, and a map can show."""
+
+    title: str
+    unit: str
+    explanation: str
+    of: Callable[[Outcome], float]
+
+
+def _position(ended: Outcome) -> float:
+    return (ended.loss - ended.lo) / (ended.hi - ended.lo)
+
+
+MEASURES = {
+    "kl": Measure("KL", "nats", "mean KL from the prior, all dimensions together", lambda o: o.kl),
+    "active_units": Measure(
+        "active units",
+        "",
+        "latent dimensions whose posterior mean varies by more than .01",
+        lambda o: float(o.active_units),
+    ),
+    "certified": Measure(
+        "share certified",
+        "",
+        "share of the seeds whose loss with its margin is below the collapse loss",
+        lambda o: float(o.verdict == "certified"),
+    ),
+    "collapsed": Measure(
+        "share collapsed",
+        "",
+        "share of the seeds in which no dimension carries .01 nats",
+        lambda o: float(o.verdict == "collapsed"),
+    ),
+    "position": Measure(
+        "loss in the band",
+        "",
+        "where the loss lies: 0 at the band's lower edge, 1 at its upper one",
+        _position,
+    ),
+    "mutual_information": Measure(
+        "mutual information",
+        "nats",
+        "between points and latents, by the aggregate posterior",
+        lambda o: o.mutual_information,
+    ),
+    "floor_slack": Measure(
+        "KL above its floor",
+        "nats",
+        "how far the KL is above the numerical floor at the measured loss",
+        lambda o: o.kl - o.floor,
+    ),
+    "loss": Measure(
+        "loss", "", "squared error with sampled latents, over all points", lambda o: o.loss
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number over the seeds of a cell."""
+
+    mean: float
+    low: float
+    high: float
+    deviation: float  # standard deviation of the seeds' values; nan for a single seed
+
+
+def spread(values: Iterable[float]) -> Spread:
+    """Mean, extremes and standard deviation of at least one value."""
+    array = np.array(list(values), dtype=float)
+    deviation = float(array.std(ddof=1)) if len(array) > 1 else math.nan
+    return Spread(float(array.mean()), float(array.min()), float(array.max()), deviation)
+
+
+# --------------------------------------------------------------------------------- cells
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a grid and what its seeds gave so far."""
+
+    settings: Settings  # with the first seed of the grid
+    seeds: tuple[int, ...]  # those that have ended
+    refused: str  # why it cannot be trained, else ""
+    gauge: float  # βσ²/λ_max
+    eigenvalues_above: int  # how many λ_i > βσ², at most as many as there are latents
+    verdicts: dict[str, int]  # how many seeds got each
+    values: dict[str, Spread]  # by the names of MEASURES; empty before a seed has ended
+
+
+@dataclass(frozen=True)
+class Theory:
+    """What the data's covariance says before anything is trained."""
+
+    eigenvalues: tuple[float, ...]  # of the shell points, decreasing
+
+    @property
+    def lambda_max(self) -> float:
+        """The largest of them: total collapse is stable where βσ² ≥ λ_max."""
+        return self.eigenvalues[0]
+
+    def above(self, settings: Settings) -> int:
+        """How many dimensions a linear VAE with these settings keeps active."""
+        c = settings.beta * settings.sigma2
+        return sum(value > c for value in self.eigenvalues[: settings.latent_dim])
+
+
+def cells(grid: Grid, ended: Iterable[Outcome], theory: Theory) -> tuple[Cell, ...]:
+    """All cells of the grid, in its order; what is not of the grid is left out."""
+    found: dict[Settings, list[Outcome]] = {}
+    for item in ended:
+        found.setdefault(dataclasses.replace(item.settings, seed=grid.seeds[0]), []).append(item)
+    points = (dataclasses.replace(point, seed=grid.seeds[0]) for point in grid.points)
+    return tuple(_cell(point, found.get(point, []), grid, theory) for point in points)
+
+
+def _cell(point: Settings, found: list[Outcome], grid: Grid, theory: Theory) -> Cell:
+    mine = {item.settings.seed: item for item in found}
+    trained = [mine[s] for s in grid.seeds if s in mine and not mine[s].refused]
+    refused = next((item.refused for item in mine.values() if item.refused), "")
+    return Cell(
+        settings=point,
+        seeds=tuple(item.settings.seed for item in trained),
+        refused=refused,
+        gauge=point.beta * point.sigma2 / theory.lambda_max,
+        eigenvalues_above=theory.above(point),
+        verdicts={name: sum(item.verdict == name for item in trained) for name in VERDICTS},
+        values={name: spread(map(measure.of, trained)) for name, measure in MEASURES.items()}
+        if trained
+        else {},
+    )
+
+
+def cell_to_dict(cell: Cell) -> dict[str, Any]:
+    """A cell in JSON's terms: coordinates, then each measure with its spread over seeds."""
+    settings = cell.settings
+    return {
+        **coordinates(settings),
+        "seeds": list(cell.seeds),
+        "refused": cell.refused or None,
+        "gauge": cell.gauge,
+        "eigenvalues_above": cell.eigenvalues_above,
+        "verdicts": {
+            name: count / len(cell.seeds) if cell.seeds else None
+            for name, count in cell.verdicts.items()
+        },
+        **{name: cell.values.get(name) for name in MEASURES},
+    }
+
+
+def coordinates(settings: Settings) -> dict[str, Any]:
+    """Where in a grid a run is."""
+    return {
+        "method": settings.method,
+        "method_options": dict(settings.method_options),
+        **{name: getattr(settings, name) for name in AXES},
+    }

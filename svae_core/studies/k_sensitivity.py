@@ -1,0 +1,37 @@
+"""How firm the band is: W, δ and hi under other numbers of clusters and other starts of K-means.
+
+δ by `shell` and `free` does not contain W, so only the band's lower end and, through it, hi move.
+The floors at a hi are read off the same curves for every K: they depend on points and domain.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from svae_core.geometry.kmeans import cluster
+from svae_core.geometry.region import BandAtK
+from svae_core.problem import groundwork, region_of
+from svae_core.records import Settings
+
+_KS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50)
+
+
+def sensitivity(settings: Settings) -> tuple[BandAtK, ...]:
+    """The band for several K, that of the settings among them, by the best and worst start."""
+    ground = groundwork(settings)
+    shell = ground.shell
+    found = []
+    for k in sorted({*(k for k in _KS if k < len(shell.points)), ground.clusters.k}):
+        clusters = cluster(shell.points, k, settings.data_seed)
+        worst = dataclasses.replace(
+            clusters, within=max(clusters.within, float(clusters.restarts.max()))
+        )
+        found.append(
+            BandAtK(
+                k=k,
+                silhouette=clusters.silhouette,
+                best=region_of(shell, clusters, settings),
+                worst=region_of(shell, worst, settings),
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,220 @@
+"""What a trained run is worth beside others, and tables of it: mean and spread over seeds.
+
+Free of torch: the web server and the figures read scores, `comparison` makes them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from svae_core.certificate.diagnostics import VERDICTS
+from svae_core.methods import scan_methods
+from svae_core.own_data.names import inert
+from svae_core.records import Certificate, Options, Settings
+
+
+@dataclass(frozen=True)
+class Score:
+    """One run: its certificate, and what is compared besides. NaN where it is not defined."""
+
+    settings: Settings
+    certificate: Certificate | None = None
+    refused: str = ""  # one sentence where there is no such run: an empty band, a wrong option
+    position: float = math.nan  # of the loss on the way from W (0) to the δ of the settings (1)
+    error: float = math.nan  # of sampled reconstructions taken back to data space, squared, summed
+    log_likelihood: float = math.nan  # nats per point, see comparison.log_likelihood
+    likelihood_part: str = ""  # training | held-out: which points it was measured on
+    ari: float = math.nan  # adjusted Rand index of K-means on sampled latents …
+    nmi: float = math.nan  # … and normalised mutual information
+    agreement: str = ""  # labels | clusters: what these two compare with
+    accuracy: float = math.nan  # of five nearest sampled latents, five folds, where labels exist
+    sensitivity: float = math.nan  # variance of reconstructions over z, as a share of the data's
+    seconds: float = math.nan  # of training, this run's share of its batch
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column: what it is called and how it is read from a score."""
+
+    title: str
+    unit: str
+    explanation: str
+    of: Callable[[Score], float]
+
+
+def _of(name: str) -> Callable[[Score], float]:
+    return lambda score: float(getattr(score.certificate, name)) if score.certificate else math.nan
+
+
+def _own(name: str) -> Callable[[Score], float]:
+    return lambda score: float(getattr(score, name))
+
+
+MEASURES = {
+    "loss": Measure("D", "", "loss with sampled latents, on the shell", _of("loss")),
+    "position": Measure(
+        "position", "", "of the loss on the way from W (0) to δ (1)", _own("position")
+    ),
+    "kl": Measure("KL", "nats", "mean KL from the prior", _of("kl")),
+    "mutual_information": Measure(
+        "I(x;z)", "nats", "mutual information by the aggregate posterior", _of("mutual_information")
+    ),
+    "floor": Measure(
+        "floor",
+        "nats",
+        "proved lower bound on the information at this loss",
+        lambda score: score.certificate.floors.proved if score.certificate else math.nan,
+    ),
+    "active_units": Measure(
+        "active", "", "latent units whose posterior mean varies", _of("active_units")
+    ),
+    "sensitivity": Measure(
+        "sensitivity",
+        "",
+        "variance of reconstructions as a share of the data's: 0 when the decoder ignores z",
+        _own("sensitivity"),
+    ),
+    "error": Measure("error", "", "squared error in data space, summed", _own("error")),
+    "log_likelihood": Measure(
+        "log p(x)", "nats", "importance-sampled, at the σ² that suits best", _own("log_likelihood")
+    ),
+    "ari": Measure("ARI", "", "K-means on sampled latents against labels or clusters", _own("ari")),
+    "nmi": Measure("NMI", "", "the same as normalised mutual information", _own("nmi")),
+    "accuracy": Measure(
+        "5-NN", "", "label accuracy of nearest latent neighbours", _own("accuracy")
+    ),
+    "seconds": Measure("time", "s", "training, this run's share of its batch", _own("seconds")),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method on one data set: all its seeds."""
+
+    dataset: str
+    method: str
+    guards_kl: str
+    guards_information: str
+    runs: int
+    verdicts: dict[str, int]
+    means: dict[str, float]  # by name of measure, over the seeds where it is defined
+    spreads: dict[str, float]  # standard deviation over seeds; nan for one seed
+    refused: str = ""
+
+
+def rows(scores: Iterable[Score]) -> tuple[Row, ...]:
+    """One row for each data set and method, in the order in which they first came."""
+    groups: dict[tuple[str, Options, str], list[Score]] = {}
+    for score in scores:
+        settings = score.settings
+        key = settings.dataset, settings.dataset_options, settings.method
+        groups.setdefault(key, []).append(score)
+    return tuple(_row(method, mine) for (*_, method), mine in groups.items())
+
+
+def data_of(score: Score) -> str:
+    """What the data are called: files of one's own are told apart by their titles."""
+    return score.certificate.dataset if score.certificate else score.settings.dataset
+
+
+def _row(method: str, mine: list[Score]) -> Row:
+    guard = scan_methods()[method].module.Method
+    measured = [score for score in mine if score.certificate is not None]
+    means, spreads = {}, {}
+    for name, measure in MEASURES.items():
+        values = np.array([measure.of(score) for score in measured])
+        values = values[np.isfinite(values)]
+        means[name] = float(values.mean()) if len(values) else math.nan
+        spreads[name] = float(values.std(ddof=1)) if len(values) > 1 else math.nan
+    ended = [score.certificate.verdict for score in measured if score.certificate]
+    return Row(
+        dataset=data_of(mine[0]),
+        method=method,
+        guards_kl=guard.guards_kl,
+        guards_information=guard.guards_information,
+        runs=len(measured),
+        verdicts={name: ended.count(name) for name in VERDICTS},
+        means=means,
+        spreads=spreads,
+        refused=next((score.refused for score in mine if score.refused), ""),
+    )
+
+
+# --------------------------------------------------------------------------------- exports
+
+
+def to_csv(scores: Iterable[Score]) -> str:
+    """One line a run, every measure. No cell can be taken for a formula by a spreadsheet."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["dataset", "method", "seed", "sigma2", "beta", "verdict", *MEASURES])
+    for score in scores:
+        settings = score.settings
+        verdict = score.certificate.verdict if score.certificate else f"refused: {score.refused}"
+        data = inert(data_of(score))
+        head = [data, settings.method, settings.seed, settings.sigma2, settings.beta]
+        values = [measure.of(score) for measure in MEASURES.values()]
+        writer.writerow([*head, verdict, *("" if math.isnan(v) else f"{v:.6g}" for v in values)])
+    return out.getvalue()
+
+
+def to_latex(found: Iterable[Row], names: tuple[str, ...] = ("loss", "kl", "active_units")) -> str:
+    """A booktabs table of mean ± spread; needs nothing but the booktabs package."""
+    head = " & ".join(["data", "method", "certified", *(_latex(MEASURES[n].title) for n in names)])
+    lines = [r"\begin{tabular}{ll" + "r" * (len(names) + 1) + "}", r"\toprule", head + r" \\"]
+    lines.append(r"\midrule")
+    for row in found:
+        cells = [_latex(row.dataset), _latex(row.method), f"{row.verdicts['certified']}/{row.runs}"]
+        cells += [_plus_minus(row, name, r"$\,\pm\,$") for name in names]
+        lines.append(" & ".join(cells) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def to_markdown(found: Iterable[Row], names: tuple[str, ...] = tuple(MEASURES)) -> str:
+    """The same as a Markdown table, with what each method guards."""
+    titles = [_titled(MEASURES[name]) for name in names]
+    head = ["data", "method", "guards KL", "guards information", "certified", "collapsed", *titles]
+    lines = ["| " + " | ".join(head) + " |", "| --- " * 4 + "| ---: " * (len(names) + 2) + "|"]
+    for row in found:
+        cells = [
+            row.dataset.replace("|", r"\|"),
+            row.method,
+            row.guards_kl or "–",
+            row.guards_information or "–",
+        ]
+        if row.runs == 0:
+            cells += [f"refused: {row.refused}", *["–"] * (len(names) + 1)]
+        else:
+            cells += [f"{row.verdicts[name]}/{row.runs}" for name in ("certified", "collapsed")]
+            cells += [_plus_minus(row, name, " ± ") for name in names]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _titled(measure: Measure) -> str:
+    return f"{measure.title} ({measure.unit})" if measure.unit else measure.title
+
+
+def _plus_minus(row: Row, name: str, sign: str) -> str:
+    mean, spread = row.means[name], row.spreads[name]
+    if math.isnan(mean):
+        return "–"
+    digits = 1 if abs(mean) >= 100 else 2 if abs(mean) >= 10 else 3
+    spread_text = "" if math.isnan(spread) else f"{sign}{spread:.{digits}f}"
+    return f"{mean:.{digits}f}{spread_text}"
+
+
+_TEX = str.maketrans(
+    {sign: "\\" + sign for sign in "&%_#${}"}
+    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+)
+
+
+def _latex(text: str) -> str:
+    return text.translate(_TEX).replace("σ²", r"$\sigma^2$").replace("β", r"$\beta$")

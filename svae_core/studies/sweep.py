@@ -1,0 +1,275 @@
+"""Grids of runs as batches of members: pure calls that can go on anywhere, results as they come.
+
+    for chunk in plan(grid):                 # runs that are trained as one batch
+        work = Work(chunk)
+        while not work.over:
+            work = go_on(work, seconds=1.0)  # pure and picklable: a slice of that chunk
+
+Runs that train alike are trained once: a method that does not ask for the band gives, bit for bit,
+the same weights whatever the band, so only what is said of them differs from cell to cell.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from svae_core import __version__
+from svae_core.certificate.certify import with_run
+from svae_core.config.settings import MEMBER_FIELDS, settings_key, settings_to_dict
+from svae_core.problem import groundwork
+from svae_core.records import Budget, Certificate, RequestError, Settings, State, to_json
+from svae_core.studies import jsonl
+from svae_core.studies.cells import (
+    Outcome,
+    Theory,
+    cell_to_dict,
+    cells,
+    outcome,
+    outcome_from_dict,
+    outcome_to_dict,
+)
+from svae_core.studies.grid import Grid, check_grid
+
+#: A sweep measures each loss over a quarter of the draws of a certificate, and over no fewer than
+#: the eight a margin needs: full certificates would cost a third of the training of small nets.
+LOSSES = 16_384
+FEWEST_DRAWS = 8
+#: Settings that matter to training only through the constants a method takes from them.
+_BAND_FIELDS = ("band", "lower_edge", "collapse_loss", "clusters")
+#: Settings that move the band's edges and nothing else that is measured.
+_EDGES = ("band", "lower_edge")
+_SHARED_FIELDS = tuple(
+    item.name for item in dataclasses.fields(Settings) if item.name not in MEMBER_FIELDS
+)
+#: Multiples of it spread the first tasks evenly over all: a coarse map is seen early.
+_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
+_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Runs trained as one batch, and the runs for which each of them answers."""
+
+    trained: tuple[Settings, ...]
+    answers: tuple[tuple[Settings, ...], ...]  # one tuple for each trained run, itself among them
+    refused: tuple[Outcome, ...] = ()  # runs that cannot be; a chunk of its own
+
+    @property
+    def runs(self) -> int:
+        """How many runs of the grid this chunk settles."""
+        return len(self.refused) + sum(len(runs) for runs in self.answers)
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """How far a chunk is: picklable, so any process can go on with it."""
+
+    chunk: Chunk
+    state: State | None = None
+    share: float = 0.0  # of its steps, from 0 to 1
+    outcomes: tuple[Outcome, ...] = ()  # of the members certified by now
+    certified: int = 0  # how many members those are
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.certified == len(self.chunk.trained) and len(self.outcomes) == self.chunk.runs
+
+    @property
+    def settled(self) -> float:
+        """How many runs are settled; those in training count by their share."""
+        return self.share * (self.chunk.runs if self.over else max(0, self.chunk.runs - 1))
+
+
+# ------------------------------------------------------------------------------ planning
+
+
+def plan(grid: Grid, done: Iterable[Settings] = ()) -> tuple[Chunk, ...]:
+    """The chunks of a grid without the runs that are done, coarse picture first.
+
+    Raises RequestError where nothing of the grid makes sense; a single point that does not (an
+    empty band, more clusters than points) is settled by saying why.
+    """
+    check_grid(grid)
+    done = set(done)
+    alike: dict[str, list[Settings]] = {}
+    refused: list[Outcome] = []
+    for settings in grid.runs:
+        if settings in done:
+            continue
+        try:
+            alike.setdefault(_training_key(settings), []).append(settings)
+        except RequestError as error:
+            refused.append(Outcome(settings, refused=str(error)))
+    if refused and len(refused) == len(grid.runs):
+        raise RequestError(refused[0].refused)
+    chunks = list(_chunks(list(alike.values())))
+    return tuple([Chunk((), (), tuple(refused)), *chunks] if refused else chunks)
+
+
+def _training_key(settings: Settings) -> str:
+    """Equal for runs that train to the same weights; RequestError where there is no such run."""
+    from svae_core.training.context import check_run
+
+    constants = check_run(settings)
+    names = tuple(
+        item.name for item in dataclasses.fields(Settings) if item.name not in _BAND_FIELDS
+    )
+    return f"{settings_key(settings, names)} {sorted(constants.items())!r}"
+
+
+def _chunks(alike: list[list[Settings]]) -> Iterator[Chunk]:
+    """Batches of one seed, one method and one architecture, the groups taken in turn."""
+    from svae_core.training.loop import chunk_size
+
+    groups: dict[str, list[list[Settings]]] = {}
+    for runs in alike:
+        key = settings_key(runs[0], (*_SHARED_FIELDS, "seed", "method", "method_options"))
+        groups.setdefault(key, []).append(runs)
+    batches = []
+    for tasks in groups.values():
+        order = sorted(range(len(tasks)), key=lambda index: index * _GOLDEN % 1.0)
+        size = chunk_size(tasks[0][0])
+        batches.append(
+            [[tasks[i] for i in order[at : at + size]] for at in range(0, len(order), size)]
+        )
+    seeds = [tasks[0][0].seed for tasks in groups.values()]
+    for _, same_seed in itertools.groupby(
+        zip(seeds, batches, strict=True), key=lambda pair: pair[0]
+    ):
+        for turn in itertools.zip_longest(*(batch for _, batch in same_seed)):
+            for tasks in turn:
+                if tasks:
+                    yield Chunk(tuple(runs[0] for runs in tasks), tuple(map(tuple, tasks)))
+
+
+# -------------------------------------------------------------------------------- working
+
+
+def go_on(work: Work, seconds: float) -> Work:
+    """Train a chunk for about so long or, when its epochs are done, certify its members.
+
+    Pure: how it is sliced does not change what comes out.
+    """
+    from svae_core.training import context, loop
+
+    chunk = work.chunk
+    if not chunk.trained:
+        return dataclasses.replace(work, share=1.0, outcomes=chunk.refused)
+    state = work.state or loop.begin(chunk.trained)
+    deadline = time.perf_counter() + seconds
+    state = loop.advance(state, Budget(seconds=seconds, frames=False)).state
+    steps = context.total_steps(chunk.trained[0], loop.point_count(state))
+    work = dataclasses.replace(work, state=state, share=state.step / steps)
+    if state.step < steps:
+        return work
+    while not work.over:
+        runs = chunk.answers[work.certified]
+        judged = tuple(itertools.starmap(outcome, _certified(state, work.certified, runs)))
+        work = dataclasses.replace(
+            work, outcomes=work.outcomes + judged, certified=work.certified + 1
+        )
+        if time.perf_counter() >= deadline:
+            break
+    return dataclasses.replace(work, state=None) if work.over else work
+
+
+def _certified(
+    state: State, index: int, runs: tuple[Settings, ...]
+) -> Iterator[tuple[Settings, Certificate]]:
+    """The certificate of each run that this member answers for.
+
+    Measured once for all runs that differ only in the edges of the band.
+    """
+    from svae_core.training import loop
+
+    names = tuple(item.name for item in dataclasses.fields(Settings) if item.name not in _EDGES)
+    solo = loop.member(state, index)
+    measured: dict[str, Certificate] = {}
+    for settings in runs:
+        key = settings_key(settings, names)
+        if key not in measured:
+            own = dataclasses.replace(solo, settings=(settings,))
+            (measured[key],) = loop.certify(own, draws=draws(loop.point_count(own)))
+        found, region = measured[key], groundwork(settings).region
+        yield (
+            settings,
+            with_run(
+                found, epochs=settings.epochs, lo=region.lo, hi=region.hi, held_out=found.held_out
+            ),
+        )
+
+
+def draws(n: int) -> int:
+    """Over how many draws of every latent a sweep measures a loss on n points."""
+    return max(FEWEST_DRAWS, math.ceil(LOSSES / n))
+
+
+def theory_of(grid: Grid) -> Theory:
+    """What the covariance of the grid's data says; RequestError where there are no such data."""
+    return Theory(tuple(float(value) for value in groundwork(grid.bases[0]).eigenvalues))
+
+
+# ----------------------------------------------------------------------- the sweep's record
+
+
+def recorded(out: str | None, grid: Grid) -> dict[Settings, Outcome]:
+    """The runs of this grid that the file already holds; RequestError where it is no sweep's."""
+    rows = [] if out is None else jsonl.read(out, '{"sweep":')
+    wanted = set(grid.runs)
+    found: dict[Settings, Outcome] = {}
+    for row in rows:
+        if row.get("sweep") != _SCHEMA:
+            raise RequestError(
+                f"--out {out} was written by another version of this program; name another file."
+            )
+        try:
+            ended = outcome_from_dict(row["outcome"])
+        except (RequestError, KeyError, TypeError) as error:
+            raise RequestError(f"--out {out} holds a run that cannot be read ({error}).") from error
+        if ended.settings in wanted:
+            found[ended.settings] = ended
+    return found
+
+
+def record(out: str | None, ended: Iterable[Outcome]) -> None:
+    """Append runs that have ended to the file, if there is one."""
+    if out is not None:
+        about = {"sweep": _SCHEMA, "version": __version__}
+        jsonl.append(out, [about | {"outcome": outcome_to_dict(item)} for item in ended])
+
+
+def report(grid: Grid, ended: Iterable[Outcome]) -> dict[str, Any]:
+    """A sweep in JSON's terms: its grid, its cells, what theory says."""
+    theory = theory_of(grid)
+    base = settings_to_dict(grid.bases[0])
+    varied = {name for name, _ in grid.axes} | {"seed", "method", "method_options"}
+    n = groundwork(grid.bases[0]).shell.points.shape[0]
+    answer: dict[str, Any] = to_json(
+        {
+            "grid": {
+                "methods": [base.method for base in grid.bases],
+                "axes": {name: list(values) for name, values in grid.axes},
+                "seeds": list(grid.seeds),
+                "settings": {name: value for name, value in base.items() if name not in varied},
+                "runs": len(grid.runs),
+                "draws": draws(n),
+            },
+            "cells": [cell_to_dict(cell) for cell in cells(grid, ended, theory)],
+            "theory": {
+                "lambda_max": theory.lambda_max,
+                "eigenvalues": theory.eigenvalues,
+                "collapse": "total collapse of a decoder that is not projected is stable where "
+                "beta * sigma2 >= lambda_max",
+                "active": "a linear VAE keeps eigenvalues_above dimensions active: as many as "
+                "there are eigenvalues > beta * sigma2, at most latent_dim",
+            },
+        }
+    )
+    return answer

@@ -1,0 +1,225 @@
+"""A model looked at: the frame that is drawn, and the certificate that is signed.
+
+Both measure with sampled latents z ~ q(z|x), never with the posterior mean: a mean can be decoded
+to perfection while the posterior says nothing (see the counter-example in the tests).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from svae_core.certificate.certify import Beliefs, Yardstick, measure, with_run
+from svae_core.certificate.diagnostics import active_units, spread, structure
+from svae_core.distributions.gaussian import array
+from svae_core.geometry.region import applicable_definition
+from svae_core.geometry.shell import shell_view
+from svae_core.nets.networks import Networks, project_on_shell, stream
+from svae_core.problem import yardsticks
+from svae_core.records import Certificate, Frame, Groundwork, Problem
+from svae_core.training.groups import Solo
+
+_BLOCK = 4_096  # points evaluated at once
+_SAMPLES = 8  # reconstructions kept in a frame
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One trained member with what it was trained on."""
+
+    ground: Groundwork
+    networks: Networks  # of one member
+    solo: Solo
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where in its run a model is."""
+
+    step: int
+    epoch: int
+    steps: int
+
+
+@torch.no_grad()
+def frame(model: Model, clock: Clock) -> Frame:
+    """The complete picture of a member now, on the viewed points.
+
+    Latents are sampled with the run's own noise, the same in every frame.
+    """
+    ground = model.ground
+    points = _viewed(ground)
+    beliefs = believe(model, points)
+    outputs = decode(model, beliefs.draw(_view_noise(model)))
+    gap = outputs - points
+    loss = float(np.einsum("nd,nd->n", gap, gap).mean(dtype=np.float64))
+    kl_per_dim = beliefs.kl.mean(axis=0, dtype=np.float64)
+    region = ground.region
+    definition = applicable_definition(region.collapse_loss, model.solo.method.projected)
+    delta = region.deltas[definition]
+    kl = float(kl_per_dim.sum())
+    spreads = spread(beliefs.mean)
+    return Frame(
+        method=ground.settings.method,
+        step=clock.step,
+        epoch=clock.epoch,
+        steps=clock.steps,
+        loss=loss,
+        delta=delta,
+        lo=region.lo,
+        hi=region.hi,
+        kl=kl,
+        kl_per_dim=kl_per_dim.astype(np.float32),
+        active=active_units(spreads, len(kl_per_dim)),
+        structure=structure(spreads, beliefs.variance),
+        latent_mean=beliefs.mean,
+        shell_view=shell_view(outputs, ground.view_basis),
+        samples=outputs[:_SAMPLES].astype(np.float32),
+        sentence=_live_sentence(loss, delta, definition, kl),
+    )
+
+
+@torch.no_grad()
+def reconstruction(model: Model, index: int) -> np.ndarray:
+    """What a member gives back [d] for one viewed point: the very output that its frame shows."""
+    ground = model.ground
+    row = slice(index, index + 1)
+    beliefs = believe(model, ground.shell.points[ground.view_index[row]])
+    return decode(model, beliefs.draw(_view_noise(model)[row]))[0]
+
+
+@torch.no_grad()
+def certificate(model: Model, epochs: int, draws: int | None = None) -> Certificate:
+    """Certify a member on its training points and, where there are any, on its held-out ones.
+
+    `epochs`: how many whole ones it was trained.
+    """
+    problem = model.ground
+    assert isinstance(problem, Problem)
+    training, held_out = yardsticks(problem)
+    kept_out = None
+    if held_out is not None:
+        kept_out = dataclasses.replace(
+            _measured(model, held_out, "held-out", draws), part="held-out"
+        )
+    return with_run(
+        _measured(model, training, "certify", draws),
+        epochs=epochs,
+        lo=problem.region.lo,
+        hi=problem.region.hi,
+        held_out=kept_out,
+    )
+
+
+def _measured(model: Model, against: Yardstick, purpose: str, draws: int | None) -> Certificate:
+    settings = model.ground.settings
+    beliefs = believe(model, against.points)
+    generator = stream(settings.seed, 0, purpose)
+
+    def reconstruct(_points: np.ndarray) -> np.ndarray:
+        noise = torch.randn(beliefs.mean.shape, generator=generator).numpy()
+        return decode(model, beliefs.draw(noise))
+
+    def gauge(loss: float) -> float:
+        d = against.points.shape[1]
+        return model.solo.pressure(settings, loss, d) / model.ground.lambda_max
+
+    return measure(
+        against,
+        reconstruct,
+        beliefs=beliefs,
+        draws=draws,
+        seed=settings.seed,
+        name=settings.method,
+        gauge=gauge,
+    )
+
+
+@torch.no_grad()
+def believe(model: Model, points: np.ndarray) -> Beliefs:
+    """The posteriors of shell points [n, d], as its method reads them."""
+    blocks = [model.solo.posterior(model.networks, block) for block in _blocks(model, points)]
+    device = model.networks.extra.device
+    starts = [*range(0, len(points), _BLOCK), len(points)]
+
+    def draw(noise: np.ndarray) -> np.ndarray:
+        rows = torch.from_numpy(noise.astype(np.float32)).to(device).unsqueeze(0)
+        parts = rows.split(_BLOCK, dim=1)
+        drawn = [block.draw(part) for block, part in zip(blocks, parts, strict=True)]
+        return array(torch.cat(drawn, dim=1)[0])
+
+    def log_density(z: np.ndarray, some: slice) -> np.ndarray:
+        """Of the points in a slice, block by block."""
+        pairs = []
+        for block, start, stop in zip(blocks, starts[:-1], starts[1:], strict=True):
+            part = slice(max(some.start, start) - start, min(some.stop, stop) - start)
+            if part.start < part.stop:
+                pairs.append(block.rows(part).log_density(z))
+        return np.concatenate(pairs, axis=1)
+
+    return Beliefs(
+        mean=np.concatenate([array(block.mean[0]) for block in blocks]),
+        variance=np.concatenate([array(block.variance[0]) for block in blocks]),
+        kl=np.concatenate([array(block.kl()[0]) for block in blocks]),
+        draw=draw,
+        log_density=log_density,
+    )
+
+
+def decode(model: Model, z: np.ndarray) -> np.ndarray:
+    """Decoder outputs [n, d] float32 of latents [n, k], on the shell where it is projected."""
+    shared = model.solo.group.shared
+    parts = [
+        project_on_shell(model.networks.decode(block), shared.r_min, shared.r_max)
+        for block in _blocks(model, z)
+    ]
+    return torch.cat(parts, dim=1)[0].cpu().numpy()
+
+
+@torch.no_grad()
+def draw_prior(model: Model, noise: np.ndarray) -> np.ndarray:
+    """Latents [n, k] from the model's own prior, of standard normal noise [n, k]."""
+    rows = torch.from_numpy(noise).to(model.networks.extra.device)
+    return array(model.solo.from_prior(model.networks, rows))
+
+
+def _view_noise(model: Model) -> np.ndarray:
+    """The noise [v, k] of a run's pictures: the same in all of them, so only the model moves."""
+    ground = model.ground
+    return _drawn(ground.settings.seed, len(ground.view_index), model.networks.arch.latent_dim)
+
+
+@lru_cache(maxsize=16)
+def _drawn(seed: int, count: int, latent_dim: int) -> np.ndarray:
+    noise = torch.randn(count, latent_dim, generator=stream(seed, 0, "view")).numpy()
+    noise.flags.writeable = False  # it is handed out again
+    return noise
+
+
+def _viewed(ground: Groundwork) -> np.ndarray:
+    """The points that are drawn, [v, d]; not copied where they are all there are."""
+    points = ground.shell.points
+    return points if len(ground.view_index) == len(points) else points[ground.view_index]
+
+
+def _blocks(model: Model, rows: np.ndarray) -> Iterator[Tensor]:
+    device = model.networks.extra.device
+    for start in range(0, len(rows), _BLOCK):
+        yield torch.from_numpy(rows[start : start + _BLOCK]).to(device).unsqueeze(0)
+
+
+def _live_sentence(loss: float, delta: float, definition: str, kl: float) -> str:
+    """What a frame shows, in words; a frame has no margin, so it certifies nothing."""
+    if not math.isfinite(loss):
+        return "Training diverged: the loss is not a finite number; try a smaller learning rate."
+    shown, limit = f"{loss:.3f}", f"{delta:.3f}"
+    # Two numbers that read the same are told as the same.
+    side = "at" if shown == limit else "below" if loss < delta else "not below"
+    return f"Loss {shown} is {side} δ = {limit} ({definition}); KL {kl:.2f} nats."
