@@ -71,7 +71,7 @@ def show(found: Contest) -> None:
 def draw() -> bool:
     """The runs so far; whether they go on."""
     key = repr((settings, names, seeds))
-    found = cache.series_of(
+    found = cache.shared_job(
         "compare", key, partial(Contest, settings, names, seeds, registry.engine())
     )
     place, button = st.columns([5, 1])

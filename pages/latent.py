@@ -135,7 +135,7 @@ def show_study(study: BandStudy, key: str) -> None:
 
 def own_study() -> bool:
     """The same on the data chosen here, on demand; whether it is being computed."""
-    return background.errand(
+    return background.background_task(
         f"study.{settings_key(settings)}",
         "Measure on my data",
         partial(registry.engine().band_study, settings),

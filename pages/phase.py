@@ -35,7 +35,7 @@ def draw() -> bool:
     with view_place:
         view = phase_axes.view_controls(*axes)
     key = repr(grid)
-    sweep = cache.series_of("phase", key, partial(Sweep, grid, registry.engine()))
+    sweep = cache.shared_job("phase", key, partial(Sweep, grid, registry.engine()))
     going = background.transport("phase", key, sweep.series, button)
     cells = sweep.cells(theory)
     by_method = [[cell for cell in cells if cell.settings.method == name] for name in methods]

@@ -70,7 +70,7 @@ def show_sensitivity(bands: tuple[BandAtK, ...]) -> None:
 
 def compare() -> bool:
     """The band under other K, on demand; whether it is being computed."""
-    return background.errand(
+    return background.background_task(
         f"sensitivity.{settings_key(settings, cache.REGION_FIELDS)}",
         "Compare",
         partial(registry.engine().sensitivity, settings),

@@ -88,7 +88,7 @@ def show_objection(objection: Objection) -> bool:
     """One objection; whether its answer is being measured."""
     with st.expander(f"{objection.number}. {objection.title}"):
         st.write(objection.text)
-        return background.errand(
+        return background.background_task(
             f"objection.{objection.number}.{settings_key(settings, DEPENDS_ON)}",
             "Measure",
             partial(registry.engine().objection, objection.number, settings),
@@ -107,7 +107,7 @@ def attack() -> bool:
     count = runs.select_slider("Runs", RUNS, value=64, key="attack.runs")
     number = seed.number_input("Seed", min_value=0, value=0, step=1, key="attack.seed")
     key = f"{count} runs from {number}"
-    search = cache.series_of("attack", key, partial(Search, count, number, registry.engine()))
+    search = cache.shared_job("attack", key, partial(Search, count, number, registry.engine()))
     going = background.transport("attack", key, search.series, button)
     if search.attempts:
         show_outcomes(search.summary())

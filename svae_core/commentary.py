@@ -1,8 +1,8 @@
 """What just happened, in one line: dimensions that die or wake, bands entered, collapse.
 
-    heard, remarks = listen(heard, names, moment)
+    state, remarks = update(state, names, moment)
 
-Pure: what was heard so far and the next moment give the remarks on it, so that a replayed run is
+Pure: what was state so far and the next moment give the remarks on it, so that a replayed run is
 commented in the same words, and a branch may take up its parent's thread anywhere.
 """
 
@@ -37,7 +37,7 @@ class Remark:
 
 
 @dataclass(frozen=True)
-class _Ear:
+class MemberState:
     """What must be remembered of one member to comment on its next frame."""
 
     alive: tuple[bool, ...]
@@ -50,30 +50,32 @@ class _Ear:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Everything heard so far."""
+class CommentaryState:
+    """Everything said so far."""
 
-    ears: tuple[_Ear, ...] = ()
+    members: tuple[MemberState, ...] = ()
 
 
-def listen(heard: Heard, names: tuple[str, ...], moment: Moment) -> tuple[Heard, list[Remark]]:
-    """The remarks on a moment, given what was heard before it; names are those of the members."""
-    if not heard.ears:
+def update(
+    state: CommentaryState, names: tuple[str, ...], moment: Moment
+) -> tuple[CommentaryState, list[Remark]]:
+    """The remarks on a moment, given the state after the one before; names are the members'."""
+    if not state.members:
         start = Remark(moment[0].step, _opening(names), "start")
-        return Heard(tuple(map(_first, moment))), [start]
-    ears: list[_Ear] = []
+        return CommentaryState(tuple(map(_first, moment))), [start]
+    members: list[MemberState] = []
     remarks: list[Remark] = []
     for index, frame in enumerate(moment):
-        ear, said = _hear(heard.ears[index], names[index], index, frame)
-        ears.append(ear)
+        member, said = _of_member(state.members[index], names[index], index, frame)
+        members.append(member)
         remarks += said
-    dead = [not any(ear.alive) for ear in ears]
+    dead = [not any(member.alive) for member in members]
     collapses = [remark for remark in remarks if remark.kind == "collapsed"]
-    if collapses and len(ears) > 1 and all(dead):
-        who = "both" if len(ears) == 2 else f"all {len(ears)} models"
+    if collapses and len(members) > 1 and all(dead):
+        who = "both" if len(members) == 2 else f"all {len(members)} models"
         line = f"{who} have collapsed: nothing passes any more (step {moment[0].step})"
         remarks.append(Remark(moment[0].step, line, "collapsed"))
-    return Heard(tuple(ears)), remarks
+    return CommentaryState(tuple(members)), remarks
 
 
 def on_change(change: Change, before: Any) -> str:
@@ -88,79 +90,83 @@ def difference(name: str, before: Any, after: Any) -> str:
     return f"{label} {_spelt(before)} → {_spelt(after)}"
 
 
-def _first(frame: Frame) -> _Ear:
+def _first(frame: Frame) -> MemberState:
     """How a member starts; that is not news."""
     inside = frame.lo <= frame.loss <= frame.hi
     settled = _settled(frame)
     alive = tuple(not settled or bool(kl >= COLLAPSED_KL) for kl in frame.kl_per_dim)
-    return _Ear(alive, settled, inside, entered=inside)
+    return MemberState(alive, settled, inside, entered=inside)
 
 
 def _settled(frame: Frame) -> bool:
     return frame.step >= _SETTLING * frame.steps
 
 
-def _hear(ear: _Ear, name: str, index: int, frame: Frame) -> tuple[_Ear, list[Remark]]:
+def _of_member(
+    member: MemberState, name: str, index: int, frame: Frame
+) -> tuple[MemberState, list[Remark]]:
     """One member's next frame."""
     if not math.isfinite(frame.loss) or not math.isfinite(frame.kl):
-        said = [] if ear.diverged else [f"the {name} diverged at step {frame.step}"]
-        return replace(ear, diverged=True), [
+        said = [] if member.diverged else [f"the {name} diverged at step {frame.step}"]
+        return replace(member, diverged=True), [
             Remark(frame.step, line, "diverged", index) for line in said
         ]
     settled, remarks = _settled(frame), []
     if settled:
         alive = tuple(
             bool(kl >= (COLLAPSED_KL if was else _WAKING_KL))
-            for was, kl in zip(ear.alive, frame.kl_per_dim, strict=True)
+            for was, kl in zip(member.alive, frame.kl_per_dim, strict=True)
         )
-        when = f"{'at' if ear.settled else 'by'} step {frame.step}"
-        remarks = _dimensions(ear, alive, name, index, frame.step, when)
-        ear = replace(ear, alive=alive, settled=True)
-    ear, crossing = _band(ear, name, index, frame)
-    return ear, [*crossing, *remarks]
+        when = f"{'at' if member.settled else 'by'} step {frame.step}"
+        remarks = _dimensions(member, alive, name, index, frame.step, when)
+        member = replace(member, alive=alive, settled=True)
+    member, crossing = _band(member, name, index, frame)
+    return member, [*crossing, *remarks]
 
 
 def _dimensions(
-    ear: _Ear, alive: tuple[bool, ...], name: str, index: int, step: int, when: str
+    member: MemberState, alive: tuple[bool, ...], name: str, index: int, step: int, when: str
 ) -> list[Remark]:
     """Deaths and wakings; of several at once only the summary is worth a line."""
     remarks = []
     for kind, verb, flipped in (
-        ("died", "died", [was and not now for was, now in zip(ear.alive, alive, strict=True)]),
-        ("woke", "woke", [now and not was for was, now in zip(ear.alive, alive, strict=True)]),
+        ("died", "died", [was and not now for was, now in zip(member.alive, alive, strict=True)]),
+        ("woke", "woke", [now and not was for was, now in zip(member.alive, alive, strict=True)]),
     ):
         gone = [number for number, flip in enumerate(flipped, start=1) if flip]
         which = f"dimension{'s' * (len(gone) > 1)} {_listed(gone)}"
         for number in gone:
             line = f"{which} of the {name} {verb} {when}"
             remarks.append(Remark(step, line, kind, index, number))
-    if any(ear.alive) and not any(alive):
+    if any(member.alive) and not any(alive):
         line = f"the {name} has collapsed: its last dimension died {when}"
         remarks.append(Remark(step, line, "collapsed", index))
-    if not any(ear.alive) and any(alive):
+    if not any(member.alive) and any(alive):
         line = f"the {name} came back to life {when}"
         remarks.append(Remark(step, line, "recovered", index))
     return remarks
 
 
-def _band(ear: _Ear, name: str, index: int, frame: Frame) -> tuple[_Ear, list[Remark]]:
+def _band(
+    member: MemberState, name: str, index: int, frame: Frame
+) -> tuple[MemberState, list[Remark]]:
     """Entering and leaving the feasible band, where there is one."""
     step = frame.step
     if not frame.lo <= frame.hi:  # an empty band is nan
-        return ear, []
+        return member, []
     if frame.lo <= frame.loss <= frame.hi:
-        again = " again" if ear.entered else ""
+        again = " again" if member.entered else ""
         line = f"the {name} entered its band{again} at step {step}"
-        said = [] if ear.inside else [Remark(step, line, "entered", index)]
-        return replace(ear, inside=True, outside=0, entered=True), said
-    if not ear.inside:
-        return ear, []
-    out, since = ear.outside + 1, (ear.left_at if ear.outside else step)
+        said = [] if member.inside else [Remark(step, line, "entered", index)]
+        return replace(member, inside=True, outside=0, entered=True), said
+    if not member.inside:
+        return member, []
+    out, since = member.outside + 1, (member.left_at if member.outside else step)
     if out < _OUT:
-        return replace(ear, outside=out, left_at=since), []
+        return replace(member, outside=out, left_at=since), []
     side = "rose above" if frame.loss > frame.hi else "fell below"
     line = f"the {name} {side} its band at step {since}"
-    return replace(ear, inside=False, outside=0), [Remark(since, line, "left", index)]
+    return replace(member, inside=False, outside=0), [Remark(since, line, "left", index)]
 
 
 def _opening(names: tuple[str, ...]) -> str:

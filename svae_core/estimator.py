@@ -28,12 +28,12 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from svae_core.config.settings import check_settings
 from svae_core.datasets import held
 from svae_core.geometry.shell import ShellMap, shell_map
-from svae_core.problem import groundwork
+from svae_core.problem import prepared_data
 from svae_core.records import (
     Budget,
     Certificate,
-    Groundwork,
     Options,
+    PreparedData,
     RequestError,
     Settings,
     State,
@@ -153,7 +153,7 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             while not loop.finished(state):
                 state = loop.advance(state, Budget(frames=False)).state
             (self.certificate_,) = loop.certify(state, self.draws)
-            self._keep(state, groundwork(settings), len(X))
+            self._keep(state, prepared_data(settings), len(X))
         return self
 
     def _settings(self, dataset: str, options: Options) -> Settings:
@@ -174,7 +174,7 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             )
         )
 
-    def _keep(self, state: State, ground: Groundwork, count: int) -> None:
+    def _keep(self, state: State, ground: PreparedData, count: int) -> None:
         """What is left when the data are gone: weights, and what was learned before training."""
         self.state_ = dataclasses.replace(
             state,
@@ -188,9 +188,9 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def transform(self, X: Any) -> np.ndarray:
         """Posterior means [n, k] of points [n, d], float32."""
-        from svae_core.training.evaluate import believe
+        from svae_core.training.evaluate import encode
 
-        return believe(self._model(), self._on_shell(X)).mean
+        return encode(self._model(), self._on_shell(X)).mean
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Points [n, d] that latents [n, k] are decoded to, in the units of the data."""
@@ -210,17 +210,17 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         settings, also for methods that learn one: scores of methods are then on one scale.
         """
         from svae_core.nets.networks import stream
-        from svae_core.training.evaluate import believe, decode
+        from svae_core.training.evaluate import decode, encode
 
         model, points = self._model(), self._on_shell(X)
-        beliefs = believe(model, points)
+        posteriors = encode(model, points)
         settings, d = self.ground_.settings, points.shape[1]
         half = _noise(stream(settings.seed, 0, "score"), _PAIRS, settings.latent_dim)
         error = np.zeros(len(points))
         for noise in (*half, *-half):
-            answers = decode(model, beliefs.draw(np.tile(noise, (len(points), 1))))
+            answers = decode(model, posteriors.draw(np.tile(noise, (len(points), 1))))
             error += ((answers - points) ** 2).sum(axis=1, dtype=np.float64) / (2 * _PAIRS)
-        kl = beliefs.kl.sum(axis=1, dtype=np.float64)
+        kl = posteriors.kl.sum(axis=1, dtype=np.float64)
         constant = 0.5 * d * math.log(2 * math.pi * settings.sigma2)
         return np.asarray(-error / (2 * settings.sigma2) - constant - kl, np.float32)
 

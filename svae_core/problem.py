@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from svae_core.certificate.certify import Yardstick
+from svae_core.certificate.certify import Reference
 from svae_core.certificate.floors import covariance_spectrum, floor_curves, water_level
 from svae_core.config.limits import check_data
 from svae_core.config.settings import DATA_FIELDS, check_settings
@@ -26,7 +26,7 @@ from svae_core.records import (
     Dataset,
     FeasibleRegion,
     FloorCurves,
-    Groundwork,
+    PreparedData,
     Problem,
     RequestError,
     Settings,
@@ -38,7 +38,7 @@ _VIEW_POINTS = 2_000
 _VIEW_NUMBERS = 2**18
 
 
-def groundwork(settings: Settings) -> Groundwork:
+def prepared_data(settings: Settings) -> PreparedData:
     """Data, shell, clusters and band for these settings.
 
     Raises RequestError, one sentence, where the settings or the data make no sense. An empty band
@@ -49,7 +49,7 @@ def groundwork(settings: Settings) -> Groundwork:
     clusters = _clusters(_data_only(settings))
     region = region_of(shell, clusters, settings)
     index, basis, view_points = _view(_data_only(settings, clusters=0))
-    return Groundwork(
+    return PreparedData(
         settings=settings,
         dataset=dataset,
         shell=shell,
@@ -65,10 +65,10 @@ def groundwork(settings: Settings) -> Groundwork:
 
 
 def prepare(settings: Settings) -> Problem:
-    """The groundwork and the floors for the method's decoder; raises as `groundwork` does."""
-    ground = groundwork(settings)
+    """The prepared data and the floors for the method's decoder; raises as `prepared_data` does."""
+    ground = prepared_data(settings)
     floors = _floors(_data_only(settings), method_for(settings).projected)
-    parts = {item.name: getattr(ground, item.name) for item in dataclasses.fields(Groundwork)}
+    parts = {item.name: getattr(ground, item.name) for item in dataclasses.fields(PreparedData)}
     return Problem(**parts, floors=floors)
 
 
@@ -83,7 +83,7 @@ def with_band(problem: Problem, settings: Settings) -> Problem:
     )
 
 
-def yardsticks(problem: Problem) -> tuple[Yardstick, Yardstick | None]:
+def references(problem: Problem) -> tuple[Reference, Reference | None]:
     """What a model of this problem is measured against: training points, held-out points.
 
     Each part has its own δ and floors; the second is None where nothing is held out.
@@ -91,7 +91,7 @@ def yardsticks(problem: Problem) -> tuple[Yardstick, Yardstick | None]:
     settings, shell = problem.settings, problem.shell
     projected = method_for(settings).projected
     definition = applicable_definition(settings.collapse_loss, projected)
-    training = Yardstick(
+    training = Reference(
         points=shell.points,
         delta=problem.region.deltas[definition],
         definition=definition,

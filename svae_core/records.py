@@ -134,7 +134,7 @@ class FloorCurves:
 
 
 @dataclass(frozen=True, eq=False)
-class Groundwork:
+class PreparedData:
     """What training needs, all fixed before it starts: data -> shell -> clusters -> region."""
 
     settings: Settings
@@ -151,8 +151,8 @@ class Groundwork:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem(Groundwork):
-    """The groundwork and the floors, which take longer: all that can be said before training."""
+class Problem(PreparedData):
+    """The prepared data and the floors, which take longer: all that can be said before training."""
 
     floors: FloorCurves  # for the decoder of the method in the settings
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svae_core.nets.autoregressive import foretold, run_freely, strictly_lower
+from svae_core.nets.autoregressive import foretold, free_running, strictly_lower
 from svae_core.nets.networks import networks
 from svae_core.records import Budget, RequestError, Settings, State
 from svae_core.training.batch_loss import Batch, foretelling
@@ -60,7 +60,7 @@ def test_running_freely_is_the_recursion_step_by_step(d: int, b: int, seed: int)
     wanted = torch.zeros(2, b, d, dtype=torch.float64)
     for j in range(d):
         wanted[:, :, j] = outputs[:, :, j] + (wanted * couplings[:, None, j]).sum(dim=2)
-    found = run_freely(outputs, couplings)
+    found = free_running(outputs, couplings)
     torch.testing.assert_close(found, wanted)
     torch.testing.assert_close(foretold(outputs, couplings, found), found)  # its own best teacher
 

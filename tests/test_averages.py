@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE
-from svae_core.nets.networks import architecture, initial_weights, networks, project_on_shell, room
+from svae_core.nets.networks import (
+    architecture,
+    gradient_buffers,
+    initial_weights,
+    networks,
+    project_on_shell,
+)
 from svae_core.training.batch_loss import Batch, averages
 
 MEMBERS = 3
@@ -31,14 +37,14 @@ class Node(torch.autograd.Function):
     @staticmethod
     def forward(ctx, flat, arch, on):
         ctx.found = averages(networks(arch, flat), Batch(on.points, on.noise), on.r_min, on.r_max)
-        ctx.room = room(arch, flat)
+        ctx.buffers = gradient_buffers(arch, flat)
         return ctx.found.loss.clone(), ctx.found.kl_per_dim.clone()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, loss, kl):
-        ctx.found.gradient(loss, kl, ctx.room.networks)
-        return ctx.room.flat, None, None
+        ctx.found.gradient(loss, kl, ctx.buffers.networks)
+        return ctx.buffers.flat, None, None
 
 
 def weights(arch, dtype, spread=1.0):

@@ -11,7 +11,7 @@ from laws import assert_information_laws
 
 from svae_core import certify
 from svae_core.certificate.html import certificate_page
-from svae_core.problem import groundwork
+from svae_core.problem import prepared_data
 from svae_core.records import RequestError, Settings, to_json
 from svae_core.training.loop import advance, begin
 from svae_core.training.loop import certify as certify_state
@@ -56,7 +56,7 @@ def test_answers_of_a_wrong_shape_and_shells_inside_out_are_refused():
 
 def test_a_share_that_keeps_out_no_point_is_refused():
     with pytest.raises(RequestError, match="both parts need at least two"):
-        groundwork(replace(DIGITS, held_out=0.001))
+        prepared_data(replace(DIGITS, held_out=0.001))
 
 
 def test_held_out_points_have_their_own_collapse_loss(pair):
@@ -91,10 +91,10 @@ def test_a_page_is_inert_whatever_the_names(pair):
 
 def test_a_collapsed_start_is_left_under_the_band_only():
     """Issue 3: with βσ² = 10 λ_max the spherical VAE leaves the collapsed solution."""
-    from svae_core.problem import groundwork
+    from svae_core.problem import prepared_data
 
     few = replace(DIGITS, n_points=400, epochs=80, start="collapsed")
-    sigma2 = 10 * groundwork(few).lambda_max
+    sigma2 = 10 * prepared_data(few).lambda_max
     members = tuple(
         replace(few, method=method, sigma2=sigma2) for method in ("baseline", "spherical")
     )

@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 import pytest
 
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from svae_core.__main__ import main
 from svae_core.compute import dask_cluster
 from svae_core.compute.dask_cluster import ClusterLost, about
@@ -129,26 +129,26 @@ def _swept(capsys: pytest.CaptureFixture[str], *where: str) -> Any:
 
 
 async def _watched_to_its_end(engine: Engine, dask: Dask) -> None:
-    watch = Watch(LONG, engine)
-    with watch.viewed():
-        await _through_the_loss(watch, dask)
-    shells = [[frame.shell_view for frame in moment] for moment in watch.moments]
+    live = LiveRun(LONG, engine)
+    with live.viewed():
+        await _through_the_loss(live, dask)
+    shells = [[frame.shell_view for frame in moment] for moment in live.moments]
     undisturbed = [[frame.shell_view for frame in moment] for moment in here(LONG)]
     np.testing.assert_array_equal(shells, undisturbed)
-    watch.stop()
+    live.stop()
 
 
-async def _through_the_loss(watch: Watch, dask: Dask) -> None:
-    await watch.news.until(lambda: len(watch.moments) > 5)
+async def _through_the_loss(live: LiveRun, dask: Dask) -> None:
+    await live.signal.wait_for(lambda: len(live.moments) > 5)
     dask.scheduler.send_signal(signal.SIGKILL)
-    await watch.news.until(lambda: watch.status in ("paused", "finished"))
-    assert watch.status == "paused", "the run was over before the scheduler was"
-    assert watch.error is not None and watch.error.startswith(f"The cluster at {dask.address} ")
-    assert watch.error.count(".") == dask.address.count(".") + 1, "one sentence"
-    kept = len(watch.moments)
-    watch.play()
-    await watch.news.until(lambda: watch.status == "finished")
-    assert watch.error is None and kept < len(watch.moments)
+    await live.signal.wait_for(lambda: live.status in ("paused", "finished"))
+    assert live.status == "paused", "the run was over before the scheduler was"
+    assert live.error is not None and live.error.startswith(f"The cluster at {dask.address} ")
+    assert live.error.count(".") == dask.address.count(".") + 1, "one sentence"
+    kept = len(live.moments)
+    live.play()
+    await live.signal.wait_for(lambda: live.status == "finished")
+    assert live.error is None and kept < len(live.moments)
 
 
 def test_a_command_says_that_the_cluster_does_not_answer(

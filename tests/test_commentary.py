@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from svae_core.commentary import Heard, Remark, difference, listen, on_change
+from svae_core.commentary import CommentaryState, Remark, difference, on_change, update
 from svae_core.records import Frame, Moment
 
 NAMES = ("baseline VAE", "spherical VAE")
@@ -35,9 +35,9 @@ def frame(step: int, loss: float, *kl: float) -> Frame:
 
 
 def story(*moments: Moment) -> list[Remark]:
-    heard, told = Heard(), []
+    state, told = CommentaryState(), []
     for moment in moments:
-        heard, remarks = listen(heard, NAMES[: len(moment)], moment)
+        state, remarks = update(state, NAMES[: len(moment)], moment)
         told += remarks
     return told
 

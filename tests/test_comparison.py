@@ -25,7 +25,7 @@ WINE = Settings(dataset="wine", clusters=3, epochs=150, latent_dim=3, hidden=16,
 def finished(runs):
     ended = []
     for bout in bouts(runs):
-        while not bout.over:
+        while not bout.done:
             bout = go_on(bout, 10.0)
         ended += bout.scores
     return ended
@@ -56,7 +56,7 @@ def test_scores_hold_what_they_say(scored):
 
 def test_slices_change_nothing_and_a_batch_is_its_members(scored):
     (bout,) = bouts([replace(WINE, method="spherical")])
-    while not bout.over:
+    while not bout.done:
         bout = go_on(bout, 0.0)
     (alone,) = bout.scores
     assert replace(alone, seconds=0.0, certificate=None) == replace(

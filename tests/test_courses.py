@@ -10,17 +10,17 @@ from test_live import PAIR, STEPS, Inline, in_a_loop, until
 from test_live import patience as patience  # an autouse fixture
 
 from pages.live import shared_training
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from svae_core.records import Moment
 
 
-def watch(engine: Inline) -> Watch:
-    one = Watch(PAIR, engine)  # type: ignore[arg-type]
+def watch(engine: Inline) -> LiveRun:
+    one = LiveRun(PAIR, engine)  # type: ignore[arg-type]
     one.start()
     return one
 
 
-async def finished(*watches: Watch) -> None:
+async def finished(*watches: LiveRun) -> None:
     for one in watches:
         await until(one, lambda one=one: one.status == "finished")  # type: ignore[misc]
 
@@ -85,7 +85,7 @@ async def test_a_change_is_nobody_elses_and_gives_what_its_settings_give() -> No
     assert true_to_it.members == PAIR
     step = other.members[0].changes[0][0]
     assert 0 < step < STEPS
-    replay = Watch(other.members, Inline())  # type: ignore[arg-type]
+    replay = LiveRun(other.members, Inline())  # type: ignore[arg-type]
     replay.start()
     await finished(replay)
     assert_same(other.moments, replay.moments)
@@ -112,13 +112,13 @@ async def test_a_slice_that_waits_is_watched_as_soon_as_somebody_comes() -> None
     engine = Inline()
     one, other = watch(engine), watch(engine)
     await finished(one, other)
-    assert one._course is not None and one._course is other._course
+    assert one._shared_training is not None and one._shared_training is other._shared_training
     with one.viewed():
-        assert one._course.line.watched
+        assert one._shared_training.line.watched
         with other.viewed():
             pass
-        assert one._course.line.watched
-    assert not one._course.line.watched
+        assert one._shared_training.line.watched
+    assert not one._shared_training.line.watched
 
 
 @in_a_loop
@@ -133,7 +133,7 @@ async def test_a_course_that_nobody_follows_is_gone() -> None:
     del one, task
     await asyncio.sleep(0)
     gc.collect()
-    assert not [key for key in shared_training._courses if key[0] == id(engine)]
+    assert not [key for key in shared_training._shared if key[0] == id(engine)]
 
 
 @in_a_loop

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svae_core.methods import parts_of
-from svae_core.training.autograd_boundary import Ends, Places
+from svae_core.training.autograd_boundary import Leaves, MemberIndex
 
 K = 3
 NAMES = ("loss", "kl", "kl_per_dim", "base")
@@ -50,7 +50,7 @@ def test_the_gradient_is_that_of_the_plain_terms(wishes, data, seed):
     averaged = SimpleNamespace(
         loss=loss.detach(), kl=plain["kl"].detach(), kl_per_dim=kl_per_dim.detach()
     )
-    ends = Ends(averaged, Places(groups), shared)
+    ends = Leaves(averaged, MemberIndex(groups), shared)
     values = [_value(parts, wished) for parts, wished in zip(ends.parts, wishes, strict=True)]
     assert [set(parts) for parts in ends.parts] == wishes, "nothing that nobody asked for"
     found = torch.autograd.grad(sum(value.sum() for value in values), ends.leaves())
@@ -61,9 +61,9 @@ def test_the_gradient_is_that_of_the_plain_terms(wishes, data, seed):
 
 
 def test_an_end_that_nothing_depends_on_counts_as_zero():
-    ends = Ends(
+    ends = Leaves(
         SimpleNamespace(loss=torch.ones(2), kl=torch.ones(2), kl_per_dim=torch.ones(2, K)),
-        Places((SimpleNamespace(members=torch.arange(2), rows=slice(0, 2), seeds=(0, 0)),)),
+        MemberIndex((SimpleNamespace(members=torch.arange(2), rows=slice(0, 2), seeds=(0, 0)),)),
         SimpleNamespace(half_precision=torch.ones(2), beta=torch.full((2,), 2.0)),
     )
     for name in ("kl_per_dim", "base"):

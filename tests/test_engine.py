@@ -183,7 +183,7 @@ def test_a_number_of_workers_that_makes_no_sense(
 def test_the_engine_refuses_in_words(engine: Engine) -> None:
     wrong = Settings(dataset="nowhere")
     with pytest.raises(RequestError, match="nowhere"):
-        engine.groundwork(wrong).result(WAIT)
+        engine.prepared_data(wrong).result(WAIT)
 
 
 def test_layouts_are_pca_until_umap_is_warm(

@@ -14,7 +14,7 @@ from svae_core.latent import explore
 from svae_core.latent.results import Decoding, Draw, Draws, Here, Looks, Overview, Plane, Way, Ways
 from svae_core.records import Budget, RequestError, Settings, State
 from svae_core.training import loop
-from svae_core.training.evaluate import believe, decode
+from svae_core.training.evaluate import decode, encode
 
 BASE = Settings(
     dataset="digits", n_points=300, epochs=60, batch_size=50, latent_dim=4, hidden=32, device="cpu"
@@ -74,7 +74,7 @@ def test_a_traversal_is_the_decoder_along_one_dimension(state: State) -> None:
 def test_the_map_of_two_dimensions_is_those_dimensions(state: State) -> None:
     model = loop.models(state)[1]
     ground = model.ground
-    mean = believe(model, ground.shell.points[ground.view_index]).mean
+    mean = encode(model, ground.shell.points[ground.view_index]).mean
     look = _looks(state, Overview(plane=Plane((2, 0)))).members[1]
     np.testing.assert_allclose(look.map, mean[:, [2, 0]], atol=1e-6)
     pca = _looks(state, Overview()).members[1]
@@ -93,7 +93,7 @@ def test_decoding_at_a_point_of_the_map_gives_that_points_neighbourhood(state: S
     assert isinstance(found, Decoding) and len(found.replies) == 2
     model = loop.models(flat)[1]
     ground = model.ground
-    mean = believe(model, ground.shell.points[ground.view_index[[7]]]).mean
+    mean = encode(model, ground.shell.points[ground.view_index[[7]]]).mean
     np.testing.assert_allclose(
         found.here, explore.pictured(ground, decode(model, mean))[0], atol=1e-5
     )

@@ -18,7 +18,7 @@ from svae_core.latent.exports import Sheet
 from svae_core.records import Budget, Settings, State
 from svae_core.runs import folder
 from svae_core.training import loop
-from svae_core.training.evaluate import Model, believe
+from svae_core.training.evaluate import Model, encode
 
 ROOT = Path(__file__).resolve().parents[1]
 PAIR = tuple(
@@ -115,7 +115,7 @@ def test_weights_are_all_that_the_networks_need(
     for number, name in enumerate(layers, 1):
         values = values @ arrays[name] + arrays[name.replace("weight", "bias")]
         values = np.tanh(values) if number < len(layers) else values
-    means = believe(model, model.ground.shell.points).mean
+    means = encode(model, model.ground.shell.points).mean
     assert values[:, :3] == pytest.approx(means, abs=1e-5)
 
 

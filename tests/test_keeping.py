@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_live import STEPS, WAIT, Inline, Viewer, toy_watch, until
+from test_live import STEPS, WAIT, Inline, Viewer, toy_run, until
 from test_run import assert_same
 
 from pages.classroom import lessons
 from pages.live import persistence, registry
 from pages.live.persistence import Keeper
-from pages.live.run import Branching, Watch, Wish
+from pages.live.run import Branching, LiveRun, RunRequest
 from pages.wire.messages import decode
 from svae_core.config.limits import variable
 from svae_core.records import to_json
@@ -43,26 +43,26 @@ def in_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     return run
 
 
-def keeper_of(watch: Watch) -> Keeper:
-    return Keeper(lambda: {RUN: watch})
+def keeper_of(live: LiveRun) -> Keeper:
+    return Keeper(lambda: {RUN: live})
 
 
-async def trained_to(watch: Watch, moments: int) -> None:
+async def trained_to(live: LiveRun, moments: int) -> None:
     """As far as that many moments, then paused; with somebody watching."""
-    watch.viewers = 1
-    watch.pause()
-    watch.start()
-    await until(watch, lambda: bool(watch.moments))
-    while len(watch.moments) < moments:
-        watch.step()
-        have = len(watch.moments)
-        await until(watch, lambda have=have: len(watch.moments) > have)  # type: ignore[misc]
-    await until(watch, lambda: watch.status == "paused" and laid_out(watch))
+    live.viewers = 1
+    live.pause()
+    live.start()
+    await until(live, lambda: bool(live.moments))
+    while len(live.moments) < moments:
+        live.step()
+        have = len(live.moments)
+        await until(live, lambda have=have: len(live.moments) > have)  # type: ignore[misc]
+    await until(live, lambda: live.status == "paused" and laid_out(live))
 
 
-def laid_out(watch: Watch) -> bool:
+def laid_out(live: LiveRun) -> bool:
     """Whether the newest moment has its maps: nothing more will come while it is paused."""
-    return bool(watch.layouts) and watch.layouts[-1][0].step == watch.moments[-1][0].step
+    return bool(live.layouts) and live.layouts[-1][0].step == live.moments[-1][0].step
 
 
 async def saved_by(keeper: Keeper) -> None:
@@ -71,13 +71,13 @@ async def saved_by(keeper: Keeper) -> None:
     await keeper.write(LATER)
 
 
-def revived() -> Watch:
-    watch = persistence.revive(RUN, Inline())  # type: ignore[arg-type]
-    assert watch is not None
-    return watch
+def revived() -> LiveRun:
+    live = persistence.revive(RUN, Inline())  # type: ignore[arg-type]
+    assert live is not None
+    return live
 
 
-def assert_same_moments(one: Watch, other: Watch) -> None:
+def assert_same_moments(one: LiveRun, other: LiveRun) -> None:
     assert len(one.moments) == len(other.moments) == STEPS + 1
     for mine, theirs in zip(one.moments, other.moments, strict=True):
         for a, b in zip(mine, theirs, strict=True):
@@ -90,16 +90,16 @@ def assert_same_moments(one: Watch, other: Watch) -> None:
 
 @in_a_loop
 async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
-    undisturbed = toy_watch()
+    undisturbed = toy_run()
     undisturbed.start()
     await until(undisturbed, lambda: undisturbed.status == "finished")
     for moments in (2, 5, STEPS):
-        watch = toy_watch()
-        watch.past.moments.clear()
-        keeper = keeper_of(watch)
-        await trained_to(watch, moments)
+        live = toy_run()
+        live.past.moments.clear()
+        keeper = keeper_of(live)
+        await trained_to(live, moments)
         await saved_by(keeper)
-        watch.stop()  # as if the server had been killed: nothing more is written
+        live.stop()  # as if the server had been killed: nothing more is written
         await keeper.write(LATER)
         found = revived()
         assert len(found.moments) == moments and found.newest is not None
@@ -117,8 +117,8 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
 
 @in_a_loop
 async def test_who_lags_behind_on_a_shared_course_is_saved_where_they_are() -> None:
-    leader = toy_watch()
-    follower = Watch(leader.members, leader._engine)
+    leader = toy_run()
+    follower = LiveRun(leader.members, leader._engine)
     leader.start()
     await until(leader, lambda: leader.status == "finished")
     keeper = keeper_of(follower)
@@ -138,31 +138,31 @@ async def test_who_lags_behind_on_a_shared_course_is_saved_where_they_are() -> N
 
 @in_a_loop
 async def test_a_finished_run_is_replayed_and_not_measured_again() -> None:
-    watch = toy_watch()
-    keeper = keeper_of(watch)
-    watch.start()
-    await until(watch, lambda: watch.status == "finished" and bool(watch.layouts))
+    live = toy_run()
+    keeper = keeper_of(live)
+    live.start()
+    await until(live, lambda: live.status == "finished" and bool(live.layouts))
     await saved_by(keeper)
     await keeper.close()
     (entry,) = store.shelf(on_disk.home())
     assert entry.about is not None and entry.about.status == "finished"
     assert entry.about.id == RUN and RUN not in entry.folder.name
-    assert watch.ground is not None and entry.about.title == watch.ground.dataset.title
+    assert live.ground is not None and entry.about.title == live.ground.dataset.title
     found = revived()
     found._engine.certify = None  # type: ignore[assignment, method-assign]
     found.start()
     await until(found, lambda: found.ground is not None and bool(found.floors))
     assert found.status == "finished"
-    assert_same_moments(found, watch)
-    for mine, theirs in zip(found.layouts, watch.layouts, strict=True):
+    assert_same_moments(found, live)
+    for mine, theirs in zip(found.layouts, live.layouts, strict=True):
         assert [layout.step for layout in mine] == [layout.step for layout in theirs]
 
 
 @in_a_loop
 async def test_only_what_is_new_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = toy_watch()
-    keeper = keeper_of(watch)
-    await trained_to(watch, 3)
+    live = toy_run()
+    keeper = keeper_of(live)
+    await trained_to(live, 3)
     await saved_by(keeper)
     packed: list[int] = []
     real = on_disk.pack_frames
@@ -174,69 +174,69 @@ async def test_only_what_is_new_is_written(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(on_disk, "pack_frames", counted)
     await keeper.write(LATER)
     assert packed == [], "nothing happened meanwhile"
-    await trained_to(watch, 5)
+    await trained_to(live, 5)
     await keeper.write(2 * LATER)
     assert packed == [2]
-    watch.stop()
+    live.stop()
     await keeper.close()
 
 
 @in_a_loop
 async def test_starting_over_and_changing_are_kept() -> None:
-    watch = toy_watch()
-    keeper = keeper_of(watch)
-    await trained_to(watch, 4)
+    live = toy_run()
+    keeper = keeper_of(live)
+    await trained_to(live, 4)
     await saved_by(keeper)
-    watch.restart()
-    watch.pause()
-    await trained_to(watch, 2)
-    watch.change({"beta": 4.0})
-    await trained_to(watch, 3)
+    live.restart()
+    live.pause()
+    await trained_to(live, 2)
+    live.change({"beta": 4.0})
+    await trained_to(live, 3)
     await keeper.write(LATER)
-    watch.stop()
+    live.stop()
     found = revived()
-    assert len(found.moments) == 3 and found.members == watch.members
+    assert len(found.moments) == 3 and found.members == live.members
     assert found.members[0].changes == ((1, "beta", 4.0),)
-    assert found.past.remarks == watch.past.remarks
+    assert found.past.remarks == live.past.remarks
     await keeper.close()
 
 
 @in_a_loop
 async def test_where_a_run_comes_from_is_kept() -> None:
     lesson = next(iter(lessons.LESSONS))
-    watch = toy_watch()
-    watch.wish = Wish(watch.members, lesson)
-    watch.prediction, watch.branching = 1, Branching("parent", 3, "β 1 → 4")
-    watch.owner = "somebody"
-    keeper = keeper_of(watch)
-    await trained_to(watch, 2)
+    live = toy_run()
+    live.request = RunRequest(live.members, lesson)
+    live.prediction, live.branching = 1, Branching("parent", 3, "β 1 → 4")
+    live.owner = "somebody"
+    keeper = keeper_of(live)
+    await trained_to(live, 2)
     await saved_by(keeper)
-    watch.stop()
+    live.stop()
     found = revived()
-    assert (found.wish, found.prediction) == (watch.wish, 1)
-    assert (found.branching, found.owner) == (watch.branching, "somebody")
-    assert found.generation != watch.generation, "who shows it still is told afresh"
+    assert (found.request, found.prediction) == (live.request, 1)
+    assert (found.branching, found.owner) == (live.branching, "somebody")
+    assert found.generation != live.generation, "who shows it still is told afresh"
     await keeper.close()
 
 
 @in_a_loop
 async def test_a_page_opened_in_passing_leaves_no_run(home: Path) -> None:
-    watch = toy_watch()
-    keeper = keeper_of(watch)
-    await trained_to(watch, 2)
-    watch.viewers = 0
+    live = toy_run()
+    keeper = keeper_of(live)
+    await trained_to(live, 2)
+    live.viewers = 0
     await saved_by(keeper)
     assert store.shelf(home) == []
-    watch.stop()
+    live.stop()
 
 
 @in_a_loop
 async def test_other_data_than_then_are_noticed() -> None:
-    watch = toy_watch()
-    keeper = keeper_of(watch)
-    await trained_to(watch, 3)
+    live = toy_run()
+    keeper = keeper_of(live)
+    await trained_to(live, 3)
     await saved_by(keeper)
-    watch.stop()
+    live.stop()
     found = revived()
     found.fingerprint = "of something else"
     found.start()
@@ -253,8 +253,8 @@ async def test_a_full_disk_stops_no_training_and_is_said_once(
     monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
     """Injected; a really full disk is filled in tests/benchmarks/bench_runs.py."""
-    watch = toy_watch()
-    keeper = keeper_of(watch)
+    live = toy_run()
+    keeper = keeper_of(live)
     heard: list[str] = []
     full = [True]
     real = on_disk.os.fsync
@@ -266,29 +266,29 @@ async def test_a_full_disk_stops_no_training_and_is_said_once(
 
     monkeypatch.setattr(on_disk.os, "fsync", fsync)
     monkeypatch.setattr(persistence._log, "warning", lambda *words: heard.append(words[-1]))
-    await trained_to(watch, 3)
+    await trained_to(live, 3)
     await saved_by(keeper)
     await keeper.write(2 * LATER)
-    assert watch.notice is not None and "No space left on device" in watch.notice
-    assert heard == [watch.notice] and store.shelf(home) == []
-    watch.play()
-    await until(watch, lambda: watch.status == "finished" and bool(watch.layouts))
+    assert live.notice is not None and "No space left on device" in live.notice
+    assert heard == [live.notice] and store.shelf(home) == []
+    live.play()
+    await until(live, lambda: live.status == "finished" and bool(live.layouts))
     full[0] = False
     await keeper.write(3 * LATER)
-    assert heard[1:] == ["This run is saved again."] and watch.notice is None
-    assert_same_moments(revived(), watch)
+    assert heard[1:] == ["This run is saved again."] and live.notice is None
+    assert_same_moments(revived(), live)
     await keeper.close()
 
 
 @in_a_loop
 async def test_a_home_that_cannot_be_one_is_said(home: Path) -> None:
     home.write_text("a file is in the way")
-    watch = toy_watch()
-    keeper = keeper_of(watch)
-    await trained_to(watch, 3)
+    live = toy_run()
+    keeper = keeper_of(live)
+    await trained_to(live, 3)
     await saved_by(keeper)
-    assert watch.notice is not None and "cannot be saved right now" in watch.notice
-    watch.stop()
+    assert live.notice is not None and "cannot be saved right now" in live.notice
+    live.stop()
 
 
 @in_a_loop
@@ -299,42 +299,42 @@ async def test_saved_runs_fill_no_more_than_they_may(
     (home / "old").mkdir()
     (home / "old" / "big").write_bytes(b"\0" * (2**20 + 1))
     monkeypatch.setenv(variable("disk_mb"), "1")
-    watch = toy_watch()
-    keeper = keeper_of(watch)
-    await trained_to(watch, 3)
+    live = toy_run()
+    keeper = keeper_of(live)
+    await trained_to(live, 3)
     await saved_by(keeper)
-    assert watch.notice is not None and "fill the 1 MB they may" in watch.notice
+    assert live.notice is not None and "fill the 1 MB they may" in live.notice
     assert [entry.folder.name for entry in store.shelf(home)] == ["old"]
-    watch.stop()
+    live.stop()
 
 
 @in_a_loop
 async def test_a_deleted_run_stays_deleted_until_it_is_taken_back(home: Path) -> None:
-    watch = toy_watch()
-    keeper = keeper_of(watch)
-    await trained_to(watch, 3)
+    live = toy_run()
+    keeper = keeper_of(live)
+    await trained_to(live, 3)
     await saved_by(keeper)
     store.delete(store.shelf(home)[0].folder)
-    await trained_to(watch, 4)
+    await trained_to(live, 4)
     await keeper.write(LATER)
-    assert store.shelf(home) == [] and "was deleted" in str(watch.notice)
+    assert store.shelf(home) == [] and "was deleted" in str(live.notice)
     store.undo(home)
     await keeper.write(2 * LATER)
     assert len(revived().moments) == 4
-    watch.stop()
+    live.stop()
     await keeper.close()
 
 
 @in_a_loop
 async def test_two_servers_do_not_write_the_same_run(home: Path) -> None:
-    watch = toy_watch()
-    keeper = keeper_of(watch)
-    await trained_to(watch, 3)
+    live = toy_run()
+    keeper = keeper_of(live)
+    await trained_to(live, 3)
     await saved_by(keeper)
     await keeper.close()
     other = os.open(store.shelf(home)[0].folder, os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)
-    watch.stop()
+    live.stop()
     found = revived()
     again = keeper_of(found)
     found.pause()
@@ -350,18 +350,18 @@ async def test_two_servers_do_not_write_the_same_run(home: Path) -> None:
 
 @in_a_loop
 async def test_a_viewer_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = toy_watch()
-    monkeypatch.setitem(registry._watches, "run", watch)
-    watch.pause()
+    live = toy_run()
+    monkeypatch.setitem(registry._live_runs, "run", live)
+    live.pause()
     for viewer in (Viewer("run"), Viewer("run")):  # each of them, and also who comes later
         await viewer.event()
-        watch.notice = "The disk is full."
-        watch.news.wake()
+        live.notice = "The disk is full."
+        live.signal.notify()
         heard: list[str] = []
         while "refused" not in heard:
             heard.append(decode((await viewer.event())["bytes"])[0]["kind"])
-        watch.news.wake()
+        live.signal.notify()
         header, _ = await viewer.ask(want=0)
         assert header["kind"] == "moment"
         await viewer.leave()
-    watch.stop()
+    live.stop()

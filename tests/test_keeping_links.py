@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from test_keeping import RUN, in_a_loop, keeper_of, revived, saved_by, trained_to
-from test_live import TOY, Inline, Viewer, toy_watch
+from test_live import TOY, Inline, Viewer, toy_run
 
 from pages.live import persistence, registry
 from pages.live.persistence import Keeper
@@ -28,13 +28,13 @@ pytestmark = pytest.mark.usefixtures("home")
 
 @in_a_loop
 async def test_a_link_leads_to_a_run_that_is_only_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = toy_watch()
-    keeper = keeper_of(watch)
-    await trained_to(watch, 3)
+    live = toy_run()
+    keeper = keeper_of(live)
+    await trained_to(live, 3)
     await saved_by(keeper)
-    watch.stop()
+    live.stop()
     await keeper.close()
-    monkeypatch.setattr(registry, "_watches", {})
+    monkeypatch.setattr(registry, "_live_runs", {})
     monkeypatch.setattr(registry, "engine", Inline)
     assert registry.recall(RUN) is None, "the server has not started"
     monkeypatch.setattr(registry, "_loop", asyncio.get_running_loop())
@@ -46,20 +46,20 @@ async def test_a_link_leads_to_a_run_that_is_only_on_disk(monkeypatch: pytest.Mo
     assert header["count"] == 3 and header["from"] == 0, "the viewer is told afresh"
     assert registry.recall(RUN) is registry.find(RUN) and registry.recall("unknown") is None
     await viewer.leave()
-    registry._watches[RUN].stop()
+    registry._live_runs[RUN].stop()
 
 
 @in_a_loop
 async def test_a_tree_of_runs_grows_together_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_watches", {})
+    monkeypatch.setattr(registry, "_live_runs", {})
     monkeypatch.setattr(registry, "engine", Inline)
     monkeypatch.setattr(registry, "_loop", asyncio.get_running_loop())
-    watch = toy_watch()
-    registry._enter(RUN, watch, {})
-    keeper = Keeper(lambda: registry._watches)
-    await trained_to(watch, 4)
+    live = toy_run()
+    registry._enter(RUN, live, {})
+    keeper = Keeper(lambda: registry._live_runs)
+    await trained_to(live, 4)
     child = registry.branch(RUN, 2, {"beta": 4.0})
-    await trained_to(registry._watches[child], 4)
+    await trained_to(registry._live_runs[child], 4)
     await saved_by(keeper)
     for run in (RUN, child):
         registry._leave(run)
@@ -89,8 +89,8 @@ def test_what_a_page_kept_may_be_nonsense(home: Path, page: dict[str, Any]) -> N
     folder = home / f"x-{on_disk.id_digest(RUN)}"
     RunWriter(folder).write(SavedRun(About((TOY,), id=RUN, page=page), _state()))
     assert load(folder).about.page == page
-    watch = revived()
-    assert watch.members == (TOY,) and watch.branching is None
+    live = revived()
+    assert live.members == (TOY,) and live.branching is None
 
 
 def _state() -> Any:

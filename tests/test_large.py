@@ -214,7 +214,7 @@ def test_points_of_a_mapped_array_are_neither_copied_nor_changed(tmp_path: Path)
     points = mapped(groups(300, 5, 0), tmp_path / "points.npy")
     with held(points) as (name, options):
         found = load_dataset(Settings(dataset=name, dataset_options=options))
-        ground = problem.groundwork(
+        ground = problem.prepared_data(
             dataclasses.replace(TRAINED, dataset=name, dataset_options=options)
         )
     assert np.shares_memory(found.points, points)
@@ -231,8 +231,8 @@ def test_training_on_a_mapped_array_is_training_on_the_array(tmp_path: Path) -> 
             problem._on_shell.cache_clear()
             state = loop.begin((chosen,))
             state = loop.advance(state, loop.Budget(frames=False)).state
-            bench = context.workbench(state.settings, state.step)
-            assert np.shares_memory(bench.points.numpy(), bench.grounds[0].shell.points)
+            made = context.batch_context(state.settings, state.step)
+            assert np.shares_memory(made.points.numpy(), made.grounds[0].shell.points)
         return state.parameters
 
     assert np.array_equal(trained(mapped(points, tmp_path / "points.npy")), trained(points))

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from test_pages import _charts, _Engine, _open, _query, _quiet
 
 from pages.live import registry
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from pages.visitor import cache
 from svae_core.records import Budget, Settings, State
 from svae_core.training import loop
@@ -38,15 +38,15 @@ def states() -> tuple[State, State]:
 
 def _with(monkeypatch: pytest.MonkeyPatch, state: State | None, status: str) -> None:
     """Every run there is stands like this."""
-    monkeypatch.setattr(Watch, "newest", property(lambda _: state))
-    monkeypatch.setattr(Watch, "status", status, raising=False)
-    begin = Watch.__init__
+    monkeypatch.setattr(LiveRun, "newest", property(lambda _: state))
+    monkeypatch.setattr(LiveRun, "status", status, raising=False)
+    begin = LiveRun.__init__
 
-    def init(self: Watch, *args: object, **kwargs: object) -> None:
+    def init(self: LiveRun, *args: object, **kwargs: object) -> None:
         begin(self, *args, **kwargs)  # type: ignore[arg-type]
         self.status = status
 
-    monkeypatch.setattr(Watch, "__init__", init)
+    monkeypatch.setattr(LiveRun, "__init__", init)
 
 
 def _explored(app: AppTest) -> int:
@@ -56,8 +56,8 @@ def _explored(app: AppTest) -> int:
 
 def test_it_trains_when_there_is_no_run_and_shows_the_study_meanwhile() -> None:
     app = _open("latent", _WINE)
-    watch = registry.find(_query(app)["run"])
-    assert watch is not None and watch.wish.members == _MEMBERS
+    live = registry.find(_query(app)["run"])
+    assert live is not None and live.request.members == _MEMBERS
     assert _explored(app) == 0
     assert any("Are samples better" in text.value for text in app.subheader)
 
@@ -107,7 +107,7 @@ def test_a_run_that_trains_is_waited_for_unless_one_looks_now(
     monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
 ) -> None:
     _with(monkeypatch, states[0], "playing")
-    monkeypatch.setattr(Watch, "moments", property(lambda _: [loop.first_frames(states[0])]))
+    monkeypatch.setattr(LiveRun, "moments", property(lambda _: [loop.first_frames(states[0])]))
     app = _open("latent", _WINE)
     assert _explored(app) == 0
     _quiet(app.button(key="trained.now").click().run())
@@ -126,7 +126,7 @@ def test_a_paused_run_is_looked_into_and_can_be_trained_on(
     assert _explored(app) == _CHARTS
     assert any("paused at step 20" in text.value for text in app.info)
     played: list[tuple[str, bool]] = []
-    monkeypatch.setattr(registry, "attend", lambda run, play=False: played.append((run, play)))
+    monkeypatch.setattr(registry, "keep_alive", lambda run, play=False: played.append((run, play)))
     _quiet(app.button(key="trained.on").click().run())
     assert played == [(_query(app)["run"], True)]
 
@@ -136,7 +136,7 @@ def test_a_newer_state_is_offered(
 ) -> None:
     _with(monkeypatch, states[0], "paused")
     app = _open("latent", _WINE)
-    monkeypatch.setattr(Watch, "newest", property(lambda _: states[1]))
+    monkeypatch.setattr(LiveRun, "newest", property(lambda _: states[1]))
     _quiet(app.run())
     _quiet(app.button(key="trained.again").click().run())
     assert any("(trained to the end)" in text.value for text in app.markdown)
@@ -144,13 +144,13 @@ def test_a_newer_state_is_offered(
 
 def test_a_run_that_failed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     _with(monkeypatch, None, "failed")
-    begin = Watch.__init__
+    begin = LiveRun.__init__
 
-    def init(self: Watch, *args: object, **kwargs: object) -> None:
+    def init(self: LiveRun, *args: object, **kwargs: object) -> None:
         begin(self, *args, **kwargs)  # type: ignore[arg-type]
         self.error = "The band is empty."
 
-    monkeypatch.setattr(Watch, "__init__", init)
+    monkeypatch.setattr(LiveRun, "__init__", init)
     app = _open("latent", _WINE)
     assert app.error[0].value == "The band is empty." and _explored(app) == 0
 

@@ -9,7 +9,7 @@ import pytest
 from test_live import Inline
 
 from pages.live.quota import sentence, to_make_room, too_much
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from svae_core import problem
 from svae_core.config.limits import MEGABYTE, Limits, check_data, check_epochs, limits, variable
 from svae_core.records import RequestError, Settings
@@ -50,10 +50,10 @@ def test_what_is_allowed_passes_and_one_more_does_not() -> None:
         check_epochs(allowed.epochs + 1)
 
 
-def run_of(owner: str, seen: float, size: int = 0, viewers: int = 0) -> Watch:
-    watch = Watch((TOY,), Inline())  # type: ignore[arg-type]
-    watch.owner, watch.last_seen, watch.size, watch.viewers = owner, seen, size, viewers
-    return watch
+def run_of(owner: str, seen: float, size: int = 0, viewers: int = 0) -> LiveRun:
+    live = LiveRun((TOY,), Inline())  # type: ignore[arg-type]
+    live.owner, live.last_seen, live.size, live.viewers = owner, seen, size, viewers
+    return live
 
 
 def test_a_session_keeps_so_many_runs_and_unwatched_ones_make_room(
@@ -64,8 +64,8 @@ def test_a_session_keeps_so_many_runs_and_unwatched_ones_make_room(
     assert to_make_room(watches, "me") == []
     watches["seen"] = run_of("me", 0, viewers=1)
     assert to_make_room(watches, "me") == ["early"]
-    for watch in watches.values():
-        watch.viewers = 1
+    for live in watches.values():
+        live.viewers = 1
     with pytest.raises(RequestError, match="watches 3 runs, and 3 are allowed here"):
         to_make_room(watches, "me")
     assert to_make_room(watches, "you") == []
@@ -92,4 +92,4 @@ def test_the_core_keeps_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
         loop.begin((TOY,))
     monkeypatch.setenv("SVAE_MAX_POINTS", "117")
     with pytest.raises(RequestError, match="118 points, and 117 are allowed"):
-        problem.groundwork(replace(TOY, n_points=118))
+        problem.prepared_data(replace(TOY, n_points=118))

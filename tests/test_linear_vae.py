@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from svae_core.problem import groundwork
+from svae_core.problem import prepared_data
 from svae_core.records import Budget, Settings
 from svae_core.training.loop import advance, begin, certify
 
@@ -37,7 +37,7 @@ def test_training_reaches_the_closed_form(dataset, epochs):
         learning_rate=3e-2,
         device="cpu",
     )
-    eigenvalues = groundwork(base).eigenvalues
+    eigenvalues = prepared_data(base).eigenvalues
     between = float(np.sqrt(eigenvalues[2] * eigenvalues[3]))
     values = (1.5 * float(eigenvalues[0]), between, 0.4 * float(eigenvalues[3]))
     members = tuple(replace(base, sigma2=value) for value in values)

@@ -10,23 +10,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from viewing import PAIR, STEPS, TOY, WAIT, Inline, Viewer, in_a_loop, toy_watch, until
+from viewing import PAIR, STEPS, TOY, WAIT, Inline, Viewer, in_a_loop, toy_run, until
 from viewing import patience as patience  # an autouse fixture
 
 from pages.live import registry
 from pages.live import run as watching
 from pages.live.origin import Branching
-from pages.live.run import Watch, Wish
+from pages.live.run import LiveRun, RunRequest
 from pages.wire import messages, routes
-from pages.wire.messages import Asked, decode, encode
+from pages.wire.messages import FrameRequest, decode, encode
 from svae_core.training.evaluate import _live_sentence
 
 
 @pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> Watch:
-    watch = toy_watch()
-    monkeypatch.setitem(registry._watches, "run", watch)
-    return watch
+def watched(monkeypatch: pytest.MonkeyPatch) -> LiveRun:
+    live = toy_run()
+    monkeypatch.setitem(registry._live_runs, "run", live)
+    return live
 
 
 # ----------------------------------------------------------------------------- messages
@@ -55,29 +55,29 @@ def test_a_message_never_holds_what_json_cannot_say() -> None:
 
 @in_a_loop
 async def test_what_is_known_already_is_not_sent_again() -> None:
-    watch = toy_watch()
-    watch.start()
-    await until(watch, lambda: watch.status == "finished")
-    header, arrays = messages.moment(watch, 3, Asked(3))
+    live = toy_run()
+    live.start()
+    await until(live, lambda: live.status == "finished")
+    header, arrays = messages.moment(live, 3, FrameRequest(3))
     assert header["speed"] > 0 and header["standing"] == {"place": 0, "lines": 1}
     assert header["count"] == len(arrays["history"]) == STEPS + 1
     assert arrays["shells"].shape == (2, 120, 3)
-    known = Asked(3, have=3, generation=0, rows=STEPS + 1, layout=header["layout"]["number"])
-    again, less = messages.moment(watch, 3, known)
+    known = FrameRequest(3, have=3, generation=0, rows=STEPS + 1, layout=header["layout"]["number"])
+    again, less = messages.moment(live, 3, known)
     assert "layout" not in again and len(less["history"]) == 0 and "shells" not in less
-    assert messages.moment(watch, 3, dataclasses.replace(known, generation=7))[1].keys() == {
+    assert messages.moment(live, 3, dataclasses.replace(known, generation=7))[1].keys() == {
         *arrays.keys()
     }, "a run that started over is sent in full"
 
 
 @in_a_loop
 async def test_history_holds_the_numbers_of_every_moment() -> None:
-    watch = toy_watch()
-    watch.start()
-    await until(watch, lambda: watch.status == "finished")
-    history = messages.moment(watch, 0, Asked(0))[1]["history"]
+    live = toy_run()
+    live.start()
+    await until(live, lambda: live.status == "finished")
+    history = messages.moment(live, 0, FrameRequest(0))[1]["history"]
     np.testing.assert_allclose(history[:, 0], range(STEPS + 1))
-    baseline, spherical = watch.moments[5]
+    baseline, spherical = live.moments[5]
     row = [5, baseline.loss, baseline.kl, *baseline.kl_per_dim]
     row += [spherical.loss, spherical.kl, *spherical.kl_per_dim]
     np.testing.assert_allclose(history[5], row, rtol=1e-6)
@@ -88,42 +88,42 @@ async def test_history_holds_the_numbers_of_every_moment() -> None:
 
 @in_a_loop
 async def test_a_run_plays_to_its_certificates() -> None:
-    watch = toy_watch()
-    watch.start()
-    await until(watch, lambda: watch.status == "finished" and bool(watch.layouts))
-    assert [moment[0].step for moment in watch.moments] == list(range(STEPS + 1))
-    assert [certificate.method for certificate in watch.certificates] == ["baseline", "spherical"]
-    assert not watch.training
+    live = toy_run()
+    live.start()
+    await until(live, lambda: live.status == "finished" and bool(live.layouts))
+    assert [moment[0].step for moment in live.moments] == list(range(STEPS + 1))
+    assert [certificate.method for certificate in live.certificates] == ["baseline", "spherical"]
+    assert not live.training
 
 
 @in_a_loop
 async def test_pause_holds_and_step_makes_one_moment() -> None:
-    watch = toy_watch()
-    watch.pause()
-    watch.start()
-    await until(watch, lambda: len(watch.moments) == 1)
-    watch.step()
-    await until(watch, lambda: len(watch.moments) == 2)
-    await until(watch, lambda: watch.status == "paused" and bool(watch.layouts))
-    assert watch._engine.slices == 1  # type: ignore[attr-defined]
-    watch.stop()
+    live = toy_run()
+    live.pause()
+    live.start()
+    await until(live, lambda: len(live.moments) == 1)
+    live.step()
+    await until(live, lambda: len(live.moments) == 2)
+    await until(live, lambda: live.status == "paused" and bool(live.layouts))
+    assert live._engine.slices == 1  # type: ignore[attr-defined]
+    live.stop()
 
 
 @in_a_loop
 async def test_a_cluster_lost_between_two_slices_pauses_a_run_once() -> None:
     """No call is under way then that could say so; and a run begun afterwards is not told."""
-    watch = toy_watch()
-    watch.start()
-    await until(watch, lambda: len(watch.moments) > 1)
-    inline: Any = watch._engine
+    live = toy_run()
+    live.start()
+    await until(live, lambda: len(live.moments) > 1)
+    inline: Any = live._engine
     inline.cluster_lost = "The cluster is gone."
-    await until(watch, lambda: watch.status in ("paused", "finished"))
-    assert watch.status == "paused" and watch.error == "The cluster is gone."
-    kept = len(watch.moments)
-    watch.play()
-    await until(watch, lambda: watch.status == "finished")
-    assert watch.error is None and kept < len(watch.moments) == STEPS + 1
-    later = Watch(watch.members, inline)
+    await until(live, lambda: live.status in ("paused", "finished"))
+    assert live.status == "paused" and live.error == "The cluster is gone."
+    kept = len(live.moments)
+    live.play()
+    await until(live, lambda: live.status == "finished")
+    assert live.error is None and kept < len(live.moments) == STEPS + 1
+    later = LiveRun(live.members, inline)
     later.start()
     await until(later, lambda: later.status in ("paused", "finished"))
     assert later.status == "finished"
@@ -131,57 +131,57 @@ async def test_a_cluster_lost_between_two_slices_pauses_a_run_once() -> None:
 
 @in_a_loop
 async def test_starting_over_gives_the_same_run_again() -> None:
-    watch = toy_watch()
-    watch.start()
-    await until(watch, lambda: watch.status == "finished")
-    before = watch.moments
-    watch.restart()
-    assert watch.generation == 1 and not watch.moments
-    await until(watch, lambda: watch.status == "finished")
-    for old, new in zip(before, watch.moments, strict=True):
+    live = toy_run()
+    live.start()
+    await until(live, lambda: live.status == "finished")
+    before = live.moments
+    live.restart()
+    assert live.generation == 1 and not live.moments
+    await until(live, lambda: live.status == "finished")
+    for old, new in zip(before, live.moments, strict=True):
         np.testing.assert_array_equal(old[1].shell_view, new[1].shell_view)
 
 
 @in_a_loop
 async def test_nobody_looks_nobody_trains() -> None:
-    watch = toy_watch()
-    assert watch.training, "its page is opening"
-    watch.last_seen -= watching.GRACE
-    assert not watch.training
-    with watch.viewed():
-        assert watch.training
-        watch.pause()
-        assert not watch.training
-        watch.play()
-    assert watch.training, "its page may be reloading"
-    with watch.viewed():
-        watch.leave()
-    assert not watch.training
-    watch.stop()
+    live = toy_run()
+    assert live.training, "its page is opening"
+    live.last_seen -= watching.GRACE
+    assert not live.training
+    with live.viewed():
+        assert live.training
+        live.pause()
+        assert not live.training
+        live.play()
+    assert live.training, "its page may be reloading"
+    with live.viewed():
+        live.disconnect()
+    assert not live.training
+    live.stop()
 
 
 @in_a_loop
 async def test_a_request_that_makes_no_sense_is_told_in_one_sentence() -> None:
-    watch = toy_watch(refuse="The band is empty; widen it.")
-    watch.start()
-    await until(watch, lambda: watch.status == "failed")
-    header, _ = messages.scene(watch)
+    live = toy_run(refuse="The band is empty; widen it.")
+    live.start()
+    await until(live, lambda: live.status == "failed")
+    header, _ = messages.scene(live)
     assert header["error"] == "The band is empty; widen it."
 
 
 def test_old_and_too_many_runs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_watches", {})
+    monkeypatch.setattr(registry, "_live_runs", {})
     sizes = {"old": (0, 1), "big": (5000, registry.KEPT_BYTES), "new": (6000, 1)}
     for name, (last_seen, size) in sizes.items():
-        registry._watches[name] = watch = toy_watch()
-        watch.last_seen, watch.size = last_seen, size
+        registry._live_runs[name] = live = toy_run()
+        live.last_seen, live.size = last_seen, size
     now = registry.KEPT_SECONDS + 100
     assert registry._forgotten(now, saved=lambda run: False) == ["old"]
-    registry._watches["new"].size = 2
+    registry._live_runs["new"].size = 2
     assert registry._forgotten(now + 3000, saved=lambda run: run == "big") == ["old", "big"]
-    registry._watches["big"].viewers = 1
+    registry._live_runs["big"].viewers = 1
     assert registry._forgotten(now, saved=lambda run: True) == ["old"]
-    registry._watches["new"].size = registry.HELD_BYTES
+    registry._live_runs["new"].size = registry.HELD_BYTES
     assert registry._forgotten(6001.0, saved=lambda run: False) == ["old", "new"]
 
 
@@ -191,11 +191,11 @@ def test_memory_is_given_back_once_more_after_all_have_gone(
     """Streamlit lets go of closed sessions two minutes later; before, that stayed with us."""
     clock, given = [1000.0], []
 
-    def looked_at(_watches: object) -> tuple[list[str], list[Watch]]:
+    def looked_at(_live_runs: object) -> tuple[list[str], list[LiveRun]]:
         clock[0] += 5.0
         return ["run"] if clock[0] == 1100.0 else [], []
 
-    monkeypatch.setattr(registry, "_watches", {})
+    monkeypatch.setattr(registry, "_live_runs", {})
     monkeypatch.setattr(registry, "_REAP_SECONDS", 0.0)
     monkeypatch.setattr(registry.quota, "too_much", looked_at)
     monkeypatch.setattr(registry, "time", SimpleNamespace(monotonic=lambda: clock[0]))
@@ -214,19 +214,19 @@ def test_memory_is_given_back_once_more_after_all_have_gone(
 
 
 def test_pages_find_the_branch_that_was_watched_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_watches", {})
+    monkeypatch.setattr(registry, "_live_runs", {})
     parents = {"left": "gone", "right": "gone", "deep": "left", "foreign": ""}
     for age, (name, parent) in enumerate(parents.items()):
-        registry._watches[name] = watch = toy_watch()
-        watch.last_seen = 100.0 - age
-        watch.branching = Branching(parent, 0, "β 1 → 4") if parent else None
-    assert registry.watched_last("gone", lambda wish: True) == "left"
-    registry._watches["deep"].viewers = 1
-    assert registry.watched_last("gone", lambda wish: True) == "deep"
-    assert registry.watched_last("right", lambda wish: True) == "right"
+        registry._live_runs[name] = live = toy_run()
+        live.last_seen = 100.0 - age
+        live.branching = Branching(parent, 0, "β 1 → 4") if parent else None
+    assert registry.last_viewed("gone", lambda wish: True) == "left"
+    registry._live_runs["deep"].viewers = 1
+    assert registry.last_viewed("gone", lambda wish: True) == "deep"
+    assert registry.last_viewed("right", lambda wish: True) == "right"
     # What does not fit is left alone, and a run that is only on disk is still itself.
-    assert registry.watched_last("gone", lambda wish: False) == "gone"
-    assert registry.watched_last(None, lambda wish: True) is None
+    assert registry.last_viewed("gone", lambda wish: False) == "gone"
+    assert registry.last_viewed(None, lambda wish: True) is None
 
 
 def test_a_pair_differs_in_its_method_only() -> None:
@@ -243,19 +243,19 @@ def test_a_pair_differs_in_its_method_only() -> None:
 
 
 def test_run_ids_cannot_be_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_watches", {})
+    monkeypatch.setattr(registry, "_live_runs", {})
     monkeypatch.setattr(registry, "engine", Inline)
     one, other = registry.watch(PAIR), registry.watch(PAIR)
     assert one != other and len(one) >= 22  # 22 characters of 6 bits: 128 bits and padding
     assert (
-        registry.wish_of(one) == Wish(PAIR)
+        registry.request_of(one) == RunRequest(PAIR)
         and registry.find("x") is None
         and registry.find(None) is None
     )
 
 
 @pytest.mark.parametrize("origin", ["http://elsewhere", "http://lecture:80", "null", None])
-def test_other_pages_are_refused(watched: Watch, origin: str | None) -> None:
+def test_other_pages_are_refused(watched: LiveRun, origin: str | None) -> None:
     async def run() -> None:
         viewer = Viewer("run", origin)
         assert await viewer.event() == {"type": "websocket.close", "code": 1008, "reason": ""}
@@ -287,7 +287,7 @@ def test_an_unknown_run_is_said_to_be_gone() -> None:
         ('{"do": "change", "changes": {"beta": 1' + "0" * 400 + "}}", routes.BAD_REQUEST),
     ],
 )
-def test_nonsense_ends_the_connection(watched: Watch, text: str, code: int) -> None:
+def test_nonsense_ends_the_connection(watched: LiveRun, text: str, code: int) -> None:
     async def run() -> None:
         viewer = Viewer("run")
         await viewer.event()
@@ -300,7 +300,7 @@ def test_nonsense_ends_the_connection(watched: Watch, text: str, code: int) -> N
     asyncio.run(run())
 
 
-def test_a_viewer_is_told_when_asking_and_not_before(watched: Watch) -> None:
+def test_a_viewer_is_told_when_asking_and_not_before(watched: LiveRun) -> None:
     async def run() -> None:
         viewer = Viewer("run")
         assert (await viewer.event())["type"] == "websocket.accept"
@@ -323,7 +323,7 @@ def test_a_viewer_is_told_when_asking_and_not_before(watched: Watch) -> None:
 
 @pytest.mark.parametrize(("code", "trains"), [(routes.GOING_AWAY, True), (1005, False)])
 def test_a_page_that_goes_away_may_come_back_and_a_lost_one_is_gone(
-    watched: Watch, code: int, trains: bool
+    watched: LiveRun, code: int, trains: bool
 ) -> None:
     async def run() -> None:
         viewer = Viewer("run")
@@ -335,7 +335,7 @@ def test_a_page_that_goes_away_may_come_back_and_a_lost_one_is_gone(
     asyncio.run(run())
 
 
-def test_whoever_has_the_newest_waits_for_news(watched: Watch) -> None:
+def test_whoever_has_the_newest_waits_for_news(watched: LiveRun) -> None:
     async def run() -> None:
         watched.pause()
         viewer = Viewer("run")
@@ -364,19 +364,19 @@ def test_the_code_has_an_address_that_changes_with_it() -> None:
 
 @in_a_loop
 async def test_floors_come_once_and_lie_under_nothing_they_should_not() -> None:
-    watch = toy_watch()
-    watch.start()
-    await until(watch, lambda: watch.status == "finished" and bool(watch.floors))
-    floors = messages.moment(watch, 0, Asked(0))[1]["floors"]
+    live = toy_run()
+    live.start()
+    await until(live, lambda: live.status == "finished" and bool(live.floors))
+    floors = messages.moment(live, 0, FrameRequest(0))[1]["floors"]
     assert floors.shape[:2] == (2, 3)
     losses, proved, tight = floors[1]
-    assert (np.diff(losses) > 0).all() and losses[-1] == pytest.approx(watch.moments[0][1].delta)
+    assert (np.diff(losses) > 0).all() and losses[-1] == pytest.approx(live.moments[0][1].delta)
     assert (proved <= tight + 1e-6).all() and tight[-1] == 0 < tight[0]
-    known = Asked(0, generation=watch.generation, floors=1)
-    assert "floors" not in messages.moment(watch, 0, known)[1]
+    known = FrameRequest(0, generation=live.generation, floors=1)
+    assert "floors" not in messages.moment(live, 0, known)[1]
 
 
-def test_a_point_is_decoded_as_the_frame_shows_it(watched: Watch) -> None:
+def test_a_point_is_decoded_as_the_frame_shows_it(watched: LiveRun) -> None:
     async def run() -> None:
         viewer = Viewer("run")
         await viewer.event()

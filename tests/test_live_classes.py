@@ -7,12 +7,12 @@ import json
 
 import numpy as np
 import pytest
-from viewing import TOY, Viewer, toy_watch, until
+from viewing import TOY, Viewer, toy_run, until
 from viewing import patience as patience  # an autouse fixture
 
 from pages.classroom import sessions
 from pages.live import registry
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from pages.wire import routes
 from pages.wire.messages import decode
 from svae_core.figures import board
@@ -20,14 +20,14 @@ from svae_core.records import RequestError
 
 
 @pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> Watch:
-    watch = toy_watch()
-    monkeypatch.setitem(registry._watches, "run", watch)
-    return watch
+def watched(monkeypatch: pytest.MonkeyPatch) -> LiveRun:
+    live = toy_run()
+    monkeypatch.setitem(registry._live_runs, "run", live)
+    return live
 
 
 def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
-    watched: Watch, monkeypatch: pytest.MonkeyPatch
+    watched: LiveRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def run() -> None:
         watched.start()
@@ -65,7 +65,7 @@ def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
     asyncio.run(run())
 
 
-def test_a_copy_goes_its_own_way(watched: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_goes_its_own_way(watched: LiveRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "engine", lambda: watched._engine)
     watched.family = {"run": watched}
 
@@ -91,7 +91,7 @@ def test_a_copy_goes_its_own_way(watched: Watch, monkeypatch: pytest.MonkeyPatch
     asyncio.run(run())
 
 
-def test_the_board_shows_what_runs_came_to_and_forgets_nothing(watched: Watch) -> None:
+def test_the_board_shows_what_runs_came_to_and_forgets_nothing(watched: LiveRun) -> None:
     async def run() -> None:
         room = sessions.begin("run")
         sessions.enter(room.code, "run")
@@ -102,7 +102,7 @@ def test_the_board_shows_what_runs_came_to_and_forgets_nothing(watched: Watch) -
         dots = room.dots()
         assert [dot.method for dot in dots] == ["baseline", "spherical"]
         assert all(dot.sigma2 == TOY.sigma2 and dot.band == TOY.band[1] for dot in dots)
-        registry._watches.pop("run")
+        registry._live_runs.pop("run")
         assert room.dots() == dots and room.training == 0
         told = board.describe_board(dots, 0)
         assert "Of 1 baseline models" in told and "Of 1 spherical models" in told
@@ -114,14 +114,14 @@ def test_the_board_shows_what_runs_came_to_and_forgets_nothing(watched: Watch) -
 
 
 def test_copies_count_as_runs_of_their_owner(
-    watched: Watch, monkeypatch: pytest.MonkeyPatch
+    watched: LiveRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "engine", lambda: watched._engine)
-    monkeypatch.setattr(registry, "_watches", {"run": watched})
+    monkeypatch.setattr(registry, "_live_runs", {"run": watched})
     watched.family = {"run": watched}
     monkeypatch.setenv("SVAE_MAX_RUNS", "2")
     for run in (registry.copy("run", "owner"), registry.copy("run", "owner")):
-        monkeypatch.setattr(registry._watches[run], "viewers", 1)
+        monkeypatch.setattr(registry._live_runs[run], "viewers", 1)
     with pytest.raises(RequestError, match="2 are allowed"):
         registry.copy("run", "owner")
 

@@ -9,36 +9,36 @@ import re
 import numpy as np
 import pytest
 from starlette.requests import Request
-from viewing import STEPS, in_a_loop, toy_watch, until
+from viewing import STEPS, in_a_loop, toy_run, until
 from viewing import patience as patience  # an autouse fixture
 
 from pages.live import registry
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from pages.wire import messages, replay, routes
-from pages.wire.messages import Asked
+from pages.wire.messages import FrameRequest
 
 
 @pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> Watch:
-    watch = toy_watch()
-    monkeypatch.setitem(registry._watches, "run", watch)
-    return watch
+def watched(monkeypatch: pytest.MonkeyPatch) -> LiveRun:
+    live = toy_run()
+    monkeypatch.setitem(registry._live_runs, "run", live)
+    return live
 
 
 @in_a_loop
 async def test_a_replay_holds_what_was_told_and_fetches_nothing() -> None:
-    watch = toy_watch()
-    watch.start()
-    await until(watch, lambda: watch.status == "finished" and bool(watch.layouts))
-    page = replay.page(replay.still(watch), routes._code(), "</script>")
-    assert page == replay.page(replay.still(watch), routes._code(), "</script>"), "deterministic"
+    live = toy_run()
+    live.start()
+    await until(live, lambda: live.status == "finished" and bool(live.layouts))
+    page = replay.page(replay.still(live), routes._code(), "</script>")
+    assert page == replay.page(replay.still(live), routes._code(), "</script>"), "deterministic"
     found = re.search(r'id="run">(.*?)</script>', page)
     assert found is not None
     header, arrays = replay.unpack(base64.b64decode(found[1]))
     assert len(header["moments"]) == STEPS + 1
-    shells = np.stack([[frame.shell_view for frame in frames] for frames in watch.moments])
+    shells = np.stack([[frame.shell_view for frame in frames] for frames in live.moments])
     np.testing.assert_allclose(arrays["shells"], shells, atol=1e-3)
-    history = messages.moment(watch, 0, Asked(0))[1]["history"]
+    history = messages.moment(live, 0, FrameRequest(0))[1]["history"]
     np.testing.assert_array_equal(arrays["history"], history)
     assert not re.search(r'(src|href)="?http', page)
     assert "@import" not in page
@@ -69,7 +69,7 @@ def test_modules_in_a_replay_import_by_name() -> None:
     ],
 )
 def test_replays_go_to_our_own_pages_only(
-    watched: Watch, headers: dict[str, str], status: int
+    watched: LiveRun, headers: dict[str, str], status: int
 ) -> None:
     async def run() -> None:
         watched.start()

@@ -10,8 +10,8 @@ import torch
 from laws import TOY, assert_information_laws
 
 from svae_core.methods import guards, scan_methods
-from svae_core.nets.networks import architecture, networks, room
-from svae_core.problem import groundwork
+from svae_core.nets.networks import architecture, gradient_buffers, networks
+from svae_core.problem import prepared_data
 from svae_core.records import Advance, Budget, Settings, State
 from svae_core.training.batch_loss import Batch
 from svae_core.training.groups import own_parameters, recall
@@ -61,7 +61,7 @@ def test_its_objective_is_finite_and_has_one_value_per_member(settings, scale, a
     monkeypatch.setattr(
         method, "objective", lambda *given: values.append(original(*given)) or values[-1]
     )
-    grounds = tuple(groundwork(each) for each in members)
+    grounds = tuple(prepared_data(each) for each in members)
     wanted = objective(members, grounds, torch.device("cpu"))
     flat = torch.from_numpy(state.parameters)
     d = grounds[0].shell.points.shape[1]
@@ -74,7 +74,7 @@ def test_its_objective_is_finite_and_has_one_value_per_member(settings, scale, a
     nets = networks(arch, flat)
     for leaf in nets.leaves():
         leaf.requires_grad_(True)
-    gradient = wanted.gradient(nets, batch, Now(3, 10), memory, room(arch, flat))
+    gradient = wanted.gradient(nets, batch, Now(3, 10), memory, gradient_buffers(arch, flat))
     (value,) = values
     assert value.shape == (2,) and torch.isfinite(value).all() and torch.isfinite(gradient).all()
     for before, after in zip(recall(wanted.groups, state.memory), memory, strict=True):

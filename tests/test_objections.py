@@ -12,7 +12,7 @@ from laws import assert_information_laws
 from svae_core import objections
 from svae_core.certificate.floors import cluster_entropy
 from svae_core.objections import Answer, answer, short, spread, tiny, trained
-from svae_core.problem import groundwork
+from svae_core.problem import prepared_data
 from svae_core.records import RequestError, Settings
 from svae_core.studies.k_sensitivity import sensitivity
 
@@ -72,7 +72,7 @@ def test_the_projected_quantiser_loses_less_than_the_collapse_loss(
 ) -> None:
     found = answers[2].numbers
     assert found["within"] <= found["quantiser"] < found["delta"]
-    assert found["entropy"] == pytest.approx(cluster_entropy(groundwork(DATA).clusters.sizes))
+    assert found["entropy"] == pytest.approx(cluster_entropy(prepared_data(DATA).clusters.sizes))
     assert found["moved"] < 1e-6
 
 
@@ -117,7 +117,7 @@ def test_modes_of_collapse_keep_the_laws_of_information(answers: dict[int, Answe
 def test_the_runs_behind_answers_are_small_and_keep_the_laws() -> None:
     large = Settings(n_points=0, clusters=900)
     base = short(large)
-    ground = groundwork(base)
+    ground = prepared_data(base)
     assert len(ground.shell.points) == objections.POINTS
     assert base.clusters <= objections.POINTS // 2
     _, ends = trained([short(DATA)])

@@ -17,7 +17,7 @@ from svae_core.methods import Draws, Encoded, Terms, base_objective, method_for,
 from svae_core.methods.delta_vae import highest_log_variance
 from svae_core.methods.iwae import log_weights
 from svae_core.nets.networks import architecture
-from svae_core.problem import groundwork
+from svae_core.problem import prepared_data
 from svae_core.records import Budget, RequestError
 from svae_core.training.loop import advance, begin, certify
 
@@ -95,14 +95,16 @@ def test_sigma_vae_stands_at_the_best_variance():
     grid = np.linspace(0.2, 5.0, 4001) * loss / d
     least = (loss / (2 * grid) + 0.5 * d * np.log(grid)).min() + 2.0 * 0.6
     assert value.item() == pytest.approx(least, abs=1e-5)
-    assert method.pressure(replace(settings, beta=3.0), loss, 16, {}) == pytest.approx(0.15)
+    assert method.effective_beta_sigma2(replace(settings, beta=3.0), loss, 16, {}) == pytest.approx(
+        0.15
+    )
 
 
 def test_the_gauge_of_a_certificate_is_that_of_the_learned_variance():
     settings, _ = configured("sigma_vae")
     settings = replace(settings, sigma2=100.0)
     (certificate,) = certify(advance(begin((settings,)), Budget(frames=False)).state)
-    ground = groundwork(settings)
+    ground = prepared_data(settings)
     expected = certificate.loss / len(ground.eigenvalues) / ground.lambda_max
     assert certificate.gauge == pytest.approx(expected)
     assert certificate.verdict == "certified"  # σ² = 100 alone would have collapsed it
@@ -127,7 +129,7 @@ def test_geco_pushes_by_its_moving_average_until_the_bound_is_met():
 @pytest.mark.parametrize("excess", [-0.2, 0.2])
 def test_the_lagrangian_follows_a_lasting_error_and_keeps_below_the_penalty(excess):
     settings, method = configured("spherical_lagrangian")
-    ground = groundwork(settings)
+    ground = prepared_data(settings)
     constants = tensors(method.constants(ground, settings))
     memory = {name: torch.tensor([float(v)]) for name, v in method.memory(ground, settings).items()}
     start = memory["log_multiplier"].item()
@@ -306,7 +308,7 @@ def test_the_decoder_waits_for_its_encoder():
     states = [begin((settings, replace(settings, method="baseline", method_options=())))]
     for _ in range(3):
         states.append(advance(states[-1], Budget(steps=1)).state)
-    d = len(groundwork(settings).eigenvalues)
+    d = len(prepared_data(settings).eigenvalues)
     decoder = architecture("mlp", d, TOY.latent_dim, TOY.hidden).decoder_part
 
     def moved(row, before, after):

@@ -89,23 +89,23 @@ def test_a_search_rests_when_cancelled_and_goes_on_when_resumed() -> None:
     assert not series.begun
     series.go_on()
     series.go_on()
-    assert not series.over and search.attempts == () and series.seconds_left is None
+    assert not series.done and search.attempts == () and series.seconds_left is None
     assert series.begun and "paused; what is done is kept" in series.state(going=False)
     waiting = _Slow.waiting
     assert len(waiting) == 2
     waiting.pop(0).set_result(tuple(_attempts(16)))
     series.resume()
     series.go_on()
-    assert (len(search.attempts), series.share) == (16, 0.5)
+    assert (len(search.attempts), series.progress) == (16, 0.5)
     assert "16 of 32 runs" in series.state(going=True)
     waiting.pop(0).set_exception(WorkerLost("gone"))
     series.go_on()
-    assert series.over and "resume to try again" in series.error
+    assert series.done and "resume to try again" in series.error
     series.resume()
     series.go_on()
     waiting.pop(0).set_result(tuple(_attempts(16)))
     series.go_on()
-    assert series.over and series.error is None and len(search.broken()) == 2
+    assert series.done and series.error is None and len(search.broken()) == 2
 
 
 class _Slow:

@@ -28,9 +28,9 @@ def test_train_keeps_its_run_until_a_setting_is_touched() -> None:
     run = _run(app)
     assert _query(app)["run"] == run
     assert _run(_quiet(app.run())) == run
-    watch = registry.find(run)
-    assert watch is not None
-    watch.members = tuple(dataclasses.replace(one, changes=((3, "beta", 2.0),)) for one in PAIR)
+    live = registry.find(run)
+    assert live is not None
+    live.members = tuple(dataclasses.replace(one, changes=((3, "beta", 2.0),)) for one in PAIR)
     assert _run(_quiet(app.run())) == run
     app.query_params["run"] = child = registry.reseed(run)
     app.query_params["seed"] = "1"
@@ -42,9 +42,9 @@ def test_train_keeps_its_run_until_a_setting_is_touched() -> None:
 def test_a_lesson_brings_its_settings_and_its_question() -> None:
     app = _open("train", {"lesson": "alive"})
     assert _query(app)["beta"] == "4"
-    watch = registry.find(_run(app))
-    assert watch is not None
-    assert watch.wish.lesson == "alive" and watch.members[1].beta == 4.0 and not watch.training
+    live = registry.find(_run(app))
+    assert live is not None
+    assert live.request.lesson == "alive" and live.members[1].beta == 4.0 and not live.training
     assert "Keep it alive" in app.markdown[0].value
     assert _run(_quiet(app.run())) == _run(app)
     own = _open("train", {"lesson": "alive", "beta": "2", "epochs": "9"})
@@ -56,8 +56,8 @@ def test_controls_can_be_locked_and_the_stage_made_big_by_a_link() -> None:
     app = _open("train", {**_SMALL, "lock": "1", "projector": "1"})
     assert not app.selectbox and not app.number_input
     assert json.loads(app.get("bidi_component")[0].proto.json)["projector"] is True
-    watch = registry.find(_run(app))
-    assert watch is not None and watch.members[0].dataset == "wine"
+    live = registry.find(_run(app))
+    assert live is not None and live.members[0].dataset == "wine"
 
 
 def test_labels_that_begin_with_a_symbol_keep_it() -> None:

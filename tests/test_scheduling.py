@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svae_core.compute.scheduler import TRIES, Line, Order, Scheduler, WorkerLost
+from svae_core.compute.scheduler import TRIES, FairShare, Priority, Scheduler, WorkerLost
 from svae_core.compute.workers import WorkerPool
 
 WAIT = 120.0
@@ -25,7 +25,7 @@ WAIT = 120.0
 class Bench:
     """A slot that makes a call when it is told to, with a clock of its own."""
 
-    hopeless = False
+    failed = False
 
     def __init__(self) -> None:
         self.ready = False
@@ -79,13 +79,13 @@ def name(text: str) -> str:
 @given(sizes=st.lists(st.floats(0.1, 10.0), min_size=2, max_size=6))
 def test_every_run_gets_equal_time_whatever_the_size_of_its_steps(sizes: list[float]) -> None:
     scheduler, bench = opened()
-    lines = [Line() for _ in sizes]
+    lines = [FairShare() for _ in sizes]
     for n, line in enumerate(lines):
-        scheduler.in_turn(Order(line), name, str(n))
+        scheduler.in_turn(Priority(line), name, str(n))
     while bench.held and min(line.used for line in lines) < 50:
         turn = int(bench.held[-1][0].args[1][0])  # type: ignore[attr-defined]
         bench.finish(sizes[turn])
-        scheduler.in_turn(Order(lines[turn]), name, str(turn))
+        scheduler.in_turn(Priority(lines[turn]), name, str(turn))
     used = [line.used for line in lines]
     assert max(used) - min(used) <= 2 * max(sizes) + 1e-9
     scheduler.shutdown()
@@ -93,47 +93,50 @@ def test_every_run_gets_equal_time_whatever_the_size_of_its_steps(sizes: list[fl
 
 def test_who_comes_late_or_paused_has_saved_nothing_up() -> None:
     scheduler, bench = opened()
-    early, late = Line(), Line()
-    scheduler.in_turn(Order(early), name, "early")
+    early, late = FairShare(), FairShare()
+    scheduler.in_turn(Priority(early), name, "early")
     for _ in range(20):
         bench.finish()
-        scheduler.in_turn(Order(early), name, "early")
-    scheduler.in_turn(Order(late), name, "late")
+        scheduler.in_turn(Priority(early), name, "early")
+    scheduler.in_turn(Priority(late), name, "late")
     turns: Counter[str] = Counter()
     for _ in range(20):
         served = bench.finish()
         turns[served] += 1
-        scheduler.in_turn(Order(early if served == "early" else late), name, served)
+        scheduler.in_turn(Priority(early if served == "early" else late), name, served)
     assert abs(turns["early"] - turns["late"]) <= 2
     scheduler.shutdown()
 
 
 def test_preparing_data_is_not_held_against_who_came_first() -> None:
     scheduler, bench = opened()
-    first, second = Line(), Line()
-    scheduler.in_turn(Order(first, first=True), name, "first")
+    first, second = FairShare(), FairShare()
+    scheduler.in_turn(Priority(first, first=True), name, "first")
     bench.finish(30.0)
-    scheduler.in_turn(Order(first), name, "first")
+    scheduler.in_turn(Priority(first), name, "first")
     bench.finish(30.0)
-    scheduler.in_turn(Order(second), name, "second")
-    scheduler.in_turn(Order(first), name, "first")
+    scheduler.in_turn(Priority(second), name, "second")
+    scheduler.in_turn(Priority(first), name, "first")
     turns: Counter[str] = Counter()
     for _ in range(60):
         served = bench.finish(0.05)
         turns[served] += 1
-        scheduler.in_turn(Order(first if served == "first" else second), name, served)
+        scheduler.in_turn(Priority(first if served == "first" else second), name, served)
     assert abs(turns["first"] - turns["second"]) <= 8
     scheduler.shutdown()
 
 
 def test_the_screen_goes_first_then_the_watched_then_the_rest() -> None:
     scheduler, bench = opened()
-    unwatched, watched = Line(watched=False), Line(used=1000.0)
+    unwatched, watched = FairShare(watched=False), FairShare(used=1000.0)
     scheduler.submit(name, "at work")
-    scheduler.in_turn(Order(unwatched), name, "unwatched")
-    scheduler.in_turn(Order(watched), name, "watched")
-    scheduler.in_turn(Order(unwatched, first=True), name, "asked for at the screen")
-    assert scheduler.standing(unwatched).place == 2 and scheduler.standing(watched).place == 1
+    scheduler.in_turn(Priority(unwatched), name, "unwatched")
+    scheduler.in_turn(Priority(watched), name, "watched")
+    scheduler.in_turn(Priority(unwatched, first=True), name, "asked for at the screen")
+    assert (
+        scheduler.queue_position(unwatched).place == 2
+        and scheduler.queue_position(watched).place == 1
+    )
     assert scheduler.active == 2
     order = [bench.finish() for _ in range(4)]
     assert order == ["at work", "asked for at the screen", "watched", "unwatched"]
@@ -162,7 +165,7 @@ def test_where_no_worker_starts_nobody_waits_for_ever() -> None:
     bench = Bench()
     scheduler = Scheduler([bench])
     future = scheduler.submit(name, "in vain")
-    bench.hopeless = True
+    bench.failed = True
     bench._tell()
     with pytest.raises(WorkerLost):
         future.result(0)
@@ -171,7 +174,7 @@ def test_where_no_worker_starts_nobody_waits_for_ever() -> None:
 
 def test_a_call_that_takes_too_long_gets_another_worker() -> None:
     scheduler, bench = opened()
-    scheduler.in_turn(Order(patience=0.0), name, "hangs")
+    scheduler.in_turn(Priority(patience=0.0), name, "hangs")
     deadline = time.monotonic() + WAIT
     while not bench.replaced:
         assert time.monotonic() < deadline
@@ -198,7 +201,7 @@ def test_a_process_that_hangs_is_replaced_and_its_call_made_again(tmp_path: Path
     pool = WorkerPool(1, _nothing)
     other = WorkerPool(1, _nothing)
     # Seconds, so that on a busy machine the second call is not taken for hanging too.
-    future = pool.in_turn(Order(patience=3.0), _hang_once, tmp_path)
+    future = pool.in_turn(Priority(patience=3.0), _hang_once, tmp_path)
     undisturbed = other.submit(os.getpid).result(WAIT)
     second = future.result(WAIT)
     pids = {int(path.name) for path in tmp_path.iterdir()}

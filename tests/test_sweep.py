@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from svae_core.methods import scan_methods
-from svae_core.problem import groundwork
+from svae_core.problem import prepared_data
 from svae_core.records import Budget, RequestError, Settings
 from svae_core.studies import jsonl, sweep
 from svae_core.studies.cells import (
@@ -43,7 +43,7 @@ def finish(chunks, seconds=60.0):
     ended = []
     for chunk in chunks:
         work = sweep.Work(chunk)
-        while not work.over:
+        while not work.done:
             work = sweep.go_on(work, seconds)
         ended += work.outcomes
     return ended
@@ -196,10 +196,10 @@ def test_slices_change_nothing_and_a_run_is_what_training_it_alone_gives():
     sliced = []
     for chunk in sweep.plan(asked):
         work = sweep.Work(chunk)
-        while not work.over:
-            before = work.share
+        while not work.done:
+            before = work.progress
             work = pickle.loads(pickle.dumps(sweep.go_on(work, 0.0)))
-            assert before <= work.share <= 1
+            assert before <= work.progress <= 1
         sliced += work.outcomes
     assert {item.settings: item for item in sliced} == whole
     for settings in (asked.runs[0], asked.runs[7], asked.runs[-1]):
@@ -229,7 +229,7 @@ def test_the_map_of_a_linear_vae_agrees_with_theory():
         (base,), (("beta", (0.5, 2.0)), ("sigma2", values_of("sigma2", "0.023:1.1:5"))), (0,)
     )
     theory = sweep.theory_of(asked)
-    assert theory.lambda_max == groundwork(base).lambda_max
+    assert theory.lambda_max == prepared_data(base).lambda_max
     found = cells(asked, finish(sweep.plan(asked)), theory)
     clear = [
         cell

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_live import PAIR, STEPS, WAIT, Inline, Viewer, in_a_loop, toy_watch, until
+from test_live import PAIR, STEPS, WAIT, Inline, Viewer, in_a_loop, toy_run, until
 from test_live import patience as patience  # an autouse fixture
 
 from pages.classroom import lessons
 from pages.live import changes as changing
 from pages.live import history, registry
-from pages.live.run import Watch, Wish
+from pages.live.run import LiveRun, RunRequest
 from pages.wire import messages
-from pages.wire.messages import Asked, decode
+from pages.wire.messages import FrameRequest, decode
 from svae_core.config.settings import settings_at
 from svae_core.records import RequestError
 
@@ -27,40 +27,40 @@ WIDE = {"band": (0.1, 0.7)}
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that works where it is called, and keeps a checkpoint at every second moment."""
-    monkeypatch.setattr(registry, "_watches", {})
+    monkeypatch.setattr(registry, "_live_runs", {})
     monkeypatch.setattr(registry, "engine", Inline)
     monkeypatch.setattr(history, "EVERY", 2)
-    monkeypatch.setattr(history.Past, "__init__", _frequent(history.Past.__init__))
+    monkeypatch.setattr(history.History, "__init__", _frequent(history.History.__init__))
 
 
 def _frequent(init: Any) -> Any:
-    def begin(self: history.Past, *args: Any, **named: Any) -> None:
+    def begin(self: history.History, *args: Any, **named: Any) -> None:
         init(self, *args, **named)
         self._every = 2
 
     return begin
 
 
-def watch_of(run: str) -> Watch:
-    watch = registry.find(run)
-    assert watch is not None
-    return watch
+def watch_of(run: str) -> LiveRun:
+    live = registry.find(run)
+    assert live is not None
+    return live
 
 
-def telling_changes(watch: Watch) -> list[dict[str, Any]]:
-    (node,) = messages.moment(watch, 0, Asked(0))[0]["tree"]
+def telling_changes(live: LiveRun) -> list[dict[str, Any]]:
+    (node,) = messages.moment(live, 0, FrameRequest(0))[0]["tree"]
     return list(node["changes"])
 
 
-async def finished(run: str) -> Watch:
-    watch = watch_of(run)
-    watch.start()
-    await until(watch, lambda: watch.status in ("finished", "failed"))
-    assert watch.status == "finished", watch.error
-    return watch
+async def finished(run: str) -> LiveRun:
+    live = watch_of(run)
+    live.start()
+    await until(live, lambda: live.status in ("finished", "failed"))
+    assert live.status == "finished", live.error
+    return live
 
 
-def assert_same_moments(one: Watch, other: Watch) -> None:
+def assert_same_moments(one: LiveRun, other: LiveRun) -> None:
     assert [moment[0].step for moment in one.moments] == [m[0].step for m in other.moments]
     for mine, theirs in zip(one.moments, other.moments, strict=True):
         for frame, twin in zip(mine, theirs, strict=True):
@@ -72,17 +72,17 @@ def assert_same_moments(one: Watch, other: Watch) -> None:
     assert one.past.remarks == other.past.remarks
 
 
-async def at_step(run: str, moments: int) -> Watch:
+async def at_step(run: str, moments: int) -> LiveRun:
     """The run, paused after so many moments."""
-    watch = watch_of(run)
-    watch.pause()
-    watch.start()
-    await until(watch, lambda: bool(watch.moments))
-    while len(watch.moments) < moments:
-        before = len(watch.moments)
-        watch.step()
-        await until(watch, lambda before=before: len(watch.moments) > before)  # type: ignore[misc]
-    return watch
+    live = watch_of(run)
+    live.pause()
+    live.start()
+    await until(live, lambda: bool(live.moments))
+    while len(live.moments) < moments:
+        before = len(live.moments)
+        live.step()
+        await until(live, lambda before=before: len(live.moments) > before)  # type: ignore[misc]
+    return live
 
 
 # ------------------------------------------------------------------------------ changes
@@ -91,28 +91,28 @@ async def at_step(run: str, moments: int) -> Watch:
 def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        watch = await at_step(registry.watch(PAIR), 4)
-        before = watch.moments[-1][1]
-        watch.change(WIDE)
-        assert watch.now["band"] == WIDE["band"], "the page sees it at once"
-        watch.play()
-        await until(watch, lambda: watch.status == "finished")
-        assert [settings.changes for settings in watch.members] == [((3, "band", (0.1, 0.7)),)] * 2
-        assert watch.moments[3][1].hi == before.hi < watch.moments[4][1].hi
-        corridor = messages.moment(watch, 3, Asked(3))[0]["corridor"]
+        live = await at_step(registry.watch(PAIR), 4)
+        before = live.moments[-1][1]
+        live.change(WIDE)
+        assert live.now["band"] == WIDE["band"], "the page sees it at once"
+        live.play()
+        await until(live, lambda: live.status == "finished")
+        assert [settings.changes for settings in live.members] == [((3, "band", (0.1, 0.7)),)] * 2
+        assert live.moments[3][1].hi == before.hi < live.moments[4][1].hi
+        corridor = messages.moment(live, 3, FrameRequest(3))[0]["corridor"]
         assert [edges[0] for edges in corridor] == [0, 4]
-        (told,) = telling_changes(watch)
+        (told,) = telling_changes(live)
         assert told == {"step": 3, "what": "band 0–0.25 → 0.1–0.7 at step 3"}
-        assert told["what"] in [remark.sentence for remark in watch.past.remarks]
-        fresh = Watch(watch.members, Inline())  # type: ignore[arg-type]
+        assert told["what"] in [remark.sentence for remark in live.past.remarks]
+        fresh = LiveRun(live.members, Inline())  # type: ignore[arg-type]
         fresh.start()
         await until(fresh, lambda: fresh.status == "finished")
-        assert_same_moments(watch, fresh)
-        live = watch.moments
-        watch.restart()
-        await until(watch, lambda: watch.status == "finished")
-        assert watch.moments is not live
-        assert_same_moments(watch, fresh)
+        assert_same_moments(live, fresh)
+        before = live.moments
+        live.restart()
+        await until(live, lambda: live.status == "finished")
+        assert live.moments is not before
+        assert_same_moments(live, fresh)
 
     run()
 
@@ -120,16 +120,16 @@ def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: No
 def test_a_change_before_the_first_step_shows_in_the_first_moment(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        watch = await at_step(registry.watch(PAIR), 1)
-        before = watch.moments[0][1].hi
-        watch.change(WIDE)
-        watch.play()
-        await until(watch, lambda: watch.status == "finished")
-        assert watch.moments[0][1].hi > before and watch.generation == 1
-        fresh = Watch(watch.members, Inline())  # type: ignore[arg-type]
+        live = await at_step(registry.watch(PAIR), 1)
+        before = live.moments[0][1].hi
+        live.change(WIDE)
+        live.play()
+        await until(live, lambda: live.status == "finished")
+        assert live.moments[0][1].hi > before and live.generation == 1
+        fresh = LiveRun(live.members, Inline())  # type: ignore[arg-type]
         fresh.start()
         await until(fresh, lambda: fresh.status == "finished")
-        assert_same_moments(watch, fresh)
+        assert_same_moments(live, fresh)
 
     run()
 
@@ -137,9 +137,9 @@ def test_a_change_before_the_first_step_shows_in_the_first_moment(server: None) 
 def test_what_is_finished_cannot_be_changed(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        watch = await finished(registry.watch(PAIR))
+        live = await finished(registry.watch(PAIR))
         with pytest.raises(RequestError, match="branch off"):
-            watch.change(WIDE)
+            live.change(WIDE)
 
     run()
 
@@ -161,7 +161,7 @@ def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int
         assert [state.step for state in parent.past.states] == [2, 4, 6, 8]
         child = await finished(registry.branch(root, step, {"band": (0.1, 0.7), "sigma2": 0.5}))
         assert child.past.states[0].step <= max(2, step)
-        assert child.wish == parent.wish, "to its page it is the same run"
+        assert child.request == parent.request, "to its page it is the same run"
         made = {(since, name) for since, name, _ in child.members[0].changes}
         earlier = {(2, "beta")} if step >= 2 else set()
         assert made == earlier | {(step, "band"), (step, "sigma2")}
@@ -169,7 +169,7 @@ def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int
             for mine, theirs in zip(child.moments, parent.moments[: step + 1], strict=False):
                 np.testing.assert_array_equal(mine[1].shell_view, theirs[1].shell_view)
         assert settings_at(child.members[1], step).band == (0.1, 0.7)
-        replay = Watch(child.members, Inline())  # type: ignore[arg-type]
+        replay = LiveRun(child.members, Inline())  # type: ignore[arg-type]
         replay.start()
         await until(replay, lambda: replay.status == "finished")
         assert_same_moments(child, replay)
@@ -194,10 +194,10 @@ def test_checkpoints_are_bounded(monkeypatch: pytest.MonkeyPatch, server: None) 
     async def run() -> None:
         one = history._state_weight((await finished(registry.watch(PAIR))).past.states[0])
         monkeypatch.setattr(history, "STATE_BYTES", 3 * one)
-        watch = await finished(registry.watch(PAIR))
-        assert [state.step for state in watch.past.states] == [4, 8]
-        frames = sum(history._weight(frame) for moment in watch.moments for frame in moment)
-        assert watch.size == frames + 2 * one
+        live = await finished(registry.watch(PAIR))
+        assert [state.step for state in live.past.states] == [4, 8]
+        frames = sum(history._weight(frame) for moment in live.moments for frame in moment)
+        assert live.size == frames + 2 * one
 
     run()
 
@@ -211,7 +211,7 @@ def test_the_tree_of_branches_is_told_to_all_of_them(server: None) -> None:
         child = registry.branch(root, 3, {"band": (0.0, 0.6)})
         twin = registry.reseed(child)
         assert watch_of(root).version > version
-        tree = messages.moment(watch_of(child), 1, Asked(1))[0]["tree"]
+        tree = messages.moment(watch_of(child), 1, FrameRequest(1))[0]["tree"]
         assert [(node["run"], node["parent"], node["here"]) for node in tree] == [
             (root, None, False),
             (child, root, True),
@@ -224,11 +224,11 @@ def test_the_tree_of_branches_is_told_to_all_of_them(server: None) -> None:
         ]
         assert tree[2]["query"] == {"seed": "1"} and tree[0]["query"] == {"seed": None}
         seeded = tuple(dataclasses.replace(settings, seed=1) for settings in PAIR)
-        assert registry.wish_of(twin) == Wish(seeded)
+        assert registry.request_of(twin) == RunRequest(seeded)
         registry._leave(root)
-        assert len(messages.moment(watch_of(child), 1, Asked(1))[0]["tree"]) == 2
-        for watch in registry._all():
-            watch.stop()
+        assert len(messages.moment(watch_of(child), 1, FrameRequest(1))[0]["tree"]) == 2
+        for live in registry._all():
+            live.stop()
 
     run()
 
@@ -281,7 +281,7 @@ def test_viewers_change_branch_and_are_refused(server: None) -> None:
     @in_a_loop
     async def run() -> None:
         root = registry.watch(PAIR)
-        watch = await at_step(root, 3)
+        live = await at_step(root, 3)
         viewer = Viewer(root)
         await viewer.event()
         refused, _ = await viewer.ask(do="change", changes={"beta": float("nan")})
@@ -297,8 +297,8 @@ def test_viewers_change_branch_and_are_refused(server: None) -> None:
         assert watch_of(seeded["run"]).members[0].seed == 1
         viewer.send(json.dumps({"do": "change", "changes": {"band": [0, 0.6]}}))
         viewer.send(json.dumps({"do": "play"}))
-        await until(watch, lambda: watch.status == "finished")
-        assert watch.members[1].changes == ((2, "band", (0.0, 0.6)),)
+        await until(live, lambda: live.status == "finished")
+        assert live.members[1].changes == ((2, "band", (0.0, 0.6)),)
         viewer.send('{"do": "branch", "step": "soon"}')
         assert (await viewer.event())["type"] == "websocket.close"
         await asyncio.wait_for(viewer.served, WAIT)
@@ -310,13 +310,13 @@ def test_viewers_change_branch_and_are_refused(server: None) -> None:
 
 @in_a_loop
 async def test_remarks_are_sent_once() -> None:
-    watch = toy_watch()
-    watch.start()
-    await until(watch, lambda: watch.status == "finished")
-    told = messages.moment(watch, 3, Asked(3))[0]["remarks"]
+    live = toy_run()
+    live.start()
+    await until(live, lambda: live.status == "finished")
+    told = messages.moment(live, 3, FrameRequest(3))[0]["remarks"]
     assert told["from"] == 0 and told["lines"][0]["kind"] == "start"
-    known = Asked(3, generation=0, remarks=len(told["lines"]))
-    assert messages.moment(watch, 3, known)[0]["remarks"]["lines"] == []
+    known = FrameRequest(3, generation=0, remarks=len(told["lines"]))
+    assert messages.moment(live, 3, known)[0]["remarks"]["lines"] == []
 
 
 # ------------------------------------------------------------------------------- lessons
@@ -326,21 +326,21 @@ def test_a_lesson_waits_for_a_prediction_and_compares_it(server: None) -> None:
     @in_a_loop
     async def run() -> None:
         name = registry.watch(PAIR, "collapse")
-        watch = watch_of(name)
-        watch.start()
-        await until(watch, lambda: watch.status == "paused")
-        question = messages.scene(watch)[0]["lesson"]
+        live = watch_of(name)
+        live.start()
+        await until(live, lambda: live.status == "paused")
+        question = messages.scene(live)[0]["lesson"]
         assert len(question["options"]) == 3
         viewer = Viewer(name)
         await viewer.event()
         refused, _ = await viewer.ask(do="predict", answer=7)
         assert "numbered" in refused["sentence"]
         viewer.send(json.dumps({"do": "predict", "answer": 1}))
-        await until(watch, lambda: watch.status == "finished")
+        await until(live, lambda: live.status == "finished")
         viewer.send(json.dumps({"want": "newest"}))
         told = decode((await viewer.event())["bytes"])[0]["lesson"]
         assert told["prediction"] == 1
-        outcome = lessons.LESSONS["collapse"].outcome(watch.certificates)
+        outcome = lessons.LESSONS["collapse"].outcome(live.certificates)
         assert told["reveal"].startswith("As you" if outcome == 1 else "You predicted “")
         await viewer.leave()
 

@@ -14,11 +14,11 @@ from starlette.websockets import WebSocket
 
 from pages.live import registry
 from pages.live import run as watching
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from pages.wire import messages, routes
 from pages.wire.messages import decode
 from svae_core.compute import engine
-from svae_core.compute.scheduler import Standing
+from svae_core.compute.scheduler import QueuePosition
 from svae_core.records import RequestError, Settings
 
 TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=4, batch_size=60, latent_dim=2)
@@ -45,11 +45,11 @@ class Inline:
             future.set_result(function(*args))
         return future
 
-    def groundwork(self, settings: Settings) -> Future[Any]:
-        return self._run(engine._groundwork, settings)
+    def prepared_data(self, settings: Settings) -> Future[Any]:
+        return self._run(engine._prepared_data, settings)
 
-    def standing(self, _line: Any) -> Standing:
-        return Standing(0, 1)
+    def queue_position(self, _line: Any) -> QueuePosition:
+        return QueuePosition(0, 1)
 
     def slice_seconds(self) -> float:
         return engine.SLICE
@@ -75,8 +75,8 @@ class Inline:
         return self._run(engine._embed, False, means, structures, step, previous)
 
 
-def toy_watch(refuse: str = "") -> Watch:
-    return Watch(PAIR, Inline(refuse))  # type: ignore[arg-type]
+def toy_run(refuse: str = "") -> LiveRun:
+    return LiveRun(PAIR, Inline(refuse))  # type: ignore[arg-type]
 
 
 def in_a_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
@@ -89,8 +89,8 @@ def in_a_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
     return run
 
 
-async def until(watch: Watch, condition: Callable[[], bool]) -> None:
-    await asyncio.wait_for(watch.news.until(condition), WAIT)
+async def until(live: LiveRun, condition: Callable[[], bool]) -> None:
+    await asyncio.wait_for(live.signal.wait_for(condition), WAIT)
 
 
 class Viewer:

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 
 from pages.live import registry
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from svae_core.config.settings import settings_at
 from svae_core.figures.board import Dot
 from svae_core.records import RequestError
@@ -41,7 +41,7 @@ class Class:
     settled: dict[str, tuple[Dot, ...]] = field(default_factory=dict)  # of those that have ended
     used: float = field(default_factory=time.monotonic)
 
-    def shows(self, watched: Watch) -> bool:
+    def shows(self, watched: LiveRun) -> bool:
         """Whether this is the run that the class sees now."""
         return _classes.get(self.code) is self and registry.find(self.run) is watched
 
@@ -103,7 +103,7 @@ def end(key: str) -> None:
     room = led_with(key)
     if room is not None:
         _classes.pop(room.code, None)
-        registry.wake(room.run)
+        registry.notify(room.run)
 
 
 def lead(key: str, run: str, shown: int) -> None:
@@ -117,10 +117,10 @@ def lead(key: str, run: str, shown: int) -> None:
     room.used = time.monotonic()
     for one in {before, run}:
         if watched := registry.find(one):
-            watched.news.wake()
+            watched.signal.notify()
 
 
-def _dots(watched: Watch) -> tuple[Dot, ...]:
+def _dots(watched: LiveRun) -> tuple[Dot, ...]:
     """A run's models under the settings in force at its end; none before that."""
     certificates, moments = watched.certificates, watched.moments
     if not certificates or not moments:  # not there yet, or starting over

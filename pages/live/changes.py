@@ -31,7 +31,7 @@ def in_force(settings: Settings, step: int) -> Changes:
     return {name: getattr(now, name) for name in CHANGEABLE}
 
 
-def news_of(settings: Settings, step: int, changes: Changes) -> Changes:
+def description_of(settings: Settings, step: int, changes: Changes) -> Changes:
     """Those of the changes that make a difference at a step."""
     now = settings_at(settings, step)
     return {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pages.live import changes
 from svae_core import commentary
-from svae_core.commentary import Heard, Remark
+from svae_core.commentary import CommentaryState, Remark
 from svae_core.figures.palette import mark_of
 from svae_core.records import Frame, Moment, Settings, State
 from svae_core.runs.folder import without_latents
@@ -28,7 +28,7 @@ def member_name(settings: Settings) -> str:
 
 
 @dataclass
-class Past:
+class History:
     """Moments, layouts, remarks and checkpoints of one run, in the order of their steps."""
 
     moments: list[Moment] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Past:
     remarks: list[Remark] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
     size: int = 0  # of moments and states, in bytes
-    _heard: Heard = field(default_factory=Heard)
+    _commentary: CommentaryState = field(default_factory=CommentaryState)
     _every: int = EVERY
 
     def add(self, moments: tuple[Moment, ...], members: tuple[Settings, ...]) -> None:
@@ -65,11 +65,11 @@ class Past:
         self.states.append(state)
         self.size += _state_weight(state)
 
-    def until(self, step: int, members: tuple[Settings, ...]) -> Past:
+    def until(self, step: int, members: tuple[Settings, ...]) -> History:
         """The part up to a step, of a run of these members that branches off there."""
         if step <= 0:  # the first moment shows the settings in force at step 0, so it is made anew
-            return Past()
-        past = Past()
+            return History()
+        past = History()
         past.add(tuple(m for m in self.moments if m[0].step <= step), members)
         past.layouts = [layouts for layouts in self.layouts if layouts[0].step <= step]
         for state in self.states:
@@ -84,7 +84,7 @@ class Past:
         for step, line in changes.history(members[-1]):
             if before <= step < moment[0].step:
                 self.remarks.append(Remark(step, line, "change"))
-        self._heard, remarks = commentary.listen(self._heard, names, moment)
+        self._commentary, remarks = commentary.update(self._commentary, names, moment)
         self.remarks += remarks
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from svae_core.records import Groundwork, RequestError, Settings
+from svae_core.records import PreparedData, RequestError, Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wish:
+class RunRequest:
     """What a page asks for. A run keeps its wish when it is changed, and gives it to branches."""
 
     members: tuple[Settings, ...]
@@ -39,7 +39,7 @@ class OnDisk:
     generation: int
 
 
-def check_data(ground: Groundwork, fingerprint: str) -> None:
+def check_data(ground: PreparedData, fingerprint: str) -> None:
     """RequestError where a run from disk was trained on other data than there are now."""
     if fingerprint not in ("", ground.dataset.fingerprint):
         raise RequestError(

@@ -1,7 +1,7 @@
 """Watched runs on disk: written while they train, a little behind them, and found again later.
 
     keeper = Keeper(watches);  await keeper.go_on();  await keeper.close()
-    revive(run, engine) -> the Watch that goes on where the saved run of that id stands
+    revive(run, engine) -> the LiveRun that goes on where the saved run of that id stands
 
 Training never waits for the disk: what there is to write is picked up between two events of the
 loop and written in a thread. Where the disk refuses, the run goes on in memory, its viewers are
@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pages.live.history import Past
-from pages.live.origin import Branching, OnDisk, Wish
-from pages.live.run import Watch
+from pages.live.history import History
+from pages.live.origin import Branching, OnDisk, RunRequest
+from pages.live.run import LiveRun
 from svae_core.compute.engine import Engine
 from svae_core.config.limits import limits, variable
 from svae_core.config.settings import settings_from_dict, settings_to_dict
@@ -58,8 +58,8 @@ class NotSaved(Exception):
 class Keeper:
     """Keeps all runs of a server on disk. Lives on the server's event loop."""
 
-    def __init__(self, watches: Callable[[], Mapping[str, Watch]]) -> None:
-        self._watches = watches
+    def __init__(self, watches: Callable[[], Mapping[str, LiveRun]]) -> None:
+        self._live_runs = watches
         self._kept: dict[str, _Kept] = {}
         self._room = _Room()
         self._thread = ThreadPoolExecutor(1, "keeping")  # one write at a time
@@ -72,13 +72,13 @@ class Keeper:
 
     async def write(self, now: float, closing: bool = False) -> None:
         """Write every run that is due, one after the other."""
-        watches = dict(self._watches())
+        watches = dict(self._live_runs())
         for run in self._kept.keys() - watches.keys():
             self._kept.pop(run).release()
-        for run, watch in watches.items():
+        for run, live in watches.items():
             try:
                 if run not in self._kept:
-                    self._kept[run] = _Kept(run, watch, self._room)
+                    self._kept[run] = _Kept(run, live, self._room)
                 kept = self._kept[run]
                 if kept.due(now, closing):
                     await kept.write(self._thread)
@@ -102,17 +102,17 @@ class Keeper:
 class _Kept:
     """One run, and what of it is on disk."""
 
-    def __init__(self, run: str, watch: Watch, room: _Room) -> None:
-        self._watch = watch
+    def __init__(self, run: str, live: LiveRun, room: _Room) -> None:
+        self._live = live
         self._room = room
-        found, watch.on_disk = watch.on_disk, None
+        found, live.on_disk = live.on_disk, None
         if found is None:
-            self._about = About(watch.members, id=run, owner=watch.owner)
+            self._about = About(live.members, id=run, owner=live.owner)
             self._writer = RunWriter(home() / folder_name(self._about))
         else:
             self._about = found.run.about
             self._writer = RunWriter(found.folder, found.run)
-        self._generation = found.generation if found else watch.generation
+        self._generation = found.generation if found else live.generation
         self._written: Any = None  # of all that `_now` says, what is on disk
         self._next = 0.0
         self._wait = _AGAIN
@@ -125,10 +125,10 @@ class _Kept:
 
     def due(self, now: float, closing: bool) -> bool:
         """Whether there is something new, and it is time. A page opened in passing leaves none."""
-        watch = self._watch
-        if watch.newest is None or len(watch.moments) < 2 or self._now() == self._written:
+        live = self._live
+        if live.newest is None or len(live.moments) < 2 or self._now() == self._written:
             return False
-        begun = self._writer.written or watch.viewers > 0 or watch.certificates
+        begun = self._writer.written or live.viewers > 0 or live.certificates
         if not self._next:
             self._next = now + EVERY
         return bool(begun) and (closing or now >= self._next)
@@ -136,9 +136,9 @@ class _Kept:
     async def write(self, thread: Executor) -> None:
         """Write what is new; where that fails, tell the viewers, once, and try again later."""
         now, seen, run = time.monotonic(), self._now(), self._picked_up()
-        if self._watch.generation != self._generation:
+        if self._live.generation != self._generation:
             self._writer.start_over()
-            self._generation = self._watch.generation
+            self._generation = self._live.generation
         try:
             await asyncio.get_running_loop().run_in_executor(thread, self._write, run)
         except (OSError, NotSaved, RequestError) as error:
@@ -153,9 +153,9 @@ class _Kept:
                 f"Saving takes {took:.0f} s at a time on this disk; if the server were to end now, "
                 "so much of this run would have to be trained again."
             )
-        elif self._watch.notice:
+        elif self._live.notice:
             self._tell("This run is saved again.")
-            self._watch.notice = None
+            self._live.notice = None
 
     def release(self) -> None:
         """Let another server write this run."""
@@ -165,33 +165,31 @@ class _Kept:
 
     def _now(self) -> tuple[Any, ...]:
         """What changes whenever there is something to write."""
-        watch = self._watch
+        live = self._live
         return (
-            *(watch.generation, watch.newest and watch.newest.step, watch.members, watch.plays),
-            *(len(watch.moments), len(watch.layouts), len(watch.certificates), watch.prediction),
+            *(live.generation, live.newest and live.newest.step, live.members, live.plays),
+            *(len(live.moments), len(live.layouts), len(live.certificates), live.prediction),
         )
 
     def _picked_up(self) -> SavedRun:
         """The run as it is now; nothing of it is changed later, so a thread may read it."""
-        watch, about = self._watch, self._about
-        assert watch.newest is not None
-        ground = watch.ground
+        live, about = self._live, self._about
+        assert live.newest is not None
+        ground = live.ground
         self._about = About(
-            members=watch.members,
+            members=live.members,
             id=about.id,
             owner=about.owner,
             created=about.created,
-            status=watch.status,
-            steps=watch.moments[0][0].steps,
+            status=live.status,
+            steps=live.moments[0][0].steps,
             title=ground.dataset.title if ground else about.title,
             fingerprint=ground.dataset.fingerprint if ground else about.fingerprint,
-            page=_page(watch),
+            page=_page(live),
         )
-        certificates = watch.certificates
-        state = dataclasses.replace(watch.newest, settings=watch.members)
-        return SavedRun(
-            self._about, state, tuple(watch.moments), tuple(watch.layouts), certificates
-        )
+        certificates = live.certificates
+        state = dataclasses.replace(live.newest, settings=live.members)
+        return SavedRun(self._about, state, tuple(live.moments), tuple(live.layouts), certificates)
 
     def _write(self, run: SavedRun) -> None:
         """In a thread."""
@@ -220,10 +218,10 @@ class _Kept:
 
     def _tell(self, sentence: str) -> None:
         """Tell the viewers, unless they were told the same before."""
-        if sentence != self._watch.notice:
+        if sentence != self._live.notice:
             _log.warning("%s: %s", self._writer.folder.name, sentence)
-            self._watch.notice = sentence
-            self._watch.news.wake()
+            self._live.notice = sentence
+            self._live.signal.notify()
 
 
 class _Room:
@@ -264,13 +262,13 @@ def sentence_on(error: Exception) -> str:
 class _Page:
     """What a screen keeps with a run."""
 
-    wish: Wish
+    request: RunRequest
     playing: bool
     prediction: int | None
     branching: Branching | None
 
 
-def revive(run: str, engine: Engine) -> Watch | None:
+def revive(run: str, engine: Engine) -> LiveRun | None:
     """The run of that id, if it is on disk; RequestError where it is damaged."""
     folder = store.by_id(home(), run)
     if folder is None:
@@ -278,37 +276,37 @@ def revive(run: str, engine: Engine) -> Watch | None:
     return revived(load(folder), folder, engine)
 
 
-def revived(saved: SavedRun, folder: Path, engine: Engine) -> Watch:
+def revived(saved: SavedRun, folder: Path, engine: Engine) -> LiveRun:
     """A watch that goes on where the saved run stands."""
     about = saved.about
     page = _read_page(about)
-    past = Past()
+    past = History()
     past.add(saved.moments, about.members)
     past.layouts = list(saved.layouts)
     past.resume_from(saved.state)
-    watch = Watch(about.members, engine, page.wish, past)
+    live = LiveRun(about.members, engine, page.request, past)
     # Whoever still shows the run as it was before the server ended is told all of it afresh.
     generation = 2**20 + secrets.randbelow(2**20)
-    watch.resume(page.playing, OnDisk(folder, saved, generation))
-    watch.prediction, watch.branching = page.prediction, page.branching
-    watch.owner = about.owner
-    return watch
+    live.resume(page.playing, OnDisk(folder, saved, generation))
+    live.prediction, live.branching = page.prediction, page.branching
+    live.owner = about.owner
+    return live
 
 
-def _page(watch: Watch) -> dict[str, Any]:
-    branching = watch.branching
+def _page(live: LiveRun) -> dict[str, Any]:
+    branching = live.branching
     return {
-        "wish": [settings_to_dict(settings) for settings in watch.wish.members],
-        "lesson": watch.wish.lesson,
-        "playing": watch.plays,
-        "prediction": watch.prediction,
+        "wish": [settings_to_dict(settings) for settings in live.request.members],
+        "lesson": live.request.lesson,
+        "playing": live.plays,
+        "prediction": live.prediction,
         "parent": branching and [branching.parent, branching.step, branching.what],
     }
 
 
-def wish_in(about: About) -> Wish:
+def request_in(about: About) -> RunRequest:
     """What the page that a saved run was begun on had asked for."""
-    return _read_page(about).wish
+    return _read_page(about).request
 
 
 def _read_page(about: About) -> _Page:
@@ -318,10 +316,10 @@ def _read_page(about: About) -> _Page:
         wished = tuple(settings_from_dict(dict(one)) for one in page["wish"])
         parent = page.get("parent")
         return _Page(
-            Wish(wished or about.members, str(page.get("lesson", ""))),
+            RunRequest(wished or about.members, str(page.get("lesson", ""))),
             bool(page.get("playing", True)),
             None if page.get("prediction") is None else int(page["prediction"]),
             Branching(str(parent[0]), int(parent[1]), str(parent[2])) if parent else None,
         )
     except (KeyError, ValueError, TypeError, IndexError, RequestError):
-        return _Page(Wish(about.members), True, None, None)
+        return _Page(RunRequest(about.members), True, None, None)

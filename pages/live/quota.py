@@ -6,12 +6,12 @@ by then, and their links still lead to them.
 
 from __future__ import annotations
 
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from svae_core.config.limits import MEGABYTE, limits, variable
 from svae_core.records import RequestError
 
 
-def to_make_room(watches: dict[str, Watch], owner: str) -> list[str]:
+def to_make_room(watches: dict[str, LiveRun], owner: str) -> list[str]:
     """The runs of this owner to let go before another one begins.
 
     RequestError where all that could go are being watched.
@@ -19,7 +19,7 @@ def to_make_room(watches: dict[str, Watch], owner: str) -> list[str]:
     if not owner:  # nobody's: the limits of the server as a whole hold them
         return []
     allowed = limits()
-    owned = [run for run, watch in watches.items() if watch.owner == owner]
+    owned = [run for run, live in watches.items() if live.owner == owner]
     idle = _longest_unwatched(watches, owned)
     surplus = max(0, len(owned) + 1 - allowed.runs)
     if surplus > len(idle):
@@ -30,15 +30,15 @@ def to_make_room(watches: dict[str, Watch], owner: str) -> list[str]:
     return idle[:surplus]
 
 
-def too_much(watches: dict[str, Watch]) -> tuple[list[str], list[Watch]]:
+def too_much(watches: dict[str, LiveRun]) -> tuple[list[str], list[LiveRun]]:
     """The runs to let go, and those to pause, since their session holds too much memory."""
     allowed = limits().session_mb * MEGABYTE
     owners: dict[str, list[str]] = {}
-    for run, watch in watches.items():
-        if watch.owner:
-            owners.setdefault(watch.owner, []).append(run)
+    for run, live in watches.items():
+        if live.owner:
+            owners.setdefault(live.owner, []).append(run)
     gone: list[str] = []
-    held: list[Watch] = []
+    held: list[LiveRun] = []
     for owned in owners.values():
         excess = sum(watches[run].size for run in owned) - allowed
         for run in _longest_unwatched(watches, owned):
@@ -58,6 +58,6 @@ def sentence() -> str:
     )
 
 
-def _longest_unwatched(watches: dict[str, Watch], runs: list[str]) -> list[str]:
+def _longest_unwatched(watches: dict[str, LiveRun], runs: list[str]) -> list[str]:
     idle = [run for run in runs if not watches[run].viewers]
     return sorted(idle, key=lambda run: watches[run].last_seen)

@@ -1,13 +1,13 @@
 """The server's engine, and the comparisons that are being watched on it.
 
-    run = hub.watch((baseline, spherical));  hub.find(run) -> Watch | None
+    run = hub.watch((baseline, spherical));  hub.find(run) -> LiveRun | None
     hub.recall(run) -> the same, read from disk where the server no longer has it in memory
     hub.branch(run, step, {"beta": 4.0}) -> the id of another run, which goes on from there
 
 A page names what it wants to see and gets a run id; the run itself lives here, outlives reruns and
-reloads, and is driven by a task on the server's event loop. Everything in a Watch is touched on
+reloads, and is driven by a task on the server's event loop. Everything in a LiveRun is touched on
 that loop only; page scripts, which run in threads of their own, call no more than `engine`,
-`watch`, `find`, `watched_last`, `recall`, `look_at`, `wish_of`, `attend` and `wake`.
+`watch`, `find`, `last_viewed`, `recall`, `look_at`, `request_of`, `keep_alive` and `notify`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from contextlib import asynccontextmanager, suppress
 from pages.live import changes as changing
 from pages.live import persistence, quota
 from pages.live.changes import Changes
-from pages.live.history import Past
-from pages.live.origin import Branching, Wish
+from pages.live.history import History
+from pages.live.origin import Branching, RunRequest
 from pages.live.persistence import Keeper
-from pages.live.run import GRACE, Watch
+from pages.live.run import GRACE, LiveRun
 from svae_core.compute.engine import Engine
 from svae_core.config.settings import DATA_FIELDS
 from svae_core.records import RequestError, Settings
@@ -51,7 +51,7 @@ _lock = threading.Lock()
 _recalling = threading.Lock()  # two who follow a link at the same moment find the same run
 _engine: Engine | None = None
 _loop: asyncio.AbstractEventLoop | None = None
-_watches: dict[str, Watch] = {}
+_live_runs: dict[str, LiveRun] = {}
 
 
 def engine() -> Engine:
@@ -81,37 +81,37 @@ def watch(members: tuple[Settings, ...], lesson: str = "", owner: str = "") -> s
     """
     _make_room(owner)
     run = secrets.token_urlsafe(16)
-    begun = Watch(members, engine(), Wish(members, lesson))
+    begun = LiveRun(members, engine(), RunRequest(members, lesson))
     begun.owner = owner
     _enter(run, begun, {})
     return run
 
 
-def find(run: str | None) -> Watch | None:
+def find(run: str | None) -> LiveRun | None:
     """The run of that id, if the server still has it."""
-    return _watches.get(run or "")
+    return _live_runs.get(run or "")
 
 
-def watched_last(run: str | None, fits: Callable[[Wish], bool]) -> str | None:
+def last_viewed(run: str | None, fits: Callable[[RunRequest], bool]) -> str | None:
     """Of this run and all that stems from it, the one that fits and was watched last, if here.
 
     A page does not hear of branches: the stage makes them, and goes on with them by itself.
     """
-    here = dict(_watches)
+    here = dict(_live_runs)
     tree, size = {run}, 0
     while len(tree) > size:
         size = len(tree)
         tree |= {id for id, w in here.items() if w.branching and w.branching.parent in tree}
     seen = [(w.viewers > 0, w.last_seen, id) for id, w in here.items() if id in tree]
-    return max((one for one in seen if fits(here[one[2]].wish)), default=(False, 0.0, run))[2]
+    return max((one for one in seen if fits(here[one[2]].request)), default=(False, 0.0, run))[2]
 
 
-def same_data(data: Settings, wish: Wish) -> bool:
+def same_data(data: Settings, request: RunRequest) -> bool:
     """Whether a run is on the points, shell and clusters that these settings mean."""
-    return all(getattr(data, name) == getattr(wish.members[-1], name) for name in DATA_FIELDS)
+    return all(getattr(data, name) == getattr(request.members[-1], name) for name in DATA_FIELDS)
 
 
-def recall(run: str | None) -> Watch | None:
+def recall(run: str | None) -> LiveRun | None:
     """The run of that id, from disk if need be. Reads files: not for the event loop.
 
     RequestError where it is there and is damaged.
@@ -125,7 +125,7 @@ def recall(run: str | None) -> Watch | None:
         return watched
 
 
-def look_at(run: str | None) -> Watch | None:
+def look_at(run: str | None) -> LiveRun | None:
     """The same, to look at what it was: unless somebody watches it, it does not go on."""
     watched = recall(run)
     if watched is not None and not watched.viewers and _loop is not None:
@@ -133,58 +133,58 @@ def look_at(run: str | None) -> Watch | None:
     return watched
 
 
-def wish_of(run: str | None) -> Wish | None:
+def request_of(run: str | None) -> RunRequest | None:
     """What the run of that id was begun for, if the server still has it.
 
     Not what became of it: a run whose band was dragged is still the run its page asked for.
     """
     watched = find(run)
-    return watched.wish if watched else None
+    return watched.request if watched else None
 
 
-def attend(run: str, play: bool = False) -> None:
+def keep_alive(run: str, play: bool = False) -> None:
     """Let a run go on as if it were watched, since a page waits for it; play it if it paused."""
     watched = find(run)
     if watched is not None and _loop is not None:
-        _loop.call_soon_threadsafe(watched.attend)
+        _loop.call_soon_threadsafe(watched.keep_alive)
         if play:
             _loop.call_soon_threadsafe(watched.play)
 
 
-def wake(run: str) -> None:
+def notify(run: str) -> None:
     """Let those who watch a run look for news."""
     watched = find(run)
     if watched is not None and _loop is not None:
-        _loop.call_soon_threadsafe(watched.news.wake)
+        _loop.call_soon_threadsafe(watched.signal.notify)
 
 
 def branch(run: str, step: int, changes: Changes) -> str:
     """A run with this one's history up to a step and other settings from there; its id."""
-    parent = _watches[run]
+    parent = _live_runs[run]
     done = parent.moments[-1][0] if parent.moments else None
     if done is None or not 0 <= step <= done.step or step >= done.steps:
         raise RequestError("A branch starts at a moment already trained, before the last one.")
     settings = parent.members[-1]
-    changes = changing.news_of(settings, step, changes)
+    changes = changing.description_of(settings, step, changes)
     if not changes:
         raise RequestError("Nothing is changed, so the branch would only repeat this run.")
     what = f"{changing.described(settings, step, changes)} at step {step}"
     members = changing.applied(parent.members, step, changes)
-    return _born(run, parent.wish, members, parent.past.until(step, members), (step, what))
+    return _born(run, parent.request, members, parent.past.until(step, members), (step, what))
 
 
 def reseed(run: str) -> str:
     """The same run, changes included, with a seed that no run of this tree had yet; its id."""
-    parent = _watches[run]
+    parent = _live_runs[run]
     seeds = [watched.members[-1].seed for watched in parent.family.values()]
     seed = max(seeds, default=parent.members[-1].seed) + 1
 
     def seeded(members: tuple[Settings, ...]) -> tuple[Settings, ...]:
         return tuple(dataclasses.replace(settings, seed=seed) for settings in members)
 
-    wish = Wish(seeded(parent.wish.members), parent.wish.lesson)
+    request = RunRequest(seeded(parent.request.members), parent.request.lesson)
     what = f"seed {parent.members[-1].seed} → {seed}"
-    return _born(run, wish, seeded(parent.members), Past(), (0, what))
+    return _born(run, request, seeded(parent.members), History(), (0, what))
 
 
 def copy(run: str, owner: str = "") -> str:
@@ -193,11 +193,11 @@ def copy(run: str, owner: str = "") -> str:
     RequestError where its owner keeps too many.
     """
     _make_room(owner)
-    parent = _watches[run]
+    parent = _live_runs[run]
     step = parent.moments[-1][0].step if parent.moments else 0
     past = parent.past.until(step, parent.members)
-    child = Watch(parent.members, engine(), Wish(parent.wish.members), past)
-    child.inherit(parent)
+    child = LiveRun(parent.members, engine(), RunRequest(parent.request.members), past)
+    child.copy_static(parent)
     child.owner = owner
     own = secrets.token_urlsafe(16)
     _enter(own, child, {})
@@ -205,20 +205,24 @@ def copy(run: str, owner: str = "") -> str:
 
 
 def _born(
-    run: str, wish: Wish, members: tuple[Settings, ...], past: Past, parting: tuple[int, str]
+    run: str,
+    request: RunRequest,
+    members: tuple[Settings, ...],
+    past: History,
+    parting: tuple[int, str],
 ) -> str:
     """A new run that stems from another."""
-    parent = _watches[run]
+    parent = _live_runs[run]
     if len(parent.family) >= LARGEST_FAMILY:
         raise RequestError(
             f"There are {LARGEST_FAMILY} branches already; change a setting of the page to start "
             "afresh."
         )
     _make_room(parent.owner)
-    child = Watch(members, engine(), wish, past)
+    child = LiveRun(members, engine(), request, past)
     child.branching = Branching(run, *parting)
     child.owner = parent.owner
-    child.inherit(parent)
+    child.copy_static(parent)
     other = secrets.token_urlsafe(16)
     _enter(other, child, parent.family)
     for relative in child.family.values():
@@ -226,22 +230,22 @@ def _born(
     return other
 
 
-def _enter(run: str, watched: Watch, family: dict[str, Watch]) -> None:
+def _enter(run: str, watched: LiveRun, family: dict[str, LiveRun]) -> None:
     watched.family = family
-    family[run] = _watches[run] = watched
+    family[run] = _live_runs[run] = watched
     if _loop is not None:
         _loop.call_soon_threadsafe(watched.start)
 
 
 def _make_room(owner: str) -> None:
-    for run in quota.to_make_room(dict(_watches), owner):
+    for run in quota.to_make_room(dict(_live_runs), owner):
         if _loop is not None:
             _loop.call_soon_threadsafe(_leave, run)
 
 
-def _family_of(run: str, revived: Watch) -> dict[str, Watch]:
+def _family_of(run: str, revived: LiveRun) -> dict[str, LiveRun]:
     """The tree that a run from disk belongs to, if any other of it is here."""
-    for other, watched in list(_watches.items()):
+    for other, watched in list(_live_runs.items()):
         if revived.branching and revived.branching.parent == other:
             return watched.family
         if watched.branching and watched.branching.parent == run:
@@ -250,7 +254,7 @@ def _family_of(run: str, revived: Watch) -> dict[str, Watch]:
 
 
 def _leave(run: str) -> None:
-    watched = _watches.pop(run, None)
+    watched = _live_runs.pop(run, None)
     if watched is None:
         return
     watched.family.pop(run, None)
@@ -265,7 +269,7 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     engine()
     gc.collect()
     gc.freeze()  # what is imported by now stays: no later collection needs to look at it
-    keeper = Keeper(lambda: _watches)
+    keeper = Keeper(lambda: _live_runs)
     reaper = asyncio.create_task(_reap(keeper.saved))
     keeping_on = asyncio.create_task(keeper.go_on())
     try:
@@ -277,7 +281,7 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
         await keeper.close()
         for watched in _all():
             watched.stop()
-        _watches.clear()
+        _live_runs.clear()
         _loop = None
         await asyncio.to_thread(_stop_engine)
 
@@ -295,8 +299,8 @@ def _stop_engine() -> None:
         stopped.stop()
 
 
-def _all() -> list[Watch]:
-    return list(_watches.values())  # a copy: page scripts add runs from their threads
+def _all() -> list[LiveRun]:
+    return list(_live_runs.values())  # a copy: page scripts add runs from their threads
 
 
 async def _reap(saved: Callable[[str], bool]) -> None:
@@ -306,7 +310,7 @@ async def _reap(saved: Callable[[str], bool]) -> None:
         while True:
             await asyncio.sleep(_REAP_SECONDS)
             now = time.monotonic()
-            gone, held = quota.too_much(dict(_watches))  # page scripts add runs meanwhile
+            gone, held = quota.too_much(dict(_live_runs))  # page scripts add runs meanwhile
             gone += _forgotten(now, saved)
             for run in gone:
                 _leave(run)
@@ -323,16 +327,16 @@ async def _reap(saved: Callable[[str], bool]) -> None:
 
 def _forgotten(now: float, saved: Callable[[str], bool]) -> list[str]:
     """The runs to let go: unwatched for too long, or the longest unwatched of too many bytes."""
-    idle = [(w.last_seen, run) for run, w in list(_watches.items()) if not w.viewers]
-    held = sum(_watches[run].size for _, run in idle)
+    idle = [(w.last_seen, run) for run, w in list(_live_runs.items()) if not w.viewers]
+    held = sum(_live_runs[run].size for _, run in idle)
     everything = sum(w.size for w in _all())
     gone = []
     for last_seen, run in sorted(idle):
         too_many = held > KEPT_BYTES and now - last_seen > GRACE and saved(run)
         if now - last_seen > KEPT_SECONDS or too_many or everything > HELD_BYTES:
             gone.append(run)
-            held -= _watches[run].size
-            everything -= _watches[run].size
+            held -= _live_runs[run].size
+            everything -= _live_runs[run].size
     return gone
 
 

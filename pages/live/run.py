@@ -1,4 +1,4 @@
-"""One comparison being watched: what is known of it so far, and the task that drives it."""
+"""One live run: what is known of it so far, and the task that drives it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,18 @@ from typing import TYPE_CHECKING, Any
 from pages.live import changes as changing
 from pages.live import shared_training
 from pages.live.changes import Changes
-from pages.live.history import Past
-from pages.live.map_layouts import Atlas
-from pages.live.origin import Branching, OnDisk, Wish, check_data
-from pages.live.shared_training import Course
-from pages.live.signal import News
+from pages.live.history import History
+from pages.live.map_layouts import MapLayouts
+from pages.live.origin import Branching, OnDisk, RunRequest, check_data
+from pages.live.shared_training import SharedTraining
+from pages.live.signal import Signal
 from pages.live.speed import Pace
 from svae_core.compute.dask_cluster import ClusterLost
 from svae_core.compute.engine import Engine
-from svae_core.compute.scheduler import Standing
+from svae_core.compute.scheduler import QueuePosition
 from svae_core.compute.workers import WorkerLost
-from svae_core.records import (
-    Certificate,
-    Decoded,
-    FloorCurves,
-    Groundwork,
-    RequestError,
-    Settings,
-    State,
-)
+from svae_core.config.settings import Settings
+from svae_core.records import Certificate, Decoded, FloorCurves, PreparedData, RequestError, State
 
 if TYPE_CHECKING:
     from svae_core.latent.projection import Layout
@@ -41,7 +34,7 @@ _log = logging.getLogger(__name__)
 GRACE = 15.0
 
 
-class Watch:
+class LiveRun:
     """A run with everything there is to show of it. Lives on the server's event loop.
 
     `status` is preparing, playing, paused, certifying, finished or failed. `version` moves with
@@ -52,16 +45,16 @@ class Watch:
         self,
         members: tuple[Settings, ...],
         engine: Engine,
-        wish: Wish | None = None,
-        past: Past | None = None,
+        request: RunRequest | None = None,
+        past: History | None = None,
     ) -> None:
         self.members = members
-        self.wish = wish or Wish(members)
-        self.past = past or Past()
+        self.request = request or RunRequest(members)
+        self.past = past or History()
         self.branching: Branching | None = None
-        self.family: dict[str, Watch] = {}  # all runs of one tree by id, shared between them
+        self.family: dict[str, LiveRun] = {}  # all runs of one tree by id, shared between them
         self.prediction: int | None = None  # of a lesson: the number of the answer chosen
-        self.ground: Groundwork | None = None
+        self.ground: PreparedData | None = None
         self.certificates: tuple[Certificate, ...] = ()
         self.floors: tuple[FloorCurves, ...] = ()  # one per member, when they are known
         self.owner = ""  # key of the browser it was begun in
@@ -77,14 +70,14 @@ class Watch:
         self.last_seen = time.monotonic()
         self.size = self.past.size
         self._engine = engine
-        self._course: Course | None = None  # what it follows
-        self._atlas = Atlas(self)
-        self.plays = not self.wish.lesson  # when somebody looks; a lesson waits for a prediction
+        self._shared_training: SharedTraining | None = None  # what it follows
+        self._atlas = MapLayouts(self)
+        self.plays = not self.request.lesson  # when somebody looks; a lesson waits for a prediction
         self._pending: dict[str, Any] = {}  # changes for the next slice
         self._one_more = False
         self._left = False
         self._told = engine.cluster_lost  # what it knows of the loss of a cluster
-        self.news = News()
+        self.signal = Signal()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -104,27 +97,27 @@ class Watch:
         """Count as a viewer meanwhile; the event is set whenever there may be news."""
         self._count_viewers(1)
         try:
-            with self.news.listening() as wake:
+            with self.signal.listening() as wake:
                 self.start()
-                self.news.wake()
+                self.signal.notify()
                 yield wake
         finally:
             self._count_viewers(-1)
             self.last_seen = time.monotonic() - (GRACE if self._left else 0.0)
             self._left = False
 
-    def attend(self) -> None:
+    def keep_alive(self) -> None:
         """Somebody waits for this run on a page that does not show it."""
         self.last_seen = time.monotonic()
         self.start()
-        self.news.wake()
+        self.signal.notify()
 
     def _count_viewers(self, change: int) -> None:
         self.viewers += change
-        if self._course is not None:
-            self._course.note_viewers()
+        if self._shared_training is not None:
+            self._shared_training.note_viewers()
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         """The viewer who goes next goes on purpose: no need to wait for a reload."""
         self._left = True
 
@@ -147,9 +140,9 @@ class Watch:
     def restart(self) -> None:
         """Train again from the same start; what others trained meanwhile is not trained again."""
         self.stop()
-        if self._course is not None:
-            shared_training.leave(self._course, self, failed=self.status == "failed")
-            self._course = None
+        if self._shared_training is not None:
+            shared_training.disconnect(self._shared_training, self, failed=self.status == "failed")
+            self._shared_training = None
         self._forget()
         self.status, self.plays, self._one_more = "preparing", True, False
         self.start()
@@ -166,7 +159,7 @@ class Watch:
             self.prediction = answer
         self.play()
 
-    def inherit(self, parent: Watch) -> None:
+    def copy_static(self, parent: LiveRun) -> None:
         """Take over what does not depend on the changes."""
         self.ground, self.floors, self.prediction = parent.ground, parent.floors, parent.prediction
         self.plays = True
@@ -183,7 +176,7 @@ class Watch:
 
     def change(self, changes: Changes) -> None:
         """Other settings from the next slice on. RequestError where they make no sense."""
-        if self.over or self.newest is None:
+        if self.done or self.newest is None:
             raise RequestError("Nothing trains here now; branch off from an earlier moment.")
         changing.applied(self.members, self._at, changes)
         self._pending |= changes
@@ -205,10 +198,10 @@ class Watch:
 
     async def decode(self, index: int) -> Decoded | None:
         """A viewed point as the newest models give it back; None before there are any."""
-        if self._course is None or not self.moments:
+        if self._shared_training is None or not self.moments:
             return None
         try:
-            state = await self._course.exactly(self.newest_step)
+            state = await self._shared_training.exactly(self.newest_step)
             return await asyncio.wrap_future(self._engine.decode(state, index))
         except WorkerLost:  # the viewer may click once more
             return None
@@ -218,7 +211,7 @@ class Watch:
     @property
     def training(self) -> bool:
         """Whether this run wants slices now: it plays, and somebody looks."""
-        return self.seen and (self.plays or self._one_more) and not self.over
+        return self.seen and (self.plays or self._one_more) and not self.done
 
     @property
     def seen(self) -> bool:
@@ -227,9 +220,9 @@ class Watch:
     @property
     def newest(self) -> State | None:
         """The newest state that this run has seen, or the last kept before that."""
-        if self._course is None:
+        if self._shared_training is None:
             return self.past.states[-1] if self.past.states else None
-        return self._course.state_at(self.newest_step)
+        return self._shared_training.state_at(self.newest_step)
 
     @property
     def newest_step(self) -> int:
@@ -242,13 +235,17 @@ class Watch:
         return max(0, self.newest_step, self.newest.step if self.newest else 0)
 
     @property
-    def over(self) -> bool:
+    def done(self) -> bool:
         return self.status in ("certifying", "finished", "failed")
 
     @property
-    def standing(self) -> Standing:
+    def queue_position(self) -> QueuePosition:
         """How many calls go before this run's next one, and how many runs take turns."""
-        return self._engine.standing(self._course.line) if self._course else Standing(0, 1)
+        return (
+            self._engine.queue_position(self._shared_training.line)
+            if self._shared_training
+            else QueuePosition(0, 1)
+        )
 
     def start(self) -> None:
         """Begin, unless begun."""
@@ -288,64 +285,64 @@ class Watch:
                 self._told = self._engine.cluster_lost
                 self.interrupt(str(lost))
                 if self.moments:
-                    await self.news.until(lambda: self.training)
+                    await self.signal.wait_for(lambda: self.training)
                     self.error = None
 
     async def _follow(self) -> None:
-        course = await self._join()
+        shared = await self._join()
         while self.newest_step < self.moments[0][0].steps:
-            await self.news.until(lambda: self.training)
+            await self.signal.wait_for(lambda: self.training)
             if self._told != self._engine.cluster_lost:  # lost between two slices: no call says so
                 raise ClusterLost(self._engine.cluster_lost)
-            course = await self._with_changes(course)
+            shared = await self._with_changes(shared)
             started = time.monotonic()
-            moment = course.after(self.newest_step)
+            moment = shared.after(self.newest_step)
             if moment is None:
-                await course.slice()
+                await shared.slice()
             else:
                 step, steps = moment[0].step, moment[0].steps
                 self.pace.reach(step - self.newest_step, steps - step)
                 self._add(moment)
-                await asyncio.sleep(course.pause_after(self.newest_step))
+                await asyncio.sleep(shared.pause_after(self.newest_step))
             self.pace.spend(time.monotonic() - started)
         self.pace.end()
         if not self.certificates:
-            await self._certify(course)
+            await self._certify(shared)
 
-    async def _join(self, state: State | None = None) -> Course:
+    async def _join(self, state: State | None = None) -> SharedTraining:
         """Follow the course of the members as they now are, from here on."""
-        if self._course is not None:
-            shared_training.leave(self._course, self)
-        course = self._course = shared_training.join(self.members, self._engine, self)
+        if self._shared_training is not None:
+            shared_training.disconnect(self._shared_training, self)
+        shared = self._shared_training = shared_training.join(self.members, self._engine, self)
         if self.ground is None:
-            ground = await course.ground()
+            ground = await shared.ground()
             check_data(ground, self.fingerprint)
             self.ground = ground
             self.tell()
-        await course.begin(self.past, state)
-        self._atlas.join(course)
+        await shared.begin(self.past, state)
+        self._atlas.join(shared)
         if not self.moments:
-            self._add(course.past.moments[0])
+            self._add(shared.past.moments[0])
         self.tell()
-        return course
+        return shared
 
-    async def _with_changes(self, course: Course) -> Course:
+    async def _with_changes(self, shared: SharedTraining) -> SharedTraining:
         """The course under the settings wished for meanwhile, which the run's settings record."""
         if not self._pending:
-            return course
-        state = await course.exactly(self.newest_step)
+            return shared
+        state = await shared.exactly(self.newest_step)
         pending, self._pending = self._pending, {}
-        pending = changing.news_of(self.members[-1], state.step, pending)
+        pending = changing.description_of(self.members[-1], state.step, pending)
         self.members = changing.applied(self.members, state.step, pending)
         if state.step == 0:  # the first moment shows the settings in force at step 0
             self._forget()
             return await self._join()
         return await self._join(state)
 
-    async def _certify(self, course: Course) -> None:
+    async def _certify(self, shared: SharedTraining) -> None:
         self.status = "certifying"
         self.tell()
-        self.certificates = await course.certify()
+        self.certificates = await shared.certify()
         self.status = "finished"
         self.tell()
 
@@ -354,10 +351,10 @@ class Watch:
 
         They come when an errand's turn comes, and the stage does without them until then.
         """
-        await self.news.until(lambda: bool(self.moments))
-        if not self.floors and self._course is not None:
+        await self.signal.wait_for(lambda: bool(self.moments))
+        if not self.floors and self._shared_training is not None:
             try:
-                self.floors = await self._course.floors()
+                self.floors = await self._shared_training.floors()
             except WorkerLost:
                 _log.warning("The floors of a watched run were lost; it goes on without them.")
             self.tell()
@@ -371,18 +368,18 @@ class Watch:
         self._atlas.take()
         self._one_more = False
         self._set_status()
-        self.news.wake()
+        self.signal.notify()
 
     def _forget(self) -> None:
         """Back to before the first moment; viewers are told by the generation."""
-        self.past, self.certificates, self._pending = Past(), (), {}
+        self.past, self.certificates, self._pending = History(), (), {}
         self.error, self.size, self.pace = None, 0, Pace()
         self.generation += 1
 
     # ------------------------------------------------------------------------- news
 
     def _set_status(self) -> None:
-        if self.moments and not self.over:
+        if self.moments and not self.done:
             status = "playing" if self.plays or self._one_more else "paused"
             self.version += status != self.status
             self.status = status
@@ -391,7 +388,7 @@ class Watch:
         """Let viewers know that something about this run has changed."""
         self._set_status()
         self.version += 1
-        self.news.wake()
+        self.signal.notify()
 
     def _fail(self, sentence: str) -> None:
         self.status, self.error = "failed", sentence

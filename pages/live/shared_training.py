@@ -1,11 +1,11 @@
 """What runs of equal settings share: one computation, however many sessions follow it.
 
-    course = courses.join(members, engine);  await course.slice();  course.after(step) -> Moment
+    shared = join(members, engine, subscriber);  await shared.slice();  shared.after(step) -> Moment
 
-A run is a pure function of its settings, so all who ask for the same members follow one Course.
-Each follower has a place of its own on it: who pauses stays behind, who comes late sees what the
-others have seen, and who changes something goes on along another course. A course moves only while
-a follower asks for more than there is.
+A run is a pure function of its settings, so all sessions that ask for the same members subscribe
+to one SharedTraining. Each subscriber has its own position in it: one that pauses stays behind, one
+that comes late sees what the others have seen, and one that changes a setting moves to another
+SharedTraining. Training goes on only while a subscriber asks for more moments than there are.
 """
 
 from __future__ import annotations
@@ -18,10 +18,18 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
-from pages.live.history import Past
+from pages.live.history import History
 from svae_core.compute.engine import Engine
-from svae_core.compute.scheduler import Line
-from svae_core.records import Budget, Certificate, FloorCurves, Groundwork, Moment, Settings, State
+from svae_core.compute.scheduler import FairShare
+from svae_core.records import (
+    Budget,
+    Certificate,
+    FloorCurves,
+    Moment,
+    PreparedData,
+    Settings,
+    State,
+)
 from svae_core.runs.folder import NO_LATENTS
 
 if TYPE_CHECKING:
@@ -33,50 +41,52 @@ _CATCHING_UP = 2.0
 _SLOWEST = 10.0
 
 
-class Follower(Protocol):
-    """Who follows a course."""
+class Subscriber(Protocol):
+    """One who follows a shared training."""
 
     viewers: int
 
 
-_courses: WeakValueDictionary[tuple[int, tuple[Settings, ...]], Course] = WeakValueDictionary()
+_shared: WeakValueDictionary[tuple[int, tuple[Settings, ...]], SharedTraining] = (
+    WeakValueDictionary()
+)
 
 
-def join(members: tuple[Settings, ...], engine: Engine, follower: Follower) -> Course:
+def join(members: tuple[Settings, ...], engine: Engine, subscriber: Subscriber) -> SharedTraining:
     """The course of these members; there is one as long as somebody follows it."""
     key = id(engine), members
-    course = _courses.get(key)
-    if course is None:
-        course = _courses[key] = Course(members, engine)
-    course.followers.add(follower)
-    return course
+    shared = _shared.get(key)
+    if shared is None:
+        shared = _shared[key] = SharedTraining(members, engine)
+    shared.subscribers.add(subscriber)
+    return shared
 
 
-def leave(course: Course, follower: Follower, failed: bool = False) -> None:
+def disconnect(shared: SharedTraining, subscriber: Subscriber, failed: bool = False) -> None:
     """Follow it no longer; nobody joins one that failed."""
-    course.followers.discard(follower)
+    shared.subscribers.discard(subscriber)
     if failed:
-        _courses.pop((id(course.engine), course.members), None)
+        _shared.pop((id(shared.engine), shared.members), None)
 
 
-class Course:
+class SharedTraining:
     """The computation of some members, as far as it got. Lives on the server's event loop."""
 
     def __init__(self, members: tuple[Settings, ...], engine: Engine) -> None:
         self.members = members
         self.engine = engine
-        self.line = Line()
-        self.past = Past()
+        self.line = FairShare()
+        self.past = History()
         self.newest: State | None = None
         self._first: State | None = None  # before the first step
-        self.followers: WeakSet[Follower] = WeakSet()
+        self.subscribers: WeakSet[Subscriber] = WeakSet()
         self._pace = self._spent = 0.0  # seconds from moment to moment, since the last one
         self._fresh = 0  # the first moment of the last slice, by its number
         self._shared: dict[str, asyncio.Future[Any]] = {}
 
     def note_viewers(self) -> None:
         """Somebody came or went: a call that waits is served as one that is watched, or is not."""
-        self.line.watched = any(follower.viewers for follower in self.followers)
+        self.line.watched = any(one.viewers for one in self.subscribers)
 
     # ------------------------------------------------------------- what is there by now
 
@@ -103,9 +113,9 @@ class Course:
 
     # ------------------------------------------------------------------- what is done once
 
-    async def ground(self) -> Groundwork:
+    async def ground(self) -> PreparedData:
         """What pictures of it need."""
-        return await self._once("ground", lambda: self.engine.groundwork(self.members[-1]))
+        return await self._once("ground", lambda: self.engine.prepared_data(self.members[-1]))
 
     async def floors(self) -> tuple[FloorCurves, ...]:
         """The floors under each member."""
@@ -119,7 +129,7 @@ class Course:
         assert state is not None
         return await self._once("certificates", lambda: self.engine.certify(state, self.line))
 
-    async def begin(self, past: Past, state: State | None = None) -> None:
+    async def begin(self, past: History, state: State | None = None) -> None:
         """Begin, or begin where a follower's past has got further than this."""
         if state is None and past.states:
             state = past.states[-1]
@@ -127,7 +137,7 @@ class Course:
             self.newest = dataclasses.replace(state, settings=self.members)
         if len(past.moments) > len(self.past.moments):
             kept = [dataclasses.replace(one, settings=self.members) for one in past.states]
-            self.past = Past(list(past.moments), list(past.layouts), states=kept)
+            self.past = History(list(past.moments), list(past.layouts), states=kept)
             self._fresh = len(past.moments)
         if self.newest is None:
             await self._together("begin", self._begin)
@@ -158,7 +168,7 @@ class Course:
         self._keep_pace(time.monotonic() - started, len(advance.moments))
 
     def _budget(self, step: int) -> Budget:
-        """The next slice; without frames where they are known from another course."""
+        """The next slice; without frames where they are known from another shared training."""
         seconds = self.engine.slice_seconds()
         known = self.past.moments[-1][0].step if self.past.moments else 0
         if step < known:
@@ -227,7 +237,7 @@ class Course:
     # ----------------------------------------------------------------- doing things together
 
     async def _once(self, name: str, call: Callable[[], Any]) -> Any:
-        """The answer to a call that is made once for all followers; again only where it failed."""
+        """The answer to a call made once for all subscribers; made again only where it failed."""
         shared = self._shared.get(name)
         if shared is None or (shared.done() and (shared.cancelled() or shared.exception())):
             shared = self._shared[name] = asyncio.wrap_future(call())

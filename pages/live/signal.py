@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 
-class News:
+class Signal:
     """Whoever listens is woken when there may be something new; what it is, they look up."""
 
     def __init__(self) -> None:
         self._wakers: set[asyncio.Event] = set()
 
-    def wake(self) -> None:
+    def notify(self) -> None:
         """Wake all who listen."""
         for event in self._wakers:
             event.set()
@@ -28,7 +28,7 @@ class News:
         finally:
             self._wakers.discard(event)
 
-    async def until(self, condition: Callable[[], bool], every: float | None = None) -> None:
+    async def wait_for(self, condition: Callable[[], bool], every: float | None = None) -> None:
         """Wait for a condition, looked at whenever there is news, and at least this often."""
         with self.listening() as wake:
             while not condition():

@@ -84,17 +84,17 @@ def studies() -> tuple[BandStudy, ...]:
     return load_studies(_STUDIED)
 
 
-def errand(key: str, call: Callable[[], Future[Any]]) -> Future[Any]:
+def background_task(key: str, call: Callable[[], Future[Any]]) -> Future[Any]:
     """A call of many seconds, begun by whoever asks first."""
-    return _errand(key, call)
+    return _background_task(key, call)
 
 
-def errand_again(key: str, call: Callable[[], Future[Any]]) -> None:
+def retry_task(key: str, call: Callable[[], Future[Any]]) -> None:
     """Let the errand of this key be done once more, after it failed."""
-    _errand.clear(key, call)
+    _background_task.clear(key, call)
 
 
-def series_of(section: str, key: str, make: Callable[[], Followed]) -> Followed:
+def shared_job(section: str, key: str, make: Callable[[], Followed]) -> Followed:
     """What a section of a page follows: made idle, one for all who ask for the same."""
     found: Followed = _followed(f"{section}.{key}", make)
     return found
@@ -111,7 +111,7 @@ def _preparing(key: str, _asked: Settings) -> Future[Problem]:
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)
-def _errand(key: str, _call: Callable[[], Future[Any]]) -> Future[Any]:
+def _background_task(key: str, _call: Callable[[], Future[Any]]) -> Future[Any]:
     return _call()
 
 

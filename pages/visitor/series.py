@@ -66,14 +66,14 @@ class Series(Generic[Item]):
         return self._plan is not None
 
     @property
-    def done(self) -> float:
-        """How many runs are settled, parts of runs among them."""
+    def completed_runs(self) -> float:
+        """How many runs are completed; one in training counts by its progress."""
         return sum(self._runs(item) for item in list(self._came.values()))
 
     @property
-    def share(self) -> float:
+    def progress(self) -> float:
         """How much is done, from 0 to 1."""
-        return min(1.0, self.done / self.total)
+        return min(1.0, self.completed_runs / self.total)
 
     @property
     def complete(self) -> bool:
@@ -84,19 +84,19 @@ class Series(Generic[Item]):
         return len(self._ended) == len(plan.result())
 
     @property
-    def over(self) -> bool:
+    def done(self) -> bool:
         """Whether there is nothing left to do, or no way to do it."""
         return self.error is not None or self.complete
 
     @property
     def seconds_left(self) -> float | None:
         """At the pace so far; None before there is one."""
-        done = self.done
+        done = self.completed_runs
         return self._spent / done * (self.total - done) if done else None
 
     def state(self, going: bool) -> str:
         """How far it is, in words."""
-        text = f"{int(self.done + 1e-6)} of {self.total} runs"
+        text = f"{int(self.completed_runs + 1e-6)} of {self.total} runs"
         if self.complete:
             return text
         if not going:

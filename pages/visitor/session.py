@@ -1,7 +1,7 @@
 """What follows a visitor from page to page: settings, runs, choices.
 
 The only user of session_state; `cache` holds what visitors share. Settings live here and in every
-page's URL, which is written here: Streamlit's `bind="query-params"` drops what a page does not show.
+page's URL, which is written here: Streamlit's `bind="query-params"` drops what a page leaves out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.classroom import lessons, sessions
 from pages.live import registry
-from pages.live.origin import Wish
+from pages.live.origin import RunRequest
 from pages.visitor import cache, owner_cookie, url
 from pages.visitor.series import Series
 from svae_core.config.settings import settings_at
@@ -166,13 +166,13 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
     changed meanwhile, or branched off, is still the run of these settings: only when the page's
     own settings are touched does another one begin.
     """
-    state, wish = st.session_state, Wish(members, lesson)
-    run = _found(wish.__eq__)
+    state, request = st.session_state, RunRequest(members, lesson)
+    run = _found(request.__eq__)
     try:
         registry.recall(run)
     except RequestError as error:
         st.warning(str(error))
-    if run is None or registry.wish_of(run) != wish:
+    if run is None or registry.request_of(run) != request:
         try:
             run = registry.watch(members, lesson, owner())
         except RequestError as error:
@@ -185,9 +185,9 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
     return run
 
 
-def _found(fits: Callable[[Wish], bool]) -> str | None:
+def _found(fits: Callable[[RunRequest], bool]) -> str | None:
     """The run in the URL; else the one that fits of those that stem from the run at hand."""
-    return st.query_params.get("run") or registry.watched_last(st.session_state.get(_RUN), fits)
+    return st.query_params.get("run") or registry.last_viewed(st.session_state.get(_RUN), fits)
 
 
 def owner() -> str:
@@ -231,11 +231,11 @@ def link(page: str, query: dict[str, str]) -> str:
 
 def run_at_hand(members: tuple[Settings, ...]) -> str:
     """The run of these members watched last, a lesson's too; else one begun for them now."""
-    run = _found(lambda wish: wish.members == members)
+    run = _found(lambda request: request.members == members)
     with suppress(RequestError):  # said where the run is asked for
         registry.recall(run)
-    wish = registry.wish_of(run)
-    return run_of(members, wish.lesson if wish and wish.members == members else "")
+    request = registry.request_of(run)
+    return run_of(members, request.lesson if request and request.members == members else "")
 
 
 def looked_into(run: str) -> State | None:
@@ -265,7 +265,7 @@ def run_seen(members: tuple[Settings, ...]) -> Seen:
         watched = registry.look_at(_found(fits))
     except RequestError as error:
         st.warning(str(error))
-    if watched is None or not fits(watched.wish):
+    if watched is None or not fits(watched.request):
         return Seen((), (), members)
     last = tuple(settings_at(settings, sys.maxsize) for settings in watched.members)
     return Seen(tuple(watched.moments), watched.certificates, last)
@@ -279,7 +279,7 @@ def ask(key: str) -> None:
 def asked(key: str, call: Callable[[], Future[Any]]) -> Future[Any] | None:
     """The errand of this key if the visitor asked for it; one call serves all who ask the same."""
     wanted = key in st.session_state.get(_ASKED, ())
-    return cache.errand(key, call) if wanted else None
+    return cache.background_task(key, call) if wanted else None
 
 
 def once(key: str, call: Callable[[], Any]) -> tuple[Any, bool]:
@@ -306,7 +306,7 @@ def move_on(section: str, key: str, series: Series[Any]) -> bool:
     """Move a series on if it is to go on for this visitor; whether it still is afterwards."""
     if goes(section, key):
         series.go_on()
-        if series.over:
+        if series.done:
             rest(section)
     return goes(section, key)
 
@@ -385,8 +385,8 @@ def _linked() -> dict[str, str]:
         registry.recall(run)
     except RequestError:
         return {}  # said where the run is asked for
-    wish = registry.wish_of(run)
-    return url.to_query(wish.members[-1]) if wish else {}
+    request = registry.request_of(run)
+    return url.to_query(request.members[-1]) if request else {}
 
 
 def _page() -> str | None:

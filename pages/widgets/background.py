@@ -35,7 +35,7 @@ def section(name: str, draw: Callable[[], bool]) -> None:
     st.fragment(look, run_every=_EVERY if waiting else None)()
 
 
-def errand(
+def background_task(
     key: str,
     label: str,
     call: Callable[[], Future[Any]],
@@ -62,7 +62,7 @@ def errand(
     except (WorkerLost, CancelledError):
         st.error("The worker was lost in the middle of this.")
         if st.button("Try again", key=f"{key}.again"):
-            cache.errand_again(key, call)
+            cache.retry_task(key, call)
             st.rerun()
     return False
 
@@ -84,7 +84,7 @@ def transport(section: str, key: str, series: Series[Any], place: DeltaGenerator
             session.go(section, key, series)
     going = session.move_on(section, key, series)
     if series.begun:
-        st.progress(series.share, text=series.state(going))
+        st.progress(series.progress, text=series.state(going))
     if series.error:
         st.error(series.error)
     return going

@@ -102,8 +102,8 @@ class Contest:
             total=len(runs),
             plan=lambda: engine.contest_plan(runs),
             call=lambda bout: engine.contest(bout, _SLICE_SECONDS),
-            over=lambda bout: bout.over,
-            runs=lambda bout: bout.settled,
+            over=lambda bout: bout.done,
+            runs=lambda bout: bout.completed_runs,
         )
         self._order = {run: number for number, run in enumerate(runs)}
 

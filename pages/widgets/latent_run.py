@@ -37,7 +37,7 @@ def _standing(run: str) -> bool:
         session.look_into(run, newest)
         st.rerun()
     if going:
-        registry.attend(run)
+        registry.keep_alive(run)
         _progress(run, newest)
     else:
         _resting(run, watched.status == "paused", newest, kept)
@@ -70,7 +70,7 @@ def _resting(run: str, paused: bool, newest: State | None, kept: State | None) -
         words, button = st.columns([5, 1], vertical_alignment="center")
         words.info(f"This run was paused at step {newest.step:,}; it has not been trained out.")
         if button.button("Train on", width="stretch", key="trained.on"):
-            registry.attend(run, play=True)
+            registry.keep_alive(run, play=True)
             session.note_waiting("trained", True)
             st.rerun()
     if kept is not None and newest.step != kept.step:

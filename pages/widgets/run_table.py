@@ -131,11 +131,11 @@ def query_of(entry: Entry) -> dict[str, str] | None:
     """The query that opens a run on the Train page; None where that page cannot show it."""
     if entry.about is None or not entry.about.id:
         return None
-    wish = persistence.wish_in(entry.about)
-    if wish.members != registry.pair(wish.members[-1]):
+    request = persistence.request_in(entry.about)
+    if request.members != registry.pair(request.members[-1]):
         return None
-    query = url.to_link(wish.members[-1]) | {"run": entry.about.id}
-    return query | ({"lesson": wish.lesson} if wish.lesson else {})
+    query = url.to_link(request.members[-1]) | {"run": entry.about.id}
+    return query | ({"lesson": request.lesson} if request.lesson else {})
 
 
 # --------------------------------------------------------------------------- two of them

@@ -17,7 +17,7 @@ from svae_core.config.plugins import Plugin
 from svae_core.datasets import scan_datasets
 from svae_core.figures.number_line import DEFINITIONS
 from svae_core.methods import scan_methods
-from svae_core.records import Groundwork, Knob, Options, Settings, knobs
+from svae_core.records import Knob, Options, PreparedData, Settings, knobs
 
 #: What K is when a visitor stops having it proposed.
 _CLUSTERS = Settings().clusters
@@ -39,7 +39,7 @@ def data_controls() -> Settings:
     return session.keep(settings)
 
 
-def band_controls(settings: Settings, ground: Groundwork) -> Settings:
+def band_controls(settings: Settings, ground: PreparedData) -> Settings:
     """Collapse loss, the two edges of the band, and whether the lower one counts."""
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
@@ -131,7 +131,7 @@ def _cluster_choice(settings: Settings) -> Settings:
     return dataclasses.replace(settings, clusters=count)
 
 
-def _definition_choice(settings: Settings, ground: Groundwork) -> Settings:
+def _definition_choice(settings: Settings, ground: PreparedData) -> Settings:
     """The collapse loss by name, with the value each name has here."""
     session.offer("collapse_loss", settings.collapse_loss)
     name = session.taken(

@@ -21,8 +21,8 @@ class Sweep:
             total=len(grid.runs),
             plan=lambda: engine.sweep_plan(grid),
             call=lambda work: engine.sweep(work, _SLICE_SECONDS),
-            over=lambda work: work.over,
-            runs=lambda work: work.settled,
+            over=lambda work: work.done,
+            runs=lambda work: work.completed_runs,
         )
 
     @property

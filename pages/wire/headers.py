@@ -9,36 +9,36 @@ from typing import Any
 
 from pages.classroom import lessons
 from pages.live.changes import Changes, history, in_force
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from pages.visitor import url
 from svae_core.config.settings import settings_at
 from svae_core.figures.gauge import gauge_value
-from svae_core.records import Groundwork, Settings
+from svae_core.records import PreparedData, Settings
 
 
-def of_time(watch: Watch, known: int, all_of_it: bool) -> dict[str, Any]:
+def of_time(live: LiveRun, known: int, all_of_it: bool) -> dict[str, Any]:
     """Remarks beyond those known, the band; all of it: also what changes only with news."""
     told: dict[str, Any] = {
-        "remarks": _remarks(watch, known),
-        "corridor": _corridor(watch),
-        "now": watch.now,
+        "remarks": _remarks(live, known),
+        "corridor": _corridor(live),
+        "now": live.now,
     }
     if all_of_it:
-        told |= {"tree": _tree(watch), "lesson": _lesson(watch)}
+        told |= {"tree": _tree(live), "lesson": _lesson(live)}
     return told
 
 
-def gauges(watch: Watch, ground: Groundwork, step: int) -> list[float]:
+def gauges(live: LiveRun, ground: PreparedData, step: int) -> list[float]:
     """βσ²/λ_max of each member under the settings it was trained with up to this step."""
-    return [gauge_value(ground, settings_at(one, max(0, step - 1))) for one in watch.members]
+    return [gauge_value(ground, settings_at(one, max(0, step - 1))) for one in live.members]
 
 
-def settings_then(watch: Watch, step: int) -> Changes:
+def settings_then(live: LiveRun, step: int) -> Changes:
     """What a branch at this step starts from, unless it changes it."""
-    return in_force(watch.members[-1], step)
+    return in_force(live.members[-1], step)
 
 
-def handles(ground: Groundwork) -> dict[str, float] | None:
+def handles(ground: PreparedData) -> dict[str, float] | None:
     """What a band's handle at a loss stands for: 0 is W and 1 is δ; None where it is empty."""
     region = ground.region
     if region.empty:
@@ -46,43 +46,47 @@ def handles(ground: Groundwork) -> dict[str, float] | None:
     return {"within": region.within, "delta": region.delta}
 
 
-def question(watch: Watch) -> dict[str, Any] | None:
+def question(live: LiveRun) -> dict[str, Any] | None:
     """What a lesson asks before it starts."""
-    lesson = lessons.find(watch.wish.lesson)
+    lesson = lessons.find(live.request.lesson)
     if lesson is None:
         return None
     return {"title": lesson.title, "question": lesson.question, "options": lesson.options}
 
 
-def moved(run: str, watch: Watch | None) -> dict[str, Any]:
+def moved(run: str, live: LiveRun | None) -> dict[str, Any]:
     """That the viewer is to go on to another run, and what to write into the URL."""
-    return {"kind": "moved", "run": run, "query": _query(watch.wish.members[-1]) if watch else {}}
+    return {
+        "kind": "moved",
+        "run": run,
+        "query": _query(live.request.members[-1]) if live else {},
+    }
 
 
-def copied(run: str, watch: Watch | None, code: str) -> dict[str, Any]:
+def copied(run: str, live: LiveRun | None, code: str) -> dict[str, Any]:
     """That a follower has a run of their own now, and the whole query that leads to it."""
     query: dict[str, str | None] = {"follow": None, "lesson": None, "class": code}
-    if watch:
-        query |= url.to_link(watch.wish.members[-1])
+    if live:
+        query |= url.to_link(live.request.members[-1])
     return {"kind": "moved", "run": run, "query": query, "reload": True}
 
 
-def _remarks(watch: Watch, known: int) -> dict[str, Any]:
-    known = min(known, len(watch.past.remarks))
-    return {"from": known, "lines": watch.past.remarks[known:]}
+def _remarks(live: LiveRun, known: int) -> dict[str, Any]:
+    known = min(known, len(live.past.remarks))
+    return {"from": known, "lines": live.past.remarks[known:]}
 
 
-def _corridor(watch: Watch) -> list[list[float]]:
+def _corridor(live: LiveRun) -> list[list[float]]:
     """[step, lo, hi] of the last member's band, wherever it becomes another."""
     edges: list[list[float]] = []
-    for moment in watch.moments:
+    for moment in live.moments:
         frame = moment[-1]
         if frame.lo <= frame.hi and (not edges or edges[-1][1:] != [frame.lo, frame.hi]):
             edges.append([frame.step, frame.lo, frame.hi])
     return edges
 
 
-def _tree(watch: Watch) -> list[dict[str, Any]]:
+def _tree(live: LiveRun) -> list[dict[str, Any]]:
     """All runs of this tree in the order they were made: the history of what was tried."""
     return [
         {
@@ -91,18 +95,18 @@ def _tree(watch: Watch) -> list[dict[str, Any]]:
             "step": one.branching.step if one.branching else 0,
             "what": one.branching.what if one.branching else "the start",
             "changes": _changes(one),
-            "query": _query(one.wish.members[-1]),
-            "here": one is watch,
+            "query": _query(one.request.members[-1]),
+            "here": one is live,
         }
-        for run, one in list(watch.family.items())
+        for run, one in list(live.family.items())
     ]
 
 
-def _changes(watch: Watch) -> list[dict[str, Any]]:
+def _changes(live: LiveRun) -> list[dict[str, Any]]:
     """Changes made in this very run, after it branched off."""
-    since = watch.branching.step if watch.branching else -1
+    since = live.branching.step if live.branching else -1
     return [
-        {"step": step, "what": line} for step, line in history(watch.members[-1]) if step > since
+        {"step": step, "what": line} for step, line in history(live.members[-1]) if step > since
     ]
 
 
@@ -111,11 +115,11 @@ def _query(settings: Settings) -> dict[str, str | None]:
     return {"seed": str(settings.seed) if settings.seed != Settings().seed else None}
 
 
-def _lesson(watch: Watch) -> dict[str, Any] | None:
-    lesson = lessons.find(watch.wish.lesson)
+def _lesson(live: LiveRun) -> dict[str, Any] | None:
+    lesson = lessons.find(live.request.lesson)
     if lesson is None:
         return None
     told = None
-    if watch.certificates:
-        told = lessons.reveal(lesson, watch.prediction, watch.certificates)
-    return {"prediction": watch.prediction, "reveal": told}
+    if live.certificates:
+        told = lessons.reveal(lesson, live.prediction, live.certificates)
+    return {"prediction": live.prediction, "reveal": told}

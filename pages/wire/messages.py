@@ -16,19 +16,19 @@ from typing import Any
 import numpy as np
 
 from pages.live.history import member_name
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from pages.wire import headers
 from svae_core.certificate.floors import floors_along
 from svae_core.figures.gauge import gauge_value
 from svae_core.figures.palette import MARKS, cluster_style, faint, ink, mark_of
 from svae_core.latent.images import as_they_came, feature_names, pictured
-from svae_core.records import Decoded, FloorCurves, Frame, Groundwork, Moment, Settings, to_json
+from svae_core.records import Decoded, FloorCurves, Frame, Moment, PreparedData, Settings, to_json
 
 Message = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
-class Asked:
+class FrameRequest:
     """A request: what the page wants, and what it has already."""
 
     want: str | int
@@ -42,7 +42,7 @@ class Asked:
     lead: int = -2  # a follower: which moment the teacher showed when it last heard
 
     @classmethod
-    def read(cls, request: dict[str, Any]) -> Asked:
+    def read(cls, request: dict[str, Any]) -> FrameRequest:
         """A request as it came; ValueError or KeyError where it makes no sense."""
         want = request["want"]
         if want not in ("scene", "newest"):
@@ -72,27 +72,27 @@ def decode(message: bytes) -> Message:
     return header, arrays
 
 
-def answer(watch: Watch, asked: Asked) -> Message | None:
+def answer(live: LiveRun, asked: FrameRequest) -> Message | None:
     """The answer to a request, or None while there is nothing new."""
     if asked.want == "scene":
-        return scene(watch) if watch.ground or watch.error else None
-    newest = len(watch.moments) - 1
+        return scene(live) if live.ground or live.error else None
+    newest = len(live.moments) - 1
     if isinstance(asked.want, int):
-        return moment(watch, max(0, min(asked.want, newest)), asked) if newest >= 0 else None
+        return moment(live, max(0, min(asked.want, newest)), asked) if newest >= 0 else None
     news = (
-        watch.generation != asked.generation
-        or watch.version != asked.version
+        live.generation != asked.generation
+        or live.version != asked.version
         or newest > asked.have
-        or len(watch.layouts) - 1 > asked.layout
+        or len(live.layouts) - 1 > asked.layout
     )
-    return moment(watch, newest, asked) if news else None
+    return moment(live, newest, asked) if news else None
 
 
-def answer_follower(watch: Watch, asked: Asked, shown: int) -> Message | None:
+def answer_follower(live: LiveRun, asked: FrameRequest, shown: int) -> Message | None:
     """The same for a follower: also which moment the teacher shows, and no other run's id."""
-    message = answer(watch, asked)
-    if message is None and asked.want == "newest" and asked.lead != shown and watch.moments:
-        message = moment(watch, len(watch.moments) - 1, asked)
+    message = answer(live, asked)
+    if message is None and asked.want == "newest" and asked.lead != shown and live.moments:
+        message = moment(live, len(live.moments) - 1, asked)
     if message is None:
         return None
     header, arrays = message
@@ -102,11 +102,11 @@ def answer_follower(watch: Watch, asked: Asked, shown: int) -> Message | None:
 # ------------------------------------------------------------------------------- scene
 
 
-def scene(watch: Watch) -> Message:
+def scene(live: LiveRun) -> Message:
     """What is fixed before training, and how things look."""
-    if watch.ground is None:
-        return {"kind": "scene", "error": watch.error}, {}
-    ground = watch.ground
+    if live.ground is None:
+        return {"kind": "scene", "error": live.error}, {}
+    ground = live.ground
     header = {
         "kind": "scene",
         "error": None,
@@ -116,20 +116,20 @@ def scene(watch: Watch) -> Message:
         "features": feature_names(ground),
         "band": ground.region.explanation,
         "handles": headers.handles(ground),
-        "lesson": headers.question(watch),
-        "members": [_member(settings, ground) for settings in watch.members],
+        "lesson": headers.question(live),
+        "members": [_member(settings, ground) for settings in live.members],
         "clusters": [_cluster(number) for number in range(ground.clusters.k)],
         "look": {name: _themes(name) for name in ("delta", "band", "W")},
         "ink": {"light": ink(False), "dark": ink(True)},
         "faint": {"light": faint(False), "dark": faint(True)},
     }
     arrays = {"points": ground.view_points, "labels": ground.clusters.labels}
-    count = len(watch.moments[0][0].samples) if watch.moments else 8
+    count = len(live.moments[0][0].samples) if live.moments else 8
     arrays["originals"] = as_they_came(ground, slice(0, count))
     return to_json(header), arrays
 
 
-def _member(settings: Settings, ground: Groundwork) -> dict[str, Any]:
+def _member(settings: Settings, ground: PreparedData) -> dict[str, Any]:
     mark = mark_of(settings.method)
     return {
         "method": settings.method,
@@ -155,50 +155,50 @@ def _themes(name: str) -> dict[str, str]:
 # ------------------------------------------------------------------------------ moment
 
 
-def moment(watch: Watch, index: int, asked: Asked) -> Message:
+def moment(live: LiveRun, index: int, asked: FrameRequest) -> Message:
     """One moment of the run, without what the page has already; index −1: none yet."""
-    fresh = watch.generation != asked.generation
+    fresh = live.generation != asked.generation
     header: dict[str, Any] = {
         "kind": "moment",
-        "generation": watch.generation,
-        "version": watch.version,
-        "status": watch.status,
-        "error": watch.error,
-        "left": watch.pace.seconds_left,
-        "speed": watch.pace.speed,
-        "standing": watch.standing,
-        "count": len(watch.moments),
+        "generation": live.generation,
+        "version": live.version,
+        "status": live.status,
+        "error": live.error,
+        "left": live.pace.seconds_left,
+        "speed": live.pace.speed,
+        "standing": live.queue_position,
+        "count": len(live.moments),
         "index": index,
-        "certificates": watch.certificates,
+        "certificates": live.certificates,
     }
     header |= headers.of_time(
-        watch, 0 if fresh else asked.remarks, fresh or watch.version != asked.version
+        live, 0 if fresh else asked.remarks, fresh or live.version != asked.version
     )
     arrays: dict[str, np.ndarray] = {}
     if index < 0:
         return to_json(header), arrays
-    frames = watch.moments[index]
+    frames = live.moments[index]
     first = frames[0]
     header |= {"step": first.step, "steps": first.steps, "epoch": first.epoch}
-    header["then"] = headers.settings_then(watch, first.step)
+    header["then"] = headers.settings_then(live, first.step)
     header["models"] = [_numbers(frame) for frame in frames]
-    if watch.ground:
+    if live.ground:
         for model, gauge in zip(
-            header["models"], headers.gauges(watch, watch.ground, first.step), strict=True
+            header["models"], headers.gauges(live, live.ground, first.step), strict=True
         ):
             model["gauge"] = gauge
-    rows = 0 if fresh else min(asked.rows, len(watch.moments))
+    rows = 0 if fresh else min(asked.rows, len(live.moments))
     header["from"] = rows
-    arrays["history"] = _history(watch.moments[rows:])
+    arrays["history"] = _history(live.moments[rows:])
     if fresh or index != asked.have:
         arrays["shells"] = np.stack([frame.shell_view for frame in frames])
-        if watch.ground:
-            arrays["pictures"] = np.stack([pictured(watch.ground, f.samples) for f in frames])
-    if watch.floors and (fresh or not asked.floors):
-        arrays["floors"] = np.stack([_floors(curves) for curves in watch.floors])
-    number = _layout_of(watch, first.step)
+        if live.ground:
+            arrays["pictures"] = np.stack([pictured(live.ground, f.samples) for f in frames])
+    if live.floors and (fresh or not asked.floors):
+        arrays["floors"] = np.stack([_floors(curves) for curves in live.floors])
+    number = _layout_of(live, first.step)
     if number >= 0 and (fresh or number != asked.layout):
-        layouts = watch.layouts[number]
+        layouts = live.layouts[number]
         told = [{"kind": layout.kind, "sentence": layout.sentence} for layout in layouts]
         header["layout"] = {"number": number, "step": layouts[0].step, "models": told}
         arrays |= {f"layout{i}": layout.coordinates for i, layout in enumerate(layouts)}
@@ -221,9 +221,9 @@ def _history(moments: list[Moment]) -> np.ndarray:
     return np.array(rows, np.float32) if rows else np.empty((0, 0), np.float32)
 
 
-def _layout_of(watch: Watch, step: int) -> int:
+def _layout_of(live: LiveRun, step: int) -> int:
     """Number of the last layout computed no later than this step, or −1."""
-    earlier = [n for n, layouts in enumerate(watch.layouts) if layouts[0].step <= step]
+    earlier = [n for n, layouts in enumerate(live.layouts) if layouts[0].step <= step]
     return earlier[-1] if earlier else -1
 
 
@@ -237,7 +237,7 @@ def _floors(curves: FloorCurves) -> np.ndarray:
 # ---------------------------------------------------------------------------- pictures
 
 
-def decoded(ground: Groundwork, point: Decoded) -> Message:
+def decoded(ground: PreparedData, point: Decoded) -> Message:
     """One point, its centroid and what each model makes of it, as pictures."""
     header = {
         "kind": "decoded",

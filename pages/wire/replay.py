@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from pages.wire import messages
-from pages.wire.messages import Asked
+from pages.wire.messages import FrameRequest
 
 _LARGEST = 32_000  # of int16; what is left absorbs rounding
 _STYLE = re.compile(r'@import "([^"]+)";')
@@ -71,17 +71,17 @@ mount(document.getElementById("stage"), {{ run: "archive", archive }});
 """
 
 
-def still(watch: Watch) -> Watch:
+def still(live: LiveRun) -> LiveRun:
     """The run as it is now, for another thread to read while the run goes on."""
-    held = copy.copy(watch)
-    past = watch.past
+    held = copy.copy(live)
+    past = live.past
     held.past = dataclasses.replace(
         past, moments=[*past.moments], layouts=[*past.layouts], remarks=[*past.remarks]
     )
     return held
 
 
-def page(held: Watch, code: dict[str, bytes], plotly: str) -> str:
+def page(held: LiveRun, code: dict[str, bytes], plotly: str) -> str:
     """The file, from a run that stands still, the files of assets/stage and Plotly.js."""
     assert held.ground is not None and held.moments
     title = f"Spherical VAE Explorer: {held.ground.dataset.title}, recorded"
@@ -123,7 +123,7 @@ def _named_imports(source: str, folder: str) -> str:
 # --------------------------------------------------------------------------- the content
 
 
-def _recorded(held: Watch) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _recorded(held: LiveRun) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Headers and stacked arrays of all that a viewer would be told from first to last."""
     scene, scene_arrays = messages.scene(held)
     count = len(held.moments)
@@ -131,7 +131,7 @@ def _recorded(held: Watch) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     parts: list[dict[str, np.ndarray]] = []
     layout = -1
     for index in range(count):
-        seen = Asked(
+        seen = FrameRequest(
             index,
             generation=held.generation if index else -1,
             version=held.version,

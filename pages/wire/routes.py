@@ -51,7 +51,7 @@ from pages.classroom import lessons, sessions
 from pages.classroom.sessions import Class
 from pages.live import registry
 from pages.live.changes import read_changes
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from pages.visitor import owner_cookie
 from pages.wire import headers as telling
 from pages.wire import messages, replay
@@ -114,12 +114,12 @@ async def serve_run(socket: WebSocket) -> None:
         await socket.close(1008)
         return
     await socket.accept()
-    watch = await _recall(socket.path_params["run"])
-    if watch is None:
+    live = await _recall(socket.path_params["run"])
+    if live is None:
         sentence = "This run is no longer on the server: reload the page to train it again."
         await socket.close(UNKNOWN_RUN, sentence)
         return
-    await _serve(socket, watch)
+    await _serve(socket, live)
 
 
 async def serve_class(socket: WebSocket) -> None:
@@ -129,20 +129,20 @@ async def serve_class(socket: WebSocket) -> None:
         return
     await socket.accept()
     room = sessions.find(socket.path_params["code"])
-    watch = await _recall(room.run) if room else None
-    if room is None or watch is None:
+    live = await _recall(room.run) if room else None
+    if room is None or live is None:
         await socket.close(UNKNOWN_RUN, "This class has ended: ask your teacher for another link.")
         return
     room.followers += 1
     try:
-        await _serve(socket, watch, room)
+        await _serve(socket, live, room)
     finally:
         room.followers -= 1
 
 
-async def _serve(socket: WebSocket, watch: Watch, room: Class | None = None) -> None:
-    with watch.viewed() as wake:
-        desk = Desk(socket, watch, wake, room)
+async def _serve(socket: WebSocket, live: LiveRun, room: Class | None = None) -> None:
+    with live.viewed() as wake:
+        desk = ViewerConnection(socket, live, wake, room)
         answering = asyncio.create_task(desk.answer())
         try:
             await desk.listen()
@@ -152,7 +152,7 @@ async def _serve(socket: WebSocket, watch: Watch, room: Class | None = None) -> 
                 await answering
 
 
-async def _recall(run: str) -> Watch | None:
+async def _recall(run: str) -> LiveRun | None:
     """The run of that id, from disk if need be; None also where it cannot be read.
 
     Why not is said by the page, when it is loaded again.
@@ -162,17 +162,17 @@ async def _recall(run: str) -> Watch | None:
     return None
 
 
-class Desk:
+class ViewerConnection:
     """Where one viewer's requests are read and answered."""
 
     def __init__(
-        self, socket: WebSocket, watch: Watch, wake: asyncio.Event, room: Class | None = None
+        self, socket: WebSocket, live: LiveRun, wake: asyncio.Event, room: Class | None = None
     ) -> None:
         self._socket = socket
-        self._watch = watch
+        self._live = live
         self._room = room  # whose follower this viewer is, if any
         self._wake = wake
-        self._asked: messages.Asked | None = None
+        self._asked: messages.FrameRequest | None = None
         self._point: int | None = None  # to be decoded
         self._replies: list[dict[str, Any]] = []
         self._noticed: str | None = None
@@ -188,7 +188,7 @@ class Desk:
                 self._take(json.loads(text))
         except WebSocketDisconnect as gone:
             if gone.code != GOING_AWAY:  # lost, or silent for two pings
-                self._watch.leave()
+                self._live.disconnect()
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             await self._socket.close(BAD_REQUEST, "That request makes no sense.")
 
@@ -197,56 +197,56 @@ class Desk:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if self._watch.notice and self._watch.notice != self._noticed:
-                self._noticed = self._watch.notice
+            if self._live.notice and self._live.notice != self._noticed:
+                self._noticed = self._live.notice
                 self._replies.append({"kind": "refused", "sentence": self._noticed})
             while self._replies:
                 await self._socket.send_bytes(messages.encode(self._replies.pop(0), {}))
             if self._point is not None:
                 await self._decode()
-            if self._room and not self._room.shows(self._watch):
+            if self._room and not self._room.shows(self._live):
                 await self._socket.send_bytes(messages.encode({"kind": "again"}, {}))
                 return
             if self._asked and (message := self._answered(self._asked)):
                 self._asked = None
                 await self._socket.send_bytes(messages.encode(*message))
 
-    def _answered(self, asked: messages.Asked) -> messages.Message | None:
+    def _answered(self, asked: messages.FrameRequest) -> messages.Message | None:
         if self._room is None:
-            return messages.answer(self._watch, asked)
-        return messages.answer_follower(self._watch, asked, self._room.shown)
+            return messages.answer(self._live, asked)
+        return messages.answer_follower(self._live, asked, self._room.shown)
 
     async def _decode(self) -> None:
         index, self._point = self._point, None
-        if index is None or self._watch.ground is None:
+        if index is None or self._live.ground is None:
             return
-        point = await self._watch.decode(index)
+        point = await self._live.decode(index)
         if point is not None:
-            message = messages.decoded(self._watch.ground, point)
+            message = messages.decoded(self._live.ground, point)
             await self._socket.send_bytes(messages.encode(*message))
 
     def _take(self, request: dict[str, Any]) -> None:
         if "decode" in request:
-            self._point = self._watch.check_point(int(request["decode"]))
+            self._point = self._live.check_point(int(request["decode"]))
         elif "do" in request:
             try:
                 self._do(str(request["do"]), request)
             except RequestError as error:
                 self._replies.append({"kind": "refused", "sentence": str(error)})
         else:
-            self._asked = messages.Asked.read(request)
+            self._asked = messages.FrameRequest.read(request)
         self._wake.set()
 
     def _do(self, doing: str, request: dict[str, Any]) -> None:
         """What a viewer wants done. RequestError, one sentence, where it is refused."""
         commands = {
-            "play": self._watch.play,
-            "pause": self._watch.pause,
-            "step": self._watch.step,
-            "reset": self._watch.restart,
+            "play": self._live.play,
+            "pause": self._live.pause,
+            "step": self._live.step,
+            "reset": self._live.restart,
         }
         if doing == "leave":
-            self._watch.leave()
+            self._live.disconnect()
         elif self._room is not None:
             self._follow(self._room, doing)
         elif doing in commands:
@@ -268,10 +268,10 @@ class Desk:
         """Other settings, for this run or for another that stems from it."""
         run = self._socket.path_params["run"]
         if doing == "change":
-            self._watch.change(read_changes(request["changes"]))
+            self._live.change(read_changes(request["changes"]))
         elif doing == "predict":
-            lesson = lessons.find(self._watch.wish.lesson)
-            self._watch.predict(lessons.check_prediction(lesson, int(request["answer"])))
+            lesson = lessons.find(self._live.request.lesson)
+            self._live.predict(lessons.check_prediction(lesson, int(request["answer"])))
         elif doing in ("branch", "reseed"):
             if doing == "branch":
                 moved = registry.branch(run, int(request["step"]), read_changes(request["changes"]))
@@ -298,14 +298,14 @@ async def serve_replay(request: Request) -> Response:
         site = "same-origin" if _same_origin(request) else "cross-site"
     if site not in ("same-origin", "none"):
         return Response("Other pages may not fetch runs.", 403)
-    watch = await _recall(request.path_params["run"])
-    if watch is None or not watch.moments:
+    live = await _recall(request.path_params["run"])
+    if live is None or not live.moments:
         return Response("There is nothing of this run on the server.", 404)
-    watch.start()
-    await watch.news.until(lambda: bool(watch.ground or watch.error))
-    if watch.ground is None:
-        return Response(str(watch.error), 409)
-    held = replay.still(watch)
+    live.start()
+    await live.signal.wait_for(lambda: bool(live.ground or live.error))
+    if live.ground is None:
+        return Response(str(live.error), 409)
+    held = replay.still(live)
     page = await asyncio.to_thread(replay.page, held, _code(), _plotly_source().decode())
     name = f"svae-{held.members[0].dataset}-replay.html"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}

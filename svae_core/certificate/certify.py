@@ -49,7 +49,7 @@ GaussianPosterior = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False)
-class Beliefs:
+class Posteriors:
     """What a model says of n points before it decodes: posteriors of any family, as arrays."""
 
     mean: np.ndarray  # [n, k]
@@ -60,7 +60,7 @@ class Beliefs:
 
 
 @dataclass(frozen=True, eq=False)
-class Yardstick:
+class Reference:
     """What a model is measured against: points, their collapse loss, floors and clusters.
 
     Loss, δ and floors must come from the same points: train against train, held-out against
@@ -109,10 +109,10 @@ def certify(
             f"shell is {shell[0]:g} {shell[1]:g}, but the inner radius must be smaller than the "
             "outer one, and not below 0."
         )
-    measured_against = yardstick(points, shell, min(clusters, len(points) - 1), seed)
-    beliefs = None if posterior is None else gaussian_beliefs(*_answered(posterior, points))
+    measured_against = reference(points, shell, min(clusters, len(points) - 1), seed)
+    posteriors = None if posterior is None else gaussian_posteriors(*_answered(posterior, points))
     return measure(
-        measured_against, reconstruct, beliefs=beliefs, draws=draws, seed=seed, name=name
+        measured_against, reconstruct, posteriors=posteriors, draws=draws, seed=seed, name=name
     )
 
 
@@ -126,10 +126,10 @@ def _answered(posterior: GaussianPosterior, points: np.ndarray) -> tuple[np.ndar
     return mean, log_variance
 
 
-def yardstick(
+def reference(
     points: np.ndarray, shell: tuple[float, float] | None = None, clusters: int = 10, seed: int = 0
-) -> Yardstick:
-    """The yardstick of points [n, d] on their own, without a problem around them.
+) -> Reference:
+    """The reference of points [n, d] on their own, without a problem around them.
 
     Without a shell the points are measured from their mean: a free decoder's floors need only a
     ball that holds the data, and this is a small one.
@@ -152,27 +152,27 @@ def yardstick(
         within=found.within,
         eigenvalues=eigenvalues,
     )
-    return Yardstick(points, losses[definition], definition, curves, found.centroids, shell)
+    return Reference(points, losses[definition], definition, curves, found.centroids, shell)
 
 
 def measure(
-    against: Yardstick,
+    against: Reference,
     reconstruct: Reconstruct,
     *,
-    beliefs: Beliefs | None = None,
+    posteriors: Posteriors | None = None,
     draws: int | None = None,
     seed: int = 0,
     name: str = "model",
     gauge: Callable[[float], float] = lambda loss: math.nan,
 ) -> Certificate:
-    """Measure a model against a yardstick; the work behind every certificate.
+    """Measure a model against a reference; the work behind every certificate.
 
-    `beliefs`: its posteriors of the yardstick's points; `gauge`: βσ²/λ_max from the loss measured.
+    `posteriors`: those of the reference's points; `gauge`: βσ²/λ_max from the measured loss.
     """
     points = against.points
     draws = draws or max(DRAWS, -(-_LOSSES // len(points)))
     losses, first = _losses(against, reconstruct, draws)
-    kl_per_dim, active, information = _information(beliefs, seed)
+    kl_per_dim, active, information = _information(posteriors, seed)
     accuracy, cluster_floor = _cluster_evidence(against, first)
     measured = _measurement(against, losses, kl_per_dim, gauge)
     judgement, sentence = verdict(measured)
@@ -209,7 +209,7 @@ def measure(
 
 
 def _measurement(
-    against: Yardstick,
+    against: Reference,
     losses: np.ndarray,
     kl_per_dim: tuple[float, ...],
     gauge: Callable[[float], float],
@@ -242,7 +242,7 @@ def with_run(
 
 
 def _losses(
-    against: Yardstick, reconstruct: Reconstruct, draws: int
+    against: Reference, reconstruct: Reconstruct, draws: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The mean loss of each draw, [draws], and the reconstructions of the first."""
     points = against.points
@@ -264,7 +264,7 @@ def _mean_squared_error(answers: np.ndarray, points: np.ndarray) -> float:
     return float((gap * gap).sum(axis=1, dtype=np.float64).mean())
 
 
-def _checked(answers: np.ndarray, against: Yardstick) -> np.ndarray:
+def _checked(answers: np.ndarray, against: Reference) -> np.ndarray:
     answers = np.asarray(answers)
     if answers.shape != against.points.shape:
         raise RequestError(
@@ -283,10 +283,10 @@ def _checked(answers: np.ndarray, against: Yardstick) -> np.ndarray:
     return answers
 
 
-def gaussian_beliefs(mean: np.ndarray, log_variance: np.ndarray) -> Beliefs:
-    """Beliefs of a Gaussian posterior, from arrays [n, k] each."""
+def gaussian_posteriors(mean: np.ndarray, log_variance: np.ndarray) -> Posteriors:
+    """Posteriors of a Gaussian posterior, from arrays [n, k] each."""
     posterior = Gaussian(np.asarray(mean), np.asarray(log_variance))
-    return Beliefs(
+    return Posteriors(
         mean=posterior.mean,
         variance=posterior.variance,
         kl=posterior.kl(),
@@ -295,18 +295,20 @@ def gaussian_beliefs(mean: np.ndarray, log_variance: np.ndarray) -> Beliefs:
     )
 
 
-def _information(beliefs: Beliefs | None, seed: int) -> tuple[tuple[float, ...], int, float]:
+def _information(posteriors: Posteriors | None, seed: int) -> tuple[tuple[float, ...], int, float]:
     """KL per dimension, active units and mutual information, where the posterior is known."""
-    if beliefs is None:
+    if posteriors is None:
         return (), 0, math.nan
-    kl_per_dim = beliefs.kl.mean(axis=0, dtype=np.float64)
-    noise = np.random.default_rng([seed, 23]).normal(size=beliefs.mean.shape)
-    information = mutual_information(beliefs.draw(noise), beliefs.log_density, len(beliefs.mean))
-    active = int(active_units(spread(beliefs.mean), len(kl_per_dim)).sum())
+    kl_per_dim = posteriors.kl.mean(axis=0, dtype=np.float64)
+    noise = np.random.default_rng([seed, 23]).normal(size=posteriors.mean.shape)
+    information = mutual_information(
+        posteriors.draw(noise), posteriors.log_density, len(posteriors.mean)
+    )
+    active = int(active_units(spread(posteriors.mean), len(kl_per_dim)).sum())
     return tuple(float(value) for value in kl_per_dim), active, information
 
 
-def _cluster_evidence(against: Yardstick, answers: np.ndarray) -> tuple[float, float]:
+def _cluster_evidence(against: Reference, answers: np.ndarray) -> tuple[float, float]:
     """Share of reconstructions in the cluster of their own point, and the nats it proves.
 
     One draw per point: these are independent trials, as the limit behind the floor asks.

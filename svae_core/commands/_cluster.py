@@ -41,10 +41,10 @@ def engine_of(request: argparse.Namespace) -> Iterator[Engine | None]:
 
 
 class Slices(Protocol):
-    """Something that goes on in slices until it is over."""
+    """Something that goes on in slices until it is done."""
 
     @property
-    def over(self) -> bool: ...
+    def done(self) -> bool: ...
 
 
 W = TypeVar("W", bound=Slices)
@@ -64,7 +64,7 @@ def in_slices(
         done, going = wait(going, return_when=FIRST_COMPLETED)
         for future in done:
             work = future.result()
-            if work.over:
+            if work.done:
                 yield work
-            if (following := next(ahead, None) if work.over else work) is not None:
+            if (following := next(ahead, None) if work.done else work) is not None:
                 going.add(engine.call(go_on, following, seconds))

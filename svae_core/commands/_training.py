@@ -37,7 +37,7 @@ def saved_state(name: str) -> State:
 
     RequestError where there is none, or where its data are not what they were.
     """
-    from svae_core.problem import groundwork
+    from svae_core.problem import prepared_data
     from svae_core.runs import folder as runs
     from svae_core.runs import store
 
@@ -45,7 +45,7 @@ def saved_state(name: str) -> State:
     if not folder.is_dir():
         folder = store.find(runs.home(), name).folder
     saved = runs.load(folder)
-    dataset = groundwork(saved.state.settings[0]).dataset
+    dataset = prepared_data(saved.state.settings[0]).dataset
     if saved.about.fingerprint not in ("", dataset.fingerprint):
         raise RequestError(
             f"The data of {name}, {dataset.title!r}, are not what they were when it was trained; "
@@ -136,9 +136,9 @@ def scored(
     one_thread()
     found: dict[Settings, tuple[Score, dict[str, Any]]] = {}
     bouts = list(comparison.bouts(runs))
-    batches = _side_by_side([bout.runs for bout in bouts if not bout.over], save, engine)
+    batches = _side_by_side([bout.runs for bout in bouts if not bout.done], save, engine)
     for bout in bouts:
-        if bout.over:  # a run that cannot be
+        if bout.done:  # a run that cannot be
             found[bout.runs[0]] = bout.scores[0], {"run": None}
             continue
         batch = next(batches)

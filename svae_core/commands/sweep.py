@@ -123,9 +123,9 @@ def _trained(chunks: tuple[Chunk, ...], engine: Engine | None) -> Iterator[tuple
             return
         for chunk in chunks:
             work, before = sweep.Work(chunk), bar.n
-            while not work.over:
+            while not work.done:
                 work = sweep.go_on(work, _SLICE_SECONDS)
-                bar.update(before + round(work.share * chunk.runs, 1) - bar.n)
+                bar.update(before + round(work.progress * chunk.runs, 1) - bar.n)
             yield work.outcomes
 
 

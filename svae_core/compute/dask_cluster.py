@@ -55,7 +55,7 @@ class Cluster(Scheduler):
         return bool(self._farewell)
 
     @property
-    def hopeless(self) -> str:
+    def failed(self) -> str:
         return self._farewell
 
     def start(self) -> None:
@@ -136,7 +136,7 @@ class Cluster(Scheduler):
 class _Thread:
     """Room for one call at a time on the cluster, wherever there is any."""
 
-    hopeless = False
+    failed = False
 
     def __init__(self, cluster: Cluster, client: Any, executor: Any) -> None:
         self._cluster = cluster

@@ -4,7 +4,7 @@
 
 Every call is a pure function of picklable records, so it may run in any process, in any order, and
 once more when its process was lost. Whose call is next, `compute.scheduler` says: a run with a
-`Line` gets its fair share of the workers' time.
+`FairShare` gets its fair share of the workers' time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from svae_core.compute.dask_cluster import Cluster
-from svae_core.compute.scheduler import PATIENCE, Line, Order, Scheduler, Standing
+from svae_core.compute.scheduler import PATIENCE, FairShare, Priority, QueuePosition, Scheduler
 from svae_core.compute.workers import WorkerPool
 from svae_core.geometry.region import BandAtK
 from svae_core.latent.results import A, BandStudy, Question
@@ -28,8 +28,8 @@ from svae_core.records import (
     Certificate,
     Decoded,
     FloorCurves,
-    Groundwork,
     Moment,
+    PreparedData,
     Problem,
     RequestError,
     Settings,
@@ -53,7 +53,7 @@ ROUND = 0.300
 _HANGS, _HANGS_SECONDS = 20.0, 10.0
 #: … unless it prepares the data, which may take so much longer than it ever did before.
 _SLOWER = 5.0
-_AT_ONCE = Order(first=True)
+_AT_ONCE = Priority(first=True)
 
 
 class Engine:
@@ -72,7 +72,7 @@ class Engine:
         self._cluster = Cluster(address, _warm_training) if address else None
         self._local = WorkerPool(workers or _workers(), _warm_training)
         self._layouts = WorkerPool(1, _warm_layouts)
-        self._errands = WorkerPool(1, _warm_training)
+        self._background_task = WorkerPool(1, _warm_training)
 
     def start(self) -> None:
         """Start the processes; returns at once, they warm up by themselves."""
@@ -85,7 +85,7 @@ class Engine:
             self._cluster.shutdown()
         self._local.shutdown()
         self._layouts.shutdown()
-        self._errands.shutdown()
+        self._background_task.shutdown()
 
     @property
     def _training(self) -> Scheduler:
@@ -95,7 +95,7 @@ class Engine:
     @property
     def cluster_lost(self) -> str:
         """The sentence about a cluster that was lost or never there; else empty."""
-        return self._cluster.hopeless if self._cluster is not None else ""
+        return self._cluster.failed if self._cluster is not None else ""
 
     @property
     def umap_ready(self) -> bool:
@@ -107,9 +107,9 @@ class Engine:
         share = min(SLICE, ROUND / max(1, self._training.active))
         return max(SHORTEST_SLICE, share, self._training.least_slice)
 
-    def standing(self, line: Line) -> Standing:
+    def queue_position(self, line: FairShare) -> QueuePosition:
         """How many calls go before this line's, and how many runs take turns."""
-        return self._training.standing(line)
+        return self._training.queue_position(line)
 
     @property
     def size(self) -> int:
@@ -121,21 +121,23 @@ class Engine:
         """How many calls of training are being made now."""
         return self._training.busy
 
-    def groundwork(self, settings: Settings) -> Future[Groundwork]:
-        """What pictures of a run need: the groundwork, thinned to the points that are drawn."""
-        return self._training.in_turn(_AT_ONCE, _groundwork, settings)
+    def prepared_data(self, settings: Settings) -> Future[PreparedData]:
+        """What pictures of a run need: the prepared data, thinned to the points that are drawn."""
+        return self._training.in_turn(_AT_ONCE, _prepared_data, settings)
 
     def prepare(self, settings: Settings) -> Future[Problem]:
         """All that is fixed before training; RequestError if the settings make no sense."""
         return self._training.in_turn(_AT_ONCE, _prepare, settings)
 
     def begin(
-        self, members: tuple[Settings, ...], line: Line | None = None
+        self, members: tuple[Settings, ...], line: FairShare | None = None
     ) -> Future[tuple[State, Moment]]:
         """The state before training and its frames."""
-        return self._training.in_turn(Order(line, first=True), _begin, members)
+        return self._training.in_turn(Priority(line, first=True), _begin, members)
 
-    def advance(self, state: State, budget: Budget, line: Line | None = None) -> Future[Advance]:
+    def advance(
+        self, state: State, budget: Budget, line: FairShare | None = None
+    ) -> Future[Advance]:
         """One slice of training; with a line, when that run's turn comes.
 
         A worker may have to prepare the data once more, so what that took anywhere is no hanging.
@@ -144,11 +146,13 @@ class Engine:
         if budget.seconds is not None:
             preparing = _SLOWER * self._training.slowest_first
             patience = max(_HANGS * budget.seconds, _HANGS_SECONDS, preparing)
-        return self._training.in_turn(Order(line, False, patience), _advance, state, budget)
+        return self._training.in_turn(Priority(line, False, patience), _advance, state, budget)
 
-    def certify(self, state: State, line: Line | None = None) -> Future[tuple[Certificate, ...]]:
+    def certify(
+        self, state: State, line: FairShare | None = None
+    ) -> Future[tuple[Certificate, ...]]:
         """What the state's models are worth, measured on all points."""
-        return self._training.in_turn(Order(line), _certify, state)
+        return self._training.in_turn(Priority(line), _certify, state)
 
     def decode(self, state: State, index: int) -> Future[Decoded]:
         """A viewed point as the state's models give it back."""
@@ -160,49 +164,49 @@ class Engine:
 
     def band_study(self, settings: Settings) -> Future[BandStudy]:
         """Sample quality and diversity against the band's upper edge, in a short study."""
-        return self._errands.submit(_band_study, settings)
+        return self._background_task.submit(_band_study, settings)
 
     def call(
-        self, function: Callable[..., Any], *args: Any, line: Line | None = None
+        self, function: Callable[..., Any], *args: Any, line: FairShare | None = None
     ) -> Future[Any]:
         """Any other pure, importable call on picklable records, in its turn."""
-        return self._training.in_turn(Order(line), function, *args)
+        return self._training.in_turn(Priority(line), function, *args)
 
     def floors(self, members: tuple[Settings, ...]) -> Future[tuple[FloorCurves, ...]]:
         """The floors under each member: seconds of work that nobody's training waits for."""
-        return self._errands.submit(_floors, members)
+        return self._background_task.submit(_floors, members)
 
     def sensitivity(self, settings: Settings) -> Future[tuple[BandAtK, ...]]:
         """The band under several numbers of clusters, by the best and worst start of K-means."""
-        return self._errands.submit(_sensitivity, settings)
+        return self._background_task.submit(_sensitivity, settings)
 
     def objection(self, number: int, settings: Settings) -> Future[Answer]:
         """What is measured about an open objection on these data."""
-        return self._errands.submit(_objection, number, settings)
+        return self._background_task.submit(_objection, number, settings)
 
     def attack_plan(self, count: int, seed: int) -> Future[tuple[tuple[Settings, ...], ...]]:
         """The batches of a search for a collapsed run inside the band."""
-        return self._errands.submit(_attack_plan, count, seed)
+        return self._background_task.submit(_attack_plan, count, seed)
 
     def attempt(self, members: tuple[Settings, ...]) -> Future[tuple[Attempt, ...]]:
         """Train one batch of such a search, and say how each run ended."""
-        return self._errands.submit(_attempt, members)
+        return self._background_task.submit(_attempt, members)
 
     def sweep_plan(self, grid: Grid) -> Future[tuple[Work, ...]]:
         """The chunks of a grid of runs, none of them begun."""
-        return self._errands.submit(_sweep_plan, grid)
+        return self._background_task.submit(_sweep_plan, grid)
 
     def sweep(self, work: Work, seconds: float) -> Future[Work]:
         """One slice of a chunk; errands of others may come between two slices."""
-        return self._errands.submit(_sweep, work, seconds)
+        return self._background_task.submit(_sweep, work, seconds)
 
     def contest_plan(self, runs: tuple[Settings, ...]) -> Future[tuple[Bout, ...]]:
         """Runs of several methods in batches, none of them begun."""
-        return self._errands.submit(_contest_plan, runs)
+        return self._background_task.submit(_contest_plan, runs)
 
     def contest(self, bout: Bout, seconds: float) -> Future[Bout]:
         """One slice of a batch, or the score of one run of it."""
-        return self._errands.submit(_contest, bout, seconds)
+        return self._background_task.submit(_contest, bout, seconds)
 
     def embed(
         self,
@@ -247,10 +251,10 @@ def _warm_layouts() -> None:
     warm_up()
 
 
-def _groundwork(settings: Settings) -> Groundwork:
-    from svae_core.problem import groundwork
+def _prepared_data(settings: Settings) -> PreparedData:
+    from svae_core.problem import prepared_data
 
-    ground = groundwork(settings)
+    ground = prepared_data(settings)
     rows = ground.view_index
     labels = ground.dataset.labels
     return dataclasses.replace(

@@ -1,11 +1,11 @@
-"""Whose turn it is: one waiting room before all workers.
+"""Decides which waiting call a free worker takes: fair shares between runs, urgent calls first.
 
-    scheduler.submit(function, *args, line=line) -> Future
+    scheduler.in_turn(Priority(share), function, *args) -> Future
 
-A run has a `Line`. A free worker takes the waiting call whose line has had the least time so far,
-so every run gets equal time whatever the size of its steps; a run that is watched goes before one
-that is not, and `first` calls, which somebody waits for at the screen, before both. Calls are pure:
-one whose worker was lost, or hung, is made again.
+A run has a `FairShare`. A free worker takes the waiting call of the share that has had the least
+time so far, so every run gets equal time whatever the size of its steps. A run that is watched goes
+before one that is not, and `first` calls, for which somebody waits at the screen, before both.
+Calls are pure: one whose worker was lost, or hung, is made again.
 
 The order is start-time fair queueing (Goyal, Vin & Cheng 1996) with times measured, not estimated.
 """
@@ -36,7 +36,7 @@ class WorkerLost(RuntimeError):
 
 
 @dataclass(eq=False)
-class Line:
+class FairShare:
     """One run's place among all others."""
 
     watched: bool = True
@@ -52,7 +52,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Standing:
+class QueuePosition:
     """How a line stands: how many calls go before it, and how many lines want to be served."""
 
     place: int
@@ -60,15 +60,15 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Order:
+class Priority:
     """When a call is to be made, and how long it may take."""
 
-    line: Line | None = None
+    line: FairShare | None = None
     first: bool = False  # somebody waits for it at the screen
     patience: float = PATIENCE
 
     @property
-    def hurried(self) -> bool:
+    def urgent(self) -> bool:
         return self.first or self.line is None
 
 
@@ -80,7 +80,7 @@ class Slot(Protocol):
         """Whether it can take a call now."""
 
     @property
-    def hopeless(self) -> bool:
+    def failed(self) -> bool:
         """Whether it was started in vain again and again."""
 
     def start(self, tell: Callable[[], None]) -> None:
@@ -104,7 +104,7 @@ class _Call:
     function: Callable[[], Any]
     future: Future[Any]
     number: int
-    order: Order
+    order: Priority
     tries: int = 0
     since: float = 0.0
 
@@ -129,7 +129,7 @@ class Scheduler(Executor):
         self._lock = threading.RLock()
         self._waiting: list[_Call] = []
         self._at_work: dict[int, _Call] = {}  # by the slot's number
-        self._lines: set[Line] = set()
+        self._lines: set[FairShare] = set()
         self._count = 0
         self.slowest_first = 0.0  # seconds that a call at the screen took, at most
         self._level = 0.0  # the time used by the line that was served last
@@ -142,16 +142,16 @@ class Scheduler(Executor):
             if self._stopping:
                 return
             if not self._started:
-                threading.Thread(target=self._watch, daemon=True, name="svae-watchdog").start()
+                threading.Thread(target=self._live, daemon=True, name="svae-watchdog").start()
             self._started = True
         for slot in self._slots:
             slot.start(self._go_on)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Make a call of nobody in particular."""
-        return self.in_turn(Order(), partial(fn, **kwargs), *args)
+        return self.in_turn(Priority(), partial(fn, **kwargs), *args)
 
-    def in_turn(self, order: Order, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
+    def in_turn(self, order: Priority, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
         """Make a pure, importable call when its turn comes; its exceptions come back as they are.
 
         Raises RuntimeError when stopped; the future raises WorkerLost where no worker survives it.
@@ -181,12 +181,12 @@ class Scheduler(Executor):
         for call in calls:
             _cancel(call)
 
-    def standing(self, line: Line) -> Standing:
+    def queue_position(self, line: FairShare) -> QueuePosition:
         """The line's place: 0 is at work, or next."""
         with self._lock:
             ranks = [call.rank for call in self._waiting if call.order.line is line]
             before = sum(call.rank < ranks[0] for call in self._waiting) if ranks else 0
-            return Standing(before, max(1, self._active()))
+            return QueuePosition(before, max(1, self._active()))
 
     @property
     def active(self) -> int:
@@ -195,10 +195,10 @@ class Scheduler(Executor):
             return self._active()
 
     @property
-    def hopeless(self) -> str:
+    def failed(self) -> str:
         """Why no call can be made any more, if so."""
-        hopeless = bool(self._slots) and all(slot.hopeless for slot in self._slots)
-        return "No worker can be started; the server's log says why." if hopeless else ""
+        failed = bool(self._slots) and all(slot.failed for slot in self._slots)
+        return "No worker can be started; the server's log says why." if failed else ""
 
     @property
     def size(self) -> int:
@@ -216,7 +216,7 @@ class Scheduler(Executor):
         self._lines = {line for line in self._lines if line in at_work or now - line.seen < _ACTIVE}
         return len(self._lines)
 
-    def _note(self, line: Line) -> None:
+    def _note(self, line: FairShare) -> None:
         line.seen = time.monotonic()
         self._lines.add(line)
 
@@ -238,7 +238,7 @@ class Scheduler(Executor):
                     if call.order.line is not None and not call.order.first:
                         self._level = max(self._level, call.order.line.used)
                     given.append((number, call))
-            sentence = self.hopeless
+            sentence = self.failed
             refused = self._waiting if sentence else []
             if sentence:
                 self._waiting = []
@@ -293,7 +293,7 @@ class Scheduler(Executor):
                 if not call.order.first:
                     call.order.line.charge(seconds)
                 self._note(call.order.line)
-            if call.order.hurried:
+            if call.order.urgent:
                 self.slowest_first = max(self.slowest_first, seconds)
         self._go_on()
 
@@ -307,7 +307,7 @@ class Scheduler(Executor):
     def _look_around(self) -> None:
         """For what nothing tells of; every now and then."""
 
-    def _watch(self) -> None:
+    def _live(self) -> None:
         """Replace workers that hang."""
         while not self._ended.wait(_LOOK):
             self._look_around()

@@ -56,13 +56,13 @@ class Worker:
         return self._warm is not None and self._warm is self._pool
 
     @property
-    def hopeless(self) -> bool:
+    def failed(self) -> bool:
         return self._failures >= _GIVE_UP
 
     def start(self, tell: Callable[[], None]) -> None:
         """Start the process; returns at once, it warms up by itself. A hopeless one tries again."""
         with self._lock:
-            if self._begun and not self.hopeless:
+            if self._begun and not self.failed:
                 return
             self._begun, self._failures, self._tell = True, 0, tell
             self._begin()
@@ -128,7 +128,7 @@ class Worker:
         """Start once more, later each time; without hope only when somebody asks."""
         self._pool = self._warm = None
         _log.warning("A worker process could not be started.")
-        if not self.hopeless:
+        if not self.failed:
             rest = threading.Timer(_FIRST_REST * 2 ** (self._failures - 1), self._begin)
             rest.daemon = True
             rest.start()

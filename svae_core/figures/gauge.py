@@ -5,13 +5,13 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from svae_core.figures.palette import FONT_SIZE, MARKS, blank, ink, veil
-from svae_core.records import Groundwork, Settings
+from svae_core.records import PreparedData, Settings
 
 # Decades shown on either side of the threshold at 1.
 _REACH = 2
 
 
-def unit_gauge(ground: Groundwork, settings: Settings, dark: bool = False) -> go.Figure:
+def unit_gauge(ground: PreparedData, settings: Settings, dark: bool = False) -> go.Figure:
     """A logarithmic bar with its threshold at 1, left alive, right collapsed."""
     figure = blank(dark, 160)
     low, high = 10.0 ** (-1.05 * _REACH), 10.0 ** (1.05 * _REACH)
@@ -54,12 +54,12 @@ def _draw_side(figure: go.Figure, start: float, end: float, colour: str, text: s
     figure.add_annotation(x=exponent, y=0, yref="paper", yanchor="bottom", text=text)
 
 
-def gauge_value(ground: Groundwork, settings: Settings) -> float:
+def gauge_value(ground: PreparedData, settings: Settings) -> float:
     """βσ²/λ_max."""
     return settings.beta * settings.sigma2 / ground.lambda_max
 
 
-def describe_gauge(ground: Groundwork, settings: Settings) -> str:
+def describe_gauge(ground: PreparedData, settings: Settings) -> str:
     """What the units alone decide for a conventional VAE."""
     value = gauge_value(ground, settings)
     numbers = (

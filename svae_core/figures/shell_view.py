@@ -19,13 +19,13 @@ from svae_core.figures.palette import (
     quiet,
 )
 from svae_core.geometry.shell import shell_view as seen_on_shell
-from svae_core.records import Groundwork
+from svae_core.records import PreparedData
 
 # More spokes than this hide the points they belong to.
 _SPOKES = 400
 
 
-def shell_view(ground: Groundwork, dark: bool = False, narrow: bool = False) -> go.Figure:
+def shell_view(ground: PreparedData, dark: bool = False, narrow: bool = False) -> go.Figure:
     """After the map: the data on the shell, with centroids and spokes."""
     figure = blank(dark, 560)
     for radius, name in ((ground.shell.r_min, "inner"), (ground.shell.r_max, "outer")):
@@ -38,7 +38,7 @@ def shell_view(ground: Groundwork, dark: bool = False, narrow: bool = False) -> 
     return _placed(figure, 1.02 * ground.shell.r_max, "shell", narrow)
 
 
-def raw_view(ground: Groundwork, dark: bool = False, narrow: bool = False) -> go.Figure:
+def raw_view(ground: PreparedData, dark: bool = False, narrow: bool = False) -> go.Figure:
     """Before the map: the same points, centred, seen along the same three directions."""
     figure = blank(dark, 560)
     raw = ground.dataset.points[ground.view_index].astype(np.float64) - ground.shell.center
@@ -58,7 +58,7 @@ def raw_view(ground: Groundwork, dark: bool = False, narrow: bool = False) -> go
     return _placed(figure, 1.05 * float(np.abs(shadow).max()), "raw", narrow)
 
 
-def describe_shell(ground: Groundwork) -> str:
+def describe_shell(ground: PreparedData) -> str:
     """How much of what is on the shell, and how exact the way back is."""
     n, d = ground.shell.points.shape
     shown = len(ground.view_points)
@@ -76,7 +76,7 @@ def describe_shell(ground: Groundwork) -> str:
     )
 
 
-def describe_view(ground: Groundwork) -> str:
+def describe_view(ground: PreparedData) -> str:
     """What the picture shows, and what it cannot keep."""
     shell = ground.shell
     text = (
@@ -88,7 +88,7 @@ def describe_view(ground: Groundwork) -> str:
     return f"{text} Radii are true; directions are those of a 3-D shadow, so angles only hint."
 
 
-def describe_raw_view(ground: Groundwork) -> str:
+def describe_raw_view(ground: PreparedData) -> str:
     """What the picture of the data before the map shows."""
     return (
         "The same points before the map, about their mean, seen along the same three directions "
@@ -96,7 +96,7 @@ def describe_raw_view(ground: Groundwork) -> str:
     )
 
 
-def _clouds(ground: Groundwork, points: np.ndarray) -> list[go.Scatter3d]:
+def _clouds(ground: PreparedData, points: np.ndarray) -> list[go.Scatter3d]:
     """One trace per cluster: constant colour and symbol, faster than an array of colours."""
     labels = ground.clusters.labels[ground.view_index]
     classes = _classes(ground)
@@ -109,7 +109,7 @@ def _clouds(ground: Groundwork, points: np.ndarray) -> list[go.Scatter3d]:
     ]
 
 
-def _classes(ground: Groundwork) -> np.ndarray:
+def _classes(ground: PreparedData) -> np.ndarray:
     """What a drawn point is called on hover: its row, and its class where data have one."""
     data = ground.dataset
     rows = [f"row {row + 1}" for row in ground.view_index]
@@ -155,7 +155,7 @@ def _centroids(centroids: np.ndarray, sizes: np.ndarray, dark: bool) -> go.Scatt
     )
 
 
-def _spokes(ground: Groundwork, centroids: np.ndarray, dark: bool) -> go.Scatter3d:
+def _spokes(ground: PreparedData, centroids: np.ndarray, dark: bool) -> go.Scatter3d:
     """Point to own centroid, as one line broken by gaps: W is their mean squared length."""
     step = -(-len(ground.view_points) // _SPOKES)
     points = ground.view_points[::step]

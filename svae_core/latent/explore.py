@@ -34,9 +34,9 @@ from svae_core.latent.results import (
 )
 from svae_core.latent.sample_quality import nearest
 from svae_core.nets.networks import stream
-from svae_core.records import Groundwork, RequestError, State
+from svae_core.records import PreparedData, RequestError, State
 from svae_core.training.context import total_steps
-from svae_core.training.evaluate import Model, believe, decode, draw_prior
+from svae_core.training.evaluate import Model, decode, draw_prior, encode
 from svae_core.training.loop import models
 
 #: A traversed dimension takes these values, in standard deviations of the prior.
@@ -95,9 +95,9 @@ def _overview(state: State, members: tuple[Model, ...], question: Overview) -> L
 
 
 def _look(model: Model, question: Overview) -> Look:
-    beliefs = believe(model, model.ground.shell.points[model.ground.view_index])
-    mean, variance = beliefs.mean, beliefs.variance
-    kl = _kl_per_dim(beliefs.kl, mean.shape[1])
+    posteriors = encode(model, model.ground.shell.points[model.ground.view_index])
+    mean, variance = posteriors.mean, posteriors.variance
+    kl = _kl_per_dim(posteriors.kl, mean.shape[1])
     order = np.argsort(-kl, kind="stable")
     centre = np.zeros(mean.shape[1], np.float32)
     if question.start is not None:
@@ -182,7 +182,7 @@ def _here(members: tuple[Model, ...], question: Here) -> Decoding:
         raise RequestError(f"There is no model {question.member + 1}; there are {len(members)}.")
     model = members[question.member]
     ground = model.ground
-    mean = believe(model, ground.shell.points[ground.view_index]).mean
+    mean = encode(model, ground.shell.points[ground.view_index]).mean
     origin, axes = _plane(mean, question.plane)
     z = origin + np.asarray(question.place, np.float32) @ axes
     output = decode(model, z[None])
@@ -204,7 +204,7 @@ def _ways(members: tuple[Model, ...], question: Way) -> Ways:
     ideal = _great_circle(points)
     paths = [_path(ground, "ideal", "", ideal, ideal)]
     for model in members:
-        mean = believe(model, points).mean
+        mean = encode(model, points).mean
         z = np.outer(1.0 - _SHARES, mean[0]) + np.outer(_SHARES, mean[1])
         straight = decode(model, z.astype(np.float32))
         method = model.ground.settings.method
@@ -240,7 +240,7 @@ def _angle(points: np.ndarray) -> float:
 
 
 def _path(
-    ground: Groundwork, name: str, method: str, outputs: np.ndarray, ideal: np.ndarray
+    ground: PreparedData, name: str, method: str, outputs: np.ndarray, ideal: np.ndarray
 ) -> Path:
     _, gaps = nearest(ground.shell.points, outputs)
     return Path(
@@ -301,16 +301,16 @@ def _apart(points: np.ndarray) -> float:
 
 def _answered(model: Model, points: np.ndarray) -> np.ndarray:
     """Shell points encoded, and their posterior means decoded."""
-    return decode(model, believe(model, points).mean)
+    return decode(model, encode(model, points).mean)
 
 
-def _pictures(ground: Groundwork, outputs: np.ndarray) -> np.ndarray:
+def _pictures(ground: PreparedData, outputs: np.ndarray) -> np.ndarray:
     """[r, t, d] as pictures [r, t, f]."""
     flat = pictured(ground, outputs.reshape(-1, outputs.shape[-1]))
     return flat.reshape(*outputs.shape[:-1], -1)
 
 
-def _viewed(ground: Groundwork, index: int) -> int:
+def _viewed(ground: PreparedData, index: int) -> int:
     if not 0 <= index < len(ground.view_index):
         raise RequestError(
             f"There is no point {index + 1} in the picture; there are {len(ground.view_index)}."

@@ -24,7 +24,7 @@ from svae_core.geometry.shell import shell_map
 from svae_core.nets.networks import stream
 from svae_core.own_data.names import inert
 from svae_core.records import RequestError
-from svae_core.training.evaluate import Model, believe, decode
+from svae_core.training.evaluate import Model, decode, encode
 
 _FORMATS = (".csv", ".parquet", ".npz")
 
@@ -40,12 +40,12 @@ class Sheet:
 
 def embeddings(model: Model) -> Sheet:
     """Posterior means and variances of the training points."""
-    beliefs = believe(model, model.ground.shell.points)
-    count = range(1, beliefs.mean.shape[1] + 1)
-    spread = range(1, beliefs.variance.shape[1] + 1)
+    posteriors = encode(model, model.ground.shell.points)
+    count = range(1, posteriors.mean.shape[1] + 1)
+    spread = range(1, posteriors.variance.shape[1] + 1)
     return Sheet(
         names=(*(f"mean {i}" for i in count), *(f"variance {i}" for i in spread)),
-        values=np.concatenate([beliefs.mean, beliefs.variance], axis=1).astype(np.float32),
+        values=np.concatenate([posteriors.mean, posteriors.variance], axis=1).astype(np.float32),
         labels=_labels(model),
     )
 
@@ -57,10 +57,10 @@ def reconstructions(model: Model) -> Sheet:
     that is not projected may answer off the shell; its answers are then moved to the shell's edge.
     """
     ground = model.ground
-    beliefs = believe(model, ground.shell.points)
+    posteriors = encode(model, ground.shell.points)
     d = ground.shell.points.shape[1]
-    noise = array(_normal(ground.settings.seed, beliefs.mean.shape))
-    answers = shell_map(ground.shell).inverse_transform(decode(model, beliefs.draw(noise)))
+    noise = array(_normal(ground.settings.seed, posteriors.mean.shape))
+    answers = shell_map(ground.shell).inverse_transform(decode(model, posteriors.draw(noise)))
     names = ground.dataset.feature_names or tuple(f"coordinate {i + 1}" for i in range(d))
     return Sheet(names, answers.astype(np.float32), _labels(model))
 

@@ -29,7 +29,7 @@ import numpy as np
 
 from svae_core.config.plugins import Plugin, configure, find, scan
 from svae_core.distributions.gaussian import Posterior
-from svae_core.records import Groundwork, Settings
+from svae_core.records import PreparedData, Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -110,7 +110,7 @@ class TrainingMethod(Protocol):
 
     def __init__(self, config: Any) -> None: ...
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
         """Numbers fixed before training; RequestError where the request makes no sense."""
         ...
 
@@ -123,7 +123,7 @@ class TrainingMethod(Protocol):
 class Remembers(Protocol):
     """Carries numbers from step to step: multipliers, moving averages."""
 
-    def memory(self, ground: Groundwork, settings: Settings) -> dict[str, np.ndarray]:
+    def memory(self, ground: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
         """What each member starts with, float32; [] or [k] and the like."""
         ...
 
@@ -179,7 +179,9 @@ class Rests(Protocol):
 class Gauged(Protocol):
     """Trains at a βσ² that is not the product of the settings."""
 
-    def pressure(self, settings: Settings, loss: float, d: int, memory: dict[str, float]) -> float:
+    def effective_beta_sigma2(
+        self, settings: Settings, loss: float, d: int, memory: dict[str, float]
+    ) -> float:
         """βσ² of a trained member with this loss D on d-dimensional points."""
         ...
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from svae_core.methods import Terms, base_objective
-from svae_core.records import Groundwork, Settings
+from svae_core.records import PreparedData, Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +34,7 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
         """Nothing is fixed before training."""
         return {}
 

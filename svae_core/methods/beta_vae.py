@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from svae_core.methods import Terms
-from svae_core.records import Groundwork, Settings, option
+from svae_core.records import PreparedData, Settings, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +43,7 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
         """The weight of the KL."""
         return {"weight": self.config.multiple * settings.beta}
 
@@ -51,6 +51,8 @@ class Method:
         """D/(2σ²) + β_m·β·KL, [m]."""
         return terms.reconstruction + constants["weight"] * terms.kl
 
-    def pressure(self, settings: Settings, loss: float, d: int, memory: dict[str, float]) -> float:
+    def effective_beta_sigma2(
+        self, settings: Settings, loss: float, d: int, memory: dict[str, float]
+    ) -> float:
         """β_m·β·σ²: what λ_max is held against."""
         return self.config.multiple * settings.beta * settings.sigma2

@@ -18,7 +18,7 @@ import numpy as np
 
 from svae_core.distributions.gaussian import Gaussian
 from svae_core.methods import Encoded, Terms, base_objective
-from svae_core.records import Groundwork, Settings, option
+from svae_core.records import PreparedData, Settings, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,11 +50,11 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
         """Nothing but γ is fixed before training."""
         return {}
 
-    def memory(self, ground: Groundwork, settings: Settings) -> dict[str, np.ndarray]:
+    def memory(self, ground: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
         """Running mean and variance of the encoder's means, [k] each."""
         k = settings.latent_dim
         return {"mean": np.zeros(k), "variance": np.ones(k)}

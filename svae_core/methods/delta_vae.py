@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, final
 
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE, Gaussian
 from svae_core.methods import Encoded, Terms, base_objective
-from svae_core.records import Groundwork, RequestError, Settings, option
+from svae_core.records import PreparedData, RequestError, Settings, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +42,7 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
         """The bound on log-variances."""
         return {"highest": highest_log_variance(self.config.rate / settings.latent_dim)}
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from svae_core.methods import Terms
-from svae_core.records import Groundwork, Settings, option
+from svae_core.records import PreparedData, Settings, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +39,7 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
         """The nats that cost nothing."""
         return {"free": self.config.free}
 

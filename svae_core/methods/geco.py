@@ -18,7 +18,7 @@ import numpy as np
 
 from svae_core.geometry.region import require_band
 from svae_core.methods import Terms
-from svae_core.records import Groundwork, Settings, option
+from svae_core.records import PreparedData, Settings, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,11 +53,11 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
         """The bound."""
         return {"bound": require_band(ground.region).hi}
 
-    def memory(self, ground: Groundwork, settings: Settings) -> dict[str, np.ndarray]:
+    def memory(self, ground: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
         """log λ, from λ = 1, and the moving average C."""
         return {"log_multiplier": np.zeros(()), "excess": np.zeros(())}
 
@@ -75,6 +75,8 @@ class Method:
         limit = math.log(_RANGE)
         return {"log_multiplier": log.clamp(-limit, limit), "excess": excess}
 
-    def pressure(self, settings: Settings, loss: float, d: int, memory: dict[str, float]) -> float:
+    def effective_beta_sigma2(
+        self, settings: Settings, loss: float, d: int, memory: dict[str, float]
+    ) -> float:
         """β/(2λ): λ stands where 1/(2σ²) stands in the common loss."""
         return settings.beta / (2.0 * math.exp(memory["log_multiplier"]))

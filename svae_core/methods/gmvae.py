@@ -19,7 +19,7 @@ import numpy as np
 
 from svae_core.distributions.gaussian import Gaussian
 from svae_core.methods import Encoded, Terms, base_objective
-from svae_core.records import Groundwork, Settings, option
+from svae_core.records import PreparedData, Settings, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,7 +81,7 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
         """Nothing is fixed before training."""
         return {}
 

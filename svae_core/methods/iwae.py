@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, final
 
 from svae_core.distributions.gaussian import Gaussian
 from svae_core.methods import Draws, Terms
-from svae_core.records import Groundwork, Settings, option
+from svae_core.records import PreparedData, Settings, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +40,7 @@ class Method:
         self.config = config
         self.samples = config.samples
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
         """Nothing is fixed before training."""
         return {}
 

@@ -20,7 +20,7 @@ import numpy as np
 from svae_core.certificate.diagnostics import mutual_information
 from svae_core.distributions.gaussian import Gaussian, array
 from svae_core.methods import Draws, Terms, base_objective
-from svae_core.records import Groundwork, Settings, option
+from svae_core.records import PreparedData, Settings, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,11 +51,11 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
         """Steps of an epoch."""
         return {"epoch": float(math.ceil(len(ground.shell.points) / settings.batch_size))}
 
-    def memory(self, ground: Groundwork, settings: Settings) -> dict[str, np.ndarray]:
+    def memory(self, ground: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
         """Information of this epoch so far and of the last; 1 while the encoder goes ahead."""
         start = {"sum": np.zeros(()), "last": np.full((), -1.0), "aggressive": np.ones(())}
         return start

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from svae_core.methods import Terms
-from svae_core.records import Groundwork, Settings
+from svae_core.records import PreparedData, Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +37,7 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
         """The number of coordinates d."""
         return {"dimension": float(len(ground.eigenvalues))}
 
@@ -47,6 +47,8 @@ class Method:
         sigma2 = (terms.loss / d).clamp_min(_LEAST)
         return 0.5 * d * (1.0 + sigma2.log()) + terms.beta * terms.kl
 
-    def pressure(self, settings: Settings, loss: float, d: int, memory: dict[str, float]) -> float:
+    def effective_beta_sigma2(
+        self, settings: Settings, loss: float, d: int, memory: dict[str, float]
+    ) -> float:
         """β·D/d: with the σ² that was learned."""
         return settings.beta * max(loss / d, _LEAST)

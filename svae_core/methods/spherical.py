@@ -21,7 +21,7 @@ from svae_core.geometry.region import (
     target,
 )
 from svae_core.methods import Terms, base_objective
-from svae_core.records import Groundwork, Settings, option
+from svae_core.records import PreparedData, Settings, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,7 +51,7 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
         """Weight and edges of the penalty, from data and band alone."""
         region = require_band(ground.region)
         error = minibatch_error(

@@ -20,7 +20,7 @@ import numpy as np
 
 from svae_core.geometry.region import penalty_weight, require_band
 from svae_core.methods import Terms
-from svae_core.records import Groundwork, Settings, option
+from svae_core.records import PreparedData, Settings, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +59,7 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
         """Aim, start and scales of the controller, from data and band alone."""
         region = require_band(ground.region)
         level = ground.water_level
@@ -76,7 +76,7 @@ class Method:
             "horizon": max(_AVERAGE, self.config.horizon * steps),
         }
 
-    def memory(self, ground: Groundwork, settings: Settings) -> dict[str, np.ndarray]:
+    def memory(self, ground: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
         """log Λ, and a quick and a slow moving average of D."""
         start = self.constants(ground, settings)["start"]
         return {"log_multiplier": np.array(start), "loss": np.zeros(()), "slow": np.zeros(())}
@@ -103,6 +103,8 @@ class Method:
         log = log.maximum(least).minimum(constants["cap"])
         return {"log_multiplier": log, "loss": loss, "slow": slow}
 
-    def pressure(self, settings: Settings, loss: float, d: int, memory: dict[str, float]) -> float:
+    def effective_beta_sigma2(
+        self, settings: Settings, loss: float, d: int, memory: dict[str, float]
+    ) -> float:
         """β/(2Λ): Λ stands where 1/(2σ²) stands in the common loss."""
         return settings.beta / (2.0 * math.exp(memory["log_multiplier"]))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, final
 
 from svae_core.distributions.von_mises_fisher import VonMisesFisher
 from svae_core.methods import Encoded, Terms, base_objective
-from svae_core.records import Groundwork, RequestError, Settings, option
+from svae_core.records import PreparedData, RequestError, Settings, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +43,7 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: Groundwork, settings: Settings) -> dict[str, float]:
+    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
         """Nothing is fixed; RequestError where there is no sphere."""
         if settings.latent_dim < 2:
             raise RequestError(

@@ -24,7 +24,7 @@ def strictly_lower(square: Tensor) -> Tensor:
     return square.tril(-1)
 
 
-def run_freely(outputs: Tensor, couplings: Tensor) -> Tensor:
+def free_running(outputs: Tensor, couplings: Tensor) -> Tensor:
     """g(z) = (I − L)⁻¹ G(z), [m, b, d], of G(z) [m, b, d] and L [m, d, d]."""
     # As rows: x̂ (I − L)ᵀ = G, an upper triangle with ones along its diagonal.
     triangle = -couplings.mT

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE
 from svae_core.nets.architectures import laid_out, padded
-from svae_core.nets.autoregressive import run_freely, strictly_lower
+from svae_core.nets.autoregressive import free_running, strictly_lower
 from svae_core.nets.stack import Layer, Stack
 
 
@@ -172,7 +172,7 @@ class Networks:
         Of an autoregressive decoder: what it gives when it runs freely, on its own outputs.
         """
         outputs = self.decoder(z)
-        return run_freely(outputs, self.couplings()) if self.coupled else outputs
+        return free_running(outputs, self.couplings()) if self.coupled else outputs
 
     @property
     def coupled(self) -> bool:
@@ -193,7 +193,7 @@ def networks(arch: Architecture, flat: Tensor) -> Networks:
 
 
 @dataclass(frozen=True, eq=False)
-class Room:
+class GradientBuffers:
     """Where gradients are written: rows like those of the weights, and networks looking into them.
 
     What is unused in a row is 0 and stays so.
@@ -203,10 +203,10 @@ class Room:
     networks: Networks
 
 
-def room(arch: Architecture, flat: Tensor) -> Room:
+def gradient_buffers(arch: Architecture, flat: Tensor) -> GradientBuffers:
     """Room for the gradients of weights [m, p]."""
     zeros = torch.zeros_like(flat)
-    return Room(zeros, networks(arch, zeros))
+    return GradientBuffers(zeros, networks(arch, zeros))
 
 
 def project_on_shell(outputs: Tensor, r_min: Tensor, r_max: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from svae_core.config.settings import DATA_FIELDS
-from svae_core.problem import groundwork
+from svae_core.problem import prepared_data
 from svae_core.records import Budget, Certificate, RequestError, Settings, State
 
 #: The files, in the order in which the objections are numbered from 1.
@@ -90,7 +90,7 @@ def answer(number: int, settings: Settings) -> Answer:
 def short(settings: Settings, held_out: float | None = None) -> Settings:
     """The same data, a sample of them at most, for a spherical VAE trained briefly."""
     share = settings.held_out if held_out is None else held_out
-    ground = groundwork(settings)
+    ground = prepared_data(settings)
     points = len(ground.shell.points) + len(ground.shell.held_out)
     kept = min(points, POINTS)
     trained = kept - round(share * kept)

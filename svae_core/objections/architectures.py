@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from svae_core.nets.architectures import laid_out
 from svae_core.objections import Answer, baseline, short, spread, trained
-from svae_core.problem import groundwork
+from svae_core.problem import prepared_data
 from svae_core.records import Certificate, RequestError, Settings
 
 _GAUGES = (0.3, 3.0)  # βσ²/λ_max: collapse unstable, and stable
@@ -45,7 +45,7 @@ _FOR_IMAGES = (_Net("conv", "conv"),)
 def measure(settings: Settings) -> Answer:
     """Verdicts of both models for every net on both sides of the stability condition."""
     base = short(settings)
-    ground = groundwork(base)
+    ground = prepared_data(base)
     lambda_max = ground.lambda_max
     nets = _NETS + (_FOR_IMAGES if _takes_convolutions(ground.dataset.image_shape) else ())
     coupled: list[Certificate] = []

@@ -15,8 +15,8 @@ import numpy as np
 
 from svae_core.distributions.gaussian import gaussian_kl, sample
 from svae_core.objections import Answer, tiny
-from svae_core.problem import groundwork, region_of
-from svae_core.records import FeasibleRegion, Groundwork, Settings
+from svae_core.problem import prepared_data, region_of
+from svae_core.records import FeasibleRegion, PreparedData, Settings
 
 #: Constant answers tried against the formula of the best one.
 _TRIED = 200
@@ -26,7 +26,7 @@ _EPSILON = 0.01
 
 def measure(settings: Settings) -> Answer:
     """The proof's steps and its edge cases, with the numbers of these data."""
-    ground = groundwork(settings)
+    ground = prepared_data(settings)
     points = ground.shell.points.astype(np.float64)
     clusters = ground.clusters
     numbers = _constant_answers(ground, points) | _mean_decoding(ground, points)
@@ -53,7 +53,7 @@ def measure(settings: Settings) -> Answer:
     )
 
 
-def _constant_answers(ground: Groundwork, points: np.ndarray) -> dict[str, float]:
+def _constant_answers(ground: PreparedData, points: np.ndarray) -> dict[str, float]:
     """The best constant by the formula, at the point that should reach it, and by trying."""
     shell = ground.shell
     center = points.mean(axis=0)
@@ -70,7 +70,7 @@ def _constant_answers(ground: Groundwork, points: np.ndarray) -> dict[str, float
     }
 
 
-def _mean_decoding(ground: Groundwork, points: np.ndarray) -> dict[str, float]:
+def _mean_decoding(ground: PreparedData, points: np.ndarray) -> dict[str, float]:
     """Why latents must be sampled: q = N(εx, I) with g(z) = rz/‖z‖ looks perfect at its means."""
     radius = (ground.shell.r_min + ground.shell.r_max) / 2
     mean, log_variance = _EPSILON * points, np.zeros_like(points)
@@ -87,7 +87,7 @@ def _mean_decoding(ground: Groundwork, points: np.ndarray) -> dict[str, float]:
     }
 
 
-def _random_partition(ground: Groundwork, points: np.ndarray) -> float:
+def _random_partition(ground: PreparedData, points: np.ndarray) -> float:
     """W of a partition that knows nothing of the data."""
     labels = np.random.default_rng(37).permutation(ground.clusters.labels)
     within = 0.0
@@ -97,13 +97,13 @@ def _random_partition(ground: Groundwork, points: np.ndarray) -> float:
     return within / len(points)
 
 
-def _row(ground: Groundwork, name: str, within: float) -> tuple[str, ...]:
+def _row(ground: PreparedData, name: str, within: float) -> tuple[str, ...]:
     total = ground.clusters.total
     bands = [_band(_region(ground, within, kind)) for kind in ("shell", "free", "between")]
     return (name, f"{within:.3f}", f"{within / total:.2f}", *bands)
 
 
-def _region(ground: Groundwork, within: float, definition: str) -> FeasibleRegion:
+def _region(ground: PreparedData, within: float, definition: str) -> FeasibleRegion:
     clusters = dataclasses.replace(ground.clusters, within=within)
     settings = dataclasses.replace(ground.settings, collapse_loss=definition)
     return region_of(ground.shell, clusters, settings)
@@ -113,7 +113,7 @@ def _band(region: FeasibleRegion) -> str:
     return "empty" if region.empty else f"{region.lo:.3f}–{region.hi:.3f}"
 
 
-def _sentences(ground: Groundwork, found: dict[str, float]) -> tuple[str, ...]:
+def _sentences(ground: PreparedData, found: dict[str, float]) -> tuple[str, ...]:
     clusters, region = ground.clusters, ground.region
     literal = "leaves a band" if clusters.between > clusters.within else "leaves no band"
     return (

@@ -17,8 +17,8 @@ from svae_core.geometry.kmeans import cluster
 from svae_core.geometry.region import collapse_losses, penalty_weight
 from svae_core.methods import method_for
 from svae_core.objections import Answer, baseline, short, spread, tiny, trained
-from svae_core.problem import groundwork
-from svae_core.records import Certificate, Groundwork, Settings
+from svae_core.problem import prepared_data
+from svae_core.records import Certificate, PreparedData, Settings
 
 _SEEDS = 5
 _HELD_OUT = 0.2
@@ -27,7 +27,7 @@ _HELD_OUT = 0.2
 def measure(settings: Settings) -> Answer:
     """Constants recomputed after training; what training reached; what held-out points say."""
     base = short(settings, settings.held_out or _HELD_OUT)
-    ground = groundwork(base)
+    ground = prepared_data(base)
     before = _fixed(ground, base)
     spherical = [dataclasses.replace(base, seed=seed) for seed in range(_SEEDS)]
     _, ends = trained([*spherical, *map(baseline, spherical)])
@@ -60,13 +60,13 @@ def measure(settings: Settings) -> Answer:
     )
 
 
-def _fixed(ground: Groundwork, settings: Settings) -> tuple[float, float, float]:
+def _fixed(ground: PreparedData, settings: Settings) -> tuple[float, float, float]:
     """W, δ and the penalty's weight as training uses them."""
     weight = method_for(settings).constants(ground, settings)["weight"]
     return ground.region.within, ground.region.delta, weight
 
 
-def _recomputed(ground: Groundwork, settings: Settings) -> tuple[float, float, float]:
+def _recomputed(ground: PreparedData, settings: Settings) -> tuple[float, float, float]:
     """The same from the shell points and the settings alone, past everything that was kept."""
     points, shell = ground.shell.points, ground.shell
     found = cluster(points, settings.clusters, settings.data_seed)

@@ -17,7 +17,7 @@ from svae_core.certificate.diagnostics import mutual_information
 from svae_core.certificate.floors import cluster_entropy
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE, log_density, sample
 from svae_core.objections import Answer, baseline, short, trained
-from svae_core.problem import groundwork
+from svae_core.problem import prepared_data
 from svae_core.records import Certificate, Settings, State
 
 #: βσ² in units of λ_max of the second pair, where a conventional VAE stays alive.
@@ -40,7 +40,7 @@ class _Modes:
 def measure(settings: Settings) -> Answer:
     """Each failure measured on both models, under these σ² and β and where both are alive."""
     base = short(settings)
-    ground = groundwork(base)
+    ground = prepared_data(base)
     alive = dataclasses.replace(base, sigma2=_ALIVE * ground.lambda_max / base.beta)
     members = {
         f"{title}, {gauge:.2g}": member
@@ -71,7 +71,7 @@ def measure(settings: Settings) -> Answer:
 def _modes(name: str, state: State, index: int, end: Certificate) -> _Modes:
     mean, log_variance = _posteriors(state, index)
     settings = state.settings[index]
-    labels = groundwork(settings).clusters.labels
+    labels = prepared_data(settings).clusters.labels
     noise = np.random.default_rng([settings.seed, 43]).normal(size=mean.shape)
     z = sample(mean, log_variance, noise)
     within = 0.0
@@ -91,10 +91,10 @@ def _modes(name: str, state: State, index: int, end: Certificate) -> _Modes:
 
 def _posteriors(state: State, index: int) -> tuple[np.ndarray, np.ndarray]:
     """Posterior mean and log-variance of a member on its training points, each [n, k]."""
-    from svae_core.training.loop import believe_points
+    from svae_core.training.loop import encode_points
 
-    beliefs = believe_points(state, index)
-    return beliefs.mean, np.log(beliefs.variance)
+    posteriors = encode_points(state, index)
+    return posteriors.mean, np.log(posteriors.variance)
 
 
 def _information(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> float:

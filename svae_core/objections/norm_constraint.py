@@ -15,8 +15,8 @@ import numpy as np
 
 from svae_core.certificate.floors import cluster_entropy
 from svae_core.objections import Answer, baseline, short, spread, tiny, trained
-from svae_core.problem import groundwork
-from svae_core.records import Certificate, Groundwork, Settings
+from svae_core.problem import prepared_data
+from svae_core.records import Certificate, PreparedData, Settings
 
 _SEEDS = 3
 #: βσ² of the trained pair in units of λ_max: so small that little but the loss counts.
@@ -26,7 +26,7 @@ _RANDOM = 10_000  # shell points, besides the data, that are sent through the pr
 
 def measure(settings: Settings) -> Answer:
     """A construction inside the band, the way to every shell point, and the price in loss."""
-    ground = groundwork(settings)
+    ground = prepared_data(settings)
     region, clusters = ground.region, ground.clusters
     ends = _trained(settings)
     free, projected = ends[:_SEEDS], ends[_SEEDS:]
@@ -57,7 +57,7 @@ def measure(settings: Settings) -> Answer:
     )
 
 
-def _quantiser(ground: Groundwork) -> float:
+def _quantiser(ground: PreparedData) -> float:
     """Loss of sending the cluster and answering with the shell point nearest to its centroid."""
     centroids, shell = ground.clusters.centroids, ground.shell
     norms = np.linalg.norm(centroids, axis=1, keepdims=True)
@@ -69,7 +69,7 @@ def _quantiser(ground: Groundwork) -> float:
     return float((gaps**2).sum(axis=1).mean())
 
 
-def _moved(ground: Groundwork) -> float:
+def _moved(ground: PreparedData) -> float:
     """How far the decoder's projection moves points that are on the shell already, at most."""
     import torch
 
@@ -88,7 +88,7 @@ def _moved(ground: Groundwork) -> float:
 def _trained(settings: Settings) -> tuple[Certificate, ...]:
     """Free decoders, then projected ones of the same nets and seeds, without any penalty."""
     base = dataclasses.replace(short(settings), collapse_loss="shell", beta=1.0)
-    base = dataclasses.replace(base, sigma2=_GAUGE * groundwork(base).lambda_max)
+    base = dataclasses.replace(base, sigma2=_GAUGE * prepared_data(base).lambda_max)
     loose = dataclasses.replace(base, method_options=(("strength", 0.0),))
     seeds = range(_SEEDS)
     members = [dataclasses.replace(baseline(base), seed=seed) for seed in seeds]
@@ -100,7 +100,7 @@ def _row(name: str, ends: tuple[Certificate, ...]) -> tuple[str, ...]:
     return name, spread([end.loss for end in ends]), spread([end.kl for end in ends])
 
 
-def _sentences(ground: Groundwork, found: dict[str, float]) -> tuple[str, ...]:
+def _sentences(ground: PreparedData, found: dict[str, float]) -> tuple[str, ...]:
     region, quantiser = ground.region, found["quantiser"]
     if region.empty:
         place = "With the chosen definition of δ the band is empty all the same."

@@ -12,7 +12,7 @@ import dataclasses
 
 from svae_core.certificate.diagnostics import COLLAPSED_KL
 from svae_core.objections import Answer, baseline, short, trained
-from svae_core.problem import groundwork
+from svae_core.problem import prepared_data
 from svae_core.records import Certificate, Settings
 
 _KS = (2, 5, 10, 20, 50)
@@ -22,13 +22,13 @@ _DEFINITIONS = ("shell", "free", "between")
 def measure(settings: Settings) -> Answer:
     """A run for every K and every definition of δ that leaves a band, judged by one metric."""
     base = short(settings)
-    most = len(groundwork(base).shell.points) // 2
+    most = len(prepared_data(base).shell.points) // 2
     variants = [
         dataclasses.replace(base, clusters=k, collapse_loss=definition)
         for k in sorted({*(k for k in _KS if k <= most), base.clusters})
         for definition in _DEFINITIONS
     ]
-    able = [variant for variant in variants if not groundwork(variant).region.empty]
+    able = [variant for variant in variants if not prepared_data(variant).region.empty]
     _, ends = trained([*able, baseline(base)])
     judged = dict(zip(able, ends[:-1], strict=True))
     plain = ends[-1]
@@ -56,7 +56,7 @@ def measure(settings: Settings) -> Answer:
 
 
 def _row(settings: Settings, end: Certificate | None) -> tuple[str, ...]:
-    region = groundwork(settings).region
+    region = prepared_data(settings).region
     name = f"{settings.clusters}, {settings.collapse_loss}"
     edges = (f"{region.within:.3f}", f"{region.delta:z.3f}")
     if end is None:

@@ -1,6 +1,6 @@
-"""A groundwork without its data: what a fitted model needs of it, small enough to keep with it.
+"""Prepared data without the points: what a fitted model needs of it, small enough to keep with it.
 
-    thin(ground) -> Groundwork;  pack(ground) -> (arrays, words);  unpack(arrays, words)
+    thin(ground) -> PreparedData;  pack(ground) -> (arrays, words);  unpack(arrays, words)
 
 No point of the data is left in it, only what was learned from them: the map onto the shell,
 centroids, the band, eigenvalues.
@@ -14,15 +14,15 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from svae_core.config.settings import settings_from_dict, settings_to_dict
-from svae_core.records import Groundwork, Settings
+from svae_core.records import PreparedData, Settings
 
 Arrays = dict[str, np.ndarray]
 
 
-def thin(ground: Groundwork) -> Groundwork:
-    """The groundwork without points, labels and picture."""
+def thin(ground: PreparedData) -> PreparedData:
+    """The prepared data without points, labels and picture."""
     dataset, shell = ground.dataset, ground.shell
-    return Groundwork(
+    return PreparedData(
         settings=ground.settings,
         dataset=dataclasses.replace(dataset, points=dataset.points[:0].copy(), labels=None),
         shell=dataclasses.replace(
@@ -39,24 +39,24 @@ def thin(ground: Groundwork) -> Groundwork:
     )
 
 
-def as_if_of(ground: Groundwork, count: int) -> Groundwork:
-    """A thin groundwork that counts its points as before: so many zeros that take no memory."""
+def as_if_of(ground: PreparedData, count: int) -> PreparedData:
+    """Thin prepared data that count their points as before, by zeros that take no memory."""
     d = len(ground.shell.center)
     none = np.broadcast_to(np.float32(0), (count, d))
     return dataclasses.replace(ground, shell=dataclasses.replace(ground.shell, points=none))
 
 
-def pack(ground: Groundwork) -> tuple[Arrays, dict[str, Any]]:
-    """A groundwork as named arrays and JSON-ready values."""
+def pack(ground: PreparedData) -> tuple[Arrays, dict[str, Any]]:
+    """Prepared data as named arrays and JSON-ready values."""
     arrays: Arrays = {}
     words: dict[str, Any] = {}
     _flatten(ground, "", arrays, words)
     return arrays, words
 
 
-def unpack(arrays: Arrays, words: dict[str, Any]) -> Groundwork:
+def unpack(arrays: Arrays, words: dict[str, Any]) -> PreparedData:
     """The inverse of `pack`; KeyError, TypeError or ValueError where it is none."""
-    found: Groundwork = _rebuilt(Groundwork, "", arrays, words)
+    found: PreparedData = _rebuilt(PreparedData, "", arrays, words)
     return found
 
 

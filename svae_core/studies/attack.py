@@ -20,7 +20,7 @@ import numpy as np
 
 from svae_core.certificate.diagnostics import COLLAPSED_KL
 from svae_core.config.settings import settings_to_dict
-from svae_core.problem import groundwork
+from svae_core.problem import prepared_data
 from svae_core.records import Budget, Certificate, Options, RequestError, Settings, State, to_json
 from svae_core.studies import jsonl
 
@@ -182,7 +182,7 @@ def _shared(rng: np.random.Generator) -> Settings:
 
 
 def _point_count(shared: Settings) -> int:
-    return len(groundwork(dataclasses.replace(shared, clusters=2)).shell.points)
+    return len(prepared_data(dataclasses.replace(shared, clusters=2)).shell.points)
 
 
 def _member(shared: Settings, n: int, rng: np.random.Generator) -> Settings:

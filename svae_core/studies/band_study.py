@@ -27,10 +27,10 @@ from svae_core.latent.results import (
 )
 from svae_core.latent.sample_quality import diversity
 from svae_core.nets.networks import stream
-from svae_core.problem import groundwork
-from svae_core.records import Budget, Groundwork, Settings
+from svae_core.problem import prepared_data
+from svae_core.records import Budget, PreparedData, Settings
 from svae_core.training.context import total_steps
-from svae_core.training.evaluate import Model, believe, decode
+from svae_core.training.evaluate import Model, decode, encode
 from svae_core.training.loop import advance, begin, chunk_size, models
 
 #: σ² of the conventional VAEs beside: the common default, which collapses, and one that does not.
@@ -59,7 +59,7 @@ def study(
 
     RequestError where the band is empty.
     """
-    ground = groundwork(dataclasses.replace(settings, method="spherical", method_options=()))
+    ground = prepared_data(dataclasses.replace(settings, method="spherical", method_options=()))
     region = require_band(ground.region)
     runs = plan(settings, edges, seeds)
     samplings: list[Sampling] = []
@@ -100,12 +100,12 @@ def short_study(settings: Settings) -> BandStudy:
 @torch.no_grad()
 def _sampling(model: Model, settings: Settings) -> Sampling:
     points = model.ground.shell.points
-    beliefs = believe(model, points)
+    posteriors = encode(model, points)
     noise, drawn = (
-        torch.randn(beliefs.mean.shape, generator=stream(settings.seed, 0, purpose)).numpy()
+        torch.randn(posteriors.mean.shape, generator=stream(settings.seed, 0, purpose)).numpy()
         for purpose in ("study", "prior")
     )
-    outputs = decode(model, beliefs.draw(noise))
+    outputs = decode(model, posteriors.draw(noise))
     found = diversity(points, decode(model, drawn))
     return Sampling(
         method=settings.method,
@@ -113,13 +113,13 @@ def _sampling(model: Model, settings: Settings) -> Sampling:
         sigma2=settings.sigma2,
         seed=settings.seed,
         loss=float(((outputs - points) ** 2).sum(axis=1, dtype=np.float64).mean()),
-        kl=float(beliefs.kl.sum(axis=1, dtype=np.float64).mean()),
+        kl=float(posteriors.kl.sum(axis=1, dtype=np.float64).mean()),
         **vars(found),
         reconstructed=diversity(points, outputs).coverage,
     )
 
 
-def _best(ground: Groundwork) -> Sampling:
+def _best(ground: PreparedData) -> Sampling:
     """What perfect samples would reach: one half of the data against the other."""
     points = ground.shell.points
     order = np.random.default_rng(0).permutation(len(points))

@@ -1,7 +1,7 @@
 """Methods side by side: trained on the same data with the same nets, seeds and budget, and scored.
 
     for bout in bouts(runs):                  # runs of one method, trained as one batch
-        while not bout.over:
+        while not bout.done:
             bout = go_on(bout, seconds=1.0)   # pure and picklable: a slice of it
     bout.scores                               # one Score a run
 
@@ -31,17 +31,17 @@ class Bout:
 
     runs: tuple[Settings, ...]
     state: State | None = None
-    share: float = 0.0  # of their steps
+    progress: float = 0.0  # of their steps
     seconds: float = 0.0  # of training so far
     scores: tuple[Score, ...] = ()
 
     @property
-    def settled(self) -> float:
+    def completed_runs(self) -> float:
         """How many runs are settled; those in training count by their share."""
-        return len(self.runs) if self.over else self.share * max(0.5, len(self.runs) - 1)
+        return len(self.runs) if self.done else self.progress * max(0.5, len(self.runs) - 1)
 
     @property
-    def over(self) -> bool:
+    def done(self) -> bool:
         """Whether every run is scored."""
         return len(self.scores) == len(self.runs)
 
@@ -60,7 +60,7 @@ def bouts(runs: Iterable[Settings]) -> tuple[Bout, ...]:
             refused.append(Score(settings, refused=str(error)))
             continue
         groups.setdefault(settings_key(settings, _ALIKE), []).append(settings)
-    batches = [Bout((score.settings,), share=1.0, scores=(score,)) for score in refused]
+    batches = [Bout((score.settings,), progress=1.0, scores=(score,)) for score in refused]
     for alike in groups.values():
         size = chunk_size(alike[0])
         batches += [Bout(tuple(alike[at : at + size])) for at in range(0, len(alike), size)]
@@ -72,18 +72,18 @@ def go_on(bout: Bout, seconds: float) -> Bout:
     from svae_core.studies.measure import score
     from svae_core.training import context, loop
 
-    if bout.over:
+    if bout.done:
         return bout
     state = bout.state or loop.begin(bout.runs)
     started = time.perf_counter()
     state = loop.advance(state, Budget(seconds=seconds, frames=False)).state
     spent = bout.seconds + time.perf_counter() - started
     steps = context.total_steps(bout.runs[0], loop.point_count(state))
-    bout = dataclasses.replace(bout, state=state, seconds=spent, share=state.step / steps)
+    bout = dataclasses.replace(bout, state=state, seconds=spent, progress=state.step / steps)
     if state.step < steps:
         return bout
     solo = loop.member(state, len(bout.scores))
     (certificate,) = loop.certify(solo)
     scored = score(solo, certificate, spent / len(bout.runs))
     bout = dataclasses.replace(bout, scores=(*bout.scores, scored))
-    return dataclasses.replace(bout, state=None) if bout.over else bout
+    return dataclasses.replace(bout, state=None) if bout.done else bout

@@ -10,7 +10,7 @@ import dataclasses
 
 from svae_core.geometry.kmeans import cluster
 from svae_core.geometry.region import BandAtK
-from svae_core.problem import groundwork, region_of
+from svae_core.problem import prepared_data, region_of
 from svae_core.records import Settings
 
 _KS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50)
@@ -18,7 +18,7 @@ _KS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50)
 
 def sensitivity(settings: Settings) -> tuple[BandAtK, ...]:
     """The band for several K, that of the settings among them, by the best and worst start."""
-    ground = groundwork(settings)
+    ground = prepared_data(settings)
     shell = ground.shell
     found = []
     for k in sorted({*(k for k in _KS if k < len(shell.points)), ground.clusters.k}):

@@ -12,7 +12,7 @@ from svae_core.geometry.shell import shell_map
 from svae_core.records import Certificate, State
 from svae_core.studies.scores import Score
 from svae_core.training import loop
-from svae_core.training.evaluate import Model, believe, decode
+from svae_core.training.evaluate import Model, decode, encode
 
 #: Latents drawn for each point's likelihood; more move it by less than its spread over seeds.
 IMPORTANCE_SAMPLES = 64
@@ -30,11 +30,11 @@ def score(state: State, certificate: Certificate, seconds: float) -> Score:
     region, n = ground.region, len(ground.shell.points)
     rows = np.sort(np.random.default_rng([settings.data_seed, 31]).permutation(n)[:_POINTS])
     points = ground.shell.points[rows]
-    beliefs = believe(model, points)
-    noise = np.random.default_rng([settings.seed, 37]).standard_normal(beliefs.mean.shape)
+    posteriors = encode(model, points)
+    noise = np.random.default_rng([settings.seed, 37]).standard_normal(posteriors.mean.shape)
     # Sampled latents, not their means: those of a collapsed model still tell classes apart, far
     # below the noise in which the decoder sees them.
-    z = beliefs.draw(noise.astype(np.float32))
+    z = posteriors.draw(noise.astype(np.float32))
     outputs = decode(model, z)
     known = ground.dataset.labels
     truth = ground.clusters.labels[rows] if known is None else known[rows]
@@ -82,18 +82,21 @@ def log_likelihood(model: Model, points: np.ndarray, loss: float) -> float:
     not are told on one scale. A lower bound in expectation. Defined where the posterior is Gaussian
     under the prior N(0, I); NaN elsewhere.
     """
-    beliefs = believe(model, points)
-    variance = beliefs.variance.astype(np.float64)
-    if beliefs.kl.shape[1] != beliefs.mean.shape[1] or not np.allclose(
-        beliefs.kl, gaussian_kl(beliefs.mean, np.log(beliefs.variance)), rtol=1e-3, atol=1e-4
+    posteriors = encode(model, points)
+    variance = posteriors.variance.astype(np.float64)
+    if posteriors.kl.shape[1] != posteriors.mean.shape[1] or not np.allclose(
+        posteriors.kl,
+        gaussian_kl(posteriors.mean, np.log(posteriors.variance)),
+        rtol=1e-3,
+        atol=1e-4,
     ):
         return math.nan
     d, sigma2 = points.shape[1], loss / points.shape[1]
     rng = np.random.default_rng([model.ground.settings.seed, 41])
     weights = np.empty((IMPORTANCE_SAMPLES, len(points)))
     for draw in range(IMPORTANCE_SAMPLES):
-        noise = rng.standard_normal(beliefs.mean.shape).astype(np.float32)
-        z = beliefs.draw(noise)
+        noise = rng.standard_normal(posteriors.mean.shape).astype(np.float32)
+        z = posteriors.draw(noise)
         gap = decode(model, z) - points
         weights[draw] = -0.5 * (
             d * math.log(2 * math.pi * sigma2)

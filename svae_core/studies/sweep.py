@@ -2,7 +2,7 @@
 
     for chunk in plan(grid):                 # runs that are trained as one batch
         work = Work(chunk)
-        while not work.over:
+        while not work.done:
             work = go_on(work, seconds=1.0)  # pure and picklable: a slice of that chunk
 
 Runs that train alike are trained once: a method that does not ask for the band gives, bit for bit,
@@ -22,7 +22,7 @@ from typing import Any
 from svae_core import __version__
 from svae_core.certificate.certify import with_run
 from svae_core.config.settings import MEMBER_FIELDS, settings_key, settings_to_dict
-from svae_core.problem import groundwork
+from svae_core.problem import prepared_data
 from svae_core.records import Budget, Certificate, RequestError, Settings, State, to_json
 from svae_core.studies import jsonl
 from svae_core.studies.cells import (
@@ -72,19 +72,19 @@ class Work:
 
     chunk: Chunk
     state: State | None = None
-    share: float = 0.0  # of its steps, from 0 to 1
+    progress: float = 0.0  # of its steps, from 0 to 1
     outcomes: tuple[Outcome, ...] = ()  # of the members certified by now
     certified: int = 0  # how many members those are
 
     @property
-    def over(self) -> bool:
+    def done(self) -> bool:
         """Whether nothing is left to do."""
         return self.certified == len(self.chunk.trained) and len(self.outcomes) == self.chunk.runs
 
     @property
-    def settled(self) -> float:
+    def completed_runs(self) -> float:
         """How many runs are settled; those in training count by their share."""
-        return self.share * (self.chunk.runs if self.over else max(0, self.chunk.runs - 1))
+        return self.progress * (self.chunk.runs if self.done else max(0, self.chunk.runs - 1))
 
 
 # ------------------------------------------------------------------------------ planning
@@ -161,15 +161,15 @@ def go_on(work: Work, seconds: float) -> Work:
 
     chunk = work.chunk
     if not chunk.trained:
-        return dataclasses.replace(work, share=1.0, outcomes=chunk.refused)
+        return dataclasses.replace(work, progress=1.0, outcomes=chunk.refused)
     state = work.state or loop.begin(chunk.trained)
     deadline = time.perf_counter() + seconds
     state = loop.advance(state, Budget(seconds=seconds, frames=False)).state
     steps = context.total_steps(chunk.trained[0], loop.point_count(state))
-    work = dataclasses.replace(work, state=state, share=state.step / steps)
+    work = dataclasses.replace(work, state=state, progress=state.step / steps)
     if state.step < steps:
         return work
-    while not work.over:
+    while not work.done:
         runs = chunk.answers[work.certified]
         judged = tuple(itertools.starmap(outcome, _certified(state, work.certified, runs)))
         work = dataclasses.replace(
@@ -177,7 +177,7 @@ def go_on(work: Work, seconds: float) -> Work:
         )
         if time.perf_counter() >= deadline:
             break
-    return dataclasses.replace(work, state=None) if work.over else work
+    return dataclasses.replace(work, state=None) if work.done else work
 
 
 def _certified(
@@ -197,7 +197,7 @@ def _certified(
         if key not in measured:
             own = dataclasses.replace(solo, settings=(settings,))
             (measured[key],) = loop.certify(own, draws=draws(loop.point_count(own)))
-        found, region = measured[key], groundwork(settings).region
+        found, region = measured[key], prepared_data(settings).region
         yield (
             settings,
             with_run(
@@ -213,7 +213,7 @@ def draws(n: int) -> int:
 
 def theory_of(grid: Grid) -> Theory:
     """What the covariance of the grid's data says; RequestError where there are no such data."""
-    return Theory(tuple(float(value) for value in groundwork(grid.bases[0]).eigenvalues))
+    return Theory(tuple(float(value) for value in prepared_data(grid.bases[0]).eigenvalues))
 
 
 # ----------------------------------------------------------------------- the sweep's record
@@ -250,7 +250,7 @@ def report(grid: Grid, ended: Iterable[Outcome]) -> dict[str, Any]:
     theory = theory_of(grid)
     base = settings_to_dict(grid.bases[0])
     varied = {name for name, _ in grid.axes} | {"seed", "method", "method_options"}
-    n = groundwork(grid.bases[0]).shell.points.shape[0]
+    n = prepared_data(grid.bases[0]).shell.points.shape[0]
     answer: dict[str, Any] = to_json(
         {
             "grid": {

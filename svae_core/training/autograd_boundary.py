@@ -16,7 +16,7 @@ from svae_core.training.groups import Group, Shared
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class MemberIndex:
     """Which members of a batch are in which of its groups."""
 
     groups: tuple[Group, ...]
@@ -43,10 +43,10 @@ class Places:
         return whole if self._order is None else whole[self._order]
 
 
-class _Made(dict[str, Sequence[Tensor]]):
+class LazyTerms(dict[str, Sequence[Tensor]]):
     """Parts of all groups' terms, by name: loss, kl or base, [g] each, or kl_per_dim, [g, k]."""
 
-    def __init__(self, averaged: Averages, places: Places, shared: Shared) -> None:
+    def __init__(self, averaged: Averages, places: MemberIndex, shared: Shared) -> None:
         self._averaged, self._places, self._shared = averaged, places, shared
 
     def __missing__(self, name: str) -> Sequence[Tensor]:
@@ -61,10 +61,10 @@ class _Made(dict[str, Sequence[Tensor]]):
         return whole.clone()  # autograd takes nothing that was made in inference mode
 
 
-class _Parts(dict[str, Tensor]):
+class GroupTerms(dict[str, Tensor]):
     """The parts of one group's terms: each is made, and an end, once its method asks for it."""
 
-    def __init__(self, made: _Made, group: int) -> None:
+    def __init__(self, made: LazyTerms, group: int) -> None:
         self._made, self._group = made, group
 
     def __missing__(self, name: str) -> Tensor:
@@ -73,17 +73,17 @@ class _Parts(dict[str, Tensor]):
 
 
 @final
-class Ends:
+class Leaves:
     """The parts of averaged terms that methods ask for, by group and by name.
 
     A sum is an end beside its summands, so that the graphs of most methods go without those.
     """
 
-    def __init__(self, averaged: Averages, places: Places, shared: Shared) -> None:
+    def __init__(self, averaged: Averages, places: MemberIndex, shared: Shared) -> None:
         self.averaged, self._places, self._shared = averaged, places, shared
         # Nothing here may refer to what it is part of: batches would wait for Python's collector.
-        self._made = _Made(averaged, places, shared)
-        self.parts = tuple(_Parts(self._made, index) for index in range(len(places.groups)))
+        self._made = LazyTerms(averaged, places, shared)
+        self.parts = tuple(GroupTerms(self._made, index) for index in range(len(places.groups)))
 
     def leaves(self) -> list[Tensor]:
         """All ends."""

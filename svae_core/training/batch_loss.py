@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE, gaussian_kl, sample
-from svae_core.nets.autoregressive import foretold, run_freely
+from svae_core.nets.autoregressive import foretold, free_running
 from svae_core.nets.networks import Networks, project_on_shell, shell_radii
 from svae_core.nets.stack import constant
 
@@ -41,7 +41,7 @@ def foretelling(
     outputs = nets.decoder(sample(mean, log_variance, batch.noise, torch.exp))
     couplings = nets.couplings()
     taught = foretold(outputs, couplings, batch.points) - batch.points
-    alone = project_on_shell(run_freely(outputs, couplings), r_min, r_max) - batch.points
+    alone = project_on_shell(free_running(outputs, couplings), r_min, r_max) - batch.points
     kl_per_dim = gaussian_kl(mean, log_variance, torch.exp).mean(dim=1)
     return _mean_square(taught), _mean_square(alone), kl_per_dim
 

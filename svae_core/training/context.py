@@ -1,6 +1,6 @@
 """What a slice of training needs that follows from the settings alone, made once and kept.
 
-    bench = workbench(members, step);  bench.batches(step, last) -> minibatches
+    context = batch_context(members, step);  context.batches(step, last) -> minibatches
 
 Points, networks' layout, objective and the random streams: each epoch's order and noise come from
 (seed, epoch), so nothing depends on where a slice begins.
@@ -21,8 +21,8 @@ from torch import Tensor
 from svae_core.config.settings import MEMBER_FIELDS, settings_at
 from svae_core.methods import method_for
 from svae_core.nets.networks import Architecture, architecture, stream
-from svae_core.problem import groundwork
-from svae_core.records import Groundwork, RequestError, Settings
+from svae_core.problem import prepared_data
+from svae_core.records import PreparedData, RequestError, Settings
 from svae_core.training.batch_loss import Batch
 from svae_core.training.groups import own_parameters
 from svae_core.training.objective import Objective, check_autoregressive, objective
@@ -42,11 +42,11 @@ def steps_per_epoch(settings: Settings, n: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Workbench:
+class BatchContext:
     """Everything a slice needs that follows from the settings alone."""
 
     settings: tuple[Settings, ...]
-    grounds: tuple[Groundwork, ...]
+    grounds: tuple[PreparedData, ...]
     arch: Architecture
     objective: Objective
     points: Tensor  # [n, d]
@@ -113,18 +113,18 @@ class Workbench:
         return torch.stack(orders).to(self.device), torch.stack(noise).to(self.device)
 
 
-def workbench(members: tuple[Settings, ...], step: int) -> Workbench:
-    """The bench of these members at a step."""
-    return _make_workbench(tuple(settings_at(settings, step) for settings in members))
+def batch_context(members: tuple[Settings, ...], step: int) -> BatchContext:
+    """The context of these members at a step."""
+    return _make_context(tuple(settings_at(settings, step) for settings in members))
 
 
 @functools.lru_cache(maxsize=8)  # slices of many runs alternate, and come from several threads
-def _make_workbench(members: tuple[Settings, ...]) -> Workbench:
+def _make_context(members: tuple[Settings, ...]) -> BatchContext:
     first = _check_members(members)
     device = pick_device(first.device)
-    grounds = tuple(groundwork(settings) for settings in members)
+    grounds = tuple(prepared_data(settings) for settings in members)
     points = grounds[0].shell.points
-    return Workbench(
+    return BatchContext(
         settings=members,
         grounds=grounds,
         arch=layout(members, grounds[0]),
@@ -135,7 +135,7 @@ def _make_workbench(members: tuple[Settings, ...]) -> Workbench:
     )
 
 
-def layout(members: tuple[Settings, ...], ground: Groundwork) -> Architecture:
+def layout(members: tuple[Settings, ...], ground: PreparedData) -> Architecture:
     """How the weights of a batch's members lie in a row: as the longest of them needs it."""
     first, image = members[0], ground.dataset.image_shape
     extra = max(len(own_parameters(settings)) for settings in members)
@@ -148,7 +148,7 @@ def check_run(settings: Settings) -> dict[str, float]:
 
     The band may be empty, the data no images, the method not for this architecture.
     """
-    ground = groundwork(settings)
+    ground = prepared_data(settings)
     layout((settings,), ground)
     check_autoregressive(settings)
     return method_for(settings).constants(ground, settings)

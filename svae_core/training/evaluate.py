@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svae_core.certificate.certify import Beliefs, Yardstick, measure, with_run
+from svae_core.certificate.certify import Posteriors, Reference, measure, with_run
 from svae_core.certificate.diagnostics import active_units, spread, structure
 from svae_core.distributions.gaussian import array
 from svae_core.geometry.region import applicable_definition
 from svae_core.geometry.shell import shell_view
 from svae_core.nets.networks import Networks, project_on_shell, stream
-from svae_core.problem import yardsticks
-from svae_core.records import Certificate, Frame, Groundwork, Problem
+from svae_core.problem import references
+from svae_core.records import Certificate, Frame, PreparedData, Problem
 from svae_core.training.groups import Solo
 
 _BLOCK = 4_096  # points evaluated at once
@@ -34,7 +34,7 @@ _SAMPLES = 8  # reconstructions kept in a frame
 class Model:
     """One trained member with what it was trained on."""
 
-    ground: Groundwork
+    ground: PreparedData
     networks: Networks  # of one member
     solo: Solo
 
@@ -56,16 +56,16 @@ def frame(model: Model, clock: Clock) -> Frame:
     """
     ground = model.ground
     points = _viewed(ground)
-    beliefs = believe(model, points)
-    outputs = decode(model, beliefs.draw(_view_noise(model)))
+    posteriors = encode(model, points)
+    outputs = decode(model, posteriors.draw(_view_noise(model)))
     gap = outputs - points
     loss = float(np.einsum("nd,nd->n", gap, gap).mean(dtype=np.float64))
-    kl_per_dim = beliefs.kl.mean(axis=0, dtype=np.float64)
+    kl_per_dim = posteriors.kl.mean(axis=0, dtype=np.float64)
     region = ground.region
     definition = applicable_definition(region.collapse_loss, model.solo.method.projected)
     delta = region.deltas[definition]
     kl = float(kl_per_dim.sum())
-    spreads = spread(beliefs.mean)
+    spreads = spread(posteriors.mean)
     return Frame(
         method=ground.settings.method,
         step=clock.step,
@@ -78,8 +78,8 @@ def frame(model: Model, clock: Clock) -> Frame:
         kl=kl,
         kl_per_dim=kl_per_dim.astype(np.float32),
         active=active_units(spreads, len(kl_per_dim)),
-        structure=structure(spreads, beliefs.variance),
-        latent_mean=beliefs.mean,
+        structure=structure(spreads, posteriors.variance),
+        latent_mean=posteriors.mean,
         shell_view=shell_view(outputs, ground.view_basis),
         samples=outputs[:_SAMPLES].astype(np.float32),
         sentence=_live_sentence(loss, delta, definition, kl),
@@ -91,8 +91,8 @@ def reconstruction(model: Model, index: int) -> np.ndarray:
     """What a member gives back [d] for one viewed point: the very output that its frame shows."""
     ground = model.ground
     row = slice(index, index + 1)
-    beliefs = believe(model, ground.shell.points[ground.view_index[row]])
-    return decode(model, beliefs.draw(_view_noise(model)[row]))[0]
+    posteriors = encode(model, ground.shell.points[ground.view_index[row]])
+    return decode(model, posteriors.draw(_view_noise(model)[row]))[0]
 
 
 @torch.no_grad()
@@ -103,7 +103,7 @@ def certificate(model: Model, epochs: int, draws: int | None = None) -> Certific
     """
     problem = model.ground
     assert isinstance(problem, Problem)
-    training, held_out = yardsticks(problem)
+    training, held_out = references(problem)
     kept_out = None
     if held_out is not None:
         kept_out = dataclasses.replace(
@@ -118,23 +118,23 @@ def certificate(model: Model, epochs: int, draws: int | None = None) -> Certific
     )
 
 
-def _measured(model: Model, against: Yardstick, purpose: str, draws: int | None) -> Certificate:
+def _measured(model: Model, against: Reference, purpose: str, draws: int | None) -> Certificate:
     settings = model.ground.settings
-    beliefs = believe(model, against.points)
+    posteriors = encode(model, against.points)
     generator = stream(settings.seed, 0, purpose)
 
     def reconstruct(_points: np.ndarray) -> np.ndarray:
-        noise = torch.randn(beliefs.mean.shape, generator=generator).numpy()
-        return decode(model, beliefs.draw(noise))
+        noise = torch.randn(posteriors.mean.shape, generator=generator).numpy()
+        return decode(model, posteriors.draw(noise))
 
     def gauge(loss: float) -> float:
         d = against.points.shape[1]
-        return model.solo.pressure(settings, loss, d) / model.ground.lambda_max
+        return model.solo.effective_beta_sigma2(settings, loss, d) / model.ground.lambda_max
 
     return measure(
         against,
         reconstruct,
-        beliefs=beliefs,
+        posteriors=posteriors,
         draws=draws,
         seed=settings.seed,
         name=settings.method,
@@ -143,7 +143,7 @@ def _measured(model: Model, against: Yardstick, purpose: str, draws: int | None)
 
 
 @torch.no_grad()
-def believe(model: Model, points: np.ndarray) -> Beliefs:
+def encode(model: Model, points: np.ndarray) -> Posteriors:
     """The posteriors of shell points [n, d], as its method reads them."""
     blocks = [model.solo.posterior(model.networks, block) for block in _blocks(model, points)]
     device = model.networks.extra.device
@@ -164,7 +164,7 @@ def believe(model: Model, points: np.ndarray) -> Beliefs:
                 pairs.append(block.rows(part).log_density(z))
         return np.concatenate(pairs, axis=1)
 
-    return Beliefs(
+    return Posteriors(
         mean=np.concatenate([array(block.mean[0]) for block in blocks]),
         variance=np.concatenate([array(block.variance[0]) for block in blocks]),
         kl=np.concatenate([array(block.kl()[0]) for block in blocks]),
@@ -203,7 +203,7 @@ def _drawn(seed: int, count: int, latent_dim: int) -> np.ndarray:
     return noise
 
 
-def _viewed(ground: Groundwork) -> np.ndarray:
+def _viewed(ground: PreparedData) -> np.ndarray:
     """The points that are drawn, [v, d]; not copied where they are all there are."""
     points = ground.shell.points
     return points if len(ground.view_index) == len(points) else points[ground.view_index]

@@ -29,7 +29,7 @@ from svae_core.methods import (
     needs_points,
 )
 from svae_core.nets.networks import Networks
-from svae_core.records import Groundwork, Settings
+from svae_core.records import PreparedData, Settings
 
 #: What the methods of a batch carry, group by group.
 Memory = list[dict[str, Tensor]]
@@ -62,7 +62,7 @@ class Group:
     seeds: tuple[int, ...]  # [g]
     parameters: int  # e: weights beside the networks'
 
-    # Asked in every step: looking a role up takes longer than most of the step's operations.
+    # FrameRequest in every step: looking a role up takes longer than most of the step's operations.
     @cached_property
     def apart(self) -> bool:
         """Whether it needs more than the averages that all members share."""
@@ -117,11 +117,11 @@ class Solo:
             return self.method.from_prior(noise, nets.extra[0, : self.group.parameters])
         return noise
 
-    def pressure(self, settings: Settings, loss: float, d: int) -> float:
+    def effective_beta_sigma2(self, settings: Settings, loss: float, d: int) -> float:
         """The βσ² it was trained at, on d-dimensional points that it reconstructs at this loss."""
         if isinstance(self.method, Gauged):
             memory = {name: float(value) for name, value in self.memory.items() if value.dim() == 1}
-            return self.method.pressure(settings, loss, d, memory)
+            return self.method.effective_beta_sigma2(settings, loss, d, memory)
         return settings.beta * settings.sigma2
 
 
@@ -150,7 +150,7 @@ def memory_prefix(method: TrainingMethod) -> str:
 
 
 def first_memory(
-    members: tuple[Settings, ...], grounds: tuple[Groundwork, ...]
+    members: tuple[Settings, ...], grounds: tuple[PreparedData, ...]
 ) -> dict[str, np.ndarray]:
     """What all members carry before the first step: [m, …] by name, 0 where it is not theirs."""
     memory: dict[str, np.ndarray] = {}
@@ -201,7 +201,7 @@ def own_parameters(settings: Settings) -> np.ndarray:
 
 
 def grouped(
-    members: tuple[Settings, ...], grounds: tuple[Groundwork, ...], device: torch.device
+    members: tuple[Settings, ...], grounds: tuple[PreparedData, ...], device: torch.device
 ) -> tuple[Shared, tuple[Group, ...]]:
     """What the members share, and their groups; RequestError where a method's request is no use."""
     methods = [method_for(settings) for settings in members]

@@ -21,26 +21,38 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svae_core.certificate.certify import Beliefs
+from svae_core.certificate.certify import Posteriors
 from svae_core.config.limits import check_epochs
 from svae_core.methods import method_for
 from svae_core.nets.architectures import padded
-from svae_core.nets.networks import Networks, Room, initial_weights, networks, room
+from svae_core.nets.networks import (
+    GradientBuffers,
+    Networks,
+    gradient_buffers,
+    initial_weights,
+    networks,
+)
 from svae_core.nets.stack import constant
-from svae_core.problem import groundwork, prepare
+from svae_core.problem import prepare, prepared_data
 from svae_core.records import (
     Advance,
     Budget,
     Certificate,
     Decoded,
-    Groundwork,
     Moment,
+    PreparedData,
     Settings,
     State,
 )
 from svae_core.training.batch_loss import Batch
-from svae_core.training.context import Workbench, layout, pick_device, steps_per_epoch, workbench
-from svae_core.training.evaluate import Clock, Model, believe, certificate, frame, reconstruction
+from svae_core.training.context import (
+    BatchContext,
+    batch_context,
+    layout,
+    pick_device,
+    steps_per_epoch,
+)
+from svae_core.training.evaluate import Clock, Model, certificate, encode, frame, reconstruction
 from svae_core.training.groups import (
     Memory,
     first_memory,
@@ -65,20 +77,20 @@ def begin(members: tuple[Settings, ...]) -> State:
     sense, or where members differ in something that a batch shares (MEMBER_FIELDS may differ).
     """
     check_epochs(max((settings.epochs for settings in members), default=0))
-    bench = workbench(members, 0)
-    center = bench.points.mean(dim=0).cpu() if members[0].start == "collapsed" else None
-    rows = [initial_weights(bench.arch, settings.seed, center) for settings in members]
+    context = batch_context(members, 0)
+    center = context.points.mean(dim=0).cpu() if members[0].start == "collapsed" else None
+    rows = [initial_weights(context.arch, settings.seed, center) for settings in members]
     flat = torch.stack(rows).numpy()
     for row, settings in zip(flat, members, strict=True):
         own = own_parameters(settings)
-        row[bench.arch.extra][: len(own)] = own
+        row[context.arch.extra][: len(own)] = own
     return State(
         settings=members,
         step=0,
         parameters=flat,
         first_moment=np.zeros_like(flat),
         second_moment=np.zeros_like(flat),
-        memory=first_memory(bench.settings, bench.grounds),
+        memory=first_memory(context.settings, context.grounds),
     )
 
 
@@ -88,7 +100,7 @@ def chunk_size(settings: Settings) -> int:
     A batch shares the bookkeeping of a step, but what its members touch in a step must stay in the
     cache beside the core: weights with gradient and moments, and what passes through the layers.
     """
-    arch = layout((settings,), groundwork(settings))
+    arch = layout((settings,), prepared_data(settings))
     through = 3 * arch.ambient_dim + sum(layer.fan_out for layer in arch.layers)
     fitting = _CACHE_FLOATS // (arch.size + settings.batch_size * through)
     return 1 << max(1, min(fitting, 32).bit_length() - 1)
@@ -120,19 +132,19 @@ def member(state: State, index: int) -> State:
 
 def point_count(state: State) -> int:
     """How many points these members train on."""
-    return len(workbench(state.settings, state.step).points)
+    return len(batch_context(state.settings, state.step).points)
 
 
 def finished(state: State) -> bool:
     """Whether all epochs are done."""
-    bench = workbench(state.settings, state.step)
-    return state.step >= bench.steps
+    context = batch_context(state.settings, state.step)
+    return state.step >= context.steps
 
 
 def first_frames(state: State) -> Moment:
     """The frames of a state as it stands, one per member; for the moment before training."""
-    bench = workbench(state.settings, state.step)
-    return _moment(bench, _restore(bench, state), state.step)
+    context = batch_context(state.settings, state.step)
+    return _moment(context, _restore(context, state), state.step)
 
 
 def advance(state: State, budget: Budget | None = None) -> Advance:
@@ -143,24 +155,24 @@ def advance(state: State, budget: Budget | None = None) -> Advance:
     """
     budget = budget or Budget()
     check_epochs(state.settings[0].epochs)  # of a run that began elsewhere, too
-    steps = workbench(state.settings, state.step).steps
+    steps = batch_context(state.settings, state.step).steps
     last = steps if budget.steps is None else min(steps, state.step + budget.steps)
     deadline = math.inf if budget.seconds is None else time.perf_counter() + budget.seconds
     moments: list[Moment] = []
     step, weights = state.step, None
     while step < last:
-        bench = workbench(state.settings, step)
-        weights = weights or _restore(bench, state)
-        for batch in bench.batches(step, min(last, _next_change(state.settings, step))):
-            _train_step(bench, weights, batch, step)
+        context = batch_context(state.settings, step)
+        weights = weights or _restore(context, state)
+        for batch in context.batches(step, min(last, _next_change(state.settings, step))):
+            _train_step(context, weights, batch, step)
             step += 1
             if budget.frames and is_frame_step(step, steps):
-                moments.append(_moment(bench, weights, step))  # as it was trained
+                moments.append(_moment(context, weights, step))  # as it was trained
             if time.perf_counter() >= deadline:
                 last = step
                 break
     if weights is not None:
-        state = _save(bench, state, weights, step)
+        state = _save(context, state, weights, step)
     return Advance(state, tuple(moments))
 
 
@@ -182,49 +194,51 @@ class Weights:
     second_moment: Tensor  # [m, p]
     taken: Tensor  # [] float: steps so far
     networks: Networks
-    room: Room  # for their gradients
+    buffers: GradientBuffers  # for their gradients
     memory: Memory  # what methods carry
 
 
-def _restore(bench: Workbench, state: State) -> Weights:
+def _restore(context: BatchContext, state: State) -> Weights:
     def tensor(array: np.ndarray) -> Tensor:
-        return torch.tensor(array, device=bench.device)  # a copy: states are never written to
+        return torch.tensor(array, device=context.device)  # a copy: states are never written to
 
     flat = tensor(state.parameters)
-    nets = networks(bench.arch, flat)
+    nets = networks(context.arch, flat)
     for leaf in nets.leaves():
         leaf.requires_grad_(True)
     return Weights(
         flat=flat,
         first_moment=tensor(state.first_moment),
         second_moment=tensor(state.second_moment),
-        taken=torch.tensor(float(state.step), device=bench.device),
+        taken=torch.tensor(float(state.step), device=context.device),
         networks=nets,
-        room=room(bench.arch, flat),
-        memory=recall(bench.objective.groups, state.memory),
+        buffers=gradient_buffers(context.arch, flat),
+        memory=recall(context.objective.groups, state.memory),
     )
 
 
-def _save(bench: Workbench, state: State, weights: Weights, step: int) -> State:
+def _save(context: BatchContext, state: State, weights: Weights, step: int) -> State:
     return dataclasses.replace(
         state,
         step=step,
         parameters=weights.flat.cpu().numpy(),
         first_moment=weights.first_moment.cpu().numpy(),
         second_moment=weights.second_moment.cpu().numpy(),
-        memory=remembered(bench.objective.groups, weights.memory, state.memory),
+        memory=remembered(context.objective.groups, weights.memory, state.memory),
     )
 
 
-def _train_step(bench: Workbench, weights: Weights, batch: Batch, step: int) -> None:
-    now = Now(step, bench.steps)
-    rests = bench.objective.decoder_rests(weights.memory, step)
-    gradient = bench.objective.gradient(weights.networks, batch, now, weights.memory, weights.room)
+def _train_step(context: BatchContext, weights: Weights, batch: Batch, step: int) -> None:
+    now = Now(step, context.steps)
+    rests = context.objective.decoder_rests(weights.memory, step)
+    gradient = context.objective.gradient(
+        weights.networks, batch, now, weights.memory, weights.buffers
+    )
     if rests is None:
-        _adam(weights, gradient, _learning_rate(bench, step))
+        _adam(weights, gradient, _learning_rate(context, step))
     else:
-        with _decoder_kept(bench, weights, rests):
-            _adam(weights, gradient, _learning_rate(bench, step))
+        with _decoder_kept(context, weights, rests):
+            _adam(weights, gradient, _learning_rate(context, step))
 
 
 def _adam(weights: Weights, gradient: Tensor, rate: float) -> None:
@@ -251,12 +265,12 @@ def _adam(weights: Weights, gradient: Tensor, rate: float) -> None:
 
 
 @contextlib.contextmanager
-def _decoder_kept(bench: Workbench, weights: Weights, rests: Tensor) -> Iterator[None]:
+def _decoder_kept(context: BatchContext, weights: Weights, rests: Tensor) -> Iterator[None]:
     """A step of the optimiser that leaves the decoders of members `rests` [m] as they were.
 
     Their moments too: a zero gradient alone would let momentum move them on.
     """
-    part = bench.arch.decoder_part
+    part = context.arch.decoder_part
     changing = (weights.flat, weights.first_moment, weights.second_moment)
     decoders = [values[:, part] for values in changing]
     before = [values.clone() for values in decoders]
@@ -265,35 +279,37 @@ def _decoder_kept(bench: Workbench, weights: Weights, rests: Tensor) -> Iterator
         values.copy_(torch.where(rests.unsqueeze(1), kept, values))
 
 
-def _learning_rate(bench: Workbench, step: int) -> float:
+def _learning_rate(context: BatchContext, step: int) -> float:
     """Constant for the first half, then falling exponentially, so that runs end settled.
 
     A linear fall left weakly active dimensions of the linear VAE up to 12 % off their closed form:
     most of the time must be spent at small rates, where the gradient noise averages out.
     """
-    second_half = max(0.0, 2.0 * step / bench.steps - 1.0)
-    return float(bench.settings[0].learning_rate * _SMALLEST_RATE**second_half)
+    second_half = max(0.0, 2.0 * step / context.steps - 1.0)
+    return float(context.settings[0].learning_rate * _SMALLEST_RATE**second_half)
 
 
-def _moment(bench: Workbench, weights: Weights, step: int) -> Moment:
-    epoch = step // steps_per_epoch(bench.settings[0], len(bench.points))
-    clock = Clock(step, epoch, bench.steps)
-    models = _models(bench, weights.flat, weights.memory, bench.grounds)
+def _moment(context: BatchContext, weights: Weights, step: int) -> Moment:
+    epoch = step // steps_per_epoch(context.settings[0], len(context.points))
+    clock = Clock(step, epoch, context.steps)
+    models = _models(context, weights.flat, weights.memory, context.grounds)
     return tuple(frame(model, clock) for model in models)
 
 
 def _models(
-    bench: Workbench, flat: Tensor, memory: Memory, grounds: Iterable[Groundwork]
+    context: BatchContext, flat: Tensor, memory: Memory, grounds: Iterable[PreparedData]
 ) -> Iterator[Model]:
     """Each member by itself, to be looked at."""
     for index, ground in enumerate(grounds):
-        nets = networks(bench.arch, flat[index : index + 1])
-        yield Model(ground, nets, bench.objective.solo(index, memory))
+        nets = networks(context.arch, flat[index : index + 1])
+        yield Model(ground, nets, context.objective.solo(index, memory))
 
 
-def _models_of(bench: Workbench, state: State, grounds: Iterable[Groundwork]) -> Iterator[Model]:
-    flat = torch.from_numpy(state.parameters).to(bench.device)
-    return _models(bench, flat, recall(bench.objective.groups, state.memory), grounds)
+def _models_of(
+    context: BatchContext, state: State, grounds: Iterable[PreparedData]
+) -> Iterator[Model]:
+    flat = torch.from_numpy(state.parameters).to(context.device)
+    return _models(context, flat, recall(context.objective.groups, state.memory), grounds)
 
 
 def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
@@ -301,27 +317,29 @@ def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
 
     `draws`: of every latent; as many as a certificate asks for unless another number is given.
     """
-    bench = workbench(state.settings, state.step)
-    problems = (prepare(settings) for settings in bench.settings)
-    epochs = state.step // steps_per_epoch(bench.settings[0], len(bench.points))
-    return tuple(certificate(model, epochs, draws) for model in _models_of(bench, state, problems))
+    context = batch_context(state.settings, state.step)
+    problems = (prepare(settings) for settings in context.settings)
+    epochs = state.step // steps_per_epoch(context.settings[0], len(context.points))
+    return tuple(
+        certificate(model, epochs, draws) for model in _models_of(context, state, problems)
+    )
 
 
-def believe_points(state: State, index: int) -> Beliefs:
+def encode_points(state: State, index: int) -> Posteriors:
     """The posteriors of one member for all its training points."""
-    bench = workbench(state.settings, state.step)
-    model = list(_models_of(bench, state, bench.grounds))[index]
-    return believe(model, model.ground.shell.points)
+    context = batch_context(state.settings, state.step)
+    model = list(_models_of(context, state, context.grounds))[index]
+    return encode(model, model.ground.shell.points)
 
 
 def models(state: State) -> tuple[Model, ...]:
     """All members as they stand, to be looked at."""
-    bench = workbench(state.settings, state.step)
-    return tuple(_models_of(bench, state, bench.grounds))
+    context = batch_context(state.settings, state.step)
+    return tuple(_models_of(context, state, context.grounds))
 
 
-def fitted(state: State, ground: Groundwork) -> Model:
-    """A one-member state on a groundwork that may have lost its points; to be looked at."""
+def fitted(state: State, ground: PreparedData) -> Model:
+    """A one-member state on prepared data that may have lost its points; to be looked at."""
     (settings,) = state.settings
     device = pick_device(settings.device)
     arch = layout((settings,), ground)

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from svae_core.methods import Draws, Samples, Terms, method_for, needs_points, parts_of
-from svae_core.nets.networks import Networks, Room, project_on_shell, stream
-from svae_core.records import Groundwork, RequestError, Settings
-from svae_core.training.autograd_boundary import Ends, Places
+from svae_core.nets.networks import GradientBuffers, Networks, project_on_shell, stream
+from svae_core.records import PreparedData, RequestError, Settings
+from svae_core.training.autograd_boundary import Leaves, MemberIndex
 from svae_core.training.batch_loss import Batch, averages, foretelling
 from svae_core.training.groups import Group, Memory, Shared, Solo, encoded_by, grouped, posterior_of
 
@@ -61,12 +61,12 @@ class Objective:
         return tuple(torch.ones_like(group.shared.sigma2) for group in self.groups)
 
     @cached_property
-    def _places(self) -> Places:
-        return Places(self.groups)
+    def _places(self) -> MemberIndex:
+        return MemberIndex(self.groups)
 
     @torch.no_grad()
     def gradient(
-        self, nets: Networks, batch: Batch, now: Now, memory: Memory, room: Room
+        self, nets: Networks, batch: Batch, now: Now, memory: Memory, buffers: GradientBuffers
     ) -> Tensor:
         """Of the sum of all members' objectives by all weights [m, p]; then memories move on.
 
@@ -76,7 +76,7 @@ class Objective:
         ends = None
         if not (nets.coupled or self.all_apart):
             averaged = averages(nets, batch, self.shared.r_min, self.shared.r_max)
-            ends = Ends(averaged, self._places, self.shared)
+            ends = Leaves(averaged, self._places, self.shared)
         with torch.enable_grad():
             terms = self._terms(nets, batch, now, memory, ends)
             values = [
@@ -88,8 +88,8 @@ class Objective:
             found = _backward(tuple(values), self._ones, (*leaves, *direct))
         rows = torch.cat(found[len(leaves) :], dim=1) if direct else None  # type: ignore[arg-type]
         if ends is not None:
-            ends.averaged.gradient(*ends.gradient(found[: len(leaves)]), room.networks)
-            rows = room.flat if rows is None else room.flat + rows
+            ends.averaged.gradient(*ends.gradient(found[: len(leaves)]), buffers.networks)
+            rows = buffers.flat if rows is None else buffers.flat + rows
         for index, (group, each) in enumerate(zip(self.groups, terms, strict=True)):
             if group.remembers is not None:
                 memory[index] = group.remembers.update(each, group.constants)
@@ -97,7 +97,7 @@ class Objective:
         return rows
 
     def _terms(
-        self, nets: Networks, batch: Batch, now: Now, memory: Memory, ends: Ends | None
+        self, nets: Networks, batch: Batch, now: Now, memory: Memory, ends: Leaves | None
     ) -> list[Terms]:
         """The terms of every group; of those averaged, as ends of autograd."""
         shared = self.shared
@@ -210,7 +210,7 @@ def more_noise(seeds: tuple[int, ...], step: int, count: int, like: Tensor) -> l
 
 
 def objective(
-    members: tuple[Settings, ...], grounds: tuple[Groundwork, ...], device: torch.device
+    members: tuple[Settings, ...], grounds: tuple[PreparedData, ...], device: torch.device
 ) -> Objective:
     """The objective of these members; RequestError where a method's request makes no sense."""
     for settings in members:

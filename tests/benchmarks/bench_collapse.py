@@ -65,7 +65,7 @@ def measured(runs: list[Settings], keep: Path | None) -> dict[Settings, dict[str
             known[row["key"]] = row
     left = [settings for settings in runs if settings_key(settings) not in known]
     for number, bout in enumerate(todo := bouts(left)):
-        while not bout.over:
+        while not bout.done:
             bout = go_on(bout, 5.0)
         for score in bout.scores:
             row = _kept(score)

@@ -26,7 +26,7 @@ import psutil
 
 from svae_core.compute.dask_cluster import ClusterLost
 from svae_core.compute.engine import Engine
-from svae_core.compute.scheduler import Line
+from svae_core.compute.scheduler import FairShare
 from svae_core.records import Budget, Moment, Settings, State
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +50,7 @@ class Run:
     frames: list[str] = field(default_factory=list)
     state: State | None = None
     interruptions: list[str] = field(default_factory=list)
-    line: Line = field(default_factory=Line)
+    line: FairShare = field(default_factory=FairShare)
 
     async def train(self, engine: Engine) -> Run:
         """To its end, from wherever it stands; a loss is noted, and it goes on from there."""

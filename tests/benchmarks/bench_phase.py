@@ -151,7 +151,7 @@ def trained(grid: Grid, theory: Theory) -> tuple[tuple[Cell, ...], float]:
     with tqdm.tqdm(total=len(grid.runs), file=sys.stderr, disable=None) as bar:
         for chunk in chunks:
             work = Work(chunk)
-            while not work.over:
+            while not work.done:
                 work = go_on(work, 5.0)
             ended += work.outcomes
             bar.update(chunk.runs)

@@ -223,30 +223,30 @@ def disk() -> None:
 async def _refused(folder: Path) -> None:
     registry._loop = asyncio.get_running_loop()
     run = registry.watch(registry.pair(Settings(epochs=60)))
-    watch = registry._watches[run]
+    live = registry._live_runs[run]
     heard: list[str] = []
     persistence._log.warning = lambda *words: heard.append(words[-1])  # type: ignore[method-assign]
-    keeper = Keeper(lambda: {run: watch})
+    keeper = Keeper(lambda: {run: live})
     saving = asyncio.create_task(keeper.go_on())
     print("| when | what happened |\n| --- | --- |")
-    with watch.viewed():
-        await watch.news.until(lambda: bool(heard), every=0.2)
-        full_at = watch.moments[-1][0].step
+    with live.viewed():
+        await live.signal.wait_for(lambda: bool(heard), every=0.2)
+        full_at = live.moments[-1][0].step
         print(f"| full, at step {full_at} | told: “{heard[0]}” |")
         await asyncio.sleep(5)
-        on = watch.moments[-1][0].step
+        on = live.moments[-1][0].step
         entries = store.shelf(Path(os.environ["SVAE_HOME"]))
         state = [entry.trouble or f"readable, at step {entry.about.step}" for entry in entries]  # type: ignore[union-attr]
         print(f"| 5 s later | trained on to step {on}; told {len(heard)} times; on disk: {state} |")
         _remount(folder, "size=64m")
-        await watch.news.until(lambda: len(heard) > 1, every=0.2)
+        await live.signal.wait_for(lambda: len(heard) > 1, every=0.2)
         print(f"| the disk has room again | told: “{heard[1]}” |")
         _remount(folder, "ro")
-        await watch.news.until(lambda: len(heard) > 2 or watch.status == "finished", every=0.2)
+        await live.signal.wait_for(lambda: len(heard) > 2 or live.status == "finished", every=0.2)
         print(f"| read-only | told: “{heard[-1]}” |")
-        await watch.news.until(lambda: watch.status == "finished")
+        await live.signal.wait_for(lambda: live.status == "finished")
         _remount(folder, "rw")
-        await watch.news.until(lambda: watch.notice is None, every=0.2)
+        await live.signal.wait_for(lambda: live.notice is None, every=0.2)
         print(f"| writable again, training over | told: “{heard[-1]}” |")
         await asyncio.sleep(3)
     saving.cancel()
@@ -254,7 +254,7 @@ async def _refused(folder: Path) -> None:
     await keeper.close()
     (entry,) = store.shelf(Path(os.environ["SVAE_HOME"]))
     saved = load(entry.folder)
-    compared, equal = _compare(saved.moments, watch.moments)
+    compared, equal = _compare(saved.moments, live.moments)
     print(
         f"| at the end | {len(saved.moments)} moments on disk, {equal} of {compared} fields equal "
         f"to those in memory; {len(saved.certificates)} certificates |"

@@ -18,7 +18,7 @@ from dataclasses import replace
 import torch
 
 from svae_core import __version__
-from svae_core.problem import groundwork
+from svae_core.problem import prepared_data
 from svae_core.records import Budget, Settings, State
 from svae_core.training.context import total_steps
 from svae_core.training.loop import advance, begin, is_frame_step
@@ -41,14 +41,14 @@ def row(dataset: str) -> str:
     base = Settings(dataset=dataset, epochs=epochs, device="cpu")
     pair = tuple(replace(base, method=name) for name in ("baseline", "spherical"))
     state = advance(begin(pair), Budget(steps=5)).state
-    total = total_steps(base, len(groundwork(base).shell.points))
+    total = total_steps(base, len(prepared_data(base).shell.points))
     moments = sum(is_frame_step(state.step + 1 + i, total) for i in range(steps))
     rounds = [
         (cost(state, steps, frames=False), cost(state, steps, frames=True)) for _ in range(ROUNDS)
     ]
     step = statistics.median(without for without, _ in rounds) / steps
     moment = statistics.median(having - without for without, having in rounds) / moments
-    view = len(groundwork(base).view_index)
+    view = len(prepared_data(base).view_index)
     share = rate * moment / 1e3
     return f"| {dataset} | {view:,} | {step:.2f} | {moment:.2f} | {rate} | {share:.1%} |"
 

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from svae_core import __version__
-from svae_core.problem import groundwork
+from svae_core.problem import prepared_data
 from svae_core.records import Budget, Settings
 from svae_core.training.loop import advance, begin
 
@@ -53,7 +53,7 @@ def ours(settings: Settings, count: int = 2) -> Speed:
         replace(settings, method=methods[i % 2], sigma2=1.0 + 0.01 * (i // 2)) for i in range(count)
     )
     state = begin(members)
-    n = len(groundwork(settings).shell.points)
+    n = len(prepared_data(settings).shell.points)
     return speed(lambda: advance(state, Budget(frames=False)), count * settings.epochs * n)
 
 
@@ -62,7 +62,7 @@ def theirs(settings: Settings) -> Speed:
     from pythae.models import VAE, VAEConfig
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
-    points = torch.from_numpy(groundwork(settings).shell.points)
+    points = torch.from_numpy(prepared_data(settings).shell.points)
     n, d = points.shape
     model = VAE(
         VAEConfig(input_dim=(d,), latent_dim=settings.latent_dim),
@@ -83,7 +83,7 @@ def theirs(settings: Settings) -> Speed:
 
 def plain(settings: Settings, *, loader: bool = False) -> Speed:
     """The same for one conventional model as a plain PyTorch loop, in memory or by DataLoader."""
-    points = torch.from_numpy(groundwork(settings).shell.points)
+    points = torch.from_numpy(prepared_data(settings).shell.points)
     n, d = points.shape
     k = settings.latent_dim
     encoder, decoder = _mlp(d, settings.hidden, 2 * k), _mlp(k, settings.hidden, d)

@@ -17,7 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from pages.live import registry
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from svae_core.records import Settings
 
 
@@ -27,22 +27,22 @@ async def measure() -> None:
     root = registry.watch(registry.pair(Settings(epochs=60)))
     parent = watch_of(root)
     with parent.viewed():
-        await parent.news.until(lambda: len(parent.moments) > 40)
+        await parent.signal.wait_for(lambda: len(parent.moments) > 40)
         start = time.perf_counter()
         parent.change({"band": (0.0, 0.6)})
-        await parent.news.until(lambda: bool(parent.members[0].changes))
+        await parent.signal.wait_for(lambda: bool(parent.members[0].changes))
         taken = time.perf_counter() - start
-        await parent.news.until(lambda: parent.status == "finished")
+        await parent.signal.wait_for(lambda: parent.status == "finished")
     start = time.perf_counter()
     child = watch_of(registry.branch(root, parent.moments[150][0].step, {"beta": 4.0}))
     made = time.perf_counter() - start
     with child.viewed():
-        await child.news.until(lambda: len(child.moments) > 151)
+        await child.signal.wait_for(lambda: len(child.moments) > 151)
         shown = time.perf_counter() - start
-        await child.news.until(lambda: child.status == "finished")
-    replay = Watch(child.members, registry.engine())
+        await child.signal.wait_for(lambda: child.status == "finished")
+    replay = LiveRun(child.members, registry.engine())
     with replay.viewed():
-        await replay.news.until(lambda: replay.status == "finished")
+        await replay.signal.wait_for(lambda: replay.status == "finished")
     compared, equal = compare(child, replay)
     print("# Changing, branching and replaying a run\n")
     print("| what | measured |\n| --- | ---: |")
@@ -55,18 +55,18 @@ async def measure() -> None:
     print(f"| same certificates | {child.certificates == replay.certificates} |")
     print(f"| checkpoints kept, all of the run in MB | {len(parent.past.states)}, ", end="")
     print(f"{parent.size / 1e6:.1f} |")
-    for watch in (parent, child, replay):
-        watch.stop()
+    for live in (parent, child, replay):
+        live.stop()
 
 
-def watch_of(run: str) -> Watch:
+def watch_of(run: str) -> LiveRun:
     """The run of that id."""
-    watch = registry.find(run)
-    assert watch is not None
-    return watch
+    live = registry.find(run)
+    assert live is not None
+    return live
 
 
-def compare(one: Watch, other: Watch) -> tuple[int, int]:
+def compare(one: LiveRun, other: LiveRun) -> tuple[int, int]:
     """How many fields of all frames were compared, and how many are equal."""
     compared = equal = 0
     for mine, theirs in zip(one.moments, other.moments, strict=True):

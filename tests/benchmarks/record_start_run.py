@@ -15,8 +15,8 @@ import numpy as np
 
 from svae_core.figures.recorded import Recording, save_recording
 from svae_core.methods import scan_methods
-from svae_core.problem import groundwork
-from svae_core.records import Certificate, Groundwork, Moment, Settings
+from svae_core.problem import prepared_data
+from svae_core.records import Certificate, Moment, PreparedData, Settings
 from svae_core.training import loop
 
 _POINTS, _FRAMES = 320, 30
@@ -30,7 +30,7 @@ def main() -> None:
     first = loop.first_frames(state)
     result = loop.advance(state)
     certificates = loop.certify(result.state)
-    recording = thin((first, *result.moments), groundwork(spherical), certificates)
+    recording = thin((first, *result.moments), prepared_data(spherical), certificates)
     save_recording(recording, _TARGET)
     for certificate in certificates:
         print(certificate.sentence)
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def thin(
-    moments: tuple[Moment, ...], ground: Groundwork, certificates: tuple[Certificate, ...]
+    moments: tuple[Moment, ...], ground: PreparedData, certificates: tuple[Certificate, ...]
 ) -> Recording:
     """Few frames, denser in the beginning where most happens, and few points."""
     share = np.linspace(0, 1, _FRAMES) ** 1.7

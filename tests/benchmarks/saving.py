@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "benchmarks")]
 
 from pages.live import persistence, registry  # noqa: E402
 from pages.live.persistence import Keeper  # noqa: E402
-from pages.live.run import Watch  # noqa: E402
+from pages.live.run import LiveRun  # noqa: E402
 from svae_core.records import Settings  # noqa: E402
 from svae_core.runs import folder as on_disk  # noqa: E402
 
@@ -44,31 +44,31 @@ class Kept:
         self.late: list[float] = []
         self.speed = 0.0
 
-    async def train(self, seed: int, seconds: float, saved: bool, slow: float = 0.0) -> Watch:
+    async def train(self, seed: int, seconds: float, saved: bool, slow: float = 0.0) -> LiveRun:
         """Steps per second, from the first moment on."""
         registry._loop = asyncio.get_running_loop()
-        watch = registry._watches[registry.watch(registry.pair(Settings(epochs=5000, seed=seed)))]
-        run = next(run for run, one in registry._watches.items() if one is watch)
-        keeper = Keeper(lambda: {run: watch})
+        live = registry._live_runs[registry.watch(registry.pair(Settings(epochs=5000, seed=seed)))]
+        run = next(run for run, one in registry._live_runs.items() if one is live)
+        keeper = Keeper(lambda: {run: live})
         real = on_disk.os.fsync
-        with watch.viewed(), _timed(self.writes), _fsync(real, slow):
-            await watch.news.until(lambda: len(watch.moments) > 1)
-            first, started = watch.moments[-1][0].step, time.monotonic()
+        with live.viewed(), _timed(self.writes), _fsync(real, slow):
+            await live.signal.wait_for(lambda: len(live.moments) > 1)
+            first, started = live.moments[-1][0].step, time.monotonic()
             tasks = [asyncio.create_task(self._look())]
             if saved:
                 tasks.append(asyncio.create_task(keeper.go_on()))
             await asyncio.sleep(seconds)
-            newest = watch.newest
+            newest = live.newest
             assert newest is not None
             self.speed = (newest.step - first) / (time.monotonic() - started)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        watch.stop()
+        live.stop()
         registry._leave(run)
         if saved and not slow:
             await keeper.close()
-        return watch
+        return live
 
     async def _look(self) -> None:
         while True:

@@ -129,7 +129,7 @@ class Student:
             component = await self._run_page(session)
             socket = f"ws://{self.address}{component['socket']}"
             async with connect(socket, origin=origin, max_size=None) as stage:
-                watching = asyncio.create_task(self._watch(stage, opened, until))
+                watching = asyncio.create_task(self._live(stage, opened, until))
                 clicking = asyncio.create_task(self._click(session, stage, until))
                 await asyncio.gather(watching, clicking)
 
@@ -157,7 +157,7 @@ class Student:
             if kind == "script_finished" and component:
                 return component
 
-    async def _watch(self, stage: ClientConnection, opened: float, until: float) -> None:
+    async def _live(self, stage: ClientConnection, opened: float, until: float) -> None:
         await stage.send(json.dumps({"want": "scene"}))
         known = {"have": -1, "version": -1, "generation": -1, "rows": 0, "layout": -1}
         known |= {"remarks": 0, "floors": 0}

@@ -15,13 +15,13 @@ run, every = st.query_params["run"], st.query_params.get("every")
 if every is None:
     stage(run)
 else:
-    watch = registry.find(run)
-    assert watch is not None
+    live = registry.find(run)
+    assert live is not None
 
     @st.fragment(run_every=float(every))
     def chart() -> None:
         st.session_state.index = (st.session_state.get("index", -1) + 1) % rig.POOL
-        figure = rig.figure(watch, st.session_state.index)
+        figure = rig.figure(live, st.session_state.index)
         figure.update_layout(meta={"made": time.time()}, uirevision="kept")
         st.plotly_chart(figure, key="shells", width="stretch")
 

@@ -13,12 +13,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from pages.live import registry
-from pages.live.run import Watch
+from pages.live.run import LiveRun
 from svae_core.compute import engine
-from svae_core.compute.scheduler import Standing
+from svae_core.compute.scheduler import QueuePosition
 from svae_core.figures.palette import cluster_style
 from svae_core.latent.projection import Layout
-from svae_core.records import Groundwork, Moment, Settings
+from svae_core.records import Moment, PreparedData, Settings
 
 POOL = 40  # clouds made before; a run goes through them in turn
 SCRUBBED = 200  # moments of a finished run
@@ -29,10 +29,10 @@ LIVE = {"live-2000": (2000, 60.0), "live-5000": (5000, 60.0), "slow-2000": (2000
 MEMBERS = registry.pair(Settings(dataset="digits"))
 
 
-class Puppet(Watch):
+class Puppet(LiveRun):
     """A run that is moved from outside, with no work behind it."""
 
-    standing = Standing(0, 1)
+    queue_position = QueuePosition(0, 1)
 
     def start(self) -> None:
         """There is nothing to start."""
@@ -45,13 +45,13 @@ class Puppet(Watch):
             said = f"PCA, computed at step {moment[0].step}."
             layout = Layout(coordinates, "pca", moment[0].step, said, coordinates)
             self.past.layouts.append((layout, layout))
-        self.news.wake()
+        self.signal.notify()
 
 
 @cache
-def ground(count: int) -> Groundwork:
+def ground(count: int) -> PreparedData:
     """Digits, some of them more than once, up to so many points."""
-    base = engine._groundwork(MEMBERS[-1])
+    base = engine._prepared_data(MEMBERS[-1])
     rows = np.arange(count) % len(base.view_points)
     return dataclasses.replace(
         base,
@@ -94,14 +94,14 @@ def moment(count: int, step: int, steps: int) -> Moment:
     return tuple(frames)
 
 
-def figure(watch: Watch, step: int) -> go.Figure:
+def figure(live: LiveRun, step: int) -> go.Figure:
     """Both shells of a moment as Plotly draws them best: one figure, one trace per cluster."""
-    assert watch.ground is not None
-    labels = watch.ground.clusters.labels
+    assert live.ground is not None
+    labels = live.ground.clusters.labels
     frames = moment(len(labels), step, MOST)
     drawn = go.Figure()
     for m, frame in enumerate(frames):
-        for cluster in range(watch.ground.clusters.k):
+        for cluster in range(live.ground.clusters.k):
             x, y, z = frame.shell_view[labels == cluster].T
             colour, symbol = cluster_style(cluster)
             marker = {"size": 2.6, "color": colour, "symbol": symbol}
@@ -126,11 +126,11 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     yield
     for task in moving:
         task.cancel()
-    registry._watches.clear()
+    registry._live_runs.clear()
 
 
 def _puppet(name: str, count: int, status: str) -> Puppet:
-    registry._watches[name] = puppet = Puppet(MEMBERS, None)  # type: ignore[arg-type]
+    registry._live_runs[name] = puppet = Puppet(MEMBERS, None)  # type: ignore[arg-type]
     puppet.ground, puppet.status = ground(count), status
     puppet.add(moment(count, 0, MOST))
     return puppet
