@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from pages.live.shared_training import SharedTraining
@@ -70,10 +71,12 @@ class MapLayouts:
             try:
                 await self._shared_training.lay_out(run.moments[-1], before)
             except WorkerLost:
-                lost_at = run.newest_step
-                await run.signal.wait_for(lambda: run.done or run.newest_step > lost_at)
+                await run.signal.wait_for(partial(self._moved_past, run.newest_step))
             self.take()
             run.signal.notify()
+
+    def _moved_past(self, step: int) -> bool:
+        return self._run.done or self._run.newest_step > step
 
     def _due(self) -> bool:
         return self._run.seen and self._outdated()
