@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from laws import assert_information_laws
+from support.information_laws import assert_information_laws
 
 from svae_core.__main__ import main
 from svae_core.config.settings import check_settings

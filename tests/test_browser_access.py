@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import WAIT, Visit
 from playwright.sync_api import Browser, Page
+from support.browser import WAIT, Visit
 
 pytestmark = pytest.mark.browser
 GRAVE = ("serious", "critical")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import WAIT, Visit
 from playwright.sync_api import Browser, expect
+from support.browser import WAIT, Visit
 
 pytestmark = pytest.mark.browser
 Server = tuple[str, subprocess.Popen[bytes]]

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from browsing import ROOT, WAIT, Visit, answers
 from playwright.sync_api import expect
-from test_run import assert_same
+from support.browser import ROOT, WAIT, Visit, answers
+from support.saved_runs import assert_same
 
 from pages.live import registry
 from svae_core.records import Settings

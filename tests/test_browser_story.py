@@ -10,8 +10,8 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-from browsing import ROOT, WAIT, Visit
 from playwright.sync_api import Page, expect
+from support.browser import ROOT, WAIT, Visit
 
 pytestmark = pytest.mark.browser
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from laws import assert_information_laws
+from support.information_laws import assert_information_laws
 
 from svae_core import certify
 from svae_core.certificate.html import certificate_page

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from laws import assert_information_laws
+from support.information_laws import assert_information_laws
 
 from svae_core.latent.projection import pca_layout, umap_layout
 from svae_core.records import Settings

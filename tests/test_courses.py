@@ -6,12 +6,14 @@ import asyncio
 import gc
 
 import numpy as np
-from test_live import PAIR, STEPS, Inline, in_a_loop, until
-from test_live import patience as patience  # an autouse fixture
+import pytest
+from support.live_runs import PAIR, STEPS, Inline, in_a_loop, until
 
 from pages.live import shared_training
 from pages.live.run import LiveRun
 from svae_core.records import Moment
+
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 def watch(engine: Inline) -> LiveRun:

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from laws import assert_information_laws
 from sklearn.base import clone
 from sklearn.datasets import load_wine
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from support.information_laws import assert_information_laws
 
 from svae_core.certificate.certify import certify
 from svae_core.datasets import held

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import plotly.graph_objects as go
 import pytest
-from laws import assert_information_laws
+from support.information_laws import assert_information_laws
 
 from svae_core.certificate.floors import floors_at
 from svae_core.figures import (

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile import HEADERS, TEXTS, ZIPS, corpus, damaged, outcome
 from hypothesis import given
+from support.hostile_files import HEADERS, TEXTS, ZIPS, corpus, damaged, outcome
 
 SMALL = [specimen for specimen in corpus() if len(specimen.content) < 20_000]
 

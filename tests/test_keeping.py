@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import fcntl
-import functools
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from test_live import STEPS, WAIT, Inline, Viewer, toy_run, until
-from test_run import assert_same
+from support.kept_live_runs import LATER, RUN, keeper_of, revived, saved_by, trained_to
+from support.live_runs import STEPS, Viewer, in_a_loop, toy_run, until
+from support.saved_runs import assert_same
 
 from pages.classroom import lessons
 from pages.live import persistence, registry
-from pages.live.persistence import Keeper
 from pages.live.run import Branching, LiveRun, RunRequest
 from pages.wire.messages import decode
 from svae_core.config.limits import variable
@@ -26,55 +23,7 @@ from svae_core.records import to_json
 from svae_core.runs import folder as on_disk
 from svae_core.runs import store
 
-RUN = "an-id-that-nobody-guesses"
-LATER = 1e9  # any waiting is over by then
-
-
 pytestmark = pytest.mark.usefixtures("home")
-
-
-def in_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """A test that runs on an event loop of its own, with its fixtures."""
-
-    @functools.wraps(test)
-    def run(*fixtures: Any, **named: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(*fixtures, **named), WAIT))
-
-    return run
-
-
-def keeper_of(live: LiveRun) -> Keeper:
-    return Keeper(lambda: {RUN: live})
-
-
-async def trained_to(live: LiveRun, moments: int) -> None:
-    """As far as that many moments, then paused; with somebody watching."""
-    live.viewers = 1
-    live.pause()
-    live.start()
-    await until(live, lambda: bool(live.moments))
-    while len(live.moments) < moments:
-        live.step()
-        have = len(live.moments)
-        await until(live, lambda have=have: len(live.moments) > have)  # type: ignore[misc]
-    await until(live, lambda: live.status == "paused" and laid_out(live))
-
-
-def laid_out(live: LiveRun) -> bool:
-    """Whether the newest moment has its maps: nothing more will come while it is paused."""
-    return bool(live.layouts) and live.layouts[-1][0].step == live.moments[-1][0].step
-
-
-async def saved_by(keeper: Keeper) -> None:
-    """Two looks: at the first a run is noticed, at the second it has lasted."""
-    await keeper.write(0.0)
-    await keeper.write(LATER)
-
-
-def revived() -> LiveRun:
-    live = persistence.revive(RUN, Inline())  # type: ignore[arg-type]
-    assert live is not None
-    return live
 
 
 def assert_same_moments(one: LiveRun, other: LiveRun) -> None:

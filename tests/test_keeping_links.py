@@ -12,8 +12,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from test_keeping import RUN, in_a_loop, keeper_of, revived, saved_by, trained_to
-from test_live import TOY, Inline, Viewer, toy_run
+from support.kept_live_runs import RUN, keeper_of, revived, saved_by, trained_to
+from support.live_runs import TOY, Inline, Viewer, in_a_loop, toy_run
 
 from pages.live import persistence, registry
 from pages.live.persistence import Keeper

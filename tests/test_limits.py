@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from test_live import Inline
+from support.live_runs import Inline
 
 from pages.live.quota import sentence, to_make_room, too_much
 from pages.live.run import LiveRun

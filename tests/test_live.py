@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from viewing import PAIR, STEPS, TOY, WAIT, Inline, Viewer, in_a_loop, toy_run, until
-from viewing import patience as patience  # an autouse fixture
+from support.live_runs import PAIR, STEPS, TOY, WAIT, Inline, Viewer, in_a_loop, toy_run, until
 
 from pages.live import registry
 from pages.live import run as watching
@@ -20,6 +19,8 @@ from pages.live.run import LiveRun, RunRequest
 from pages.wire import messages, routes
 from pages.wire.messages import FrameRequest, decode, encode
 from svae_core.training.evaluate import _live_sentence
+
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 @pytest.fixture

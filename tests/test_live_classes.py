@@ -7,8 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from viewing import TOY, Viewer, toy_run, until
-from viewing import patience as patience  # an autouse fixture
+from support.live_runs import TOY, Viewer, toy_run, until
 
 from pages.classroom import sessions
 from pages.live import registry
@@ -17,6 +16,8 @@ from pages.wire import routes
 from pages.wire.messages import decode
 from svae_core.figures import board
 from svae_core.records import RequestError
+
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 @pytest.fixture

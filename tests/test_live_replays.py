@@ -9,13 +9,14 @@ import re
 import numpy as np
 import pytest
 from starlette.requests import Request
-from viewing import STEPS, in_a_loop, toy_run, until
-from viewing import patience as patience  # an autouse fixture
+from support.live_runs import STEPS, in_a_loop, toy_run, until
 
 from pages.live import registry
 from pages.live.run import LiveRun
 from pages.wire import messages, replay, routes
 from pages.wire.messages import FrameRequest
+
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from laws import TOY, assert_information_laws
+from support.information_laws import TOY, assert_information_laws
 
 from svae_core.methods import guards, scan_methods
 from svae_core.nets.networks import architecture, gradient_buffers, networks

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from laws import assert_information_laws
+from support.information_laws import assert_information_laws
 
 from svae_core import objections
 from svae_core.certificate.floors import cluster_entropy

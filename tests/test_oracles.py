@@ -9,22 +9,18 @@ import torch
 from hypothesis import given
 from hypothesis import settings as settings_
 from hypothesis import strategies as st
-from laws import TOY
 from scipy.stats import norm
+from support.information_laws import TOY
+from support.methods import configured
 
 from svae_core.distributions.gaussian import Gaussian
-from svae_core.methods import Draws, Encoded, Terms, base_objective, method_for, parts_of
+from svae_core.methods import Draws, Encoded, Terms, base_objective, parts_of
 from svae_core.methods.delta_vae import highest_log_variance
 from svae_core.methods.iwae import log_weights
 from svae_core.nets.networks import architecture
 from svae_core.problem import prepared_data
 from svae_core.records import Budget, RequestError
 from svae_core.training.loop import advance, begin, certify
-
-
-def configured(method: str, **options):
-    settings = replace(TOY, method=method, method_options=tuple(sorted(options.items())))
-    return settings, method_for(settings)
 
 
 def tensors(numbers: dict[str, float]) -> dict[str, torch.Tensor]:

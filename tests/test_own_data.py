@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile import Specimen, corpus, npy
 from hypothesis import given as each
 from hypothesis import strategies as st
-from own_tables import given, is_one_sentence
+from support.hostile_files import Specimen, corpus, npy
+from support.own_tables import given, is_one_sentence
 
 from svae_core.own_data import archive, kept, limits, reader
 from svae_core.own_data.names import distinct, file_name, inert, plain

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from own_tables import MIXED, given, is_one_sentence, load
+from support.own_tables import MIXED, given, is_one_sentence, load
 
 from svae_core import problem
 from svae_core.__main__ import main

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hostile import npy, npy_claiming, packed, picture
 from hypothesis import given
 from hypothesis import strategies as st
-from own_tables import MIXED, is_one_sentence, read_bytes
+from support.hostile_files import npy, npy_claiming, packed, picture
+from support.own_tables import MIXED, is_one_sentence, read_bytes
 
 from svae_core.own_data import shaping
 from svae_core.own_data.reading import read

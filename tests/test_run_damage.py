@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
-from test_run import PAIR, WINE, assert_same, part_of, tiny
+from support.saved_runs import PAIR, WINE, assert_same, part_of, tiny
 
 from svae_core.config.settings import settings_to_dict
 from svae_core.records import Budget, RequestError, to_json

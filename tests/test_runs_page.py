@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
-from test_run import PAIR, tiny
-from test_shelf import put
+from support.saved_runs import PAIR, put, tiny
 
 from pages.live import registry
 from pages.visitor import owner_cookie, session

@@ -13,25 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_run import PAIR, assert_same_run, tiny
+from support.saved_runs import assert_same_run, put, tiny
 
 from svae_core.__main__ import main
 from svae_core.records import Budget, RequestError, Settings
 from svae_core.runs import folder as runs
 from svae_core.runs import store
-from svae_core.runs.folder import RunWriter, folder_name, load
-from svae_core.runs.manifest import ABOUT, SCHEMA, About
+from svae_core.runs.folder import RunWriter, load
+from svae_core.runs.manifest import ABOUT, SCHEMA
 from svae_core.training import loop
-
-
-def put(home: Path, **about: Any) -> Path:
-    """A small run on the shelf."""
-    run = tiny()
-    run = dataclasses.replace(run, about=dataclasses.replace(About(PAIR), **about))
-    folder = home / folder_name(run.about)
-    RunWriter(folder).write(run)
-    return folder
-
 
 # ------------------------------------------------------------------------------ the list
 

@@ -4,12 +4,12 @@ import dataclasses
 import json
 import math
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from support.grids import BASE, grid
 
 from svae_core.methods import scan_methods
 from svae_core.problem import prepared_data
@@ -26,17 +26,6 @@ from svae_core.studies.cells import (
 from svae_core.studies.grid import Grid, check_grid, seeds_of, values_of
 from svae_core.training import loop
 from svae_core.training.loop import chunk_size
-
-ROOT = Path(__file__).resolve().parent.parent
-BASE = Settings(dataset="wine", clusters=3, latent_dim=2, hidden=16, epochs=4, device="cpu")
-OPENING = '{"sweep":'
-BANDS = ((0.0, 0.25), (0.0, 0.5))
-
-
-def grid(axes=(("band", BANDS), ("sigma2", (0.05, 0.5, 5.0))), seeds=(0, 1), **changes):
-    base = dataclasses.replace(BASE, **changes)
-    methods = ("baseline", "spherical")
-    return Grid(tuple(dataclasses.replace(base, method=m) for m in methods), axes, seeds)
 
 
 def finish(chunks, seconds=60.0):

@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from test_sweep import BANDS, OPENING, ROOT, grid
+from support.grids import BANDS, OPENING, ROOT, grid
 
 from svae_core.__main__ import main
 from svae_core.studies import jsonl, sweep

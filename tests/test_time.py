@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_live import PAIR, STEPS, WAIT, Inline, Viewer, in_a_loop, toy_run, until
-from test_live import patience as patience  # an autouse fixture
+from support.live_runs import PAIR, STEPS, WAIT, Inline, Viewer, in_a_loop, toy_run, until
 
 from pages.classroom import lessons
 from pages.live import changes as changing
@@ -20,6 +19,8 @@ from pages.wire import messages
 from pages.wire.messages import FrameRequest, decode
 from svae_core.config.settings import settings_at
 from svae_core.records import RequestError
+
+pytestmark = pytest.mark.usefixtures("patience")
 
 WIDE = {"band": (0.1, 0.7)}
 

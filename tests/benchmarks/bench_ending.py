@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from browsing import FLAGS, answers  # noqa: E402
+from support.browser import FLAGS, answers  # noqa: E402
 
 TRIES = 5
 

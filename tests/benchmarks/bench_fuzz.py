@@ -32,7 +32,7 @@ from pyarrow import csv as arrow_csv
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from hostile import HEADERS, TEXTS, ZIPS, corpus, damaged, outcome  # noqa: E402
+from support.hostile_files import HEADERS, TEXTS, ZIPS, corpus, damaged, outcome  # noqa: E402
 
 from svae_core import __version__  # noqa: E402
 from svae_core.own_data import kept  # noqa: E402

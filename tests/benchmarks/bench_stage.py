@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from browsing import FLAGS
+from support.browser import FLAGS
 
 APP = Path(__file__).parent / "stage_app" / "app.py"
 SECONDS = 10

@@ -25,7 +25,7 @@ from students import free_port, processor_seconds, server, wait_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from browsing import FLAGS
+from support.browser import FLAGS
 
 PAINTS = 9
 EMPTY = 'import streamlit as st\n\nst.title("Hello")\n'
