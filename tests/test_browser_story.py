@@ -73,7 +73,7 @@ def check_it(page: Page) -> None:
     ).to_be_visible(timeout=WAIT)
     table = page.locator("table").first
     for sign, sentence in (
-        ("✗ fails", "Baseline VAE: the measured"),
+        ("✗ fails", "Conventional VAE: the measured"),
         ("✓ holds", "Spherical VAE: the"),
     ):
         expect(table.get_by_role("row").filter(has_text=sentence)).to_contain_text(sign)

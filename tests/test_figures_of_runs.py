@@ -87,7 +87,7 @@ def test_trajectories_start_and_end_where_the_frames_do(
     problem: Problem, free: Problem, run: _Run
 ) -> None:
     figure = trajectories.trajectories(free.floors, problem.floors, problem.region, run.moments)
-    for index, name in enumerate(("Baseline VAE", "Spherical VAE")):
+    for index, name in enumerate(("Conventional VAE", "Spherical VAE")):
         path = trace_of(figure, name)
         frames = [moment[index] for moment in run.moments]
         assert list(path.x) == [frame.loss for frame in frames]
@@ -96,7 +96,10 @@ def test_trajectories_start_and_end_where_the_frames_do(
         words = trajectories.describe_trajectories(run.moments)
         assert f"{name}: from loss {frames[0].loss:.3f}" in words
         assert f"{frames[-1].kl:.2f} nats" in words
-    assert trace_of(figure, "Baseline VAE").line.dash != trace_of(figure, "Spherical VAE").line.dash
+    assert (
+        trace_of(figure, "Conventional VAE").line.dash
+        != trace_of(figure, "Spherical VAE").line.dash
+    )
 
 
 def test_both_floors_are_drawn_and_the_shells_is_the_higher_one(

@@ -64,7 +64,7 @@ def test_a_finished_run_is_looked_into(
     for chart in app.get("plotly_chart"):
         assert len(chart.proto.alt) > 20
     words = " ".join(text.value for text in [*app.markdown, *app.caption])
-    assert "Baseline VAE: all 3 dimensions are dead" in words
+    assert "Conventional VAE: all 3 dimensions are dead" in words
     assert "dimensions carry information" in words and "nearest data point is row" in words
 
 

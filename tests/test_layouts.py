@@ -16,7 +16,7 @@ from svae_core.nets.convolution import Doubling, Grid, Halving, gathered, scatte
 from svae_core.nets.networks import architecture, initial_weights, networks
 from svae_core.nets.residual import Block
 from svae_core.nets.stack import Affine, Layer, Stack, tensors_of
-from svae_core.records import Budget, RequestError, Settings
+from svae_core.records import Budget, RequestError, Settings, knobs
 from svae_core.training.loop import advance, begin, certify, chunk_size
 
 SIZES = st.tuples(st.integers(4, 11), st.integers(4, 11))
@@ -205,3 +205,13 @@ def test_convolutions_without_images_are_refused(
     if image is None:
         with pytest.raises(RequestError, match="needs images"):
             begin((Settings(dataset="wine", clusters=3, arch="conv"),))
+
+
+def test_an_unknown_architecture_is_an_error_where_it_is_looked_up() -> None:
+    for name in knobs(Settings)["arch"].choices:
+        assert laid_out(name, 64, 2, 8, (8, 8))
+    for name in ("cubic", "MLP", ""):
+        with pytest.raises(RequestError, match="linear, mlp, resmlp, conv, autoregressive"):
+            laid_out(name, 64, 2, 8, (8, 8))
+        with pytest.raises(RequestError, match=repr(name)):
+            architecture(name, 64, 2, 8)

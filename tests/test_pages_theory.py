@@ -50,7 +50,7 @@ def test_theory_checks_the_run_that_was_watched(monkeypatch: pytest.MonkeyPatch)
         assert f"{certificate.loss:.3f} + {certificate.loss_margin:.3f}" in table
         assert any(certificate.sentence in text.value for text in app.markdown)
     assert len(app.get("download_button")) == 4
-    assert {"Baseline VAE", "Spherical VAE"} <= {
+    assert {"Conventional VAE", "Spherical VAE"} <= {
         trace.get("name") for trace in charts_of(app)[0]["data"]
     }
 

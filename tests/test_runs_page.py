@@ -206,7 +206,7 @@ def test_what_the_list_says(home: Path) -> None:
     (entry,) = [store.look(put(home, id="a", title="Wine", steps=2))]
     table = run_table.table([entry])
     assert {len(column) for column in table.values()} == {1}
-    assert table["Models"] == ["baseline VAE + spherical VAE"]
+    assert table["Models"] == ["conventional VAE + spherical VAE"]
     assert table["Trained"] == [0.0], "this one stands at step 0"
     assert run_table.query_of(replace(entry, about=None)) is None
     assert run_table.storage([entry], [], ALL).startswith("1 run; ")

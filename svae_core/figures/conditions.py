@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 from svae_core.figures.gauge import gauge_value
+from svae_core.figures.palette import mark_of
 from svae_core.records import Certificate, Problem, Settings
 
 HOLDS, OPEN, NOTE, FAILS = "holds", "open", "note", "fails"
@@ -50,7 +51,8 @@ def table(found: tuple[Condition, ...], marks: dict[str, str]) -> str:
 
 def title(certificate: Certificate) -> str:
     """A member by its method."""
-    return f"{certificate.method.capitalize()} VAE"
+    name = mark_of(certificate.method).name
+    return name[:1].upper() + name[1:]
 
 
 _BELOW = "measured loss, with its confidence margin, is below δ; a penalty alone proves nothing."

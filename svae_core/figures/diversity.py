@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from svae_core.figures.palette import FONT_SIZE, MARKS, ink, template
+from svae_core.figures.palette import FONT_SIZE, ink, mark_of, template
 from svae_core.latent.results import BandStudy, Sampling
 
 _PANELS = {
@@ -90,7 +90,7 @@ def explain_diversity() -> str:
 
 
 def _spherical(study: BandStudy, name: str, dark: bool, legend: bool) -> list[go.Scatter]:
-    mark = MARKS["spherical"]
+    mark = mark_of("spherical")
     edges = _edges(study)
     groups = [_of_edge(study, edge) for edge in edges]
     line = go.Scatter(
@@ -115,8 +115,9 @@ def _spherical(study: BandStudy, name: str, dark: bool, legend: bool) -> list[go
 
 
 def _references(study: BandStudy, name: str, dark: bool, legend: bool) -> list[go.Scatter]:
+    plain = mark_of("baseline")
     levels = [
-        (f"baseline VAE, σ² = {sigma2:g}", _median(rows, name), MARKS["baseline"].colour(dark), at)
+        (f"{plain.name}, σ² = {sigma2:g}", _median(rows, name), plain.colour(dark), at)
         for (sigma2, rows), at in zip(_baselines(study).items(), ("dash", "dot"), strict=False)
     ]
     levels.append(("half of the data", getattr(study.best, name), ink(dark), "dashdot"))

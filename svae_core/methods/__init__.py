@@ -3,6 +3,8 @@
 A method file has a docstring (title, explanation, source), a frozen `Config` of options, and one
 final class `Method` that keeps the contract `TrainingMethod`:
 
+* `mark`: the colour (of figures/palette.py), symbol and dash it is drawn with, unlike any other's;
+  a file without one gets a look that its name decides;
 * `projected`: whether its decoder ends on the shell;
 * `guards_kl`, `guards_information`: what it keeps up by construction, a short phrase or "". They
   are two things: a KL can be large while the decoder ignores the latent code;

@@ -27,6 +27,7 @@ class Config:
 class Method:
     """The common loss and nothing else."""
 
+    mark = ("orange", "square", "dash")
     projected = False
     guards_kl = ""
     guards_information = ""

@@ -36,6 +36,7 @@ class Config:
 class Method:
     """The common loss under a heavier (or lighter) KL."""
 
+    mark = ("sky", "diamond", "dot")
     projected = False
     guards_kl = ""
     guards_information = ""

@@ -43,6 +43,7 @@ class Config:
 class Method:
     """The common loss with normalised posterior means."""
 
+    mark = ("green", "cross", "dot")
     projected = False
     guards_kl = "at least k·γ²/2 nats over a minibatch"
     guards_information = ""

@@ -35,6 +35,7 @@ class Config:
 class Method:
     """The common loss with posterior variances that stay below a bound."""
 
+    mark = ("vermillion", "circle", "dot")
     projected = False
     guards_kl = "at least δ nats at every point"
     guards_information = ""

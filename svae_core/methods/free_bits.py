@@ -32,6 +32,7 @@ class Config:
 class Method:
     """The common loss with a hinge under the KL of each dimension."""
 
+    mark = ("purple", "square", "dot")
     projected = False
     guards_kl = "no pressure below λ nats per dimension"
     guards_information = ""

@@ -46,6 +46,7 @@ class Config:
 class Method:
     """The KL under a constraint on the loss."""
 
+    mark = ("grey", "diamond", "dot")
     projected = False
     guards_kl = "what a loss of hi needs, once that is measured"
     guards_information = "a multiplier pushes the loss to hi; excludes collapse if hi < T"

@@ -74,6 +74,7 @@ class Mixed:
 class Method:
     """The common loss against a learned mixture."""
 
+    mark = ("sky", "cross", "dot")
     projected = False
     guards_kl = ""
     guards_information = ""

@@ -32,6 +32,7 @@ class Config:
 class Method:
     """The importance-weighted loss."""
 
+    mark = ("green", "circle", "dot")
     projected = False
     guards_kl = ""
     guards_information = ""

@@ -34,6 +34,7 @@ class Config:
 class Method:
     """The common loss with a KL weight that grows."""
 
+    mark = ("vermillion", "square", "dot")
     projected = False
     guards_kl = ""
     guards_information = ""

@@ -43,6 +43,7 @@ class Config:
 class Method:
     """The common loss with a decoder that waits for its encoder."""
 
+    mark = ("purple", "diamond", "dot")
     projected = False
     guards_kl = ""
     guards_information = ""

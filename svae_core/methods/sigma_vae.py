@@ -30,6 +30,7 @@ class Config:
 class Method:
     """The common loss at the best σ²."""
 
+    mark = ("grey", "cross", "dot")
     projected = False
     guards_kl = ""
     guards_information = ""

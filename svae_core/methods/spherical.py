@@ -44,6 +44,7 @@ class Config:
 class Method:
     """The common loss and a soft penalty outside the band."""
 
+    mark = ("blue", "circle", "solid")
     projected = True
     guards_kl = "what a loss below δ forces, once that is measured"
     guards_information = "a penalty holds the loss below δ"

@@ -52,6 +52,7 @@ class Config:
 class Method:
     """The KL under a constraint that holds the loss at the band's upper edge."""
 
+    mark = ("sky", "circle", "dot")
     projected = True
     guards_kl = "what a loss below δ needs, once that is measured"
     guards_information = "a multiplier holds the loss at hi, below δ"

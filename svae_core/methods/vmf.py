@@ -36,6 +36,7 @@ class Config:
 class Method:
     """The common loss with latents on the sphere."""
 
+    mark = ("green", "square", "dot")
     projected = False
     guards_kl = "at least the KL of the least (or fixed) κ"
     guards_information = ""
