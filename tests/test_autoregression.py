@@ -75,6 +75,7 @@ def test_a_coordinate_is_foretold_from_those_before_it_only() -> None:
         assert seen[0, 0, j:].abs().max() == 0
 
 
+@pytest.mark.slow
 def test_the_classical_collapse_where_an_mlp_would_live(state: State) -> None:
     """A healthy βσ², and yet: what z could say is foretold without it."""
     plain, spherical = certify(state)

@@ -109,6 +109,7 @@ def assert_same(moments: list[Moment], others: list[Moment]) -> None:
             np.testing.assert_array_equal(frame.shell_view, its.shell_view)
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_frames_and_loses_nothing(
     dask: Dask, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,6 +160,7 @@ def test_a_command_says_that_the_cluster_does_not_answer(
     assert "svae_core: The cluster at tcp://127.0.0.1:9 does not" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_wrong_address_is_said_and_the_next_call_runs_here(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

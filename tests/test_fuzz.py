@@ -30,6 +30,7 @@ def _try(name: str, content: bytes) -> None:
         outcome(name, content, Path(folder))
 
 
+@pytest.mark.slow
 @given(TEXTS)
 def test_text_of_any_kind(content: bytes) -> None:
     _try("made.csv", content)

@@ -68,6 +68,7 @@ def test_a_finished_run_is_looked_into(
     assert "dimensions carry information" in words and "nearest data point is row" in words
 
 
+@pytest.mark.slow
 def test_its_widgets_ask_other_questions(
     monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
 ) -> None:

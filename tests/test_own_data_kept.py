@@ -39,6 +39,7 @@ def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 # ------------------------------------------------------------------------- command line
 
 
+@pytest.mark.slow
 def test_commands_take_a_file_for_a_dataset(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

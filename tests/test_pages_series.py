@@ -30,6 +30,7 @@ def _numbers(chart: dict) -> list[float | None]:
     return [number for row in chart["data"][0]["z"] for number in row]
 
 
+@pytest.mark.slow
 def test_a_map_is_empty_but_for_its_line_and_fills_in_until_it_is_whole() -> None:
     app = open_page("phase", _MAP)
     for chart in charts_of(app):
@@ -49,6 +50,7 @@ def test_a_map_is_empty_but_for_its_line_and_fills_in_until_it_is_whole() -> Non
     assert progress_of(other) == "24 of 24 runs"  # turned round, it is the same map, for everybody
 
 
+@pytest.mark.slow
 def test_a_map_rests_when_cancelled_and_goes_on_when_resumed() -> None:
     app = press(open_page("phase", _MAP), "Start")
     press(app, "Cancel")
@@ -125,6 +127,7 @@ def test_presets_keep_the_data_and_stay_small() -> None:
 _BRIEF = {**SMALL, "epochs": "3", "seeds": "2", "methods": "baseline,spherical,free_bits"}
 
 
+@pytest.mark.slow
 def test_methods_are_compared_run_by_run_and_lead_to_training() -> None:
     app = open_page("compare", _BRIEF)
     assert not charts_of(app)

@@ -74,6 +74,7 @@ def test_a_refused_objection_is_one_sentence() -> None:
     assert "The band is empty" in app.error[0].value
 
 
+@pytest.mark.slow
 def test_the_search_runs_to_its_end_and_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attack, "_STEPS", 20)
     app = open_page("theory", SMALL)

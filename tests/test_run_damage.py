@@ -31,6 +31,7 @@ def cut_files(folder: Path) -> Iterator[tuple[str, int]]:
         path.write_bytes(whole)
 
 
+@pytest.mark.slow
 def test_files_cut_at_every_tenth_byte_are_listed_as_damaged(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     writer = RunWriter(folder)
@@ -62,6 +63,7 @@ def test_a_changed_byte_anywhere_is_noticed(tmp_path: Path) -> None:
     load(folder)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_no_run_json_ends_in_a_traceback(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -179,6 +179,7 @@ def test_runs_taken_for_alike_train_to_the_same_weights(method):
 # -------------------------------------------------------------------------------- working
 
 
+@pytest.mark.slow
 def test_slices_change_nothing_and_a_run_is_what_training_it_alone_gives():
     asked = grid()
     whole = {item.settings: item for item in finish(sweep.plan(asked))}
@@ -201,6 +202,7 @@ def test_slices_change_nothing_and_a_run_is_what_training_it_alone_gives():
         assert found.verdict == alone.verdict and found.draws == 93
 
 
+@pytest.mark.slow
 def test_the_map_of_a_linear_vae_agrees_with_theory():
     """As many dimensions active as there are eigenvalues above βσ², at every point of β × σ²."""
     base = Settings(

@@ -148,6 +148,7 @@ def test_what_is_finished_cannot_be_changed(server: None) -> None:
 # ----------------------------------------------------------------------------- branches
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [0, 1, 3, 6])
 def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int) -> None:
     """Drag the band while it trains, scrub back, branch, replay: issue 4, show 5."""

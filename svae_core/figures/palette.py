@@ -6,6 +6,7 @@ says the same thing once more. Text is drawn in ink, never in these colours, so 
 
 from __future__ import annotations
 
+import functools
 import zlib
 from dataclasses import dataclass
 
@@ -147,6 +148,7 @@ def veil(colour: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
+@functools.cache  # figures copy it, and making it takes as long as a small figure
 def template(dark: bool) -> go.layout.Template:
     """Axes, fonts and legend of every figure; backgrounds are transparent."""
     axis = {

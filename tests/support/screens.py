@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -23,13 +24,17 @@ _ROUTER = str(Path(__file__).parents[2] / "pages" / "router.py")
 SMALL = {"dataset": "wine", "clusters": "3"}
 
 
+# Many tests open the same pages on the same data, and what is prepared is never changed.
+_prepare = functools.lru_cache(maxsize=64)(prepare)
+
+
 class ImmediateEngine:
     """Works at once, in this process: what a page asks for is the same."""
 
     cluster_lost = ""
 
     def prepare(self, settings: Settings) -> Future[Problem]:
-        return resolved(lambda: prepare(settings))
+        return resolved(lambda: _prepare(settings))
 
     def explore(self, state: State, question: Question[Any]) -> Future[Any]:
         return resolved(lambda: exploration.answer(state, question))
