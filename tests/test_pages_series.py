@@ -38,7 +38,7 @@ def test_a_map_is_empty_but_for_its_line_and_fills_in_until_it_is_whole() -> Non
         assert set(_numbers(chart)) == {None}
         assert under["x"] == line["x"] == [line["x"][0]] * 2
         assert len(cells["x"]) == 6
-    assert "nothing is trained yet" in words_of(app)
+    assert "trained yet" in words_of(app)
     seen = look_until_whole(press(app, "Start"))
     assert seen[-1] == "24 of 24 runs" and "of 24 runs, about" in seen[0]
     assert next(button for button in app.button if button.label == "Start").disabled
@@ -54,7 +54,7 @@ def test_a_map_is_empty_but_for_its_line_and_fills_in_until_it_is_whole() -> Non
 def test_a_map_rests_when_cancelled_and_goes_on_when_resumed() -> None:
     app = press(open_page("phase", _MAP), "Start")
     press(app, "Cancel")
-    assert "paused; what is done is kept" in progress_of(app)
+    assert "paused" in progress_of(app)
     kept = progress_of(without_exception(app.run()))
     assert kept == progress_of(without_exception(app.run()))
     assert look_until_whole(press(app, "Resume"))[-1] == "24 of 24 runs"
