@@ -39,8 +39,8 @@ export function withEdge(band, index, fraction) {
  * @param {number} fraction
  */
 export function keyTarget(key, fraction) {
-  if (key in ENDS) return ENDS[key];
-  return key in KEYS ? fraction + KEYS[key] * NOTCH : null;
+  if (Object.hasOwn(ENDS, key)) return ENDS[key];
+  return Object.hasOwn(KEYS, key) ? fraction + KEYS[key] * NOTCH : null;
 }
 
 /**

@@ -6,7 +6,7 @@
 
 import { make, setText } from "../dom.js";
 import { part } from "../frames.js";
-import { Album } from "../pictures.js";
+import { Thumbnails } from "../thumbnails.js";
 
 /** @type {Declaration} */
 export const declaration = {
@@ -64,7 +64,7 @@ export default class Decoded {
     this.selection = selection;
     this.theme = theme;
     this.decode = decode;
-    this.album = new Album(scene);
+    this.thumbnails = new Thumbnails(scene);
     /** @type {Arrays | null} */
     this.point = null;
     const names = ["original", "its centroid", ...scene.members.map((member) => member.name)];
@@ -130,6 +130,6 @@ export default class Decoded {
     /** @param {number} m */
     const row = (m) => ({ shape: [1, outputs.shape[1]], data: part(outputs, m).data });
     const points = [original, centroid, ...this.scene.members.map((_, m) => row(m))];
-    points.forEach((one, n) => this.album.paint(this.canvases[n], one, this.theme, ZOOM));
+    points.forEach((one, n) => this.thumbnails.paint(this.canvases[n], one, this.theme, ZOOM));
   }
 }

@@ -6,7 +6,7 @@
 
 import { make } from "../dom.js";
 import { part } from "../frames.js";
-import { Album } from "../pictures.js";
+import { Thumbnails } from "../thumbnails.js";
 
 /** @type {Declaration} */
 export const declaration = {
@@ -44,10 +44,10 @@ export default class Pictures {
     this.scene = scene;
     /** @type {Moment | null} */
     this.drawn = null;
-    this.album = new Album(scene);
+    this.thumbnails = new Thumbnails(scene);
     const names = ["data", ...scene.members.map((member) => member.name)];
     this.rows = names.map((name) => this.#row(element, name));
-    this.album.paint(this.rows[0], scene.arrays.originals, theme);
+    this.thumbnails.paint(this.rows[0], scene.arrays.originals, theme);
   }
 
   /** @param {Moment} moment */
@@ -56,7 +56,7 @@ export default class Pictures {
     if (!pictures) return false;
     this.drawn = moment;
     this.scene.members.forEach((_, m) => {
-      this.album.paint(this.rows[m + 1], part(pictures, m), this.theme);
+      this.thumbnails.paint(this.rows[m + 1], part(pictures, m), this.theme);
     });
     return true;
   }
@@ -66,7 +66,7 @@ export default class Pictures {
   /** @param {Theme} theme */
   recolour(theme) {
     this.theme = theme;
-    this.album.paint(this.rows[0], this.scene.arrays.originals, theme);
+    this.thumbnails.paint(this.rows[0], this.scene.arrays.originals, theme);
     if (this.drawn) this.draw(this.drawn);
   }
 

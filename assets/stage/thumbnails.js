@@ -11,7 +11,7 @@ const IMAGE_SIDE = 48; // pixels of a small picture, about
 const GAP = 4;
 
 /** What all pictures of a run have in common. */
-export class Album {
+export class Thumbnails {
   /** @param {Scene} scene */
   constructor(scene) {
     this.image = scene.image;
