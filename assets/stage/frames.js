@@ -1,8 +1,8 @@
 /**
- * What the stage is told, decoded and kept. The format is that of pages/wire/messages.py.
+ * Messages decoded, and the run that they describe. pages/wire/messages.py writes their format.
  *
- * @import { Arrays, CertificateNumbers, Layout, LessonState, Message, Moment, NumberArray } from "./types"
- * @import { Remark, Row, RunSettings, Scene, TreeNode } from "./types"
+ * @import { Arrays, CertificateNumbers, Layout, LessonState, Message, Moment } from "./types"
+ * @import { NumberArray, Remark, Row, RunSettings, Scene, TreeNode } from "./types"
  */
 
 /**

@@ -74,7 +74,7 @@ class Stage {
     this.data = data;
     this.tell = tell;
     this.disposed = false;
-    this.told = ""; // what a class was told last
+    this.lastSent = ""; // to a class: which moment is shown
     this.size = "";
     /** @type {Theme | null} once there are views */
     this.theme = null;
@@ -155,14 +155,14 @@ class Stage {
     this.following = new Following(this.aside, this.player, copy);
   }
 
-  /** In a class that this viewer leads: tell which moment is shown, where that is news. */
+  /** In a class that this viewer leads: send which moment is shown, where that has changed. */
   show() {
     const { lead, run } = this.data;
     const { index, behind } = this.player;
     const shown = behind ? index : -1;
     const news = `${lead} ${run} ${shown}`;
-    if (!lead || news === this.told || !this.recording.count) return;
-    this.told = news;
+    if (!lead || news === this.lastSent || !this.recording.count) return;
+    this.lastSent = news;
     this.source.command("lead", { key: lead, shown });
   }
 
@@ -182,11 +182,11 @@ class Stage {
   }
 
   /**
-   * Ask on where the connection was lost, if it was, and tell a class what it missed.
+   * Ask on where the connection was lost, if it was, and send a class what it missed.
    * @param {MomentSource} source
    */
   #opened(source) {
-    this.told = "";
+    this.lastSent = "";
     this.show();
     if (this.recording.scene) this.player.ask();
     else source.ask({ want: "scene" });

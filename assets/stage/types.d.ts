@@ -1,4 +1,4 @@
-/** What the browser's code is told and hands around. The wire format is pages/wire/messages.py's. */
+/** The shapes of messages, runs and views. The wire format is written by pages/wire/messages.py. */
 
 import type { Recording } from "./frames";
 import type { Selection } from "./selection";
@@ -182,7 +182,7 @@ export interface Receiver {
 export interface MomentSource {
   ask(request: { want: string | number; [known: string]: unknown }): void;
   command(verb: string, rest?: object): void;
-  /** Whether there is somebody who can decode a point. */
+  /** Ask for a point as the models give it back; false where no server can decode it. */
   decode(point: number): boolean;
   close(): void;
 }

@@ -32,7 +32,8 @@ const HISTORY = [[3, 3], [0, 1, 2, 10, 11, 12, 20, 21, 22], 0];
 test("numbers that are compared come back bit for bit, places to half a step of their scale", async () => {
   const places = [0, 0.5, -1, 1, -1, 1, 0.25, -0.125, 1];
   const scale = 1 / 32000;
-  const { arrays } = await unpack(packed({}, { history: HISTORY, shells: [[3, 3], places, scale] }));
+  const written = packed({}, { history: HISTORY, shells: [[3, 3], places, scale] });
+  const { arrays } = await unpack(written);
   assert.deepEqual([...arrays.history.data], HISTORY[1]);
   arrays.shells.data.forEach((value, n) => {
     assert.ok(Math.abs(value - places[n]) <= scale / 2 + 1e-7, `${n}: ${value}`);

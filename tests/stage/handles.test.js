@@ -35,7 +35,8 @@ test("the band that was given is not changed", () => {
 });
 
 test("a key and its opposite cancel; other keys mean nothing", () => {
-  for (const [key, opposite] of [["ArrowUp", "ArrowDown"], ["ArrowRight", "ArrowLeft"], ["PageUp", "PageDown"]]) {
+  const pairs = { ArrowUp: "ArrowDown", ArrowRight: "ArrowLeft", PageUp: "PageDown" };
+  for (const [key, opposite] of Object.entries(pairs)) {
     const there = keyTarget(key, 0.4);
     assert.ok(there !== null && there > 0.4);
     assert.ok(Math.abs((keyTarget(opposite, there) ?? NaN) - 0.4) < 1e-12);

@@ -88,6 +88,7 @@ test("green counts most for whether a page is dark, blue least", () => {
 });
 
 test("numbers and durations read as people say them", () => {
-  assert.deepEqual([number(1.23456), number(0, 2), number(null), number(undefined)], ["1.235", "0.00", "–", "–"]);
+  const values = [number(1.23456), number(0, 2), number(null), number(undefined)];
+  assert.deepEqual(values, ["1.235", "0.00", "–", "–"]);
   assert.deepEqual([0.2, 59, 60, 150].map(duration), ["1 s", "59 s", "1 min 0 s", "2 min 30 s"]);
 });

@@ -1,4 +1,4 @@
-/** The contract of a stage view, for each file in assets/stage/views; and that nothing else knows one. */
+/** The contract of each stage view in assets/stage/views; and that nothing else knows one by name. */
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

@@ -227,8 +227,9 @@ export default class Lifelines {
       }),
     );
     setText(note, `${count - found.length} of ${count} alive`);
-    const told = found.map(({ dimension, step }) => `dimension ${dimension + 1} died at ${step}`);
-    canvas.setAttribute("aria-label", `KL over time, ${member.name}: ${told.join(", ") || "all alive"}`);
+    const deaths = found.map(({ dimension, step }) => `dimension ${dimension + 1} died at ${step}`);
+    const label = `KL over time, ${member.name}: ${deaths.join(", ") || "all alive"}`;
+    canvas.setAttribute("aria-label", label);
   }
 
   /**

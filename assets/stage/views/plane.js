@@ -78,7 +78,7 @@ export default class Plane {
     return { losses: line(0), proved: line(1), tight: line(2) };
   }
 
-  /** Whose floor is under all models: that of the smallest collapse loss. */
+  /** The model whose floor lies under all others: that of the smallest collapse loss. */
   #lowest() {
     const ends = this.scene.members.map((_, m) => this.#floor(m)?.losses.at(-1) ?? 0);
     return ends.indexOf(Math.min(...ends));

@@ -88,7 +88,7 @@ export default class Shells {
     this.lines = globe(scene.radii[1]);
     this.sheet = new Sheet(element, "Reconstructions of both models on the shell");
     this.sheet.root.title = HELP;
-    Object.assign(element, { camera: orbit, seen: this.seen }); // for those who look from outside
+    Object.assign(element, { camera: orbit, seen: this.seen }); // for tests in a browser
     this.legend = new Legend(element, scene, selection);
     selection.listen((change) => {
       if (change === "clusters" || change === "group") this.#render();
