@@ -30,7 +30,6 @@ Every answer is one binary message, `encode` below; `pages.wire.messages` says w
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -53,12 +52,11 @@ from pages.live import registry
 from pages.live.changes import read_changes
 from pages.live.run import LiveRun
 from pages.visitor import owner_cookie
+from pages.wire import browser_code, messages, replay
 from pages.wire import headers as telling
-from pages.wire import messages, replay
 from svae_core.records import RequestError
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "stage"
-_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _BASE = str(st.get_option("server.baseUrlPath")).strip("/")
 _PREFIX = f"/{_BASE}/stage" if _BASE else "/stage"
@@ -320,7 +318,7 @@ async def serve_code(request: Request) -> Response:
     content = _code().get(request.path_params["path"])
     if content is None:
         return Response("There is no such file.", 404)
-    kind = _TYPES[Path(request.path_params["path"]).suffix]
+    kind = browser_code.TYPES[Path(request.path_params["path"]).suffix]
     return Response(content, headers=_FOREVER, media_type=kind)
 
 
@@ -328,21 +326,17 @@ async def serve_plotly(_request: Request) -> Response:
     """Plotly.js, compressed once: it is 4.8 MB, and a classroom opens at the same moment."""
     content = await asyncio.to_thread(_plotly)
     headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", **_FOREVER}
-    return Response(content, headers=headers, media_type=_TYPES[".js"])
+    return Response(content, headers=headers, media_type=browser_code.TYPES[".js"])
 
 
 @cache
 def _code() -> dict[str, bytes]:
-    files = [path for path in sorted(_ASSETS.rglob("*")) if path.suffix in _TYPES]
-    return {path.relative_to(_ASSETS).as_posix(): path.read_bytes() for path in files}
+    return browser_code.read(_ASSETS)
 
 
 @cache
 def _version() -> str:
-    digest = hashlib.sha256()
-    for name, content in _code().items():
-        digest.update(name.encode() + b"\0" + content)
-    return digest.hexdigest()[:12]
+    return browser_code.version(_code())
 
 
 @cache
