@@ -18,7 +18,7 @@ from test_run import assert_same
 
 from pages.classroom import lessons
 from pages.live import persistence, registry
-from pages.live.persistence import Keeper
+from pages.live.persistence import Autosave
 from pages.live.run import Branching, LiveRun, RunRequest
 from pages.wire.messages import decode
 from svae_core.config.limits import variable
@@ -43,8 +43,8 @@ def in_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     return run
 
 
-def keeper_of(live: LiveRun) -> Keeper:
-    return Keeper(lambda: {RUN: live})
+def keeper_of(live: LiveRun) -> Autosave:
+    return Autosave(lambda: {RUN: live})
 
 
 async def trained_to(live: LiveRun, moments: int) -> None:
@@ -65,14 +65,14 @@ def laid_out(live: LiveRun) -> bool:
     return bool(live.layouts) and live.layouts[-1][0].step == live.moments[-1][0].step
 
 
-async def saved_by(keeper: Keeper) -> None:
+async def saved_by(keeper: Autosave) -> None:
     """Two looks: at the first a run is noticed, at the second it has lasted."""
     await keeper.write(0.0)
     await keeper.write(LATER)
 
 
 def revived() -> LiveRun:
-    live = persistence.revive(RUN, Inline())  # type: ignore[arg-type]
+    live = persistence.load_live_run(RUN, Inline())  # type: ignore[arg-type]
     assert live is not None
     return live
 
@@ -82,7 +82,7 @@ def assert_same_moments(one: LiveRun, other: LiveRun) -> None:
     for mine, theirs in zip(one.moments, other.moments, strict=True):
         for a, b in zip(mine, theirs, strict=True):
             assert_same(a, b, ("latent_mean",))
-    assert one.past.remarks == other.past.remarks
+    assert one.history.remarks == other.history.remarks
     assert to_json(one.certificates) == to_json(other.certificates)
     assert one.newest is not None and other.newest is not None
     np.testing.assert_array_equal(one.newest.parameters, other.newest.parameters)
@@ -95,7 +95,7 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
     await until(undisturbed, lambda: undisturbed.status == "finished")
     for moments in (2, 5, STEPS):
         live = toy_run()
-        live.past.moments.clear()
+        live.history.moments.clear()
         keeper = keeper_of(live)
         await trained_to(live, moments)
         await saved_by(keeper)
@@ -111,7 +111,7 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
         assert_same_moments(found, undisturbed)
         for folder in store.shelf(on_disk.home()):
             store.delete(folder.folder)
-        for kept in keeper._kept.values():
+        for kept in keeper._autosaves.values():
             kept.release()
 
 
@@ -147,11 +147,11 @@ async def test_a_finished_run_is_replayed_and_not_measured_again() -> None:
     (entry,) = store.shelf(on_disk.home())
     assert entry.about is not None and entry.about.status == "finished"
     assert entry.about.id == RUN and RUN not in entry.folder.name
-    assert live.ground is not None and entry.about.title == live.ground.dataset.title
+    assert live.prepared is not None and entry.about.title == live.prepared.dataset.title
     found = revived()
     found._engine.certify = None  # type: ignore[assignment, method-assign]
     found.start()
-    await until(found, lambda: found.ground is not None and bool(found.floors))
+    await until(found, lambda: found.prepared is not None and bool(found.floors))
     assert found.status == "finished"
     assert_same_moments(found, live)
     for mine, theirs in zip(found.layouts, live.layouts, strict=True):
@@ -197,7 +197,7 @@ async def test_starting_over_and_changing_are_kept() -> None:
     found = revived()
     assert len(found.moments) == 3 and found.members == live.members
     assert found.members[0].changes == ((1, "beta", 4.0),)
-    assert found.past.remarks == live.past.remarks
+    assert found.history.remarks == live.history.remarks
     await keeper.close()
 
 
@@ -241,7 +241,7 @@ async def test_other_data_than_then_are_noticed() -> None:
     found.fingerprint = "of something else"
     found.start()
     await until(found, lambda: found.status == "failed")
-    assert "are not what they were" in str(found.error) and found.ground is None
+    assert "are not what they were" in str(found.error) and found.prepared is None
     await keeper.close()
 
 

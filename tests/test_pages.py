@@ -70,7 +70,7 @@ def test_clusters_can_be_proposed() -> None:
 def test_before_and_after_are_different_pictures() -> None:
     app = _open("shell", _SMALL)
     after = _charts(app)[0]
-    _quiet(app.radio(key="shell.view").set_value("Before: as the data came").run())
+    _quiet(app.radio(key="shell.view").set_value("Before: the original data").run())
     assert _charts(app)[0] != after
 
 
