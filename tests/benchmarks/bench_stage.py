@@ -203,7 +203,7 @@ def patched_script() -> str:
     import rig
 
     class Shown:
-        ground = rig.ground(2000)
+        prepared = rig.ground(2000)
 
     plain = json.loads(rig.figure(Shown(), 0).to_json())  # type: ignore[arg-type]
     for trace, label in zip(plain["data"], list(range(10)) * 2, strict=True):
