@@ -50,7 +50,7 @@ def test_from_a_file_to_a_certificate_and_back_by_a_link(
         "The label is =Sorte",
     ):
         expect(words).to_contain_text(sentence)
-    page.get_by_text("What was read: 240 rows, 5 columns").click()
+    page.get_by_text("The file as read: 240 rows, 5 columns").click()
     page.locator(".js-plotly-plot .main-svg").first.wait_for()
     assert page.locator("b:has-text('Nelke')").count() == 0, "markup from the file is markup here"
     visit.picture("own-data-shell")

@@ -135,7 +135,7 @@ def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machin
     assert b"mount(" in Path(replay.value.path()).read_bytes()
 
     page.get_by_role("button", name="Delete").click()
-    undo = page.get_by_role("button", name="Undo: take back “the first one”")
+    undo = page.get_by_role("button", name="Undo: restore “the first one”")
     expect(undo).to_be_visible()
     assert not entry.folder.exists()
     undo.click()
@@ -145,7 +145,7 @@ def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machin
     page.goto(f"{machine.url}/runs?pick={entry.folder.name}")
     page.get_by_role("button", name="Replay here").click()
     expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
-    page.get_by_role("link", name="Open in Train, and go on").click()
+    page.get_by_role("link", name="Open in Train and continue").click()
     page.wait_for_url(re.compile(f"/train.*run={re.escape(entry.about.id)}"))
     expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
     assert len(store.shelf(machine.home)) == 1, "it is the same run"

@@ -116,11 +116,11 @@ async def test_a_slice_that_waits_is_watched_as_soon_as_somebody_comes() -> None
     await finished(one, other)
     assert one._shared_training is not None and one._shared_training is other._shared_training
     with one.viewed():
-        assert one._shared_training.line.watched
+        assert one._shared_training.share.watched
         with other.viewed():
             pass
-        assert one._shared_training.line.watched
-    assert not one._shared_training.line.watched
+        assert one._shared_training.share.watched
+    assert not one._shared_training.share.watched
 
 
 @in_a_loop

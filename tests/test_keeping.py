@@ -31,7 +31,7 @@ def assert_same_moments(one: LiveRun, other: LiveRun) -> None:
     for mine, theirs in zip(one.moments, other.moments, strict=True):
         for a, b in zip(mine, theirs, strict=True):
             assert_same(a, b, ("latent_mean",))
-    assert one.past.remarks == other.past.remarks
+    assert one.history.remarks == other.history.remarks
     assert to_json(one.certificates) == to_json(other.certificates)
     assert one.newest is not None and other.newest is not None
     np.testing.assert_array_equal(one.newest.parameters, other.newest.parameters)
@@ -44,7 +44,7 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
     await until(undisturbed, lambda: undisturbed.status == "finished")
     for moments in (2, 5, STEPS):
         live = toy_run()
-        live.past.moments.clear()
+        live.history.moments.clear()
         keeper = keeper_of(live)
         await trained_to(live, moments)
         await saved_by(keeper)
@@ -60,7 +60,7 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
         assert_same_moments(found, undisturbed)
         for folder in store.shelf(on_disk.home()):
             store.delete(folder.folder)
-        for kept in keeper._kept.values():
+        for kept in keeper._autosaves.values():
             kept.release()
 
 
@@ -96,11 +96,11 @@ async def test_a_finished_run_is_replayed_and_not_measured_again() -> None:
     (entry,) = store.shelf(on_disk.home())
     assert entry.about is not None and entry.about.status == "finished"
     assert entry.about.id == RUN and RUN not in entry.folder.name
-    assert live.ground is not None and entry.about.title == live.ground.dataset.title
+    assert live.prepared is not None and entry.about.title == live.prepared.dataset.title
     found = revived()
     found._engine.certify = None  # type: ignore[assignment, method-assign]
     found.start()
-    await until(found, lambda: found.ground is not None and bool(found.floors))
+    await until(found, lambda: found.prepared is not None and bool(found.floors))
     assert found.status == "finished"
     assert_same_moments(found, live)
     for mine, theirs in zip(found.layouts, live.layouts, strict=True):
@@ -146,7 +146,7 @@ async def test_starting_over_and_changing_are_kept() -> None:
     found = revived()
     assert len(found.moments) == 3 and found.members == live.members
     assert found.members[0].changes == ((1, "beta", 4.0),)
-    assert found.past.remarks == live.past.remarks
+    assert found.history.remarks == live.history.remarks
     await keeper.close()
 
 
@@ -190,7 +190,7 @@ async def test_other_data_than_then_are_noticed() -> None:
     found.fingerprint = "of something else"
     found.start()
     await until(found, lambda: found.status == "failed")
-    assert found.error and found.ground is None
+    assert found.error and found.prepared is None
     await keeper.close()
 
 

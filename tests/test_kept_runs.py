@@ -132,7 +132,7 @@ def test_the_kept_pair_goes_on_to_the_end_that_was_reached_then(opened: Any) -> 
         losses = [frame.loss for frame in live.moments[-1]]
         np.testing.assert_allclose(losses, end["loss"], **CLOSE)
         # What was said, but not in which words.
-        told = [(one.step, one.kind, one.model, one.dimension) for one in live.past.remarks]
+        told = [(one.step, one.kind, one.model, one.dimension) for one in live.history.remarks]
         assert told == [tuple(one) for one in RECORDED["remarks"]]
         (verdicts,) = json.loads(str(end["certs"]))
         for certificate, (verdict, loss, kl) in zip(live.certificates, verdicts, strict=True):

@@ -31,8 +31,8 @@ async def test_a_replay_holds_what_was_told_and_fetches_nothing() -> None:
     live = toy_run()
     live.start()
     await until(live, lambda: live.status == "finished" and bool(live.layouts))
-    page = replay.page(replay.still(live), routes._code(), "</script>")
-    assert page == replay.page(replay.still(live), routes._code(), "</script>"), "deterministic"
+    page = replay.page(replay.snapshot(live), routes._code(), "</script>")
+    assert page == replay.page(replay.snapshot(live), routes._code(), "</script>"), "deterministic"
     found = re.search(r'id="run">(.*?)</script>', page)
     assert found is not None
     header, arrays = replay.unpack(base64.b64decode(found[1]))

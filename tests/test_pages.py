@@ -70,7 +70,7 @@ def test_clusters_can_be_proposed() -> None:
 def test_before_and_after_are_different_pictures() -> None:
     app = open_page("shell", SMALL)
     after = charts_of(app)[0]
-    without_exception(app.radio(key="shell.view").set_value("Before: as the data came").run())
+    without_exception(app.radio(key="shell.view").set_value("Before: the original data").run())
     assert charts_of(app)[0] != after
 
 

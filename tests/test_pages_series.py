@@ -148,7 +148,7 @@ def test_a_comparison_without_methods_says_so_and_unknown_ones_are_left_out() ->
     app = open_page("compare", {**_BRIEF, "methods": "nonsense,baseline"})
     assert app.multiselect(key="compare.methods").value == ["baseline"]
     app.multiselect(key="compare.methods").set_value([]).run()
-    assert "name at least one" in app.error[0].value
+    assert "choose at least one" in app.error[0].value
 
 
 @pytest.mark.parametrize("seeds", ["0", "-1", "21", "²", "1.5", "9" * 5000])

@@ -12,7 +12,7 @@ from support.screens import SMALL, charts_of, open_page, resolved, without_excep
 
 from pages.live import registry
 from pages.visitor import session
-from pages.widgets.attack import Search
+from pages.widgets.attack import AttackJob
 from svae_core import objections
 from svae_core.compute.workers import WorkerLost
 from svae_core.records import Settings
@@ -41,8 +41,8 @@ def test_theory_checks_the_run_that_was_watched(monkeypatch: pytest.MonkeyPatch)
     certificates = loop.certify(advance.state)
     for certificate in certificates:
         assert_information_laws(certificate)
-    seen = session.Seen((loop.first_frames(state), *advance.moments), certificates, members)
-    monkeypatch.setattr(session, "run_seen", lambda _members: seen)
+    seen = session.LastRun((loop.first_frames(state), *advance.moments), certificates, members)
+    monkeypatch.setattr(session, "last_run", lambda _members: seen)
     app = open_page("theory", {**SMALL, "epochs": "30"})
     table = _table(app)
     assert "○ open" not in table
@@ -88,27 +88,27 @@ def test_the_search_runs_to_its_end_and_is_shown(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_search_rests_when_cancelled_and_goes_on_when_resumed() -> None:
-    search = Search(32, 3, _Slow())
-    series = search.series
+    search = AttackJob(32, 3, _Slow())
+    series = search.job
     assert not series.begun
-    series.go_on()
-    series.go_on()
+    series.advance()
+    series.advance()
     assert not series.done and search.attempts == () and series.seconds_left is None
     assert series.begun and "paused; what is done is kept" in series.state(going=False)
     waiting = _Slow.waiting
     assert len(waiting) == 2
     waiting.pop(0).set_result(tuple(_attempts(16)))
     series.resume()
-    series.go_on()
+    series.advance()
     assert (len(search.attempts), series.progress) == (16, 0.5)
     assert "16 of 32 runs" in series.state(going=True)
     waiting.pop(0).set_exception(WorkerLost("gone"))
-    series.go_on()
+    series.advance()
     assert series.done and "resume to try again" in series.error
     series.resume()
-    series.go_on()
+    series.advance()
     waiting.pop(0).set_result(tuple(_attempts(16)))
-    series.go_on()
+    series.advance()
     assert series.done and series.error is None and len(search.broken()) == 2
 
 
@@ -142,4 +142,4 @@ def test_a_counter_example_is_loud_and_leads_to_its_settings(
     )
     assert "Counter-example" in app.error[0].value
     assert any("COUNTER" in text.value for text in app.markdown)
-    assert any(link.proto.label == "Train it" for link in app.get("page_link"))
+    assert any(link.proto.label == "Train this run" for link in app.get("page_link"))

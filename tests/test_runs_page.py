@@ -89,7 +89,7 @@ def test_search_narrows_the_list(home: Path) -> None:
     app.text_input(key="runs.search").set_value("GOOD wine").run()
     assert runs_in(app) == ["the good one"]
     app.text_input(key="runs.search").set_value("nothing like it").run()
-    assert runs_in(app) == [] and "No run holds" in app.info[0].value
+    assert runs_in(app) == [] and "No run contains" in app.info[0].value
 
 
 def test_one_run_can_be_renamed_deleted_and_taken_back(home: Path) -> None:
@@ -101,7 +101,7 @@ def test_one_run_can_be_renamed_deleted_and_taken_back(home: Path) -> None:
     app = opened(folder)
     press(app, "Delete")
     assert not folder.exists() and runs_in(app) == []
-    press(app, "Undo: take back “renamed”")
+    press(app, "Undo: restore “renamed”")
     assert folder.exists() and runs_in(app) == ["renamed"]
     app = opened(folder)
     press(app, "Delete")
@@ -135,7 +135,7 @@ def test_two_runs_are_compared(home: Path) -> None:
 
 def test_of_runs_that_agree_it_is_said(home: Path) -> None:
     app = opened(put(home, id="a", created=1.0), put(home, id="b", created=2.0))
-    assert any("agree in all settings" in text.value for text in app.markdown)
+    assert any("have the same settings" in text.value for text in app.markdown)
 
 
 def test_a_damaged_run_is_explained_and_can_be_deleted(home: Path) -> None:
@@ -169,7 +169,7 @@ def test_on_a_server_for_many_everybody_sees_their_own(
     assert run_table.saved(home, run_table.Viewer("", False)) == [], "no key is nobody's key"
     monkeypatch.setenv("SVAE_SHARED_RUNS", "0")
     app = opened()
-    assert runs_in(app) == [] and "begun in this browser" in app.caption[0].value
+    assert runs_in(app) == [] and "started in this browser" in app.caption[0].value
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_what_the_list_says(home: Path) -> None:
     assert table["Models"] == ["conventional VAE + spherical VAE"]
     assert table["Trained"] == [0.0], "this one stands at step 0"
     assert run_table.query_of(replace(entry, about=None)) is None
-    assert run_table.storage([entry], [], ALL).startswith("1 run; ")
+    assert run_table.describe_storage([entry], [], ALL).startswith("1 run; ")
 
 
 def test_exports_hold_what_the_page_shows(home: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pages.live import persistence
-from pages.live.persistence import Keeper
+from pages.live.persistence import Autosave
 from pages.live.run import LiveRun
 from support.live_runs import Inline, until
 
@@ -11,8 +11,8 @@ RUN = "an-id-that-nobody-guesses"
 LATER = 1e9  # any waiting is over by then
 
 
-def keeper_of(live: LiveRun) -> Keeper:
-    return Keeper(lambda: {RUN: live})
+def keeper_of(live: LiveRun) -> Autosave:
+    return Autosave(lambda: {RUN: live})
 
 
 async def trained_to(live: LiveRun, moments: int) -> None:
@@ -33,13 +33,13 @@ def laid_out(live: LiveRun) -> bool:
     return bool(live.layouts) and live.layouts[-1][0].step == live.moments[-1][0].step
 
 
-async def saved_by(keeper: Keeper) -> None:
+async def saved_by(keeper: Autosave) -> None:
     """Two looks: at the first a run is noticed, at the second it has lasted."""
     await keeper.write(0.0)
     await keeper.write(LATER)
 
 
 def revived() -> LiveRun:
-    live = persistence.revive(RUN, Inline())  # type: ignore[arg-type]
+    live = persistence.load_live_run(RUN, Inline())  # type: ignore[arg-type]
     assert live is not None
     return live
