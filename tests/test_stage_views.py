@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from browsing import Visit
 from playwright.sync_api import expect
 from starlette.requests import Request
-from viewing import patience as patience  # an autouse fixture
-from viewing import toy_run, until
+from support.browser import Visit
+from support.live_runs import toy_run, until
 
 from pages.wire import browser_code, replay, routes
+
+pytestmark = pytest.mark.usefixtures("patience")
 
 STAGE = Path(__file__).resolve().parents[1] / "assets" / "stage"
 #: Between the views of order 30 and 40, and as wide as neither.
