@@ -18,6 +18,7 @@ from support.live_runs import toy_run, until
 from pages.wire import browser_code, replay, routes
 
 pytestmark = pytest.mark.usefixtures("patience")
+
 STAGE = Path(__file__).resolve().parents[1] / "assets" / "stage"
 #: Between the views of order 30 and 40, and as wide as neither.
 EXTRA = """
