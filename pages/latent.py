@@ -17,12 +17,12 @@ from svae_core.latent.results import (
     SHORT_POINTS,
     SHORT_SEEDS,
     BandStudy,
-    Draw,
-    Here,
-    Looks,
+    DecodeAt,
+    Interpolate,
+    LatentSpaces,
     Overview,
     Plane,
-    Way,
+    SamplePrior,
 )
 from svae_core.records import State
 
@@ -38,26 +38,26 @@ def point(label: str, key: str, value: int, count: int) -> int:
     return number - 1
 
 
-def dimensions(looks: Looks) -> None:
+def dimensions(spaces: LatentSpaces) -> None:
     """Traversals, and the posterior of each dimension, both models side by side."""
     st.subheader("What each dimension does")
     st.caption(
         "Each row starts from the latent mean of one data point and moves a single dimension from "
         "−3 to 3. Rows are sorted by KL. A dead dimension gives the same output in the whole row."
     )
-    for column, look in zip(st.columns(2, gap="medium"), looks.members, strict=True):
+    for column, space in zip(st.columns(2, gap="medium"), spaces.members, strict=True):
         with column:
-            sentence = latent.describe_traversals(look)
+            sentence = latent.describe_traversals(space)
             static_chart(
-                latent.traversals(looks, look, dark), sentence, f"traversals.{look.method}"
+                latent.traversals(spaces, space, dark), sentence, f"traversals.{space.method}"
             )
             st.write(sentence)
     st.subheader("What each dimension encodes")
     st.caption(latent.explain_densities())
-    for column, look in zip(st.columns(2, gap="medium"), looks.members, strict=True):
+    for column, space in zip(st.columns(2, gap="medium"), spaces.members, strict=True):
         with column:
-            sentence = latent.describe_densities(look)
-            static_chart(latent.densities(look, dark), sentence, f"densities.{look.method}")
+            sentence = latent.describe_densities(space)
+            static_chart(latent.densities(space, dark), sentence, f"densities.{space.method}")
             st.write(sentence)
 
 
@@ -75,53 +75,53 @@ def plane(k: int) -> Plane:
     return Plane((one - 1, other - 1))
 
 
-def maps(state: State, looks: Looks) -> None:
+def maps(state: State, spaces: LatentSpaces) -> None:
     """The map of each model, and the decoded point where it was clicked."""
-    for index, column in enumerate(st.columns(len(looks.members), gap="medium")):
+    for index, column in enumerate(st.columns(len(spaces.members), gap="medium")):
         with column:
-            sentence = latent_map.describe_map(looks, index)
+            sentence = latent_map.describe_map(spaces, index)
             event = st.plotly_chart(
-                latent_map.latent_map(looks, index, dark),
+                latent_map.latent_map(spaces, index, dark),
                 theme=None,
                 config=BARE,
                 alt=sentence,
-                key=f"map.{index}.{looks.step}.{looks.plane}",
+                key=f"map.{index}.{spaces.step}.{spaces.plane}",
                 on_select="rerun",
                 selection_mode="points",
             )
             st.write(sentence)
             place = latent_map.clicked(event)
-            found = cache.explore(state, Here(index, looks.plane, place))
+            found = cache.explore(state, DecodeAt(index, spaces.plane, place))
             words = latent_map.describe_decoding(found, place)
-            static_chart(latent_map.decoding(found, looks, dark), words, f"decoded.{index}")
+            static_chart(latent_map.decoding(found, spaces, dark), words, f"decoded.{index}")
             st.caption(words)
 
 
-def ways(state: State, looks: Looks) -> None:
+def ways(state: State, spaces: LatentSpaces) -> None:
     """Interpolation between two points, straight and along the shell."""
-    count = len(looks.rows)
+    count = len(spaces.rows)
     left, right, _ = st.columns([1, 1, 3])
     with left:
         start = point("From point", "latent.from", 1, count)
     with right:
-        end = point("To point", "latent.to", latent_map.other_point(looks), count)
-    found = cache.explore(state, Way(start, end))
+        end = point("To point", "latent.to", latent_map.other_point(spaces), count)
+    found = cache.explore(state, Interpolate(start, end))
     st.caption(latent_ways.explain_ways(found))
     sentence = latent_ways.describe_ways(found)
-    static_chart(latent_ways.ways(found, looks.image, dark), sentence, "ways")
+    static_chart(latent_ways.ways(found, spaces.image, dark), sentence, "ways")
     st.write(sentence)
     static_chart(latent_ways.distances(found, dark), sentence, "distances")
 
 
-def samples(state: State, looks: Looks) -> None:
+def samples(state: State, spaces: LatentSpaces) -> None:
     """Samples from the prior in both models, each with its nearest data point."""
     left, _ = st.columns([1, 4])
     seed = left.number_input("Draw", 0, 10_000, 0, key="latent.draw", help=DRAW_HELP)
-    found = cache.explore(state, Draw(seed))
+    found = cache.explore(state, SamplePrior(seed))
     for column, drawn in zip(st.columns(2, gap="medium"), found.members, strict=True):
         with column:
             sentence = latent_ways.describe_samples(drawn, found)
-            figure = latent_ways.samples(drawn, looks.image, dark)
+            figure = latent_ways.samples(drawn, spaces.image, dark)
             static_chart(figure, sentence, f"samples.{drawn.method}")
             st.write(sentence)
 
@@ -158,18 +158,18 @@ if state is not None:
     picker, _ = st.columns([1, 3])
     with picker:
         start = point("Traversals start from point", "latent.start", 1, 100_000)
-    looks = cache.explore(state, Overview(start, plane=Plane()))
-    st.write(latent.describe_looks(looks))
-    dimensions(looks)
+    spaces = cache.explore(state, Overview(start, plane=Plane()))
+    st.write(latent.describe_spaces(spaces))
+    dimensions(spaces)
     st.subheader("Decode where you click")
     chosen = plane(settings.latent_dim)
-    looks = cache.explore(state, Overview(start, chosen))
-    st.caption(latent_map.explain_map(looks))
-    maps(state, looks)
+    spaces = cache.explore(state, Overview(start, chosen))
+    st.caption(latent_map.explain_map(spaces))
+    maps(state, spaces)
     st.subheader("From one point to another")
-    ways(state, looks)
+    ways(state, spaces)
     st.subheader("Samples from the prior")
-    samples(state, looks)
+    samples(state, spaces)
 
 st.subheader("Are samples better in a wider band?")
 st.caption(diversity.explain_diversity())

@@ -12,7 +12,7 @@ from pages.visitor.job import Job
 from svae_core.compute.engine import Engine
 from svae_core.config.plugins import Plugin
 from svae_core.records import Settings
-from svae_core.studies.comparison import Bout
+from svae_core.studies.comparison import ComparisonBatch
 from svae_core.studies.scores import Score
 
 #: Longer than the time between two polls, so that the worker never waits for the next one.
@@ -98,17 +98,17 @@ class ComparisonJob:
             for name in names
             for offset in range(seeds)
         )
-        self.job: Job[Bout] = Job(
+        self.job: Job[ComparisonBatch] = Job(
             total=len(runs),
-            plan=lambda: engine.contest_plan(runs),
-            call=lambda bout: engine.contest(bout, _SLICE_SECONDS),
-            is_done=lambda bout: bout.done,
-            runs=lambda bout: bout.completed_runs,
+            plan=lambda: engine.comparison_plan(runs),
+            call=lambda batch: engine.compare(batch, _SLICE_SECONDS),
+            is_done=lambda batch: batch.done,
+            runs=lambda batch: batch.completed_runs,
         )
         self._order = {run: number for number, run in enumerate(runs)}
 
     @property
     def scores(self) -> list[Score]:
         """The scores of all runs that have ended, method by method."""
-        found = [score for bout in self.job.newest for score in bout.scores]
+        found = [score for batch in self.job.newest for score in batch.scores]
         return sorted(found, key=lambda score: self._order[score.settings])

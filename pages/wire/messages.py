@@ -21,7 +21,7 @@ from pages.wire import headers
 from svae_core.certificate.floors import floors_along
 from svae_core.figures.gauge import gauge_value
 from svae_core.figures.palette import MARKS, cluster_style, faint, ink, mark_of
-from svae_core.latent.images import as_they_came, feature_names, pictured
+from svae_core.latent.images import data_pictures, feature_names, output_pictures
 from svae_core.records import Decoded, FloorCurves, Frame, Moment, PreparedData, Settings, to_json
 
 Message = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -125,7 +125,7 @@ def scene(live: LiveRun) -> Message:
     }
     arrays = {"points": prepared.view_points, "labels": prepared.clusters.labels}
     count = len(live.moments[0][0].samples) if live.moments else 8
-    arrays["originals"] = as_they_came(prepared, slice(0, count))
+    arrays["originals"] = data_pictures(prepared, slice(0, count))
     return to_json(header), arrays
 
 
@@ -193,7 +193,9 @@ def moment(live: LiveRun, index: int, request: FrameRequest) -> Message:
     if fresh or index != request.have:
         arrays["shells"] = np.stack([frame.shell_view for frame in frames])
         if live.prepared:
-            arrays["pictures"] = np.stack([pictured(live.prepared, f.samples) for f in frames])
+            arrays["pictures"] = np.stack(
+                [output_pictures(live.prepared, f.samples) for f in frames]
+            )
     if live.floors and (fresh or not request.floors):
         arrays["floors"] = np.stack([_floors(curves) for curves in live.floors])
     number = _layout_of(live, first.step)
@@ -246,8 +248,8 @@ def decoded(prepared: PreparedData, point: Decoded) -> Message:
         "cluster": int(prepared.clusters.labels[point.index]),
     }
     arrays = {
-        "original": as_they_came(prepared, slice(point.index, point.index + 1)),
-        "centroid": pictured(prepared, point.centroid[None]),
-        "outputs": pictured(prepared, point.outputs),
+        "original": data_pictures(prepared, slice(point.index, point.index + 1)),
+        "centroid": output_pictures(prepared, point.centroid[None]),
+        "outputs": output_pictures(prepared, point.outputs),
     }
     return header, arrays
