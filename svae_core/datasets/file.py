@@ -2,9 +2,9 @@
 
 A file of your own: CSV, TSV, Parquet, NPY, NPZ, or a ZIP of equally sized images. Columns of text
 with few different values become columns of 0 and 1, rows with missing values are dropped (or
-values filled with the mean), and columns that never vary are left out; all of it is counted and
-said. Columns of a table are brought to mean 0 and variance 1, arrays and images are taken as they
-are, unless you choose otherwise. The label is shown, and never trained on.
+values filled with the mean), and constant columns are left out; each of these steps is reported.
+Columns of a table are standardised to mean 0 and variance 1, arrays and images are used unchanged,
+unless you choose otherwise. The label is shown, and never trained on.
 
 Source: the file you give, kept under a key that only you and those you send a link to know; needs
 no network
@@ -19,9 +19,9 @@ from svae_core.records import Dataset, option
 
 @dataclass(frozen=True)
 class Config:
-    """Which file, and what is wanted of it."""
+    """The file, and how its table becomes points."""
 
-    key: str = option("", "where the file is kept: its fingerprint and a secret; see data")
+    key: str = option("", "key of the kept file: its fingerprint and a secret; see data")
     features: str = option(
         "", "names of the columns to train on, separated by commas (empty: all that can be used)"
     )
@@ -30,19 +30,19 @@ class Config:
     )
     missing: str = option(
         "drop",
-        "what becomes of rows with a missing value: drop, or mean to fill it in",
+        "how to treat rows with a missing value: drop them, or fill in the mean",
         choices=("drop", "mean"),
         label="missing values",
     )
     standardise: str = option(
         "auto",
-        "bring columns to mean 0 and variance 1 (auto: of tables yes, of arrays and images no)",
+        "standardise columns to mean 0, variance 1 (auto: for tables, not for arrays or images)",
         choices=("auto", "yes", "no"),
     )
 
 
 def load(config: Config, seed: int) -> Dataset:
-    """The points of the file; the seed draws the sample where there are too many."""
+    """The points of the file; the seed selects the sample if there are too many."""
     from svae_core.own_data.kept import find
     from svae_core.own_data.shaping import Choice, shape
 

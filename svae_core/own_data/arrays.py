@@ -1,7 +1,7 @@
-"""NPY and NPZ: the header is checked against the file, and nothing is ever unpickled.
+"""NPY and NPZ files: headers are validated against the file's size, and nothing is unpickled.
 
-An NPY file stays where it is and is mapped from disk. Of an NPZ the array of points is unpacked
-into such a file; an array of as many labels beside it becomes a column.
+An NPY file stays where it is and is mapped from disk. The array of points in an NPZ is unpacked
+into such a file; an array of labels of equal length becomes a column.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from svae_core.own_data import archive
 from svae_core.own_data.limits import CATEGORIES, CELLS, LETTERS
-from svae_core.own_data.names import distinct, plain, some
+from svae_core.own_data.names import cleaned, distinct, some
 from svae_core.own_data.tables import (
     CODES,
     Column,
@@ -30,7 +30,7 @@ from svae_core.own_data.tables import (
 from svae_core.own_data.text import Tell
 from svae_core.records import RequestError
 
-_HEADER_BYTES = 10_000  # numpy's own limit for headers that are not trusted
+_HEADER_BYTES = 10_000  # numpy's own limit for untrusted headers
 _POINTS = ("points", "x", "data", "features", "images", "arr_0")
 _LABELS = ("labels", "label", "y", "target", "targets", "classes", "arr_1")
 _BLOCK_CELLS = 2**20
@@ -68,7 +68,7 @@ def read_npy(path: Path, name: str, folder: Path, tell: Tell) -> Table:
 
 
 def read_npz(path: Path, name: str, folder: Path, tell: Tell) -> Table:
-    """The table of an NPZ file: its array of points, and its labels if there are as many."""
+    """The table of an NPZ file: its array of points, and labels if there are equally many."""
     with archive.opened(path) as (packed, members):
         headers = {}
         for item in members:
@@ -81,7 +81,7 @@ def read_npz(path: Path, name: str, folder: Path, tell: Tell) -> Table:
         with packed.open(item) as source, unpacked.open("wb") as target:
             _copy(source, target, 8 * CELLS + _HEADER_BYTES)
         table = read_npy(unpacked, name, folder, tell)
-        note = f"Points are the array {plain(points)}."
+        note = f"Points are the array {cleaned(points)}."
         labels = [
             key
             for key, (_, (shape, dtype)) in headers.items()
@@ -90,7 +90,7 @@ def read_npz(path: Path, name: str, folder: Path, tell: Tell) -> Table:
         table = dataclasses.replace(table, form="NPZ", notes=(*table.notes, note))
         if labels:
             table = _with_labels(table, packed, headers[labels[0]][0])
-        others = [plain(key) for key in headers if key not in (points, *labels[:1])]
+        others = [cleaned(key) for key in headers if key not in (points, *labels[:1])]
         if others:
             note = f"Other arrays were left out: {some(others)}."
             table = dataclasses.replace(table, notes=(*table.notes, note))
@@ -99,11 +99,11 @@ def read_npz(path: Path, name: str, folder: Path, tell: Tell) -> Table:
 
 
 def checked_header(file, size: int) -> tuple[tuple[int, ...], np.dtype, int]:  # type: ignore[no-untyped-def]
-    """Shape, type and start of the numbers, if the file really holds as many as it claims."""
+    """Shape, type and offset of the numbers; RequestError if the file holds fewer than declared."""
     shape, dtype = _header(file)
     start = file.tell()
     claimed = dtype.itemsize
-    for length in shape:  # in Python's integers, which do not overflow
+    for length in shape:  # Python's integers do not overflow
         claimed *= length
     if claimed > size - start:
         raise RequestError(
@@ -114,7 +114,7 @@ def checked_header(file, size: int) -> tuple[tuple[int, ...], np.dtype, int]:  #
 
 
 def _header(file) -> tuple[tuple[int, ...], np.dtype]:  # type: ignore[no-untyped-def]
-    """Shape and type as the header has them; RequestError for what is no plain array of numbers."""
+    """Shape and type by the header; RequestError if it is no plain array of numbers."""
     try:
         version = np.lib.format.read_magic(file)
         if version not in ((1, 0), (2, 0)):
@@ -123,7 +123,7 @@ def _header(file) -> tuple[tuple[int, ...], np.dtype]:  # type: ignore[no-untype
         if version == (2, 0):
             read = np.lib.format.read_array_header_2_0
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a header as Python 2 wrote it would warn at every look
+            warnings.simplefilter("error")  # headers of Python 2 would warn at every read
             shape, _, dtype = read(file, max_header_size=_HEADER_BYTES)
     except (*_PARSER_ERRORS,) as error:
         if isinstance(error, RequestError):
@@ -141,7 +141,7 @@ def _header(file) -> tuple[tuple[int, ...], np.dtype]:  # type: ignore[no-untype
     return tuple(int(length) for length in shape), dtype
 
 
-# What numpy's reader of headers is known to raise on bytes made up for it.
+# Exceptions that numpy's header parser is known to raise on malformed bytes.
 _PARSER_ERRORS = (
     *(ValueError, TypeError, SyntaxError, KeyError, OverflowError, EOFError, RecursionError),
     *(
@@ -156,7 +156,7 @@ _PARSER_ERRORS = (
 
 
 def _as_table(shape: tuple[int, ...]) -> tuple[int, int, tuple[int, int] | None]:
-    """Rows, columns and, of three axes, the shape of one image."""
+    """Rows, columns and, for three axes, the shape of one image."""
     if len(shape) not in (1, 2, 3) or 0 in shape:
         raise RequestError(
             f"The array has the shape {' × '.join(map(str, shape[:6])) or '()'}, but must be rows "
@@ -171,17 +171,19 @@ def _as_table(shape: tuple[int, ...]) -> tuple[int, int, tuple[int, int] | None]
 
 
 def _measured(array: np.ndarray, word: str, tell: Tell) -> tuple[Column, ...]:
-    """A Column for each column: missing values, smallest and largest."""
+    """A `Column` for each column, with missing values and range."""
     if array.dtype.kind not in "fiub":
         raise RequestError(
-            f"The array holds {plain(array.dtype.name)}, but must hold real numbers."
+            f"The array holds {cleaned(array.dtype.name)}, but must hold real numbers."
         )
     rows, width = array.shape
     missing = np.zeros(width, np.int64)
     low, high = np.full(width, np.inf), np.full(width, -np.inf)
     step = max(1, _BLOCK_CELLS // width)
     for start in range(0, rows, step):
-        with np.errstate(invalid="ignore"):  # of bytes that are no number: counted as missing
+        with np.errstate(
+            invalid="ignore"
+        ):  # NaN payloads warn on conversion; they count as missing
             block = np.asarray(array[start : start + step], np.float64)
         finite = np.isfinite(block)
         missing += len(block) - np.count_nonzero(finite, axis=0)
@@ -196,7 +198,7 @@ def _measured(array: np.ndarray, word: str, tell: Tell) -> tuple[Column, ...]:
 
 
 def _points_among(shapes: dict[str, tuple[int, ...]]) -> str:
-    """The array that holds the points: by its name, or the only one with rows and columns."""
+    """The name of the array of points: a known name, or the only array with rows and columns."""
     if not shapes:
         raise RequestError("The NPZ file holds no array.")
     wide = {key: shape for key, shape in shapes.items() if len(shape) in (2, 3)} or shapes
@@ -205,7 +207,7 @@ def _points_among(shapes: dict[str, tuple[int, ...]]) -> str:
             if key.lower() == name:
                 return key
     if len(wide) > 1:
-        names = ", ".join(plain(key) for key in list(wide)[:6])
+        names = ", ".join(cleaned(key) for key in list(wide)[:6])
         raise RequestError(
             f"The NPZ file holds several arrays ({names}); name the one with the points “points”."
         )
@@ -213,7 +215,7 @@ def _points_among(shapes: dict[str, tuple[int, ...]]) -> str:
 
 
 def _copy(source, target, limit: int) -> None:  # type: ignore[no-untyped-def]
-    """Copy, but no more than the limit, whatever the archive claims."""
+    """Copy at most `limit` bytes, whatever size the archive declares."""
     while block := source.read(2**20):
         limit -= len(block)
         if limit < 0:
@@ -222,7 +224,7 @@ def _copy(source, target, limit: int) -> None:  # type: ignore[no-untyped-def]
 
 
 def _with_labels(table: Table, packed: zipfile.ZipFile, item: zipfile.ZipInfo) -> Table:
-    """The table with a column `label`, if there are few enough different ones."""
+    """The table with a column `label`, unless it has too many different values."""
     import io
 
     raw = archive.content(packed, item, 4 * LETTERS * table.rows + _HEADER_BYTES)

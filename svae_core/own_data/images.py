@@ -1,4 +1,4 @@
-"""A ZIP of equally sized images: grey values row by row; the folder of an image is its label."""
+"""ZIPs of equally sized images: grey values row by row; the folder of an image is its label."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from svae_core.own_data import archive
 from svae_core.own_data.limits import CATEGORIES, COLUMNS, IMAGE_BYTES, IMAGE_PIXELS
-from svae_core.own_data.names import distinct, plain
+from svae_core.own_data.names import cleaned, distinct
 from svae_core.own_data.tables import CODES, NUMBERS, Column, Table, check_cells, write_about
 from svae_core.own_data.text import Tell
 from svae_core.records import RequestError
@@ -23,21 +23,21 @@ from svae_core.records import RequestError
 if TYPE_CHECKING:
     from PIL import Image
 
-# Formats whose readers are well tried; others, such as EPS, would start programs.
+# Formats with well-tested decoders; others, such as EPS, would start programs.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
-# The largest grey value of images of 8 and of 16 bits, and how their values are kept.
+# The largest grey value of images of 8 and of 16 bits, and the type that stores their values.
 _PLAIN, _DEEP = 2**8 - 1, 2**16 - 1
 _DTYPES = {_PLAIN: "|u1", _DEEP: "<u2"}
 
 
 @dataclass(frozen=True)
 class _Form:
-    """What the first image is like, and all are brought to."""
+    """The size and depth of the first image, to which all images are converted."""
 
     size: tuple[int, int]  # width and height, which all must have
-    small: tuple[int, int]  # … and to which they are shrunk
+    small: tuple[int, int]  # width and height after downscaling
     levels: int  # the largest grey value
 
 
@@ -91,13 +91,13 @@ def _office(members: list[zipfile.ZipInfo]) -> bool:
 
 
 def _image(packed: zipfile.ZipFile, item: zipfile.ZipInfo) -> Image.Image:
-    """The image, its pixels not read yet."""
+    """The image, with its pixels not decoded yet."""
     from PIL import Image
 
     image = Image.open(io.BytesIO(archive.content(packed, item, IMAGE_BYTES)), formats=_FORMATS)
     if image.size[0] * image.size[1] > IMAGE_PIXELS:
         raise RequestError(
-            f"{plain(item.filename)} in the ZIP claims {image.size[0]:,} × {image.size[1]:,} "
+            f"{cleaned(item.filename)} in the ZIP claims {image.size[0]:,} × {image.size[1]:,} "
             f"pixels, but at most {IMAGE_PIXELS:,} can be read."
         )
     return image
@@ -108,7 +108,7 @@ def _form(packed: zipfile.ZipFile, item: zipfile.ZipInfo) -> _Form:
     with _reading(item):
         image = _image(packed, item)
     if 0 in image.size:
-        raise RequestError(f"{plain(item.filename)} in the ZIP is an image without pixels.")
+        raise RequestError(f"{cleaned(item.filename)} in the ZIP is an image without pixels.")
     return _Form(image.size, _shrunk(image.size), _levels(image))
 
 
@@ -125,11 +125,12 @@ def _pixels(packed: zipfile.ZipFile, item: zipfile.ZipInfo, form: _Form) -> np.n
         image = _image(packed, item)
         if image.size != form.size:
             raise RequestError(
-                f"{plain(item.filename)} in the ZIP has {image.size[0]} × {image.size[1]} pixels, "
-                f"but the first image has {form.size[0]} × {form.size[1]}; all must be of one size."
+                f"{cleaned(item.filename)} in the ZIP has {image.size[0]} × {image.size[1]} "
+                f"pixels, but the first image has {form.size[0]} × {form.size[1]}; all must be of "
+                "one size."
             )
         levels = _levels(image)
-        # Made an L, values of 16 bits would be cut off at 255; made an F, they stay what they are.
+        # Mode L would clip 16-bit values at 255; mode F keeps them.
         grey = image.convert("F" if levels == _DEEP else "L")
         if form.small != form.size:
             grey = grey.resize(form.small, Image.Resampling.BOX)
@@ -139,10 +140,12 @@ def _pixels(packed: zipfile.ZipFile, item: zipfile.ZipInfo, form: _Form) -> np.n
 
 @contextmanager
 def _reading(item: zipfile.ZipInfo) -> Iterator[None]:
-    """Says which image is damaged, whatever the reader of its format raises."""
+    """Any exception of an image decoder as a RequestError that names the image."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata, and of sizes that are checked here
+            warnings.simplefilter(
+                "ignore"
+            )  # about odd metadata, and about sizes that are checked here
             yield
     except (RequestError, zipfile.BadZipFile, MemoryError):
         raise
@@ -150,13 +153,13 @@ def _reading(item: zipfile.ZipInfo) -> Iterator[None]:
         if archive.is_of_disk(error):
             raise
         raise RequestError(
-            f"{plain(item.filename)} in the ZIP is no image that can be read; it is damaged or cut "
-            "off."
+            f"{cleaned(item.filename)} in the ZIP is no image that can be read; it is damaged or "
+            "cut off."
         ) from error
 
 
 def _shrunk(size: tuple[int, int]) -> tuple[int, int]:
-    """The largest size of about the same shape with no more pixels than features are allowed."""
+    """The largest size of about the same aspect ratio with at most COLUMNS pixels."""
     width, height = size
     shrink = max(1.0, (width * height / COLUMNS) ** 0.5)
     small = (max(1, int(width / shrink)), max(1, int(height / shrink)))
@@ -166,7 +169,7 @@ def _shrunk(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _folders(items: list[zipfile.ZipInfo], folder: Path) -> list[Column]:
-    """A column of the images' folders, where they are in several."""
+    """A column of the images' folders, if there are several."""
     names = [PurePosixPath(item.filename).parent.name for item in items]
     values = sorted(set(names))
     if not 2 <= len(values) <= CATEGORIES:

@@ -1,4 +1,4 @@
-"""Parquet: read in batches; nested columns and dates are named and left out."""
+"""Parquet files, read in batches; nested columns and dates are left out, with a note."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from svae_core.own_data.archive import is_of_disk
-from svae_core.own_data.names import distinct, plain, some
+from svae_core.own_data.names import cleaned, distinct, some
 from svae_core.own_data.tables import Table, Writer, check_cells, check_width
 from svae_core.own_data.text import Tell
 from svae_core.records import RequestError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BATCH_CELLS = 2**20
-#: Bounds for the file's own description of itself, which is read before anything else.
+#: Limits on the file's metadata, which are read before anything else.
 _TEXT_LIMIT, _PARTS_LIMIT = 2**24, 2**20
 
 
@@ -34,14 +34,14 @@ def read_parquet(path: Path, name: str, folder: Path, tell: Tell) -> Table:
         ) as file:
             check_width(len(file.schema_arrow))
             check_cells(file.metadata.num_rows, len(file.schema_arrow))
-            return _read(file, name, folder, tell)
+            return _read_batches(file, name, folder, tell)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         if isinstance(error, RequestError) or is_of_disk(error):
             raise
         raise RequestError("The Parquet file is damaged or cut off.") from error
 
 
-def _read(file: Any, name: str, folder: Path, tell: Tell) -> Table:
+def _read_batches(file: Any, name: str, folder: Path, tell: Tell) -> Table:
     import pyarrow as pa
 
     schema = file.schema_arrow
@@ -51,7 +51,7 @@ def _read(file: Any, name: str, folder: Path, tell: Tell) -> Table:
         for index, field in enumerate(schema)
         if numeric[index] or _is_text(field.type) or pa.types.is_dictionary(field.type)
     ]
-    left_out = [plain(field.name) for i, field in enumerate(schema) if i not in usable]
+    left_out = [cleaned(field.name) for i, field in enumerate(schema) if i not in usable]
     if not usable:
         raise RequestError("The Parquet file has no column of numbers or text.")
     names = distinct((field.name for field in schema), "column")
@@ -94,7 +94,7 @@ def _plain_column(column: pa.Array) -> np.ndarray | list[str | None]:
     if _is_number(column.type):
         if pa.types.is_boolean(column.type):
             column = compute.cast(column, pa.uint8())
-        # Beyond 2^53 float64 is not exact, which does not matter to distances.
+        # Beyond 2^53 float64 is not exact, which is irrelevant for distances.
         wide = compute.cast(column, pa.float64(), safe=False)
         return np.asarray(wide.to_numpy(zero_copy_only=False))
     return [None if cell is None else str(cell) for cell in column.to_pylist()]

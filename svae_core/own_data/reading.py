@@ -1,4 +1,4 @@
-"""Which reader a file needs, by what it holds and not by what it is called."""
+"""Dispatch of a file to the reader of its format, by its content, not by its name."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from svae_core.own_data import archive
 from svae_core.own_data.arrays import read_npy, read_npz
 from svae_core.own_data.images import read_images
-from svae_core.own_data.names import plain
+from svae_core.own_data.names import cleaned
 from svae_core.own_data.parquet import read_parquet
 from svae_core.own_data.tables import Table
 from svae_core.own_data.text import Tell, read_text
 from svae_core.records import RequestError
 
-# What files begin with that people try, and what to do about them.
+# First bytes of other common formats, with advice.
 _OTHERS = {
     b"\x1f\x8b": "is compressed by gzip; unpack it first",
     b"BZh": "is compressed by bzip2; unpack it first",
@@ -33,12 +33,12 @@ _OTHERS = {
 }
 
 
-def read(path: Path, name: str, folder: Path, tell: Tell = lambda share: None) -> Table:
+def read_table(path: Path, name: str, folder: Path, tell: Tell = lambda share: None) -> Table:
     """The table of a file, written into a folder that exists; RequestError, one sentence."""
     try:
         with path.open("rb") as file:
             start = file.read(8)
-        return _read(start, path, name, folder, tell)
+        return _read_by_format(start, path, name, folder, tell)
     except RequestError as error:
         raise RequestError(f"{name}: {error}") from error
     except OSError as error:
@@ -53,12 +53,12 @@ def refused_by_disk(name: str, error: OSError) -> RequestError:
         return RequestError(
             f"{name} cannot be kept, since the disk is full; make room there and give it again."
         )
-    reason = os.strerror(error.errno) if error.errno else plain(error)
+    reason = os.strerror(error.errno) if error.errno else cleaned(error)
     return RequestError(f"{name} cannot be kept or read: {reason}.")
 
 
-def _read(start: bytes, path: Path, name: str, folder: Path, tell: Tell) -> Table:
-    """By the reader that the first bytes ask for."""
+def _read_by_format(start: bytes, path: Path, name: str, folder: Path, tell: Tell) -> Table:
+    """The table, by the reader of the format that the first bytes indicate."""
     if start.startswith(b"\x93NUMPY"):
         return read_npy(path, name, folder, tell)
     if start.startswith(b"PAR1"):

@@ -1,7 +1,7 @@
-"""CSV and TSV: read in blocks, each cell as text first, so that nothing depends on luck.
+"""CSV and TSV files, read in blocks as text and converted to numbers afterwards.
 
-A column is numbers if every cell that is not empty is one. Where a late row shows that a column is
-text after all, the file is read once more.
+A column is numeric if every non-empty cell is a number. If a late row shows that a column is text,
+the file is read again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from svae_core.own_data.limits import BLOCK_BYTES
-from svae_core.own_data.names import plain
+from svae_core.own_data.names import cleaned
 from svae_core.own_data.sniffing import MISSING, Layout, sniff
 from svae_core.own_data.tables import Table, Writer, check_width
 from svae_core.records import RequestError
@@ -21,7 +21,7 @@ from svae_core.records import RequestError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: More rows than this share with a wrong number of cells: the file is no table of this layout.
+#: A file with a larger fraction of rows of a wrong number of cells is no table of this layout.
 _RAGGED = 0.1
 
 Tell = Callable[[float], None]
@@ -40,7 +40,7 @@ def read_text(path: Path, name: str, folder: Path, tell: Tell) -> Table:
             writer.close()
         if not late:
             break
-        texts |= late  # numbers at first, text further down: once more, now knowing it
+        texts |= late  # numbers at first, text further down: read again as text
     if len(layout.names) == 1 and texts:
         raise RequestError(
             "The file has one column, and that of text; separate columns by commas, semicolons or "
@@ -65,7 +65,7 @@ def read_text(path: Path, name: str, folder: Path, tell: Tell) -> Table:
 def _write(
     path: Path, layout: Layout, writer: Writer, texts: set[int], tell: Tell
 ) -> tuple[set[int], list[str]]:
-    """Write all rows; which columns turned out to be text, and the rows left out."""
+    """Write all rows; returns the columns found to be text, and the rows left out."""
     late: set[int] = set()
     ragged: list[str] = []
     size = max(1, path.stat().st_size)
@@ -89,7 +89,7 @@ def _batches(file: Any, layout: Layout, ragged: list[str]) -> Iterator[pa.Record
     from pyarrow import csv
 
     def leave_out(row: Any) -> str:
-        ragged.append(plain(row.text))
+        ragged.append(cleaned(row.text))
         return "skip"
 
     names = [str(index) for index in range(len(layout.names))]
@@ -124,11 +124,11 @@ def _batches(file: Any, layout: Layout, ragged: list[str]) -> Iterator[pa.Record
 
 
 def _reason(error: Exception) -> str:
-    return plain(str(error).splitlines()[0]).rstrip(".").replace(". ", ", ")
+    return cleaned(str(error).splitlines()[0]).rstrip(".").replace(". ", ", ")
 
 
 def _cells(column: pa.Array) -> pa.Array:
-    """The cells without spaces around them; null where one says that nothing is there."""
+    """The cells without surrounding spaces; null for missing values."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -138,7 +138,7 @@ def _cells(column: pa.Array) -> pa.Array:
 
 
 def _numbers(cells: pa.Array, decimal: str) -> np.ndarray | None:
-    """The cells as float64, NaN where null; None if one of them is no number."""
+    """The cells as float64, NaN for null; None if one of them is no number."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -146,7 +146,7 @@ def _numbers(cells: pa.Array, decimal: str) -> np.ndarray | None:
         cells = compute.replace_substring(cells, ",", ".")
     for plus in (False, True):
         try:
-            # The parser takes no plus sign, which is rare: tried without it only where it fails.
+            # The parser accepts no plus sign; as it is rare, it is removed only on failure.
             tried = compute.replace_substring_regex(cells, r"^\+", "") if plus else cells
             return np.asarray(compute.cast(tried, pa.float64()).to_numpy(zero_copy_only=False))
         except pa.ArrowInvalid:
