@@ -21,7 +21,7 @@ import pytest
 from pages.live.run import LiveRun
 from svae_core.__main__ import main
 from svae_core.compute import dask_cluster
-from svae_core.compute.dask_cluster import ClusterLost, about
+from svae_core.compute.dask_cluster import ClusterLost, versions
 from svae_core.compute.engine import Engine
 from svae_core.records import Budget, Moment, Settings, State
 
@@ -175,7 +175,7 @@ def test_a_wrong_address_is_said_and_the_next_call_runs_here(
 
 
 def test_other_versions_and_other_code_are_told_apart() -> None:
-    mine = about()
+    mine = versions()
     assert dask_cluster._difference({"tcp://a": mine, "tcp://b": dict(mine)}) == ""
     other = dask_cluster._difference({"tcp://a": mine, "tcp://b": {**mine, "torch": "1.0"}})
     assert other.startswith("has a worker (tcp://b) with torch 1.0, and here it is ")
@@ -183,10 +183,10 @@ def test_other_versions_and_other_code_are_told_apart() -> None:
 
 
 def test_a_cluster_that_was_let_go_connects_no_more() -> None:
-    one = dask_cluster.Cluster("tcp://127.0.0.1:9", about)
+    one = dask_cluster.Cluster("tcp://127.0.0.1:9", versions)
     one.shutdown()
     with pytest.raises(RuntimeError, match="stopped"):
-        one.submit(about)
+        one.submit(versions)
     assert one._connecting is None
 
 

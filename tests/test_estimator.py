@@ -71,7 +71,7 @@ def test_latents_are_decoded_to_the_units_of_the_data(fitted: SphericalVAE) -> N
 def test_the_score_is_a_bound_on_the_likelihood(fitted: SphericalVAE) -> None:
     """Against importance sampling from the prior by a thousand draws, which a bound is below."""
     some = POINTS[:20]
-    settings, d = fitted.ground_.settings, POINTS.shape[1]
+    settings, d = fitted.prepared_.settings, POINTS.shape[1]
     z = np.random.default_rng(0).standard_normal((4_000, 4)).astype(np.float32)
     from svae_core.training.evaluate import decode
 
@@ -162,7 +162,7 @@ def test_nothing_of_the_data_is_kept(fitted: SphericalVAE, tmp_path: Path) -> No
     kept = sum(file.stat().st_size for file in (tmp_path / "model").iterdir())
     assert len(pickle.dumps(fitted)) < 150_000
     assert kept < 400_000
-    arrays, words = pack(fitted.ground_)
+    arrays, words = pack(fitted.prepared_)
     assert not [name for name, array in arrays.items() if len(POINTS) in array.shape]
     again, repeated = pack(unpack(arrays, words))
     assert repeated == words and all(np.array_equal(again[name], arrays[name]) for name in arrays)

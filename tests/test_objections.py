@@ -94,7 +94,7 @@ def test_one_cluster_is_no_way_below_delta() -> None:
     one = Settings(**{**vars(DATA), "clusters": 1})
     found = answer(2, one)
     assert found.numbers["quantiser"] == pytest.approx(found.numbers["delta"])
-    assert "No way below δ" in found.sentences[0]
+    assert "Not below δ" in found.sentences[0]
     assert len(answer(1, one).rows) == 1
 
 

@@ -287,11 +287,11 @@ def test_priors_are_drawn_from_as_they_are():
     noise = torch.randn(20_000, 3, generator=torch.Generator().manual_seed(3))
     _, mixture = configured("gmvae", components=4)
     parameters = torch.randn(4 + 24, generator=torch.Generator().manual_seed(4))
-    z = mixture.from_prior(noise, parameters)
+    z = mixture.sample_prior(noise, parameters)
     torch.testing.assert_close(z.mean(dim=0), torch.zeros(3), atol=0.03, rtol=0)
     torch.testing.assert_close(z.var(dim=0), torch.ones(3), atol=0.04, rtol=0)
     _, sphere = configured("vmf")
-    z = sphere.from_prior(noise, parameters)
+    z = sphere.sample_prior(noise, parameters)
     torch.testing.assert_close(z.norm(dim=1), torch.ones(len(z)))
     assert z.mean(dim=0).abs().max() < 0.02
 
@@ -328,4 +328,4 @@ def test_it_stops_waiting_when_information_stops_rising():
         assert memory["aggressive"].item() == 1.0
         memory = method.update(terms(memory=memory, step=step, draws=draws), epoch)
     assert memory["aggressive"].item() == 0.0  # nothing is said, in the second epoch as before
-    assert not method.decoder_rests(memory, 0).any()
+    assert not method.decoder_frozen(memory, 0).any()

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.live import registry
 from svae_core.own_data import kept
-from svae_core.own_data.reading import read
+from svae_core.own_data.reading import read_table
 from svae_core.problem import prepare
 from svae_core.records import Problem, RequestError, Settings
 
@@ -38,7 +38,7 @@ class _Engine:
 @pytest.fixture(autouse=True)
 def _server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setattr(registry, "engine", _Engine)
-    monkeypatch.setattr(kept, "read_apart", read)
+    monkeypatch.setattr(kept, "read_apart", read_table)
     monkeypatch.setenv("SVAE_HOME", str(tmp_path))
     yield
     st.cache_resource.clear()

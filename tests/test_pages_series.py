@@ -133,12 +133,12 @@ def test_methods_are_compared_run_by_run_and_lead_to_training() -> None:
     assert not charts_of(app)
     assert look_until_whole(press(app, "Start"), 6)[-1] == "6 of 6 runs"
     table = app.dataframe[0].value
-    assert list(table["method"]) == ["baseline", "spherical", "free_bits"]
+    assert list(table["method"]) == ["Conventional VAE", "Spherical VAE", "Free bits"]
     assert {"guards KL", "guards information", "KL", "I(x;z)", "± KL"} <= set(table.columns)
     strips, bars, plane = charts_of(app)
     assert [len(trace["x"]) for trace in strips["data"]] == [2, 2, 2]
     assert len(bars["data"]) == 2 and len(plane["data"]) == 5
-    assert "lies under its proved floor" in words_of(app)
+    assert "lies below its proved floor" in words_of(app)
     assert len(app.get("download_button")) == 3
     again = open_page("compare", _BRIEF)  # by the link, and for everybody
     assert progress_of(again) == "6 of 6 runs"

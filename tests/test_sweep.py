@@ -31,9 +31,9 @@ from svae_core.training.loop import chunk_size
 def finish(chunks, seconds=60.0):
     ended = []
     for chunk in chunks:
-        work = sweep.Work(chunk)
+        work = sweep.ChunkProgress(chunk)
         while not work.done:
-            work = sweep.go_on(work, seconds)
+            work = sweep.advance(work, seconds)
         ended += work.outcomes
     return ended
 
@@ -185,10 +185,10 @@ def test_slices_change_nothing_and_a_run_is_what_training_it_alone_gives():
     whole = {item.settings: item for item in finish(sweep.plan(asked))}
     sliced = []
     for chunk in sweep.plan(asked):
-        work = sweep.Work(chunk)
+        work = sweep.ChunkProgress(chunk)
         while not work.done:
             before = work.progress
-            work = pickle.loads(pickle.dumps(sweep.go_on(work, 0.0)))
+            work = pickle.loads(pickle.dumps(sweep.advance(work, 0.0)))
             assert before <= work.progress <= 1
         sliced += work.outcomes
     assert {item.settings: item for item in sliced} == whole
@@ -284,13 +284,13 @@ def test_outcomes_survive_json(number, word, truth, seed):
 def test_a_journal_survives_being_torn_anywhere(tmp_path):
     rows = [{"row": index, "text": "σ²\n"} for index in range(3)]
     path = tmp_path / "rows.jsonl"
-    assert jsonl.read(path, '{"row":') == []
+    assert jsonl.read_rows(path, '{"row":') == []
     jsonl.append(path, rows)
     whole = path.read_bytes()
-    assert jsonl.read(path, '{"row":') == rows
+    assert jsonl.read_rows(path, '{"row":') == rows
     for cut in range(len(whole)):
         path.write_bytes(whole[:cut])
-        kept = jsonl.read(path, '{"row":')
+        kept = jsonl.read_rows(path, '{"row":')
         assert kept == rows[: len(kept)] and len(kept) >= whole[:cut].count(b"\n")
         jsonl.append(path, [{"row": "next"}])
-        assert jsonl.read(path, '{"row":') == [*kept, {"row": "next"}]
+        assert jsonl.read_rows(path, '{"row":') == [*kept, {"row": "next"}]

@@ -27,7 +27,7 @@ from svae_core import __version__
 from svae_core.config.settings import settings_key
 from svae_core.methods import scan_methods
 from svae_core.records import Settings
-from svae_core.studies.comparison import bouts, go_on
+from svae_core.studies import comparison
 
 #: Epochs of each data set: some thousands of steps, with fewer passes over larger data.
 EPOCHS = {"clusters": 150, "digits": 150, "mnist5k": 20, "breast_cancer": 150}
@@ -65,16 +65,16 @@ def measured(runs: list[Settings], keep: Path | None) -> dict[Settings, dict[str
             row = json.loads(line)
             known[row["key"]] = row
     left = [settings for settings in runs if settings_key(settings) not in known]
-    for number, bout in enumerate(todo := bouts(left)):
-        while not bout.done:
-            bout = go_on(bout, 5.0)
-        for score in bout.scores:
+    for number, batch in enumerate(todo := comparison.plan(left)):
+        while not batch.done:
+            batch = comparison.advance(batch, 5.0)
+        for score in batch.scores:
             row = _kept(score)
             known[row["key"]] = row
             if keep:
                 with keep.open("a") as file:
                     file.write(json.dumps(row) + "\n")
-        print(f"{number + 1}/{len(todo)} {bout.runs[0].method}", file=sys.stderr, flush=True)
+        print(f"{number + 1}/{len(todo)} {batch.runs[0].method}", file=sys.stderr, flush=True)
     return {settings: known[settings_key(settings)] for settings in runs}
 
 

@@ -54,17 +54,17 @@ class ImmediateEngine:
     def attempt(self, members: tuple[Settings, ...]) -> Future[Any]:
         return resolved(lambda: attack.attempt(members))
 
-    def contest_plan(self, runs: tuple[Settings, ...]) -> Future[Any]:
-        return resolved(lambda: comparison.bouts(runs))
+    def comparison_plan(self, runs: tuple[Settings, ...]) -> Future[Any]:
+        return resolved(lambda: comparison.plan(runs))
 
-    def contest(self, bout: comparison.Bout, seconds: float) -> Future[Any]:
-        return resolved(lambda: comparison.go_on(bout, seconds))
+    def compare(self, batch: comparison.ComparisonBatch, seconds: float) -> Future[Any]:
+        return resolved(lambda: comparison.advance(batch, seconds))
 
     def sweep_plan(self, grid: Grid) -> Future[Any]:
-        return resolved(lambda: tuple(map(sweep.Work, sweep.plan(grid))))
+        return resolved(lambda: tuple(map(sweep.ChunkProgress, sweep.plan(grid))))
 
-    def sweep(self, work: sweep.Work, seconds: float) -> Future[Any]:
-        return resolved(lambda: sweep.go_on(work, seconds))
+    def sweep(self, work: sweep.ChunkProgress, seconds: float) -> Future[Any]:
+        return resolved(lambda: sweep.advance(work, seconds))
 
 
 def resolved(call: Callable[[], Any]) -> Future[Any]:
