@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from svae_core.figures.names import title_of
 from svae_core.figures.palette import BLUE, GREEN, VERMILLION, ink, template
-from svae_core.methods import title_of
 
 #: Colour and symbol of each verdict.
 _VERDICTS = {

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from svae_core.certificate.floors import floors_along
+from svae_core.figures.names import title_of
 from svae_core.figures.palette import blank, faint, ink, mark_of, veil
-from svae_core.methods import title_of
 from svae_core.records import FeasibleRegion, FloorCurves
 from svae_core.studies.scores import MEASURES, Row, Score
 

@@ -6,16 +6,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from svae_core.figures.gallery import gallery
+from svae_core.figures.names import title_of
 from svae_core.figures.palette import FONT_SIZE, blank, faint, ink, mark_of, veil
 from svae_core.latent.results import LatentSpace, LatentSpaces
 
 _RIDGE = 44  # height of one density, in pixels
 _PEAK = 0.5  # height of the prior's density, as a fraction of a row
-
-
-def name_of(method: str) -> str:
-    """The name of a method in a sentence."""
-    return mark_of(method).name
 
 
 def describe_spaces(spaces: LatentSpaces) -> str:
@@ -39,7 +35,7 @@ def describe_traversals(space: LatentSpace) -> str:
     """Which dimensions are dead, and how far active and dead ones move the output."""
     k, shown = len(space.order), space.order[: len(space.traversals)]
     dead = space.dead[shown]
-    name = _sentence_name(space)
+    name = title_of(space.method)
     left_out = "" if k == len(shown) else f" (the {len(shown)} of most KL are drawn)"
     if space.dead.all():
         return (
@@ -96,7 +92,7 @@ def densities(space: LatentSpace, dark: bool = False) -> go.Figure:
 def describe_densities(space: LatentSpace) -> str:
     """How far the aggregate posterior differs from the prior, and the posterior variances."""
     away = np.abs(space.aggregate - space.prior).sum(axis=1) * (space.grid[1] - space.grid[0]) / 2
-    name = _sentence_name(space)
+    name = title_of(space.method)
     worst = int(away.argmax())
     if space.dead.all():
         return (
@@ -134,11 +130,6 @@ def _label(space: LatentSpace, dim: int) -> str:
     if space.dead[dim]:
         return f"{dim + 1} · dead"
     return f"{dim + 1} · {space.kl_per_dim[dim]:.2f} nats"
-
-
-def _sentence_name(space: LatentSpace) -> str:
-    name = name_of(space.method)
-    return name[:1].upper() + name[1:]
 
 
 def _ridge(x: np.ndarray, top: np.ndarray, base: float, colour: str, dark: bool) -> go.Scatter:

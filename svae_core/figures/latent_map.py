@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from svae_core.figures.gallery import gallery
-from svae_core.figures.latent import name_of
+from svae_core.figures.names import name_of, title_of
 from svae_core.figures.palette import CLUSTER_STYLES, FONT_SIZE, blank, cluster_style, faint, ink
 from svae_core.latent.results import Decoding, LatentSpaces, Plane
 
@@ -73,8 +73,7 @@ def axis_names(plane: Plane) -> tuple[str, str]:
 def describe_map(spaces: LatentSpaces, member: int) -> str:
     """The extent of the latent means, and the fraction of their variance in the plane."""
     space = spaces.members[member]
-    name = name_of(space.method)
-    name = name[:1].upper() + name[1:]
+    name = title_of(space.method)
     widest = float(np.abs(space.map).max())
     if space.dead.all():
         return (

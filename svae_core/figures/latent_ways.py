@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from svae_core.figures.gallery import gallery
-from svae_core.figures.latent import name_of
+from svae_core.figures.names import name_of, title_of
 from svae_core.figures.palette import blank, ink, mark_of
 from svae_core.latent.results import Interpolation, Interpolations, MemberSamples, PriorSamples
 
@@ -84,10 +84,9 @@ def samples(drawn: MemberSamples, image: tuple[int, int] | None, dark: bool = Fa
 
 def describe_samples(drawn: MemberSamples, found: PriorSamples) -> str:
     """The distances of samples to the data and to each other, in sentences."""
-    name = name_of(drawn.method)
     different = len(np.unique(drawn.rows))
     text = (
-        f"{name[:1].upper() + name[1:]}: two samples are {drawn.mean_distance:.2f} apart on "
+        f"{title_of(drawn.method)}: two samples are {drawn.mean_distance:.2f} apart on "
         f"average, two data points {found.data_mean_distance:.2f}. The nearest data point of a "
         f"sample is {drawn.distance.mean():.2f} away on average "
         f"({found.data_nearest_distance:.2f} is typical between data points); the "

@@ -11,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from svae_core.certificate.floors import floors_along
+from svae_core.figures.names import title_of
 from svae_core.figures.palette import FONT_SIZE, GREY, MARKS, blank, mark_of, veil
 from svae_core.records import FeasibleRegion, FloorCurves, Frame, Moment
 
@@ -53,12 +54,12 @@ def describe_trajectories(moments: tuple[Moment, ...]) -> str:
             "The floors of a free decoder (dashed) and of a projected one (dotted) in the plane "
             "of loss and nats. No run of these settings has been watched yet."
         )
-    ways = [
-        f"{_name(frames[0])}: from loss {frames[0].loss:.3f} and {frames[0].kl:.2f} nats to loss "
-        f"{frames[-1].loss:.3f} and {frames[-1].kl:.2f} nats (epoch {frames[-1].epoch})."
+    paths = [
+        f"{title_of(frames[0].method)}: from loss {frames[0].loss:.3f} and {frames[0].kl:.2f} nats "
+        f"to loss {frames[-1].loss:.3f} and {frames[-1].kl:.2f} nats (epoch {frames[-1].epoch})."
         for frames in _members(moments)
     ]
-    return " ".join(ways)
+    return " ".join(paths)
 
 
 def describe_two_floors(free: FloorCurves, projected: FloorCurves) -> str:
@@ -73,11 +74,6 @@ def describe_two_floors(free: FloorCurves, projected: FloorCurves) -> str:
 
 def _members(moments: tuple[Moment, ...]) -> list[tuple[Frame, ...]]:
     return list(zip(*moments, strict=True))
-
-
-def _name(frame: Frame) -> str:
-    name = mark_of(frame.method).name
-    return name[:1].upper() + name[1:]
 
 
 def _draw_floor(
@@ -133,7 +129,7 @@ def _draw_band(figure: go.Figure, region: FeasibleRegion, dark: bool) -> None:
 
 def _draw_path(figure: go.Figure, frames: tuple[Frame, ...], dark: bool) -> None:
     """One member: its path, an open mark at its start, a large mark at its current point."""
-    name = _name(frames[0])
+    name = title_of(frames[0].method)
     mark = mark_of(frames[0].method)
     colour = mark.colour(dark)
     losses, nats = [frame.loss for frame in frames], [frame.kl for frame in frames]
