@@ -130,7 +130,12 @@ def test_what_is_decoded_is_shown_with_its_neighbour_and_the_replies(
     found = explore.answer(state, DecodeAt(1, Plane(), (1.0, -0.5)))
     assert isinstance(found, Decoding)
     figure = latent_map.decoding(found, spaces)
-    assert figure.layout.xaxis.ticktext == ("here", f"row {found.row + 1}", "baseline", "spherical")
+    assert figure.layout.xaxis.ticktext == (
+        "here",
+        f"row {found.row + 1}",
+        "conventional",
+        "spherical",
+    )
     words = latent_map.describe_decoding(found, (1.0, -0.5))
     assert "(1.0, −0.5)" in words and f"{found.distance:.2f}" in words
 
