@@ -44,6 +44,7 @@ def test_every_run_is_judged_and_explained(attempts):
     assert {item.outcome for item in ended} <= set(attack.OUTCOMES)
 
 
+@pytest.mark.slow
 def test_a_counter_example_would_be_found(attempts):
     """The judge is shown a run in its band without information: it must cry out."""
     from dataclasses import replace
