@@ -182,6 +182,7 @@ def test_a_plain_torch_module(scale, verdict):
     assert math.isnan(blind.kl) and blind.kl_per_dim == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scale", "verdict"), [(0.3, "collapsed"), (4.0, "certified")])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_a_pythae_vae(scale, verdict):

@@ -70,6 +70,7 @@ async def test_who_pauses_stays_behind_and_holds_nobody_up() -> None:
     assert_same(slow.moments, quick.moments)
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_change_is_nobody_elses_and_gives_what_its_settings_give() -> None:
     """The one who changes something lags behind, so the state there has to be trained again."""

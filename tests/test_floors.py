@@ -84,6 +84,7 @@ def shell_alphabet(points: np.ndarray, radii: tuple[float, float] = RADII) -> np
     return np.concatenate([*(length * directions for length in lengths), points])
 
 
+@pytest.mark.slow
 @few
 @given(seeds, st.sampled_from([RADII, (0.0, 1.2)]))
 def test_floors_stay_below_the_exact_rate(seed: int, radii: tuple[float, float]) -> None:
@@ -122,6 +123,7 @@ def test_two_opposite_points_in_closed_form() -> None:
     assert np.all(found["tight"] <= exact + 1e-12)
 
 
+@pytest.mark.slow
 @few
 @given(seeds, st.sampled_from([RADII, (0.0, 1.2)]))
 def test_modes_agree_with_a_polar_grid(seed: int, radii: tuple[float, float]) -> None:

@@ -40,6 +40,7 @@ def digits_curves() -> FloorCurves:
     return curves_of_digits()
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(seeds, st.sampled_from([RADII, (0.0, 1.2)]))
 def test_laws_of_the_floors(seed: int, radii: tuple[float, float]) -> None:
@@ -71,6 +72,7 @@ def test_no_quantiser_beats_the_floors(seed: int) -> None:
     assert max(free.elementary, free.proved, free.tight) <= entropy + 1e-9
 
 
+@pytest.mark.slow
 @few
 @given(seeds)
 def test_a_larger_domain_lowers_every_floor(seed: int) -> None:

@@ -41,6 +41,7 @@ def test_arrays_that_claim_anything(content: bytes) -> None:
     _try("made.npy", content)
 
 
+@pytest.mark.slow
 @given(ZIPS)
 def test_archives_of_anything(content: bytes) -> None:
     _try("made.zip", content)

@@ -37,6 +37,7 @@ def assert_same_moments(one: LiveRun, other: LiveRun) -> None:
     np.testing.assert_array_equal(one.newest.parameters, other.newest.parameters)
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
     undisturbed = toy_run()

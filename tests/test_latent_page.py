@@ -97,6 +97,7 @@ def test_a_point_that_is_not_there_is_one_sentence(
     assert "no point 5000 in the picture; there are 178" in app.error[0].value
 
 
+@pytest.mark.slow
 def test_a_run_that_trains_is_waited_for_unless_one_looks_now(
     monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_paused_run_is_looked_into_and_can_be_trained_on(
     assert played == [(query_of(app)["run"], True)]
 
 
+@pytest.mark.slow
 def test_a_newer_state_is_offered(
     monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
 ) -> None:

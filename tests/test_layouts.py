@@ -181,6 +181,7 @@ def test_sweeps_and_comparisons_know_how_many_to_train_at_once(arch: str) -> Non
     assert 2 <= chunk_size(replace(BASE, arch=arch)) <= 32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", NEW)
 def test_it_learns_and_the_spherical_one_is_certified(arch: str) -> None:
     members = tuple(

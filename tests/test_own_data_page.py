@@ -45,7 +45,7 @@ def _server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 
 def _open(**query: str) -> AppTest:
-    app = AppTest.from_file(_ROUTER, default_timeout=60)
+    app = AppTest.from_file(_ROUTER, default_timeout=300)
     app.switch_page("shell.py")
     for name, text in {"dataset": "file", "clusters": "3", **query}.items():
         app.query_params[name] = text
@@ -66,6 +66,7 @@ def _key(app: AppTest) -> str:
     return value if isinstance(value, str) else value[-1]
 
 
+@pytest.mark.slow
 def test_an_upload_is_shown_chosen_from_and_found_again_by_its_address() -> None:
     app = _open()
     assert "No file" in app.error[0].value

@@ -151,6 +151,7 @@ def _frames(draw: st.DrawFn) -> tuple[list[tuple[Frame, ...]], list[tuple[Layout
     return moments, layouts
 
 
+@pytest.mark.slow
 @given(_frames())
 def test_frames_survive_the_way_bit_for_bit(
     drawn: tuple[list[tuple[Frame, ...]], list[tuple[Layout, ...]]],

@@ -41,7 +41,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def opened(*picked: Path, **query: str) -> AppTest:
     """A visitor who opens the page, with these runs picked."""
-    app = AppTest.from_file(_ROUTER, default_timeout=60)
+    app = AppTest.from_file(_ROUTER, default_timeout=300)
     app.switch_page("runs.py")
     app.query_params["pick"] = ",".join(folder.name for folder in picked)
     for name, text in query.items():

@@ -78,7 +78,7 @@ def resolved(call: Callable[[], Any]) -> Future[Any]:
 
 def open_page(page: str, query: dict[str, str] | None = None) -> AppTest:
     """A visitor who opens this page by its URL."""
-    app = AppTest.from_file(_ROUTER, default_timeout=60)
+    app = AppTest.from_file(_ROUTER, default_timeout=300)
     if page != "start":
         app.switch_page(f"{page}.py")
     for name, text in (query or {}).items():
