@@ -270,6 +270,7 @@ def in_training(*arguments: str, home: Path) -> Iterator[subprocess.Popen[str]]:
 LONG = [*TRAIN[:-3], "100000", "--save", "--json"]
 
 
+@pytest.mark.slow
 def test_the_command_that_ctrl_c_names_goes_on(home: Path) -> None:
     with in_training(*LONG[:-3], "300", "--save", "--json", home=home) as process:
         process.send_signal(signal.SIGINT)
@@ -285,6 +286,7 @@ def test_the_command_that_ctrl_c_names_goes_on(home: Path) -> None:
     assert json.loads(done.stdout)["run"] == told["run"]
 
 
+@pytest.mark.slow
 def test_a_run_whose_process_died_is_listed_as_unfinished(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -307,6 +309,7 @@ def test_a_run_whose_process_died_is_listed_as_unfinished(
         assert f"go on with python -m svae_core runs resume {name}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_three_sweeps_on_one_file_lose_and_double_nothing(tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
     command = [*SWEEP, "--out", str(out), "--epochs", "20"]

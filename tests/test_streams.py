@@ -28,6 +28,7 @@ def program(*arguments: str, **more: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda words: words[0])
 def test_output_is_utf_8_under_any_locale(arguments: list[str]) -> None:
     usual = program(*arguments, PYTHONIOENCODING="utf-8")

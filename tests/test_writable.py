@@ -186,13 +186,13 @@ def test_no_more_than_two_seconds_of_training_are_not_on_disk(tmp_path: Path) ->
     """Whatever the slices take: measured in seconds that are told, not by the clock."""
     state = loop.begin((WINE,))
     first = (loop.first_frames(state),)
-    about = About((WINE,), page=recording.timed_from(0), steps=4)
+    about = About((WINE,), page=recording.timing_from(0), steps=4)
     recorder = Recorder.begin(SavedRun(about, state, first), tmp_path / "run")
     rng = np.random.default_rng(0)
     for _ in range(50):
         advance = Advance(loop.advance(recorder.run.state, Budget(steps=0)).state, ())
         recorder.add(advance, float(rng.uniform(0, _training._SLICE + 0.05)))
-        kept = recording.seconds_in(load(tmp_path / "run").about)
+        kept = recording.training_seconds(load(tmp_path / "run").about)
         assert recorder.seconds - kept < recording.EVERY
     assert recording.EVERY + _training._SLICE < 2
     recorder.close()

@@ -1,4 +1,4 @@
-"""Comparisons to the end, as commands make them; saved ones can be taken up after any end."""
+"""Comparisons as commands make them; saved ones can be resumed however they were stopped."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from svae_core.commands._stopping import Stop, Stopped, resume_command
 from svae_core.commands._training import (
     Trained,
-    as_trained,
-    begun,
     check_data,
     one_thread,
-    to_the_end,
+    start_recorder,
+    train_to_end,
+    trained_from,
 )
 from svae_core.records import Certificate, RequestError, Settings, State
 
@@ -41,25 +41,25 @@ class Ended:
     state: State  # of it alone
     certificate: Certificate
     share: float  # its share of its batch's seconds
-    about: dict[str, Any]  # what its entry says besides
+    about: dict[str, Any]  # the fields of its JSON entry besides its scores
 
 
 @contextlib.contextmanager
 def scored(
     runs: Members, engine: Engine | None, folders: ComparisonFolders | None, tables: tuple[str, ...]
 ) -> Iterator[list[tuple[Score, dict[str, Any]]]]:
-    """Train and score all runs, those of one method as one batch; RequestError if none can be.
+    """Train and score all runs in batches of one method; RequestError if all are refused.
 
-    With `folders` all is saved from the first step on, and goes on from what is there. Stopped on
-    Ctrl-C, which waits while the body gives the answer: after that there is nothing to go on with.
-    `tables` are the options that going on needs besides.
+    With `folders` every batch is saved from its first step on, and resumes from its folder if there
+    is one. Raises Stopped on Ctrl-C; during the body Ctrl-C waits, since the folders to resume from
+    are removed after it. `tables` are further options of the command that resumes.
     """
     from svae_core.studies import comparison
     from svae_core.studies.measure import score
 
     one_thread()
     with Stop() as stop:
-        saved: _Saved | None = None
+        saved: _SavedComparison | None = None
         try:
             planned = comparison.plan(runs)
             found: dict[Settings, tuple[Score, dict[str, Any]]] = {
@@ -71,7 +71,7 @@ def scored(
             if folders is None:
                 ended = _in_memory(batches, stop, engine)
             else:
-                saved = _Saved(folders, batches)
+                saved = _SavedComparison(folders, batches)
                 ended = saved.trained(stop, engine)
             for run in ended:
                 found[run.settings] = score(run.state, run.certificate, run.share), run.about
@@ -87,8 +87,8 @@ def scored(
                 saved.release()
 
 
-def _stopped(saved: _Saved | None, saving: bool, tables: tuple[str, ...]) -> Stopped:
-    """What to say on Ctrl-C."""
+def _stopped(saved: _SavedComparison | None, saving: bool, tables: tuple[str, ...]) -> Stopped:
+    """The message on Ctrl-C."""
     if not saving:
         return Stopped("stopped; --save would have kept what was trained.")
     folder = saved.first_folder() if saved else None
@@ -102,7 +102,7 @@ def _stopped(saved: _Saved | None, saving: bool, tables: tuple[str, ...]) -> Sto
 def _in_memory(batches: list[Members], stop: Stop, engine: Engine | None) -> Iterator[Ended]:
     from svae_core.training import loop
 
-    works = [partial(to_the_end, members, None, stop, engine) for members in batches]
+    works = [partial(train_to_end, members, None, stop, engine) for members in batches]
     for members, batch in zip(batches, _side_by_side(works, stop, engine), strict=True):
         for index, settings in enumerate(members):
             share = batch.seconds / len(members)
@@ -127,11 +127,11 @@ def _side_by_side(
         threads.shutdown(cancel_futures=True)
 
 
-class _Saved:
-    """A comparison on disk. The folders of its batches are locked until it is released."""
+class _SavedComparison:
+    """A comparison on disk. It locks the folders of its batches until it is released."""
 
     def __init__(self, folders: ComparisonFolders, batches: list[Members]) -> None:
-        from svae_core.runs.recorder import taken
+        from svae_core.runs.recorder import lock_folder
 
         self._folders = folders
         self._batches = {members: folders.folder(folders.batch(members)) for members in batches}
@@ -139,17 +139,17 @@ class _Saved:
         try:
             for folder in self._batches.values():  # in the same order in every process
                 if folder.exists():
-                    self._held[folder] = taken(folder)
+                    self._held[folder] = lock_folder(folder)
         except BaseException:
             self.release()
             raise
 
     def first_folder(self) -> Path | None:
-        """A folder by which the comparison can be taken up."""
+        """A folder from which the comparison can be resumed; None if there is none yet."""
         return next((folder for folder in self._batches.values() if folder.exists()), None)
 
     def trained(self, stop: Stop, engine: Engine | None) -> Iterator[Ended]:
-        """All runs, each in its own folder by then."""
+        """Train what is missing, give each run a folder of its own, and yield all runs."""
         works = [
             partial(self._train, members, stop, engine)
             for members in self._batches
@@ -171,9 +171,9 @@ class _Saved:
             recorder = Recorder.resume(folder, self._held.get(folder))
             check_data(recorder.run.about, folder.name)
         else:
-            recorder = begun(self._folders.batch(members), folder)
+            recorder = start_recorder(self._folders.batch(members), folder)
         self._held[folder] = recorder.lock
-        batch = to_the_end(members, recorder, stop, engine)
+        batch = train_to_end(members, recorder, stop, engine)
         if recorder.trouble:
             command = resume_command(folder)
             raise RequestError(f"{recorder.trouble}; make room, and go on with: {command}")
@@ -185,7 +185,7 @@ class _Saved:
     def _split(self, members: Members, batch: Path) -> None:
         """Give every run of a batch that has ended a folder of its own."""
         from svae_core.runs.folder import RunWriter, load
-        from svae_core.runs.recorder import refused
+        from svae_core.runs.recorder import save_error
 
         missing = [(i, one) for i, one in enumerate(members) if not self._run_folder(one).exists()]
         if not missing:
@@ -198,17 +198,19 @@ class _Saved:
             except OSError as error:
                 command = resume_command(batch)
                 raise RequestError(
-                    f"{refused(folder, error)}; make room, and go on with: {command}"
+                    f"{save_error(folder, error)}; make room, and go on with: {command}"
                 ) from error
 
     def _read(self, settings: Settings) -> Ended:
         from svae_core.runs.folder import load
-        from svae_core.runs.recorder import share_in
+        from svae_core.runs.recorder import seconds_per_run
 
         folder = self._run_folder(settings)
         saved = load(folder)
-        about = as_trained(saved, folder).about()
-        return Ended(settings, saved.state, saved.certificates[0], share_in(saved.about), about)
+        about = trained_from(saved, folder).about()
+        return Ended(
+            settings, saved.state, saved.certificates[0], seconds_per_run(saved.about), about
+        )
 
     def remove_batches(self) -> None:
         """Once every run has a folder of its own."""
@@ -220,7 +222,7 @@ class _Saved:
                 shutil.rmtree(part, ignore_errors=True)
 
     def release(self) -> None:
-        """Let other processes take the comparison up."""
+        """Unlock all folders."""
         for held in self._held.values():
             held.release()
 
@@ -228,7 +230,7 @@ class _Saved:
 def _member(batch: SavedRun, index: int, about: About) -> SavedRun:
     """One run of a batch that has ended, as if it had been trained and saved by itself."""
     from svae_core.runs.folder import SavedRun
-    from svae_core.runs.recorder import FINISHED, timed_together
+    from svae_core.runs.recorder import FINISHED, timing_of_member
     from svae_core.training import loop
 
     told = replace(
@@ -237,7 +239,7 @@ def _member(batch: SavedRun, index: int, about: About) -> SavedRun:
         steps=batch.about.steps,
         title=batch.about.title,
         fingerprint=batch.about.fingerprint,
-        page=timed_together(batch.about),
+        page=timing_of_member(batch.about),
     )
     state = loop.member(batch.state, index)
     moments = tuple((moment[index],) for moment in batch.moments)

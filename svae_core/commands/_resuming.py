@@ -1,4 +1,4 @@
-"""Going on with what was saved and stopped: a run, or the comparison that it belongs to."""
+"""Resume a saved run, or the comparison it belongs to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from svae_core.commands import compare, print_json
 from svae_core.commands._cluster import engine_of
 from svae_core.commands._stopping import Stop
-from svae_core.commands._training import check_data, recorded
+from svae_core.commands._training import check_data, train_recorded
 from svae_core.config.writable import check_folder
 from svae_core.records import RequestError, to_json
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def resume(request: argparse.Namespace, entry: Entry) -> None:
-    """Train to the end and print what the command that was stopped would have printed.
+    """Train to the end and print what the stopped command would have printed.
 
-    Of a run that has ended this is what was printed then. RequestError where the run is damaged,
-    or another process trains it.
+    For a run that has ended, the answer is printed again. RequestError if the run is damaged or
+    another process trains it.
     """
     from svae_core.runs.comparison_folders import comparison_of
 
@@ -44,7 +44,7 @@ def resume(request: argparse.Namespace, entry: Entry) -> None:
             except BaseException:
                 recorder.close()
                 raise
-            ended = recorded(recorder, stop, engine)
+            ended = train_recorded(recorder, stop, engine)
     answers: list[dict[str, Any]] = [to_json(one) for one in ended.certificates]
     if not request.json:
         print("\n".join(one.sentence for one in ended.certificates))

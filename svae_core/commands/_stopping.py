@@ -1,4 +1,4 @@
-"""Ctrl-C: what is being written is written first, and one sentence says how to go on."""
+"""Ctrl-C: a write in progress is completed first, and one sentence says how to resume."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Stopped(Exception):
-    """Work that was stopped by Ctrl-C: what to say of it, and the JSON object of --json, if any."""
+    """Work stopped by Ctrl-C, with a sentence for the user and the JSON object of --json."""
 
     def __init__(self, sentence: str, answer: dict[str, Any] | None = None) -> None:
         super().__init__(sentence)
@@ -21,9 +21,9 @@ class Stopped(Exception):
 
 
 class Stop:
-    """As a context: Ctrl-C raises KeyboardInterrupt, but not while something is being written.
+    """A context in which Ctrl-C raises KeyboardInterrupt, but not within `writing`.
 
-    Threads that work for the main one look at `asked` between two slices, by `check`.
+    Other threads that do the work call `check` between two slices.
     """
 
     def __init__(self) -> None:
@@ -47,13 +47,13 @@ class Stop:
             signal.signal(signal.SIGINT, self._before)
 
     def check(self) -> None:
-        """KeyboardInterrupt where Ctrl-C was pressed, in whatever thread this is."""
+        """Raise KeyboardInterrupt if Ctrl-C was pressed; in any thread."""
         if self.asked:
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold Ctrl-C back while something is written that should not be cut off."""
+        """Delay Ctrl-C until a write is complete."""
         if not _in_main_thread():
             yield
             return
@@ -71,7 +71,7 @@ class Stop:
 
 
 def resume_command(folder: Path, *more: str) -> str:
-    """What to type to go on with a saved run."""
+    """The command that resumes a saved run."""
     from svae_core.config.home import home
 
     name = folder.name if folder.parent == home() else str(folder)

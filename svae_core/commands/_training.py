@@ -53,7 +53,7 @@ def saved_state(name: str) -> State:
 
 
 def check_data(about: About, name: str) -> None:
-    """RequestError where the data of a saved run are not what they were when it was trained."""
+    """Raise RequestError if the data of a saved run have changed since it was trained."""
     from svae_core.problem import prepared_data
 
     dataset = prepared_data(about.members[0]).dataset
@@ -76,15 +76,15 @@ class Trained:
     trouble: str = ""  # why they could not be saved, and how to go on
 
     def about(self) -> dict[str, Any]:
-        """What a run's entry says besides its certificate."""
+        """The fields of a run's JSON entry besides its certificate."""
         speed = self.samples / self.seconds if self.seconds else None
         return {"seconds": self.seconds, "samples_per_second": speed, "run": self.folder}
 
 
 def trained(settings: Settings, save: bool, engine: Engine | None = None) -> Trained:
-    """Train one run to its end, certify and perhaps save it: from its first step on.
+    """Train one run to its end and certify it; with `save` it is written from its first step on.
 
-    Here, or on an engine; the same, bit for bit. Stopped where it is stopped.
+    On this machine or on an engine, with equal results bit for bit. Raises Stopped on Ctrl-C.
     """
     from svae_core.config.writable import check_folder
     from svae_core.runs.folder import folder_name, home
@@ -93,23 +93,23 @@ def trained(settings: Settings, save: bool, engine: Engine | None = None) -> Tra
     with Stop() as stop:
         if not save:
             try:
-                return to_the_end((settings,), None, stop, engine)
+                return train_to_end((settings,), None, stop, engine)
             except KeyboardInterrupt:
                 raise Stopped("stopped; --save would have kept what was trained.") from None
         check_folder(home(), "Runs")
         about = About((settings,))
         try:
-            recorder = begun(about, home() / folder_name(about))
+            recorder = start_recorder(about, home() / folder_name(about))
         except KeyboardInterrupt:
             raise Stopped("stopped before the first step; nothing was trained.") from None
-        return recorded(recorder, stop, engine)
+        return train_recorded(recorder, stop, engine)
 
 
-def begun(about: About, folder: Path) -> Recorder:
-    """The recorder of a new run; RequestError where the run cannot be, or cannot be written."""
+def start_recorder(about: About, folder: Path) -> Recorder:
+    """Begin a new run and its folder; RequestError if it makes no sense or cannot be written."""
     from svae_core.problem import prepared_data
     from svae_core.runs.folder import SavedRun
-    from svae_core.runs.recorder import Recorder, timed_from
+    from svae_core.runs.recorder import Recorder, timing_from
     from svae_core.training import loop
 
     one_thread()
@@ -121,16 +121,16 @@ def begun(about: About, folder: Path) -> Recorder:
         steps=first[0].steps,
         title=dataset.title,
         fingerprint=dataset.fingerprint,
-        page=timed_from(0) | about.page,
+        page=timing_from(0) | about.page,
     )
     return Recorder.begin(SavedRun(about, state, (first,)), folder)
 
 
-def recorded(recorder: Recorder, stop: Stop, engine: Engine | None) -> Trained:
-    """Train a run that is saved to its end; Stopped where it is stopped, and says how to go on."""
+def train_recorded(recorder: Recorder, stop: Stop, engine: Engine | None) -> Trained:
+    """Train a saved run to its end; raises Stopped, with the command to resume, on Ctrl-C."""
     command = resume_command(recorder.folder)
     try:
-        batch = to_the_end(recorder.run.about.members, recorder, stop, engine)
+        batch = train_to_end(recorder.run.about.members, recorder, stop, engine)
     except KeyboardInterrupt:
         step, steps = recorder.run.state.step, recorder.run.about.steps
         answer = {"complete": False, "run": str(recorder.folder), "resume": command}
@@ -147,23 +147,23 @@ def recorded(recorder: Recorder, stop: Stop, engine: Engine | None) -> Trained:
     return replace(batch, folder=None, trouble=trouble)
 
 
-def to_the_end(
+def train_to_end(
     members: tuple[Settings, ...], recorder: Recorder | None, stop: Stop, engine: Engine | None
 ) -> Trained:
     """Train these members to the end as one batch and certify them; KeyboardInterrupt on Ctrl-C.
 
-    With a recorder from where it stands, and what was trained is written whatever happens.
+    With a recorder, training resumes from its state and is written even if it ends early.
     """
     if recorder is None:
-        return _to_the_end(members, None, stop, engine)
+        return _train_to_end(members, None, stop, engine)
     try:
-        return _to_the_end(members, recorder, stop, engine)
+        return _train_to_end(members, recorder, stop, engine)
     except BaseException:
         recorder.write()
         raise
 
 
-def _to_the_end(
+def _train_to_end(
     members: tuple[Settings, ...], recorder: Recorder | None, stop: Stop, engine: Engine | None
 ) -> Trained:
     from tqdm import tqdm
@@ -197,16 +197,16 @@ def _to_the_end(
         certificates = _certified(state, engine)
         with stop.writing():
             recorder.finish(certificates)
-    return as_trained(recorder.run, recorder.folder)
+    return trained_from(recorder.run, recorder.folder)
 
 
-def as_trained(run: SavedRun, folder: Path) -> Trained:
-    """A saved run that has ended."""
-    from svae_core.runs.recorder import seconds_in, share_timed
+def trained_from(run: SavedRun, folder: Path) -> Trained:
+    """The result of a saved run that has ended."""
+    from svae_core.runs.recorder import timed_share, training_seconds
     from svae_core.training import loop
 
-    samples = run.about.members[0].epochs * loop.point_count(run.state) * share_timed(run)
-    return Trained(run.state, run.certificates, seconds_in(run.about), samples, str(folder))
+    samples = run.about.members[0].epochs * loop.point_count(run.state) * timed_share(run)
+    return Trained(run.state, run.certificates, training_seconds(run.about), samples, str(folder))
 
 
 def _certified(state: State, engine: Engine | None) -> tuple[Certificate, ...]:
@@ -216,7 +216,7 @@ def _certified(state: State, engine: Engine | None) -> tuple[Certificate, ...]:
 
 
 def _record(recorder: Recorder, advance: Advance, seconds: float) -> None:
-    """Add a slice; that the disk refuses it is said when it begins to."""
+    """Add a slice; prints one sentence when the disk begins to refuse it."""
     before = recorder.trouble
     recorder.add(advance, seconds)
     if recorder.trouble and not before:

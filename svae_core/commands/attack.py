@@ -66,7 +66,7 @@ def _search(
     request: argparse.Namespace,
     stop: Stop,
 ) -> None:
-    """Try what is not tried yet, and put it into `ended` and on disk."""
+    """Run the batches that are missing in `ended`; adds them there and to the file."""
     from tqdm import tqdm
 
     from svae_core.studies import attack
@@ -86,7 +86,7 @@ def _search(
 
 
 def _save(broken: Attempt) -> None:
-    """Keep a counter-example: before it is recorded, and once, whatever stops the search."""
+    """Save a counter-example before it is recorded; a resumed search saves it only once."""
     from svae_core.config.settings import settings_key
     from svae_core.runs import folder as runs
     from svae_core.studies import attack

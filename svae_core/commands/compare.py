@@ -66,7 +66,7 @@ def run(request: argparse.Namespace) -> None:
 
 
 def check_tables(request: argparse.Namespace) -> None:
-    """RequestError where a table could not be written."""
+    """Raise RequestError if a table cannot be written."""
     for kind in _TABLES:
         if path := getattr(request, kind):
             check_file(path, f"--{kind} {path}")
@@ -78,7 +78,7 @@ def answer(
     folders: ComparisonFolders | None,
     engine: Engine | None,
 ) -> None:
-    """Make a comparison, or go on with one, and print and write what came of it."""
+    """Make or resume a comparison, print its answer and write its tables."""
     from svae_core.studies.scores import rows, to_csv, to_latex, to_markdown
 
     tables = [(f"--{kind}", getattr(request, kind)) for kind in _TABLES if getattr(request, kind)]

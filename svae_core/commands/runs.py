@@ -205,7 +205,7 @@ def _line(entry: Entry) -> str:
 
 
 def _status(entry: Entry) -> str:
-    """As it was saved; but a run that nobody trains, and that has not ended, is unfinished."""
+    """The saved status, or `unfinished` if the run has not ended and no process trains it."""
     from svae_core.runs.recorder import UNFINISHED, is_unfinished
 
     assert entry.about is not None

@@ -1,10 +1,9 @@
-"""A lock on a file or folder that no killed process leaves behind.
+"""Advisory locks on files and folders, released by the operating system when a process ends.
 
-    held = lock(path)      # None where another process holds it
+    held = lock(path)      # None if another process holds it
     held.release()
 
-The operating system keeps it (flock on POSIX, a locked byte on Windows) and lets go of it when the
-process that holds it ends, however it ends. It is advisory: it keeps out those who ask for it.
+They are flock on POSIX and a locked byte on Windows, so a killed process leaves no stale lock.
 """
 
 from __future__ import annotations
@@ -16,32 +15,31 @@ import sys
 import time
 from pathlib import Path
 
-#: Whoever only looks whether a path is locked holds the lock for an instant: it is tried again.
+#: `locked` holds a lock for an instant, so a refusal is tried again.
 _TRIES, _REST = 5, 0.02
-#: Some network file systems know no locks; there nothing keeps two processes apart.
+#: Errors of network file systems without locks; there two processes are not kept apart.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
-#: Windows keeps others from reading the byte that is locked, so it is one that no file has.
+#: Windows forbids others to read a locked byte, so it lies beyond the end of any file.
 _FAR = 2**40
 
 
 class Lock:
-    """A lock that is held until it is released or its process ends."""
+    """A lock, held until it is released or the process ends."""
 
     def __init__(self, handle: int) -> None:
         self._handle: int | None = handle
 
     def release(self) -> None:
-        """Let others have it; nothing the second time."""
+        """Release the lock; has no effect the second time."""
         handle, self._handle = self._handle, None
         if handle is not None:
             os.close(handle)
 
 
 def lock(path: Path, create: bool = False) -> Lock | None:
-    """Lock a file or folder; None where another holder has it.
+    """Lock a file or folder; None if it is locked already.
 
-    `create`: make an empty file where there is none. OSError where there is nothing to lock, or it
-    may not be opened.
+    `create`: create an empty file if there is none. OSError if the path cannot be opened.
     """
     for attempt in range(_TRIES):
         if attempt:
@@ -61,7 +59,7 @@ def lock(path: Path, create: bool = False) -> Lock | None:
 
 
 def locked(path: Path) -> bool:
-    """Whether another holder has the lock of a file or folder just now."""
+    """Whether a file or folder is locked at this moment."""
     with contextlib.suppress(OSError):
         held = lock(path)
         if held is None:

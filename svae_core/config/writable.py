@@ -1,9 +1,9 @@
-"""Whether results can be written, asked before the work that makes them.
+"""Checks that results can be written, made before the work that produces them.
 
     check_file(path, "--out runs.jsonl");  check_folder(home(), "Runs")
 
-A file is asked for by opening it and a disk by writing to it: permissions, quotas, read-only and
-full disks all show in that, and nowhere else for certain.
+A file is checked by opening it, a disk by writing to it: only that shows permissions, quotas,
+read-only file systems and full disks for certain.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pathlib import Path
 
 from svae_core.config.fields import RequestError
 
-#: Bytes written to see whether the disk takes any.
+#: Bytes written to check the disk.
 _PROBE = 2**16
-#: What says that a disk takes no more; a folder closed to us may still hold a file that is open.
+#: Errors of the disk itself; others only forbid new files beside a file that may be writable.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
 
 def check_file(path: str | Path, name: str) -> None:
-    """RequestError where a file cannot be written; `name` is what the request calls it.
+    """Raise RequestError if a file cannot be written; `name` is the request's name for it.
 
-    What is in the file stays, and where there is none, none is left.
+    Its content is not changed, and no new file is left behind.
     """
     path = Path(path)
     try:
@@ -40,7 +40,7 @@ def check_file(path: str | Path, name: str) -> None:
 
 
 def check_disk(path: Path) -> None:
-    """OSError where the disk takes no more; the file is there or may be made, as is known."""
+    """Raise OSError if the disk of a writable file accepts no more data."""
     try:
         _probe(path.absolute().parent)
     except OSError as error:
@@ -49,7 +49,7 @@ def check_disk(path: Path) -> None:
 
 
 def check_folder(folder: Path, name: str) -> None:
-    """RequestError where nothing can be written to a folder; it is made where there is none."""
+    """Raise RequestError if a folder cannot be created or written to."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _probe(folder)
@@ -61,7 +61,7 @@ def check_folder(folder: Path, name: str) -> None:
 
 
 def refusal(name: str, path: Path, error: OSError) -> RequestError:
-    """The sentence on a file that cannot be written."""
+    """The error for a file that cannot be written, with how to correct it."""
     reason = f"{error.strerror}; name another file"
     if isinstance(error, IsADirectoryError) or path.is_dir():
         reason = "it is a folder; name a file in it"
@@ -73,7 +73,7 @@ def refusal(name: str, path: Path, error: OSError) -> RequestError:
 
 
 def _probe(folder: Path) -> None:
-    """Write something where it leaves no trace. OSError where that is refused."""
+    """Write a temporary file; OSError if that is refused."""
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(bytes(_PROBE))
         file.flush()

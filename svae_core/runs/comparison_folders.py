@@ -1,12 +1,12 @@
-"""The folders of a comparison that is saved: a batch each while it trains, a run each at its end.
+"""The folders of a saved comparison: one per batch while it trains, one per run at its end.
 
     comparison = ComparisonFolders(runs)
-    comparison.batch(members)          # About of the batch; its folder is there until all is done
+    comparison.batch(members)          # About of a batch; its folder stays until all is done
     comparison.run(settings)           # About of a run; its folder appears at the end
 
-Runs of one method train as one batch, and so they are written. What belongs together is in the page
-of each batch, and all names follow from it: from any batch, whoever wrote it and wherever that
-process was killed, the comparison can be taken up and ends in the same folders.
+Runs of one method are trained and written as one batch. The page of each batch holds the whole
+comparison, and all folder names follow from it. So the comparison can be resumed from any batch,
+wherever its process was killed, and ends in the same folders.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from svae_core.records import RequestError, Settings
 from svae_core.runs.folder import folder_name, home
 from svae_core.runs.manifest import About, new_id
 
-#: The word under which a batch's page keeps its comparison.
+#: Key of `About.page` of a batch.
 PAGE = "comparison"
 
 
 @dataclass(frozen=True)
 class ComparisonFolders:
-    """What all folders of one comparison know of each other."""
+    """The runs of one comparison, and where their folders are."""
 
     runs: tuple[Settings, ...]
     id: str = field(default_factory=new_id)  # the ids of its folders follow from it
@@ -37,7 +37,7 @@ class ComparisonFolders:
     place: Path = field(default_factory=home)  # where they lie side by side
 
     def batch(self, members: tuple[Settings, ...]) -> About:
-        """What is known of a batch before it trains."""
+        """The manifest of a batch before it trains."""
         plain = {
             "id": self.id,
             "created": self.created,
@@ -47,23 +47,23 @@ class ComparisonFolders:
         return dataclasses.replace(about, page={PAGE: plain})
 
     def run(self, settings: Settings) -> About:
-        """What is known of a run of the comparison by itself."""
+        """The manifest of one run of the comparison."""
         return About((settings,), id=self._id("run", (settings,)), created=self.created)
 
     def folder(self, about: About) -> Path:
-        """Where a run or batch is, or will be."""
+        """The folder of a run or batch; it may not exist yet."""
         return self.place / folder_name(about)
 
     def _id(self, kind: str, members: tuple[Settings, ...]) -> str:
-        """Not to be guessed by those who do not know the comparison's."""
+        """An id that cannot be guessed without the comparison's id."""
         words = "\n".join([self.id, kind, *map(settings_key, members)])
         return hashlib.sha256(words.encode()).hexdigest()[:32]
 
 
 def comparison_of(about: About, place: Path) -> ComparisonFolders | None:
-    """The comparison that a batch in this place belongs to; None where it is a run by itself.
+    """The comparison of a batch in the folder `place`; None if the run belongs to none.
 
-    RequestError where what its page says of it makes no sense.
+    RequestError if the comparison in its page is malformed.
     """
     plain: Any = about.page.get(PAGE)
     if plain is None:

@@ -141,7 +141,7 @@ class RunWriter:
         return about
 
     def tidy(self) -> None:
-        """Remove what a killed process left half-written; only for the one writer of the folder."""
+        """Remove incomplete files of a killed process; only for the one writer of the folder."""
         listed = {entry.name for entry in self._files}
         for path in self.folder.iterdir():
             ours = FILE_NAME.fullmatch(path.name.removeprefix(".").removesuffix(".part"))

@@ -1,11 +1,11 @@
-"""A run that is written while it trains, and goes on from its folder after any end.
+"""Save a run while it trains, and resume it however its process ended.
 
     recorder = Recorder.begin(run)  or  Recorder.resume(folder)
     recorder.add(advance, seconds)     # after each slice of training
     recorder.finish(certificates)
 
-The folder is locked meanwhile: no second process trains the same run. A process that is killed
-loses what it trained since the last write: `EVERY` seconds of training and the slice it was in.
+The folder is locked meanwhile, so no second process trains the same run. A killed process loses
+what it trained since the last write: at most `EVERY` seconds and the current slice.
 """
 
 from __future__ import annotations
@@ -23,18 +23,17 @@ from svae_core.runs.store import Entry
 #: Seconds of training after which a run is written again.
 EVERY = 1.0
 TRAINING, FINISHED = "training", "finished"
-#: What `runs list` calls a run that nobody trains, and that has not ended.
+#: Status in a list of a run that has not ended and that no process trains.
 UNFINISHED = "unfinished"
-#: Where a run's page keeps how long it trained, from which step that was counted, and how many
-#: runs were trained as one batch in that time.
+#: Keys of `About.page`: seconds of training, the step from which they were measured, and the
+#: number of runs trained as one batch in that time.
 _SECONDS, _SINCE, _TOGETHER = "seconds", "timed_since", "trained_together"
 
 
 class Recorder:
-    """One run and its folder, which nobody else writes until it is closed.
+    """One run and its folder, locked until it is closed. Not thread-safe.
 
-    Not for two threads at once. `trouble` is why the run could not be written the last time it was
-    tried, a sentence without its end, or empty. Training goes on meanwhile.
+    `trouble` is the reason why the last write failed, a sentence without its end, or empty.
     """
 
     def __init__(self, run: SavedRun, writer: RunWriter, held: Lock) -> None:
@@ -46,23 +45,23 @@ class Recorder:
 
     @classmethod
     def begin(cls, run: SavedRun, folder: Path) -> Recorder:
-        """Write a new run before its first step; RequestError where that fails."""
+        """Write a new run before its first step; RequestError if that fails."""
         run = dataclasses.replace(run, about=dataclasses.replace(run.about, status=TRAINING))
         writer = RunWriter(folder)
         try:
             writer.write(run)
         except OSError as error:
             mend = "make room, or choose another folder with SVAE_HOME"
-            raise RequestError(f"{refused(folder, error)}; {mend}.") from error
-        return cls(run, writer, taken(folder))
+            raise RequestError(f"{save_error(folder, error)}; {mend}.") from error
+        return cls(run, writer, lock_folder(folder))
 
     @classmethod
     def resume(cls, folder: Path, held: Lock | None = None) -> Recorder:
-        """Take up a saved run, with its lock where that is held already.
+        """Load and lock a saved run; `held` is its lock if the caller has it.
 
-        RequestError where it is damaged, or another process trains it.
+        RequestError if it is damaged or another process trains it.
         """
-        held = held or taken(folder)
+        held = held or lock_folder(folder)
         try:
             run = load(folder)
             if not run.about.files:
@@ -74,7 +73,7 @@ class Recorder:
             raise
         if not run.certificates:
             about = dataclasses.replace(
-                run.about, status=TRAINING, page=timed_from(run.state.step) | run.about.page
+                run.about, status=TRAINING, page=timing_from(run.state.step) | run.about.page
             )
             run = dataclasses.replace(run, about=about)
         return cls(run, writer, held)
@@ -87,10 +86,10 @@ class Recorder:
     @property
     def seconds(self) -> float:
         """Of training, in all processes that trained this run."""
-        return seconds_in(self.run.about)
+        return training_seconds(self.run.about)
 
     def add(self, advance: Advance, seconds: float) -> None:
-        """What a slice of training gave and how long it took; written if it is time."""
+        """Add a slice of training that took so many seconds; writes every `EVERY` seconds."""
         moments = [*self.run.moments]
         for moment in advance.moments:  # only the last one's latents serve a map
             if moments:
@@ -106,28 +105,28 @@ class Recorder:
             self.write()
 
     def write(self, last: bool = False) -> None:
-        """Write what is new; where that fails, say why in `trouble`, and try again next time."""
+        """Write what is new; a failure is kept in `trouble` and tried again next time."""
         try:
             self._writer.write(self.run, last)
         except OSError as error:
-            self.trouble = refused(self.folder, error)
+            self.trouble = save_error(self.folder, error)
         else:
             self.trouble = ""
         self._unsaved = 0.0
 
     def finish(self, certificates: tuple[Certificate, ...]) -> None:
-        """Write the end of a run; where that fails, what was written before stays."""
+        """Write the end of a run; if that fails, the last write stays valid."""
         about = dataclasses.replace(self.run.about, status=FINISHED)
         self.run = dataclasses.replace(self.run, about=about, certificates=certificates)
         self.write(last=True)
 
     def close(self) -> None:
-        """Let others have the folder."""
+        """Unlock the folder."""
         self.lock.release()
 
 
-def taken(folder: Path) -> Lock:
-    """The lock of a run's folder; RequestError where another process has it."""
+def lock_folder(folder: Path) -> Lock:
+    """Lock a run's folder; RequestError if another process has locked it."""
     try:
         held = lock(folder)
     except OSError as error:
@@ -139,35 +138,35 @@ def taken(folder: Path) -> Lock:
     return held
 
 
-def seconds_in(about: About) -> float:
-    """How long a run was trained as far as that was measured; 0 where it was not."""
+def training_seconds(about: About) -> float:
+    """Seconds of training measured so far; 0 if none were."""
     return _number(about.page.get(_SECONDS))
 
 
-def share_timed(run: SavedRun) -> float:
-    """The share of a run's steps so far that its seconds are of."""
+def timed_share(run: SavedRun) -> float:
+    """The share of a run's steps that were trained in the measured seconds."""
     step = run.state.step
     return 1.0 - _number(run.about.page.get(_SINCE)) / step if step else 0.0
 
 
-def timed_from(step: int) -> dict[str, Any]:
-    """What a page keeps where time is measured from this step on."""
+def timing_from(step: int) -> dict[str, Any]:
+    """The entries of `About.page` for a run measured from this step on."""
     return {_SECONDS: 0.0, _SINCE: step}
 
 
-def timed_together(batch: About) -> dict[str, Any]:
-    """What the page of one run of a batch keeps of its time."""
+def timing_of_member(batch: About) -> dict[str, Any]:
+    """The entries of `About.page` for one run of a batch."""
     timed = {name: batch.page[name] for name in (_SECONDS, _SINCE) if name in batch.page}
     return timed | {_TOGETHER: len(batch.members)}
 
 
-def share_in(about: About) -> float:
+def seconds_per_run(about: About) -> float:
     """A run's share of the seconds of its batch."""
-    return seconds_in(about) / max(1.0, _number(about.page.get(_TOGETHER)))
+    return training_seconds(about) / max(1.0, _number(about.page.get(_TOGETHER)))
 
 
 def is_unfinished(entry: Entry) -> bool:
-    """Whether a run can be trained to its end, and no process does so now."""
+    """Whether a run has not ended and no process trains it."""
     about = entry.about
     if about is None or not about.files or about.status == "failed":
         return False
@@ -179,6 +178,6 @@ def _number(value: Any) -> float:
     return float(value) if good else 0.0
 
 
-def refused(folder: Path, error: OSError) -> str:
-    """Why a run is not saved: a sentence without its end."""
+def save_error(folder: Path, error: OSError) -> str:
+    """The reason why a run is not saved: a sentence without its end."""
     return f"The run cannot be saved in {folder}: {error.strerror}"
