@@ -7,37 +7,110 @@ progress. Exit status 0: success; 2: invalid request, with one sentence on how t
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from svae_core import __version__
-from svae_core.commands import scan_commands
-from svae_core.config.limits import own_machine
-from svae_core.records import RequestError
+
+# Nothing else is imported before `main` waits for Ctrl-C, which may come at any moment.
+
+#: What a shell gives for a program that was interrupted, and for one whose reader is gone.
+_INTERRUPTED, _NO_READER = 130, 141
 
 
 class _Parser(argparse.ArgumentParser):
     """argparse, but an invalid request raises RequestError with one sentence."""
 
     def error(self, message: str) -> NoReturn:
+        from svae_core.records import RequestError
+
         raise RequestError(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     try:
-        parser = _parser()
-        request = parser.parse_args(arguments)
+        return _run(arguments)
+    except KeyboardInterrupt:
+        _say("stopped.")
+        return _INTERRUPTED
+
+
+def entry() -> int:
+    """The command line as a program; returns the exit status.
+
+    Streams are UTF-8 under any locale: not every encoding holds σ², and after hours of work is no
+    time to find that out. Where the reader of a pipe is gone, as with `| head`, it ends quietly.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="backslashreplace")
+    status = 0
+    refused: OSError | None = None
+    try:
+        status = main()
+    except SystemExit as ended:  # of --help and --version
+        status = int(ended.code or 0)
+    except OSError as error:
+        refused = error
+    for stream in (sys.stdout, sys.stderr):
+        refused = _flush(stream) or refused
+    if refused is None:
+        return status
+    if refused.errno == errno.EPIPE:
+        return _NO_READER
+    if refused.errno != errno.ENOSPC:
+        raise refused
+    _say(f"The answer cannot be written: {refused.strerror}.")
+    return 2
+
+
+def _run(arguments: list[str] | None) -> int:
+    from svae_core.commands import print_json
+    from svae_core.commands._stopping import Stopped
+    from svae_core.config.limits import own_machine
+    from svae_core.records import RequestError
+
+    if arguments is None:  # those that were typed
+        own_machine()
+    request = argparse.Namespace(json=False)
+    try:
+        request = _parser().parse_args(arguments)
         return int(request.run(request) or 0)
     except RequestError as error:
-        print(f"svae_core: {' '.join(str(error).split())}", file=sys.stderr)
+        _say(str(error))
         return 2
-    except KeyboardInterrupt:
-        print("svae_core: stopped.", file=sys.stderr)
-        return 130
+    except Stopped as stopped:
+        _say(str(stopped))
+        if request.json and stopped.answer is not None:
+            print_json(stopped.answer)
+        return _INTERRUPTED
+
+
+def _say(sentence: str) -> None:
+    print(f"svae_core: {' '.join(sentence.split())}", file=sys.stderr)
+
+
+def _flush(stream: IO[str] | None) -> OSError | None:
+    """Write what is left; where that fails, forget it, so that Python does not try once more."""
+    try:
+        if stream is not None:
+            stream.flush()
+    except OSError as error:
+        assert stream is not None
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        return error
+    return None
 
 
 def _parser() -> argparse.ArgumentParser:
+    from svae_core.commands import scan_commands
+
     parser = _Parser(prog="python -m svae_core", description=(__doc__ or "").split("\n\n")[1])
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
@@ -52,5 +125,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    own_machine()
-    sys.exit(main())
+    sys.exit(entry())

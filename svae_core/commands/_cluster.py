@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
@@ -51,12 +51,22 @@ W = TypeVar("W", bound=Slices)
 
 
 def in_slices(
-    engine: Engine, chunks: Sequence[W], advance: Callable[[W, float], W], seconds: float
+    engine: Engine | None,
+    chunks: Iterable[W],
+    advance: Callable[[W, float], W],
+    seconds: float,
 ) -> Iterator[W]:
-    """Run all chunks to their end on the engine's workers; yields each when it is done.
+    """Run all chunks to their end; yields the progress of a chunk after each of its slices.
 
-    `advance(progress, seconds)` is the pure call for one slice of a chunk.
+    `advance(progress, seconds)` is the pure call for one slice of a chunk. Without an engine chunks
+    run one after the other, on an engine in parallel on its workers.
     """
+    if engine is None:
+        for progress in chunks:
+            while not progress.done:
+                progress = advance(progress, seconds)
+                yield progress
+        return
     ahead = iter(chunks)
     first = [progress for _, progress in zip(range(2 * engine.size), ahead, strict=False)]
     going = {engine.call(advance, progress, seconds) for progress in first}
@@ -64,7 +74,6 @@ def in_slices(
         done, going = wait(going, return_when=FIRST_COMPLETED)
         for future in done:
             progress = future.result()
-            if progress.done:
-                yield progress
+            yield progress
             if (following := next(ahead, None) if progress.done else progress) is not None:
                 going.add(engine.call(advance, following, seconds))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from svae_core.commands import add_settings, print_json, settings_of
 from svae_core.commands._training import add_save, one_thread, saved_state, trained
+from svae_core.config.writable import check_file, refusal
 from svae_core.methods import title_of
 from svae_core.records import Certificate, RequestError, to_json
 
@@ -29,17 +30,26 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> None:
     """Print the certificate of every model, on training points and on held-out points, if any."""
+    trouble = ""
+    if request.page:
+        check_file(request.page, f"--page {request.page}")
     if request.saved:
-        named = _of_saved(request.saved, request.model)
+        named = _of_saved(request.saved, request.model, bool(request.page))
     elif request.model:
         raise RequestError("--model selects from a saved RUN; for a new run use --method.")
     else:
         settings = settings_of(request)
-        (certificate,) = trained((settings,), request.save).certificates
-        named = [(settings.method, certificate)]
+        ended = trained(settings, request.save)
+        named, trouble = [(settings.method, ended.certificates[0])], ended.trouble
     if request.page:
-        _write_page(named, request.page)
-    if request.json:
+        _write_page(named[0][1], request.page)
+    _print(named, request.json)
+    if trouble:
+        raise RequestError(trouble)
+
+
+def _print(named: list[tuple[str, Certificate]], as_json: bool) -> None:
+    if as_json:
         answers = [to_json(certificate) | {"method": name} for name, certificate in named]
         print_json(answers[0] if len(answers) == 1 else {"certificates": answers})
         return
@@ -50,7 +60,8 @@ def run(request: argparse.Namespace) -> None:
                 print(f"{before}{part.part}: {part.sentence}")
 
 
-def _of_saved(run: str, model: str) -> list[tuple[str, Certificate]]:
+def _of_saved(run: str, model: str, one: bool) -> list[tuple[str, Certificate]]:
+    """Every model of a saved run, or the one that is named; `one`: there may be no more."""
     from svae_core.training import loop
 
     one_thread()
@@ -61,16 +72,16 @@ def _of_saved(run: str, model: str) -> list[tuple[str, Certificate]]:
     if model:
         state = loop.member(state, methods.index(model))
         methods = [model]
+    if one and len(methods) > 1:
+        names = ", ".join(methods)
+        raise RequestError(f"--page shows one model, but the run has: {names}; pick by --model.")
     return list(zip(methods, loop.certify(state), strict=True))
 
 
-def _write_page(named: list[tuple[str, Certificate]], path: str) -> None:
+def _write_page(certificate: Certificate, path: str) -> None:
     from svae_core.certificate.html import certificate_page
 
-    if len(named) > 1:
-        names = ", ".join(name for name, _ in named)
-        raise RequestError(f"--page shows one model, but the run has: {names}; pick by --model.")
     try:
-        Path(path).write_text(certificate_page(named[0][1]), encoding="utf-8")
+        Path(path).write_text(certificate_page(certificate), encoding="utf-8")
     except OSError as error:
-        raise RequestError(f"--page {path} cannot be written: {error.strerror}.") from error
+        raise refusal(f"--page {path}", Path(path), error) from error

@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from svae_core.commands import add_settings, print_json, settings_of
 from svae_core.commands._cluster import add_scheduler, engine_of
-from svae_core.commands._training import add_save, scored
+from svae_core.commands._comparing import scored
+from svae_core.commands._training import add_save
+from svae_core.config.writable import check_file, check_folder, refusal
 from svae_core.methods import method_for
 from svae_core.records import RequestError, Settings, to_json
 
 if TYPE_CHECKING:
+    from svae_core.compute.engine import Engine
+    from svae_core.runs.comparison_folders import ComparisonFolders
     from svae_core.studies.scores import Score
+
+_TABLES = ("csv", "latex", "markdown")
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -35,7 +41,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--seeds", type=int, default=1, help="number of seeds, counted up from --seed"
     )
-    for kind in ("csv", "latex", "markdown"):
+    add_tables(command)
+
+
+def add_tables(command: argparse.ArgumentParser) -> None:
+    """--csv, --latex and --markdown."""
+    for kind in _TABLES:
         command.add_argument(
             f"--{kind}", metavar="FILE", help=f"also write the table to this file in {kind}"
         )
@@ -43,24 +54,50 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> None:
     """Print one row per method; with --json, one entry per run as well."""
+    from svae_core.runs.comparison_folders import ComparisonFolders
+    from svae_core.runs.folder import home
+
+    check_tables(request)
+    runs = _runs(request)
+    if request.save:
+        check_folder(home(), "Runs")
+    with engine_of(request) as engine:
+        answer(request, runs, ComparisonFolders(runs) if request.save else None, engine)
+
+
+def check_tables(request: argparse.Namespace) -> None:
+    """Raise RequestError if a table cannot be written."""
+    for kind in _TABLES:
+        if path := getattr(request, kind):
+            check_file(path, f"--{kind} {path}")
+
+
+def answer(
+    request: argparse.Namespace,
+    runs: tuple[Settings, ...],
+    folders: ComparisonFolders | None,
+    engine: Engine | None,
+) -> None:
+    """Make or resume a comparison, print its answer and write its tables."""
     from svae_core.studies.scores import rows, to_csv, to_latex, to_markdown
 
-    with engine_of(request) as engine:
-        scores = scored(_runs(request), request.save, engine)
-    table = rows(found for found, _ in scores)
-    plain = [found for found, _ in scores]
-    for path, text in (
-        (request.csv, to_csv(plain)),
-        (request.latex, to_latex(table)),
-        (request.markdown, to_markdown(table) + "\n"),
-    ):
-        if path:
-            _write(path, text)
-    if request.json:
-        runs = [_entry(found, extra) for found, extra in scores]
-        print_json({"dataset": plain[0].settings.dataset, "runs": runs, "rows": table})
-        return
-    print(to_markdown(table))
+    tables = [(f"--{kind}", getattr(request, kind)) for kind in _TABLES if getattr(request, kind)]
+    words = tuple(word for table in tables for word in table)
+    with scored(runs, engine, folders, words) as scores:
+        table = rows(found for found, _ in scores)
+        plain = [found for found, _ in scores]
+        for path, text in (
+            (request.csv, to_csv(plain)),
+            (request.latex, to_latex(table)),
+            (request.markdown, to_markdown(table) + "\n"),
+        ):
+            if path:
+                _write(path, text)
+        if request.json:
+            entries = [_entry(found, extra) for found, extra in scores]
+            print_json({"dataset": plain[0].settings.dataset, "runs": entries, "rows": table})
+        else:
+            print(to_markdown(table))
 
 
 def _runs(request: argparse.Namespace) -> tuple[Settings, ...]:
@@ -96,4 +133,4 @@ def _write(path: str, text: str) -> None:
     try:
         Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise RequestError(f"{path} cannot be written: {error.strerror}.") from error
+        raise refusal(path, Path(path), error) from error

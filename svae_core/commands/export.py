@@ -7,6 +7,7 @@ from pathlib import Path
 
 from svae_core.commands import print_json
 from svae_core.commands._training import one_thread, saved_state
+from svae_core.config.writable import check_file
 from svae_core.methods import title_of
 from svae_core.records import RequestError
 
@@ -46,6 +47,9 @@ def run(request: argparse.Namespace) -> None:
     if (path.suffix == ".safetensors") != (request.what == "weights"):
         ending = ".safetensors" if request.what == "weights" else ".csv, .parquet or .npz"
         raise RequestError(f"--to is {request.to}, but {request.what} go to {ending}.")
+    if request.what != "weights":
+        exports.check_format(path)
+    check_file(path, f"--to {path}")
     state = saved_state(request.saved)
     names = [settings.method for settings in state.settings]
     if request.method and request.method not in names:

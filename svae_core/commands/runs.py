@@ -1,4 +1,4 @@
-"""Manage saved runs: list, show, rename, delete, undo, export, import, clean."""
+"""Manage saved runs: list, show, resume, rename, delete, undo, export, import, clean."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svae_core.commands import print_json
+from svae_core.commands._cluster import add_scheduler
+from svae_core.commands._resuming import resume
+from svae_core.commands._stopping import resume_command
+from svae_core.commands.compare import add_tables
 from svae_core.config.settings import settings_to_dict
+from svae_core.config.writable import check_file, refusal
 from svae_core.methods import title_of
 from svae_core.records import RequestError
 
 if TYPE_CHECKING:
     from svae_core.runs.store import Entry
 
-_HEAD = f"{'saved':16} {'size':>8} {'status':9} {'step':>7}  name or folder, and verdicts"
+_NAMES = ("list", "show", "resume", "rename", "delete", "undo", "export", "import", "clean")
+_HEAD = f"{'saved':16} {'size':>8} {'status':10} {'step':>7}  name or folder, and verdicts"
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -24,23 +30,28 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "action",
         nargs="?",
         default="list",
-        choices=("list", "show", "rename", "delete", "undo", "export", "import", "clean"),
-        help="list (default) · show RUN · rename RUN NAME · delete RUN · undo [RUN]: restore the "
-        "last deleted run · export RUN [FILE.zip|FILE.csv] · import FILE.zip · clean: remove "
-        "deleted runs for good",
+        choices=_NAMES,
+        help="list (default) · show RUN · resume RUN: train it, or its whole comparison, "
+        "to the end · rename RUN NAME · delete RUN · undo [RUN]: restore the last deleted run · "
+        "export RUN [FILE.zip|FILE.csv] · import FILE.zip · clean: remove deleted runs for good",
     )
     command.add_argument("what", nargs="?", metavar="RUN", help="folder, name, or its beginning")
     command.add_argument("to", nargs="?", metavar="NAME|FILE", help="new name; file to write")
     command.add_argument(
         "--days", type=float, default=0.0, help="clean: only runs deleted at least this long ago"
     )
+    add_tables(command)
+    add_scheduler(command)
 
 
 def run(request: argparse.Namespace) -> None:
     """Run one action and print its answer."""
-    if request.action in ("show", "rename", "delete", "export", "import") and not request.what:
+    if request.action not in ("list", "undo", "clean") and not request.what:
         thing = "file" if request.action == "import" else "run"
         raise RequestError(f"`runs {request.action}` needs a {thing}.")
+    if request.action == "resume":
+        resume(request, _found(request.what))
+        return
     answer, lines = _ACTIONS[request.action](request)
     if request.json:
         print_json(answer)
@@ -111,6 +122,8 @@ def _export(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 
     entry = _found(request.what)
     path = Path(request.to or f"{entry.folder.name}{transfer.SUFFIX}")
+    if path.suffix in (".csv", ".zip"):
+        check_file(path, str(path))
     if path.suffix == ".csv":
         data = transfer.history(load(entry.folder)).encode()
     elif path.suffix == ".zip":
@@ -120,7 +133,7 @@ def _export(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise RequestError(f"{path} cannot be written: {error.strerror}.") from error
+        raise refusal(str(path), path, error) from error
     return {"file": str(path), "bytes": len(data)}, [f"Wrote {path}, {len(data) / 1e6:.1f} MB."]
 
 
@@ -172,6 +185,7 @@ def _told(entry: Entry) -> dict[str, Any]:
         fields |= {
             name: getattr(entry.about, name) for name in (*names, "losses", "nats", "verdicts")
         }
+        fields |= {"status": _status(entry), "resume": _how_to_resume(entry)}
         fields["members"] = [settings_to_dict(settings) for settings in entry.about.members]
     return fields
 
@@ -180,9 +194,25 @@ def _line(entry: Entry) -> str:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.touched))
     head = f"{when} {entry.size / 1e6:5.1f} MB"
     if entry.about is None:
-        return f"{head} {'damaged':9} {'':7}  {entry.folder.name}: {entry.trouble}"
+        return f"{head} {'damaged':10} {'':7}  {entry.folder.name}: {entry.trouble}"
     about = entry.about
     ended = ", ".join(about.verdicts) or "not certified yet"
+    if command := _how_to_resume(entry):
+        ended = f"go on with {command}"
     methods = " + ".join(title_of(settings.method) for settings in about.members)
     shown = entry.name or entry.folder.name
-    return f"{head} {about.status:9} {about.step:7}  {shown} ({methods}): {ended}"
+    return f"{head} {_status(entry):10} {about.step:7}  {shown} ({methods}): {ended}"
+
+
+def _status(entry: Entry) -> str:
+    """The saved status, or `unfinished` if the run has not ended and no process trains it."""
+    from svae_core.runs.recorder import UNFINISHED, is_unfinished
+
+    assert entry.about is not None
+    return UNFINISHED if is_unfinished(entry) else entry.about.status
+
+
+def _how_to_resume(entry: Entry) -> str | None:
+    from svae_core.runs.recorder import is_unfinished
+
+    return resume_command(entry.folder) if is_unfinished(entry) else None

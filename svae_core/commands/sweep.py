@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from svae_core.commands import add_settings, print_json, settings_of
 from svae_core.commands._cluster import add_scheduler, engine_of, in_slices
+from svae_core.commands._stopping import Stop
 from svae_core.commands._training import one_thread
 from svae_core.methods import method_for, title_of
 from svae_core.records import RequestError, Settings, knobs
@@ -73,20 +74,22 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> int:
     """Print the grid's cells; with --json, the theory as well. Exit status 130 if interrupted."""
-    from svae_core.studies import sweep
+    from svae_core.studies import jsonl, sweep
 
     grid = _grid(request)
     one_thread()
-    ended = sweep.recorded(request.out, grid)
     complete = True
-    try:
-        with engine_of(request) as engine:
-            for outcomes in _trained(sweep.plan(grid, ended), engine):
-                sweep.record(request.out, outcomes)
-                ended |= {item.settings: item for item in outcomes}
-    except KeyboardInterrupt:
-        complete = False
-        print(_stopped(len(ended), len(grid.runs), request.out), file=sys.stderr)
+    with jsonl.writing(request.out), Stop() as stop:
+        ended = sweep.recorded(request.out, grid)
+        try:
+            with engine_of(request) as engine:
+                for outcomes in _trained(sweep.plan(grid, ended), engine):
+                    with stop.writing():
+                        sweep.record(request.out, outcomes)
+                        ended |= {item.settings: item for item in outcomes}
+        except KeyboardInterrupt:
+            complete = False
+            print(_stopped(len(ended), len(grid.runs), request.out), file=sys.stderr)
     answer = {"complete": complete, **sweep.report(grid, ended.values())}
     if request.json:
         print_json(answer)
@@ -108,25 +111,21 @@ def _grid(request: argparse.Namespace) -> Grid:
 
 
 def _trained(chunks: tuple[Chunk, ...], engine: Engine | None) -> Iterator[tuple[Outcome, ...]]:
-    """Train all chunks and yield the outcomes of each; with a progress bar on a terminal."""
+    """Train all chunks; yields outcomes once they are certified, with a bar on a terminal."""
     from tqdm import tqdm
 
     from svae_core.studies import sweep
 
     total = sum(chunk.runs for chunk in chunks)
+    yielded: dict[Chunk, int] = {}  # number of outcomes of each chunk
+    waiting = (sweep.ChunkProgress(chunk) for chunk in chunks)
     with tqdm(total=total, unit="run", file=sys.stderr, disable=None, leave=False) as bar:
-        if engine is not None:
-            waiting = [sweep.ChunkProgress(chunk) for chunk in chunks]
-            for completed in in_slices(engine, waiting, sweep.advance, _SLICE_SECONDS):
-                bar.update(completed.chunk.runs)
-                yield completed.outcomes
-            return
-        for chunk in chunks:
-            current, before = sweep.ChunkProgress(chunk), bar.n
-            while not current.done:
-                current = sweep.advance(current, _SLICE_SECONDS)
-                bar.update(before + round(current.progress * chunk.runs, 1) - bar.n)
-            yield current.outcomes
+        for current in in_slices(engine, waiting, sweep.advance, _SLICE_SECONDS):
+            new = current.outcomes[yielded.get(current.chunk, 0) :]
+            yielded[current.chunk] = len(current.outcomes)
+            bar.update(len(new))
+            if new:
+                yield new
 
 
 def _stopped(done: int, count: int, out: str | None) -> str:

@@ -7,7 +7,7 @@ import argparse
 from svae_core.commands import add_settings, print_json, settings_of
 from svae_core.commands._cluster import add_scheduler, engine_of
 from svae_core.commands._training import add_save, trained
-from svae_core.records import to_json
+from svae_core.records import RequestError, to_json
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -21,9 +21,11 @@ def run(request: argparse.Namespace) -> None:
     """Print the certificate; with --json, speed and folder of the run as well."""
     settings = settings_of(request)
     with engine_of(request) as engine:
-        batch = trained((settings,), request.save, engine)
-    (certificate,) = batch.certificates
+        ended = trained(settings, request.save, engine)
+    (certificate,) = ended.certificates
     if request.json:
-        print_json(to_json(certificate) | batch.about(0))
+        print_json(to_json(certificate) | ended.about())
     else:
         print(certificate.sentence)
+    if ended.trouble:
+        raise RequestError(ended.trouble)

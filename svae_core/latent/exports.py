@@ -91,10 +91,15 @@ def weights(model: Model) -> bytes:
 
 def write(sheet: Sheet, path: Path) -> None:
     """Write a table in the format of the file's suffix; RequestError if it is not supported."""
+    check_format(path)
     makers = {".csv": _as_csv, ".parquet": _as_parquet, ".npz": _as_npz}
-    if path.suffix not in makers:
-        raise RequestError(f"{path} should end in one of: {', '.join(_FORMATS)}.")
     write_bytes(makers[path.suffix](sheet), path)
+
+
+def check_format(path: Path) -> None:
+    """RequestError if no format of tables has this file's suffix."""
+    if path.suffix not in _FORMATS:
+        raise RequestError(f"{path} should end in one of: {', '.join(_FORMATS)}.")
 
 
 def write_bytes(data: bytes, path: Path) -> None:

@@ -2,5 +2,6 @@
 
 `folder` writes and reads one run, `manifest` is its run.json, `tensors` its arrays; `store` lists
 and deletes runs, `transfer` exports one as a ZIP, `slim` stores what a fitted model needs of its
-data.
+data. `recorder` saves a run while it trains and resumes it, `comparison_folders` names the folders
+of a saved comparison.
 """

@@ -36,6 +36,7 @@ from svae_core.latent.projection import Layout
 from svae_core.records import Certificate, Moment, RequestError, State, to_json
 from svae_core.runs.manifest import (
     ABOUT,
+    FILE_NAME,
     About,
     FileEntry,
     about_to_json,
@@ -139,6 +140,14 @@ class RunWriter:
         self.written = True
         return about
 
+    def tidy(self) -> None:
+        """Remove incomplete files of a killed process; only for the one writer of the folder."""
+        listed = {entry.name for entry in self._files}
+        for path in self.folder.iterdir():
+            ours = FILE_NAME.fullmatch(path.name.removeprefix(".").removesuffix(".part"))
+            if path.name == f".{ABOUT}.part" or (ours and path.name not in listed):
+                remove(path)
+
     def start_over(self) -> None:
         """Discard all frames written so far: the run was restarted."""
         self._moments = self._layouts = 0
@@ -146,6 +155,7 @@ class RunWriter:
     def _create(self, run: SavedRun) -> About:
         part = self.folder.with_name(f".{self.folder.name}.part")
         try:
+            shutil.rmtree(part, ignore_errors=True)  # of a process that was killed here
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
             about = self._write_in(part, run, last=False)
             part.rename(self.folder)

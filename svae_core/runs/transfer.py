@@ -31,8 +31,8 @@ LARGEST = 2**31
 #: Arrays hardly compress, so a file with a larger compression ratio is no run.
 _MOST_PACKED = 50
 _MOST_FILES = 1000
-#: Fields of a screen's state that refer to the server of origin.
-_PRIVATE = ("parent",)
+#: Fields of a screen's state that refer to the server of origin or to other runs there.
+_PRIVATE = ("parent", "comparison")
 
 
 def pack(folder: Path) -> bytes:

@@ -1,17 +1,71 @@
 """Results appended to a JSON Lines file: one JSON object per line.
 
+    with writing(path):                # one process at a time; raises before any work
+        done = read_rows(path, opening)
+        append(path, rows)
+
 A program killed while writing leaves an incomplete last line. Reading ignores it, and the next
 append starts a new line, so no complete result is lost.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from svae_core.config.locks import Lock, lock
+from svae_core.config.writable import check_disk, check_file, refusal
 from svae_core.records import RequestError
+
+
+@contextlib.contextmanager
+def writing(path: str | Path | None) -> Iterator[None]:
+    """Lock a file against other processes that append to it, until the end of the context.
+
+    Raises RequestError if another process holds it, or if it cannot be written. A new file without
+    a row is removed at the end. `None` means that there is no file.
+    """
+    if path is None:
+        yield
+        return
+    path, existed = Path(path), Path(path).exists()
+    if existed and not path.is_file() and not path.is_dir():  # /dev/null: nothing to lock
+        check_file(path, f"--out {path}")
+        yield
+        return
+    held = _locked(path)
+    try:
+        _check_disk(path)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            if not existed and path.stat().st_size == 0:
+                path.unlink()
+        held.release()
+
+
+def _locked(path: Path) -> Lock:
+    try:
+        held = lock(path, create=True)
+    except OSError as error:
+        raise refusal(f"--out {path}", path, error) from error
+    if held is None:
+        raise RequestError(
+            f"--out {path} is being written by another process; wait for its end, or name another "
+            "file."
+        )
+    return held
+
+
+def _check_disk(path: Path) -> None:
+    try:
+        check_disk(path)
+    except OSError as error:
+        raise refusal(f"--out {path}", path, error) from error
 
 
 def append(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -24,8 +78,11 @@ def append(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
         with Path(path).open("ab+") as file:
             start = "\n" if _is_torn(file) else ""
             file.write((start + text).encode())
+            file.flush()
+            if Path(path).is_file():
+                os.fsync(file.fileno())  # so that rows survive a power failure, too
     except OSError as error:
-        raise RequestError(f"--out {path} cannot be written: {error.strerror}.") from error
+        raise refusal(f"--out {path}", Path(path), error) from error
 
 
 def read_rows(path: str | Path, opening: str) -> list[dict[str, Any]]:

@@ -1,0 +1,246 @@
+"""Comparisons as commands make them; saved ones can be resumed however they were stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from svae_core.commands._stopping import Stop, Stopped, resume_command
+from svae_core.commands._training import (
+    Trained,
+    check_data,
+    one_thread,
+    start_recorder,
+    train_to_end,
+    trained_from,
+)
+from svae_core.records import Certificate, RequestError, Settings, State
+
+if TYPE_CHECKING:
+    from svae_core.compute.engine import Engine
+    from svae_core.config.locks import Lock
+    from svae_core.runs.comparison_folders import ComparisonFolders
+    from svae_core.runs.folder import SavedRun
+    from svae_core.runs.manifest import About
+    from svae_core.studies.scores import Score
+
+Members = tuple[Settings, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Ended:
+    """One run of a comparison at its end."""
+
+    settings: Settings
+    state: State  # of it alone
+    certificate: Certificate
+    share: float  # its share of its batch's seconds
+    about: dict[str, Any]  # the fields of its JSON entry besides its scores
+
+
+@contextlib.contextmanager
+def scored(
+    runs: Members, engine: Engine | None, folders: ComparisonFolders | None, tables: tuple[str, ...]
+) -> Iterator[list[tuple[Score, dict[str, Any]]]]:
+    """Train and score all runs in batches of one method; RequestError if all are refused.
+
+    With `folders` every batch is saved from its first step on, and resumes from its folder if there
+    is one. Raises Stopped on Ctrl-C; during the body Ctrl-C waits, since the folders to resume from
+    are removed after it. `tables` are further options of the command that resumes.
+    """
+    from svae_core.studies import comparison
+    from svae_core.studies.measure import score
+
+    one_thread()
+    with Stop() as stop:
+        saved: _SavedComparison | None = None
+        try:
+            planned = comparison.plan(runs)
+            found: dict[Settings, tuple[Score, dict[str, Any]]] = {
+                batch.runs[0]: (batch.scores[0], {"run": None}) for batch in planned if batch.done
+            }
+            if len(found) == len(set(runs)):
+                raise RequestError(next(iter(found.values()))[0].refused)
+            batches = [batch.runs for batch in planned if not batch.done]
+            if folders is None:
+                ended = _in_memory(batches, stop, engine)
+            else:
+                saved = _SavedComparison(folders, batches)
+                ended = saved.trained(stop, engine)
+            for run in ended:
+                found[run.settings] = score(run.state, run.certificate, run.share), run.about
+            stop.check()
+            with contextlib.suppress(KeyboardInterrupt), stop.writing():
+                yield [found[settings] for settings in runs]
+                if saved is not None:
+                    saved.remove_batches()
+        except KeyboardInterrupt:
+            raise _stopped(saved, folders is not None, tables) from None
+        finally:
+            if saved is not None:
+                saved.release()
+
+
+def _stopped(saved: _SavedComparison | None, saving: bool, tables: tuple[str, ...]) -> Stopped:
+    """The message on Ctrl-C."""
+    if not saving:
+        return Stopped("stopped; --save would have kept what was trained.")
+    folder = saved.first_folder() if saved else None
+    if folder is None:
+        return Stopped("stopped before the first step; nothing was trained.")
+    command = resume_command(folder, *tables)
+    answer = {"complete": False, "run": str(folder), "resume": command}
+    return Stopped(f"stopped; what was trained is kept, go on with: {command}", answer)
+
+
+def _in_memory(batches: list[Members], stop: Stop, engine: Engine | None) -> Iterator[Ended]:
+    from svae_core.training import loop
+
+    works = [partial(train_to_end, members, None, stop, engine) for members in batches]
+    for members, batch in zip(batches, _side_by_side(works, stop, engine), strict=True):
+        for index, settings in enumerate(members):
+            share = batch.seconds / len(members)
+            state, certificate = loop.member(batch.state, index), batch.certificates[index]
+            yield Ended(settings, state, certificate, share, batch.about())
+
+
+def _side_by_side(
+    works: list[partial[Trained]], stop: Stop, engine: Engine | None
+) -> Iterator[Trained]:
+    """All batches trained, in their order; on an engine as many at once as it has workers."""
+    if engine is None:
+        yield from (work() for work in works)
+        return
+    threads = ThreadPoolExecutor(2 * engine.size)  # each waits for its batch's slices
+    try:
+        yield from threads.map(lambda work: work(), works)
+    except BaseException:
+        stop.asked = True  # the others end with the slice they are in
+        raise
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+class _SavedComparison:
+    """A comparison on disk. It locks the folders of its batches until it is released."""
+
+    def __init__(self, folders: ComparisonFolders, batches: list[Members]) -> None:
+        from svae_core.runs.recorder import lock_folder
+
+        self._folders = folders
+        self._batches = {members: folders.folder(folders.batch(members)) for members in batches}
+        self._held: dict[Path, Lock] = {}
+        try:
+            for folder in self._batches.values():  # in the same order in every process
+                if folder.exists():
+                    self._held[folder] = lock_folder(folder)
+        except BaseException:
+            self.release()
+            raise
+
+    def first_folder(self) -> Path | None:
+        """A folder from which the comparison can be resumed; None if there is none yet."""
+        return next((folder for folder in self._batches.values() if folder.exists()), None)
+
+    def trained(self, stop: Stop, engine: Engine | None) -> Iterator[Ended]:
+        """Train what is missing, give each run a folder of its own, and yield all runs."""
+        works = [
+            partial(self._train, members, stop, engine)
+            for members in self._batches
+            if not all(self._run_folder(settings).exists() for settings in members)
+        ]
+        for _ in _side_by_side(works, stop, engine):
+            pass
+        for members, folder in self._batches.items():
+            with stop.writing():
+                self._split(members, folder)
+        for members in self._batches:
+            yield from (self._read(settings) for settings in members)
+
+    def _train(self, members: Members, stop: Stop, engine: Engine | None) -> Trained:
+        from svae_core.runs.recorder import Recorder
+
+        folder = self._batches[members]
+        if folder.exists():
+            recorder = Recorder.resume(folder, self._held.get(folder))
+            check_data(recorder.run.about, folder.name)
+        else:
+            recorder = start_recorder(self._folders.batch(members), folder)
+        self._held[folder] = recorder.lock
+        batch = train_to_end(members, recorder, stop, engine)
+        if recorder.trouble:
+            command = resume_command(folder)
+            raise RequestError(f"{recorder.trouble}; make room, and go on with: {command}")
+        return batch
+
+    def _run_folder(self, settings: Settings) -> Path:
+        return self._folders.folder(self._folders.run(settings))
+
+    def _split(self, members: Members, batch: Path) -> None:
+        """Give every run of a batch that has ended a folder of its own."""
+        from svae_core.runs.folder import RunWriter, load
+        from svae_core.runs.recorder import save_error
+
+        missing = [(i, one) for i, one in enumerate(members) if not self._run_folder(one).exists()]
+        if not missing:
+            return
+        saved = load(batch)
+        for index, settings in missing:
+            folder = self._run_folder(settings)
+            try:
+                RunWriter(folder).write(_member(saved, index, self._folders.run(settings)))
+            except OSError as error:
+                command = resume_command(batch)
+                raise RequestError(
+                    f"{save_error(folder, error)}; make room, and go on with: {command}"
+                ) from error
+
+    def _read(self, settings: Settings) -> Ended:
+        from svae_core.runs.folder import load
+        from svae_core.runs.recorder import seconds_per_run
+
+        folder = self._run_folder(settings)
+        saved = load(folder)
+        about = trained_from(saved, folder).about()
+        return Ended(
+            settings, saved.state, saved.certificates[0], seconds_per_run(saved.about), about
+        )
+
+    def remove_batches(self) -> None:
+        """Once every run has a folder of its own."""
+        self.release()
+        for folder in self._batches.values():
+            part = folder.with_name(f".{folder.name}.part")
+            with contextlib.suppress(OSError):  # it disappears at once, or stays whole
+                folder.rename(part)
+                shutil.rmtree(part, ignore_errors=True)
+
+    def release(self) -> None:
+        """Unlock all folders."""
+        for held in self._held.values():
+            held.release()
+
+
+def _member(batch: SavedRun, index: int, about: About) -> SavedRun:
+    """One run of a batch that has ended, as if it had been trained and saved by itself."""
+    from svae_core.runs.folder import SavedRun
+    from svae_core.runs.recorder import FINISHED, timing_of_member
+    from svae_core.training import loop
+
+    told = replace(
+        about,
+        status=FINISHED,
+        steps=batch.about.steps,
+        title=batch.about.title,
+        fingerprint=batch.about.fingerprint,
+        page=timing_of_member(batch.about),
+    )
+    state = loop.member(batch.state, index)
+    moments = tuple((moment[index],) for moment in batch.moments)
+    return SavedRun(told, state, moments, (), (batch.certificates[index],))

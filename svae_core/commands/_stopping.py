@@ -1,0 +1,82 @@
+"""Ctrl-C: a write in progress is completed first, and one sentence says how to resume."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class Stopped(Exception):
+    """Work stopped by Ctrl-C, with a sentence for the user and the JSON object of --json."""
+
+    def __init__(self, sentence: str, answer: dict[str, Any] | None = None) -> None:
+        super().__init__(sentence)
+        self.answer = answer
+
+
+class Stop:
+    """A context in which Ctrl-C raises KeyboardInterrupt, but not within `writing`.
+
+    Other threads that do the work call `check` between two slices.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._writing = False
+        self._before: Any = None
+
+    def __enter__(self) -> Stop:
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # started in the background
+        if _in_main_thread() and not ignored:
+            self._before = signal.signal(signal.SIGINT, self._interrupted)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed; in any thread."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Delay Ctrl-C until a write is complete."""
+        if not _in_main_thread():
+            yield
+            return
+        self._writing = True
+        try:
+            yield
+        finally:
+            self._writing = False
+        self.check()
+
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+        if not self._writing:
+            raise KeyboardInterrupt
+
+
+def resume_command(folder: Path, *more: str) -> str:
+    """The command that resumes a saved run."""
+    from svae_core.config.home import home
+
+    name = folder.name if folder.parent == home() else str(folder)
+    return shlex.join(["python", "-m", "svae_core", "runs", "resume", name, *more])
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

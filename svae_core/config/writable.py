@@ -1,0 +1,80 @@
+"""Checks that results can be written, made before the work that produces them.
+
+    check_file(path, "--out runs.jsonl");  check_folder(home(), "Runs")
+
+A file is checked by opening it, a disk by writing to it: only that shows permissions, quotas,
+read-only file systems and full disks for certain.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from svae_core.config.fields import RequestError
+
+#: Bytes written to check the disk.
+_PROBE = 2**16
+#: Errors of the disk itself; others only forbid new files beside a file that may be writable.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+
+
+def check_file(path: str | Path, name: str) -> None:
+    """Raise RequestError if a file cannot be written; `name` is the request's name for it.
+
+    Its content is not changed, and no new file is left behind.
+    """
+    path = Path(path)
+    try:
+        existed = path.exists()
+        with path.open("ab"):
+            pass
+        if not existed:
+            path.unlink()
+        if not existed or path.is_file():
+            check_disk(path)
+    except OSError as error:
+        raise refusal(name, path, error) from error
+
+
+def check_disk(path: Path) -> None:
+    """Raise OSError if the disk of a writable file accepts no more data."""
+    try:
+        _probe(path.absolute().parent)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+
+
+def check_folder(folder: Path, name: str) -> None:
+    """Raise RequestError if a folder cannot be created or written to."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _probe(folder)
+    except OSError as error:
+        raise RequestError(
+            f"{name} cannot be saved in {folder}: {error.strerror}; choose another folder with "
+            "SVAE_HOME."
+        ) from error
+
+
+def refusal(name: str, path: Path, error: OSError) -> RequestError:
+    """The error for a file that cannot be written, with how to correct it."""
+    reason = f"{error.strerror}; name another file"
+    if isinstance(error, IsADirectoryError) or path.is_dir():
+        reason = "it is a folder; name a file in it"
+    elif isinstance(error, FileNotFoundError):
+        reason = f"there is no folder {path.parent}; make it, or name another file"
+    elif error.errno in _FULL - {errno.EROFS}:
+        reason = f"{error.strerror}; make room, or name a file on another disk"
+    return RequestError(f"{name} cannot be written: {reason}.")
+
+
+def _probe(folder: Path) -> None:
+    """Write a temporary file; OSError if that is refused."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(_PROBE))
+        file.flush()
+        os.fsync(file.fileno())
