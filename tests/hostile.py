@@ -83,7 +83,7 @@ def _texts() -> list[Specimen]:
         Specimen("same_names.csv", ("a,a\n" + numbers).encode()),
         Specimen("reserved_names.csv", ("auto,none\n" + numbers).encode()),
         Specimen("binary_pickle.csv", pickle.dumps(_Harmful()), "is a pickle"),
-        Specimen("text.gz", b"\x1f\x8b\x08\0\0\0\0\0", "compressed by gzip"),
+        Specimen("text.gz", b"\x1f\x8b\x08\0\0\0\0\0", "gzip file is damaged"),
         Specimen("quotes_in_quotes.csv", b'a,b\n"1 ""x"" ",2\n"3\n4",5\n' * 10),
     ]
 
@@ -129,7 +129,7 @@ def _arrays() -> list[Specimen]:
         Specimen("complex.npy", npy(points.astype(complex)), "must hold real numbers"),
         Specimen("dates.npy", npy(np.zeros((3, 2), "M8[D]")), "must hold real numbers"),
         Specimen("words.npy", npy(np.array([["a", "b"], ["c", "d"]])), "must hold real numbers"),
-        Specimen("records.npy", npy(records), "must hold real numbers"),
+        Specimen("records.npy", npy(records), "is structured"),
         Specimen("pickled.npy", npy(np.array([_Harmful()]), pickled=True), "pickled"),
         Specimen("five_gigabytes.npy", npy_claiming(five_gigabytes, b"\0" * 900), "claims to be"),
         Specimen("computed_shape.npy", npy_claiming(overflowing, b"\0" * 64), "no sense"),

@@ -90,7 +90,7 @@ def test_numbers_written_by_any_habit_come_back(
 def test_a_column_that_turns_into_text_far_down_is_text_from_the_start(
     table_of: Callable[..., Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("svae_core.own_data.text.BLOCK_BYTES", 4_096)
+    monkeypatch.setattr("svae_core.own_data.formats.delimited_text.BLOCK_BYTES", 4_096)
     rows = [f"{i % 5},{i * 0.37 % 1:.4f}" for i in range(3_000)]
     rows[2_500] = "five,0.5"
     table = table_of("\n".join(rows))
@@ -168,7 +168,7 @@ def test_images_of_16_and_of_8_bits_are_brought_to_the_first_ones(
 def test_images_of_16_bits_are_shrunk_by_their_means(
     table_of: Callable[..., Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("svae_core.own_data.images.COLUMNS", 2)
+    monkeypatch.setattr("svae_core.own_data.formats.image_zip.COLUMNS", 2)
     values = np.array([[1_000, 3_000, 50_000, 60_000], [2_000, 2_000, 50_000, 60_000]])
     table = table_of(packed({"a.png": _deep(values), "b.png": _deep(values)}), "a.zip")
     assert np.array(table.numbers())[0] == pytest.approx([2_000, 55_000])

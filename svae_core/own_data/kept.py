@@ -21,12 +21,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from svae_core.config.home import home
+from svae_core.own_data.formats import Progress, listed
 from svae_core.own_data.limits import KEPT_BYTES, KEPT_DAYS
 from svae_core.own_data.names import file_name
 from svae_core.own_data.reader import read_apart
 from svae_core.own_data.reading import refused_by_disk
 from svae_core.own_data.tables import ABOUT, Table, read_about
-from svae_core.own_data.text import Tell
 from svae_core.records import RequestError
 
 _KEY = re.compile(r"[0-9a-f]{16}-[0-9a-f]{24}")
@@ -36,7 +36,12 @@ _NPY = b"\x93NUMPY"
 
 
 def deposit(
-    path: Path, name: str = "", tell: Tell = lambda share: None, *, key: str = "", copy: bool = True
+    path: Path,
+    name: str = "",
+    tell: Progress = lambda share: None,
+    *,
+    key: str = "",
+    copy: bool = True,
 ) -> str:
     """Read a file and keep its table; returns its key.
 
@@ -46,7 +51,7 @@ def deposit(
     """
     name = file_name(name or path.name)
     if path.exists() and not path.is_file():
-        raise RequestError(f"{name} is no file; give CSV, TSV, Parquet, NPY, NPZ or ZIP.")
+        raise RequestError(f"{name} is no file; give {listed()}.")
     try:
         digest = _digest(path)
         key = _agreed(key, digest, name) or f"{digest[:16]}-{_signature(digest)}"
@@ -145,7 +150,7 @@ def _agreed(key: str, digest: str, name: str) -> str:
     return key
 
 
-def _read_into(folder: Path, path: Path, name: str, tell: Tell, copy: bool) -> None:
+def _read_into(folder: Path, path: Path, name: str, tell: Progress, copy: bool) -> None:
     """Read into a folder that appears whole or not at all."""
     part = _beside(folder)
     part.mkdir(parents=True, mode=0o700)

@@ -16,15 +16,15 @@ import threading
 import time
 from pathlib import Path
 
+from svae_core.own_data.formats import Progress
 from svae_core.own_data.limits import READER_BYTES, READER_SILENCE
 from svae_core.own_data.reading import read
-from svae_core.own_data.text import Tell
 from svae_core.records import RequestError
 
 _EVERY = 0.2  # seconds between two signs of life
 
 
-def read_apart(path: Path, name: str, folder: Path, tell: Tell) -> None:
+def read_apart(path: Path, name: str, folder: Path, tell: Progress) -> None:
     """Read a file into a folder, in a process of its own; RequestError as `reading.read`."""
     arguments = [str(path.resolve()), name, str(folder.resolve())]
     child = subprocess.Popen(

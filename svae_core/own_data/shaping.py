@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.config.limits import limits
+from svae_core.own_data.formats import format_named
 from svae_core.own_data.limits import CATEGORIES, CATEGORIES_UNASKED, CLASSES, COLUMNS, NUMBERS
 from svae_core.own_data.names import some
 from svae_core.own_data.tables import Column, Table
@@ -82,9 +83,7 @@ def shape(table: Table, choice: Choice, seed: int) -> Dataset:
     features, notes = _features(table, choice, label)
     rows, more = _rows(table, features, choice, seed)
     labels, names = _labels(table, label, rows)
-    standardise = choice.standardise == "yes" or (
-        choice.standardise == "auto" and table.form in ("CSV", "Parquet")
-    )
+    standardise = choice.standardise == "yes" or (choice.standardise == "auto" and _is_table(table))
     untouched = _untouched(table, features, rows, standardise)
     if untouched is None:
         points, features, said = _points(table, features, rows, standardise)
@@ -103,6 +102,12 @@ def shape(table: Table, choice: Choice, seed: int) -> Dataset:
         image_shape=table.image_shape if len(features) == _pixels(table) else None,
         notes=(*table.notes, *notes, *more),
     )
+
+
+def _is_table(table: Table) -> bool:
+    """Whether its columns have units of their own, so that they are standardised by default."""
+    known = format_named(table.form)
+    return known is not None and known.table
 
 
 def _pixels(table: Table) -> int:
@@ -258,7 +263,7 @@ def _untouched(
     table: Table, features: list[Feature], rows: np.ndarray | None, standardise: bool
 ) -> np.ndarray | None:
     """The array as it lies on disk, mapped, where nothing at all has to be done to it."""
-    if standardise or rows is not None or table.scale != 1.0 or table.form not in ("NPY", "NPZ"):
+    if standardise or rows is not None or table.scale != 1.0:
         return None
     numbers = table.numbers()
     every = _positions(features) == list(range(numbers.shape[1]))

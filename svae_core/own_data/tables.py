@@ -46,7 +46,7 @@ class Table:
 
     folder: Path
     name: str  # of the file, made harmless
-    form: str  # CSV | Parquet | NPY | NPZ | images
+    form: str  # name of its format
     rows: int
     columns: tuple[Column, ...]
     numbers_file: str
@@ -77,7 +77,7 @@ class Table:
         with self._reading():
             if self.stamp and self.stamp != stamp_of(path):
                 raise RequestError(f"{path} has changed since it was read; give it once more.")
-            if self.form in ("NPY", "NPZ"):
+            if self.numbers_file != NUMBERS:  # an NPY file that is mapped as it is
                 return np.load(path, mmap_mode="r", allow_pickle=False).reshape(shape)
             return _mapped(path, self.numbers_dtype, shape)
 

@@ -6,12 +6,12 @@ text after all, the file is read once more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import BLOCK_BYTES
 from svae_core.own_data.names import plain
 from svae_core.own_data.sniffing import MISSING, Layout, sniff
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 #: More rows than this share with a wrong number of cells: the file is no table of this layout.
 _RAGGED = 0.1
 
-Tell = Callable[[float], None]
 
-
-def read_text(path: Path, name: str, folder: Path, tell: Tell) -> Table:
-    """The table of a text file, written into a folder; progress goes to `tell`, 0 to 1."""
-    layout = sniff(path)
+def read(source: Source) -> Table:
+    """The table of a text file, written into its folder."""
+    layout = sniff(source.path)
     check_width(len(layout.names))
     texts: set[int] = set()
     while True:
-        writer = Writer(folder, layout.names, [i not in texts for i in range(len(layout.names))])
+        writer = Writer(
+            source.folder, layout.names, [i not in texts for i in range(len(layout.names))]
+        )
         try:
-            late, ragged = _write(path, layout, writer, texts, tell)
+            late, ragged = _write(source, layout, writer, texts)
         finally:
             writer.close()
         if not late:
@@ -59,17 +59,17 @@ def read_text(path: Path, name: str, folder: Path, tell: Tell) -> Table:
             f"Rows with a wrong number of cells were left out: {len(ragged):,} (the first: "
             f"“{ragged[0]}”).",
         )
-    return writer.finish(name, "CSV", notes)
+    return writer.finish(source.name, FORMAT.name, notes)
 
 
 def _write(
-    path: Path, layout: Layout, writer: Writer, texts: set[int], tell: Tell
+    source: Source, layout: Layout, writer: Writer, texts: set[int]
 ) -> tuple[set[int], list[str]]:
     """Write all rows; which columns turned out to be text, and the rows left out."""
     late: set[int] = set()
     ragged: list[str] = []
-    size = max(1, path.stat().st_size)
-    with path.open("rb") as file:
+    size = max(1, source.size())
+    with source.path.open("rb") as file:
         for batch in _batches(file, layout, ragged):
             columns: list[Any] = []
             for index in range(batch.num_columns):
@@ -80,7 +80,7 @@ def _write(
                 columns.append(cells.to_pylist() if numbers is None else numbers)
             if not late:
                 writer.append(columns)
-            tell(min(1.0, file.tell() / size))
+            source.progress(min(1.0, file.tell() / size))
     return late, ragged
 
 
@@ -152,3 +152,8 @@ def _numbers(cells: pa.Array, decimal: str) -> np.ndarray | None:
         except pa.ArrowInvalid:
             continue
     return None
+
+
+FORMAT = Format(
+    "CSV", (".csv", ".tsv", ".txt"), lambda _path, _start: True, read, table=True, rank=2
+)

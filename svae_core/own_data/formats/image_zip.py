@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from svae_core.own_data import archive
+from svae_core.own_data.formats import Format, Source, starts_with
 from svae_core.own_data.limits import CATEGORIES, COLUMNS, IMAGE_BYTES, IMAGE_PIXELS
 from svae_core.own_data.names import distinct, plain
 from svae_core.own_data.tables import CODES, NUMBERS, Column, Table, check_cells, write_about
-from svae_core.own_data.text import Tell
 from svae_core.records import RequestError
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ class _Form:
     levels: int  # the largest grey value
 
 
-def read_images(path: Path, name: str, folder: Path, tell: Tell) -> Table:
+def read(source: Source) -> Table:
     """The table of a ZIP of images, written into a folder."""
-    with archive.opened(path) as (packed, members):
+    with archive.opened(source.path) as (packed, members):
         items = [item for item in members if item.filename.lower().endswith(_ENDINGS)]
         if not items:
             what = ", which looks like a spreadsheet: save it as CSV" if _office(members) else ""
@@ -54,12 +54,12 @@ def read_images(path: Path, name: str, folder: Path, tell: Tell) -> Table:
         size, small = form.size, form.small
         check_cells(len(items), small[0] * small[1])
         low, high = np.full(small[0] * small[1], form.levels), np.zeros(small[0] * small[1], int)
-        with (folder / NUMBERS).open("wb") as out:
+        with (source.folder / NUMBERS).open("wb") as out:
             for index, item in enumerate(items):
                 pixels = _pixels(packed, item, form)
                 low, high = np.minimum(low, pixels), np.maximum(high, pixels)
                 out.write(pixels.tobytes())
-                tell((index + 1) / len(items))
+                source.progress((index + 1) / len(items))
     notes = [
         f"Read as {len(items):,} images of {size[0]} × {size[1]} pixels, as grey values 0 to 1 in "
         f"{form.levels + 1:,} steps."
@@ -71,11 +71,11 @@ def read_images(path: Path, name: str, folder: Path, tell: Tell) -> Table:
         for i in range(len(low))
     ]
     table = Table(
-        folder=folder,
-        name=name,
-        form="images",
+        folder=source.folder,
+        name=source.name,
+        form=FORMAT.name,
         rows=len(items),
-        columns=(*columns, *_folders(items, folder)),
+        columns=(*columns, *_folders(items, source.folder)),
         numbers_file=NUMBERS,
         numbers_dtype=_DTYPES[form.levels],
         notes=tuple(notes),
@@ -175,3 +175,6 @@ def _folders(items: list[zipfile.ZipInfo], folder: Path) -> list[Column]:
     codes = np.array([position[name] for name in names], dtype="<i4")
     (folder / CODES).write_bytes(codes.tobytes())
     return [Column("folder", "category", 0, categories=distinct(values, "folder"))]
+
+
+FORMAT = Format("images", (".zip",), starts_with(b"PK\x03\x04", b"PK\x05\x06"), read, rank=1)

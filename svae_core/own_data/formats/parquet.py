@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from svae_core.own_data.archive import is_of_disk
+from svae_core.own_data.formats import Format, Source, starts_with
 from svae_core.own_data.names import distinct, plain, some
 from svae_core.own_data.tables import Table, Writer, check_cells, check_width
-from svae_core.own_data.text import Tell
 from svae_core.records import RequestError
 
 if TYPE_CHECKING:
@@ -21,27 +20,27 @@ _BATCH_CELLS = 2**20
 _TEXT_LIMIT, _PARTS_LIMIT = 2**24, 2**20
 
 
-def read_parquet(path: Path, name: str, folder: Path, tell: Tell) -> Table:
+def read(source: Source) -> Table:
     """The table of a Parquet file, written into a folder."""
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(
-            path,
+            source.path,
             thrift_string_size_limit=_TEXT_LIMIT,
             thrift_container_size_limit=_PARTS_LIMIT,
         ) as file:
             check_width(len(file.schema_arrow))
             check_cells(file.metadata.num_rows, len(file.schema_arrow))
-            return _read(file, name, folder, tell)
+            return _read(file, source)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         if isinstance(error, RequestError) or is_of_disk(error):
             raise
         raise RequestError("The Parquet file is damaged or cut off.") from error
 
 
-def _read(file: Any, name: str, folder: Path, tell: Tell) -> Table:
+def _read(file: Any, source: Source) -> Table:
     import pyarrow as pa
 
     schema = file.schema_arrow
@@ -55,20 +54,20 @@ def _read(file: Any, name: str, folder: Path, tell: Tell) -> Table:
     if not usable:
         raise RequestError("The Parquet file has no column of numbers or text.")
     names = distinct((field.name for field in schema), "column")
-    writer = Writer(folder, [names[i] for i in usable], [numeric[i] for i in usable])
+    writer = Writer(source.folder, [names[i] for i in usable], [numeric[i] for i in usable])
     rows = max(1, file.metadata.num_rows)
     try:
         for batch in file.iter_batches(batch_size=max(1, _BATCH_CELLS // len(schema))):
             if batch.num_rows:
                 columns = [batch.column(index) for index in usable]
                 writer.append([_plain_column(column) for column in columns])
-                tell(min(1.0, writer.rows / rows))
+                source.progress(min(1.0, writer.rows / rows))
     finally:
         writer.close()
     notes: tuple[str, ...] = (f"Read as Parquet, {writer.rows:,} rows.",)
     if left_out:
         notes += (f"Left out, since they hold neither numbers nor text: {some(left_out)}.",)
-    return writer.finish(name, "Parquet", notes)
+    return writer.finish(source.name, FORMAT.name, notes)
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -98,3 +97,6 @@ def _plain_column(column: pa.Array) -> np.ndarray | list[str | None]:
         wide = compute.cast(column, pa.float64(), safe=False)
         return np.asarray(wide.to_numpy(zero_copy_only=False))
     return [None if cell is None else str(cell) for cell in column.to_pylist()]
+
+
+FORMAT = Format("Parquet", (".parquet", ".pq"), starts_with(b"PAR1"), read, table=True)
