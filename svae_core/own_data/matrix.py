@@ -167,6 +167,7 @@ def write_matrix(
     form: str,
     notes: Sequence[str] = (),
     column_names: Sequence[str] = (),
+    tabular: bool = False,
 ) -> Table:
     """The table of an array [n, …], written in blocks; see `layout_of` for what may be read."""
     layout = layout_of(tuple(int(length) for length in array.shape))
@@ -200,6 +201,7 @@ def write_matrix(
         examples=examples,
         image_shape=layout.image_shape,
         scale=scale,
+        tabular=tabular,
     )
     write_about(table)
     return table

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.config.limits import limits
-from svae_core.own_data.formats import format_named
 from svae_core.own_data.limits import CATEGORIES, CATEGORIES_UNASKED, CLASSES, COLUMNS, NUMBERS
 from svae_core.own_data.names import some
 from svae_core.own_data.tables import Column, Table
@@ -83,7 +82,7 @@ def shape(table: Table, choice: Choice, seed: int) -> Dataset:
     features, notes = _features(table, choice, label)
     rows, more = _rows(table, features, choice, seed)
     labels, names = _labels(table, label, rows)
-    standardise = choice.standardise == "yes" or (choice.standardise == "auto" and _is_table(table))
+    standardise = choice.standardise == "yes" or (choice.standardise == "auto" and table.tabular)
     untouched = _untouched(table, features, rows, standardise)
     if untouched is None:
         points, features, said = _points(table, features, rows, standardise)
@@ -102,12 +101,6 @@ def shape(table: Table, choice: Choice, seed: int) -> Dataset:
         image_shape=table.image_shape if len(features) == _pixels(table) else None,
         notes=(*table.notes, *notes, *more),
     )
-
-
-def _is_table(table: Table) -> bool:
-    """Whether its columns have units of their own, so that they are standardised by default."""
-    known = format_named(table.form)
-    return known is not None and known.table
 
 
 def _pixels(table: Table) -> int:

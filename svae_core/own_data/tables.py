@@ -56,6 +56,7 @@ class Table:
     image_shape: tuple[int, int] | None = None
     scale: float = 1.0  # numbers are divided by this
     stamp: str = ""  # size and time of a file that stays where it is
+    tabular: bool = False  # columns have units of their own: standardised by default
 
     def of_kind(self, kind: str) -> tuple[str, ...]:
         """Names of the columns of that kind, in the order in which they are stored."""
@@ -132,6 +133,8 @@ def read_about(folder: Path) -> Table:
         for column in plain.pop("columns")
     )
     shape = plain.pop("image_shape")
+    # Tables kept before this was recorded.
+    plain.setdefault("tabular", plain["form"] in ("CSV", "Parquet"))
     return Table(
         folder=folder,
         columns=columns,

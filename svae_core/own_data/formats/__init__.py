@@ -64,11 +64,6 @@ def formats() -> tuple[Format, ...]:
     return tuple(sorted(found, key=lambda item: item.rank))
 
 
-def format_named(name: str) -> Format | None:
-    """The format of that name, if it is (still) there."""
-    return next((item for item in formats() if item.name == name), None)
-
-
 def endings() -> tuple[str, ...]:
     """Endings of all formats without their dots, each once, and .gz."""
     return tuple(dict.fromkeys(end[1:] for item in formats() for end in (*item.endings, ".gz")))

@@ -40,7 +40,7 @@ def recognised(path: Path, start: bytes) -> bool:
 
 
 def read(source: Source) -> Table:
-    """The table of an AnnData file: X, or the layer or embedding asked for, with its cells' types."""
+    """The table of an AnnData file: X or the matrix asked for, with the types of its cells."""
     with opened(source.path) as file:
         shapes = {key: _shape(file[key]) for key in _matrices(file)}
         name = source.array or ("X" if "X" in shapes else "")
@@ -98,7 +98,7 @@ def _names(file: Any, which: str) -> tuple[str, ...]:
 
 
 def _with_annotations(table: Table, file: Any) -> Table:
-    """The table with the annotation of the cells that names their types, and the names of others."""
+    """The table with the annotation that names the types of the cells; others are named."""
     frame = file.get("obs", {})
     coded = {key: found for key in frame if (found := _categories(frame[key], table.rows))}
     wanted = [name for name in _CELL_TYPES if name in {key.lower() for key in coded}]
@@ -121,7 +121,7 @@ def _categories(item: Any, rows: int) -> tuple[list[str], np.ndarray] | None:
             return None
         names, codes = texts_of(item["categories"]), np.asarray(item["codes"][:], np.int64)
         fits = len(codes) == rows and len(names) <= CATEGORIES
-        fits = fits and -1 <= codes.min(initial=-1) and codes.max(initial=-1) < len(names)
+        fits = fits and codes.min(initial=-1) >= -1 and codes.max(initial=-1) < len(names)
         return (names.tolist(), codes) if fits else None
     if item.shape != (rows,) or item.dtype.kind not in "OSiub":
         return None

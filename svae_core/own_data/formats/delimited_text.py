@@ -59,7 +59,7 @@ def read(source: Source) -> Table:
             f"Rows with a wrong number of cells were left out: {len(ragged):,} (the first: "
             f"“{ragged[0]}”).",
         )
-    return writer.finish(source.name, FORMAT.name, notes)
+    return writer.finish(source.name, FORMAT.name, notes, tabular=FORMAT.table)
 
 
 def _write(

@@ -38,8 +38,8 @@ def read(source: Source) -> Table:
     declared = math.prod(shape) * dtype.itemsize
     if declared > source.size() - begin:
         raise RequestError(
-            f"The IDX file claims {' × '.join(map(str, shape))} numbers, {declared:,} bytes, "
-            f"but holds only {source.size() - begin:,}; it is cut off or made up."
+            f"The IDX file claims {' × '.join(map(str, shape))} numbers, {declared:,} bytes, but "
+            f"holds only {source.size() - begin:,}; it is cut off or made up."
         )
     if len(shape) == 1:
         raise RequestError(

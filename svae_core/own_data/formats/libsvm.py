@@ -40,7 +40,9 @@ def read(source: Source) -> Table:
     check_width(matrix.shape[1])
     check_cells(*matrix.shape)
     note = f"Read as LIBSVM, features counted from {1 if one_based else 0}."
-    table = write_matrix(source, CompressedRows.of(matrix.tocsr()), FORMAT.name, (note,))
+    table = write_matrix(
+        source, CompressedRows.of(matrix.tocsr()), FORMAT.name, (note,), tabular=FORMAT.table
+    )
     whole = bool(np.isfinite(labels).all() and (labels == np.rint(labels)).all())
     if whole and len(np.unique(labels)) <= CATEGORIES:
         return with_labels(table, labels.astype(np.int64))
