@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from svae_core.own_data.column_roles import with_roles
 from svae_core.own_data.formats import Source
 from svae_core.own_data.matrix import with_categories, with_labels, with_note, write_matrix
 from svae_core.own_data.names import distinct, plain, some
@@ -92,7 +93,7 @@ def _read_columns(source: Source, batches: Batches, form: str) -> Table:
         notes += (f"The index of a data frame was left out: {some(index)}.",)
     if left_out:
         notes += (f"Left out, since they hold neither numbers nor text: {some(left_out)}.",)
-    return writer.finish(source.name, form, notes, tabular=True)
+    return with_roles(writer.finish(source.name, form, notes, tabular=True))
 
 
 def _index_columns(schema: pa.Schema) -> tuple[str, ...]:

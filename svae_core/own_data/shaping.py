@@ -8,21 +8,30 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from svae_core.config.limits import limits
+from svae_core.own_data.column_roles import REASONS
 from svae_core.own_data.limits import CATEGORIES, CATEGORIES_UNASKED, CLASSES, COLUMNS, NUMBERS
 from svae_core.own_data.names import some
+from svae_core.own_data.suspicions import SAMPLE, suspicions_of_columns, suspicions_of_points
 from svae_core.own_data.tables import Column, Table
 from svae_core.records import Dataset, RequestError
 
 _BLOCK_CELLS = 2**20
 #: Names of columns that are taken for the label, in this order.
-_LABEL_NAMES = ("label", "class", "target", "species", "category", "diagnosis", "folder", "y")
+_LABEL_NAMES = (
+    *("label", "labels", "class", "classes", "target", "species", "category", "diagnosis"),
+    *("folder", "digit", "y"),
+)
+_LOOKED_AT = 500  # columns beyond which suspicions of single ones are not looked for
+_CLASSES_FROM = 200_000  # rows that show whether a column of numbers holds classes
 _FLOAT32 = 1e18  # squares of larger numbers overflow
+_FAR = 1e3  # offsets of so many standard deviations cost float32 half of its digits
 
 
 @dataclass(frozen=True)
@@ -69,11 +78,27 @@ def label_of(table: Table, choice: Choice) -> Column | None:
         for column in table.columns
         if column.kind == "category" and 2 <= len(column.categories) <= CLASSES
     }
+    numbers = {column.name.lower(): column for column in table.columns if column.kind == "number"}
     for name in _LABEL_NAMES:
         if name in classes:
             return classes[name]
+        if name in numbers and len(table.columns) > 1 and _numbers_classes(table, numbers[name]):
+            return numbers[name]
     last = table.columns[-1]
     return last if last in classes.values() and len(table.columns) > 1 else None
+
+
+def _numbers_classes(table: Table, column: Column) -> bool:
+    """Whether a column of numbers holds classes: few different whole numbers."""
+    if not (math.isfinite(column.low) and column.low == round(column.low)):
+        return False
+    if column.high - column.low >= 10 * CLASSES and column.high - column.low >= table.rows:
+        return False
+    values = np.asarray(table.numbers()[:, _position(table, column)], np.float64)
+    values = values[np.isfinite(values)]
+    different = np.unique(values[:_CLASSES_FROM])
+    whole = bool((different == np.rint(different)).all())
+    return whole and 2 <= len(different) <= min(CLASSES, max(2, len(values) // 2))
 
 
 def shape(table: Table, choice: Choice, seed: int) -> Dataset:
@@ -89,6 +114,7 @@ def shape(table: Table, choice: Choice, seed: int) -> Dataset:
         more += said
     else:
         points = untouched
+    more += _suspicions(table, points, features, rows)
     if label is not None:
         more += (f"The label is {label.name}; it is shown, and never trained on.",)
     return Dataset(
@@ -101,6 +127,21 @@ def shape(table: Table, choice: Choice, seed: int) -> Dataset:
         image_shape=table.image_shape if len(features) == _pixels(table) else None,
         notes=(*table.notes, *notes, *more),
     )
+
+
+def _suspicions(
+    table: Table, points: np.ndarray, features: list[Feature], rows: np.ndarray | None
+) -> tuple[str, ...]:
+    """What looks wrong in the data, in a sentence each; pictures are not looked at."""
+    if table.image_shape:
+        return ()
+    numbers = [item for item in features if item.code < 0]
+    found = suspicions_of_points(points, [item.name for item in features], rows)
+    if table.tabular and 0 < len(numbers) <= _LOOKED_AT:
+        step = max(1, -(-table.rows // SAMPLE))
+        some_rows = np.asarray(table.numbers()[::step])[:, _positions(numbers)]
+        found += suspicions_of_columns(some_rows, [item.name for item in numbers])
+    return tuple(found)
 
 
 def _pixels(table: Table) -> int:
@@ -117,6 +158,9 @@ def _features(
     chosen = tuple(dict.fromkeys(names_of(choice.features)))  # named twice, it counts once
     columns = [table.column(name) for name in chosen] if chosen else list(table.columns)
     columns = [column for column in columns if label is None or column.name != label.name]
+    notes: list[str] = []
+    if not chosen:
+        columns, notes = _without_roles(columns)
     most = CATEGORIES if chosen else CATEGORIES_UNASKED
     free = [
         column.name
@@ -128,7 +172,6 @@ def _features(
             f"Column {free[0]!r} of {table.name} is free text with too many different values; "
             "leave it out."
         )
-    notes: list[str] = []
     if free:
         notes.append(f"Text with more than {most} different values was left out: {some(free)}.")
         columns = [column for column in columns if column.name not in free]
@@ -155,6 +198,17 @@ def _features(
     if not features:
         raise RequestError(f"{table.name} has no column left to train on; choose at least one.")
     return features, tuple(notes)
+
+
+def _without_roles(columns: list[Column]) -> tuple[list[Column], list[str]]:
+    """The columns that may be features, and a sentence for each kind of the others."""
+    notes = []
+    for role, reason in REASONS.items():
+        names = [column.name for column in columns if column.role == role]
+        if names:
+            notes.append(f"{reason}: {some(names)}.")
+    kept = [column for column in columns if not column.role]
+    return kept, notes
 
 
 def _is_pair(column: Column) -> bool:
@@ -291,10 +345,15 @@ def _points(
         notes.append("Every column was brought to mean 0 and variance 1.")
     points = np.empty((source.count, len(kept)), np.float32)
     scale = np.where(spread > 0, spread, 1.0)
+    # float32 keeps 24 bits: of a column far from zero they would go into its offset.
+    far = (np.abs(mean) > _FAR * spread) & varies & (not table.image_shape)
+    if far.any() and not standardise:
+        names = [item.name for item, is_far in zip(features, far, strict=True) if is_far]
+        notes.append(f"Columns far from zero were moved to mean 0: {some(names)}.")
+    shift = np.where(far, mean, 0.0)
     for start, block in source.blocks():
         filled = np.where(np.isfinite(block), block, mean)
-        if standardise:
-            filled = (filled - mean) / scale
+        filled = (filled - mean) / scale if standardise else filled - shift
         largest = float(np.abs(filled).max())
         if largest > _FLOAT32:
             raise RequestError(

@@ -38,6 +38,7 @@ class Column:
     low: float = math.nan  # of the finite numbers
     high: float = math.nan
     categories: tuple[str, ...] = ()
+    role: str = ""  # why it is no feature: see column_roles
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class Writer:
         check_width(len(names))
         self.rows = 0
         self._folder = folder
-        self._names = distinct(names, "column")
+        self.names = distinct(names, "column")
         self._numeric = tuple(numeric)
         self._categories: list[dict[str, int]] = [{} for _ in names]
         self._missing = np.zeros(len(names), np.int64)
@@ -184,7 +185,7 @@ class Writer:
     def finish(self, name: str, form: str, notes: tuple[str, ...], **more: Any) -> Table:
         """Close the files and write about.json."""
         self.close()
-        columns = tuple(self._column(index) for index in range(len(self._names)))
+        columns = tuple(self._column(index) for index in range(len(self.names)))
         table = Table(
             folder=self._folder,
             name=name,
@@ -225,7 +226,7 @@ class Writer:
         return codes
 
     def _column(self, index: int) -> Column:
-        name, missing = self._names[index], int(self._missing[index])
+        name, missing = self.names[index], int(self._missing[index])
         if self._numeric[index]:
             low, high = self._low[index], self._high[index]
             known = low <= high

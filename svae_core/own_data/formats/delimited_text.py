@@ -1,19 +1,22 @@
 """CSV and TSV: read in blocks, each cell as text first, so that nothing depends on luck.
 
-A column is numbers if every cell that is not empty is one. Where a late row shows that a column is
-text after all, the file is read once more.
+A column is numbers if nearly every cell that is not empty is one; the few others count as missing,
+and are said. Where late rows show that a column is text after all, the file is read once more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from svae_core.own_data.column_roles import with_roles
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import BLOCK_BYTES
-from svae_core.own_data.names import plain
+from svae_core.own_data.names import plain, some
+from svae_core.own_data.numerals import Numerals, guess, parse
 from svae_core.own_data.sniffing import MISSING, Layout, sniff
 from svae_core.own_data.tables import Table, Writer, check_width
 from svae_core.records import RequestError
@@ -21,6 +24,10 @@ from svae_core.records import RequestError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: How many cells of a column show how its numbers are written.
+_GUESSED_FROM = 10_000
+#: Up to this share of a column's cells, in so many spellings, may be no numbers.
+_WRONG, _FEW_TEXTS = 0.05, 20
 #: More rows than this share with a wrong number of cells: the file is no table of this layout.
 _RAGGED = 0.1
 
@@ -28,20 +35,27 @@ _RAGGED = 0.1
 def read(source: Source) -> Table:
     """The table of a text file, written into its folder."""
     layout = sniff(source.path)
+    try:
+        return _read(source, layout)
+    finally:
+        if layout.path is not None:
+            layout.path.unlink(missing_ok=True)
+
+
+def _read(source: Source, layout: Layout) -> Table:
     check_width(len(layout.names))
-    texts: set[int] = set()
+    columns = [_Column() for _ in layout.names]
     while True:
-        writer = Writer(
-            source.folder, layout.names, [i not in texts for i in range(len(layout.names))]
-        )
+        writer = Writer(source.folder, layout.names, [not column.text for column in columns])
         try:
-            late, ragged = _write(source, layout, writer, texts)
+            ragged = _write(source, layout, writer, columns)
         finally:
             writer.close()
+        late = [column for column in columns if column.is_text_after_all()]
         if not late:
             break
-        texts |= late  # numbers at first, text further down: once more, now knowing it
-    if len(layout.names) == 1 and texts:
+        columns = [_Column(text=column.text or column in late) for column in columns]
+    if len(layout.names) == 1 and columns[0].text:
         raise RequestError(
             "The file has one column, and that of text; separate columns by commas, semicolons or "
             "tabs."
@@ -59,29 +73,75 @@ def read(source: Source) -> Table:
             f"Rows with a wrong number of cells were left out: {len(ragged):,} (the first: "
             f"“{ragged[0]}”).",
         )
-    return writer.finish(source.name, FORMAT.name, notes, tabular=FORMAT.table)
+    notes += tuple(
+        note
+        for name, column in zip(writer.names, columns, strict=True)
+        for note in column.said(name)
+    )
+    # Rows of numbers between blanks without names are vectors: an array, whose units are alike.
+    vectors = layout.path is not None and not any(layout.names)
+    table = writer.finish(source.name, FORMAT.name, notes, tabular=FORMAT.table and not vectors)
+    return with_roles(table, tuple(not name for name in layout.names))
 
 
-def _write(
-    source: Source, layout: Layout, writer: Writer, texts: set[int]
-) -> tuple[set[int], list[str]]:
-    """Write all rows; which columns turned out to be text, and the rows left out."""
-    late: set[int] = set()
+@dataclass(eq=False)
+class _Column:
+    """A column while its file is read: numbers, until too many of its cells are none."""
+
+    text: bool = False
+    numerals: Numerals | None = None
+    cells: int = 0  # that are not missing
+    wrong: int = 0  # of them no numbers
+    examples: set[str] = field(default_factory=set)  # of those
+
+    def numbers(self, cells: pa.Array, decimal: str) -> np.ndarray:
+        """The cells as numbers, NaN where they are none; those are counted."""
+        if self.numerals is None:
+            self.numerals = guess(cells.drop_null().slice(0, _GUESSED_FROM), decimal)
+        values, wrong = parse(cells, self.numerals)
+        self.cells += len(cells) - cells.null_count
+        self.wrong += len(wrong)
+        for text in wrong.slice(0, _GUESSED_FROM).to_pylist():
+            if text is not None and len(self.examples) <= _FEW_TEXTS:
+                self.examples.add(text)
+        return values
+
+    def is_text_after_all(self) -> bool:
+        """Whether so many cells are no numbers that the column must be read as text."""
+        return not self.text and (
+            self.wrong > _WRONG * self.cells or len(self.examples) > _FEW_TEXTS
+        )
+
+    def said(self, name: str) -> Iterator[str]:
+        """What was assumed of the column, in sentences."""
+        habits = self.numerals.said() if self.numerals and not self.text else ""
+        if habits:
+            yield f"In {name}, numbers are written with {habits}."
+        if self.wrong and not self.text:
+            texts = some([f"“{plain(text)}”" for text in sorted(self.examples)])
+            count = (
+                "1 cell that is no number counts"
+                if self.wrong == 1
+                else (f"{self.wrong:,} cells that are no numbers count")
+            )
+            yield f"In {name}, {count} as missing: {texts}."
+
+
+def _write(source: Source, layout: Layout, writer: Writer, columns: list[_Column]) -> list[str]:
+    """Write all rows; the rows left out."""
     ragged: list[str] = []
-    size = max(1, source.size())
-    with source.path.open("rb") as file:
+    path = layout.path or source.path
+    size = max(1, path.stat().st_size)
+    with path.open("rb") as file:
         for batch in _batches(file, layout, ragged):
-            columns: list[Any] = []
-            for index in range(batch.num_columns):
-                cells = _cells(batch.column(index))
-                numbers = None if index in texts else _numbers(cells, layout.decimal)
-                if numbers is None and index not in texts:
-                    late.add(index)
-                columns.append(cells.to_pylist() if numbers is None else numbers)
-            if not late:
-                writer.append(columns)
+            block: list[Any] = []
+            for column, raw in zip(columns, batch.columns, strict=True):
+                cells = _cells(raw)
+                text = column.text
+                block.append(cells.to_pylist() if text else column.numbers(cells, layout.decimal))
+            writer.append(block)
             source.progress(min(1.0, file.tell() / size))
-    return late, ragged
+    return ragged
 
 
 def _batches(file: Any, layout: Layout, ragged: list[str]) -> Iterator[pa.RecordBatch]:
@@ -135,23 +195,6 @@ def _cells(column: pa.Array) -> pa.Array:
     trimmed = compute.utf8_trim_whitespace(column)
     nothing = compute.is_in(trimmed, value_set=pa.array(MISSING))
     return compute.if_else(nothing, pa.scalar(None, pa.string()), trimmed)
-
-
-def _numbers(cells: pa.Array, decimal: str) -> np.ndarray | None:
-    """The cells as float64, NaN where null; None if one of them is no number."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    if decimal == ",":
-        cells = compute.replace_substring(cells, ",", ".")
-    for plus in (False, True):
-        try:
-            # The parser takes no plus sign, which is rare: tried without it only where it fails.
-            tried = compute.replace_substring_regex(cells, r"^\+", "") if plus else cells
-            return np.asarray(compute.cast(tried, pa.float64()).to_numpy(zero_copy_only=False))
-        except pa.ArrowInvalid:
-            continue
-    return None
 
 
 FORMAT = Format(
