@@ -1,6 +1,6 @@
 """The process that reads a file: its memory is limited, and its silence ends it.
 
-    python -m svae_core.own_data.reader PATH NAME FOLDER
+    python -m svae_core.own_data.reader PATH NAME FOLDER [ARRAY]
 
 It writes lines of JSON: {"share": 0.4} now and then, {"refused": "…"} where the file cannot be
 used. Whatever a file does to a parser, the program that asked goes on.
@@ -24,9 +24,9 @@ from svae_core.records import RequestError
 _EVERY = 0.2  # seconds between two signs of life
 
 
-def read_apart(path: Path, name: str, folder: Path, tell: Progress) -> None:
+def read_apart(path: Path, name: str, folder: Path, tell: Progress, array: str = "") -> None:
     """Read a file into a folder, in a process of its own; RequestError as `reading.read`."""
-    arguments = [str(path.resolve()), name, str(folder.resolve())]
+    arguments = [str(path.resolve()), name, str(folder.resolve()), array]
     child = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", __name__, *arguments],
         stdout=subprocess.PIPE,
@@ -94,7 +94,7 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (READER_BYTES, READER_BYTES))
 
 
-def _main(path: str, name: str, folder: str) -> None:
+def _main(path: str, name: str, folder: str, array: str = "") -> None:
     _limit_memory()
     last = 0.0
 
@@ -105,7 +105,7 @@ def _main(path: str, name: str, folder: str) -> None:
             print(json.dumps({"share": share}), flush=True)
 
     try:
-        read(Path(path), name, Path(folder), tell)
+        read(Path(path), name, Path(folder), tell, array)
     except RequestError as error:
         print(json.dumps({"refused": str(error)}), flush=True)
 

@@ -208,7 +208,8 @@ def _without_roles(columns: list[Column]) -> tuple[list[Column], list[str]]:
         if names:
             notes.append(f"{reason}: {some(names)}.")
     kept = [column for column in columns if not column.role]
-    return kept, notes
+    # Rather names and gaps than nothing: what cannot be trained on is then said further on.
+    return (kept, notes) if kept else (columns, [])
 
 
 def _is_pair(column: Column) -> bool:

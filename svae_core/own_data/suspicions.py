@@ -51,9 +51,8 @@ def suspicions_of_points(
     if ratio > OUTLYING:
         place = row if rows is None else int(rows[row])
         found.append(
-            f"Row {place + 1} lies {ratio:,.0f} times as far from the mean as the median row and has "
-            f"{_percent(by_row[row] / total)} of the variance; leave it out if it is a mistake, or "
-            "use the robust radial map."
+            f"Row {place + 1} lies {ratio:,.0f} times as far from the mean as the median row and "
+            f"has {_percent(by_row[row] / total)} of the variance; leave it out if it is a mistake."
         )
     return found
 
@@ -63,16 +62,24 @@ def suspicions_of_columns(columns: np.ndarray, names: Sequence[str]) -> list[str
     part = columns[:: max(1, -(-len(columns) // SAMPLE))]
     found: list[str] = []
     ids, times = [], []
+    sentinels: dict[float, list[str]] = {}
     for index, name in enumerate(names):
         values = np.asarray(part[:, index], np.float64)
         values = values[np.isfinite(values)]
         if len(values) < _FEW:
             continue
-        found += _sentinel(name, values)
+        sentinel = _sentinel(values)
+        if sentinel is not None:
+            sentinels.setdefault(sentinel, []).append(name)
         if _SECONDS[0] < _scaled(values).min() and _scaled(values).max() < _SECONDS[1]:
             times.append(name)
         elif _is_id(values):
             ids.append(name)
+    for sentinel, held in sentinels.items():
+        found.append(
+            f"{sentinel:g} lies far from all other values in {some(held)}; it may stand for "
+            "missing ones, so clear those cells, or leave the columns out."
+        )
     if times:
         found.append(f"Looks like a time stamp: {some(times)}; leave it out if it is one.")
     if ids:
@@ -83,21 +90,17 @@ def suspicions_of_columns(columns: np.ndarray, names: Sequence[str]) -> list[str
     return found
 
 
-def _sentinel(name: str, values: np.ndarray) -> list[str]:
-    """Whether a number far outside all others stands for missing values."""
+def _sentinel(values: np.ndarray) -> float | None:
+    """A number far outside all others that stands for missing values, if there is one."""
     for sentinel in _SENTINELS:
         at = values == sentinel
         rest = values[~at]
         if not at.any() or len(rest) < _FEW:
             continue
         low, high = float(rest.min()), float(rest.max())
-        gap = max(low - sentinel, sentinel - high)
-        if gap > 3.0 * max(high - low, 1e-12):
-            return [
-                f"{name} holds {sentinel:g} in {int(at.sum()):,} rows, far from all other values; it "
-                "may stand for missing ones, so leave the column out or clear those cells."
-            ]
-    return []
+        if max(low - sentinel, sentinel - high) > 3.0 * max(high - low, 1e-12):
+            return sentinel
+    return None
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
