@@ -1,6 +1,6 @@
 # make run    installs what is missing and opens the app
-# make test   installs what tests need, a browser included, and runs all of them
-# make lint   style and types
+# make test   installs what tests need, a browser and node included, and runs all of them
+# make lint   style and types, the browser's code included
 # make cluster  starts a Dask scheduler and two workers on this machine, to try it
 # make bench  the benchmarks behind every number we claim
 # make soak   half an hour with ten visitors who do anything; not part of make test
@@ -8,25 +8,27 @@
 # make pictures  the README's pictures, made anew
 # make clean  removes what tools left behind; the virtual environment stays
 #
-# Stamps in .venv remember what is installed, so a second call starts at once.
+# Stamps in .venv and node_modules remember what is installed, so a second call starts at once.
 
 PYTHON := .venv/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check
 export PYTHONPATH := .
 
-.PHONY: run test lint cluster bench soak audit pictures clean chromium
+.PHONY: run test lint cluster bench soak audit pictures clean chromium node
 
 run: .venv/installed
 	$(PYTHON) -m streamlit run app.py
 
 # Browser tests come last and alone: drawing in software takes all cores it gets.
-test: .venv/installed-for-tests chromium
+test: .venv/installed-for-tests chromium node
+	node --test tests/stage/*.test.js
 	$(PYTHON) -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 	$(PYTHON) -m pytest -m browser
 
-lint: .venv/installed-for-tests
+lint: .venv/installed-for-tests node_modules/installed
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
+	node_modules/.bin/tsc
 
 # Ctrl-C ends all three. In another terminal: SVAE_SCHEDULER=tcp://127.0.0.1:8786 make run
 cluster: .venv/installed-for-cluster
@@ -86,12 +88,27 @@ $(PYTHON):
 	echo "Python 3.11 or newer is needed; python3 here is: $$(python3 --version 2>&1)"; \
 	exit 1
 
-chromium:
-	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then exit 0; fi >/dev/null; \
+node_modules/installed: package.json package-lock.json | node
+	npm ci
+	@touch $@
+
+# $(call install,how to see that it is there,Debian's packages,who needs what)
+define install
+	@if $(1); then exit 0; fi >/dev/null 2>&1; \
 	if ! command -v apt-get >/dev/null; then \
-		echo "The browser tests need chromium, and there is no apt-get to install it: please install it."; exit 1; fi; \
+		echo "$(3), and there is no apt-get to install that: please install it."; exit 1; fi; \
 	if [ "$$(id -u)" -eq 0 ]; then sudo=; \
 	elif command -v sudo >/dev/null; then sudo=sudo; \
-	else echo "The browser tests need chromium; as root: apt-get install chromium"; exit 1; fi; \
-	$$sudo apt-get update && $$sudo apt-get install -y --no-install-recommends chromium || { \
-		echo "chromium could not be installed, and the browser tests need it; please install it by hand."; exit 1; }
+	else echo "$(3); as root: apt-get install $(2)"; exit 1; fi; \
+	$$sudo apt-get update && $$sudo apt-get install -y --no-install-recommends $(2) || { \
+		echo "$(3), and that could not be installed; please install it by hand."; exit 1; }
+endef
+
+chromium:
+	$(call install,command -v chromium || command -v chromium-browser || command -v google-chrome,\
+		chromium,The browser tests need chromium)
+
+# Node's own test runner came with version 18; an older node is no help.
+node:
+	$(call install,node --test --version && npm --version,\
+		nodejs npm,Checks of the browser's code need node 18 or newer with npm)

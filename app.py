@@ -1,8 +1,8 @@
 """The Spherical VAE Explorer: `streamlit run app.py`.
 
-The routes give the browser its live figures; the lifespan starts the worker processes and ends
-them with the server; the middleware gives every browser a key, by which it finds its own runs; the
-screens are in pages/, where router.py leads to each.
+The routes serve the live figures to the browser; the lifespan starts the worker processes with the
+server and stops them with it; the middleware sets the cookie that identifies a browser's runs;
+pages/router.py lists the screens.
 """
 
 import sys
@@ -16,8 +16,8 @@ from pages.visitor.owner_cookie import OwnerCookie
 from pages.wire import routes
 
 SCRIPT = Path(__file__).resolve().parent / "pages" / "router.py"
-# Streamlit puts a script's folder on the path while a session runs it, and takes it off again:
-# what another thread imports at that moment may then not be found. A folder that is there stays.
+# Streamlit adds a script's folder to the path while a session runs it and then removes it, during
+# which an import in another thread may fail. It does not remove a folder that was there before.
 sys.path.append(str(SCRIPT.parent))
 
 app = st.App(

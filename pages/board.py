@@ -1,4 +1,4 @@
-"""Class board: what everybody's runs came to, as dots in one phase diagram."""
+"""Class board: the results of all runs of a class, as dots in one phase diagram."""
 
 import streamlit as st
 
@@ -11,17 +11,17 @@ from svae_core.figures import board
 @st.fragment(run_every=2.0)
 def show() -> None:
     """The board as it is now; it fills while runs end."""
-    room = sessions.find(session.class_code())
-    if room is None:
+    classroom = sessions.find(session.class_code())
+    if classroom is None:
         st.info("There is no class here. A teacher begins one on the Train page, under Class.")
         return
-    dots = room.dots()
-    sentence = board.describe_board(dots, room.training)
+    dots = classroom.dots()
+    sentence = board.describe_board(dots, classroom.training)
     chart(board.board(dots, session.dark()), sentence)
     st.write(sentence)
     st.caption(
-        "Each dot is one model of somebody's run: how it was set, and what was measured at its "
-        "end. Whose it is, the board does not know."
+        "Each dot is one model of a student's run: its settings, and what was measured at its end. "
+        "The board does not know whose run it is."
     )
 
 

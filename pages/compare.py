@@ -9,18 +9,18 @@ from pages.live import registry
 from pages.visitor import cache, session, url
 from pages.visitor.markdown import plain
 from pages.widgets import background
-from pages.widgets import comparison as contest
+from pages.widgets import comparison as comparison_widgets
 from pages.widgets import settings as controls
 from pages.widgets.charts import chart
-from pages.widgets.comparison import Contest
+from pages.widgets.comparison import ComparisonJob
 from svae_core.figures import comparison
 from svae_core.methods import scan_methods
 from svae_core.records import to_json
 from svae_core.studies.scores import rows, to_csv, to_latex
 
 
-def export(found: Contest) -> None:
-    """The scores to take away."""
+def export(found: ComparisonJob) -> None:
+    """Buttons that download the scores."""
     scores = found.scores
     files = (
         ("CSV", to_csv(scores), "comparison.csv", "text/csv"),
@@ -31,8 +31,8 @@ def export(found: Contest) -> None:
         column.download_button(label, text, name, kind, on_click="ignore", width="stretch")
 
 
-def show(found: Contest) -> None:
-    """What has come by now."""
+def show(found: ComparisonJob) -> None:
+    """The results so far."""
     scores = found.scores
     if not scores:
         return
@@ -48,35 +48,37 @@ def show(found: Contest) -> None:
     )
     chosen = [table[row].method for row in picked["selection"]["rows"] if row < len(table)]
     for method in chosen:
-        watched = next(score.settings for score in scores if score.settings.method == method)
+        chosen_settings = next(
+            score.settings for score in scores if score.settings.method == method
+        )
         st.page_link(
             "train.py",
-            label=f"Watch {method} train beside the conventional VAE",
-            query_params=url.to_link(watched),
+            label=f"Watch {plugins[method].title} train beside the conventional VAE",
+            query_params=url.to_link(chosen_settings),
         )
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**Loss against the band**, a mark for each seed; a cross has collapsed")
+        st.markdown("**Loss against the band**, one mark for each seed; a cross is a collapsed run")
         chart(comparison.strips(scores, problem.region, dark), sentence)
     with right:
-        st.markdown("**KL paid, information passed**")
+        st.markdown("**KL and mutual information**")
         chart(comparison.kl_and_information(table, dark), sentence)
     st.markdown("**Rate–distortion plane**, over the floors of any decoder in the ball")
-    told = comparison.describe_plane(scores)
-    chart(comparison.plane(scores, free.floors, dark), told)
-    st.write(told)
+    plane_sentence = comparison.describe_plane(scores)
+    chart(comparison.plane(scores, free.floors, dark), plane_sentence)
+    st.write(plane_sentence)
     export(found)
 
 
 def draw() -> bool:
-    """The runs so far; whether they go on."""
+    """The runs so far; return whether the job runs."""
     key = repr((settings, names, seeds))
     found = cache.shared_job(
-        "compare", key, partial(Contest, settings, names, seeds, registry.engine())
+        "compare", key, partial(ComparisonJob, settings, names, seeds, registry.engine())
     )
     place, button = st.columns([5, 1])
     place.caption(f"{len(names)} methods × {seeds} seeds, {settings.epochs} epochs each.")
-    going = background.transport("compare", key, found.series, button)
+    going = background.job_controls("compare", key, found.job, button)
     show(found)
     return going
 
@@ -94,11 +96,11 @@ plugins = scan_methods()
 st.subheader("Methods side by side")
 st.write(
     "All methods get the same points on the shell, the same nets and first weights, the same "
-    "minibatches and the same number of epochs. Two columns are never shown apart: what a method "
+    "minibatches and the same number of epochs. The table always shows both what a method "
     "**guards**, KL or information, and what was **measured** of both."
 )
-names, seeds = contest.choice(plugins)
+names, seeds = comparison_widgets.choice(plugins)
 if not names:
-    st.error("No method is chosen; name at least one.")
+    st.error("No method is chosen; choose at least one.")
     st.stop()
 background.section("compare", draw)

@@ -1,4 +1,4 @@
-"""Latent: what each dimension does, what lies at a place, between points, and around them."""
+"""Latent: traversals, maps, interpolations and samples of two trained latent spaces."""
 
 from functools import partial
 
@@ -8,8 +8,8 @@ from pages.live import registry
 from pages.visitor import cache, session
 from pages.widgets import background
 from pages.widgets import settings as controls
-from pages.widgets.charts import BARE, picture
-from pages.widgets.latent_run import trained
+from pages.widgets.charts import BARE, static_chart
+from pages.widgets.latent_run import trained_state
 from svae_core.config.settings import settings_key
 from svae_core.figures import diversity, latent, latent_map, latent_ways
 from svae_core.latent.results import (
@@ -17,50 +17,52 @@ from svae_core.latent.results import (
     SHORT_POINTS,
     SHORT_SEEDS,
     BandStudy,
-    Draw,
-    Here,
-    Looks,
+    DecodeAt,
+    Interpolate,
+    LatentSpaces,
     Overview,
     Plane,
-    Way,
+    SamplePrior,
 )
 from svae_core.records import State
 
-POINT_HELP = "Which of the points that are drawn, counted from 1."
-DRAW_HELP = "Another number gives another draw; both models get the same one."
-PCA = "Principal directions of the means"
+POINT_HELP = "The number of a point in the figures, counted from 1."
+DRAW_HELP = "The seed of the samples. Both models get the same noise."
+PCA = "Principal components of the means"
 BY_DIMENSION = "Two dimensions"
 
 
 def point(label: str, key: str, value: int, count: int) -> int:
-    """One of the points in the picture, counted from 1 on screen."""
+    """The index of a data point; on screen, points are counted from 1."""
     number = st.number_input(label, 1, count, min(value, count), key=key, help=POINT_HELP)
     return number - 1
 
 
-def dimensions(looks: Looks) -> None:
-    """Traversals, and what each dimension holds, both models side by side."""
+def dimensions(spaces: LatentSpaces) -> None:
+    """Traversals, and the posterior of each dimension, both models side by side."""
     st.subheader("What each dimension does")
     st.caption(
         "Each row starts from the latent mean of one data point and moves a single dimension from "
-        "−3 to 3. Rows are sorted by KL. A dead dimension gives the same picture all along."
+        "−3 to 3. Rows are sorted by KL. A dead dimension gives the same output in the whole row."
     )
-    for column, look in zip(st.columns(2, gap="medium"), looks.members, strict=True):
+    for column, space in zip(st.columns(2, gap="medium"), spaces.members, strict=True):
         with column:
-            sentence = latent.describe_traversals(look)
-            picture(latent.traversals(looks, look, dark), sentence, f"traversals.{look.method}")
+            sentence = latent.describe_traversals(space)
+            static_chart(
+                latent.traversals(spaces, space, dark), sentence, f"traversals.{space.method}"
+            )
             st.write(sentence)
-    st.subheader("What each dimension holds")
+    st.subheader("What each dimension encodes")
     st.caption(latent.explain_densities())
-    for column, look in zip(st.columns(2, gap="medium"), looks.members, strict=True):
+    for column, space in zip(st.columns(2, gap="medium"), spaces.members, strict=True):
         with column:
-            sentence = latent.describe_densities(look)
-            picture(latent.densities(look, dark), sentence, f"densities.{look.method}")
+            sentence = latent.describe_densities(space)
+            static_chart(latent.densities(space, dark), sentence, f"densities.{space.method}")
             st.write(sentence)
 
 
 def plane(k: int) -> Plane:
-    """Which plane of the latent spaces the maps show."""
+    """The plane of the latent spaces that the maps show."""
     kind, across, up = st.columns([3, 1, 1], vertical_alignment="bottom")
     choices = [PCA, BY_DIMENSION] if k > 1 else [PCA]
     chosen = kind.segmented_control(
@@ -73,68 +75,68 @@ def plane(k: int) -> Plane:
     return Plane((one - 1, other - 1))
 
 
-def maps(state: State, looks: Looks) -> None:
-    """The map of each model, and what is decoded where it was clicked."""
-    for index, column in enumerate(st.columns(len(looks.members), gap="medium")):
+def maps(state: State, spaces: LatentSpaces) -> None:
+    """The map of each model, and the decoded point where it was clicked."""
+    for index, column in enumerate(st.columns(len(spaces.members), gap="medium")):
         with column:
-            sentence = latent_map.describe_map(looks, index)
+            sentence = latent_map.describe_map(spaces, index)
             event = st.plotly_chart(
-                latent_map.latent_map(looks, index, dark),
+                latent_map.latent_map(spaces, index, dark),
                 theme=None,
                 config=BARE,
                 alt=sentence,
-                key=f"map.{index}.{looks.step}.{looks.plane}",
+                key=f"map.{index}.{spaces.step}.{spaces.plane}",
                 on_select="rerun",
                 selection_mode="points",
             )
             st.write(sentence)
             place = latent_map.clicked(event)
-            found = cache.explored(state, Here(index, looks.plane, place))
+            found = cache.explore(state, DecodeAt(index, spaces.plane, place))
             words = latent_map.describe_decoding(found, place)
-            picture(latent_map.decoding(found, looks, dark), words, f"decoded.{index}")
+            static_chart(latent_map.decoding(found, spaces, dark), words, f"decoded.{index}")
             st.caption(words)
 
 
-def ways(state: State, looks: Looks) -> None:
-    """From one point to another, straight and along the shell."""
-    count = len(looks.rows)
+def ways(state: State, spaces: LatentSpaces) -> None:
+    """Interpolation between two points, straight and along the shell."""
+    count = len(spaces.rows)
     left, right, _ = st.columns([1, 1, 3])
     with left:
         start = point("From point", "latent.from", 1, count)
     with right:
-        end = point("To point", "latent.to", latent_map.other_point(looks), count)
-    found = cache.explored(state, Way(start, end))
+        end = point("To point", "latent.to", latent_map.other_point(spaces), count)
+    found = cache.explore(state, Interpolate(start, end))
     st.caption(latent_ways.explain_ways(found))
     sentence = latent_ways.describe_ways(found)
-    picture(latent_ways.ways(found, looks.image, dark), sentence, "ways")
+    static_chart(latent_ways.ways(found, spaces.image, dark), sentence, "ways")
     st.write(sentence)
-    picture(latent_ways.distances(found, dark), sentence, "distances")
+    static_chart(latent_ways.distances(found, dark), sentence, "distances")
 
 
-def samples(state: State, looks: Looks) -> None:
+def samples(state: State, spaces: LatentSpaces) -> None:
     """Samples from the prior in both models, each with its nearest data point."""
     left, _ = st.columns([1, 4])
     seed = left.number_input("Draw", 0, 10_000, 0, key="latent.draw", help=DRAW_HELP)
-    found = cache.explored(state, Draw(seed))
+    found = cache.explore(state, SamplePrior(seed))
     for column, drawn in zip(st.columns(2, gap="medium"), found.members, strict=True):
         with column:
             sentence = latent_ways.describe_samples(drawn, found)
-            figure = latent_ways.samples(drawn, looks.image, dark)
-            picture(figure, sentence, f"samples.{drawn.method}")
+            figure = latent_ways.samples(drawn, spaces.image, dark)
+            static_chart(figure, sentence, f"samples.{drawn.method}")
             st.write(sentence)
 
 
 def show_study(study: BandStudy, key: str) -> None:
-    """Samples against the width of the band: the plot, the words, the table."""
+    """Sample quality against the width of the band: plot, sentence, table."""
     sentence = diversity.describe_diversity(study)
-    picture(diversity.diversity(study, dark), sentence, f"study.{key}")
+    static_chart(diversity.diversity(study, dark), sentence, f"study.{key}")
     st.write(sentence)
     with st.expander("All measures, medians over seeds"):
         st.markdown(diversity.diversity_table(study))
 
 
 def own_study() -> bool:
-    """The same on the data chosen here, on demand; whether it is being computed."""
+    """The same study on the visitor's data, on request; return whether it is running."""
     return background.background_task(
         f"study.{settings_key(settings)}",
         "Measure on my data",
@@ -150,31 +152,31 @@ with st.sidebar:
 
 dark = session.dark()
 members = registry.pair(settings)
-st.subheader("Two latent spaces, looked into")
-state = trained(members)
+st.subheader("Explore two latent spaces")
+state = trained_state(members)
 if state is not None:
     picker, _ = st.columns([1, 3])
     with picker:
         start = point("Traversals start from point", "latent.start", 1, 100_000)
-    looks = cache.explored(state, Overview(start, plane=Plane()))
-    st.write(latent.describe_looks(looks))
-    dimensions(looks)
+    spaces = cache.explore(state, Overview(start, plane=Plane()))
+    st.write(latent.describe_spaces(spaces))
+    dimensions(spaces)
     st.subheader("Decode where you click")
     chosen = plane(settings.latent_dim)
-    looks = cache.explored(state, Overview(start, chosen))
-    st.caption(latent_map.explain_map(looks))
-    maps(state, looks)
+    spaces = cache.explore(state, Overview(start, chosen))
+    st.caption(latent_map.explain_map(spaces))
+    maps(state, spaces)
     st.subheader("From one point to another")
-    ways(state, looks)
+    ways(state, spaces)
     st.subheader("Samples from the prior")
-    samples(state, looks)
+    samples(state, spaces)
 
 st.subheader("Are samples better in a wider band?")
 st.caption(diversity.explain_diversity())
 for number, study in enumerate(cache.studies()):
     show_study(study, str(number))
 st.write(
-    f"The same on the data chosen at the left: at most {SHORT_POINTS:,} points and {SHORT_EPOCHS} "
-    f"epochs, {SHORT_SEEDS} seeds; half a minute or so."
+    f"Measure the same on the data chosen at the left, with at most {SHORT_POINTS:,} points, "
+    f"{SHORT_EPOCHS} epochs and {SHORT_SEEDS} seeds. This takes about half a minute."
 )
 background.section("own study", own_study)

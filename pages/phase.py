@@ -1,4 +1,4 @@
-"""Phase diagram: a number for every cell of a grid of runs, filling in while they train."""
+"""Phase diagram: a measure for every cell of a grid of runs, filled in while they train."""
 
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from pages.visitor import cache, session, url
 from pages.widgets import background, phase_axes
 from pages.widgets import settings as controls
 from pages.widgets.charts import QUIET
-from pages.widgets.sweep import Sweep
+from pages.widgets.sweep import SweepJob
 from svae_core.figures import phase
 from svae_core.methods import scan_methods
 from svae_core.records import RequestError
@@ -18,7 +18,7 @@ from svae_core.studies.cells import Cell, Theory
 
 
 def presets() -> None:
-    """Maps that are done in about a minute."""
+    """Links to phase diagrams that are trained in about a minute."""
     for column, preset in zip(st.columns(4), phase_axes.PRESETS, strict=True):
         with column.container(border=True, height="stretch"):
             st.page_link(
@@ -30,13 +30,13 @@ def presets() -> None:
 
 
 def draw() -> bool:
-    """Controls, maps and words; whether the runs are going on."""
+    """Controls, maps and sentences; return whether the job runs."""
     view_place, button = st.columns([4, 1], vertical_alignment="bottom")
     with view_place:
         view = phase_axes.view_controls(*axes)
     key = repr(grid)
-    sweep = cache.shared_job("phase", key, partial(Sweep, grid, registry.engine()))
-    going = background.transport("phase", key, sweep.series, button)
+    sweep = cache.shared_job("phase", key, partial(SweepJob, grid, registry.engine()))
+    going = background.job_controls("phase", key, sweep.job, button)
     cells = sweep.cells(theory)
     by_method = [[cell for cell in cells if cell.settings.method == name] for name in methods]
     maps, one_cell = st.container(), st.container()
@@ -58,7 +58,7 @@ def draw() -> bool:
 
 
 def show_maps(figures: list[Any], sentences: list[str]) -> None:
-    """The maps side by side, each with its words."""
+    """The maps side by side, each with its sentence."""
     columns = st.columns(len(figures), gap="medium")
     for column, key, title, figure, sentence in zip(
         columns, charts, titles, figures, sentences, strict=True
@@ -78,7 +78,7 @@ def show_maps(figures: list[Any], sentences: list[str]) -> None:
 
 
 def show_cell(by_method: list[list[Cell]], view: phase.View) -> int | None:
-    """One cell in full, chosen by a click on a map or by its place, and the way to a run of it."""
+    """One cell, chosen by a click on a map or by name, and a link to a run of it."""
     places = [phase.place(cell, view) for cell in by_method[0]]
     number = phase_axes.cell_choice(places, session.clicked(charts))
     if number is None:
@@ -94,8 +94,8 @@ def show_cell(by_method: list[list[Cell]], view: phase.View) -> int | None:
 
 
 def exports(cells: tuple[Cell, ...], figures: list[Any], sentences: list[str]) -> None:
-    """The cells as CSV, the maps as a page and as JSON; PNG is in the maps' own menu."""
-    st.caption("PNG: the camera in a map's own menu.")
+    """Downloads: the cells as CSV, the maps as HTML and JSON; each map's menu has PNG."""
+    st.caption("The camera in the menu of a map saves it as PNG.")
     columns = st.columns(3)
     columns[0].download_button(
         "Cells (CSV)", phase.cells_csv(cells), "phase-diagram.csv", "text/csv", on_click="ignore"
@@ -124,11 +124,11 @@ theory = Theory(tuple(float(value) for value in problem.eigenvalues))
 
 st.subheader("Phase diagram")
 st.write(
-    "Every cell is a setting, trained with one or more seeds. By its units total collapse is a "
-    f"stable state of a conventional VAE where βσ² exceeds λ_max = {theory.lambda_max:.3f} of "
-    "these data: the line across the maps, drawn before anything is trained."
+    "Every cell is one setting, trained with one or more seeds. Total collapse is a stable state "
+    f"of a conventional VAE where βσ² exceeds λ_max, which is {theory.lambda_max:.3f} on these "
+    "data. The line across the maps shows this prediction before anything is trained."
 )
-st.caption("Ready-made maps on these data: few points and short training, about a minute each.")
+st.caption("Presets on these data, with few points and short training; each takes about a minute.")
 presets()
 with st.popover("Training"):
     settings = controls.training_controls(settings, choose_method=False)

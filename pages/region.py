@@ -8,7 +8,7 @@ from pages.live import registry
 from pages.visitor import cache, session
 from pages.widgets import background
 from pages.widgets import settings as controls
-from pages.widgets.charts import chart, narrow
+from pages.widgets.charts import chart, is_narrow
 from svae_core.config.settings import settings_key
 from svae_core.figures import cluster_curves, gauge, guarantee, number_line, sensitivity
 from svae_core.geometry.region import BandAtK
@@ -25,7 +25,7 @@ problem = cache.problem(settings)
 region = problem.region
 
 sentence = number_line.describe_number_line(region)
-chart(number_line.number_line(region, dark, narrow()), sentence)
+chart(number_line.number_line(region, dark, is_narrow()), sentence)
 if region.empty:
     st.warning(sentence)
 else:
@@ -42,10 +42,10 @@ st.write(sentence)
 chart(guarantee.guarantee(problem.floors, region, dark), sentence)
 st.caption(guarantee.describe_plane(problem.floors))
 
-st.subheader("Three readings of the collapse loss")
-readings = cache.readings(problem, settings)
-st.markdown(sensitivity.definition_table(readings, settings.collapse_loss))
-st.write(sensitivity.describe_definitions(readings))
+st.subheader("Three definitions of the collapse loss")
+regions_by_definition = cache.regions_by_definition(problem, settings)
+st.markdown(sensitivity.definition_table(regions_by_definition, settings.collapse_loss))
+st.write(sensitivity.describe_definitions(regions_by_definition))
 
 left, right = st.columns(2, gap="medium")
 with left:
@@ -54,7 +54,7 @@ with left:
     chart(gauge.unit_gauge(problem, settings, dark), sentence)
     st.write(sentence)
 with right:
-    st.subheader("How firm is W?")
+    st.subheader("How stable is W?")
     sentence = cluster_curves.describe_restarts(problem.clusters, region)
     chart(cluster_curves.restarts(problem.clusters, dark), sentence)
     st.write(sentence)
@@ -69,7 +69,7 @@ def show_sensitivity(bands: tuple[BandAtK, ...]) -> None:
 
 
 def compare() -> bool:
-    """The band under other K, on demand; whether it is being computed."""
+    """The band for other K, on request; return whether it is being computed."""
     return background.background_task(
         f"sensitivity.{settings_key(settings, cache.REGION_FIELDS)}",
         "Compare",
@@ -78,5 +78,5 @@ def compare() -> bool:
     )
 
 
-st.subheader("W, δ and the nats under other numbers of clusters")
+st.subheader("W, δ and the nats for other numbers of clusters")
 background.section("sensitivity", compare)

@@ -1,4 +1,4 @@
-"""The router: which screens there are, and the one that was asked for."""
+"""The router: the list of screens, and the one that was requested."""
 
 import streamlit as st
 

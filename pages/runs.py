@@ -1,4 +1,4 @@
-"""Runs: what was saved, to open, replay, compare, rename, export and delete."""
+"""Runs: the saved runs, to open, replay, compare, rename, export and delete."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +21,7 @@ viewer = run_table.Viewer(session.owner(), session.sees_all_runs())
 
 
 def choose(entries: list[Entry]) -> list[Entry]:
-    """The list; the runs that are picked in it."""
+    """The list of runs; returns those that are selected."""
     chosen = st.dataframe(
         run_table.table(entries),
         key=run_table.key(entries),
@@ -43,8 +43,8 @@ def choose(entries: list[Entry]) -> list[Entry]:
 
 
 def show_one(entry: Entry) -> None:
-    """What can be done with one run."""
-    st.subheader(plain(run_table.shown(entry)))
+    """The results of one run, and the actions on it."""
+    st.subheader(plain(run_table.display_name(entry)))
     if entry.about is None:
         st.error(plain(entry.trouble))
         delete([entry])
@@ -55,24 +55,24 @@ def show_one(entry: Entry) -> None:
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     with left:
         if query:
-            st.page_link("train.py", label="Open in Train, and go on", query_params=query)
+            st.page_link("train.py", label="Open in Train and continue", query_params=query)
         if entry.about.id and st.button("Replay here", width="stretch"):
             session.replay(entry.about.id)
     with middle, st.form("runs.rename", border=False):
-        key = f"runs.name.{entry.folder.name}"  # what was typed for another run is not this one's
+        key = f"runs.name.{entry.folder.name}"  # so that text typed for another run is not shown
         name = st.text_input("Name", value=entry.name, max_chars=store.LONGEST_NAME, key=key)
         if st.form_submit_button("Rename", width="stretch"):
-            attempt(partial(store.rename, entry.folder, name))
+            apply_and_rerun(partial(store.rename, entry.folder, name))
     with right:
         delete([entry])
     export(entry)
     if query:
-        st.caption("Link to share: whoever has it can watch this run, and change it.")
+        st.caption("Link to share: anyone who has it can watch this run, and change it.")
         st.code(session.link("train", query), language=None)
 
 
 def export(entry: Entry) -> None:
-    """The run as files."""
+    """Buttons that download the run as files."""
     assert entry.about is not None
     stem = entry.folder.name
     whole, numbers, replay = st.columns(3)
@@ -83,7 +83,7 @@ def export(entry: Entry) -> None:
         "application/zip",
         on_click="ignore",
         width="stretch",
-        help="All of the run, to import elsewhere",
+        help="The whole run, to import on another server",
     )
     numbers.download_button(
         "Numbers (CSV)",
@@ -104,51 +104,51 @@ def export(entry: Entry) -> None:
 
 
 def delete(entries: list[Entry]) -> None:
-    """A button that puts runs into the trash."""
+    """A button that moves runs into the trash."""
     label = "Delete" if len(entries) == 1 else f"Delete these {len(entries)}"
     if st.button(label, width="stretch", key="runs.delete"):
-        attempt(partial(store.delete_all, entries))
+        apply_and_rerun(partial(store.delete_all, entries))
 
 
 def compare(one: Entry, other: Entry) -> None:
-    """Two runs: what differs in their settings, and what became of them."""
+    """Two runs: the differences in their settings, and their results."""
     if one.about is None or other.about is None:
         return
-    st.subheader(plain(f"{run_table.shown(one)}, and {run_table.shown(other)}"))
+    st.subheader(plain(f"{run_table.display_name(one)}, and {run_table.display_name(other)}"))
     rows = run_table.differences(one, other)
     if rows["Setting"]:
         st.table(rows, hide_index=True)
     else:
-        st.write("They agree in all settings.")
+        st.write("The two runs have the same settings.")
     st.table(run_table.certificates([one, other]), hide_index=True)
     st.caption(plain(run_table.uncertified([one, other])))
 
 
 def trash(deleted: list[Entry]) -> None:
-    """What was deleted, to take back or to remove for good."""
+    """Buttons that restore deleted runs or remove them permanently."""
     back, gone = st.columns(2)
-    if back.button(f"Undo: take back “{plain(run_table.shown(deleted[0]))}”", width="stretch"):
-        attempt(partial(store.undo, home(), deleted[0].folder.name))
-    if gone.button("Clean up: remove deleted runs for good", width="stretch"):
-        attempt(partial(store.purge_all, deleted))
+    if back.button(f"Undo: restore “{plain(run_table.display_name(deleted[0]))}”", width="stretch"):
+        apply_and_rerun(partial(store.undo, home(), deleted[0].folder.name))
+    if gone.button("Clean up: remove deleted runs permanently", width="stretch"):
+        apply_and_rerun(partial(store.purge_all, deleted))
 
 
-def take_in() -> None:
-    """Import of an exported run."""
-    # A form lets go of its file when it is sent, so that a second click does not import it again.
+def import_form() -> None:
+    """A form that imports an exported run."""
+    # A form clears its file when it is submitted, so that a second click does not import it again.
     with st.form("runs.import", clear_on_submit=True, border=False):
         file = st.file_uploader(
             "Import an exported run", type="zip", max_upload_size=limits().upload_mb
         )
         sent = st.form_submit_button("Import", width="stretch")
     if sent and file:
-        attempt(lambda: transfer.unpack(file.getvalue(), home(), viewer.owner))
+        apply_and_rerun(lambda: transfer.unpack(file.getvalue(), home(), viewer.owner))
     elif sent:
         st.info("Choose an exported run first: a file that ends in .svae.zip.")
 
 
-def attempt(work: Callable[[], object]) -> None:
-    """Do it and show the list again, or say in a sentence why not."""
+def apply_and_rerun(work: Callable[[], object]) -> None:
+    """Apply a change and draw the list again, or show why it failed."""
     try:
         work()
     except RequestError as error:
@@ -163,13 +163,15 @@ try:
 except RequestError as error:
     st.error(str(error))
     st.stop()
-search, told = st.columns([1, 2], vertical_alignment="bottom")
+search, summary = st.columns([1, 2], vertical_alignment="bottom")
 words = search.text_input("Search", placeholder="name, data, method, verdict", key="runs.search")
-told.caption(f"{run_table.storage(entries, deleted, viewer)} {run_table.whose(viewer)}")
+summary.caption(
+    f"{run_table.describe_storage(entries, deleted, viewer)} {run_table.describe_listing(viewer)}"
+)
 if deleted:
     trash(deleted)
 
-found = run_table.holding(entries, words)
+found = run_table.matching(entries, words)
 if found:
     picked = choose(found)
     if len(picked) == 1:
@@ -181,19 +183,19 @@ if found:
     else:
         st.caption("Tick a run to open, replay, rename, export or delete it; two to compare them.")
 elif entries:
-    st.info("No run holds these words.")
+    st.info("No run contains these words.")
 else:
-    st.info("Nothing is saved yet. Every run that trains on the Train page is saved by itself.")
-    st.page_link("train.py", label="Train one")
+    st.info("Nothing is saved yet. Every run on the Train page is saved automatically.")
+    st.page_link("train.py", label="Train a run")
 
 if run := session.replayed():
     try:
-        known = registry.look_at(run)
+        known = registry.find_paused(run)
     except RequestError as error:
         st.error(str(error))
     else:
         if known:
             stage(run)
         else:
-            st.warning("There is no saved run of this link.")
-take_in()
+            st.warning("There is no saved run with this link.")
+import_form()

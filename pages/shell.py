@@ -1,4 +1,4 @@
-"""Shell: the data on the shell, its clusters, and how exact the way there and back is."""
+"""Shell: the data on the shell, the clusters, and the error of the inverse map."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from pages.visitor import cache, session
 from pages.visitor.markdown import plain
 from pages.widgets import settings as controls
 from pages.widgets import upload
-from pages.widgets.charts import chart, narrow
+from pages.widgets.charts import chart, is_narrow
 from svae_core.figures import cluster_curves, shell_view
 
 with st.sidebar:
@@ -22,7 +22,7 @@ with picture:
     after = "On the shell"
     view = st.radio(
         "View",
-        [after, "Before: as the data came"],
+        [after, "Before: the original data"],
         key="shell.view",
         horizontal=True,
         label_visibility="collapsed",
@@ -32,7 +32,7 @@ with picture:
         if view == after
         else (shell_view.raw_view, shell_view.describe_raw_view)
     )
-    chart(draw(problem, dark, narrow()), describe(problem))
+    chart(draw(problem, dark, is_narrow()), describe(problem))
     st.caption(describe(problem))
 with words:
     for row in cluster_curves.statistics(clusters):

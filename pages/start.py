@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.classroom import lessons
 from pages.visitor import cache, session, url
-from pages.widgets.charts import chart, narrow
+from pages.widgets.charts import chart, is_narrow
 from svae_core.figures import recorded
 from svae_core.records import Settings
 
@@ -25,22 +25,22 @@ LESSONS = (
 
 st.header("Spherical VAE Explorer")
 st.write(
-    "A variational autoencoder squeezes data through a few noisy numbers. Sometimes the decoder "
-    "ignores them and answers with one and the same average, whatever went in: **posterior "
-    "collapse**. On a **shell** one knows beforehand how well a model without any information "
-    "could do at best, the collapse loss δ. A trained model whose measured loss lies in a **band "
+    "A variational autoencoder passes data through a few noisy numbers. Sometimes the decoder "
+    "ignores them and gives the same average output for every input: **posterior collapse**. "
+    "For data on a **shell**, the best loss of a model that passes no information is known "
+    "before training: the collapse loss δ. A trained model whose measured loss lies in a **band "
     "below δ** cannot have collapsed totally. This app computes the band, trains, and checks."
 )
 
 recording = cache.recording()
 sentence = recorded.describe_recorded(recording)
 chart(
-    recorded.recorded(recording, session.dark(), narrow()),
+    recorded.recorded(recording, session.dark(), is_narrow()),
     sentence,
 )
 st.caption(
-    "A recorded run. Large marks are what the decoders give back, coloured by the cluster of the "
-    f"point that went in; dust is the data. {sentence}"
+    "A recorded run. Large marks are the decoders' outputs, coloured by the cluster of the input "
+    f"point; small dots are the data. {sentence}"
 )
 
 for column, (title, text, page, settings, query) in zip(st.columns(3), LESSONS, strict=True):

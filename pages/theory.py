@@ -1,4 +1,4 @@
-"""Theory: what is guaranteed, under which conditions, what is objected, and a try to break it."""
+"""Theory: the theorem, its conditions, the objections to it, and an attempt to break it."""
 
 import json
 from functools import partial
@@ -10,7 +10,7 @@ from pages.live import registry
 from pages.visitor import cache, session, url
 from pages.widgets import background
 from pages.widgets import settings as controls
-from pages.widgets.attack import Search
+from pages.widgets.attack import AttackJob
 from pages.widgets.charts import chart
 from svae_core.certificate.html import certificate_page
 from svae_core.config.settings import settings_key
@@ -30,12 +30,13 @@ RUNS = (16, 32, 64, 128, 256, 512)
 def proof() -> None:
     """The theorem in words and in symbols."""
     st.markdown(
-        "A decoder that learns nothing about its input can only give an answer that does not "
-        "depend on it. The best such answer has the loss **δ**, which the data alone decide. "
-        "**So a model whose measured loss is below δ has let something through its latents: total "
-        "collapse is excluded.** How much, in nats, follows from how far below. This speaks of a "
-        "trained model that was measured: no penalty and no architecture makes it true beforehand, "
-        "and it says nothing of single dimensions. In symbols, and in three lines:"
+        "A decoder that gets no information about its input can only give an output that does not "
+        "depend on it. The best such output has the loss **δ**, which the data alone determine. "
+        "**So the latents of a model whose measured loss is below δ carry information: total "
+        "collapse is excluded.** How many nats they carry at least follows from how far the loss "
+        "is below δ. The theorem is about a trained model that was measured: no penalty and no "
+        "architecture makes it true beforehand, and it says nothing about single dimensions. In "
+        "three lines:"
     )
     st.latex(
         r"""\begin{aligned}
@@ -50,13 +51,13 @@ def proof() -> None:
 
 
 def run_in_words(last: Settings) -> str:
-    """`σ² = 1, β = 1, band 0–0.37, seed 0`, as they were at its end."""
+    """`σ² = 1, β = 1, band 0–0.37, seed 0`, with the values at the end of the run."""
     band = "–".join(f"{edge:g}" for edge in last.band)
     return f"σ² = {last.sigma2:g}, β = {last.beta:g}, band {band}, seed {last.seed}"
 
 
 def downloads(certificate: Certificate) -> None:
-    """The certificate of one member, to keep and to print."""
+    """The certificate of one member, as JSON and as a page to print."""
     name = f"certificate-{certificate.method}-{certificate.dataset}"
     st.markdown(f"**{conditions.title(certificate)}.** {certificate.sentence}")
     left, right = st.columns(2)
@@ -79,13 +80,13 @@ def downloads(certificate: Certificate) -> None:
 
 
 def show_answer(answer: Answer) -> None:
-    """What was measured: sentences, then the table they were drawn from."""
+    """What was measured: sentences, then the table that they summarise."""
     st.markdown("\n".join(f"- {sentence}" for sentence in answer.sentences))
     st.markdown(answer.table())
 
 
 def show_objection(objection: Objection) -> bool:
-    """One objection; whether its answer is being measured."""
+    """One objection; return whether its answer is being measured."""
     with st.expander(f"{objection.number}. {objection.title}"):
         st.write(objection.text)
         return background.background_task(
@@ -97,28 +98,28 @@ def show_objection(objection: Objection) -> bool:
 
 
 def show_objections() -> bool:
-    """All objections; whether any is being measured."""
+    """All objections; return whether any is being measured."""
     return any([show_objection(objection) for objection in objections()])
 
 
 def attack() -> bool:
-    """The search for a counter-example; whether it is going on."""
+    """The search for a counter-example; return whether it runs."""
     runs, seed, button = st.columns([3, 1, 1], vertical_alignment="bottom")
     count = runs.select_slider("Runs", RUNS, value=64, key="attack.runs")
     number = seed.number_input("Seed", min_value=0, value=0, step=1, key="attack.seed")
     key = f"{count} runs from {number}"
-    search = cache.shared_job("attack", key, partial(Search, count, number, registry.engine()))
-    going = background.transport("attack", key, search.series, button)
+    search = cache.shared_job("attack", key, partial(AttackJob, count, number, registry.engine()))
+    going = background.job_controls("attack", key, search.job, button)
     if search.attempts:
         show_outcomes(search.summary())
     for broken in search.broken():
         st.error(f"**Counter-example.** {broken.explanation}")
-        st.page_link("train.py", label="Train it", query_params=url.to_link(broken.settings))
+        st.page_link("train.py", label="Train this run", query_params=url.to_link(broken.settings))
     return going
 
 
 def show_outcomes(summary: dict[str, Any]) -> None:
-    """How the runs ended so far, and why not all inside their band."""
+    """The outcomes so far, and why runs ended outside their band."""
     sentence = outcomes.describe_outcomes(summary)
     chart(outcomes.outcomes(summary, dark), sentence)
     st.write(sentence)
@@ -130,44 +131,44 @@ def show_outcomes(summary: dict[str, Any]) -> None:
 with st.sidebar:
     settings = controls.data_controls()
 
-seen = session.run_seen(registry.pair(settings))
-plain, other = seen.members[0], seen.members[-1]
+last_run = session.last_run(registry.pair(settings))
+plain, other = last_run.members[0], last_run.members[-1]
 problem, free = cache.problem(other), cache.problem(plain)
 dark = session.dark()
 
 st.subheader("What a measured loss excludes")
 proof()
 
-st.subheader("Its conditions, checked here and now")
-if seen.certificates:
-    st.caption(f"Held against the run that you watched last: {run_in_words(other)}.")
-st.markdown(conditions.table(conditions.conditions(problem, other, seen.certificates), MARKS))
-if not seen.certificates:
+st.subheader("Its conditions, checked on your run")
+if last_run.certificates:
+    st.caption(f"These are the results of the run that you watched last: {run_in_words(other)}.")
+st.markdown(conditions.table(conditions.conditions(problem, other, last_run.certificates), MARKS))
+if not last_run.certificates:
     st.page_link("train.py", label="Train these settings to the end, then come back")
-for column, certificate in zip(st.columns(2, gap="medium"), seen.certificates, strict=False):
+for column, certificate in zip(st.columns(2, gap="medium"), last_run.certificates, strict=False):
     with column:
         downloads(certificate)
 
 st.subheader("Where runs go in the plane of loss and nats")
-sentence = trajectories.describe_trajectories(seen.moments)
+sentence = trajectories.describe_trajectories(last_run.moments)
 chart(
-    trajectories.trajectories(free.floors, problem.floors, problem.region, seen.moments, dark),
+    trajectories.trajectories(free.floors, problem.floors, problem.region, last_run.moments, dark),
     sentence,
 )
 st.write(sentence)
 st.caption(trajectories.describe_two_floors(free.floors, problem.floors))
 
-st.subheader("Open objections, and what is measured about each")
+st.subheader("Open objections, and what can be measured about each")
 st.caption(
-    "Answers are measured on the data chosen at the left, with short runs on a sample. They say "
-    "what these runs did, no more."
+    "Answers are measured on the data chosen at the left, with short runs on a sample. They "
+    "describe these runs, no more."
 )
 background.section("objections", show_objections)
 
 st.subheader("Try to break it")
 st.write(
-    "A search for a run that ends inside its band and has collapsed: data with and without "
-    "structure, degenerate ones, tiny nets, starts at the collapsed solution, K up to half the "
-    "points, β and σ² over four decades. The same seed gives the same runs."
+    "This searches for a run that ends inside its band and has collapsed. It tries data with and "
+    "without structure, degenerate data, tiny nets, starts at the collapsed solution, K up to "
+    "half the points, and β and σ² over four decades. The same seed gives the same runs."
 )
 background.section("attack", attack)

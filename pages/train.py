@@ -12,7 +12,7 @@ from pages.wire.component import stage
 
 
 def own_run() -> None:
-    """A run of the visitor's own settings, with controls unless they are locked."""
+    """A run with the visitor's settings, with controls unless they are locked."""
     lesson = session.lesson()
     classroom = None
     if session.locked():
@@ -39,7 +39,7 @@ def own_run() -> None:
     stage(run, projector=session.projector(), lead=session.class_key())
 
 
-if code := session.class_run():
+if code := session.followed_class():
     teaching.follow(code)
 else:
     own_run()

@@ -1,32 +1,31 @@
-"""Spherical VAE Explorer, the core: data in, certificates and frames out, no screen.
+"""Spherical VAE Explorer, the library: data preparation, training, certificates and figures.
 
-The packages, from the ground up; each imports only packages above it in this list
-(`tests/test_architecture.py` keeps it so):
+The packages, from the bottom up; each imports only packages above it in this list
+(`tests/test_architecture.py` enforces it):
 
     distributions  posteriors: sampling, log-density, KL
-    config         settings that explain themselves, limits, plug-ins
+    config         settings with ranges and help, limits, plug-ins
     records        frozen dataclasses that pass between packages
     nets           encoders and decoders for a batch of models
     geometry       the shell, K-means clusters, the feasible region
-    own_data       a visitor's file, not trusted, becomes a table
+    own_data       untrusted user files -> tables
     certificate    what a measured loss proves, and with what confidence
     datasets       one file per data set
-    commentary     what just happened in a run, in one line
+    commentary     one-line remarks on events of a run
     methods        one file per training method
     problem        data set -> shell -> clusters -> region, composed in one place
-    training       the only training loop
-    latent         looking into a trained model
-    objections     the open objections, and what is measured about each
-    studies        many runs compared: grids, sweeps, comparisons, searches
+    training       the training loop
+    latent         analysis of trained latent spaces
+    objections     open objections to the claim, with measurements
+    studies        studies of many runs: grids, sweeps, comparisons, searches
     runs           runs on disk
-    compute        worker processes, or a cluster
+    compute        worker processes, or a Dask cluster
     figures        records -> Plotly figures
     estimator      the scikit-learn interface
     commands       the command line, one file per command
-    __main__       where the command line starts
+    __main__       entry point of the command line
 
-The names below are loaded when they are first asked for: `import svae_core` pulls neither torch
-nor umap.
+The public names are loaded on first use: `import svae_core` imports neither torch nor umap.
 """
 
 from __future__ import annotations
@@ -35,9 +34,9 @@ import importlib
 import os
 from typing import Any
 
-# Intel's matrix products otherwise choose their instructions by where arrays happen to lie in
-# memory, and a member of a batch would differ from its solo run in the last bit. Measured cost:
-# none. Read by the library at its first product, so it is set before any module is loaded.
+# Otherwise MKL chooses instructions by the memory alignment of arrays, and a member of a batch
+# would differ from its solo run in the last bit. No measurable cost. MKL reads the variable at its
+# first product, so it is set before any module is loaded.
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 __version__ = "0.1.0"

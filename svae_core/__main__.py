@@ -1,7 +1,7 @@
 """The command line: python -m svae_core COMMAND; the commands are in commands/.
 
-Standard output carries the answer (with --json one JSON object and nothing else), standard error
-the progress. Exit status 0: done; 2: the request is wrong, and one sentence says how to mend it.
+Standard output has the answer (with --json one JSON object and nothing else), standard error the
+progress. Exit status 0: success; 2: invalid request, with one sentence on how to fix it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from svae_core.records import RequestError
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, but a wrong request gets one sentence."""
+    """argparse, but an invalid request raises RequestError with one sentence."""
 
     def error(self, message: str) -> NoReturn:
         raise RequestError(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")

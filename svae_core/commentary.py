@@ -1,9 +1,9 @@
-"""What just happened, in one line: dimensions that die or wake, bands entered, collapse.
+"""Live commentary: one-line remarks on dying and reviving dimensions, bands entered, collapse.
 
     state, remarks = update(state, names, moment)
 
-Pure: what was state so far and the next moment give the remarks on it, so that a replayed run is
-commented in the same words, and a branch may take up its parent's thread anywhere.
+Pure: the state so far and the next moment determine the remarks, so a replayed run has the same
+commentary, and a branch continues from its parent's state.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from svae_core.certificate.diagnostics import COLLAPSED_KL
 from svae_core.config.settings import Change
 from svae_core.records import Frame, Moment, Settings, knobs
 
-# A dimension that hovers about the threshold would die at every other frame: it wakes only when
-# it carries clearly more. With one draw per frame losses flicker too, so out means out twice.
+# Hysteresis: a dimension near the threshold would die at every other frame, so it revives only at
+# twice the threshold. Losses of single frames are noisy, so leaving the band takes two frames.
 _WAKING_KL = 2.0 * COLLAPSED_KL
-_OUT = 2
-# An untrained net carries next to nothing, which is no collapse: dimensions are spoken of from
-# this share of the run on, and those that carry nothing then are said to have died by then.
-_SETTLING = 0.1
+_FRAMES_OUTSIDE = 2
+# An untrained network has almost no KL, which is no collapse: remarks on dimensions start after
+# this fraction of the run, and a dimension without KL then is said to have died "by" that step.
+_UNTRAINED = 0.1
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Remark:
 
 @dataclass(frozen=True)
 class MemberState:
-    """What must be remembered of one member to comment on its next frame."""
+    """The commentary's state of one member between two frames."""
 
     alive: tuple[bool, ...]
-    settled: bool
+    trained: bool  # whether the untrained phase is over
     inside: bool = False
-    outside: int = 0  # frames in a row
+    outside: int = 0  # consecutive frames outside the band
     left_at: int = 0
     entered: bool = False
     diverged: bool = False
@@ -51,7 +51,7 @@ class MemberState:
 
 @dataclass(frozen=True)
 class CommentaryState:
-    """Everything said so far."""
+    """The state of the commentary of a run: one entry per member."""
 
     members: tuple[MemberState, ...] = ()
 
@@ -59,7 +59,7 @@ class CommentaryState:
 def update(
     state: CommentaryState, names: tuple[str, ...], moment: Moment
 ) -> tuple[CommentaryState, list[Remark]]:
-    """The remarks on a moment, given the state after the one before; names are the members'."""
+    """The new state and the remarks on a moment; `names` are those of the members' methods."""
     if not state.members:
         start = Remark(moment[0].step, _opening(names), "start")
         return CommentaryState(tuple(map(_first, moment))), [start]
@@ -73,13 +73,13 @@ def update(
     collapses = [remark for remark in remarks if remark.kind == "collapsed"]
     if collapses and len(members) > 1 and all(dead):
         who = "both" if len(members) == 2 else f"all {len(members)} models"
-        line = f"{who} have collapsed: nothing passes any more (step {moment[0].step})"
+        line = f"{who} have collapsed: the latents carry nothing more (step {moment[0].step})"
         remarks.append(Remark(moment[0].step, line, "collapsed"))
     return CommentaryState(tuple(members)), remarks
 
 
 def on_change(change: Change, before: Any) -> str:
-    """What a change of settings is called: `band 0–0.25 → 0–0.6 at step 412`."""
+    """A change of settings in words: `band 0–0.25 → 0–0.6 at step 412`."""
     step, name, value = change
     return f"{difference(name, before, value)} at step {step}"
 
@@ -91,35 +91,35 @@ def difference(name: str, before: Any, after: Any) -> str:
 
 
 def _first(frame: Frame) -> MemberState:
-    """How a member starts; that is not news."""
+    """The state after a member's first frame, which gives no remarks."""
     inside = frame.lo <= frame.loss <= frame.hi
-    settled = _settled(frame)
-    alive = tuple(not settled or bool(kl >= COLLAPSED_KL) for kl in frame.kl_per_dim)
-    return MemberState(alive, settled, inside, entered=inside)
+    trained = _is_trained(frame)
+    alive = tuple(not trained or bool(kl >= COLLAPSED_KL) for kl in frame.kl_per_dim)
+    return MemberState(alive, trained, inside, entered=inside)
 
 
-def _settled(frame: Frame) -> bool:
-    return frame.step >= _SETTLING * frame.steps
+def _is_trained(frame: Frame) -> bool:
+    return frame.step >= _UNTRAINED * frame.steps
 
 
 def _of_member(
     member: MemberState, name: str, index: int, frame: Frame
 ) -> tuple[MemberState, list[Remark]]:
-    """One member's next frame."""
+    """The new state and the remarks on one member's next frame."""
     if not math.isfinite(frame.loss) or not math.isfinite(frame.kl):
         said = [] if member.diverged else [f"the {name} diverged at step {frame.step}"]
         return replace(member, diverged=True), [
             Remark(frame.step, line, "diverged", index) for line in said
         ]
-    settled, remarks = _settled(frame), []
-    if settled:
+    remarks: list[Remark] = []
+    if _is_trained(frame):
         alive = tuple(
             bool(kl >= (COLLAPSED_KL if was else _WAKING_KL))
             for was, kl in zip(member.alive, frame.kl_per_dim, strict=True)
         )
-        when = f"{'at' if member.settled else 'by'} step {frame.step}"
+        when = f"{'at' if member.trained else 'by'} step {frame.step}"
         remarks = _dimensions(member, alive, name, index, frame.step, when)
-        member = replace(member, alive=alive, settled=True)
+        member = replace(member, alive=alive, trained=True)
     member, crossing = _band(member, name, index, frame)
     return member, [*crossing, *remarks]
 
@@ -127,7 +127,7 @@ def _of_member(
 def _dimensions(
     member: MemberState, alive: tuple[bool, ...], name: str, index: int, step: int, when: str
 ) -> list[Remark]:
-    """Deaths and wakings; of several at once only the summary is worth a line."""
+    """Remarks on dimensions that died or revived; several at once share one sentence."""
     remarks = []
     for kind, verb, flipped in (
         ("died", "died", [was and not now for was, now in zip(member.alive, alive, strict=True)]),
@@ -150,7 +150,7 @@ def _dimensions(
 def _band(
     member: MemberState, name: str, index: int, frame: Frame
 ) -> tuple[MemberState, list[Remark]]:
-    """Entering and leaving the feasible band, where there is one."""
+    """Remarks on entering and leaving the feasible band, unless it is empty."""
     step = frame.step
     if not frame.lo <= frame.hi:  # an empty band is nan
         return member, []
@@ -162,7 +162,7 @@ def _band(
     if not member.inside:
         return member, []
     out, since = member.outside + 1, (member.left_at if member.outside else step)
-    if out < _OUT:
+    if out < _FRAMES_OUTSIDE:
         return replace(member, outside=out, left_at=since), []
     side = "rose above" if frame.loss > frame.hi else "fell below"
     line = f"the {name} {side} its band at step {since}"

@@ -1,9 +1,9 @@
-"""The scikit-learn face: SphericalShell, a transformer, and SphericalVAE, a model to fit.
+"""The scikit-learn interface: SphericalShell, a transformer, and SphericalVAE, an estimator.
 
     model = SphericalVAE(latent_dim=4).fit(X);  model.transform(X);  model.certificate_
 
 Both follow scikit-learn's conventions: they work in pipelines, searches and clones, and pass its
-`check_estimator`. What they compute is the same as everywhere else in this package.
+`check_estimator`. They use the same computations as the rest of the package.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ from svae_core.runs.slim import as_if_of, pack, thin, unpack
 if TYPE_CHECKING:
     from svae_core.training.evaluate import Model
 
-_KEPT = "estimator"  # the file of what a run's folder does not hold
-# Draws per point of a score, in pairs z, −z: their mean is exact for what is linear in the noise.
+_ESTIMATOR_FILE = "estimator"  # file of the fitted attributes besides the run
+# Latents per point of a score, in antithetic pairs ε, −ε: exact for functions linear in the noise.
 _PAIRS = 8
 
 
 class SphericalShell(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Data [n, d] to radii between r_min and r_max, directions kept; exactly invertible.
+    """Map data [n, d] to radii between r_min and r_max, keeping directions; exactly invertible.
 
     See `geometry.shell` for the map. After `fit`: center_ [d], knot_norms_ and knot_radii_.
-    New points outside the norm range of the training points are moved to its edge.
+    New points outside the norm range of the training points are clamped to it.
     """
 
     def __init__(self, r_min: float = 0.8, r_max: float = 1.2, radial_map: str = "linear"):
@@ -75,7 +75,7 @@ class SphericalShell(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self.map_.transform(X)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
-        """The data whose shell points these are, [n, d]."""
+        """The data [n, d] that `transform` maps to these shell points."""
         check_is_fitted(self)
         X = check_array(X, dtype=[np.float64, np.float32])
         return self.map_.inverse_transform(X)
@@ -87,12 +87,12 @@ class SphericalShell(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """A VAE on the spherical shell, held in a band of losses below that of a collapsed one.
+    """A VAE on the spherical shell whose loss is held below that of a collapsed model.
 
     Parameters are those of `svae_core.Settings`; `method_options` is a dictionary, and
-    `random_state` gives the seed of clusters, weights, minibatches and noise. `draws`: latents
-    drawn for each point to certify (None: as many as always). Computing is in float32.
-    After `fit`: `certificate_` says what was measured and what follows from it.
+    `random_state` seeds clusters, weights, minibatches and noise. `draws`: latents per point for
+    the certificate (None: its default). Computations are in float32.
+    After `fit`: `certificate_` holds the measurements and the verdict.
     """
 
     def __init__(
@@ -140,10 +140,10 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.draws = draws
         self.random_state = random_state
 
-    # ------------------------------------------------------------------------ learning
+    # ------------------------------------------------------------------------ training
 
     def fit(self, X: Any, y: object = None) -> Self:
-        """Train to the end on points [n, d] and certify; RequestError where that makes no sense."""
+        """Train on points [n, d] and certify; RequestError if the settings or data are invalid."""
         from svae_core.training import loop
 
         X = validate_data(self, X, dtype=np.float32, ensure_min_samples=3)
@@ -153,7 +153,7 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             while not loop.finished(state):
                 state = loop.advance(state, Budget(frames=False)).state
             (self.certificate_,) = loop.certify(state, self.draws)
-            self._keep(state, prepared_data(settings), len(X))
+            self._set_fitted(state, prepared_data(settings), len(X))
         return self
 
     def _settings(self, dataset: str, options: Options) -> Settings:
@@ -174,17 +174,17 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             )
         )
 
-    def _keep(self, state: State, ground: PreparedData, count: int) -> None:
-        """What is left when the data are gone: weights, and what was learned before training."""
+    def _set_fitted(self, state: State, prepared: PreparedData, count: int) -> None:
+        """Set the fitted attributes: weights and prepared data, without the data themselves."""
         self.state_ = dataclasses.replace(
             state,
             first_moment=state.first_moment[:, :0],
             second_moment=state.second_moment[:, :0],
         )
-        self.ground_ = thin(ground)
+        self.prepared_ = thin(prepared)
         self.n_samples_ = count
 
-    # ------------------------------------------------------------------------- using it
+    # ------------------------------------------------------------------------- inference
 
     def transform(self, X: Any) -> np.ndarray:
         """Posterior means [n, k] of points [n, d], float32."""
@@ -193,28 +193,28 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return encode(self._model(), self._on_shell(X)).mean
 
     def inverse_transform(self, X: Any) -> np.ndarray:
-        """Points [n, d] that latents [n, k] are decoded to, in the units of the data."""
+        """Decoder outputs [n, d] of latents [n, k], in the units of the data."""
         from svae_core.training.evaluate import decode
 
         model = self._model()
         z = check_array(X, dtype=np.float32)
         if z.shape[1] != self._n_features_out:
             raise ValueError(f"X has {z.shape[1]} columns, but there are {self._n_features_out}.")
-        return shell_map(self.ground_.shell).inverse_transform(decode(model, z))
+        return shell_map(self.prepared_.shell).inverse_transform(decode(model, z))
 
     def score_samples(self, X: Any) -> np.ndarray:
         """A lower bound on the log-likelihood of each point on the shell, [n] nats.
 
-        −D/(2σ²) − d/2·log(2πσ²) − KL, D averaged over a fixed set of noise: the same for all
-        points, so that a point's score does not depend on its neighbours. σ² is that of the
-        settings, also for methods that learn one: scores of methods are then on one scale.
+        −D/(2σ²) − d/2·log(2πσ²) − KL, with D averaged over fixed noise, equal for all points, so
+        that a point's score does not depend on the other points. σ² is that of the settings, even
+        for methods that learn it, so that scores of different methods are comparable.
         """
         from svae_core.nets.networks import stream
         from svae_core.training.evaluate import decode, encode
 
         model, points = self._model(), self._on_shell(X)
         posteriors = encode(model, points)
-        settings, d = self.ground_.settings, points.shape[1]
+        settings, d = self.prepared_.settings, points.shape[1]
         half = _noise(stream(settings.seed, 0, "score"), _PAIRS, settings.latent_dim)
         error = np.zeros(len(points))
         for noise in (*half, *-half):
@@ -225,11 +225,11 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return np.asarray(-error / (2 * settings.sigma2) - constant - kl, np.float32)
 
     def score(self, X: Any, y: object = None) -> float:
-        """The mean of `score_samples`: larger is better, as searches expect."""
+        """The mean of `score_samples`; larger is better, as scikit-learn's searches expect."""
         return float(self.score_samples(X).mean(dtype=np.float64))
 
     def sample(self, n_samples: int = 1, random_state: Any = 0) -> np.ndarray:
-        """Points [n, d] decoded from the method's prior, in the units of the data."""
+        """Samples [n, d] decoded from the method's prior, in the units of the data."""
         from svae_core.training.evaluate import draw_prior
 
         check_is_fitted(self)
@@ -238,17 +238,17 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     @property
     def _n_features_out(self) -> int:
-        return int(self.ground_.settings.latent_dim)
+        return int(self.prepared_.settings.latent_dim)
 
     def _model(self) -> Model:
-        from svae_core.training.loop import fitted
+        from svae_core.training.loop import model_of
 
         check_is_fitted(self)
-        return fitted(self.state_, as_if_of(self.ground_, self.n_samples_))
+        return model_of(self.state_, as_if_of(self.prepared_, self.n_samples_))
 
     def _on_shell(self, X: Any) -> np.ndarray:
         X = validate_data(self, X, dtype=np.float32, reset=False)
-        return shell_map(self.ground_.shell).transform(X)
+        return shell_map(self.prepared_.shell).transform(X)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -258,7 +258,7 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     # ------------------------------------------------------------------- saving, loading
 
     def save(self, folder: str | Path) -> None:
-        """Write the fitted model into a new folder, as a run; nothing of the data is in it."""
+        """Write the fitted model into a new folder, as a run, without any of the data."""
         from safetensors.numpy import save_file
 
         from svae_core.runs import folder as run
@@ -266,30 +266,30 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         check_is_fitted(self)
         folder = Path(folder)
         run.save(_with_moments(self.state_), (self.certificate_,), folder=folder)
-        arrays, words = pack(self.ground_)
+        arrays, words = pack(self.prepared_)
         about = {
-            "parameters": _plain(self.get_params(deep=False)),
+            "parameters": _json_parameters(self.get_params(deep=False)),
             "n_samples": self.n_samples_,
             "n_features_in": self.n_features_in_,
             "feature_names_in": list(getattr(self, "feature_names_in_", ())),
             "ground": words,
         }
-        save_file(arrays, folder / f"{_KEPT}.safetensors", {"about": json.dumps(about)})
+        save_file(arrays, folder / f"{_ESTIMATOR_FILE}.safetensors", {"about": json.dumps(about)})
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """A fitted model from its folder; RequestError, one sentence, where it is none."""
+        """Load a fitted model from its folder; RequestError, one sentence, if it is none."""
         from safetensors import SafetensorError, safe_open
 
         from svae_core.runs import folder as run
 
         saved = run.load(Path(folder))
         try:
-            with safe_open(Path(folder) / f"{_KEPT}.safetensors", "numpy") as file:
+            with safe_open(Path(folder) / f"{_ESTIMATOR_FILE}.safetensors", "numpy") as file:
                 about = json.loads(file.metadata()["about"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             model = cls(**about["parameters"] | {"band": tuple(about["parameters"]["band"])})
-            model._keep(saved.state, unpack(arrays, about["ground"]), about["n_samples"])
+            model._set_fitted(saved.state, unpack(arrays, about["ground"]), about["n_samples"])
             model.n_features_in_ = about["n_features_in"]
             if about["feature_names_in"]:
                 model.feature_names_in_ = np.array(about["feature_names_in"], dtype=object)
@@ -310,13 +310,13 @@ def _noise(generator: Any, rows: int, latent_dim: int) -> np.ndarray:
 
 
 def _with_moments(state: State) -> State:
-    """A state as runs keep it: moments of the optimiser beside the weights, here all zero."""
+    """The state with zero optimiser moments, as the format of saved runs requires."""
     none = np.zeros_like(state.parameters)
     return dataclasses.replace(state, first_moment=none, second_moment=none)
 
 
-def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as JSON has them; a generator as random state cannot be kept."""
+def _json_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON values; a generator given as random state is stored as None."""
     kept = {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in parameters.items()

@@ -1,7 +1,7 @@
-"""The only composition dataset -> shell -> clusters -> region: all that is fixed before training.
+"""The composition dataset -> shell -> clusters -> region: all that is fixed before training.
 
-Every stage is kept in the process for the settings it depends on, so moving the band costs
-nothing and members of a batch share their arrays.
+Every stage is cached by the settings it depends on, so changing the band is instant and members of
+a batch share their arrays.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from svae_core.records import (
     Shell,
 )
 
-# A picture needs no more points than this, and a live evaluation no more numbers.
+# Viewed points, at most, and their coordinates in total, to keep live evaluation fast.
 _VIEW_POINTS = 2_000
 _VIEW_NUMBERS = 2**18
 
@@ -41,10 +41,10 @@ _VIEW_NUMBERS = 2**18
 def prepared_data(settings: Settings) -> PreparedData:
     """Data, shell, clusters and band for these settings.
 
-    Raises RequestError, one sentence, where the settings or the data make no sense. An empty band
-    is no error here: `region.empty` says so and why.
+    Raises RequestError, one sentence, if the settings or the data are invalid. An empty band is no
+    error here: `region.empty` and `region.explanation` report it.
     """
-    method_for(check_settings(settings))  # a wrong method is said before the data are loaded
+    method_for(check_settings(settings))  # report a wrong method before loading the data
     dataset, shell, eigenvalues = _on_shell(_data_only(settings, clusters=0))
     clusters = _clusters(_data_only(settings))
     region = region_of(shell, clusters, settings)
@@ -66,9 +66,9 @@ def prepared_data(settings: Settings) -> PreparedData:
 
 def prepare(settings: Settings) -> Problem:
     """The prepared data and the floors for the method's decoder; raises as `prepared_data` does."""
-    ground = prepared_data(settings)
+    prepared = prepared_data(settings)
     floors = _floors(_data_only(settings), method_for(settings).projected)
-    parts = {item.name: getattr(ground, item.name) for item in dataclasses.fields(PreparedData)}
+    parts = {item.name: getattr(prepared, item.name) for item in dataclasses.fields(PreparedData)}
     return Problem(**parts, floors=floors)
 
 
@@ -84,9 +84,9 @@ def with_band(problem: Problem, settings: Settings) -> Problem:
 
 
 def references(problem: Problem) -> tuple[Reference, Reference | None]:
-    """What a model of this problem is measured against: training points, held-out points.
+    """The references that a model is evaluated against: training points and held-out points.
 
-    Each part has its own δ and floors; the second is None where nothing is held out.
+    Each has its own δ and floors; the second is None if no points are held out.
     """
     settings, shell = problem.settings, problem.shell
     projected = method_for(settings).projected
@@ -146,7 +146,7 @@ def _on_shell(settings: Settings) -> tuple[Dataset, Shell, np.ndarray]:
 
 
 def _split(dataset: Dataset, settings: Settings) -> tuple[Dataset, np.ndarray]:
-    """The training part, and the points kept out of it; a seeded split."""
+    """The training part and the held-out points of a seeded split."""
     n = len(dataset.points)
     if settings.held_out == 0:
         return dataset, dataset.points[:0]
@@ -168,7 +168,7 @@ def _split(dataset: Dataset, settings: Settings) -> tuple[Dataset, np.ndarray]:
 
 @lru_cache(maxsize=4)
 def _view(settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which points are drawn, the directions of the 3-D view, and the points in it."""
+    """Indices of the viewed points, directions of the 3-D view, and the points in it."""
     _, shell, _ = _on_shell(settings)
     index = _view_index(len(shell.points), shell.points.shape[1], settings.data_seed)
     basis = view_basis(shell.points)
@@ -183,7 +183,7 @@ def _clusters(settings: Settings) -> Clusters:
 
 @lru_cache(maxsize=16)
 def _floors(settings: Settings, projected: bool) -> FloorCurves:
-    """Floors for decoder outputs on the shell, or (unprojected) anywhere in the ball around it."""
+    """Floors for decoder outputs on the shell or, without projection, in the ball r ≤ r_max."""
     _, shell, eigenvalues = _on_shell(_data_only(settings, clusters=0))
     clusters = _clusters(settings)
     losses = _losses(shell.points, clusters.within, clusters.total, shell)
@@ -200,7 +200,7 @@ def _floors(settings: Settings, projected: bool) -> FloorCurves:
 
 @lru_cache(maxsize=4)
 def _held_out(settings: Settings, projected: bool) -> tuple[dict[str, float], FloorCurves]:
-    """Collapse losses and floors of the held-out points, their clusters those of training."""
+    """Collapse losses and floors of the held-out points, with the clusters of training."""
     _, shell, _ = _on_shell(_data_only(settings, clusters=0))
     points, centroids = shell.held_out, _clusters(settings).centroids
     labels = nearest(points, centroids)

@@ -1,8 +1,7 @@
-"""The records that pass between rooms: frozen, complete, and free of torch.
+"""The records that pass between packages: frozen dataclasses, without torch.
 
-Every later room takes records and gives records. Arrays are float32 (points, frames) or float64
-(statistics); they are shared, never written to. Information is in nats, losses are squared error
-summed over coordinates and averaged over points.
+Arrays are float32 (points, frames) or float64 (statistics); they are shared and never modified.
+Information is in nats; losses are squared error summed over coordinates and averaged over points.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-# Named here as well, for a plug-in's one line of imports.
+# Re-exported, so that a plug-in needs one import line.
 from svae_core.config.fields import Knob as Knob
 from svae_core.config.fields import RequestError as RequestError
 from svae_core.config.fields import check_knobs as check_knobs
@@ -30,7 +29,7 @@ from svae_core.config.settings import Settings as Settings
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Points as they came, before the shell. `labels` are integer classes where data have any."""
+    """Points before the shell map. `labels` are integer classes, if the data have any."""
 
     name: str
     title: str
@@ -40,14 +39,14 @@ class Dataset:
     feature_names: tuple[str, ...] = ()
     image_shape: tuple[int, int] | None = None
     fingerprint: str = ""  # of the points as used, after sampling
-    notes: tuple[str, ...] = ()  # what was assumed of them and done to them, one sentence each
+    notes: tuple[str, ...] = ()  # assumptions and preprocessing, one sentence each
 
 
 @dataclass(frozen=True, eq=False)
 class Shell:
     """The fitted map of data onto the shell, and the data there.
 
-    The norm of x - center is carried to a radius by linear interpolation between knots
+    The norm of x - center is mapped to a radius by linear interpolation between knots
     (knot_norms -> knot_radii), both strictly increasing, so the map has an exact inverse.
     """
 
@@ -60,13 +59,13 @@ class Shell:
     points: np.ndarray  # [n, d] float32, on the shell
     directionless: int  # training points at the centre: they got a fixed direction
     round_trip_error: float  # largest error of the inverse, relative to the largest norm
-    held_out: np.ndarray  # [h, d] float32, points kept out of training, on this shell
-    clamped: int  # held-out points whose norm the training points did not reach
+    held_out: np.ndarray  # [h, d] float32, held-out points on this shell
+    clamped: int  # held-out points with norms outside the training range
 
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """K-means on the shell points and what it says of their structure."""
+    """K-means on the shell points, with statistics of the clusters."""
 
     k: int
     labels: np.ndarray  # [n] int32
@@ -80,14 +79,14 @@ class Clusters:
     smallest_gap: float  # distance of the two nearest centroids
     separation: float  # B / T
     silhouette: float  # mean over (a sample of) points; nan where undefined
-    restarts: np.ndarray  # [r] W of single K-means starts: the spread of a local optimum
-    proposal: tuple[tuple[int, float, float], ...] = ()  # (K, W, silhouette) looked at for "auto"
-    started_on: int = 0  # points that the starts ran on: all, or a seeded sample (0: not known)
+    restarts: np.ndarray  # [r] W of single K-means starts: the spread over local optima
+    proposal: tuple[tuple[int, float, float], ...] = ()  # (K, W, silhouette) tried for "auto"
+    started_on: int = 0  # points that the starts ran on: all, or a seeded sample (0: unknown)
 
 
 @dataclass(frozen=True, eq=False)
 class FeasibleRegion:
-    """The band of losses between W and the collapse loss in use; may be empty, and says so."""
+    """The band of losses between W and the collapse loss in use; it may be empty."""
 
     collapse_loss: str  # shell | free | between
     delta: float
@@ -109,12 +108,12 @@ class Floors:
 
     elementary: float
     proved: float
-    tight: float  # numerical: a missed mode would overstate it
+    tight: float  # numerical: overstated if the search missed a mode
 
 
 @dataclass(frozen=True, eq=False)
 class FloorCurves:
-    """What all floors at all distortions share, computed once per data and decoder domain.
+    """The curves from which floors at any distortion follow, per data and decoder domain.
 
     A(λ) = log max_y E exp(−λ‖x−y‖²) over decoder outputs y: `proved` holds an upper bound,
     `tight` its numerical value, on a common grid of λ. A floor is then max_λ −λD − A(λ).
@@ -122,7 +121,7 @@ class FloorCurves:
 
     radii: tuple[float, float]  # decoder outputs have norms in this interval
     bound: float  # M: no squared distance on the shell is larger
-    delta: float  # collapse loss of this decoder domain; all floors are 0 from here on
+    delta: float  # collapse loss of this decoder domain; all floors are 0 at and above it
     lambdas: np.ndarray  # [l] increasing
     proved: np.ndarray  # [l]
     tight: np.ndarray  # [l]
@@ -130,12 +129,12 @@ class FloorCurves:
     within: float  # the achievable point (W, H(cluster)) …
     cluster_entropy: float  # … in nats
     log_n: float  # no information estimate on n points can exceed log n
-    sought_in: int = 0  # points in which modes were sought: all, or a seeded sample (0: not known)
+    sought_in: int = 0  # points used in the search for modes: all, or a sample (0: unknown)
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedData:
-    """What training needs, all fixed before it starts: data -> shell -> clusters -> region."""
+    """All that training needs, fixed before it starts: data -> shell -> clusters -> region."""
 
     settings: Settings
     dataset: Dataset
@@ -145,36 +144,38 @@ class PreparedData:
     eigenvalues: np.ndarray  # [d] of the covariance of the shell points, decreasing
     lambda_max: float  # the largest of them
     water_level: float  # θ at D = hi (λ_max where hi ≥ T or the band is empty)
-    view_index: np.ndarray  # [v] the seeded sample of points that is drawn
+    view_index: np.ndarray  # [v] the viewed points: a seeded sample that frames and figures show
     view_basis: np.ndarray  # [d, 3] directions of the 3-D view
     view_points: np.ndarray  # [v, 3] float32, the data in that view
 
 
 @dataclass(frozen=True, eq=False)
 class Problem(PreparedData):
-    """The prepared data and the floors, which take longer: all that can be said before training."""
+    """The prepared data with the floors, which take longer to compute."""
 
     floors: FloorCurves  # for the decoder of the method in the settings
 
 
-# -------------------------------------------------------------------- training and after
+# -------------------------------------------------------------------- training and results
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A batch of members at one moment: picklable, resumable, enough to go on anywhere."""
+    """The training state of a batch of members; picklable, so any process can resume it."""
 
     settings: tuple[Settings, ...]  # one per member
     step: int
     parameters: np.ndarray  # [m, p] float32
     first_moment: np.ndarray  # [m, p] float32 (Adam)
     second_moment: np.ndarray  # [m, p] float32 (Adam)
-    memory: dict[str, np.ndarray] = field(default_factory=dict)  # what methods carry, [m, …]
+    memory: dict[str, np.ndarray] = field(
+        default_factory=dict
+    )  # running state of the methods, [m, …]
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One member at one moment, complete: figures never ask a model anything."""
+    """The measurements of one member at one step; complete, so figures need no model."""
 
     method: str
     step: int
@@ -187,7 +188,7 @@ class Frame:
     kl: float  # nats, mean over viewed points, summed over dimensions
     kl_per_dim: np.ndarray  # [k] nats
     active: np.ndarray  # [k] bool: Var m_j > threshold
-    structure: float  # g = 1 − e^{−MI of the Gaussian channel}: 0 when latents are only noise
+    structure: float  # g = 1 − e^{−MI of the Gaussian channel}: 0 if latents are pure noise
     latent_mean: np.ndarray  # [v, k] float32
     shell_view: np.ndarray  # [v, 3] float32 sampled reconstructions in the 3-D view
     samples: np.ndarray  # [few, d] float32 reconstructions of the first viewed points
@@ -199,27 +200,27 @@ Moment = tuple[Frame, ...]  # one frame per member, all at the same step
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """One viewed point, and what every member gives back for it from a sampled latent."""
+    """One viewed point with every member's reconstruction from a sampled latent."""
 
     index: int  # among the viewed points
     step: int
     original: np.ndarray  # [d] float32, on the shell
     centroid: np.ndarray  # [d] float32, of its cluster
-    outputs: np.ndarray  # [m, d] float32, as drawn in the frame of this step
+    outputs: np.ndarray  # [m, d] float32, equal to those in the frame of this step
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How far one slice may go: a number of steps, a time, or whichever comes first."""
+    """The limit of one slice: a number of steps, a time, or whichever comes first."""
 
     steps: int | None = None
     seconds: float | None = None
-    frames: bool = True  # without them nothing can be drawn, and training is quicker
+    frames: bool = True  # whether frames are measured; training is faster without
 
 
 @dataclass(frozen=True, eq=False)
 class Advance:
-    """What a slice gives back: where training stands now, and the moments it passed."""
+    """The result of a slice: the new state, and the moments measured on the way."""
 
     state: State
     moments: tuple[Moment, ...]
@@ -227,7 +228,7 @@ class Advance:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What was measured on a trained model, and what follows from it."""
+    """Measurements of a trained model, and the verdict that follows from them."""
 
     method: str
     seed: int
@@ -241,7 +242,7 @@ class Certificate:
     lo: float
     hi: float
     in_band: bool
-    kl: float  # nan, like what follows, where the posterior is not known
+    kl: float  # nan, like the posterior's measures below, if the posterior is unknown
     kl_per_dim: tuple[float, ...]
     active_units: int
     active_threshold: float

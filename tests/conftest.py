@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before numpy or torch are imported, by this process or by one it starts: one thread each, since
@@ -13,7 +14,8 @@ for _library in ("OMP", "OPENBLAS", "MKL"):
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-pytest_plugins = ["browsing"]
+pytest.register_assert_rewrite("support")
+pytest_plugins = ["support.browser"]
 
 # The same examples every time, and no verdict by the clock: a busy machine must not fail a test.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -25,3 +27,24 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where runs and data are kept while a test lasts."""
     monkeypatch.setenv("SVAE_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+@pytest.fixture
+def immediate_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Pages get an engine that works at once, in this process; what they cached is forgotten."""
+    import streamlit as st
+    from support.screens import ImmediateEngine
+
+    from pages.live import registry
+
+    monkeypatch.setattr(registry, "engine", ImmediateEngine)
+    yield
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs that nobody watches are kept: here none has viewers, and a busy machine may be slow."""
+    from pages.live import run
+
+    monkeypatch.setattr(run, "GRACE", 1e6)

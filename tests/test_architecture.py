@@ -292,6 +292,20 @@ def test_the_public_names_load_on_demand() -> None:
         _ = svae_core.VAE
 
 
+# -------------------------------------------------------------------------------- tests
+
+
+def test_no_test_module_imports_another() -> None:
+    """What several need is in tests/support: a test can then be moved, or read, by itself."""
+    wrong = {}
+    for path in python_files("tests"):
+        names = {part for name in imported(parse(path), path) for part in name.split(".")}
+        found = {name for name in names if name == "conftest" or name.startswith("test_")}
+        if found:
+            wrong[relative(path)] = found
+    assert not wrong
+
+
 # ---------------------------------------------------------------------------- names and sizes
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from laws import assert_information_laws
+from support.information_laws import assert_information_laws
 
 from svae_core.__main__ import main
 from svae_core.config.settings import check_settings
@@ -29,6 +29,7 @@ def attempts():
     return batch, attack.attempt(batch)
 
 
+@pytest.mark.slow
 def test_every_run_is_judged_and_explained(attempts):
     batch, ended = attempts
     assert tuple(item.settings for item in ended) == batch
@@ -43,6 +44,7 @@ def test_every_run_is_judged_and_explained(attempts):
     assert {item.outcome for item in ended} <= set(attack.OUTCOMES)
 
 
+@pytest.mark.slow
 def test_a_counter_example_would_be_found(attempts):
     """The judge is shown a run in its band without information: it must cry out."""
     from dataclasses import replace
@@ -58,6 +60,7 @@ def test_a_counter_example_would_be_found(attempts):
     assert judged.outcome == attack.BROKEN and "KL = 0.0010" in judged.explanation
 
 
+@pytest.mark.slow
 def test_the_command_resumes_where_it_stopped(tmp_path, capsys, monkeypatch):
     out = tmp_path / "attempts.jsonl"
     (batch,) = attack.plan(2, seed=5)
@@ -72,6 +75,7 @@ def test_the_command_resumes_where_it_stopped(tmp_path, capsys, monkeypatch):
     assert main(["attack", "--seed", "-1"]) == 2
 
 
+@pytest.mark.slow
 def test_a_longer_search_does_the_last_batch_again(tmp_path, capsys):
     out = str(tmp_path / "attempts.jsonl")
     words = ["attack", "--seed", "5", "--out", out, "--json", "--runs"]

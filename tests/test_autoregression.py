@@ -10,10 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svae_core.nets.autoregressive import foretold, free_running, strictly_lower
+from svae_core.nets.autoregressive import free_running, strictly_lower, teacher_forced
 from svae_core.nets.networks import networks
 from svae_core.records import Budget, RequestError, Settings, State
-from svae_core.training.batch_loss import Batch, foretelling
+from svae_core.training.batch_loss import Batch, autoregressive_loss
 from svae_core.training.loop import advance, begin, certify, models
 
 #: βσ² is well below λ_max: an mlp does not collapse here.
@@ -39,11 +39,11 @@ def state() -> State:
 def _taught(state: State, index: int) -> float:
     """The error of a member under teacher forcing, on all its points."""
     model = models(state)[index]
-    points = torch.from_numpy(model.ground.shell.points).unsqueeze(0)
+    points = torch.from_numpy(model.prepared.shell.points).unsqueeze(0)
     noise = torch.zeros(1, points.shape[1], state.settings[0].latent_dim)
     one = torch.ones(1, 1, 1)
     nets = networks(model.networks.arch, torch.from_numpy(state.parameters[index : index + 1]))
-    return float(foretelling(nets, Batch(points, noise), one, one)[0])
+    return float(autoregressive_loss(nets, Batch(points, noise), one, one)[0])
 
 
 def _innovations(points: np.ndarray) -> np.ndarray:
@@ -62,7 +62,9 @@ def test_running_freely_is_the_recursion_step_by_step(d: int, b: int, seed: int)
         wanted[:, :, j] = outputs[:, :, j] + (wanted * couplings[:, None, j]).sum(dim=2)
     found = free_running(outputs, couplings)
     torch.testing.assert_close(found, wanted)
-    torch.testing.assert_close(foretold(outputs, couplings, found), found)  # its own best teacher
+    torch.testing.assert_close(
+        teacher_forced(outputs, couplings, found), found
+    )  # its own best teacher
 
 
 def test_a_coordinate_is_foretold_from_those_before_it_only() -> None:
@@ -70,11 +72,14 @@ def test_a_coordinate_is_foretold_from_those_before_it_only() -> None:
     points = torch.randn(1, 1, 5, requires_grad=True)
     for j in range(5):
         (seen,) = torch.autograd.grad(
-            foretold(torch.zeros(1, 1, 5), couplings, points)[0, 0, j], points, allow_unused=True
+            teacher_forced(torch.zeros(1, 1, 5), couplings, points)[0, 0, j],
+            points,
+            allow_unused=True,
         )
         assert seen[0, 0, j:].abs().max() == 0
 
 
+@pytest.mark.slow
 def test_the_classical_collapse_where_an_mlp_would_live(state: State) -> None:
     """A healthy βσ², and yet: what z could say is foretold without it."""
     plain, spherical = certify(state)
@@ -90,7 +95,7 @@ def test_teacher_forcing_falls_to_the_innovation_variances_without_a_word_from_z
     state: State,
 ) -> None:
     """And lies far below δ: taken for the loss of g(z), it would certify a collapsed model."""
-    points = models(state)[0].ground.shell.points
+    points = models(state)[0].prepared.shell.points
     floor = _innovations(points).sum()
     taught, plain = _taught(state, 0), certify(state)[0]
     assert floor <= taught * 1.001 < 1.15 * floor
@@ -100,7 +105,7 @@ def test_teacher_forcing_falls_to_the_innovation_variances_without_a_word_from_z
 
 def test_the_collapse_is_predicted_by_the_largest_innovation(state: State) -> None:
     """βσ² against the variance left to foretell, not against the data's own λ_max."""
-    ground = models(state)[0].ground
+    ground = models(state)[0].prepared
     assert _innovations(ground.shell.points).max() < BASE.sigma2 < ground.lambda_max
     below = replace(BASE, method="baseline", sigma2=0.002)
     (alive,) = certify(advance(begin((below,)), Budget(frames=False)).state)

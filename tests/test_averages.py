@@ -17,7 +17,7 @@ from svae_core.nets.networks import (
     networks,
     project_on_shell,
 )
-from svae_core.training.batch_loss import Batch, averages
+from svae_core.training.batch_loss import Batch, batch_loss
 
 MEMBERS = 3
 
@@ -36,7 +36,7 @@ class Node(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, flat, arch, on):
-        ctx.found = averages(networks(arch, flat), Batch(on.points, on.noise), on.r_min, on.r_max)
+        ctx.found = batch_loss(networks(arch, flat), Batch(on.points, on.noise), on.r_min, on.r_max)
         ctx.buffers = gradient_buffers(arch, flat)
         return ctx.found.loss.clone(), ctx.found.kl_per_dim.clone()
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browsing import WAIT, Visit
 from playwright.sync_api import Browser, Page, expect
+from support.browser import WAIT, Visit
 
 pytestmark = pytest.mark.browser
 # One camera looks at both shells.

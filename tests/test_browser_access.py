@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import WAIT, Visit
 from playwright.sync_api import Browser, Page
+from support.browser import WAIT, Visit
 
 pytestmark = pytest.mark.browser
 GRAVE = ("serious", "critical")
@@ -35,12 +35,21 @@ def pages(page: Page, url: str) -> list[str]:
 
 
 def settle(page: Page) -> None:
-    """Until the page has nothing more to say."""
+    """Until the page has nothing more to say: no script runs and nothing is added any more.
+
+    Counted in frames drawn, of which a busy machine draws fewer, and not in seconds.
+    """
+    page.evaluate("window.calm = {frames: 0, elements: 0}")
     page.wait_for_function(
-        "!document.querySelector('[data-testid=stApp][data-test-script-state=running]')"
-        " && !document.querySelector('[data-testid=stSkeleton]')"
+        """() => {
+          const running = "[data-testid=stApp][data-test-script-state=running]";
+          const busy = `${running}, [data-testid=stSkeleton]`;
+          const elements = document.querySelectorAll("*").length;
+          const same = elements === window.calm.elements && !document.querySelector(busy);
+          window.calm = {frames: same ? window.calm.frames + 1 : 0, elements};
+          return window.calm.frames > 60;
+        }"""
     )
-    page.wait_for_timeout(1500)
 
 
 def grave(page: Page) -> list[str]:

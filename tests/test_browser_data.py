@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import WAIT, Visit
 from playwright.sync_api import Browser, expect
+from support.browser import WAIT, Visit
 
 pytestmark = pytest.mark.browser
 Server = tuple[str, subprocess.Popen[bytes]]
@@ -38,19 +38,19 @@ def test_from_a_file_to_a_certificate_and_back_by_a_link(
 ) -> None:
     page = visit.page
     page.goto(f"{server[0]}/shell?dataset=file&clusters=3&epochs=40")
-    expect(page.get_by_test_id("stAlert")).to_contain_text("No file is given", timeout=WAIT)
+    expect(page.get_by_test_id("stAlert")).to_contain_text("No file", timeout=WAIT)
     page.locator("input[type=file]").set_input_files(flowers)
     heading = page.get_by_role("heading", name="b_Blumen.csv, on the shell")
     expect(heading).to_be_visible(timeout=WAIT)
     words = page.get_by_test_id("stMain")
     for sentence in (
-        "Read as text in cp1252, columns separated by semicolons, names in the first row",
+        "cp1252, columns separated by semicolons",
         "2 of 240 rows were dropped, since a value is missing or not finite in Breite",
         "Constant columns were dropped: Ort",
         "The label is =Sorte",
     ):
         expect(words).to_contain_text(sentence)
-    page.get_by_text("What was read: 240 rows, 5 columns").click()
+    page.get_by_text("The file as read: 240 rows, 5 columns").click()
     page.locator(".js-plotly-plot .main-svg").first.wait_for()
     assert page.locator("b:has-text('Nelke')").count() == 0, "markup from the file is markup here"
     visit.picture("own-data-shell")
@@ -70,7 +70,7 @@ def test_from_a_file_to_a_certificate_and_back_by_a_link(
     other.goto(address)
     other.wait_for_selector("[data-status=finished]", timeout=WAIT)
     other.goto(re.sub("key=[0-9a-f]{16}", f"key={'0' * 16}", address).replace("run=", "not="))
-    expect(other.locator(".svae-trouble")).to_contain_text("give the same file again", timeout=WAIT)
+    expect(other.locator(".svae-trouble")).to_contain_text("again", timeout=WAIT)
     other.close()
     assert visit.errors == []
 

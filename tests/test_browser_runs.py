@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from browsing import ROOT, WAIT, Visit, answers
 from playwright.sync_api import expect
-from test_run import assert_same
+from support.browser import ROOT, WAIT, Visit, answers
+from support.saved_runs import assert_same
 
 from pages.live import registry
 from svae_core.records import Settings
@@ -26,8 +26,6 @@ from svae_core.training import loop
 
 pytestmark = pytest.mark.browser
 LONG = Settings(dataset="wine", clusters=3, epochs=4000)
-#: So much may be missing after a kill, in seconds, and a little for the kill itself.
-LOST = 2.0
 
 
 @dataclass
@@ -75,22 +73,29 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 def test_a_killed_server_costs_nothing(visit: Visit, machine: Machine) -> None:
-    """kill −9 in the middle: the run is listed, two seconds are missing, its end is the same."""
+    """kill −9 in the middle: what was saved is listed and goes on, and its end is the same.
+
+    How many seconds a kill costs is measured in tests/benchmarks/bench_runs.py.
+    """
     page = visit.page
     page.goto(f"{machine.url}/train?dataset=wine&clusters=3&epochs={LONG.epochs}")
     page.wait_for_function("Number(document.querySelector('[data-moment]')?.dataset.moment) > 40")
+    seen = int(str(page.locator("[data-moment]").get_attribute("data-moment")))
     (entry,) = store.shelf(machine.home)
+    deadline = time.monotonic() + WAIT / 1000
+    while len(load(entry.folder).moments) <= seen:
+        assert time.monotonic() < deadline, "what was seen was not saved"
+        time.sleep(0.2)
     machine.kill()
-    killed = time.time()
+    assert len(load(entry.folder).moments) > seen
     (entry,) = store.shelf(machine.home)
     assert entry.about is not None and not entry.trouble
-    assert killed - entry.about.saved < LOST
     assert 0 < entry.about.step < entry.about.steps
 
     machine.start()
     expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
     assert f"run={entry.about.id}" in page.url, "the same run goes on in the page left open"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + WAIT / 1000
     while (saved := load(entry.folder)).about.status != "finished":
         assert time.monotonic() < deadline, "its end was not saved"
         time.sleep(0.2)
@@ -109,7 +114,7 @@ def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machin
     page = visit.page
     page.goto(f"{machine.url}/train?dataset=wine&clusters=3&epochs=20")
     expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + WAIT / 1000
     while not (found := store.shelf(machine.home)) or not (found[0].about or 0).verdicts:  # type: ignore[union-attr]
         assert time.monotonic() < deadline, "the run was not saved"
         time.sleep(0.2)
@@ -130,7 +135,7 @@ def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machin
     assert b"mount(" in Path(replay.value.path()).read_bytes()
 
     page.get_by_role("button", name="Delete").click()
-    undo = page.get_by_role("button", name="Undo: take back “the first one”")
+    undo = page.get_by_role("button", name="Undo: restore “the first one”")
     expect(undo).to_be_visible()
     assert not entry.folder.exists()
     undo.click()
@@ -140,7 +145,7 @@ def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machin
     page.goto(f"{machine.url}/runs?pick={entry.folder.name}")
     page.get_by_role("button", name="Replay here").click()
     expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
-    page.get_by_role("link", name="Open in Train, and go on").click()
+    page.get_by_role("link", name="Open in Train and continue").click()
     page.wait_for_url(re.compile(f"/train.*run={re.escape(entry.about.id)}"))
     expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
     assert len(store.shelf(machine.home)) == 1, "it is the same run"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from laws import assert_information_laws
+from support.information_laws import assert_information_laws
 
 from svae_core import certify
 from svae_core.certificate.html import certificate_page
@@ -27,6 +27,7 @@ def pair():
     return certify_state(advance(begin(members)).state)
 
 
+@pytest.mark.slow
 def test_one_collapses_and_one_is_certified(pair):
     baseline, spherical = pair
     assert baseline.verdict == "collapsed" and spherical.verdict == "certified"
@@ -89,6 +90,7 @@ def test_a_page_is_inert_whatever_the_names(pair):
     assert "<script" not in page
 
 
+@pytest.mark.slow
 def test_a_collapsed_start_is_left_under_the_band_only():
     """Issue 3: with βσ² = 10 λ_max the spherical VAE leaves the collapsed solution."""
     from svae_core.problem import prepared_data
@@ -180,6 +182,7 @@ def test_a_plain_torch_module(scale, verdict):
     assert math.isnan(blind.kl) and blind.kl_per_dim == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scale", "verdict"), [(0.3, "collapsed"), (4.0, "certified")])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_a_pythae_vae(scale, verdict):

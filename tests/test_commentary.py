@@ -76,7 +76,7 @@ def test_collapse_of_one_and_of_both_is_said() -> None:
         (frame(9, 0.9, 0.0), frame(9, 0.9, 0.0)),
     )
     assert told[1] == "the baseline VAE has collapsed: its last dimension died at step 5"
-    assert told[-1] == "both have collapsed: nothing passes any more (step 9)"
+    assert told[-1] == "both have collapsed: the latents carry nothing more (step 9)"
     assert sum("both" in line for line in told) == 1
 
 

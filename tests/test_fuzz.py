@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile import HEADERS, TEXTS, ZIPS, corpus, damaged, outcome
 from hypothesis import given
+from support.hostile_files import HEADERS, TEXTS, ZIPS, corpus, damaged, outcome
 
 SMALL = [specimen for specimen in corpus() if len(specimen.content) < 20_000]
 
@@ -30,6 +30,7 @@ def _try(name: str, content: bytes) -> None:
         outcome(name, content, Path(folder))
 
 
+@pytest.mark.slow
 @given(TEXTS)
 def test_text_of_any_kind(content: bytes) -> None:
     _try("made.csv", content)
@@ -40,6 +41,7 @@ def test_arrays_that_claim_anything(content: bytes) -> None:
     _try("made.npy", content)
 
 
+@pytest.mark.slow
 @given(ZIPS)
 def test_archives_of_anything(content: bytes) -> None:
     _try("made.zip", content)

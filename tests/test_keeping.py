@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import fcntl
-import functools
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from test_live import STEPS, WAIT, Inline, Viewer, toy_run, until
-from test_run import assert_same
+from support.kept_live_runs import LATER, RUN, keeper_of, revived, saved_by, trained_to
+from support.live_runs import STEPS, Viewer, in_a_loop, toy_run, until
+from support.saved_runs import assert_same
 
 from pages.classroom import lessons
 from pages.live import persistence, registry
-from pages.live.persistence import Keeper
 from pages.live.run import Branching, LiveRun, RunRequest
 from pages.wire.messages import decode
 from svae_core.config.limits import variable
@@ -26,55 +23,7 @@ from svae_core.records import to_json
 from svae_core.runs import folder as on_disk
 from svae_core.runs import store
 
-RUN = "an-id-that-nobody-guesses"
-LATER = 1e9  # any waiting is over by then
-
-
 pytestmark = pytest.mark.usefixtures("home")
-
-
-def in_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """A test that runs on an event loop of its own, with its fixtures."""
-
-    @functools.wraps(test)
-    def run(*fixtures: Any, **named: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(*fixtures, **named), WAIT))
-
-    return run
-
-
-def keeper_of(live: LiveRun) -> Keeper:
-    return Keeper(lambda: {RUN: live})
-
-
-async def trained_to(live: LiveRun, moments: int) -> None:
-    """As far as that many moments, then paused; with somebody watching."""
-    live.viewers = 1
-    live.pause()
-    live.start()
-    await until(live, lambda: bool(live.moments))
-    while len(live.moments) < moments:
-        live.step()
-        have = len(live.moments)
-        await until(live, lambda have=have: len(live.moments) > have)  # type: ignore[misc]
-    await until(live, lambda: live.status == "paused" and laid_out(live))
-
-
-def laid_out(live: LiveRun) -> bool:
-    """Whether the newest moment has its maps: nothing more will come while it is paused."""
-    return bool(live.layouts) and live.layouts[-1][0].step == live.moments[-1][0].step
-
-
-async def saved_by(keeper: Keeper) -> None:
-    """Two looks: at the first a run is noticed, at the second it has lasted."""
-    await keeper.write(0.0)
-    await keeper.write(LATER)
-
-
-def revived() -> LiveRun:
-    live = persistence.revive(RUN, Inline())  # type: ignore[arg-type]
-    assert live is not None
-    return live
 
 
 def assert_same_moments(one: LiveRun, other: LiveRun) -> None:
@@ -82,12 +31,13 @@ def assert_same_moments(one: LiveRun, other: LiveRun) -> None:
     for mine, theirs in zip(one.moments, other.moments, strict=True):
         for a, b in zip(mine, theirs, strict=True):
             assert_same(a, b, ("latent_mean",))
-    assert one.past.remarks == other.past.remarks
+    assert one.history.remarks == other.history.remarks
     assert to_json(one.certificates) == to_json(other.certificates)
     assert one.newest is not None and other.newest is not None
     np.testing.assert_array_equal(one.newest.parameters, other.newest.parameters)
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
     undisturbed = toy_run()
@@ -95,7 +45,7 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
     await until(undisturbed, lambda: undisturbed.status == "finished")
     for moments in (2, 5, STEPS):
         live = toy_run()
-        live.past.moments.clear()
+        live.history.moments.clear()
         keeper = keeper_of(live)
         await trained_to(live, moments)
         await saved_by(keeper)
@@ -111,7 +61,7 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
         assert_same_moments(found, undisturbed)
         for folder in store.shelf(on_disk.home()):
             store.delete(folder.folder)
-        for kept in keeper._kept.values():
+        for kept in keeper._autosaves.values():
             kept.release()
 
 
@@ -147,11 +97,11 @@ async def test_a_finished_run_is_replayed_and_not_measured_again() -> None:
     (entry,) = store.shelf(on_disk.home())
     assert entry.about is not None and entry.about.status == "finished"
     assert entry.about.id == RUN and RUN not in entry.folder.name
-    assert live.ground is not None and entry.about.title == live.ground.dataset.title
+    assert live.prepared is not None and entry.about.title == live.prepared.dataset.title
     found = revived()
     found._engine.certify = None  # type: ignore[assignment, method-assign]
     found.start()
-    await until(found, lambda: found.ground is not None and bool(found.floors))
+    await until(found, lambda: found.prepared is not None and bool(found.floors))
     assert found.status == "finished"
     assert_same_moments(found, live)
     for mine, theirs in zip(found.layouts, live.layouts, strict=True):
@@ -197,7 +147,7 @@ async def test_starting_over_and_changing_are_kept() -> None:
     found = revived()
     assert len(found.moments) == 3 and found.members == live.members
     assert found.members[0].changes == ((1, "beta", 4.0),)
-    assert found.past.remarks == live.past.remarks
+    assert found.history.remarks == live.history.remarks
     await keeper.close()
 
 
@@ -241,7 +191,7 @@ async def test_other_data_than_then_are_noticed() -> None:
     found.fingerprint = "of something else"
     found.start()
     await until(found, lambda: found.status == "failed")
-    assert "are not what they were" in str(found.error) and found.ground is None
+    assert found.error and found.prepared is None
     await keeper.close()
 
 

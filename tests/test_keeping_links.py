@@ -12,11 +12,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from test_keeping import RUN, in_a_loop, keeper_of, revived, saved_by, trained_to
-from test_live import TOY, Inline, Viewer, toy_run
+from support.kept_live_runs import RUN, keeper_of, revived, saved_by, trained_to
+from support.live_runs import TOY, Inline, Viewer, in_a_loop, toy_run
 
 from pages.live import persistence, registry
-from pages.live.persistence import Keeper
+from pages.live.persistence import Autosave
 from pages.visitor.owner_cookie import COOKIE, OwnerCookie, is_key
 from svae_core.records import RequestError
 from svae_core.runs import folder as on_disk
@@ -36,7 +36,7 @@ async def test_a_link_leads_to_a_run_that_is_only_on_disk(monkeypatch: pytest.Mo
     await keeper.close()
     monkeypatch.setattr(registry, "_live_runs", {})
     monkeypatch.setattr(registry, "engine", Inline)
-    assert registry.recall(RUN) is None, "the server has not started"
+    assert registry.find_or_load(RUN) is None, "the server has not started"
     monkeypatch.setattr(registry, "_loop", asyncio.get_running_loop())
     viewer = Viewer(RUN)
     assert (await viewer.event())["type"] == "websocket.accept"
@@ -44,7 +44,10 @@ async def test_a_link_leads_to_a_run_that_is_only_on_disk(monkeypatch: pytest.Mo
     assert len(scene["members"]) == 2
     header, _ = await viewer.ask(want="newest", have=2, generation=0, rows=3)
     assert header["count"] == 3 and header["from"] == 0, "the viewer is told afresh"
-    assert registry.recall(RUN) is registry.find(RUN) and registry.recall("unknown") is None
+    assert (
+        registry.find_or_load(RUN) is registry.find(RUN)
+        and registry.find_or_load("unknown") is None
+    )
     await viewer.leave()
     registry._live_runs[RUN].stop()
 
@@ -55,21 +58,21 @@ async def test_a_tree_of_runs_grows_together_again(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(registry, "engine", Inline)
     monkeypatch.setattr(registry, "_loop", asyncio.get_running_loop())
     live = toy_run()
-    registry._enter(RUN, live, {})
-    keeper = Keeper(lambda: registry._live_runs)
+    registry._register(RUN, live, {})
+    keeper = Autosave(lambda: registry._live_runs)
     await trained_to(live, 4)
     child = registry.branch(RUN, 2, {"beta": 4.0})
     await trained_to(registry._live_runs[child], 4)
     await saved_by(keeper)
     for run in (RUN, child):
-        registry._leave(run)
+        registry._evict(run)
     await keeper.close()
     for order in ((RUN, child), (child, RUN)):
-        found = [registry.recall(run) for run in order]
+        found = [registry.find_or_load(run) for run in order]
         assert found[0] is not None and found[1] is not None
-        assert found[0].family is found[1].family and found[0].family.keys() == {RUN, child}
+        assert found[0].tree is found[1].tree and found[0].tree.keys() == {RUN, child}
         for run in order:
-            registry._leave(run)
+            registry._evict(run)
 
 
 def test_a_damaged_run_is_said_to_be(home: Path) -> None:
@@ -77,8 +80,8 @@ def test_a_damaged_run_is_said_to_be(home: Path) -> None:
     RunWriter(folder).write(SavedRun(About((TOY,), id=RUN), _state()))
     next(folder.glob("state-*")).write_bytes(b"")
     with pytest.raises(RequestError, match="damaged"):
-        persistence.revive(RUN, Inline())  # type: ignore[arg-type]
-    assert persistence.revive("another", Inline()) is None  # type: ignore[arg-type]
+        persistence.load_live_run(RUN, Inline())  # type: ignore[arg-type]
+    assert persistence.load_live_run("another", Inline()) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -232,12 +232,13 @@ def test_training_on_a_mapped_array_is_training_on_the_array(tmp_path: Path) -> 
             state = loop.begin((chosen,))
             state = loop.advance(state, loop.Budget(frames=False)).state
             made = context.batch_context(state.settings, state.step)
-            assert np.shares_memory(made.points.numpy(), made.grounds[0].shell.points)
+            assert np.shares_memory(made.points.numpy(), made.member_data[0].shell.points)
         return state.parameters
 
     assert np.array_equal(trained(mapped(points, tmp_path / "points.npy")), trained(points))
 
 
+@pytest.mark.slow
 def test_the_command_line_uses_all_points_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "many.npy"
     np.save(path, groups(5_000, 3, 0))

@@ -14,14 +14,14 @@ from svae_core.figures.gallery import gallery
 from svae_core.latent import explore
 from svae_core.latent.results import (
     BandStudy,
+    DecodeAt,
     Decoding,
-    Draw,
-    Here,
-    Looks,
+    Interpolate,
+    LatentSpaces,
     Overview,
     Plane,
+    SamplePrior,
     Sampling,
-    Way,
     load_studies,
     save_studies,
 )
@@ -39,7 +39,7 @@ def state() -> State:
 
 
 @pytest.fixture(scope="module")
-def looks(state: State) -> Looks:
+def spaces(state: State) -> LatentSpaces:
     return explore.answer(state, Overview(start=0))
 
 
@@ -79,39 +79,41 @@ def test_one_coordinate_makes_a_profile_too() -> None:
     assert dots.mode == "markers"
 
 
-def test_dead_dimensions_are_labelled_and_told(looks: Looks) -> None:
-    collapsed, alive = looks.members
-    rows = latent.traversals(looks, collapsed).layout.yaxis.ticktext
+def test_dead_dimensions_are_labelled_and_told(spaces: LatentSpaces) -> None:
+    collapsed, alive = spaces.members
+    rows = latent.traversals(spaces, collapsed).layout.yaxis.ticktext
     assert len(rows) == 3 and all(text.endswith("dead") for text in rows)
     assert "all 3 dimensions are dead" in latent.describe_traversals(collapsed)
     best = alive.order[0]
-    assert latent.traversals(looks, alive).layout.yaxis.ticktext[0].startswith(f"{best + 1} · ")
+    assert latent.traversals(spaces, alive).layout.yaxis.ticktext[0].startswith(f"{best + 1} · ")
     text = latent.describe_traversals(alive)
     assert f"Dimension {best + 1} carries most, {alive.kl_per_dim[best]:.2f} nats" in text
     assert f"{alive.travel[0]:.2f}" in text
 
 
-def test_ridges_lie_over_their_row_and_the_prior_is_beside(looks: Looks) -> None:
-    look = looks.members[1]
-    figure = latent.densities(look, dark=True)
+def test_ridges_lie_over_their_row_and_the_prior_is_beside(spaces: LatentSpaces) -> None:
+    space = spaces.members[1]
+    figure = latent.densities(space, dark=True)
     assert len(figure.data) == 6
     for row in range(3):
         filled, prior = figure.data[2 * row : 2 * row + 2]
         assert min(filled.y) == -row and -row < max(filled.y) < -row + 1
         assert max(prior.y) == pytest.approx(-row + 0.5)
-    assert f"s̄ = {look.variance[look.order[0]]:.2f}" in figure.layout.annotations[0].text
-    assert f"{look.variance.max():.2f}" in latent.describe_densities(replace(look, dead=look.dead))
+    assert f"s̄ = {space.variance[space.order[0]]:.2f}" in figure.layout.annotations[0].text
+    assert f"{space.variance.max():.2f}" in latent.describe_densities(
+        replace(space, dead=space.dead)
+    )
 
 
-def test_all_maps_have_one_scale_and_a_click_meets_a_place(looks: Looks) -> None:
-    left, right = (latent_map.latent_map(looks, member) for member in (0, 1))
+def test_all_maps_have_one_scale_and_a_click_meets_a_place(spaces: LatentSpaces) -> None:
+    left, right = (latent_map.latent_map(spaces, member) for member in (0, 1))
     assert left.layout.xaxis.range == right.layout.xaxis.range == right.layout.yaxis.range
     lattice, *clouds = right.data
     assert lattice.marker.opacity == 0 and len(lattice.x) == 41 * 41
-    assert sum(len(cloud.x) for cloud in clouds) == len(looks.rows)
+    assert sum(len(cloud.x) for cloud in clouds) == len(spaces.rows)
     assert lattice.x.max() >= max(np.abs(cloud.x).max() for cloud in clouds)
-    assert "the map is one spot" in latent_map.describe_map(looks, 0)
-    assert f"{looks.members[1].explained:.0%}" in latent_map.describe_map(looks, 1)
+    assert "the map is one spot" in latent_map.describe_map(spaces, 0)
+    assert f"{spaces.members[1].explained:.0%}" in latent_map.describe_map(spaces, 1)
 
 
 def test_a_click_is_read_and_no_click_is_the_middle() -> None:
@@ -123,24 +125,29 @@ def test_a_click_is_read_and_no_click_is_the_middle() -> None:
 
 
 def test_what_is_decoded_is_shown_with_its_neighbour_and_the_replies(
-    state: State, looks: Looks
+    state: State, spaces: LatentSpaces
 ) -> None:
-    found = explore.answer(state, Here(1, Plane(), (1.0, -0.5)))
+    found = explore.answer(state, DecodeAt(1, Plane(), (1.0, -0.5)))
     assert isinstance(found, Decoding)
-    figure = latent_map.decoding(found, looks)
-    assert figure.layout.xaxis.ticktext == ("here", f"row {found.row + 1}", "baseline", "spherical")
+    figure = latent_map.decoding(found, spaces)
+    assert figure.layout.xaxis.ticktext == (
+        "here",
+        f"row {found.row + 1}",
+        "conventional",
+        "spherical",
+    )
     words = latent_map.describe_decoding(found, (1.0, -0.5))
     assert "(1.0, −0.5)" in words and f"{found.distance:.2f}" in words
 
 
 def test_ways_and_samples_say_their_numbers(state: State) -> None:
-    ways = explore.answer(state, Way(0, 5))
+    ways = explore.answer(state, Interpolate(0, 5))
     assert f"{ways.angle:.0f}°" in latent_ways.explain_ways(ways)
     words = latent_ways.describe_ways(ways)
     for path in ways.paths:
         assert f"{path.nearest.mean():.2f} from data" in words
     assert len(latent_ways.distances(ways).data) == 5
-    draws = explore.answer(state, Draw())
+    draws = explore.answer(state, SamplePrior())
     collapsed, alive = (latent_ways.describe_samples(drawn, draws) for drawn in draws.members)
     assert "no variety" in collapsed and "no variety" not in alive
     assert latent_ways.samples(draws.members[1], (8, 8)).layout.yaxis.ticktext[1] == "nearest"
@@ -155,7 +162,7 @@ def test_the_study_in_the_app_is_complete_and_is_told_by_its_own_numbers() -> No
         assert "σ² = 1 has collapsed" in text
         figure = diversity.diversity(study)
         assert sorted({trace.xaxis for trace in figure.data}) == ["x", "x2"]
-        assert diversity.diversity_table(study).count("spherical, b =") >= 5
+        assert diversity.diversity_table(study).count("spherical VAE, b =") >= 5
 
 
 def test_a_study_survives_its_file(tmp_path: Path) -> None:

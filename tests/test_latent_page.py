@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
-from test_pages import _charts, _Engine, _open, _query, _quiet
+from support.screens import charts_of, open_page, query_of, without_exception
 
 from pages.live import registry
 from pages.live.run import LiveRun
@@ -16,17 +14,12 @@ from pages.visitor import cache
 from svae_core.records import Budget, Settings, State
 from svae_core.training import loop
 
+pytestmark = pytest.mark.usefixtures("immediate_engine")
+
 _WINE = {"dataset": "wine", "clusters": "3", "epochs": "30", "latent_dim": "3"}
 _MEMBERS = registry.pair(Settings(dataset="wine", clusters=3, epochs=30, latent_dim=3))
 #: Two models: traversals, densities, map and decoded place each; ways, distances; two of samples.
 _CHARTS = 2 * 4 + 2 + 2
-
-
-@pytest.fixture(autouse=True)
-def _engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(registry, "engine", _Engine)
-    yield
-    st.cache_resource.clear()
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +44,12 @@ def _with(monkeypatch: pytest.MonkeyPatch, state: State | None, status: str) -> 
 
 def _explored(app: AppTest) -> int:
     """How many charts there are besides those of the studies."""
-    return len(_charts(app)) - len(cache.studies())
+    return len(charts_of(app)) - len(cache.studies())
 
 
 def test_it_trains_when_there_is_no_run_and_shows_the_study_meanwhile() -> None:
-    app = _open("latent", _WINE)
-    live = registry.find(_query(app)["run"])
+    app = open_page("latent", _WINE)
+    live = registry.find(query_of(app)["run"])
     assert live is not None and live.request.members == _MEMBERS
     assert _explored(app) == 0
     assert any("Are samples better" in text.value for text in app.subheader)
@@ -66,55 +59,57 @@ def test_a_finished_run_is_looked_into(
     monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
 ) -> None:
     _with(monkeypatch, states[1], "finished")
-    app = _open("latent", _WINE)
+    app = open_page("latent", _WINE)
     assert _explored(app) == _CHARTS and not app.error
     for chart in app.get("plotly_chart"):
         assert len(chart.proto.alt) > 20
     words = " ".join(text.value for text in [*app.markdown, *app.caption])
-    assert "Baseline VAE: all 3 dimensions are dead" in words
+    assert "Conventional VAE: all 3" in words
     assert "dimensions carry information" in words and "nearest data point is row" in words
 
 
+@pytest.mark.slow
 def test_its_widgets_ask_other_questions(
     monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
 ) -> None:
     _with(monkeypatch, states[1], "finished")
-    app = _open("latent", _WINE)
-    before = _charts(app)
-    _quiet(app.number_input(key="latent.start").set_value(9).run())
-    assert _charts(app)[1] != before[1]
-    _quiet(app.segmented_control(key="latent.plane").set_value("Two dimensions").run())
-    assert _charts(app)[4]["layout"]["xaxis"]["title"]["text"] == "dimension 1"
-    _quiet(app.number_input(key="latent.up").set_value(3).run())
-    assert _charts(app)[4]["layout"]["yaxis"]["title"]["text"] == "dimension 3"
-    now = _charts(app)
-    _quiet(app.number_input(key="latent.to").set_value(5).run())
-    assert _charts(app)[8] != now[8]
-    _quiet(app.number_input(key="latent.draw").set_value(1).run())
-    assert _charts(app)[10] != now[10]
+    app = open_page("latent", _WINE)
+    before = charts_of(app)
+    without_exception(app.number_input(key="latent.start").set_value(9).run())
+    assert charts_of(app)[1] != before[1]
+    without_exception(app.segmented_control(key="latent.plane").set_value("Two dimensions").run())
+    assert charts_of(app)[4]["layout"]["xaxis"]["title"]["text"] == "dimension 1"
+    without_exception(app.number_input(key="latent.up").set_value(3).run())
+    assert charts_of(app)[4]["layout"]["yaxis"]["title"]["text"] == "dimension 3"
+    now = charts_of(app)
+    without_exception(app.number_input(key="latent.to").set_value(5).run())
+    assert charts_of(app)[8] != now[8]
+    without_exception(app.number_input(key="latent.draw").set_value(1).run())
+    assert charts_of(app)[10] != now[10]
 
 
 def test_a_point_that_is_not_there_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
 ) -> None:
     _with(monkeypatch, states[1], "finished")
-    app = _open("latent", _WINE)
-    _quiet(app.number_input(key="latent.start").set_value(5000).run())
+    app = open_page("latent", _WINE)
+    without_exception(app.number_input(key="latent.start").set_value(5000).run())
     assert "no point 5000 in the picture; there are 178" in app.error[0].value
 
 
+@pytest.mark.slow
 def test_a_run_that_trains_is_waited_for_unless_one_looks_now(
     monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
 ) -> None:
     _with(monkeypatch, states[0], "playing")
     monkeypatch.setattr(LiveRun, "moments", property(lambda _: [loop.first_frames(states[0])]))
-    app = _open("latent", _WINE)
+    app = open_page("latent", _WINE)
     assert _explored(app) == 0
-    _quiet(app.button(key="trained.now").click().run())
+    without_exception(app.button(key="trained.now").click().run())
     assert _explored(app) == _CHARTS
     assert any("as of step 20 (of 60)" in text.value for text in app.markdown)
     _with(monkeypatch, states[1], "playing")  # it goes on; what is looked at stays
-    _quiet(app.run())
+    without_exception(app.run())
     assert any("as of step 20 (of 60)" in text.value for text in app.markdown)
 
 
@@ -122,23 +117,24 @@ def test_a_paused_run_is_looked_into_and_can_be_trained_on(
     monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
 ) -> None:
     _with(monkeypatch, states[0], "paused")
-    app = _open("latent", _WINE)
+    app = open_page("latent", _WINE)
     assert _explored(app) == _CHARTS
     assert any("paused at step 20" in text.value for text in app.info)
     played: list[tuple[str, bool]] = []
     monkeypatch.setattr(registry, "keep_alive", lambda run, play=False: played.append((run, play)))
-    _quiet(app.button(key="trained.on").click().run())
-    assert played == [(_query(app)["run"], True)]
+    without_exception(app.button(key="trained.on").click().run())
+    assert played == [(query_of(app)["run"], True)]
 
 
+@pytest.mark.slow
 def test_a_newer_state_is_offered(
     monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
 ) -> None:
     _with(monkeypatch, states[0], "paused")
-    app = _open("latent", _WINE)
+    app = open_page("latent", _WINE)
     monkeypatch.setattr(LiveRun, "newest", property(lambda _: states[1]))
-    _quiet(app.run())
-    _quiet(app.button(key="trained.again").click().run())
+    without_exception(app.run())
+    without_exception(app.button(key="trained.again").click().run())
     assert any("(trained to the end)" in text.value for text in app.markdown)
 
 
@@ -148,30 +144,30 @@ def test_a_run_that_failed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def init(self: LiveRun, *args: object, **kwargs: object) -> None:
         begin(self, *args, **kwargs)  # type: ignore[arg-type]
-        self.error = "The band is empty."
+        self.error = "Refused."
 
     monkeypatch.setattr(LiveRun, "__init__", init)
-    app = _open("latent", _WINE)
-    assert app.error[0].value == "The band is empty." and _explored(app) == 0
+    app = open_page("latent", _WINE)
+    assert app.error[0].value == "Refused." and _explored(app) == 0
 
 
 def test_the_study_can_be_made_on_ones_own_data() -> None:
-    app = _open("latent", {**_WINE, "epochs": "3"})
-    before = len(_charts(app))
+    app = open_page("latent", {**_WINE, "epochs": "3"})
+    before = len(charts_of(app))
     measure = next(button for button in app.button if button.label == "Measure on my data")
-    _quiet(measure.click().run())
-    assert len(_charts(app)) == before + 1
+    without_exception(measure.click().run())
+    assert len(charts_of(app)) == before + 1
     assert any("Wine" in text.value and "coverage goes from" in text.value for text in app.markdown)
 
 
 def test_a_lesson_s_run_is_the_run_at_hand() -> None:
-    app = _open("train", {"lesson": "alive"})
+    app = open_page("train", {"lesson": "alive"})
     run = json.loads(app.get("bidi_component")[0].proto.json)["run"]
-    query = _query(app)
+    query = query_of(app)
     del app.query_params["lesson"]
     app.query_params["run"] = run
     for name in ("beta", "epochs"):
         if name in query:
             app.query_params[name] = query[name]
-    _quiet(app.switch_page("latent.py").run())
-    assert _query(app)["run"] == run
+    without_exception(app.switch_page("latent.py").run())
+    assert query_of(app)["run"] == run

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from svae_core.nets.architectures import laid_out
-from svae_core.nets.convolution import Doubling, Grid, Halving, gathered, scattered
+from svae_core.nets.convolution import Doubling, Grid, Halving, col2im, im2col
 from svae_core.nets.networks import architecture, initial_weights, networks
 from svae_core.nets.residual import Block
-from svae_core.nets.stack import Affine, Layer, Stack, tensors_of
-from svae_core.records import Budget, RequestError, Settings
+from svae_core.nets.stack import Affine, Layer, Stack, layer_tensors
+from svae_core.records import Budget, RequestError, Settings, knobs
 from svae_core.training.loop import advance, begin, certify, chunk_size
 
 SIZES = st.tuples(st.integers(4, 11), st.integers(4, 11))
@@ -80,10 +80,10 @@ def test_scattering_is_the_transpose_of_gathering(
     fine, generator = Grid(*size, channels), torch.Generator().manual_seed(seed)
     coarse = fine.halved(1)
     values = torch.randn(2, 3, fine.size, generator=generator, dtype=torch.float64)
-    rows = gathered(values, fine, coarse)
+    rows = im2col(values, fine, coarse)
     other = torch.randn(rows.shape, generator=generator, dtype=torch.float64)
     assert float((rows * other).sum()) == pytest.approx(
-        float((values * scattered(other, fine, coarse)).sum()), rel=1e-9, abs=1e-9
+        float((values * col2im(other, fine, coarse)).sum()), rel=1e-9, abs=1e-9
     )
 
 
@@ -123,9 +123,9 @@ def test_a_block_adds_to_what_passes_through_it() -> None:
     layer = Block("b", 4, 9, 0)
     values = torch.randn(1, 5, 4, dtype=torch.float64)
     weight, bias = (torch.randn(*shape, dtype=torch.float64) for shape in ((1, 4, 4), (1, 1, 4)))
-    found = layer.forward(tensors_of(weight, bias), values, 1)
+    found = layer.forward(layer_tensors(weight, bias), values, 1)
     torch.testing.assert_close(found, values + torch.tanh(values @ weight + bias) / 3)
-    still = layer.forward(tensors_of(0.0 * weight, 0.0 * bias), values, 1)
+    still = layer.forward(layer_tensors(0.0 * weight, 0.0 * bias), values, 1)
     assert torch.equal(still, values)
 
 
@@ -181,6 +181,7 @@ def test_sweeps_and_comparisons_know_how_many_to_train_at_once(arch: str) -> Non
     assert 2 <= chunk_size(replace(BASE, arch=arch)) <= 32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", NEW)
 def test_it_learns_and_the_spherical_one_is_certified(arch: str) -> None:
     members = tuple(
@@ -205,3 +206,13 @@ def test_convolutions_without_images_are_refused(
     if image is None:
         with pytest.raises(RequestError, match="needs images"):
             begin((Settings(dataset="wine", clusters=3, arch="conv"),))
+
+
+def test_an_unknown_architecture_is_an_error_where_it_is_looked_up() -> None:
+    for name in knobs(Settings)["arch"].choices:
+        assert laid_out(name, 64, 2, 8, (8, 8))
+    for name in ("cubic", "MLP", ""):
+        with pytest.raises(RequestError, match="linear, mlp, resmlp, conv, autoregressive"):
+            laid_out(name, 64, 2, 8, (8, 8))
+        with pytest.raises(RequestError, match=repr(name)):
+            architecture(name, 64, 2, 8)

@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from test_live import Inline
+from support.live_runs import Inline
 
-from pages.live.quota import sentence, to_make_room, too_much
+from pages.live.quota import over_memory_limit, runs_to_evict, sentence
 from pages.live.run import LiveRun
 from svae_core import problem
 from svae_core.config.limits import MEGABYTE, Limits, check_data, check_epochs, limits, variable
@@ -52,7 +52,7 @@ def test_what_is_allowed_passes_and_one_more_does_not() -> None:
 
 def run_of(owner: str, seen: float, size: int = 0, viewers: int = 0) -> LiveRun:
     live = LiveRun((TOY,), Inline())  # type: ignore[arg-type]
-    live.owner, live.last_seen, live.size, live.viewers = owner, seen, size, viewers
+    live.owner, live.last_viewed_at, live.size, live.viewers = owner, seen, size, viewers
     return live
 
 
@@ -61,14 +61,14 @@ def test_a_session_keeps_so_many_runs_and_unwatched_ones_make_room(
 ) -> None:
     monkeypatch.setenv("SVAE_MAX_RUNS", "3")
     watches = {"late": run_of("me", 9), "early": run_of("me", 1), "other's": run_of("you", 0)}
-    assert to_make_room(watches, "me") == []
+    assert runs_to_evict(watches, "me") == []
     watches["seen"] = run_of("me", 0, viewers=1)
-    assert to_make_room(watches, "me") == ["early"]
+    assert runs_to_evict(watches, "me") == ["early"]
     for live in watches.values():
         live.viewers = 1
-    with pytest.raises(RequestError, match="watches 3 runs, and 3 are allowed here"):
-        to_make_room(watches, "me")
-    assert to_make_room(watches, "you") == []
+    with pytest.raises(RequestError, match="shows 3 runs, and 3 are allowed here"):
+        runs_to_evict(watches, "me")
+    assert runs_to_evict(watches, "you") == []
 
 
 def test_a_session_holds_so_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,9 +78,9 @@ def test_a_session_holds_so_much_memory(monkeypatch: pytest.MonkeyPatch) -> None
         "seen": run_of("me", 0, 2 * MEGABYTE, viewers=1),
         "other's": run_of("you", 0, 2 * MEGABYTE),
     }
-    assert too_much(watches) == (["idle"], [])
+    assert over_memory_limit(watches) == (["idle"], [])
     watches["seen"].size += 1
-    gone, held = too_much(watches)
+    gone, held = over_memory_limit(watches)
     assert (gone, held) == (["idle"], [watches["seen"]])
     held[0].interrupt(sentence())
     assert not held[0].training and "SVAE_MAX_SESSION_MB" in str(held[0].error)

@@ -22,6 +22,7 @@ def closed_form(eigenvalues: np.ndarray, c: float) -> tuple[np.ndarray, float]:
     return kl, float(loss)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dataset", "epochs"), [("wine", 3000), ("breast_cancer", 1000), ("digits", 1000)]
 )

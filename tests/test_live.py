@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from viewing import PAIR, STEPS, TOY, WAIT, Inline, Viewer, in_a_loop, toy_run, until
-from viewing import patience as patience  # an autouse fixture
+from support.live_runs import PAIR, STEPS, TOY, WAIT, Inline, Viewer, in_a_loop, toy_run, until
 
 from pages.live import registry
 from pages.live import run as watching
@@ -20,6 +19,8 @@ from pages.live.run import LiveRun, RunRequest
 from pages.wire import messages, routes
 from pages.wire.messages import FrameRequest, decode, encode
 from svae_core.training.evaluate import _live_sentence
+
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ async def test_starting_over_gives_the_same_run_again() -> None:
 async def test_nobody_looks_nobody_trains() -> None:
     live = toy_run()
     assert live.training, "its page is opening"
-    live.last_seen -= watching.GRACE
+    live.last_viewed_at -= watching.GRACE
     assert not live.training
     with live.viewed():
         assert live.training
@@ -162,11 +163,11 @@ async def test_nobody_looks_nobody_trains() -> None:
 
 @in_a_loop
 async def test_a_request_that_makes_no_sense_is_told_in_one_sentence() -> None:
-    live = toy_run(refuse="The band is empty; widen it.")
+    live = toy_run(refuse="Refused; ask for something else.")
     live.start()
     await until(live, lambda: live.status == "failed")
     header, _ = messages.scene(live)
-    assert header["error"] == "The band is empty; widen it."
+    assert header["error"] == "Refused; ask for something else."
 
 
 def test_old_and_too_many_runs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,15 +175,15 @@ def test_old_and_too_many_runs_are_forgotten(monkeypatch: pytest.MonkeyPatch) ->
     sizes = {"old": (0, 1), "big": (5000, registry.KEPT_BYTES), "new": (6000, 1)}
     for name, (last_seen, size) in sizes.items():
         registry._live_runs[name] = live = toy_run()
-        live.last_seen, live.size = last_seen, size
+        live.last_viewed_at, live.size = last_seen, size
     now = registry.KEPT_SECONDS + 100
-    assert registry._forgotten(now, saved=lambda run: False) == ["old"]
+    assert registry._expired_runs(now, saved=lambda run: False) == ["old"]
     registry._live_runs["new"].size = 2
-    assert registry._forgotten(now + 3000, saved=lambda run: run == "big") == ["old", "big"]
+    assert registry._expired_runs(now + 3000, saved=lambda run: run == "big") == ["old", "big"]
     registry._live_runs["big"].viewers = 1
-    assert registry._forgotten(now, saved=lambda run: True) == ["old"]
+    assert registry._expired_runs(now, saved=lambda run: True) == ["old"]
     registry._live_runs["new"].size = registry.HELD_BYTES
-    assert registry._forgotten(6001.0, saved=lambda run: False) == ["old", "new"]
+    assert registry._expired_runs(6001.0, saved=lambda run: False) == ["old", "new"]
 
 
 def test_memory_is_given_back_once_more_after_all_have_gone(
@@ -196,13 +197,13 @@ def test_memory_is_given_back_once_more_after_all_have_gone(
         return ["run"] if clock[0] == 1100.0 else [], []
 
     monkeypatch.setattr(registry, "_live_runs", {})
-    monkeypatch.setattr(registry, "_REAP_SECONDS", 0.0)
-    monkeypatch.setattr(registry.quota, "too_much", looked_at)
+    monkeypatch.setattr(registry, "_EVICTION_SECONDS", 0.0)
+    monkeypatch.setattr(registry.quota, "over_memory_limit", looked_at)
     monkeypatch.setattr(registry, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    monkeypatch.setattr(registry, "_give_back", lambda: given.append(clock[0]))
+    monkeypatch.setattr(registry, "_return_memory", lambda: given.append(clock[0]))
 
     async def reaped() -> None:
-        reaper = asyncio.create_task(registry._reap(lambda run: True))
+        reaper = asyncio.create_task(registry._evict_idle_runs(lambda run: True))
         while clock[0] < 2000.0:
             await asyncio.sleep(0)
         reaper.cancel()
@@ -218,7 +219,7 @@ def test_pages_find_the_branch_that_was_watched_last(monkeypatch: pytest.MonkeyP
     parents = {"left": "gone", "right": "gone", "deep": "left", "foreign": ""}
     for age, (name, parent) in enumerate(parents.items()):
         registry._live_runs[name] = live = toy_run()
-        live.last_seen = 100.0 - age
+        live.last_viewed_at = 100.0 - age
         live.branching = Branching(parent, 0, "β 1 → 4") if parent else None
     assert registry.last_viewed("gone", lambda wish: True) == "left"
     registry._live_runs["deep"].viewers = 1
@@ -245,7 +246,7 @@ def test_a_pair_differs_in_its_method_only() -> None:
 def test_run_ids_cannot_be_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_live_runs", {})
     monkeypatch.setattr(registry, "engine", Inline)
-    one, other = registry.watch(PAIR), registry.watch(PAIR)
+    one, other = registry.start_run(PAIR), registry.start_run(PAIR)
     assert one != other and len(one) >= 22  # 22 characters of 6 bits: 128 bits and padding
     assert (
         registry.request_of(one) == RunRequest(PAIR)
@@ -385,8 +386,8 @@ def test_a_point_is_decoded_as_the_frame_shows_it(watched: LiveRun) -> None:
         assert (header["kind"], header["index"], header["step"]) == ("decoded", 7, STEPS)
         shown = np.stack([frame.samples[7] for frame in watched.moments[-1]])
         np.testing.assert_allclose(arrays["outputs"], shown, atol=1e-6)
-        assert watched.ground is not None
-        np.testing.assert_array_equal(arrays["original"][0], watched.ground.shell.points[7])
+        assert watched.prepared is not None
+        np.testing.assert_array_equal(arrays["original"][0], watched.prepared.shell.points[7])
         viewer.send(json.dumps({"decode": 120}))  # there are points 0 to 119
         assert (await viewer.event())["code"] == routes.BAD_REQUEST
         watched.stop()

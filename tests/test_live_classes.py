@@ -7,8 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from viewing import TOY, Viewer, toy_run, until
-from viewing import patience as patience  # an autouse fixture
+from support.live_runs import TOY, Viewer, toy_run, until
 
 from pages.classroom import sessions
 from pages.live import registry
@@ -17,6 +16,8 @@ from pages.wire import routes
 from pages.wire.messages import decode
 from svae_core.figures import board
 from svae_core.records import RequestError
+
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
         for forbidden in ("pause", "reset", "branch", "change"):
             header, _ = await student.ask(do=forbidden)
             assert header["kind"] == "refused" and "Only the teacher" in header["sentence"]
-        assert watched.status == "finished" and len(watched.family) == 0
+        assert watched.status == "finished" and len(watched.tree) == 0
         for wrong in ("wrong", "\u0153"):
             header, _ = await teacher.ask(do="lead", key=wrong, shown=1)
             assert header["kind"] == "refused" and "has ended" in header["sentence"]
@@ -67,7 +68,7 @@ def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
 
 def test_a_copy_goes_its_own_way(watched: LiveRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "engine", lambda: watched._engine)
-    watched.family = {"run": watched}
+    watched.tree = {"run": watched}
 
     async def run() -> None:
         watched.start()
@@ -82,10 +83,10 @@ def test_a_copy_goes_its_own_way(watched: LiveRun, monkeypatch: pytest.MonkeyPat
         assert copy is not None and len(copy.moments) == len(watched.moments)
         copy.start()
         await until(copy, lambda: copy.status == "finished")
-        assert copy.family is not watched.family and "run" not in copy.family
+        assert copy.tree is not watched.tree and "run" not in copy.tree
         last, own = watched.moments[-1][1], copy.moments[-1][1]
         np.testing.assert_array_equal(last.shell_view, own.shell_view)
-        registry._leave(header["run"])
+        registry._evict(header["run"])
         watched.stop()
 
     asyncio.run(run())
@@ -118,7 +119,7 @@ def test_copies_count_as_runs_of_their_owner(
 ) -> None:
     monkeypatch.setattr(registry, "engine", lambda: watched._engine)
     monkeypatch.setattr(registry, "_live_runs", {"run": watched})
-    watched.family = {"run": watched}
+    watched.tree = {"run": watched}
     monkeypatch.setenv("SVAE_MAX_RUNS", "2")
     for run in (registry.copy("run", "owner"), registry.copy("run", "owner")):
         monkeypatch.setattr(registry._live_runs[run], "viewers", 1)

@@ -9,13 +9,14 @@ import re
 import numpy as np
 import pytest
 from starlette.requests import Request
-from viewing import STEPS, in_a_loop, toy_run, until
-from viewing import patience as patience  # an autouse fixture
+from support.live_runs import STEPS, in_a_loop, toy_run, until
 
 from pages.live import registry
 from pages.live.run import LiveRun
 from pages.wire import messages, replay, routes
 from pages.wire.messages import FrameRequest
+
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 @pytest.fixture
@@ -30,8 +31,8 @@ async def test_a_replay_holds_what_was_told_and_fetches_nothing() -> None:
     live = toy_run()
     live.start()
     await until(live, lambda: live.status == "finished" and bool(live.layouts))
-    page = replay.page(replay.still(live), routes._code(), "</script>")
-    assert page == replay.page(replay.still(live), routes._code(), "</script>"), "deterministic"
+    page = replay.page(replay.snapshot(live), routes._code(), "</script>")
+    assert page == replay.page(replay.snapshot(live), routes._code(), "</script>"), "deterministic"
     found = re.search(r'id="run">(.*?)</script>', page)
     assert found is not None
     header, arrays = replay.unpack(base64.b64decode(found[1]))

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from laws import TOY, assert_information_laws
+from support.information_laws import TOY, assert_information_laws
 
 from svae_core.methods import guards, scan_methods
 from svae_core.nets.networks import architecture, gradient_buffers, networks
 from svae_core.problem import prepared_data
 from svae_core.records import Advance, Budget, Settings, State
 from svae_core.training.batch_loss import Batch
-from svae_core.training.groups import own_parameters, recall
+from svae_core.training.groups import memory_from_state, own_parameters
 from svae_core.training.loop import advance, begin, certify, member
-from svae_core.training.objective import Now, objective
+from svae_core.training.objective import TrainingStep, objective
 
 NAMES = sorted(scan_methods())
 LONGEST = 150  # lines of a method's file
@@ -70,14 +70,16 @@ def test_its_objective_is_finite_and_has_one_value_per_member(settings, scale, a
     batch = Batch(
         scale * torch.randn(2, 9, d, generator=noise), torch.randn(2, 9, 3, generator=noise)
     )
-    memory = recall(wanted.groups, state.memory)
+    memory = memory_from_state(wanted.groups, state.memory)
     nets = networks(arch, flat)
     for leaf in nets.leaves():
         leaf.requires_grad_(True)
-    gradient = wanted.gradient(nets, batch, Now(3, 10), memory, gradient_buffers(arch, flat))
+    gradient = wanted.gradient(
+        nets, batch, TrainingStep(3, 10), memory, gradient_buffers(arch, flat)
+    )
     (value,) = values
     assert value.shape == (2,) and torch.isfinite(value).all() and torch.isfinite(gradient).all()
-    for before, after in zip(recall(wanted.groups, state.memory), memory, strict=True):
+    for before, after in zip(memory_from_state(wanted.groups, state.memory), memory, strict=True):
         assert before.keys() == after.keys()
         for name, carried in after.items():
             assert carried.shape == before[name].shape and torch.isfinite(carried).all()

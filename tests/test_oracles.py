@@ -9,22 +9,18 @@ import torch
 from hypothesis import given
 from hypothesis import settings as settings_
 from hypothesis import strategies as st
-from laws import TOY
 from scipy.stats import norm
+from support.information_laws import TOY
+from support.methods import configured
 
 from svae_core.distributions.gaussian import Gaussian
-from svae_core.methods import Draws, Encoded, Terms, base_objective, method_for, parts_of
+from svae_core.methods import Draws, Encoded, Terms, base_objective, parts_of
 from svae_core.methods.delta_vae import highest_log_variance
 from svae_core.methods.iwae import log_weights
 from svae_core.nets.networks import architecture
 from svae_core.problem import prepared_data
 from svae_core.records import Budget, RequestError
 from svae_core.training.loop import advance, begin, certify
-
-
-def configured(method: str, **options):
-    settings = replace(TOY, method=method, method_options=tuple(sorted(options.items())))
-    return settings, method_for(settings)
 
 
 def tensors(numbers: dict[str, float]) -> dict[str, torch.Tensor]:
@@ -291,11 +287,11 @@ def test_priors_are_drawn_from_as_they_are():
     noise = torch.randn(20_000, 3, generator=torch.Generator().manual_seed(3))
     _, mixture = configured("gmvae", components=4)
     parameters = torch.randn(4 + 24, generator=torch.Generator().manual_seed(4))
-    z = mixture.from_prior(noise, parameters)
+    z = mixture.sample_prior(noise, parameters)
     torch.testing.assert_close(z.mean(dim=0), torch.zeros(3), atol=0.03, rtol=0)
     torch.testing.assert_close(z.var(dim=0), torch.ones(3), atol=0.04, rtol=0)
     _, sphere = configured("vmf")
-    z = sphere.from_prior(noise, parameters)
+    z = sphere.sample_prior(noise, parameters)
     torch.testing.assert_close(z.norm(dim=1), torch.ones(len(z)))
     assert z.mean(dim=0).abs().max() < 0.02
 
@@ -332,4 +328,4 @@ def test_it_stops_waiting_when_information_stops_rising():
         assert memory["aggressive"].item() == 1.0
         memory = method.update(terms(memory=memory, step=step, draws=draws), epoch)
     assert memory["aggressive"].item() == 0.0  # nothing is said, in the second epoch as before
-    assert not method.decoder_rests(memory, 0).any()
+    assert not method.decoder_frozen(memory, 0).any()

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile import Specimen, corpus, npy
 from hypothesis import given as each
 from hypothesis import strategies as st
-from own_tables import given, is_one_sentence
+from support.hostile_files import Specimen, corpus, npy
+from support.own_tables import given, is_one_sentence
 
 from svae_core.own_data import archive, kept, limits, reader
-from svae_core.own_data.names import distinct, file_name, inert, plain
-from svae_core.own_data.reading import read
+from svae_core.own_data.names import cleaned, distinct, file_name, inert
+from svae_core.own_data.reading import read_table
 from svae_core.own_data.shaping import Choice, names_of, shape, text_of
 from svae_core.records import RequestError
 
@@ -46,11 +46,11 @@ def test_a_hostile_file_is_taken_or_refused_in_one_sentence(
     folder.mkdir()
     if specimen.refusal:
         with pytest.raises(RequestError, match=specimen.refusal) as refusal:
-            shape(read(path, name, folder), Choice(), 0)
+            shape(read_table(path, name, folder), Choice(), 0)
         assert is_one_sentence(str(refusal.value)), refusal.value
         assert not re.search("[<>`*]", str(refusal.value))
         return
-    data = shape(read(path, name, folder), Choice(), 0)
+    data = shape(read_table(path, name, folder), Choice(), 0)
     assert data.points.dtype == np.float32
     assert np.isfinite(data.points).all()
     assert len(data.points) >= 2
@@ -62,8 +62,8 @@ def test_names_lead_nowhere_and_mean_nothing_to_markdown() -> None:
     assert file_name("../../etc/passwd") == "passwd"
     assert file_name("C:\\temp\\a b<script>.csv") == "a_b_script_.csv"
     assert file_name("..") == "data"
-    assert plain("<b>[x](http://y)</b> $\\alpha$\n") == "b x (http //y) /b alpha"
-    assert len(plain("x" * 500)) == limits.LETTERS
+    assert cleaned("<b>[x](http://y)</b> $\\alpha$\n") == "b x (http //y) /b alpha"
+    assert len(cleaned("x" * 500)) == limits.LETTERS
     assert distinct(["a", "a", "", "auto", "<"], "column") == (
         *("a", "a 2", "column 3", "auto 2", "column 5"),
     )
@@ -77,7 +77,7 @@ def test_distinct_names_are_distinct_and_plain(names: list[str]) -> None:
     assert all(found) and not {"auto", "none"} & set(found)
 
 
-@each(st.lists(st.text(min_size=1, max_size=9).map(plain).filter(bool), min_size=1, max_size=6))
+@each(st.lists(st.text(min_size=1, max_size=9).map(cleaned).filter(bool), min_size=1, max_size=6))
 def test_a_list_of_names_comes_back(names: list[str]) -> None:
     assert names_of(text_of(names)) == tuple(names)
 
@@ -138,7 +138,7 @@ def test_a_full_disk_is_not_told_as_damage(name: str, tmp_path: Path) -> None:
     (tmp_path / "table").mkdir()
     _onto_a_full_disk(tmp_path / "table")
     with pytest.raises(RequestError, match=f"^{name} cannot be kept, since the disk is full") as no:
-        read(tmp_path / name, name, tmp_path / "table")
+        read_table(tmp_path / name, name, tmp_path / "table")
     assert is_one_sentence(str(no.value))
 
 
@@ -153,4 +153,4 @@ def test_a_disk_that_fails_is_said_with_its_reason(
 
     monkeypatch.setattr(archive, "content", failing)
     with pytest.raises(RequestError, match=r"^a\.zip cannot be kept or read: Input/output error\."):
-        read(tmp_path / "a.zip", "a.zip", tmp_path)
+        read_table(tmp_path / "a.zip", "a.zip", tmp_path)

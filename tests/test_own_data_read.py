@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hostile import npy, npy_claiming, packed, picture
 from hypothesis import given
 from hypothesis import strategies as st
-from own_tables import MIXED, is_one_sentence, read_bytes
+from support.hostile_files import npy, npy_claiming, packed, picture
+from support.own_tables import MIXED, is_one_sentence, read_bytes
 
 from svae_core.own_data import shaping
-from svae_core.own_data.reading import read
+from svae_core.own_data.reading import read_table
 from svae_core.own_data.shaping import Choice, label_of, shape
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
@@ -83,7 +83,7 @@ def test_numbers_written_by_any_habit_come_back(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.csv"
         path.write_text(content)
-        table = read(path, "a.csv", Path(folder))
+        table = read_table(path, "a.csv", Path(folder))
         assert np.array(table.numbers()) == pytest.approx(np.array(rows), abs=1e-6)
 
 

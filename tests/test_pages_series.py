@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from opening import _SMALL, _charts, _finished, _open, _press, _query, _quiet, _state, _words
-from opening import _engine as _engine  # an autouse fixture
+from support.screens import (
+    SMALL,
+    charts_of,
+    look_until_whole,
+    open_page,
+    press,
+    progress_of,
+    query_of,
+    without_exception,
+    words_of,
+)
 
 from svae_core.studies.cells import MEASURES
 
+pytestmark = pytest.mark.usefixtures("immediate_engine")
+
 _MAP = {
-    **_SMALL,
+    **SMALL,
     **{"epochs": "2", "latent_dim": "2", "hidden": "8"},
     **{"grid.sigma2": "0.05:5:3", "grid.band": "0.2:0.6:2"},
 }
@@ -19,41 +30,43 @@ def _numbers(chart: dict) -> list[float | None]:
     return [number for row in chart["data"][0]["z"] for number in row]
 
 
+@pytest.mark.slow
 def test_a_map_is_empty_but_for_its_line_and_fills_in_until_it_is_whole() -> None:
-    app = _open("phase", _MAP)
-    for chart in _charts(app):
+    app = open_page("phase", _MAP)
+    for chart in charts_of(app):
         _, under, line, cells = chart["data"]
         assert set(_numbers(chart)) == {None}
         assert under["x"] == line["x"] == [line["x"][0]] * 2
         assert len(cells["x"]) == 6
-    assert "nothing is trained yet" in _words(app)
-    seen = _finished(_press(app, "Start"))
+    assert "trained yet" in words_of(app)
+    seen = look_until_whole(press(app, "Start"))
     assert seen[-1] == "24 of 24 runs" and "of 24 runs, about" in seen[0]
     assert next(button for button in app.button if button.label == "Start").disabled
-    for chart in _charts(app):
+    for chart in charts_of(app):
         assert None not in _numbers(chart)
-    assert _charts(app)[0]["data"][0]["zmax"] == _charts(app)[1]["data"][0]["zmax"]
-    assert "of 4 cells" in _words(app) and len(app.get("download_button")) == 3
-    other = _open("phase", {**_MAP, "x": "band", "y": "sigma2"})
-    assert _state(other) == "24 of 24 runs"  # turned round, it is the same map, for everybody
+    assert charts_of(app)[0]["data"][0]["zmax"] == charts_of(app)[1]["data"][0]["zmax"]
+    assert "of 4 cells" in words_of(app) and len(app.get("download_button")) == 3
+    other = open_page("phase", {**_MAP, "x": "band", "y": "sigma2"})
+    assert progress_of(other) == "24 of 24 runs"  # turned round, it is the same map, for everybody
 
 
+@pytest.mark.slow
 def test_a_map_rests_when_cancelled_and_goes_on_when_resumed() -> None:
-    app = _press(_open("phase", _MAP), "Start")
-    _press(app, "Cancel")
-    assert "paused; what is done is kept" in _state(app)
-    kept = _state(_quiet(app.run()))
-    assert kept == _state(_quiet(app.run()))
-    assert _finished(_press(app, "Resume"))[-1] == "24 of 24 runs"
+    app = press(open_page("phase", _MAP), "Start")
+    press(app, "Cancel")
+    assert "paused" in progress_of(app)
+    kept = progress_of(without_exception(app.run()))
+    assert kept == progress_of(without_exception(app.run()))
+    assert look_until_whole(press(app, "Resume"))[-1] == "24 of 24 runs"
 
 
 def test_a_cell_is_shown_in_full_and_leads_to_a_run_of_it() -> None:
-    app = _press(_open("phase", _MAP), "Start")
-    _finished(app)
-    _quiet(app.selectbox(key="phase.cell").set_value("2").run())
-    assert _query(app)["cell"] == "2"
-    assert "| verdicts |" in _words(app)
-    assert all(len(chart["layout"]["shapes"]) == 2 for chart in _charts(app))
+    app = press(open_page("phase", _MAP), "Start")
+    look_until_whole(app)
+    without_exception(app.selectbox(key="phase.cell").set_value("2").run())
+    assert query_of(app)["cell"] == "2"
+    assert "| verdicts |" in words_of(app)
+    assert all(len(chart["layout"]["shapes"]) == 2 for chart in charts_of(app))
     link = next(link for link in app.get("page_link") if "Open a run" in link.proto.label)
     assert "σ² = 5, b = 0.2" in link.proto.label
     assert "sigma2=5" in link.proto.query_string and "epochs=2" in link.proto.query_string
@@ -61,8 +74,8 @@ def test_a_cell_is_shown_in_full_and_leads_to_a_run_of_it() -> None:
 
 @pytest.mark.parametrize("measure", list(MEASURES))
 def test_every_measure_can_be_the_colour(measure: str) -> None:
-    app = _open("phase", {**_MAP, "measure": measure, "statistic": "range"})
-    assert MEASURES[measure].title in _charts(app)[0]["data"][0]["colorbar"]["title"]["text"]
+    app = open_page("phase", {**_MAP, "measure": measure, "statistic": "range"})
+    assert MEASURES[measure].title in charts_of(app)[0]["data"][0]["colorbar"]["title"]["text"]
 
 
 @pytest.mark.parametrize(
@@ -81,64 +94,65 @@ def test_every_measure_can_be_the_colour(measure: str) -> None:
 def test_a_map_that_makes_no_sense_is_one_sentence_with_the_controls_at_hand(
     query: dict[str, str], says: str
 ) -> None:
-    app = _open("phase", {**_MAP, **query})
+    app = open_page("phase", {**_MAP, **query})
     assert bool(app.error) == bool(says) and (not says or says in app.error[0].value)
     assert app.selectbox(key="phase.x").value in ("sigma2", "band")
     if not says and "grid.clusters" in query:
-        _press(app, "Start")
+        press(app, "Start")
         assert "178 points" in app.error[0].value
 
 
 def test_a_map_of_the_linear_vae_has_every_line_and_counts_its_units() -> None:
     query = {"arch": "linear", "y": "beta", "grid.beta": "0.5 2", "methods": "baseline"}
-    app = _open("phase", {**_MAP, **query})
-    (chart,) = _charts(app)
+    app = open_page("phase", {**_MAP, **query})
+    (chart,) = charts_of(app)
     names = {trace.get("name") for trace in chart["data"]}
     assert {"βσ² = λ_max", "βσ² = λ_2"} <= names
-    assert "Every seed has that number in 0 of 0 cells" in _words(app)
+    assert "Every seed has that number in 0 of 0 cells" in words_of(app)
 
 
 def test_presets_keep_the_data_and_stay_small() -> None:
-    app = _open("phase", {"dataset": "digits", "clusters": "7"})
+    app = open_page("phase", {"dataset": "digits", "clusters": "7"})
     links = [link.proto.query_string for link in app.get("page_link")]
     assert len(links) == 4
     for link in links:
         assert "clusters=7" in link and "n_points=400" in link
     assert "epochs=200" in links[0] and "epochs=1500" in links[2]  # of 4 steps, of 2
-    small = _open("phase", _SMALL)
+    small = open_page("phase", SMALL)
     assert all("n_points" not in link.proto.query_string for link in small.get("page_link"))
 
 
 # -------------------------------------------------------------------------------- compare
 
-_BRIEF = {**_SMALL, "epochs": "3", "seeds": "2", "methods": "baseline,spherical,free_bits"}
+_BRIEF = {**SMALL, "epochs": "3", "seeds": "2", "methods": "baseline,spherical,free_bits"}
 
 
+@pytest.mark.slow
 def test_methods_are_compared_run_by_run_and_lead_to_training() -> None:
-    app = _open("compare", _BRIEF)
-    assert not _charts(app)
-    assert _finished(_press(app, "Start"), 6)[-1] == "6 of 6 runs"
+    app = open_page("compare", _BRIEF)
+    assert not charts_of(app)
+    assert look_until_whole(press(app, "Start"), 6)[-1] == "6 of 6 runs"
     table = app.dataframe[0].value
-    assert list(table["method"]) == ["baseline", "spherical", "free_bits"]
+    assert list(table["method"]) == ["Conventional VAE", "Spherical VAE", "Free bits"]
     assert {"guards KL", "guards information", "KL", "I(x;z)", "± KL"} <= set(table.columns)
-    strips, bars, plane = _charts(app)
+    strips, bars, plane = charts_of(app)
     assert [len(trace["x"]) for trace in strips["data"]] == [2, 2, 2]
     assert len(bars["data"]) == 2 and len(plane["data"]) == 5
-    assert "lies under its proved floor" in _words(app)
+    assert "lies below its proved floor" in words_of(app)
     assert len(app.get("download_button")) == 3
-    again = _open("compare", _BRIEF)  # by the link, and for everybody
-    assert _state(again) == "6 of 6 runs"
+    again = open_page("compare", _BRIEF)  # by the link, and for everybody
+    assert progress_of(again) == "6 of 6 runs"
 
 
 def test_a_comparison_without_methods_says_so_and_unknown_ones_are_left_out() -> None:
-    app = _open("compare", {**_BRIEF, "methods": "nonsense,baseline"})
+    app = open_page("compare", {**_BRIEF, "methods": "nonsense,baseline"})
     assert app.multiselect(key="compare.methods").value == ["baseline"]
     app.multiselect(key="compare.methods").set_value([]).run()
-    assert "name at least one" in app.error[0].value
+    assert "choose at least one" in app.error[0].value
 
 
 @pytest.mark.parametrize("seeds", ["0", "-1", "21", "²", "1.5", "9" * 5000])
 def test_a_number_of_seeds_that_makes_no_sense_is_as_usual(seeds: str) -> None:
-    app = _open("compare", {**_SMALL, "seeds": seeds, "methods": "baseline,baseline"})
+    app = open_page("compare", {**SMALL, "seeds": seeds, "methods": "baseline,baseline"})
     assert app.number_input(key="compare.seeds").value == 3
     assert app.multiselect(key="compare.methods").value == ["baseline"]

@@ -6,19 +6,20 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from laws import assert_information_laws
-from opening import _SMALL, _charts, _done, _open, _quiet
-from opening import _engine as _engine  # an autouse fixture
 from streamlit.testing.v1 import AppTest
+from support.information_laws import assert_information_laws
+from support.screens import SMALL, charts_of, open_page, resolved, without_exception
 
 from pages.live import registry
 from pages.visitor import session
-from pages.widgets.attack import Search
+from pages.widgets.attack import AttackJob
 from svae_core import objections
 from svae_core.compute.workers import WorkerLost
 from svae_core.records import Settings
 from svae_core.studies import attack
 from svae_core.training import loop
+
+pytestmark = pytest.mark.usefixtures("immediate_engine")
 
 
 def _table(app: AppTest) -> str:
@@ -26,11 +27,11 @@ def _table(app: AppTest) -> str:
 
 
 def test_theory_checks_what_it_can_without_a_run() -> None:
-    table = _table(_open("theory", _SMALL))
+    table = _table(open_page("theory", SMALL))
     assert table.count("✓ holds") == 1 and table.count("○ open") == 5
     assert "above 1" in table  # the gauge of the plain settings
-    table = _table(_open("theory", {**_SMALL, "collapse_loss": "between", "sigma2": "0.01"}))
-    assert "✗ fails" in table and "The band is empty" in table and "below 1" in table
+    table = _table(open_page("theory", {**SMALL, "collapse_loss": "between", "sigma2": "0.01"}))
+    assert "✗ fails" in table and "empty" in table and "below 1" in table
 
 
 def test_theory_checks_the_run_that_was_watched(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,71 +41,74 @@ def test_theory_checks_the_run_that_was_watched(monkeypatch: pytest.MonkeyPatch)
     certificates = loop.certify(advance.state)
     for certificate in certificates:
         assert_information_laws(certificate)
-    seen = session.Seen((loop.first_frames(state), *advance.moments), certificates, members)
-    monkeypatch.setattr(session, "run_seen", lambda _members: seen)
-    app = _open("theory", {**_SMALL, "epochs": "30"})
+    seen = session.LastRun((loop.first_frames(state), *advance.moments), certificates, members)
+    monkeypatch.setattr(session, "last_run", lambda _members: seen)
+    app = open_page("theory", {**SMALL, "epochs": "30"})
     table = _table(app)
     assert "○ open" not in table
     for certificate in certificates:
         assert f"{certificate.loss:.3f} + {certificate.loss_margin:.3f}" in table
         assert any(certificate.sentence in text.value for text in app.markdown)
     assert len(app.get("download_button")) == 4
-    assert {"Baseline VAE", "Spherical VAE"} <= {
-        trace.get("name") for trace in _charts(app)[0]["data"]
+    assert {"Conventional VAE", "Spherical VAE"} <= {
+        trace.get("name") for trace in charts_of(app)[0]["data"]
     }
 
 
 def test_an_objection_is_measured_when_asked_and_stays() -> None:
-    app = _open("theory", _SMALL)
+    app = open_page("theory", SMALL)
     assert len(app.expander) == len(objections.objections()) + 2  # and two in the sidebar
     measure = [button for button in app.button if button.label == "Measure"]
     assert len(measure) == 6
-    _quiet(measure[0].click().run())
+    without_exception(measure[0].click().run())
     assert any("The best constant answer on the shell" in text.value for text in app.markdown)
-    _quiet(app.run())
+    without_exception(app.run())
     assert sum(button.label == "Measure" for button in app.button) == 5
-    _quiet(app.number_input(key="clusters").set_value(4).run())
+    without_exception(app.number_input(key="clusters").set_value(4).run())
     assert sum(button.label == "Measure" for button in app.button) == 6  # other data
 
 
 def test_a_refused_objection_is_one_sentence() -> None:
-    app = _open("theory", {**_SMALL, "collapse_loss": "between"})
-    _quiet(app.button[3].click().run())
-    assert "The band is empty" in app.error[0].value
+    app = open_page("theory", {**SMALL, "collapse_loss": "between"})
+    without_exception(app.button[3].click().run())
+    assert "empty" in app.error[0].value
 
 
+@pytest.mark.slow
 def test_the_search_runs_to_its_end_and_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attack, "_STEPS", 20)
-    app = _open("theory", _SMALL)
-    _quiet(app.select_slider(key="attack.runs").set_value(16).run())
-    _quiet(next(button for button in app.button if button.label == "Start").click().run())
+    app = open_page("theory", SMALL)
+    without_exception(app.select_slider(key="attack.runs").set_value(16).run())
+    without_exception(
+        next(button for button in app.button if button.label == "Start").click().run()
+    )
     assert any("16 runs: no counter-example" in text.value for text in app.markdown)
-    assert len(_charts(app)) == 2 and not app.error
+    assert len(charts_of(app)) == 2 and not app.error
     assert any(button.label == "Start" for button in app.button)
 
 
 def test_a_search_rests_when_cancelled_and_goes_on_when_resumed() -> None:
-    search = Search(32, 3, _Slow())
-    series = search.series
+    search = AttackJob(32, 3, _Slow())
+    series = search.job
     assert not series.begun
-    series.go_on()
-    series.go_on()
+    series.advance()
+    series.advance()
     assert not series.done and search.attempts == () and series.seconds_left is None
     assert series.begun and "paused; what is done is kept" in series.state(going=False)
     waiting = _Slow.waiting
     assert len(waiting) == 2
     waiting.pop(0).set_result(tuple(_attempts(16)))
     series.resume()
-    series.go_on()
+    series.advance()
     assert (len(search.attempts), series.progress) == (16, 0.5)
     assert "16 of 32 runs" in series.state(going=True)
     waiting.pop(0).set_exception(WorkerLost("gone"))
-    series.go_on()
+    series.advance()
     assert series.done and "resume to try again" in series.error
     series.resume()
-    series.go_on()
+    series.advance()
     waiting.pop(0).set_result(tuple(_attempts(16)))
-    series.go_on()
+    series.advance()
     assert series.done and series.error is None and len(search.broken()) == 2
 
 
@@ -114,7 +118,7 @@ class _Slow:
     waiting: list[Future[Any]] = []  # noqa: RUF012
 
     def attack_plan(self, count: int, seed: int) -> Future[Any]:
-        return _done(lambda: attack.plan(count, seed))
+        return resolved(lambda: attack.plan(count, seed))
 
     def attempt(self, members: tuple[Settings, ...]) -> Future[Any]:
         self.waiting.append(Future())
@@ -131,9 +135,11 @@ def test_a_counter_example_is_loud_and_leads_to_its_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(attack, "attempt", lambda members: tuple(_attempts(len(members))))
-    app = _open("theory", _SMALL)
-    _quiet(app.select_slider(key="attack.runs").set_value(16).run())
-    _quiet(next(button for button in app.button if button.label == "Start").click().run())
+    app = open_page("theory", SMALL)
+    without_exception(app.select_slider(key="attack.runs").set_value(16).run())
+    without_exception(
+        next(button for button in app.button if button.label == "Start").click().run()
+    )
     assert "Counter-example" in app.error[0].value
-    assert any("1 COUNTER-EXAMPLE" in text.value for text in app.markdown)
-    assert any(link.proto.label == "Train it" for link in app.get("page_link"))
+    assert any("COUNTER" in text.value for text in app.markdown)
+    assert any(link.proto.label == "Train this run" for link in app.get("page_link"))

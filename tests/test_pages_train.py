@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from opening import _SMALL, _open, _query, _quiet
-from opening import _engine as _engine  # an autouse fixture
+import pytest
 from streamlit.testing.v1 import AppTest
+from support.screens import SMALL, open_page, query_of, without_exception
 
 from pages.classroom import sessions
 from pages.live import registry
 from svae_core.records import Settings
+
+pytestmark = pytest.mark.usefixtures("immediate_engine")
 
 PAIR = registry.pair(Settings(dataset="wine", clusters=3))
 
@@ -24,36 +26,36 @@ def _run(app: AppTest) -> str:
 
 def test_train_keeps_its_run_until_a_setting_is_touched() -> None:
     """Also a run that was changed, or branched off: to its page it is the same."""
-    app = _open("train", _SMALL)
+    app = open_page("train", SMALL)
     run = _run(app)
-    assert _query(app)["run"] == run
-    assert _run(_quiet(app.run())) == run
+    assert query_of(app)["run"] == run
+    assert _run(without_exception(app.run())) == run
     live = registry.find(run)
     assert live is not None
     live.members = tuple(dataclasses.replace(one, changes=((3, "beta", 2.0),)) for one in PAIR)
-    assert _run(_quiet(app.run())) == run
+    assert _run(without_exception(app.run())) == run
     app.query_params["run"] = child = registry.reseed(run)
     app.query_params["seed"] = "1"
-    assert _run(_quiet(app.run())) == child
-    _quiet(app.number_input(key="beta").set_value(2.0).run())
+    assert _run(without_exception(app.run())) == child
+    without_exception(app.number_input(key="beta").set_value(2.0).run())
     assert _run(app) not in (run, child)
 
 
 def test_a_lesson_brings_its_settings_and_its_question() -> None:
-    app = _open("train", {"lesson": "alive"})
-    assert _query(app)["beta"] == "4"
+    app = open_page("train", {"lesson": "alive"})
+    assert query_of(app)["beta"] == "4"
     live = registry.find(_run(app))
     assert live is not None
     assert live.request.lesson == "alive" and live.members[1].beta == 4.0 and not live.training
     assert "Keep it alive" in app.markdown[0].value
-    assert _run(_quiet(app.run())) == _run(app)
-    own = _open("train", {"lesson": "alive", "beta": "2", "epochs": "9"})
+    assert _run(without_exception(app.run())) == _run(app)
+    own = open_page("train", {"lesson": "alive", "beta": "2", "epochs": "9"})
     seen = registry.find(_run(own))
     assert seen is not None and (seen.members[1].beta, seen.members[1].epochs) == (2.0, 9)
 
 
 def test_controls_can_be_locked_and_the_stage_made_big_by_a_link() -> None:
-    app = _open("train", {**_SMALL, "lock": "1", "projector": "1"})
+    app = open_page("train", {**SMALL, "lock": "1", "projector": "1"})
     assert not app.selectbox and not app.number_input
     assert json.loads(app.get("bidi_component")[0].proto.json)["projector"] is True
     live = registry.find(_run(app))
@@ -61,7 +63,7 @@ def test_controls_can_be_locked_and_the_stage_made_big_by_a_link() -> None:
 
 
 def test_labels_that_begin_with_a_symbol_keep_it() -> None:
-    app = _open("train", _SMALL)
+    app = open_page("train", SMALL)
     assert app.number_input(key="beta").label == "β"
     assert app.number_input(key="sigma2").label == "σ²"
     assert app.number_input(key="epochs").label == "Epochs"
@@ -69,7 +71,7 @@ def test_labels_that_begin_with_a_symbol_keep_it() -> None:
 
 def test_a_class_is_led_by_its_key_only_and_as_long_as_there_is_one() -> None:
     def led_with(key: str) -> str:
-        app = _open("train", {**_SMALL, "teach": key})
+        app = open_page("train", {**SMALL, "teach": key})
         return str(json.loads(app.get("bidi_component")[0].proto.json)["lead"])
 
     room = sessions.begin("run")

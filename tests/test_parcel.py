@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_run import assert_same_run
-from test_shelf import put
+from support.saved_runs import assert_same_run, put
 
 from svae_core.own_data import archive
 from svae_core.records import RequestError

@@ -175,9 +175,9 @@ def test_a_cell_is_told_in_full_and_a_refused_one_says_why() -> None:
     table = phase.cell_table([found[0], found[-1]], ["A", "B"])
     assert "| KL, nats | 0.550 (0.050 … 1.050) | 0 |" in table
     assert "| verdicts | 2 certified | 2 collapsed |" in table
-    refused = cells(SQUARE, [Outcome(SQUARE.runs[0], refused="The band is empty.")], THEORY)
+    refused = cells(SQUARE, [Outcome(SQUARE.runs[0], refused="Refused.")], THEORY)
     figure = phase.phase_map(refused, THEORY, VIEW, (0.0, 1.0))
-    assert "The band is empty." in figure.data[-1].hovertext[0]
+    assert "Refused." in figure.data[-1].hovertext[0]
     assert figure.data[-1].text[0] == "–" and "not trained yet" in figure.data[-1].hovertext[1]
 
 

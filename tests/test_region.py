@@ -65,7 +65,7 @@ def test_the_band_lies_between_w_and_delta(within, extra, a, loss):
 def test_an_empty_band_is_named_and_explained():
     found = region(within=0.512, total=0.948, loss="between")
     assert found.empty and math.isnan(found.lo) and math.isnan(found.hi)
-    assert "empty" in found.explanation and "0.512" in found.explanation
+    assert "The band is empty" in found.explanation and "0.512" in found.explanation
     with pytest.raises(RequestError, match="empty"):
         require_band(found)
     assert region(within=1.0, total=1.0, loss="free").empty  # one cluster

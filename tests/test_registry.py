@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from svae_core.config import plugins
 from svae_core.config.plugins import Plugin, configure, find, scan
 from svae_core.datasets import scan_datasets
 from svae_core.methods import scan_methods
@@ -74,6 +75,29 @@ def test_a_file_added_while_the_program_runs_appears(add: Callable[[str, str], N
     add("another", GOOD)
     add("_shared", "nothing to see")
     assert list(scan(PACKAGE, "load")) == ["another", "toy"]
+
+
+def test_a_folder_is_scanned_again_only_when_its_files_have_changed(
+    add: Callable[[str, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans: list[object] = []
+    scanned = plugins.pkgutil.iter_modules
+
+    def counted(path: object) -> object:
+        scans.append(path)
+        return scanned(path)
+
+    monkeypatch.setattr(plugins.pkgutil, "iter_modules", counted)
+    add("toy", GOOD)
+    first = scan(PACKAGE, "load")
+    first.pop("toy")  # a caller's dictionary is the caller's
+    assert [list(scan(PACKAGE, "load")) for _ in range(20)] == [["toy"]] * 20
+    assert find(PACKAGE, "load", "toy").name == "toy" and len(scans) == 1
+    add("another", GOOD)
+    assert list(scan(PACKAGE, "load")) == ["another", "toy"] == list(scan(PACKAGE, "load"))
+    assert len(scans) == 2
+    (tmp_path / PACKAGE / "toy.py").unlink()
+    assert list(scan(PACKAGE, "load")) == ["another"] and len(scans) == 3
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
-import functools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from support.saved_runs import PAIR, WINE, assert_same, assert_same_run, layout_of, part_of
 
 from svae_core.latent.projection import Layout
 from svae_core.records import (
@@ -23,7 +22,6 @@ from svae_core.records import (
     Floors,
     Frame,
     RequestError,
-    Settings,
     State,
     to_json,
 )
@@ -32,9 +30,6 @@ from svae_core.runs import tensors
 from svae_core.runs.folder import RunWriter, SavedRun, load, save
 from svae_core.runs.manifest import About, certificate_from_dict
 from svae_core.training.loop import advance, begin, certify, first_frames, member
-
-WINE = Settings(dataset="wine", clusters=3, epochs=3, latent_dim=2, hidden=8, device="cpu")
-PAIR = (replace(WINE, method="baseline"), WINE)
 
 
 @pytest.fixture(scope="module")
@@ -45,51 +40,11 @@ def trained() -> SavedRun:
     done = advance(state)
     moments += done.moments
     layouts = tuple(
-        tuple(_layout(frame.latent_mean[:, :2], frame.step) for frame in moment)
+        tuple(layout_of(frame.latent_mean[:, :2], frame.step) for frame in moment)
         for moment in moments[::3]
     )
     about = About(PAIR, title="Wine", fingerprint="f", steps=moments[0][0].steps)
     return SavedRun(about, done.state, tuple(moments), layouts, certify(done.state))
-
-
-def _layout(coordinates: np.ndarray, step: int) -> Layout:
-    return Layout(np.ascontiguousarray(coordinates), "pca", step, f"at {step}", coordinates)
-
-
-def part_of(run: SavedRun, moments: int, layouts: int) -> SavedRun:
-    """The run as it was earlier, as far as files are concerned."""
-    return replace(run, moments=run.moments[:moments], layouts=run.layouts[:layouts])
-
-
-def assert_same(one: Any, other: Any, but: tuple[str, ...] = ()) -> None:
-    """Equal bit for bit and in type, field by field."""
-    assert type(one) is type(other)
-    for item in dataclasses.fields(one):
-        if item.name in but:
-            continue
-        mine, theirs = getattr(one, item.name), getattr(other, item.name)
-        assert type(mine) is type(theirs), item.name
-        if isinstance(mine, np.ndarray):
-            assert mine.dtype == theirs.dtype and mine.shape == theirs.shape, item.name
-            assert mine.tobytes() == theirs.tobytes(), item.name
-        elif isinstance(mine, float):
-            assert np.float64(mine).tobytes() == np.float64(theirs).tobytes(), item.name
-        elif dataclasses.is_dataclass(mine):
-            assert_same(mine, theirs)
-        else:
-            assert mine == theirs, item.name
-
-
-def assert_same_run(one: SavedRun, other: SavedRun) -> None:
-    assert len(one.moments) == len(other.moments) and len(one.layouts) == len(other.layouts)
-    for rows, field in ((one.moments, "moments"), (one.layouts, "layouts")):
-        for number, (mine, theirs) in enumerate(zip(rows, getattr(other, field), strict=True)):
-            newest = number == len(rows) - 1
-            for a, b in zip(mine, theirs, strict=True):
-                assert_same(a, b, () if newest else ("latent_mean",))
-    assert_same(one.state, other.state, ("memory",))
-    assert one.state.memory.keys() == other.state.memory.keys()
-    assert to_json(one.certificates) == to_json(other.certificates)
 
 
 # ---------------------------------------------------------------------------- round trips
@@ -196,6 +151,7 @@ def _frames(draw: st.DrawFn) -> tuple[list[tuple[Frame, ...]], list[tuple[Layout
     return moments, layouts
 
 
+@pytest.mark.slow
 @given(_frames())
 def test_frames_survive_the_way_bit_for_bit(
     drawn: tuple[list[tuple[Frame, ...]], list[tuple[Layout, ...]]],
@@ -258,36 +214,6 @@ def test_what_is_no_certificate_is_not_taken_for_one(
     plain = to_json(trained.certificates[0])
     with pytest.raises((TypeError, ValueError)):
         certificate_from_dict(plain | {name: wrong})
-
-
-# -------------------------------------------------------------------------------- damage
-
-
-@functools.cache
-def tiny() -> SavedRun:
-    """A run whose files are a few kilobytes, with everything a run can have."""
-    state = begin(PAIR)
-    kl = np.zeros(1, np.float32)
-    view = np.zeros((2, 3), np.float32)
-    numbers = dict.fromkeys(("loss", "delta", "lo", "hi", "kl", "structure"), 0.5)
-    moments = tuple(
-        tuple(
-            Frame(
-                one.method, step, 0, 2, **numbers, kl_per_dim=kl, active=kl > 0,
-                latent_mean=view, shell_view=view, samples=view, sentence="",
-            )
-            for one in PAIR
-        )
-        for step in range(3)
-    )  # fmt: skip
-    small = replace(
-        state,
-        parameters=state.parameters[:, :3],
-        first_moment=state.first_moment[:, :3],
-        second_moment=state.second_moment[:, :3],
-    )
-    layouts = ((_layout(view[:, :2], 0), _layout(view[:, :2], 0)),)
-    return SavedRun(About(PAIR), small, moments, layouts, certify(state))
 
 
 # ------------------------------------------------------------------------- disks that refuse

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
-from test_run import PAIR, WINE, assert_same, part_of, tiny
+from support.saved_runs import PAIR, WINE, assert_same, part_of, tiny
 
 from svae_core.config.settings import settings_to_dict
 from svae_core.records import Budget, RequestError, to_json
@@ -31,6 +31,7 @@ def cut_files(folder: Path) -> Iterator[tuple[str, int]]:
         path.write_bytes(whole)
 
 
+@pytest.mark.slow
 def test_files_cut_at_every_tenth_byte_are_listed_as_damaged(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     writer = RunWriter(folder)
@@ -62,6 +63,7 @@ def test_a_changed_byte_anywhere_is_noticed(tmp_path: Path) -> None:
     load(folder)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_no_run_json_ends_in_a_traceback(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
-from test_run import PAIR, tiny
-from test_shelf import put
+from support.saved_runs import PAIR, put, tiny
 
 from pages.live import registry
 from pages.visitor import owner_cookie, session
@@ -42,7 +41,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def opened(*picked: Path, **query: str) -> AppTest:
     """A visitor who opens the page, with these runs picked."""
-    app = AppTest.from_file(_ROUTER, default_timeout=60)
+    app = AppTest.from_file(_ROUTER, default_timeout=300)
     app.switch_page("runs.py")
     app.query_params["pick"] = ",".join(folder.name for folder in picked)
     for name, text in query.items():
@@ -90,7 +89,7 @@ def test_search_narrows_the_list(home: Path) -> None:
     app.text_input(key="runs.search").set_value("GOOD wine").run()
     assert runs_in(app) == ["the good one"]
     app.text_input(key="runs.search").set_value("nothing like it").run()
-    assert runs_in(app) == [] and "No run holds" in app.info[0].value
+    assert runs_in(app) == [] and "No run contains" in app.info[0].value
 
 
 def test_one_run_can_be_renamed_deleted_and_taken_back(home: Path) -> None:
@@ -102,7 +101,7 @@ def test_one_run_can_be_renamed_deleted_and_taken_back(home: Path) -> None:
     app = opened(folder)
     press(app, "Delete")
     assert not folder.exists() and runs_in(app) == []
-    press(app, "Undo: take back “renamed”")
+    press(app, "Undo: restore “renamed”")
     assert folder.exists() and runs_in(app) == ["renamed"]
     app = opened(folder)
     press(app, "Delete")
@@ -136,7 +135,7 @@ def test_two_runs_are_compared(home: Path) -> None:
 
 def test_of_runs_that_agree_it_is_said(home: Path) -> None:
     app = opened(put(home, id="a", created=1.0), put(home, id="b", created=2.0))
-    assert any("agree in all settings" in text.value for text in app.markdown)
+    assert any("have the same settings" in text.value for text in app.markdown)
 
 
 def test_a_damaged_run_is_explained_and_can_be_deleted(home: Path) -> None:
@@ -170,7 +169,7 @@ def test_on_a_server_for_many_everybody_sees_their_own(
     assert run_table.saved(home, run_table.Viewer("", False)) == [], "no key is nobody's key"
     monkeypatch.setenv("SVAE_SHARED_RUNS", "0")
     app = opened()
-    assert runs_in(app) == [] and "begun in this browser" in app.caption[0].value
+    assert runs_in(app) == [] and "started in this browser" in app.caption[0].value
 
 
 @pytest.mark.parametrize(
@@ -207,10 +206,10 @@ def test_what_the_list_says(home: Path) -> None:
     (entry,) = [store.look(put(home, id="a", title="Wine", steps=2))]
     table = run_table.table([entry])
     assert {len(column) for column in table.values()} == {1}
-    assert table["Models"] == ["baseline VAE + spherical VAE"]
+    assert table["Models"] == ["conventional VAE + spherical VAE"]
     assert table["Trained"] == [0.0], "this one stands at step 0"
     assert run_table.query_of(replace(entry, about=None)) is None
-    assert run_table.storage([entry], [], ALL).startswith("1 run; ")
+    assert run_table.describe_storage([entry], [], ALL).startswith("1 run; ")
 
 
 def test_exports_hold_what_the_page_shows(home: Path) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from svae_core.compute.scheduler import TRIES, FairShare, Priority, Scheduler, WorkerLost
 from svae_core.compute.workers import WorkerPool
 
-WAIT = 120.0
+WAIT = 600.0  # only ends a test that hangs: a busy machine may be slow
 
 
 class Bench:
@@ -197,11 +197,12 @@ def _hang_once(folder: Path) -> int:
     return os.getpid()
 
 
+@pytest.mark.slow
 def test_a_process_that_hangs_is_replaced_and_its_call_made_again(tmp_path: Path) -> None:
     pool = WorkerPool(1, _nothing)
     other = WorkerPool(1, _nothing)
     # Seconds, so that on a busy machine the second call is not taken for hanging too.
-    future = pool.in_turn(Priority(patience=3.0), _hang_once, tmp_path)
+    future = pool.in_turn(Priority(patience=10.0), _hang_once, tmp_path)
     undisturbed = other.submit(os.getpid).result(WAIT)
     second = future.result(WAIT)
     pids = {int(path.name) for path in tmp_path.iterdir()}

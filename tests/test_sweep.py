@@ -4,12 +4,12 @@ import dataclasses
 import json
 import math
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from support.grids import BASE, grid
 
 from svae_core.methods import scan_methods
 from svae_core.problem import prepared_data
@@ -27,24 +27,13 @@ from svae_core.studies.grid import Grid, check_grid, seeds_of, values_of
 from svae_core.training import loop
 from svae_core.training.loop import chunk_size
 
-ROOT = Path(__file__).resolve().parent.parent
-BASE = Settings(dataset="wine", clusters=3, latent_dim=2, hidden=16, epochs=4, device="cpu")
-OPENING = '{"sweep":'
-BANDS = ((0.0, 0.25), (0.0, 0.5))
-
-
-def grid(axes=(("band", BANDS), ("sigma2", (0.05, 0.5, 5.0))), seeds=(0, 1), **changes):
-    base = dataclasses.replace(BASE, **changes)
-    methods = ("baseline", "spherical")
-    return Grid(tuple(dataclasses.replace(base, method=m) for m in methods), axes, seeds)
-
 
 def finish(chunks, seconds=60.0):
     ended = []
     for chunk in chunks:
-        work = sweep.Work(chunk)
+        work = sweep.ChunkProgress(chunk)
         while not work.done:
-            work = sweep.go_on(work, seconds)
+            work = sweep.advance(work, seconds)
         ended += work.outcomes
     return ended
 
@@ -190,15 +179,16 @@ def test_runs_taken_for_alike_train_to_the_same_weights(method):
 # -------------------------------------------------------------------------------- working
 
 
+@pytest.mark.slow
 def test_slices_change_nothing_and_a_run_is_what_training_it_alone_gives():
     asked = grid()
     whole = {item.settings: item for item in finish(sweep.plan(asked))}
     sliced = []
     for chunk in sweep.plan(asked):
-        work = sweep.Work(chunk)
+        work = sweep.ChunkProgress(chunk)
         while not work.done:
             before = work.progress
-            work = pickle.loads(pickle.dumps(sweep.go_on(work, 0.0)))
+            work = pickle.loads(pickle.dumps(sweep.advance(work, 0.0)))
             assert before <= work.progress <= 1
         sliced += work.outcomes
     assert {item.settings: item for item in sliced} == whole
@@ -212,6 +202,7 @@ def test_slices_change_nothing_and_a_run_is_what_training_it_alone_gives():
         assert found.verdict == alone.verdict and found.draws == 93
 
 
+@pytest.mark.slow
 def test_the_map_of_a_linear_vae_agrees_with_theory():
     """As many dimensions active as there are eigenvalues above βσ², at every point of β × σ²."""
     base = Settings(
@@ -293,13 +284,13 @@ def test_outcomes_survive_json(number, word, truth, seed):
 def test_a_journal_survives_being_torn_anywhere(tmp_path):
     rows = [{"row": index, "text": "σ²\n"} for index in range(3)]
     path = tmp_path / "rows.jsonl"
-    assert jsonl.read(path, '{"row":') == []
+    assert jsonl.read_rows(path, '{"row":') == []
     jsonl.append(path, rows)
     whole = path.read_bytes()
-    assert jsonl.read(path, '{"row":') == rows
+    assert jsonl.read_rows(path, '{"row":') == rows
     for cut in range(len(whole)):
         path.write_bytes(whole[:cut])
-        kept = jsonl.read(path, '{"row":')
+        kept = jsonl.read_rows(path, '{"row":')
         assert kept == rows[: len(kept)] and len(kept) >= whole[:cut].count(b"\n")
         jsonl.append(path, [{"row": "next"}])
-        assert jsonl.read(path, '{"row":') == [*kept, {"row": "next"}]
+        assert jsonl.read_rows(path, '{"row":') == [*kept, {"row": "next"}]

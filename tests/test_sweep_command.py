@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from test_sweep import BANDS, OPENING, ROOT, grid
+from support.grids import BANDS, OPENING, ROOT, grid
 
 from svae_core.__main__ import main
 from svae_core.studies import jsonl, sweep
@@ -45,6 +45,7 @@ def test_the_command_answers_in_full(capsys):
     }
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_where_it_stopped(capsys, tmp_path, monkeypatch):
     out = tmp_path / "runs.jsonl"
     whole = answer(capsys, "--out", str(out))
@@ -52,14 +53,14 @@ def test_the_command_goes_on_where_it_stopped(capsys, tmp_path, monkeypatch):
     assert len(lines) == 24
     out.write_text("".join(lines[:10]) + lines[10][:50])  # killed in the middle of a line
     trained = []
-    go_on = sweep.go_on
+    advance = sweep.advance
     monkeypatch.setattr(
-        sweep, "go_on", lambda work, s: trained.append(work.chunk) or go_on(work, s)
+        sweep, "advance", lambda work, s: trained.append(work.chunk) or advance(work, s)
     )
     assert answer(capsys, "--out", str(out)) == whole
     assert sum(chunk.runs for chunk in set(trained)) == 14
     assert len(sweep.recorded(str(out), grid(hidden=64, device="auto"))) == 24
-    monkeypatch.setattr(sweep, "go_on", lambda *_: pytest.fail("nothing is left to train"))
+    monkeypatch.setattr(sweep, "advance", lambda *_: pytest.fail("nothing is left to train"))
     assert answer(capsys, "--out", str(out)) == whole
     fewer = answer(capsys, "--out", str(out), "--sigma2", "0.5", "--seeds", "1")
     assert len(fewer["cells"]) == 4  # a part of the grid is read from the same file
@@ -67,38 +68,40 @@ def test_the_command_goes_on_where_it_stopped(capsys, tmp_path, monkeypatch):
 
 def test_a_stopped_command_keeps_what_is_done(capsys, tmp_path, monkeypatch):
     out = tmp_path / "runs.jsonl"
-    go_on, calls = sweep.go_on, []
+    advance, calls = sweep.advance, []
 
     def stopped_late(work, seconds):
         calls.append(work)
         if len({item.chunk for item in calls}) == 3:
             raise KeyboardInterrupt
-        return go_on(work, seconds)
+        return advance(work, seconds)
 
-    monkeypatch.setattr(sweep, "go_on", stopped_late)
+    monkeypatch.setattr(sweep, "advance", stopped_late)
     found = answer(capsys, "--out", str(out), status=130)
     assert not found["complete"]
     done = sum(len(cell["seeds"]) for cell in found["cells"])
-    assert 0 < done < 24 and len(jsonl.read(out, OPENING)) == done
+    assert 0 < done < 24 and len(jsonl.read_rows(out, OPENING)) == done
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_file_to_go_on_from(tmp_path):
     """The real thing: a signal to a process in the middle of its work."""
     out = tmp_path / "runs.jsonl"
-    command = [*ARGUMENTS, "--out", str(out), "--epochs", "50", "--seeds", "8"]
+    # Minutes of work, so that it is never over before a signal that comes late.
+    command = [*ARGUMENTS, "--out", str(out), "--epochs", "50", "--seeds", "60"]
     process = subprocess.Popen(
         [sys.executable, "-m", "svae_core", *command],
         **{"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True},
     )
-    while not jsonl.read(out, OPENING):
+    while not jsonl.read_rows(out, OPENING):
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     said, complaint = process.communicate()
     assert process.returncode == 130 and "the same command goes on" in complaint
     found = json.loads(said)
-    rows = jsonl.read(out, OPENING)
-    assert not found["complete"] and 0 < len(rows) < 96
+    rows = jsonl.read_rows(out, OPENING)
+    assert not found["complete"] and 0 < len(rows) < 720
     assert len(rows) == sum(len(cell["seeds"]) for cell in found["cells"])
 
 
@@ -107,7 +110,7 @@ def test_ctrl_c_leaves_a_file_to_go_on_from(tmp_path):
     [
         ("--sigma2 0:1:3", "--sigma2"),
         ("--band 0.5", "--band"),
-        ("--methods nosuch", "Unknown method 'nosuch'"),
+        ("--methods nosuch", "nosuch"),
         ("--seeds 0", "--seeds"),
         ("--seeds 1 1", "twice"),
         ("--arch cubic", "--arch"),

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_live import PAIR, STEPS, WAIT, Inline, Viewer, in_a_loop, toy_run, until
-from test_live import patience as patience  # an autouse fixture
+from support.live_runs import PAIR, STEPS, WAIT, Inline, Viewer, in_a_loop, toy_run, until
 
 from pages.classroom import lessons
 from pages.live import changes as changing
@@ -20,6 +19,8 @@ from pages.wire import messages
 from pages.wire.messages import FrameRequest, decode
 from svae_core.config.settings import settings_at
 from svae_core.records import RequestError
+
+pytestmark = pytest.mark.usefixtures("patience")
 
 WIDE = {"band": (0.1, 0.7)}
 
@@ -69,7 +70,7 @@ def assert_same_moments(one: LiveRun, other: LiveRun) -> None:
                     np.testing.assert_array_equal(
                         getattr(frame, item.name), getattr(twin, item.name), err_msg=item.name
                     )
-    assert one.past.remarks == other.past.remarks
+    assert one.history.remarks == other.history.remarks
 
 
 async def at_step(run: str, moments: int) -> LiveRun:
@@ -91,10 +92,10 @@ async def at_step(run: str, moments: int) -> LiveRun:
 def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        live = await at_step(registry.watch(PAIR), 4)
+        live = await at_step(registry.start_run(PAIR), 4)
         before = live.moments[-1][1]
         live.change(WIDE)
-        assert live.now["band"] == WIDE["band"], "the page sees it at once"
+        assert live.changeable_now["band"] == WIDE["band"], "the page sees it at once"
         live.play()
         await until(live, lambda: live.status == "finished")
         assert [settings.changes for settings in live.members] == [((3, "band", (0.1, 0.7)),)] * 2
@@ -103,7 +104,7 @@ def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: No
         assert [edges[0] for edges in corridor] == [0, 4]
         (told,) = telling_changes(live)
         assert told == {"step": 3, "what": "band 0–0.25 → 0.1–0.7 at step 3"}
-        assert told["what"] in [remark.sentence for remark in live.past.remarks]
+        assert told["what"] in [remark.sentence for remark in live.history.remarks]
         fresh = LiveRun(live.members, Inline())  # type: ignore[arg-type]
         fresh.start()
         await until(fresh, lambda: fresh.status == "finished")
@@ -120,7 +121,7 @@ def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: No
 def test_a_change_before_the_first_step_shows_in_the_first_moment(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        live = await at_step(registry.watch(PAIR), 1)
+        live = await at_step(registry.start_run(PAIR), 1)
         before = live.moments[0][1].hi
         live.change(WIDE)
         live.play()
@@ -137,7 +138,7 @@ def test_a_change_before_the_first_step_shows_in_the_first_moment(server: None) 
 def test_what_is_finished_cannot_be_changed(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        live = await finished(registry.watch(PAIR))
+        live = await finished(registry.start_run(PAIR))
         with pytest.raises(RequestError, match="branch off"):
             live.change(WIDE)
 
@@ -147,20 +148,21 @@ def test_what_is_finished_cannot_be_changed(server: None) -> None:
 # ----------------------------------------------------------------------------- branches
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [0, 1, 3, 6])
 def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int) -> None:
     """Drag the band while it trains, scrub back, branch, replay: issue 4, show 5."""
 
     @in_a_loop
     async def run() -> None:
-        root = registry.watch(PAIR)
+        root = registry.start_run(PAIR)
         parent = await at_step(root, 3)
         parent.change({"beta": 2.0})
         parent.play()
         await until(parent, lambda: parent.status == "finished")
-        assert [state.step for state in parent.past.states] == [2, 4, 6, 8]
+        assert [state.step for state in parent.history.states] == [2, 4, 6, 8]
         child = await finished(registry.branch(root, step, {"band": (0.1, 0.7), "sigma2": 0.5}))
-        assert child.past.states[0].step <= max(2, step)
+        assert child.history.states[0].step <= max(2, step)
         assert child.request == parent.request, "to its page it is the same run"
         made = {(since, name) for since, name, _ in child.members[0].changes}
         earlier = {(2, "beta")} if step >= 2 else set()
@@ -181,7 +183,7 @@ def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int
 def test_a_branch_does_not_train_again_what_a_checkpoint_holds(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        root = registry.watch(PAIR)
+        root = registry.start_run(PAIR)
         await finished(root)
         child = await finished(registry.branch(root, 6, WIDE))
         assert child._engine.slices == STEPS - 6  # type: ignore[attr-defined]
@@ -192,10 +194,10 @@ def test_a_branch_does_not_train_again_what_a_checkpoint_holds(server: None) -> 
 def test_checkpoints_are_bounded(monkeypatch: pytest.MonkeyPatch, server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        one = history._state_weight((await finished(registry.watch(PAIR))).past.states[0])
+        one = history._state_weight((await finished(registry.start_run(PAIR))).history.states[0])
         monkeypatch.setattr(history, "STATE_BYTES", 3 * one)
-        live = await finished(registry.watch(PAIR))
-        assert [state.step for state in live.past.states] == [4, 8]
+        live = await finished(registry.start_run(PAIR))
+        assert [state.step for state in live.history.states] == [4, 8]
         frames = sum(history._weight(frame) for moment in live.moments for frame in moment)
         assert live.size == frames + 2 * one
 
@@ -205,7 +207,7 @@ def test_checkpoints_are_bounded(monkeypatch: pytest.MonkeyPatch, server: None) 
 def test_the_tree_of_branches_is_told_to_all_of_them(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        root = registry.watch(PAIR)
+        root = registry.start_run(PAIR)
         await finished(root)
         version = watch_of(root).version
         child = registry.branch(root, 3, {"band": (0.0, 0.6)})
@@ -225,7 +227,7 @@ def test_the_tree_of_branches_is_told_to_all_of_them(server: None) -> None:
         assert tree[2]["query"] == {"seed": "1"} and tree[0]["query"] == {"seed": None}
         seeded = tuple(dataclasses.replace(settings, seed=1) for settings in PAIR)
         assert registry.request_of(twin) == RunRequest(seeded)
-        registry._leave(root)
+        registry._evict(root)
         assert len(messages.moment(watch_of(child), 1, FrameRequest(1))[0]["tree"]) == 2
         for live in registry._all():
             live.stop()
@@ -238,7 +240,7 @@ def test_branches_that_make_no_sense_are_refused_in_a_sentence(
 ) -> None:
     @in_a_loop
     async def run() -> None:
-        root = registry.watch(PAIR)
+        root = registry.start_run(PAIR)
         await finished(root)
         for step, changes, reason in (
             (STEPS, WIDE, "before the last one"),
@@ -250,7 +252,7 @@ def test_branches_that_make_no_sense_are_refused_in_a_sentence(
         ):
             with pytest.raises(RequestError, match=reason):
                 registry.branch(root, step, changes)
-        monkeypatch.setattr(registry, "LARGEST_FAMILY", 1)
+        monkeypatch.setattr(registry, "LARGEST_TREE", 1)
         with pytest.raises(RequestError, match="branches already"):
             registry.branch(root, 3, WIDE)
 
@@ -280,7 +282,7 @@ def test_changes_are_read_with_care(raw: Any, sentence: str) -> None:
 def test_viewers_change_branch_and_are_refused(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        root = registry.watch(PAIR)
+        root = registry.start_run(PAIR)
         live = await at_step(root, 3)
         viewer = Viewer(root)
         await viewer.event()
@@ -325,7 +327,7 @@ async def test_remarks_are_sent_once() -> None:
 def test_a_lesson_waits_for_a_prediction_and_compares_it(server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        name = registry.watch(PAIR, "collapse")
+        name = registry.start_run(PAIR, "collapse")
         live = watch_of(name)
         live.start()
         await until(live, lambda: live.status == "paused")

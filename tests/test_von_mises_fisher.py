@@ -9,9 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import settings as settings_
 from hypothesis import strategies as st
-from laws import TOY
 from scipy.stats import vonmises_fisher
-from test_oracles import configured
+from support.information_laws import TOY
+from support.methods import configured
 
 from svae_core.distributions.von_mises_fisher import VonMisesFisher, angle, log_mean_exp
 from svae_core.records import Budget, RequestError

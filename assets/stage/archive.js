@@ -1,31 +1,39 @@
 /**
  * Where moments come from when there is no server: a whole run, packed into the page. The same
  * interface as socket.js; pages/wire/replay.py writes what is read here.
+ *
+ * @import { Arrays, Message, MomentSource, NumberArray, Receiver } from "./types"
  */
 
-import { part } from "./frames.js";
+import { part, sizeOf } from "./frames.js";
 
-const BASE64 = "data:application/octet-stream;base64,";
-
+/** @implements {MomentSource} */
 export class Archive {
-  offline = true;
-
+  /**
+   * @param {string} text  the packed run in base 64
+   * @param {Receiver} on
+   */
   constructor(text, on) {
     this.on = on;
-    this.told = false;
+    this.sent = false;
+    /** @type {Message | null} */
+    this.content = null;
     unpack(text).then((content) => {
       this.content = content;
       on.open();
     }, () => on.trouble("This file is damaged: export the replay once more."));
   }
 
-  /** Everything there is, the first time a moment is wanted. */
+  /**
+   * Everything there is, the first time a moment is wanted.
+   * @param {{ want: string | number }} request
+   */
   ask({ want }) {
-    if (!this.content || this.told) return;
+    if (!this.content || this.sent) return;
     if (want === "scene") {
       this.on.message(scene(this.content));
     } else {
-      this.told = true;
+      this.sent = true;
       for (const message of moments(this.content)) this.on.message(message);
     }
   }
@@ -40,50 +48,74 @@ export class Archive {
   close() {}
 }
 
-async function unpack(text) {
+/**
+ * The whole file: like one message, but each array has a scale, 0 for float32 as it was.
+ * @param {string} text
+ * @returns {Promise<Message>}
+ */
+export async function unpack(text) {
   const bytes = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   const buffer = await new Response(stream).arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  /** @type {Arrays} */
   const arrays = {};
   let at = 4 + length;
   for (const [name, shape, scale] of header.arrays) {
-    const count = shape.reduce((product, size) => product * size, 1);
-    arrays[name] = { shape, data: restored(buffer, at, count, shape[0], scale) };
+    const count = sizeOf(shape);
+    const data = scale
+      ? summed(new Int16Array(buffer, at, count), shape[0], scale)
+      : new Float32Array(buffer, at, count);
+    arrays[name] = { shape, data };
     at += 4 * Math.ceil((scale ? 2 * count : 4 * count) / 4);
   }
   return { header, arrays };
 }
 
-/** float32 as it was, or the sum of all differences so far. */
-function restored(buffer, at, count, rows, scale) {
-  if (!scale) return new Float32Array(buffer, at, count);
-  const whole = new Int16Array(buffer, at, count);
-  const size = count / Math.max(1, rows);
-  for (let n = size; n < count; n += 1) whole[n] += whole[n - size]; // wraps, as it was meant to
+/**
+ * Rows were stored as differences from the row before: the sum of all so far, times the scale.
+ * @param {Int16Array} whole
+ * @param {number} rows
+ * @param {number} scale
+ */
+function summed(whole, rows, scale) {
+  const size = whole.length / Math.max(1, rows);
+  // Differences wrapped around 16 bits where they had to; adding them up wraps back.
+  for (let n = size; n < whole.length; n += 1) whole[n] += whole[n - size];
   return Float32Array.from(whole, (value) => value * scale);
 }
 
-function scene({ header, arrays }) {
+/**
+ * The first message a server would have sent.
+ * @param {Message} content
+ * @returns {Message}
+ */
+export function scene({ header, arrays }) {
   const own = Object.entries(arrays).filter(([name]) => name.startsWith("scene."));
   const named = own.map(([name, array]) => [name.slice("scene.".length), array]);
   return { header: header.scene, arrays: Object.fromEntries(named) };
 }
 
-/** The messages a server would have sent, one by one. */
-function* moments({ header, arrays }) {
+/**
+ * The messages a server would have sent after it, one by one.
+ * @param {Message} content
+ * @returns {Generator<Message>}
+ */
+export function* moments({ header, arrays }) {
   let layout = 0;
   for (const [index, one] of header.moments.entries()) {
     const [width] = arrays.history.shape.slice(1);
+    /** @type {NumberArray} */
     const none = { shape: [0, width], data: new Float32Array(0) };
+    /** @type {Arrays} */
     const own = { history: index ? none : arrays.history, shells: part(arrays.shells, index) };
     if (arrays.pictures) own.pictures = part(arrays.pictures, index);
     if (index === 0 && arrays.floors) own.floors = arrays.floors;
     if (one.layout) {
-      one.layout.models.forEach((_, m) => {
+      for (const m of one.layout.models.keys()) {
         own[`layout${m}`] = part(arrays[`layout${m}`], layout);
-      });
+      }
       layout += 1;
     }
     yield { header: one, arrays: own };

@@ -1,9 +1,13 @@
 /**
  * A small form for other settings from the moment shown on, and the tree of what was tried so far,
  * which is the undo history: each entry leads back to its run.
+ *
+ * @import { RunSettings, TreeNode } from "./types"
+ * @import { Recording } from "./frames.js"
+ * @import { Player } from "./player.js"
  */
 
-import { make, say } from "./dom.js";
+import { make, setText } from "./dom.js";
 
 const FIELDS = [
   { name: "sigma2", label: "σ²", step: "any" },
@@ -13,11 +17,24 @@ const FIELDS = [
 ];
 
 export class Branching {
-  /** `on.move(run, query)` goes to another run of the tree; `on.close()` puts the form away. */
+  /**
+   * @param {HTMLElement} element
+   * @param {Player} player
+   * @param {Recording} recording
+   * @param {{ move(run: string, query: TreeNode["query"]): void, close(): void }} on
+   *   `move` goes to another run of the tree; `close` puts the form away
+   */
   constructor(element, player, recording, on) {
     this.player = player;
     this.recording = recording;
     this.on = on;
+    /** @type {Record<string, HTMLInputElement>} */
+    this.fields = {};
+    this.lower = make("input", { type: "checkbox" });
+    this.submit = make("button", { type: "submit", className: "svae-action" });
+    /** @type {RunSettings | null} what the form was filled with */
+    this.filled = null;
+    this.drawn = ""; // the tree in the list, in JSON
     this.form = this.#form();
     this.list = make("ol", { className: "svae-tree" });
     this.tree = make("nav", { "aria-label": "What was tried so far", hidden: "" }, this.list);
@@ -39,18 +56,15 @@ export class Branching {
     const { player, recording } = this;
     const shown = recording.rows[player.index]?.step ?? 0;
     const branches = player.behind || player.over;
-    say(this.submit, branches ? `Branch off at step ${shown}` : "Change from here on");
+    setText(this.submit, branches ? `Branch off at step ${shown}` : "Change from here on");
     this.#drawTree();
   }
 
   #form() {
-    this.fields = {};
     const labels = FIELDS.map(({ name, label, step }) => {
       this.fields[name] = make("input", { type: "number", min: 0, step, required: "" });
       return make("label", {}, label, this.fields[name]);
     });
-    this.lower = make("input", { type: "checkbox" });
-    this.submit = make("button", { type: "submit", className: "svae-action" });
     const form = make(
       "form",
       { className: "svae-form", "aria-label": "Other settings from here on", hidden: "" },
@@ -73,25 +87,35 @@ export class Branching {
   #fill() {
     const { player, recording } = this;
     const past = player.behind || player.over ? recording.moments.get(player.index)?.then : null;
-    this.filled = past ?? recording.now;
-    if (!this.filled) return;
-    const [from, to] = this.filled.band;
-    const values = { sigma2: this.filled.sigma2, beta: this.filled.beta, from, to };
-    for (const [name, value] of Object.entries(values)) this.fields[name].value = value;
-    this.lower.checked = this.filled.lower_edge;
+    const filled = past ?? recording.now;
+    this.filled = filled;
+    if (!filled) return;
+    const { sigma2, beta, band: [from, to] } = filled;
+    for (const [name, value] of Object.entries({ sigma2, beta, from, to })) {
+      this.fields[name].value = String(value);
+    }
+    this.lower.checked = filled.lower_edge;
   }
 
-  /** Only what was altered here: what is in force may have changed while the form was open. */
+  /**
+   * Only what was altered here: what is in force may have changed while the form was open.
+   * @returns {Partial<RunSettings>}
+   */
   #changes() {
+    /** @param {string} name */
     const value = (name) => Number(this.fields[name].value);
+    /** @type {RunSettings} */
     const all = {
       sigma2: value("sigma2"),
       beta: value("beta"),
       band: [value("from"), value("to")],
       lower_edge: this.lower.checked,
     };
-    const altered = ([name, now]) => JSON.stringify(now) !== JSON.stringify(this.filled?.[name]);
-    return Object.fromEntries(Object.entries(all).filter(altered));
+    const before = new Map(Object.entries(this.filled ?? {}));
+    const altered = Object.entries(all).filter(([name, now]) => {
+      return JSON.stringify(now) !== JSON.stringify(before.get(name));
+    });
+    return Object.fromEntries(altered);
   }
 
   #drawTree() {
@@ -109,6 +133,10 @@ export class Branching {
     this.list.replaceChildren(...entries);
   }
 
+  /**
+   * @param {TreeNode} node
+   * @param {number} depth  how many branchings lead to it
+   */
   #run(node, depth) {
     const button = make("button", { type: "button", title: "Go to this run" }, node.what);
     if (node.here) button.setAttribute("aria-current", "true");
@@ -116,6 +144,10 @@ export class Branching {
     return make("li", {}, depth ? "↳ ".repeat(Math.min(depth, 3)) : "", button);
   }
 
+  /**
+   * @param {TreeNode} node
+   * @param {TreeNode["changes"][number]} change
+   */
   #change(node, { step, what }) {
     const button = make("button", { type: "button", title: "Go to that moment" }, what);
     button.disabled = !node.here;

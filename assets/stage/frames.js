@@ -1,28 +1,48 @@
-/** What the stage is told, decoded and kept. The format is that of pages/wire/messages.py. */
+/**
+ * Messages decoded, and the run that they describe. pages/wire/messages.py writes their format.
+ *
+ * @import { Arrays, CertificateNumbers, Layout, LessonState, Message, Moment } from "./types"
+ * @import { NumberArray, Remark, Row, RunSettings, Scene, TreeNode } from "./types"
+ */
 
-/** One binary message as {header, arrays}; each array is {shape, data: Float32Array}. */
+/**
+ * One binary message: the length of a header, the header in JSON, then float32 arrays one by one.
+ * @param {ArrayBuffer} buffer
+ * @returns {Message}
+ */
 export function decode(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  /** @type {Arrays} */
   const arrays = {};
   let at = 4 + length;
   for (const [name, shape] of header.arrays) {
-    const count = shape.reduce((product, size) => product * size, 1);
+    const count = sizeOf(shape);
     arrays[name] = { shape, data: new Float32Array(buffer, at, count) };
     at += 4 * count;
   }
   return { header, arrays };
 }
 
-/** Part `index` of an array along its first axis. */
-export function part(array, index) {
-  const shape = array.shape.slice(1);
-  const size = shape.reduce((product, length) => product * length, 1);
-  return { shape, data: array.data.subarray(index * size, (index + 1) * size) };
+/**
+ * How many numbers an array of this shape holds.
+ * @param {number[]} shape
+ */
+export function sizeOf(shape) {
+  return shape.reduce((product, length) => product * length, 1);
 }
 
-/** What every moment says of the run as it stands. */
-const TOLD = ["version", "status", "error", "left", "speed", "standing", "count", "certificates"];
+/**
+ * Part `index` of an array along its first axis; it shares the array's memory.
+ * @param {NumberArray} array
+ * @param {number} index
+ * @returns {NumberArray}
+ */
+export function part(array, index) {
+  const shape = array.shape.slice(1);
+  const size = sizeOf(shape);
+  return { shape, data: array.data.subarray(index * size, (index + 1) * size) };
+}
 
 /**
  * A run as far as this page knows it: moments by index, the numbers of all moments, layouts.
@@ -30,34 +50,54 @@ const TOLD = ["version", "status", "error", "left", "speed", "standing", "count"
  */
 export class Recording {
   constructor() {
+    /** @type {Scene | null} */
     this.scene = null;
-    this.now = null; // what may be changed, as it is now
-    this.tree = []; // the runs that branched off one another
+    /** @type {RunSettings | null} what may be changed, as it is now */
+    this.now = null;
+    /** @type {TreeNode[]} the runs that branched off one another */
+    this.tree = [];
+    /** @type {LessonState | null} */
     this.lesson = null;
     this.generation = -1;
     this.lead = -1; // in a class: the moment that the teacher shows, −1 for the newest
-    this.forget();
-  }
-
-  forget() {
+    /** @type {Map<number, Moment>} by index */
     this.moments = new Map();
+    /** @type {Map<number, Layout>} by number */
     this.layouts = new Map();
+    /** @type {Row[]} */
     this.rows = [];
-    this.floors = null; // [models, 3, losses]: losses, proved and tight floor, once known
+    /** @type {NumberArray | null} [models, 3, losses]: losses, proved and tight floor */
+    this.floors = null;
     this.count = 0;
     this.steps = 0;
     this.version = -1;
     this.status = "preparing";
+    /** @type {string | null} */
     this.error = null;
+    /** @type {number | null} seconds */
     this.left = null;
     this.speed = 0; // steps per second
-    this.standing = null; // {place, lines}: calls that go first, runs that take turns
+    /** @type {{ place: number, lines: number } | null} calls that go first, runs that take turns */
+    this.standing = null;
+    /** @type {CertificateNumbers[]} */
     this.certificates = [];
+    /** @type {Remark[]} */
     this.remarks = [];
+    /** @type {{ step: number, lo: number, hi: number }[]} the band from each of these steps on */
     this.corridor = [];
   }
 
-  /** Take a message in; the moment it speaks of, if it brings one. */
+  /** The run has started over: only what holds for all its generations is kept. */
+  forget() {
+    const { scene, now, tree, lesson, lead } = this;
+    Object.assign(this, new Recording(), { scene, now, tree, lesson, lead });
+  }
+
+  /**
+   * Take a message in; the moment it speaks of, if it brings one.
+   * @param {Message} message
+   * @returns {Moment | null}
+   */
   accept({ header, arrays }) {
     if (header.kind === "scene") {
       this.error = header.error;
@@ -68,30 +108,26 @@ export class Recording {
       this.forget();
       this.generation = header.generation;
     }
-    for (const name of TOLD) {
-      this[name] = header[name];
-    }
-    this.lead = header.lead ?? -1;
-    this.#acceptTime(header);
+    this.#acceptStatus(header);
+    this.#acceptHistory(header);
     if (header.index < 0) return null;
     this.steps = header.steps;
-    this.#acceptRows(header.from, arrays.history, header.models);
+    this.#acceptRows(header.from, arrays.history, header.models.length);
     this.floors = arrays.floors ?? this.floors;
     if (header.layout) this.layouts.set(header.layout.number, { ...header.layout, arrays });
-    const moment = this.moments.get(header.index) ?? {
-      index: header.index,
-      step: header.step,
-      epoch: header.epoch,
-      then: header.then,
-      models: header.models,
-    };
+    const { index, step, epoch, then, models } = header;
+    const moment = this.moments.get(index) ?? { index, step, epoch, then, models };
     if (arrays.shells) Object.assign(moment, { shells: arrays.shells, pictures: arrays.pictures });
-    this.moments.set(header.index, moment);
+    this.moments.set(index, moment);
     return moment;
   }
 
-  /** The layout that was newest at this step. */
+  /**
+   * The layout that was newest at this step.
+   * @param {number} step
+   */
   layoutAt(step) {
+    /** @type {Layout | null} */
     let found = null;
     for (const layout of this.layouts.values()) {
       if (layout.step <= step && (!found || layout.number > found.number)) found = layout;
@@ -99,32 +135,55 @@ export class Recording {
     return found;
   }
 
-  /** What was said last of what had happened by this step. */
+  /**
+   * The latest remark on what had happened by this step.
+   * @param {number} step
+   * @returns {Remark | null}
+   */
   remarkAt(step) {
-    const said = this.remarks.filter((remark) => remark.step <= step);
-    return said.reduce((last, remark) => (!last || remark.step >= last.step ? remark : last), null);
+    /** @type {Remark | null} */
+    let latest = null;
+    for (const remark of this.remarks) {
+      if (remark.step <= step && (!latest || remark.step >= latest.step)) latest = remark;
+    }
+    return latest;
   }
 
-  #acceptTime({ remarks, corridor, now, tree, lesson }) {
+  /** @param {any} header  what every message says of the run as it stands */
+  #acceptStatus({ version, status, error, left, speed, standing, count, certificates, lead = -1 }) {
+    Object.assign(this, { version, status, error, left, speed, standing, count, certificates, lead });
+  }
+
+  /** @param {any} header  what happened so far: remarks, the band's changes, branches */
+  #acceptHistory({ remarks, corridor, now, tree, lesson }) {
     if (remarks && remarks.from <= this.remarks.length) {
       this.remarks.length = remarks.from;
       this.remarks.push(...remarks.lines);
     }
-    if (corridor) this.corridor = corridor.map(([step, lo, hi]) => ({ step, lo, hi }));
+    if (corridor) {
+      /** @type {[number, number, number][]} */
+      const edges = corridor;
+      this.corridor = edges.map(([step, lo, hi]) => ({ step, lo, hi }));
+    }
     if (now) this.now = now;
     if (tree) Object.assign(this, { tree, lesson });
   }
 
+  /**
+   * @param {number} from  how many rows are kept; more than there are: a gap, so nothing is taken
+   * @param {NumberArray} history  [rows, 1 + models · (2 + k)]
+   * @param {number} models
+   */
   #acceptRows(from, history, models) {
     if (from > this.rows.length) return;
     const [count, width] = history.shape;
+    const size = (width - 1) / models;
     this.rows.length = from;
     for (let row = 0; row < count; row += 1) {
       const numbers = history.data.subarray(row * width, (row + 1) * width);
-      const size = (width - 1) / models.length;
       this.rows.push({
         step: numbers[0],
-        models: models.map((_, m) => {
+        models: Array.from({ length: models }, (_, m) => {
           const at = 1 + m * size;
           return {
             loss: numbers[at],

@@ -4,50 +4,46 @@
  *     mount(parent, { run, socket, plotly });  unmount(parent)
  *
  * Streamlit calls mount again whenever the page was rerun; only another run changes anything.
+ *
+ * @import { Message, MomentSource, Receiver, Scene, Theme, TreeNode } from "./types"
+ * @typedef {object} StageData  what the page, or an exported file, says of the run
+ * @property {string} run  its id, or a class's code
+ * @property {string} [module]  where this code is
+ * @property {string} [plotly]  where Plotly.js is; an exported file holds it
+ * @property {string} [socket]  where the moments are
+ * @property {string} [archive]  all moments, packed
+ * @property {string} [replay]  where the run can be had as one file
+ * @property {boolean} [projector]  in big type
+ * @property {boolean} [follow]  show what the teacher of a class shows
+ * @property {string} [lead]  the key of the class that sees this page
+ * @typedef {(run: string) => void} Tell
  */
 
 import { Archive } from "./archive.js";
+import { Board } from "./board.js";
 import { Branching } from "./branching.js";
-import { make, say } from "./dom.js";
+import { capitalised, make, setText } from "./dom.js";
 import { Following } from "./following.js";
 import { Recording } from "./frames.js";
 import { Lesson } from "./lesson.js";
+import { loadScript, loadStyles } from "./loading.js";
 import { Painter } from "./painter.js";
 import { Player } from "./player.js";
 import { Selection } from "./selection.js";
 import { Source } from "./socket.js";
 import { themeOf } from "./theme.js";
 import { Transport } from "./transport.js";
-import { Certificate } from "./views/certificate.js";
-import { Decoded } from "./views/decoded.js";
-import { KlBars } from "./views/kl.js";
-import { Lifelines } from "./views/lifelines.js";
-import { LossCorridor } from "./views/loss.js";
-import { Maps } from "./views/maps.js";
-import { Numbers } from "./views/numbers.js";
-import { Pictures } from "./views/pictures.js";
-import { Plane } from "./views/plane.js";
-import { Shells } from "./views/shells.js";
-import { Verdicts } from "./views/verdicts.js";
+import { views } from "./views/index.js";
 
-/** Each view has a place on the stage, in this order; a title makes it a figure. */
-const VIEWS = [
-  { name: "verdicts", View: Verdicts },
-  { name: "shells", View: Shells, title: "Reconstructions on the shell" },
-  { name: "kl", View: KlBars, title: "KL per latent dimension" },
-  { name: "lifelines", View: Lifelines, title: "KL over time, dimension by dimension" },
-  { name: "loss", View: LossCorridor, title: "Loss against the feasible band" },
-  { name: "plane", View: Plane, title: "Rate–distortion plane" },
-  { name: "maps", View: Maps, title: "Latent means" },
-  { name: "pictures", View: Pictures, title: "Reconstructions" },
-  { name: "decoded", View: Decoded },
-  { name: "certificate", View: Certificate },
-  { name: "numbers", View: Numbers },
-];
 const NOTICE = 8000; // how long a refusal stays in sight, in milliseconds
+/** @type {WeakMap<HTMLElement, Stage>} */
 const stages = new WeakMap();
 
-/** `tell(run)`, where there is a page to tell, is called when the viewer goes on to another run. */
+/**
+ * @param {HTMLElement} parent
+ * @param {StageData} data
+ * @param {Tell} [tell]  is called when the viewer goes on to another run, where there is a page to tell
+ */
 export function mount(parent, data, tell) {
   const stage = stages.get(parent);
   // A page that was already running when the viewer went to a branch still names the run before.
@@ -62,22 +58,39 @@ export function mount(parent, data, tell) {
   stages.set(parent, new Stage(parent, data, tell));
 }
 
+/** @param {HTMLElement} parent */
 export function unmount(parent) {
   stages.get(parent)?.dispose();
   stages.delete(parent);
 }
 
 class Stage {
+  /**
+   * @param {HTMLElement} parent
+   * @param {StageData} data
+   * @param {Tell} [tell]
+   */
   constructor(parent, data, tell) {
     this.data = data;
     this.tell = tell;
-    this.views = [];
+    this.disposed = false;
+    this.lastSent = ""; // to a class: which moment is shown
+    this.size = "";
+    /** @type {Theme | null} once there are views */
+    this.theme = null;
+    /** @type {Selection | null} once there are views */
+    this.selection = null;
+    /** @type {Lesson | null} */
+    this.lesson = null;
+    /** @type {Following | null} */
+    this.following = null;
     this.recording = new Recording();
     this.root = make("section", {
       className: data.projector ? "svae-stage svae-projector" : "svae-stage",
       tabindex: 0,
       "aria-label": "Two models in training, side by side",
     });
+    this.root.dataset.source = data.archive ? "archive" : data.follow ? "class" : "server";
     this.trouble = make("p", { className: "svae-trouble", role: "alert", hidden: "" });
     this.bar = make("div", {
       className: "svae-transport",
@@ -87,50 +100,15 @@ class Stage {
     this.notice = make("p", { className: "svae-notice", role: "alert", hidden: "" });
     this.remark = make("p", { className: "svae-remark", "aria-live": "polite" });
     this.aside = make("div", { className: "svae-aside" });
-    this.board = make("div", { className: "svae-board" });
-    this.root.append(this.bar, this.remark, this.aside, this.trouble, this.notice, this.board);
+    this.board = new Board(views);
+    this.root.append(this.bar, this.remark, this.aside, this.trouble, this.notice, this.board.root);
     parent.append(this.root);
-    this.#listen();
     // An exported file holds its style and Plotly.js already.
-    this.tools = data.archive ? Promise.resolve() : Promise.all([style(), script(data.plotly)]);
-    this.#begin();
-  }
-
-  dispose() {
-    this.disposed = true;
-    document.removeEventListener("keydown", this.onKey);
-    clearTimeout(this.fading);
-    this.player?.dispose();
-    this.sizes.disconnect();
-    this.source?.close();
-    this.painter?.dispose();
-    for (const view of this.views) view.dispose();
-    this.root.remove();
-  }
-
-  /** The page's theme may have changed. */
-  recolour() {
-    if (!this.views.length) return;
-    const theme = themeOf(this.root, this.recording.scene);
-    if (theme.background === this.theme.background && theme.text === this.theme.text) return;
-    this.theme = theme;
-    this.root.dataset.theme = theme.name;
-    for (const view of this.views) view.recolour(theme);
-  }
-
-  #listen() {
-    this.onKey = (event) => this.#key(event);
-    document.addEventListener("keydown", this.onKey);
-    this.root.addEventListener("svae-alter", ({ detail }) => this.player.alter(detail));
-    this.sizes = new ResizeObserver(() => this.#resize());
-    this.sizes.observe(this.board);
-  }
-
-  #begin() {
-    this.root.dataset.source = this.data.archive ? "archive" : this.data.follow ? "class" : "server";
+    const tools = data.plotly ? [loadStyles(), loadScript(data.plotly)] : [];
+    this.tools = Promise.all(tools);
     this.source = this.#connect();
-    this.painter = new Painter(this.views, (moment) => {
-      this.root.dataset.moment = moment.index;
+    this.painter = new Painter(this.board.drawables, this.recording, (moment) => {
+      this.root.dataset.moment = String(moment.index);
       this.player.drawn();
     });
     this.player = new Player(this.source, this.recording, this.painter, () => this.#update());
@@ -138,48 +116,87 @@ class Stage {
       close: () => this.#branch(false),
       move: (run, query) => this.#move(run, query),
     });
-    this.transport = new Transport(this.bar, this.player, this.recording);
-    this.transport.onBranch = () => this.#branch();
-    if (this.data.replay) this.bar.append(exportLink(this.data.replay));
-    if (this.data.follow) {
-      this.player.follow(true);
-      const copy = () => this.source.command("copy");
-      this.following = new Following(this.aside, this.player, copy);
-    }
+    this.transport = new Transport(this.bar, this.player, this.recording, () => this.#branch());
+    this.link = data.replay ? exportLink(data.replay) : null;
+    if (this.link) this.bar.append(this.link);
+    if (data.follow) this.#follow();
+    this.onKey = (/** @type {KeyboardEvent} */ event) => this.#key(event);
+    document.addEventListener("keydown", this.onKey);
+    this.sizes = new ResizeObserver(() => this.#resize());
+    this.sizes.observe(this.board.root);
   }
 
-  /** In a class that this viewer leads: tell which moment is shown, where that is news. */
+  dispose() {
+    this.disposed = true;
+    document.removeEventListener("keydown", this.onKey);
+    clearTimeout(this.fading);
+    this.player.dispose();
+    this.sizes.disconnect();
+    this.source.close();
+    this.painter.dispose();
+    this.board.dispose();
+    this.root.remove();
+  }
+
+  /** The page's theme may have changed. */
+  recolour() {
+    const { scene } = this.recording;
+    if (!this.theme || !scene) return;
+    const theme = themeOf(this.root, scene);
+    if (theme.background === this.theme.background && theme.text === this.theme.text) return;
+    this.theme = theme;
+    this.root.dataset.theme = theme.name;
+    this.board.recolour(theme);
+  }
+
+  #follow() {
+    this.player.follow(true);
+    const copy = () => this.source.command("copy");
+    this.following = new Following(this.aside, this.player, copy);
+  }
+
+  /** In a class that this viewer leads: send which moment is shown, where that has changed. */
   show() {
     const { lead, run } = this.data;
     const { index, behind } = this.player;
     const shown = behind ? index : -1;
     const news = `${lead} ${run} ${shown}`;
-    if (!lead || news === this.told || !this.recording.count) return;
-    this.told = news;
+    if (!lead || news === this.lastSent || !this.recording.count) return;
+    this.lastSent = news;
     this.source.command("lead", { key: lead, shown });
   }
 
+  /** @returns {MomentSource} */
   #connect() {
-    const [Origin, where] = this.data.archive
-      ? [Archive, this.data.archive]
-      : [Source, this.data.socket];
-    const source = new Origin(where, {
+    const { archive, socket = "" } = this.data;
+    /** @type {Receiver} */
+    const receiver = {
       open: () => this.#opened(source),
-      message: (message) => source === this.source && this.#receive(message),
+      message: (message) => {
+        if (source === this.source) this.#receive(message);
+      },
       trouble: (sentence) => this.#complain(sentence),
-    });
+    };
+    const source = archive ? new Archive(archive, receiver) : new Source(socket, receiver);
     return source;
   }
 
-  /** Ask on where the connection was lost, if it was, and tell a class what it missed. */
+  /**
+   * Ask on where the connection was lost, if it was, and send a class what it missed.
+   * @param {MomentSource} source
+   */
   #opened(source) {
-    this.told = null;
+    this.lastSent = "";
     this.show();
     if (this.recording.scene) this.player.ask();
     else source.ask({ want: "scene" });
   }
 
-  /** Go on to another run of the same tree: figures, cameras and the page stay as they are. */
+  /**
+   * Go on to another run of the same tree: figures, cameras and the page stay as they are.
+   * @param {string} run
+   * @param {TreeNode["query"]} query  what else the URL is to say
+   */
   #move(run, query = {}, reload = false) {
     const url = new URL(window.location.href);
     for (const [name, value] of Object.entries({ ...query, run })) {
@@ -187,16 +204,17 @@ class Stage {
       else url.searchParams.set(name, value);
     }
     if (reload) {
-      window.location.assign(url);
+      window.location.assign(url.href);
       return;
     }
     window.history.replaceState(window.history.state, "", url);
-    const before = this.data.run;
-    this.data = { ...this.data, run, socket: this.data.socket.replace(before, run) };
+    const { run: before, socket, replay } = this.data;
+    this.data = { ...this.data, run };
+    this.data.socket = socket?.replace(before, run);
+    this.data.replay = replay?.replace(before, run);
     this.source.close();
     this.source = this.player.source = this.#connect();
-    const link = this.bar.querySelector(".svae-export");
-    if (link) link.href = link.getAttribute("href").replace(before, run);
+    if (this.link && this.data.replay) this.link.href = this.data.replay;
     this.tell?.(run);
   }
 
@@ -205,10 +223,14 @@ class Stage {
     const { data, tell } = this;
     const parent = this.root.parentElement;
     this.dispose();
+    if (!parent) return;
     stages.set(parent, new Stage(parent, data, tell));
   }
 
-  /** Show or hide the form for other settings. */
+  /**
+   * Show or hide the form for other settings; without a word, the other of the two.
+   * @param {boolean} [shown]
+   */
   #branch(shown) {
     const open = this.branching.toggle(shown);
     this.transport.branch.setAttribute("aria-expanded", String(open));
@@ -218,107 +240,121 @@ class Stage {
   /** Whatever is not a view: after every message and every move in time. */
   #update() {
     const { recording, player } = this;
-    this.transport?.update();
-    this.branching?.update();
+    this.transport.update();
+    this.branching.update();
     this.following?.update();
-    this.root.dataset.led = this.player.led;
+    this.root.dataset.led = String(player.led);
     this.show();
     const remark = recording.remarkAt(recording.rows[player.index]?.step ?? 0);
-    say(this.remark, remark ? `${remark.sentence.charAt(0).toUpperCase()}${remark.sentence.slice(1)}` : "");
+    setText(this.remark, remark ? capitalised(remark.sentence) : "");
     if (recording.scene?.lesson && !this.lesson) {
+      /** @param {number} answer */
       const predict = (answer) => this.source.command("predict", { answer });
       this.lesson = new Lesson(this.aside, recording.scene.lesson, predict);
     }
     if (this.lesson) this.#wait(this.lesson.update(recording.lesson));
   }
 
-  /** Hide results while a prediction is waited for; what was hidden has had no size. */
+  /**
+   * Hide results while a prediction is waited for; what was hidden has had no size.
+   * @param {boolean} waiting
+   */
   #wait(waiting) {
     const before = this.root.dataset.waiting;
-    this.root.dataset.waiting = waiting;
+    this.root.dataset.waiting = String(waiting);
     if (before !== String(waiting)) {
       this.size = "";
       this.#resize();
     }
   }
 
+  /** @param {Message} message */
   async #receive(message) {
     try {
       await this.tools;
     } catch (failure) {
-      this.#complain(`${failure.message}: reload the page.`);
+      this.#complain(`${failure instanceof Error ? failure.message : failure}: reload the page.`);
       return;
     }
     if (this.disposed) return;
-    const { kind } = message.header;
-    if (kind === "refused") this.#refuse(message.header.sentence);
-    if (kind === "moved") this.#move(message.header.run, message.header.query, message.header.reload);
-    if (kind === "again") this.#again();
-    if (["refused", "moved", "again"].includes(kind)) return;
-    if (kind === "decoded") {
-      this.decoded.show(message);
-      return;
-    }
-    const moment = this.recording.accept(message);
-    this.#complain(this.recording.error);
-    if (this.recording.scene && !this.views.length) this.#build();
-    if (this.recording.scene) this.player.receive(moment);
-    this.#update();
-    this.root.dataset.status = this.recording.status;
+    const { kind, sentence, run, query, reload } = message.header;
+    if (kind === "refused") this.#refuse(sentence);
+    else if (kind === "moved") this.#move(run, query, reload);
+    else if (kind === "again") this.#again();
+    else if (kind === "decoded") this.board.showDecoded(message);
+    else this.#accept(message);
   }
 
-  #build() {
-    const { scene } = this.recording;
-    this.theme = themeOf(this.root, scene);
-    this.root.dataset.theme = this.theme.name;
-    this.selection = new Selection(scene);
-    for (const { name, View, title } of VIEWS) {
-      const place = make("div", { className: "svae-place" });
-      const frame = make(title ? "figure" : "div", { className: `svae-view svae-${name}` });
-      if (title) frame.append(make("figcaption", {}, title));
-      frame.append(place);
-      this.board.append(frame);
-      this.views.push(new View(place, scene, this.theme, this.recording, this.selection));
-    }
-    this.decoded = this.views.find((view) => view instanceof Decoded);
-    this.selection.listen((kind) => {
-      const { picked } = this.selection;
-      if (kind === "picked" && picked >= 0 && !this.source.decode(picked)) this.decoded.refuse();
+  /** @param {Message} message  of kind "scene" or "moment" */
+  #accept(message) {
+    const { recording } = this;
+    const moment = recording.accept(message);
+    this.#complain(recording.error);
+    if (recording.scene && !this.board.built) this.#build(recording.scene);
+    if (recording.scene) this.player.receive(moment);
+    this.#update();
+    this.root.dataset.status = recording.status;
+  }
+
+  /** @param {Scene} scene */
+  #build(scene) {
+    const theme = themeOf(this.root, scene);
+    const selection = new Selection(scene);
+    this.theme = theme;
+    this.root.dataset.theme = theme.name;
+    this.selection = selection;
+    this.board.build({
+      scene,
+      theme,
+      selection,
+      recording: this.recording,
+      decode: (point) => this.source.decode(point),
+      alter: (changes) => this.player.alter(changes),
     });
   }
 
-  /** Why something was not done; gone again after a while. */
+  /**
+   * Why something was not done; gone again after a while.
+   * @param {string} sentence
+   */
   #refuse(sentence) {
-    say(this.notice, sentence);
+    setText(this.notice, sentence);
     this.notice.hidden = false;
     clearTimeout(this.fading);
     this.fading = setTimeout(() => (this.notice.hidden = true), NOTICE);
   }
 
+  /** @param {string | null} sentence */
   #complain(sentence) {
-    say(this.trouble, sentence ?? "");
+    setText(this.trouble, sentence ?? "");
     this.trouble.hidden = !sentence;
   }
 
   #resize() {
-    const size = `${this.board.clientWidth} ${window.innerHeight}`; // heights follow the window's
-    if (size === this.size || !this.views.length) return;
+    const size = `${this.board.root.clientWidth} ${window.innerHeight}`; // heights follow the window's
+    if (size === this.size || !this.theme) return;
     this.size = size;
-    for (const view of this.views) view.resize(this.theme);
+    this.board.resize(this.theme);
   }
 
-  /** Keys count when the stage or nothing in particular has the focus. */
+  /**
+   * Keys count when the stage or nothing in particular has the focus.
+   * @param {KeyboardEvent} event
+   */
   #key(event) {
-    const here = this.root.contains(event.target) || event.target === document.body;
-    const button = event.target.closest?.("button, summary, a");
-    if (event.target.closest?.("select") || this.root.dataset.waiting === "true") return;
-    if (!here || !this.transport || (button && event.key === " ")) return;
+    const { target } = event;
+    if (!(target instanceof Element) || this.root.dataset.waiting === "true") return;
+    if (!this.root.contains(target) && target !== document.body) return;
+    if (target.closest("select") || (event.key === " " && target.closest("button, summary, a"))) return;
     const cleared = event.key === "Escape" && this.selection?.clear();
     if (cleared || this.transport.key(event)) event.preventDefault();
   }
 }
 
-/** Downloads the run so far as one file. */
+/**
+ * Downloads the run so far as one file.
+ * @param {string} path
+ */
 function exportLink(path) {
   const label = "Export replay: this run as one file that plays without a server";
   const link = make("a", { className: "svae-button svae-export", href: path, download: "" });
@@ -328,31 +364,4 @@ function exportLink(path) {
   link.setAttribute("aria-label", label);
   link.title = label;
   return link;
-}
-
-/** The style sheet beside this module, loaded once. */
-function style() {
-  return once(new URL("stage.css", import.meta.url).href, (href) =>
-    Object.assign(document.createElement("link"), { rel: "stylesheet", href }),
-  );
-}
-
-function script(path) {
-  return once(new URL(path, window.location.origin).href, (src) =>
-    Object.assign(document.createElement("script"), { src }),
-  );
-}
-
-const loaded = new Map();
-
-function once(url, create) {
-  if (!loaded.has(url)) {
-    const element = create(url);
-    loaded.set(url, new Promise((done, failed) => {
-      element.onload = done;
-      element.onerror = () => failed(new Error(`${url} cannot be loaded`));
-    }));
-    document.head.append(element);
-  }
-  return loaded.get(url);
 }

@@ -1,9 +1,17 @@
-/** A lesson's question before the run, and its reveal after it. The words come from the server. */
+/**
+ * A lesson's question before the run, and its reveal after it. The words come from the server.
+ *
+ * @import { LessonQuestion, LessonState } from "./types"
+ */
 
-import { make, say } from "./dom.js";
+import { make, setText } from "./dom.js";
 
 export class Lesson {
-  /** `onPredict(answer)` is called with the number of the option chosen. */
+  /**
+   * @param {HTMLElement} element
+   * @param {LessonQuestion} question
+   * @param {(answer: number) => void} onPredict  is given the number of the option chosen
+   */
   constructor(element, { title, question, options }, onPredict) {
     this.buttons = options.map((option, answer) => {
       const button = make("button", { type: "button", className: "svae-option" }, option);
@@ -22,7 +30,10 @@ export class Lesson {
     element.append(this.root);
   }
 
-  /** Whether an answer is still waited for, so that results stay hidden. */
+  /**
+   * Whether an answer is still waited for, so that results stay hidden.
+   * @param {LessonState | null} lesson
+   */
   update(lesson) {
     const chosen = lesson?.prediction ?? null;
     this.buttons.forEach((button, answer) => {
@@ -30,8 +41,8 @@ export class Lesson {
       button.setAttribute("aria-pressed", String(answer === chosen));
       button.hidden = chosen !== null && answer !== chosen; // afterwards every line is worth having
     });
-    say(this.asking, chosen === null ? "Predict first:" : "You predicted:");
-    say(this.reveal, lesson?.reveal ?? "");
+    setText(this.asking, chosen === null ? "Predict first:" : "You predicted:");
+    setText(this.reveal, lesson?.reveal ?? "");
     this.reveal.hidden = !lesson?.reveal;
     return chosen === null;
   }

@@ -1,3 +1,10 @@
+/**
+ * Which moment is shown, and when.
+ *
+ * @import { Moment, MomentSource, RunSettings } from "./types"
+ * @import { Recording } from "./frames.js"
+ */
+
 /** Replay speeds, and how many moments a second speed 1 shows. */
 export const SPEEDS = [0.5, 1, 2, 4];
 const PACE = 10;
@@ -7,20 +14,34 @@ const PACE = 10;
  * went; `replay` walks on from there through what is recorded, and follows again at its end.
  */
 export class Player {
+  /**
+   * @param {MomentSource} source
+   * @param {Recording} recording
+   * @param {{ show(moment: Moment): void }} painter  calls `drawn` here when it has drawn
+   * @param {() => void} onChange
+   */
   constructor(source, recording, painter, onChange) {
     this.source = source;
     this.recording = recording;
     this.painter = painter;
     this.onChange = onChange;
+    /** @type {"follow" | "hold" | "replay"} */
     this.mode = "follow";
+    this.generation = recording.generation;
     this.index = -1;
     this.wanted = -1;
     this.speed = 1;
     this.reader = false; // a reader looks, and does not change the run
     this.led = false; // shows what somebody else looks at
+    this.began = { index: 0, time: 0 }; // where and when a replay, or its speed, began
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
   }
 
-  /** Show what the teacher shows, or no longer. */
+  /**
+   * Show what the teacher shows, or no longer.
+   * @param {boolean} led
+   */
   follow(led) {
     this.reader = true;
     this.led = led;
@@ -50,7 +71,10 @@ export class Player {
     return this.mode === "replay" || (this.mode === "follow" && this.training);
   }
 
-  /** After every message: show what is due, else ask on. */
+  /**
+   * After every message: show what is due, else ask on.
+   * @param {Moment | null} moment
+   */
   receive(moment) {
     if (this.generation !== this.recording.generation) {
       this.generation = this.recording.generation;
@@ -132,7 +156,10 @@ export class Player {
     this.seek(this.index - 1);
   }
 
-  /** Hold at this moment; at the newest of a run that goes on, follow it. */
+  /**
+   * Hold at this moment; at the newest of a run that goes on, follow it.
+   * @param {number} index
+   */
   seek(index) {
     const last = this.recording.count - 1;
     if (last < 0 || this.led) return;
@@ -151,25 +178,33 @@ export class Player {
     this.source.command("reseed");
   }
 
-  /** Other settings from here on: of this run at its newest moment, else of a branch. */
+  /**
+   * Other settings from here on: of this run at its newest moment, else of a branch.
+   * @param {Partial<RunSettings>} changes
+   */
   alter(changes) {
     const step = this.recording.rows[this.index]?.step ?? 0;
     if (this.behind || this.over) this.source.command("branch", { step, changes });
     else this.source.command("change", { changes });
   }
 
-  /** One speed up or down the list. */
+  /**
+   * One speed up or down the list.
+   * @param {1 | -1} by
+   */
   shift(by) {
     const at = SPEEDS.indexOf(this.speed) + by;
     this.setSpeed(SPEEDS[Math.max(0, Math.min(at, SPEEDS.length - 1))]);
   }
 
+  /** @param {number} speed */
   setSpeed(speed) {
     this.speed = speed;
     this.began = { index: this.index, time: performance.now() };
     this.onChange();
   }
 
+  /** @param {number} index */
   #replay(index) {
     this.mode = "replay";
     this.began = { index, time: performance.now() };
@@ -190,6 +225,7 @@ export class Player {
   /** The moment nearest to the one shown that is not here yet, unless training is being watched. */
   #missing() {
     if (document.hidden || (this.mode === "follow" && this.training)) return null;
+    /** @type {number | null} */
     let nearest = null;
     for (let index = 0; index < this.recording.count; index += 1) {
       const nearer = nearest === null || Math.abs(index - this.index) < Math.abs(nearest - this.index);
@@ -205,16 +241,20 @@ export class Player {
     if (this.mode === "hold" && this.index !== lead) this.#goTo(lead);
   }
 
+  /** @param {number} index */
   #has(index) {
     return Boolean(this.recording.moments.get(index)?.shells);
   }
 
+  /** @param {number} index */
   #goTo(index) {
     this.wanted = index;
-    if (this.#has(index)) this.#show(this.recording.moments.get(index));
+    const moment = this.recording.moments.get(index);
+    if (moment?.shells) this.#show(moment);
     else this.ask();
   }
 
+  /** @param {Moment} moment */
   #show(moment) {
     this.index = moment.index;
     this.painter.show(moment);

@@ -1,34 +1,52 @@
 /**
  * What the viewer picked out, shared by all views: the point under the pointer, marked points, the
  * point to decode, clusters switched off. Points are numbered as in the scene's arrays.
+ *
+ * @import { Scene } from "./types"
+ * @typedef {"marks" | "group" | "picked" | "clusters"} Change
  */
 export class Selection {
+  /** @param {Pick<Scene, "arrays">} scene */
   constructor(scene) {
     this.labels = scene.arrays.labels.data;
+    /** @type {Set<number>} clusters that are switched off */
     this.hidden = new Set();
     this.chosen = new Uint8Array(this.labels.length); // 1: marked
+    /** @type {Set<(change: Change) => void>} */
     this.listeners = new Set();
-    this.#empty();
+    this.hovered = -1;
+    this.picked = -1;
+    /** @type {number[]} */
+    this.marked = [];
   }
 
-  /** Call back after every change, with its kind: "marks", "group", "picked" or "clusters". */
+  /**
+   * Call back after every change.
+   * @param {(change: Change) => void} listener
+   */
   listen(listener) {
     this.listeners.add(listener);
   }
 
-  /** The point under the pointer; −1: none. */
+  /**
+   * The point under the pointer; −1: none.
+   * @param {number} row
+   */
   hover(row) {
     if (row === this.hovered) return;
     this.hovered = row;
-    this.#tell("marks");
+    this.#notify("marks");
   }
 
-  /** These points, as by a lasso. */
+  /**
+   * These points, as by a lasso.
+   * @param {number[]} rows
+   */
   mark(rows) {
     this.marked = rows;
     this.chosen.fill(0);
     for (const row of rows) this.chosen[row] = 1;
-    this.#tell("group");
+    this.#notify("group");
   }
 
   /** Whether a group was marked, so that all other points stand back. */
@@ -36,45 +54,55 @@ export class Selection {
     return this.marked.length > 1;
   }
 
-  /** This point, to be decoded. */
+  /**
+   * This point, to be decoded.
+   * @param {number} row
+   */
   pick(row) {
     this.picked = row;
     this.mark([row]);
-    this.#tell("picked");
+    this.#notify("picked");
   }
 
   /** Whether there was anything to clear. */
   clear() {
     const some = this.picked >= 0 || this.hovered >= 0 || this.marked.length > 0;
-    this.#empty();
-    if (some) for (const kind of ["group", "picked"]) this.#tell(kind);
+    this.hovered = -1;
+    this.picked = -1;
+    this.marked = [];
+    this.chosen.fill(0);
+    if (some) {
+      this.#notify("group");
+      this.#notify("picked");
+    }
     return some;
   }
 
-  /** The next point, or the one before, for those without a pointer. */
+  /**
+   * The next point, or the one before, for those without a pointer.
+   * @param {1 | -1} by
+   */
   walk(by) {
     const count = this.labels.length;
     this.hover((Math.max(this.hovered, this.picked, by < 0 ? 0 : -1) + by + count) % count);
   }
 
-  /** Show or hide a cluster. */
+  /**
+   * Show or hide a cluster.
+   * @param {number} cluster
+   */
   toggle(cluster) {
     if (!this.hidden.delete(cluster)) this.hidden.add(cluster);
-    this.#tell("clusters");
+    this.#notify("clusters");
   }
 
+  /** @param {number} row */
   shows(row) {
     return !this.hidden.has(this.labels[row]);
   }
 
-  #empty() {
-    this.hovered = -1;
-    this.picked = -1;
-    this.marked = [];
-    this.chosen.fill(0);
-  }
-
-  #tell(kind) {
-    for (const listener of this.listeners) listener(kind);
+  /** @param {Change} change */
+  #notify(change) {
+    for (const listener of this.listeners) listener(change);
   }
 }

@@ -1,20 +1,33 @@
-/** A canvas to draw on, with a second one above it for marks, both as sharp as the screen. */
+/**
+ * A canvas to draw on, with a second one above it for marks, both as sharp as the screen.
+ *
+ * @import { Point } from "./types"
+ */
 
-import { make } from "./dom.js";
+import { make, penOf } from "./dom.js";
 
 const CROWD = 60;
+const DRAG_STARTS = 4; // pixels
 /** How visible the points are that were not picked out, while others are. */
 export const FAINT = 0.16;
 
 export class Sheet {
+  /**
+   * @param {HTMLElement} parent
+   * @param {string} label  for screen readers
+   */
   constructor(parent, label) {
     this.root = make("div", { className: "svae-sheet", role: "img", tabindex: 0 });
     this.root.setAttribute("aria-label", label);
-    const canvases = [make("canvas"), make("canvas")];
+    const [lower, upper] = [make("canvas"), make("canvas")];
     this.tip = make("div", { className: "svae-tip", hidden: "" });
-    this.root.append(...canvases, this.tip);
+    this.root.append(lower, upper, this.tip);
     parent.append(this.root);
-    [this.ground, this.marks] = canvases.map((canvas) => canvas.getContext("2d"));
+    this.ground = penOf(lower);
+    this.marks = penOf(upper);
+    this.ratio = 1;
+    this.width = 0;
+    this.height = 0;
     this.fit();
   }
 
@@ -29,21 +42,31 @@ export class Sheet {
     }
   }
 
-  /** An empty canvas, in CSS pixels. */
+  /**
+   * An empty canvas, in CSS pixels.
+   * @param {CanvasRenderingContext2D} context
+   */
   clear(context) {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, context.canvas.width, context.canvas.height);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
   }
 
-  /** Where the pointer is, in CSS pixels of this sheet. */
+  /**
+   * Where the pointer is, in CSS pixels of this sheet.
+   * @param {PointerEvent} event
+   */
   at(event) {
     const box = this.root.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   }
 
-  /** A few words beside a place, or none. */
-  say(text, { x, y } = {}) {
+  /**
+   * A few words beside a place, or none.
+   * @param {string} text
+   * @param {Point} [place]
+   */
+  showTip(text, { x, y } = { x: 0, y: 0 }) {
     this.tip.hidden = !text;
     if (!text) return;
     this.tip.textContent = text;
@@ -53,12 +76,17 @@ export class Sheet {
     }, -100%)`;
   }
 
-  /** Rings around these places, a heavier one for the point under the pointer. */
+  /**
+   * Rings around these places, a heavier one for the point under the pointer.
+   * @param {Point[]} places
+   * @param {{ ink: string, paper: string }} colours
+   */
   ring(places, { ink, paper }, heavy = false) {
     const context = this.marks;
     const crowd = places.length > CROWD; // rings must not hide what they mark
     const radius = heavy ? 7.5 : crowd ? 3.2 : 4.5;
     const wide = heavy ? 2.5 : crowd ? 0.6 : 1.5;
+    /** @type {[string, number][]} */
     const strokes = crowd ? [[ink, wide]] : [[paper, wide + (heavy ? 3 : 2)], [ink, wide]];
     for (const [colour, width] of strokes) {
       context.strokeStyle = colour;
@@ -73,8 +101,18 @@ export class Sheet {
   }
 }
 
-/** Turns pointer events into drags and clicks; a drag starts after a few pixels. */
-export function handle(element, { start, drag, end, click }) {
+/**
+ * Turns pointer events into drags and clicks; a drag starts after a few pixels.
+ * @param {HTMLElement} element
+ * @param {{
+ *   start?: (event: PointerEvent) => void,
+ *   drag: (event: PointerEvent) => void,
+ *   end?: (event: PointerEvent) => void,
+ *   click: (event: PointerEvent) => void,
+ * }} on
+ */
+export function listenForDrags(element, { start, drag, end, click }) {
+  /** @type {PointerEvent | null} */
   let from = null;
   let moved = false;
   element.addEventListener("pointerdown", (event) => {
@@ -85,11 +123,13 @@ export function handle(element, { start, drag, end, click }) {
   });
   element.addEventListener("pointermove", (event) => {
     if (!from) return;
-    if (!moved && Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY) < 4) return;
+    const way = Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY);
+    if (!moved && way < DRAG_STARTS) return;
     if (!moved) start?.(from);
     moved = true;
-    drag(event, from);
+    drag(event);
   });
+  /** @param {PointerEvent} event */
   const stop = (event) => {
     if (!from) return;
     from = null;

@@ -1,36 +1,56 @@
-/** Where moments come from: asks the server, and asks again when what came has been drawn. */
+/**
+ * Where moments come from: asks the server, and asks again when what came has been drawn.
+ *
+ * @import { MomentSource, Receiver } from "./types"
+ */
 
 import { decode } from "./frames.js";
 
 const UNKNOWN_RUN = 4404;
 const NOT_UNDERSTOOD = new Set([4400, 1008, 1009]); // asking again would change nothing
+const FIRST_WAIT = 250; // before the first try to connect again, in milliseconds
 const LONGEST_WAIT = 5000;
 
+/** @implements {MomentSource} */
 export class Source {
+  /** @type {WebSocket} */
+  socket;
+
   /**
-   * `on.message(message)`, `on.trouble(sentence)`, `on.open()`: also after each reconnection.
+   * @param {string} path  the websocket's, on this server
+   * @param {Receiver} on
    */
   constructor(path, on) {
     this.path = path;
     this.on = on;
-    this.wait = 250;
+    this.wait = FIRST_WAIT;
     this.closed = false;
-    this.#connect();
+    this.socket = this.#connect();
   }
 
-  /** Ask for something; only the last question is answered. */
-  ask(question) {
-    this.#send(question);
+  /**
+   * Ask for something; only the last question is answered.
+   * @param {object} request
+   */
+  ask(request) {
+    this.#send(request);
   }
 
-  /** What pages/wire/routes.py knows to do, with what it needs for that. */
+  /**
+   * What pages/wire/routes.py knows to do, with what it needs for that.
+   * @param {string} verb
+   * @param {object} [rest]
+   */
   command(verb, rest) {
     this.#send({ do: verb, ...rest });
   }
 
-  /** Ask for a point as the models give it back; the answer is a message like any other. */
-  decode(index) {
-    this.#send({ decode: index });
+  /**
+   * Ask for a point as the models give it back; the answer is a message like any other.
+   * @param {number} point
+   */
+  decode(point) {
+    this.#send({ decode: point });
     return true;
   }
 
@@ -41,6 +61,7 @@ export class Source {
     this.socket.close();
   }
 
+  /** @param {object} request */
   #send(request) {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(request));
   }
@@ -48,29 +69,29 @@ export class Source {
   #connect() {
     const url = new URL(this.path, window.location.origin);
     url.protocol = url.protocol.replace("http", "ws");
-    this.socket = new WebSocket(url);
-    this.socket.binaryType = "arraybuffer";
-    this.socket.onopen = () => {
-      this.wait = 250;
+    const socket = new WebSocket(url);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      this.wait = FIRST_WAIT;
       this.on.trouble(null);
       this.on.open();
     };
-    this.socket.onmessage = (event) => this.on.message(decode(event.data));
-    this.socket.onclose = (event) => this.#lost(event);
+    socket.onmessage = (event) => this.on.message(decode(event.data));
+    socket.onclose = (event) => this.#lost(event);
+    return socket;
   }
 
-  #lost(event) {
+  /** @param {{ code: number, reason: string }} event */
+  #lost({ code, reason }) {
     if (this.closed) return;
-    if (event.code === UNKNOWN_RUN) {
-      this.on.trouble(event.reason);
-      return;
-    }
-    if (NOT_UNDERSTOOD.has(event.code)) {
+    if (code === UNKNOWN_RUN) {
+      this.on.trouble(reason);
+    } else if (NOT_UNDERSTOOD.has(code)) {
       this.on.trouble("The server does not understand this page any more: reload it.");
-      return;
+    } else {
+      this.on.trouble("The connection is lost; trying again …");
+      this.timer = setTimeout(() => (this.socket = this.#connect()), this.wait);
+      this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
     }
-    this.on.trouble("The connection is lost; trying again …");
-    this.timer = setTimeout(() => this.#connect(), this.wait);
-    this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
   }
 }

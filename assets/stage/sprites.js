@@ -1,10 +1,22 @@
-/** Markers as small pictures, painted once: drawing thousands of points is then mere copying. */
+/**
+ * Markers as small pictures, painted once: drawing thousands of points is then mere copying.
+ *
+ * @import { Cluster, Theme } from "./types"
+ * @typedef {[number, number]} Corner
+ */
 
 import { mix } from "./colour.js";
+import { make, penOf } from "./dom.js";
 
 const FADING = 0.55; // how far the hindmost points go towards the background
 
-/** One picture per depth, hindmost first: things far off are smaller and paler. */
+/**
+ * One picture per depth, hindmost first: things far off are smaller and paler.
+ * @param {Cluster} cluster
+ * @param {Theme} theme
+ * @param {number} size  of the foremost, in pixels of the screen
+ * @param {number} levels
+ */
 export function sprites(cluster, theme, size, levels) {
   const colour = theme.colourOf(cluster);
   return Array.from({ length: levels }, (_, level) => {
@@ -16,11 +28,16 @@ export function sprites(cluster, theme, size, levels) {
   });
 }
 
-/** A square canvas with a symbol in its middle. */
+/**
+ * A square canvas with a symbol in its middle.
+ * @param {string} symbol
+ * @param {string} colour
+ * @param {{ size: number, edge: string }} look
+ */
 export function sprite(symbol, colour, { size, edge }) {
-  const canvas = document.createElement("canvas");
+  const canvas = make("canvas");
   canvas.width = canvas.height = Math.ceil(size) + 3;
-  const context = canvas.getContext("2d");
+  const context = penOf(canvas);
   const middle = canvas.width / 2;
   const open = symbol.endsWith("-open");
   outline(context, symbol.replace("-open", ""), middle, size / 2);
@@ -41,23 +58,36 @@ export function sprite(symbol, colour, { size, edge }) {
   return canvas;
 }
 
-/** The path of a symbol of this radius. */
-export function outline(context, symbol, middle, radius) {
-  const corners = {
+/**
+ * The path of a symbol of this radius.
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} symbol
+ * @param {number} middle
+ * @param {number} radius
+ */
+function outline(context, symbol, middle, radius) {
+  /** @type {Record<string, Corner[]>} */
+  const shapes = {
     square: [[-0.85, -0.85], [0.85, -0.85], [0.85, 0.85], [-0.85, 0.85]],
     diamond: [[0, -1.15], [1.15, 0], [0, 1.15], [-1.15, 0]],
     cross: cross(1.1, 0.4),
-  }[symbol];
+  };
+  const corners = shapes[symbol];
   context.beginPath();
   if (corners) for (const [x, y] of corners) context.lineTo(middle + radius * x, middle + radius * y);
   else context.arc(middle, middle, radius, 0, 2 * Math.PI);
   context.closePath();
 }
 
+/**
+ * The twelve corners of a cross, a quarter of them turned three times.
+ * @param {number} long
+ * @param {number} half
+ */
 function cross(long, half) {
+  /** @type {Corner[]} */
   const quarter = [[half, -half], [long, -half], [long, half]];
-  const turn = ([x, y]) => [-y, x];
-  const turned = [quarter];
-  for (let n = 1; n < 4; n += 1) turned.push(turned.at(-1).map(turn));
-  return turned.flat();
+  /** @type {(corner: Corner, times: number) => Corner} */
+  const turn = ([x, y], times) => (times ? turn([-y, x], times - 1) : [x, y]);
+  return [0, 1, 2, 3].flatMap((times) => quarter.map((corner) => turn(corner, times)));
 }

@@ -1,15 +1,26 @@
-/** Colours and fonts: the page's from Streamlit's CSS variables, the data's from the scene. */
+/**
+ * Colours and fonts: the page's from Streamlit's CSS variables, the data's from the scene.
+ *
+ * @import { Scene, Theme } from "./types"
+ */
 
-import { channels } from "./colour.js";
+import { isDark } from "./colour.js";
+import { penOf } from "./dom.js";
 
 const FONT_SIZE = 14;
 
-/** Light or dark, with the colours that figures need. */
+/**
+ * Light or dark, with the colours that figures need.
+ * @param {HTMLElement} element
+ * @param {Scene} scene
+ * @returns {Theme}
+ */
 export function themeOf(element, scene) {
   const style = getComputedStyle(element);
+  /** @type {(name: string, fallback: string) => string} */
   const page = (name, fallback) => style.getPropertyValue(`--st-${name}`).trim() || fallback;
   const background = page("background-color", "#ffffff");
-  const name = isDark(background) ? "dark" : "light";
+  const name = isDark(asHex(background)) ? "dark" : "light";
   return {
     name,
     background,
@@ -21,7 +32,11 @@ export function themeOf(element, scene) {
   };
 }
 
-/** What all figures have in common. */
+/**
+ * What all figures have in common.
+ * @param {Theme} theme
+ * @param {object} rest
+ */
 export function layoutOf(theme, rest) {
   return {
     font: { family: theme.font, size: theme.size, color: theme.text },
@@ -34,7 +49,12 @@ export function layoutOf(theme, rest) {
   };
 }
 
-/** An axis in the house style, with its title. */
+/**
+ * An axis in the house style, with its title.
+ * @param {Theme} theme
+ * @param {string} title
+ * @param {object} rest
+ */
 export function axisOf(theme, title, rest) {
   return {
     title: { text: title, standoff: 4, font: { size: theme.size } },
@@ -49,13 +69,20 @@ export function axisOf(theme, title, rest) {
   };
 }
 
-// Plotly draws WebGL at twice the screen's resolution by itself; software drivers pay dearly.
-const plotGlPixelRatio = Math.min(2, Math.max(1, window.devicePixelRatio));
-export const QUIET = { displayModeBar: false, doubleClick: "reset", plotGlPixelRatio };
+/** How all figures behave. */
+export const PLOT_CONFIG = {
+  displayModeBar: false,
+  doubleClick: "reset",
+  // Plotly draws WebGL at twice the screen's resolution by itself; software drivers pay dearly.
+  plotGlPixelRatio: Math.min(2, Math.max(1, globalThis.devicePixelRatio ?? 1)),
+};
 
-function isDark(colour) {
-  const canvas = document.createElement("canvas").getContext("2d");
-  canvas.fillStyle = colour;
-  const [red, green, blue] = channels(canvas.fillStyle); // whatever it was, now #rrggbb
-  return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
+/**
+ * Any CSS colour as #rrggbb, which is how a canvas gives it back.
+ * @param {string} colour
+ */
+function asHex(colour) {
+  const pen = penOf(document.createElement("canvas"));
+  pen.fillStyle = colour;
+  return pen.fillStyle;
 }

@@ -1,8 +1,15 @@
-/** Play, pause, step, speed, start over, other seed, branch, scrubber; keys Space ← → Home End + −. */
+/**
+ * Play, pause, step, speed, start over, other seed, branch, scrubber; keys Space ← → Home End + −.
+ *
+ * @import { Row } from "./types"
+ * @import { Recording } from "./frames.js"
+ * @import { Player } from "./player.js"
+ */
 
-import { make, say } from "./dom.js";
+import { make, setText } from "./dom.js";
 import { SPEEDS } from "./player.js";
 
+/** @type {Record<string, string>} paths of 24 by 24 */
 const ICONS = {
   play: "M7 4.5v15l12.5-7.5z",
   pause: "M6 5h4v14H6zM14 5h4v14h-4z",
@@ -19,7 +26,13 @@ const ICONS = {
 };
 
 export class Transport {
-  constructor(element, player, recording) {
+  /**
+   * @param {HTMLElement} element
+   * @param {Player} player
+   * @param {Recording} recording
+   * @param {() => void} onBranch  the viewer wants other settings
+   */
+  constructor(element, player, recording, onBranch) {
     this.player = player;
     this.recording = recording;
     this.play = this.#button("play", "Play", "Space", () => player.toggle());
@@ -27,7 +40,7 @@ export class Transport {
     this.forward = this.#button("forward", "One moment on", "→", () => player.forward());
     this.restart = this.#button("restart", "Start over", "", () => player.restart());
     this.reseed = this.#button("seed", "The same with another seed", "", () => player.reseed());
-    this.branch = this.#button("branch", "Change or branch from here", "", () => this.onBranch?.());
+    this.branch = this.#button("branch", "Change or branch from here", "", onBranch);
     this.branch.setAttribute("aria-expanded", "false");
     for (const button of [this.restart, this.reseed, this.branch]) button.classList.add("svae-live");
     this.speed = this.#speeds();
@@ -42,9 +55,13 @@ export class Transport {
     this.update();
   }
 
-  /** Whether a key press meant this stage, and was done. */
+  /**
+   * Whether a key press meant this stage, and was done.
+   * @param {KeyboardEvent} event
+   */
   key(event) {
-    const act = {
+    /** @type {Record<string, () => void>} */
+    const acts = {
       " ": () => this.player.toggle(),
       ArrowLeft: () => this.player.back(),
       ArrowRight: () => this.player.forward(),
@@ -54,7 +71,8 @@ export class Transport {
       "=": () => this.player.shift(1), // plus, without shift
       "-": () => this.player.shift(-1),
       "−": () => this.player.shift(-1),
-    }[event.key];
+    };
+    const act = acts[event.key];
     if (!act || event.ctrlKey || event.metaKey || event.altKey) return false;
     act();
     return true;
@@ -71,25 +89,30 @@ export class Transport {
     this.forward.disabled = !ready || (player.over && player.index >= recording.count - 1);
     this.branch.disabled = !ready;
     this.reseed.disabled = !ready;
-    this.speed.value = player.speed;
+    this.speed.value = String(player.speed);
     this.scrubber.disabled = !ready;
     // The whole track is the run; what is not trained yet is drawn as still empty.
     const shown = recording.rows[player.index];
-    this.scrubber.max = recording.steps;
-    this.scrubber.value = shown?.step ?? 0;
+    this.scrubber.max = String(recording.steps);
+    this.scrubber.value = String(shown?.step ?? 0);
+    /** @param {Row} [row] */
     const share = (row) => `${(100 * (row?.step ?? 0)) / Math.max(1, recording.steps)}%`;
     this.scrubber.style.setProperty("--shown", share(shown));
     this.scrubber.style.setProperty("--trained", share(recording.rows.at(-1)));
     this.scrubber.setAttribute("aria-valuetext", shown ? `step ${shown.step}` : "");
-    say(this.text, this.#clock(shown));
+    setText(this.text, this.#clock(shown));
   }
 
-  /** The last moment no later than a step. */
+  /**
+   * The last moment no later than a step.
+   * @param {number} step
+   */
   #momentAt(step) {
     const later = this.recording.rows.findIndex((row) => row.step > step);
     return (later < 0 ? this.recording.count : later) - 1;
   }
 
+  /** @param {Row} [shown] */
   #clock(shown) {
     const { status, steps, left, count } = this.recording;
     if (!shown) return status === "failed" ? "" : "preparing data, shell and clusters …";
@@ -112,6 +135,7 @@ export class Transport {
   }
 
   #speeds() {
+    /** @type {Record<number, string>} */
     const names = { 0.5: "½×" };
     const options = SPEEDS.map((speed) => make("option", { value: speed }, names[speed] ?? `${speed}×`));
     const label = { "aria-label": "Replay speed", title: "Replay speed (+ and −)" };
@@ -120,6 +144,12 @@ export class Transport {
     return select;
   }
 
+  /**
+   * @param {string} icon
+   * @param {string} label
+   * @param {string} key
+   * @param {() => void} act
+   */
   #button(icon, label, key, act) {
     const button = make("button", { type: "button", className: "svae-button" });
     button.innerHTML = '<svg viewBox="0 0 24 24" aria-hidden="true"><path/></svg>';
@@ -130,18 +160,28 @@ export class Transport {
   }
 }
 
+/**
+ * @param {HTMLElement} button
+ * @param {string} icon
+ */
 function setIcon(button, icon) {
   const path = button.querySelector("path");
-  if (path.getAttribute("d") !== ICONS[icon]) path.setAttribute("d", ICONS[icon]);
+  if (path && path.getAttribute("d") !== ICONS[icon]) path.setAttribute("d", ICONS[icon]);
 }
 
+/**
+ * @param {HTMLElement} button
+ * @param {string} label
+ * @param {string} key
+ */
 function setLabel(button, label, key) {
   if (button.getAttribute("aria-label") === label) return;
   button.setAttribute("aria-label", label);
   button.title = key ? `${label} (${key})` : label;
 }
 
-function duration(seconds) {
+/** @param {number} seconds */
+export function duration(seconds) {
   if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }

@@ -1,5 +1,5 @@
-"""Classes and lessons: what a teacher leads and what students follow.
+"""Classes and lessons: a teacher's run on every student's screen, and guided runs.
 
-`sessions` holds classes, by code, and their board; `lessons` holds the lessons, each a question,
-a run, and the answer beside the prediction.
+`sessions` holds the classes by code, and their boards; `lessons` holds the lessons, each with a
+question, a run, and the answer beside the student's prediction.
 """

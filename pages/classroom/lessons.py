@@ -1,10 +1,10 @@
-"""Three lessons: a question first, then the run, then what came of it beside the prediction.
+"""Three lessons: each asks for a prediction, trains, and compares the outcome with the prediction.
 
     /train?lesson=collapse
 
 The stage asks the question with the run paused at its start, and hides every result until it is
-answered. The reveal is drawn from the certificates, not written in advance: under other settings,
-or after a band was dragged, it says what really happened.
+answered. The reveal is computed from the certificates, not written in advance: with other
+settings, or after the band was dragged, it says what really happened.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Certificates = tuple[Certificate, ...]
 
 @dataclass(frozen=True)
 class Lesson:
-    """A preset with a story. `outcome` gives the number of the option that came true."""
+    """Settings with a question. `outcome` gives the index of the option that came true."""
 
     name: str
     title: str
@@ -38,7 +38,7 @@ def find(name: str | None) -> Lesson | None:
 
 
 def check_prediction(lesson: Lesson | None, answer: int) -> int:
-    """The number of an option; RequestError where there is none of that number."""
+    """The index of an option. RequestError if there is no such option."""
     if lesson is None:
         raise RequestError("There is no question here to answer.")
     if not 0 <= answer < len(lesson.options):
@@ -47,21 +47,21 @@ def check_prediction(lesson: Lesson | None, answer: int) -> int:
 
 
 def reveal(lesson: Lesson, prediction: int | None, certificates: Certificates) -> str:
-    """What came of it, beside what was predicted."""
+    """The outcome, beside the prediction."""
     outcome = lesson.outcome(certificates)
     came, why = f"“{lesson.options[outcome]}”.", lesson.because(certificates)
     if prediction is None:
-        return f"What came of it: {came} {why}"
+        return f"The outcome: {came} {why}"
     if prediction == outcome:
         return f"As you predicted: {came} {why}"
-    return f"You predicted “{lesson.options[prediction]}”, but: {came} {why}"
+    return f"You predicted “{lesson.options[prediction]}”, but the outcome is: {came} {why}"
 
 
-# --------------------------------------------------------------------- what came of it
+# --------------------------------------------------------------------- the outcomes
 
 
 def _alive(certificate: Certificate) -> int:
-    """How many dimensions carry anything."""
+    """The number of dimensions that are not collapsed."""
     return sum(kl >= COLLAPSED_KL for kl in certificate.kl_per_dim)
 
 
@@ -103,8 +103,8 @@ def _held(certificates: Certificates) -> str:
     first, last = certificates[0], certificates[-1]
     return (
         f"The loss ended at {last.loss:.3f}, and the band's upper edge is {last.hi:.3f}. Such a "
-        f"loss takes at least {last.floors.proved:.2f} nats (proved); {last.kl:.2f} passed. Of the "
-        f"{len(first.kl_per_dim)} dimensions of the conventional VAE, under the same pressure, "
+        f"loss takes at least {last.floors.proved:.2f} nats (proved); the KL is {last.kl:.2f}. "
+        f"Of the {len(first.kl_per_dim)} dimensions of the conventional VAE, at the same βσ², "
         f"{_alive(first)} stayed alive."
     )
 
@@ -128,7 +128,7 @@ LESSONS = {
             "becomes of its bars, the nats in each latent dimension?",
             Settings(),
             "Two models start from the same weights and learn the same digits. How much of its "
-            "latent space will the conventional VAE (the baseline) still use at the end?",
+            "latent space will the conventional VAE still use at the end?",
             (
                 "It uses most of its dimensions",
                 "It uses half of its dimensions, or fewer",

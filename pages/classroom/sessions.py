@@ -1,11 +1,12 @@
-"""Classes: a teacher's run on every screen, and a board of what everybody's runs came to.
+"""Classes: a teacher's run on every student's screen, and a board of the results of all runs.
 
-    room = classes.begin(run);  classes.find(room.code);  classes.lead(room.key, run, 17)
+    classroom = sessions.begin(run);  sessions.find(classroom.code)
+    sessions.lead(classroom.key, run, 17)
 
-Two unguessable words belong to a class. The `code` is for everyone: it shows the teacher's run and
-lets runs be entered on the board, no more; it never tells the id of a run, which would let its
-holder change it. The `key` is the teacher's. Touched on the server's event loop and by page scripts
-in threads of their own, who only read, begin, enter and end.
+A class has two unguessable words. The `code` is for everyone: it shows the teacher's run and lets
+runs be entered on the board, no more; it never reveals the id of a run, which would let its holder
+change the run. The `key` is the teacher's. Classes are accessed on the server's event loop and by
+page scripts in their own threads, which only read, begin, enter and end.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from svae_core.config.settings import settings_at
 from svae_core.figures.board import Dot
 from svae_core.records import RequestError
 
-#: The newest moment is shown, as it comes.
+#: Instead of a moment's index: the newest moment, whichever it is.
 NEWEST = -1
-#: A class that nobody uses is forgotten after this many seconds.
+#: A class is removed after this many seconds without use.
 KEPT_SECONDS = 4 * 3600.0
 LARGEST_CLASS = 500  # runs on one board
 _MOST_CLASSES = 200
@@ -30,35 +31,35 @@ _MOST_CLASSES = 200
 
 @dataclass(eq=False)
 class Class:
-    """One class: what its teacher shows, and whose runs are on its board."""
+    """One class: the moment its teacher shows, and the runs on its board."""
 
     code: str
     key: str
-    run: str  # the teacher's run, as shown
-    shown: int = NEWEST  # the moment the teacher looks at
+    run: str  # the teacher's run
+    shown: int = NEWEST  # index of the moment that the teacher shows
     followers: int = 0
-    runs: dict[str, None] = field(default_factory=dict)  # entered, in the order they came
-    settled: dict[str, tuple[Dot, ...]] = field(default_factory=dict)  # of those that have ended
+    runs: dict[str, None] = field(default_factory=dict)  # on the board, in the order of entry
+    finished: dict[str, tuple[Dot, ...]] = field(default_factory=dict)  # results, by run
     used: float = field(default_factory=time.monotonic)
 
-    def shows(self, watched: LiveRun) -> bool:
-        """Whether this is the run that the class sees now."""
-        return _classes.get(self.code) is self and registry.find(self.run) is watched
+    def shows(self, live: LiveRun) -> bool:
+        """Whether this is the run that the class is shown now."""
+        return _classes.get(self.code) is self and registry.find(self.run) is live
 
     def dots(self) -> tuple[Dot, ...]:
-        """What has come of the runs on the board; those that still train are left out."""
-        runs = list(self.runs)  # others enter meanwhile
+        """The results of the runs on the board that have finished."""
+        runs = list(self.runs)  # a copy, since runs are entered from other threads
         for run in runs:
-            watched = None if run in self.settled else registry.find(run)
-            if watched is not None and (dots := _dots(watched)):
-                self.settled[run] = dots
-        return tuple(dot for run in runs for dot in self.settled.get(run, ()))
+            live = None if run in self.finished else registry.find(run)
+            if live is not None and (dots := _dots(live)):
+                self.finished[run] = dots
+        return tuple(dot for run in runs for dot in self.finished.get(run, ()))
 
     @property
     def training(self) -> int:
-        """How many of the runs on the board have not ended yet."""
+        """How many runs on the board have not finished yet."""
         return sum(
-            run not in self.settled and registry.find(run) is not None for run in list(self.runs)
+            run not in self.finished and registry.find(run) is not None for run in list(self.runs)
         )
 
 
@@ -66,67 +67,75 @@ _classes: dict[str, Class] = {}
 
 
 def begin(run: str) -> Class:
-    """A new class that is shown this run."""
+    """Begin a class that is shown this run."""
     _forget(time.monotonic())
     if len(_classes) >= _MOST_CLASSES:
         raise RequestError(
-            f"There are {_MOST_CLASSES} classes on this server already; try again when one ended."
+            f"There are {_MOST_CLASSES} classes on this server already; try again when one has "
+            "ended."
         )
-    room = Class(secrets.token_urlsafe(12), secrets.token_urlsafe(16), run)
-    _classes[room.code] = room
-    return room
+    classroom = Class(secrets.token_urlsafe(12), secrets.token_urlsafe(16), run)
+    _classes[classroom.code] = classroom
+    return classroom
 
 
 def find(code: str | None) -> Class | None:
     """The class of that code, if there is one."""
-    room = _classes.get(code or "")
-    if room is not None:
-        room.used = time.monotonic()
-    return room
+    classroom = _classes.get(code or "")
+    if classroom is not None:
+        classroom.used = time.monotonic()
+    return classroom
 
 
-def led_with(key: str | None) -> Class | None:
-    """The class that this key leads, if there is one."""
-    rooms, asked = list(_classes.values()), (key or "").encode()
-    return next((room for room in rooms if secrets.compare_digest(room.key.encode(), asked)), None)
+def find_by_key(key: str | None) -> Class | None:
+    """The class with this teacher's key, if there is one."""
+    classrooms, asked = list(_classes.values()), (key or "").encode()
+    return next(
+        (
+            classroom
+            for classroom in classrooms
+            if secrets.compare_digest(classroom.key.encode(), asked)
+        ),
+        None,
+    )
 
 
 def enter(code: str | None, run: str) -> None:
-    """Put a run on the board of a class; without a class nothing happens."""
-    room = find(code)
-    if room is not None and len(room.runs) < LARGEST_CLASS:
-        room.runs.setdefault(run)
+    """Put a run on the board of a class; no effect without a class."""
+    classroom = find(code)
+    if classroom is not None and len(classroom.runs) < LARGEST_CLASS:
+        classroom.runs.setdefault(run)
 
 
 def end(key: str) -> None:
-    """Nobody follows from here on."""
-    room = led_with(key)
-    if room is not None:
-        _classes.pop(room.code, None)
-        registry.notify(room.run)
+    """End the class with this key; its students no longer follow."""
+    classroom = find_by_key(key)
+    if classroom is not None:
+        _classes.pop(classroom.code, None)
+        registry.notify(classroom.run)
 
 
 def lead(key: str, run: str, shown: int) -> None:
-    """The teacher looks at this moment of this run now. RequestError where the class has ended."""
-    room = led_with(key)
-    if room is None:
+    """Show the class this moment of this run. RequestError if the class has ended."""
+    classroom = find_by_key(key)
+    if classroom is None:
         raise RequestError(
             "Your class has ended: nobody follows any more. Reload to begin another."
         )
-    before, room.run, room.shown = room.run, run, max(NEWEST, shown)
-    room.used = time.monotonic()
+    before, classroom.run, classroom.shown = classroom.run, run, max(NEWEST, shown)
+    classroom.used = time.monotonic()
     for one in {before, run}:
-        if watched := registry.find(one):
-            watched.signal.notify()
+        if live := registry.find(one):
+            live.signal.notify()
 
 
-def _dots(watched: LiveRun) -> tuple[Dot, ...]:
-    """A run's models under the settings in force at its end; none before that."""
-    certificates, moments = watched.certificates, watched.moments
-    if not certificates or not moments:  # not there yet, or starting over
+def _dots(live: LiveRun) -> tuple[Dot, ...]:
+    """The results of a run's models, with the settings in force at its end; none before."""
+    certificates, moments = live.certificates, live.moments
+    if not certificates or not moments:  # not finished yet, or restarted
         return ()
     last = moments[-1][0].step
-    settled = [settings_at(settings, last) for settings in watched.members]
+    finished = [settings_at(settings, last) for settings in live.members]
     return tuple(
         Dot(
             method=certificate.method,
@@ -138,11 +147,11 @@ def _dots(watched: LiveRun) -> tuple[Dot, ...]:
             loss=certificate.loss,
             kl=certificate.kl,
         )
-        for settings, certificate in zip(settled, certificates, strict=True)
+        for settings, certificate in zip(finished, certificates, strict=True)
     )
 
 
 def _forget(now: float) -> None:
-    for code, room in list(_classes.items()):
-        if now - room.used > KEPT_SECONDS and not room.followers:
+    for code, classroom in list(_classes.items()):
+        if now - classroom.used > KEPT_SECONDS and not classroom.followers:
             _classes.pop(code, None)

@@ -1,4 +1,4 @@
-"""Changes made while a run trains: read from a request, checked, applied, named."""
+"""Changes of settings during training: parsed from a request, validated, applied, described."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ Changes = dict[str, Any]
 
 
 def read_changes(raw: Any) -> Changes:
-    """Changes as a page sends them; RequestError says in one sentence what is wrong with them."""
+    """Parse changes as a page sends them; RequestError names the first value that is invalid."""
     if not isinstance(raw, dict):
         raise RequestError("Changes need names: band, lower_edge, sigma2 or beta.")
     return {str(name): _value(str(name), value) for name, value in raw.items()}
 
 
-def applied(members: tuple[Settings, ...], step: int, changes: Changes) -> tuple[Settings, ...]:
-    """The members with these changes from a step on; RequestError where they make no sense."""
+def apply_changes(
+    members: tuple[Settings, ...], step: int, changes: Changes
+) -> tuple[Settings, ...]:
+    """The members' settings with these changes from `step` on. RequestError if one is invalid."""
     for name, value in changes.items():
         members = tuple(change(settings, step, name, value) for settings in members)
     return members
 
 
-def in_force(settings: Settings, step: int) -> Changes:
-    """What may be changed, as it is at a step."""
+def changeable_at(settings: Settings, step: int) -> Changes:
+    """The changeable settings by name, with the values in force at `step`."""
     now = settings_at(settings, step)
     return {name: getattr(now, name) for name in CHANGEABLE}
 
 
-def description_of(settings: Settings, step: int, changes: Changes) -> Changes:
-    """Those of the changes that make a difference at a step."""
+def effective_changes(settings: Settings, step: int, changes: Changes) -> Changes:
+    """The subset of the changes whose value differs from the one in force at `step`."""
     now = settings_at(settings, step)
     return {
         name: value
@@ -41,14 +43,14 @@ def description_of(settings: Settings, step: int, changes: Changes) -> Changes:
     }
 
 
-def described(settings: Settings, step: int, changes: Changes) -> str:
-    """`band 0–0.25 → 0–0.6, β 1 → 4`."""
+def describe_changes(settings: Settings, step: int, changes: Changes) -> str:
+    """A description of the changes, such as `band 0–0.25 → 0–0.6, β 1 → 4`."""
     now = settings_at(settings, step)
     return ", ".join(difference(name, getattr(now, name), to) for name, to in changes.items())
 
 
-def history(settings: Settings) -> list[tuple[int, str]]:
-    """All changes of a run: each one's step, and what it is called."""
+def change_history(settings: Settings) -> list[tuple[int, str]]:
+    """All changes recorded in the settings of a run: the step of each and its description."""
     return [
         (change[0], on_change(change, getattr(settings_at(settings, change[0] - 1), change[1])))
         for change in settings.changes
@@ -56,7 +58,7 @@ def history(settings: Settings) -> list[tuple[int, str]]:
 
 
 def _value(name: str, value: Any) -> Any:
-    """JSON has no tuples, and says 1 where 1.0 is meant."""
+    """Validate one value. JSON has no tuples, and writes 1 for 1.0."""
     if name == "band":
         if not (isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))):
             raise RequestError("The band needs two numbers, its lower and its upper edge.")

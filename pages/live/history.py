@@ -1,4 +1,4 @@
-"""What a watched run has been so far: its moments, what was said of them, where to branch off."""
+"""The history of a live run: recorded moments, map layouts, remarks, and states to branch from."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from svae_core.runs.folder import without_latents
 if TYPE_CHECKING:
     from svae_core.latent.projection import Layout
 
-#: A state to branch from is kept about this often, in moments …
+#: Moments between two states that are kept to branch from …
 EVERY = 10
-#: … while the states of a run hold no more than this; beyond it every other one goes.
+#: … as long as a run's states take no more bytes than this; then every other one is dropped.
 STATE_BYTES = 2**25
 
 
 def member_name(settings: Settings) -> str:
-    """What a member is called on screen."""
+    """The name of a member on screen."""
     return mark_of(settings.method).name
 
 
@@ -40,48 +40,48 @@ class History:
     _every: int = EVERY
 
     def add(self, moments: tuple[Moment, ...], members: tuple[Settings, ...]) -> None:
-        """New moments of these members, and what is to be said of them."""
+        """Append new moments of these members and the remarks that they give rise to."""
         for moment in moments:
             self._comment(moment, members)
-            if self.moments:  # latents serve the next layout only, and weigh most of a frame
+            if self.moments:  # latents are needed for the next layout only, and are most of a frame
                 self.moments[-1] = without_latents(self.moments[-1])
             self.moments.append(moment)
             self.size += sum(map(_weight, moment))
 
-    def keep(self, state: State) -> None:
-        """Keep a state to branch from, if the last one kept is long ago."""
+    def keep_state(self, state: State) -> None:
+        """Keep a state to branch from, unless one was kept less than `_every` moments ago."""
         last = self.states[-1].step if self.states else 0
         if sum(moment[0].step > last for moment in self.moments) < self._every:
             return
         self.states.append(state)
         self.size += _state_weight(state)
         if sum(map(_state_weight, self.states)) > STATE_BYTES and len(self.states) > 1:
-            gone, self.states = self.states[::2], self.states[1::2]
-            self.size -= sum(map(_state_weight, gone))
+            dropped, self.states = self.states[::2], self.states[1::2]
+            self.size -= sum(map(_state_weight, dropped))
             self._every *= 2
 
     def resume_from(self, state: State) -> None:
-        """Go on from a state that was saved: the newest there is."""
+        """Keep the state of a saved run, from which training resumes."""
         self.states.append(state)
         self.size += _state_weight(state)
 
-    def until(self, step: int, members: tuple[Settings, ...]) -> History:
-        """The part up to a step, of a run of these members that branches off there."""
-        if step <= 0:  # the first moment shows the settings in force at step 0, so it is made anew
+    def up_to(self, step: int, members: tuple[Settings, ...]) -> History:
+        """The history up to a step, for a branch with these members that starts there."""
+        if step <= 0:  # the first moment depends on the settings at step 0: it is computed again
             return History()
-        past = History()
-        past.add(tuple(m for m in self.moments if m[0].step <= step), members)
-        past.layouts = [layouts for layouts in self.layouts if layouts[0].step <= step]
+        history = History()
+        history.add(tuple(m for m in self.moments if m[0].step <= step), members)
+        history.layouts = [layouts for layouts in self.layouts if layouts[0].step <= step]
         for state in self.states:
             if state.step <= step:
-                past.states.append(dataclasses.replace(state, settings=members))
-                past.size += _state_weight(state)
-        return past
+                history.states.append(dataclasses.replace(state, settings=members))
+                history.size += _state_weight(state)
+        return history
 
     def _comment(self, moment: Moment, members: tuple[Settings, ...]) -> None:
         names = tuple(map(member_name, members))
         before = self.moments[-1][0].step if self.moments else 0
-        for step, line in changes.history(members[-1]):
+        for step, line in changes.change_history(members[-1]):
             if before <= step < moment[0].step:
                 self.remarks.append(Remark(step, line, "change"))
         self._commentary, remarks = commentary.update(self._commentary, names, moment)
@@ -89,7 +89,7 @@ class History:
 
 
 def _weight(frame: Frame) -> int:
-    """In bytes, about, the map of it included."""
+    """Approximate size of a frame in bytes, its map layout included."""
     return 2 * frame.shell_view.nbytes + frame.samples.nbytes + 3000
 
 

@@ -1,4 +1,4 @@
-"""The maps of a watched run: its newest moment is kept laid out, one layout at a time."""
+"""The 2-D map layouts of a live run: a background task lays out its newest moment."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _ENDED = ("certifying", "finished")
 
 
-class Mapped(Protocol):
-    """A run whose moments are laid out."""
+class LayoutSource(Protocol):
+    """The part of a live run that its map layouts depend on."""
 
     signal: Signal
     status: str
@@ -29,7 +29,7 @@ class Mapped(Protocol):
     def layouts(self) -> list[tuple[Layout, ...]]: ...
 
     @property
-    def seen(self) -> bool: ...
+    def observed(self) -> bool: ...
 
     @property
     def done(self) -> bool: ...
@@ -39,30 +39,33 @@ class Mapped(Protocol):
 
 
 class MapLayouts:
-    """What a run takes of the layouts that all subscribers of its SharedTraining share."""
+    """Copies the layouts of a SharedTraining into one run that subscribes to it."""
 
-    def __init__(self, run: Mapped) -> None:
+    def __init__(self, run: LayoutSource) -> None:
         self._run = run
         self._shared_training: SharedTraining | None = None
-        self._taken = 0  # of the shared layouts
+        self._collected = 0  # how many of the shared layouts have been copied
 
     def join(self, shared: SharedTraining) -> None:
-        """The run follows this training from here on; what it has of its layouts stays."""
+        """Take layouts from this training from now on; the run keeps the layouts it has."""
         self._shared_training, layouts = shared, self._run.layouts
         last = layouts[-1][0].step if layouts else -1
-        self._taken = sum(one[0].step <= last for one in shared.layouts)
+        self._collected = sum(one[0].step <= last for one in shared.layouts)
 
-    def take(self) -> None:
-        """Take the layouts that are there of moments the run has seen."""
+    def collect(self) -> None:
+        """Copy the new layouts of moments that the run has reached."""
         run = self._run
         if self._shared_training is not None:
-            self._taken = self._shared_training.hand_over(run.layouts, self._taken, run.newest_step)
+            self._collected = self._shared_training.copy_layouts(
+                run.layouts, self._collected, run.newest_step
+            )
 
     async def keep(self) -> None:
-        """Keep the newest moment laid out, until nothing more will come."""
+        """Lay out the newest moment again and again, until no layout is missing or provisional."""
         run = self._run
         while True:
-            # Once a second, since nothing tells when UMAP is compiled, perhaps after a short run.
+            # Polled once a second: no signal is sent when UMAP has been compiled, which may be
+            # after the end of a short run.
             await run.signal.wait_for(lambda: self._due() or self._complete(), every=1.0)
             if self._complete():
                 return
@@ -72,14 +75,15 @@ class MapLayouts:
                 await self._shared_training.lay_out(run.moments[-1], before)
             except WorkerLost:
                 await run.signal.wait_for(partial(self._moved_past, run.newest_step))
-            self.take()
+            self.collect()
             run.signal.notify()
 
     def _moved_past(self, step: int) -> bool:
+        """Whether the run has ended or has a moment after this step."""
         return self._run.done or self._run.newest_step > step
 
     def _due(self) -> bool:
-        return self._run.seen and self._outdated()
+        return self._run.observed and self._outdated()
 
     def _outdated(self) -> bool:
         shared, moments = self._shared_training, self._run.moments
@@ -89,6 +93,6 @@ class MapLayouts:
         return self._run.status in _ENDED and not self._outdated() and not self._provisional()
 
     def _provisional(self) -> bool:
-        """Whether PCA stands where UMAP will."""
+        """Whether the newest layout is by PCA, which a layout by UMAP will replace."""
         layouts = self._run.layouts
         return bool(layouts) and any(layout.kind == "pca" for layout in layouts[-1])

@@ -1,4 +1,4 @@
-"""Where a watched run comes from: what its page asked for, another run, a folder on disk."""
+"""Where a live run comes from: a page's request, another run, or a folder on disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a page asks for. A run keeps its wish when it is changed, and gives it to branches."""
+    """What a page asks for. A changed run keeps its request, and its branches have the same one."""
 
     members: tuple[Settings, ...]
     lesson: str = ""
@@ -23,7 +23,7 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Branching:
-    """Where a run comes from: another one's id, the step at which they part, and by what."""
+    """Where a branch comes from: its parent's id, the step of the branch, and what was changed."""
 
     parent: str
     step: int
@@ -32,17 +32,17 @@ class Branching:
 
 @dataclass(frozen=True, eq=False)
 class OnDisk:
-    """A run as it was found on disk, where, and as which of its generations it goes on."""
+    """A run loaded from disk: its folder, its content, and the generation it continues as."""
 
     folder: Path
     run: SavedRun
     generation: int
 
 
-def check_data(ground: PreparedData, fingerprint: str) -> None:
-    """RequestError where a run from disk was trained on other data than there are now."""
-    if fingerprint not in ("", ground.dataset.fingerprint):
+def check_data(prepared: PreparedData, fingerprint: str) -> None:
+    """RequestError if a saved run was trained on other data than the settings give now."""
+    if fingerprint not in ("", prepared.dataset.fingerprint):
         raise RequestError(
-            f"The data of this run, {ground.dataset.title!r}, are not what they were when it "
+            f"The data of this run, {prepared.dataset.title!r}, are not what they were when it "
             "was trained, so it cannot be drawn or go on; its numbers are on the Runs page."
         )

@@ -1,11 +1,11 @@
-"""Watched runs on disk: written while they train, a little behind them, and found again later.
+"""Saving live runs to disk while they train, and loading them again.
 
-    keeper = Keeper(watches);  await keeper.go_on();  await keeper.close()
-    revive(run, engine) -> the LiveRun that goes on where the saved run of that id stands
+    autosave = Autosave(live_runs);  await autosave.run();  await autosave.close()
+    load_live_run(run, engine) -> the LiveRun that continues from the saved run of that id
 
-Training never waits for the disk: what there is to write is picked up between two events of the
-loop and written in a thread. Where the disk refuses, the run goes on in memory, its viewers are
-told once, and it is tried again.
+Training never waits for the disk: a snapshot is taken between two events of the loop and written
+in a thread. If writing fails, the run continues in memory, its viewers are told once, and writing
+is tried again.
 """
 
 from __future__ import annotations
@@ -35,76 +35,76 @@ from svae_core.runs.manifest import About
 
 try:
     import fcntl
-except ImportError:  # on Windows nobody keeps two servers from writing the same run
+except ImportError:  # on Windows two servers may write the same run
     fcntl = None  # type: ignore[assignment]
 
 _log = logging.getLogger(__name__)
-#: How often it is looked whether there is something to write …
-_LOOK = 0.2
-#: … and how often the same run is written at most, in seconds. Together well below two,
-#: so that on a busy machine, too, no more than two are missing.
+#: Seconds between two checks for something to write …
+_CHECK_SECONDS = 0.2
+#: … and, at least, between two writes of the same run. Together well below 2 s, so that even on
+#: a busy machine no more than two seconds of training are missing.
 EVERY = 0.6
-#: After a refusal it is tried again after so long, and twice as long each time, up to this.
-_AGAIN, _LONGEST_AGAIN = 2.0, 30.0
-#: A write that takes so long is worth a word.
+#: Seconds to wait after a failed write; doubled each time, up to the second value.
+_RETRY_SECONDS, _LONGEST_RETRY = 2.0, 30.0
+#: Seconds of one write above which viewers are warned.
 SLOW = 5.0
-_MEASURE = 10.0  # how long a measured disk usage is believed
+_USAGE_SECONDS = 10.0  # how long a measured disk usage is used
 
 
 class NotSaved(Exception):
     """Why a run is not written, in one sentence."""
 
 
-class Keeper:
-    """Keeps all runs of a server on disk. Lives on the server's event loop."""
+class Autosave:
+    """Saves all live runs of a server. Lives on the server's event loop."""
 
-    def __init__(self, watches: Callable[[], Mapping[str, LiveRun]]) -> None:
-        self._live_runs = watches
-        self._kept: dict[str, _Kept] = {}
-        self._room = _Room()
-        self._thread = ThreadPoolExecutor(1, "keeping")  # one write at a time
+    def __init__(self, live_runs: Callable[[], Mapping[str, LiveRun]]) -> None:
+        self._live_runs = live_runs
+        self._autosaves: dict[str, _RunAutosave] = {}
+        self._disk_quota = _DiskQuota()
+        self._thread = ThreadPoolExecutor(1, "autosave")  # one write at a time
 
-    async def go_on(self) -> None:
-        """Write what is new, for ever."""
+    async def run(self) -> None:
+        """Save what has changed, until cancelled."""
         while True:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_CHECK_SECONDS)
             await self.write(time.monotonic())
 
     async def write(self, now: float, closing: bool = False) -> None:
         """Write every run that is due, one after the other."""
-        watches = dict(self._live_runs())
-        for run in self._kept.keys() - watches.keys():
-            self._kept.pop(run).release()
-        for run, live in watches.items():
+        live_runs = dict(self._live_runs())
+        for run in self._autosaves.keys() - live_runs.keys():
+            self._autosaves.pop(run).release()
+        for run, live in live_runs.items():
             try:
-                if run not in self._kept:
-                    self._kept[run] = _Kept(run, live, self._room)
-                kept = self._kept[run]
-                if kept.due(now, closing):
-                    await kept.write(self._thread)
-            except Exception:  # of one run; the others are still to be saved
+                if run not in self._autosaves:
+                    self._autosaves[run] = _RunAutosave(run, live, self._disk_quota)
+                autosave = self._autosaves[run]
+                if autosave.due(now, closing):
+                    await autosave.write(self._thread)
+            except Exception:  # concerns one run; the others still have to be saved
                 _log.exception("A run could not be saved.")
 
     def saved(self, run: str) -> bool:
-        """Whether all there is of a run is on disk."""
-        kept = self._kept.get(run)
-        return kept is not None and kept.complete
+        """Whether everything recorded of a run is on disk."""
+        autosave = self._autosaves.get(run)
+        return autosave is not None and autosave.complete
 
     async def close(self) -> None:
-        """Write what is left and let go of all folders."""
+        """Write what is missing and release all folders."""
         await self.write(time.monotonic(), closing=True)
-        for kept in self._kept.values():
-            kept.release()
-        self._kept.clear()
+        for autosave in self._autosaves.values():
+            autosave.release()
+        self._autosaves.clear()
         self._thread.shutdown(wait=False)
 
 
-class _Kept:
-    """One run, and what of it is on disk."""
+class _RunAutosave:
+    """Saves one run, and knows which version of it is on disk."""
 
-    def __init__(self, run: str, live: LiveRun, room: _Room) -> None:
+    def __init__(self, run: str, live: LiveRun, disk_quota: _DiskQuota) -> None:
         self._live = live
-        self._room = room
+        self._disk_quota = disk_quota
         found, live.on_disk = live.on_disk, None
         if found is None:
             self._about = About(live.members, id=run, owner=live.owner)
@@ -113,69 +113,73 @@ class _Kept:
             self._about = found.run.about
             self._writer = RunWriter(found.folder, found.run)
         self._generation = found.generation if found else live.generation
-        self._written: Any = None  # of all that `_now` says, what is on disk
-        self._next = 0.0
-        self._wait = _AGAIN
+        self._saved_version: Any = None  # the `_version` that is on disk
+        self._due_at = 0.0
+        self._retry_seconds = _RETRY_SECONDS
         self._lock: int | None = None
 
     @property
     def complete(self) -> bool:
-        """Whether everything there is has been written."""
-        return self._written is not None and self._now() == self._written
+        """Whether the newest version of the run is on disk."""
+        return self._saved_version is not None and self._version() == self._saved_version
 
     def due(self, now: float, closing: bool) -> bool:
-        """Whether there is something new, and it is time. A page opened in passing leaves none."""
+        """Whether there is a new version, and it is time. A run that nobody viewed is not saved."""
         live = self._live
-        if live.newest is None or len(live.moments) < 2 or self._now() == self._written:
+        if live.newest is None or len(live.moments) < 2 or self._version() == self._saved_version:
             return False
         begun = self._writer.written or live.viewers > 0 or live.certificates
-        if not self._next:
-            self._next = now + EVERY
-        return bool(begun) and (closing or now >= self._next)
+        if not self._due_at:
+            self._due_at = now + EVERY
+        return bool(begun) and (closing or now >= self._due_at)
 
     async def write(self, thread: Executor) -> None:
-        """Write what is new; where that fails, tell the viewers, once, and try again later."""
-        now, seen, run = time.monotonic(), self._now(), self._picked_up()
+        """Write the newest version; if that fails, tell the viewers once and try again later."""
+        now, version, run = time.monotonic(), self._version(), self._snapshot()
         if self._live.generation != self._generation:
             self._writer.start_over()
             self._generation = self._live.generation
         try:
             await asyncio.get_running_loop().run_in_executor(thread, self._write, run)
         except (OSError, NotSaved, RequestError) as error:
-            self._next = now + self._wait
-            self._wait = min(2 * self._wait, _LONGEST_AGAIN)
-            self._tell(sentence_on(error))
+            self._due_at = now + self._retry_seconds
+            self._retry_seconds = min(2 * self._retry_seconds, _LONGEST_RETRY)
+            self._notify_viewers(sentence_on(error))
             return
         took = time.monotonic() - now
-        self._written, self._next, self._wait = seen, now + EVERY, _AGAIN
+        self._saved_version, self._due_at, self._retry_seconds = (
+            version,
+            now + EVERY,
+            _RETRY_SECONDS,
+        )
         if took > SLOW:
-            self._tell(
+            self._notify_viewers(
                 f"Saving takes {took:.0f} s at a time on this disk; if the server were to end now, "
                 "so much of this run would have to be trained again."
             )
         elif self._live.notice:
-            self._tell("This run is saved again.")
+            self._notify_viewers("This run is saved again.")
             self._live.notice = None
 
     def release(self) -> None:
-        """Let another server write this run."""
+        """Unlock the folder, so that another server may write this run."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
-    def _now(self) -> tuple[Any, ...]:
-        """What changes whenever there is something to write."""
+    def _version(self) -> tuple[Any, ...]:
+        """A value that differs whenever there is something new to write."""
         live = self._live
         return (
             *(live.generation, live.newest and live.newest.step, live.members, live.plays),
             *(len(live.moments), len(live.layouts), len(live.certificates), live.prediction),
         )
 
-    def _picked_up(self) -> SavedRun:
-        """The run as it is now; nothing of it is changed later, so a thread may read it."""
+    def _snapshot(self) -> SavedRun:
+        """The run as it is now, of which nothing changes later: a thread may read it."""
         live, about = self._live, self._about
         assert live.newest is not None
-        ground = live.ground
+        prepared = live.prepared
         self._about = About(
             members=live.members,
             id=about.id,
@@ -183,8 +187,8 @@ class _Kept:
             created=about.created,
             status=live.status,
             steps=live.moments[0][0].steps,
-            title=ground.dataset.title if ground else about.title,
-            fingerprint=ground.dataset.fingerprint if ground else about.fingerprint,
+            title=prepared.dataset.title if prepared else about.title,
+            fingerprint=prepared.dataset.fingerprint if prepared else about.fingerprint,
             page=_page(live),
         )
         certificates = live.certificates
@@ -192,17 +196,17 @@ class _Kept:
         return SavedRun(self._about, state, tuple(live.moments), tuple(live.layouts), certificates)
 
     def _write(self, run: SavedRun) -> None:
-        """In a thread."""
+        """Write the snapshot. Runs in a thread."""
         folder = self._writer.folder
         if self._writer.written and not folder.exists():
             raise NotSaved("This run was deleted on the Runs page, and is kept in memory only.")
-        self._room.check()
-        self._take(folder)
+        self._disk_quota.check()
+        self._lock_folder(folder)
         self._writer.write(run, last=bool(run.certificates))
-        self._take(folder)
+        self._lock_folder(folder)
 
-    def _take(self, folder: Path) -> None:
-        """Keep other servers from writing this folder, once it is there."""
+    def _lock_folder(self, folder: Path) -> None:
+        """Lock the folder, once it exists, against other servers."""
         if self._lock is not None or fcntl is None or not folder.exists():
             return
         handle = os.open(folder, os.O_RDONLY)
@@ -216,25 +220,25 @@ class _Kept:
             ) from error
         self._lock = handle
 
-    def _tell(self, sentence: str) -> None:
-        """Tell the viewers, unless they were told the same before."""
+    def _notify_viewers(self, sentence: str) -> None:
+        """Tell the viewers, unless this was the last thing they were told."""
         if sentence != self._live.notice:
             _log.warning("%s: %s", self._writer.folder.name, sentence)
             self._live.notice = sentence
             self._live.signal.notify()
 
 
-class _Room:
-    """Whether saved runs may take more of the disk."""
+class _DiskQuota:
+    """The limit on the disk space of all saved runs."""
 
     def __init__(self) -> None:
-        self._measured = -_MEASURE
+        self._measured = -_USAGE_SECONDS
         self._full = False
 
     def check(self) -> None:
-        """NotSaved where saved runs fill all they may."""
+        """NotSaved if saved runs take all the space they are allowed."""
         allowed = limits().disk_mb
-        if time.monotonic() - self._measured >= _MEASURE:
+        if time.monotonic() - self._measured >= _USAGE_SECONDS:
             self._full = store.usage(home()) > allowed * 2**20
             self._measured = time.monotonic()
         if self._full:
@@ -245,7 +249,7 @@ class _Room:
 
 
 def sentence_on(error: Exception) -> str:
-    """Why a run is not saved, for those who watch it."""
+    """Why a run is not saved, for its viewers."""
     if isinstance(error, NotSaved):
         return str(error)
     reason = error.strerror if isinstance(error, OSError) and error.strerror else error
@@ -255,12 +259,12 @@ def sentence_on(error: Exception) -> str:
     )
 
 
-# ------------------------------------------------------------------------- and back again
+# ------------------------------------------------------------------------- loading
 
 
 @dataclass(frozen=True)
 class _Page:
-    """What a screen keeps with a run."""
+    """What a screen stores with a saved run."""
 
     request: RunRequest
     playing: bool
@@ -268,24 +272,24 @@ class _Page:
     branching: Branching | None
 
 
-def revive(run: str, engine: Engine) -> LiveRun | None:
-    """The run of that id, if it is on disk; RequestError where it is damaged."""
+def load_live_run(run: str, engine: Engine) -> LiveRun | None:
+    """The run of that id, if it is on disk; RequestError if it is damaged."""
     folder = store.by_id(home(), run)
     if folder is None:
         return None
-    return revived(load(folder), folder, engine)
+    return live_run_from(load(folder), folder, engine)
 
 
-def revived(saved: SavedRun, folder: Path, engine: Engine) -> LiveRun:
-    """A watch that goes on where the saved run stands."""
+def live_run_from(saved: SavedRun, folder: Path, engine: Engine) -> LiveRun:
+    """A LiveRun that continues from a saved run."""
     about = saved.about
     page = _read_page(about)
-    past = History()
-    past.add(saved.moments, about.members)
-    past.layouts = list(saved.layouts)
-    past.resume_from(saved.state)
-    live = LiveRun(about.members, engine, page.request, past)
-    # Whoever still shows the run as it was before the server ended is told all of it afresh.
+    history = History()
+    history.add(saved.moments, about.members)
+    history.layouts = list(saved.layouts)
+    history.resume_from(saved.state)
+    live = LiveRun(about.members, engine, page.request, history)
+    # A new generation: a browser that still shows the run from before the restart reloads all.
     generation = 2**20 + secrets.randbelow(2**20)
     live.resume(page.playing, OnDisk(folder, saved, generation))
     live.prediction, live.branching = page.prediction, page.branching
@@ -304,19 +308,19 @@ def _page(live: LiveRun) -> dict[str, Any]:
     }
 
 
-def request_in(about: About) -> RunRequest:
-    """What the page that a saved run was begun on had asked for."""
+def request_of_saved(about: About) -> RunRequest:
+    """The request that a saved run was started with."""
     return _read_page(about).request
 
 
 def _read_page(about: About) -> _Page:
-    """The inverse of `_page`; what makes no sense, or is not there, is as in a run just begun."""
+    """The inverse of `_page`; invalid or missing fields get the values of a new run."""
     page = about.page
     try:
-        wished = tuple(settings_from_dict(dict(one)) for one in page["wish"])
+        members = tuple(settings_from_dict(dict(one)) for one in page["wish"])
         parent = page.get("parent")
         return _Page(
-            RunRequest(wished or about.members, str(page.get("lesson", ""))),
+            RunRequest(members or about.members, str(page.get("lesson", ""))),
             bool(page.get("playing", True)),
             None if page.get("prediction") is None else int(page["prediction"]),
             Branching(str(parent[0]), int(parent[1]), str(parent[2])) if parent else None,

@@ -1,13 +1,13 @@
-"""The server's engine, and the comparisons that are being watched on it.
+"""The server's engine, and all live runs by id.
 
-    run = hub.watch((baseline, spherical));  hub.find(run) -> LiveRun | None
-    hub.recall(run) -> the same, read from disk where the server no longer has it in memory
-    hub.branch(run, step, {"beta": 4.0}) -> the id of another run, which goes on from there
+    run = registry.start_run((baseline, spherical));  registry.find(run) -> LiveRun | None
+    registry.find_or_load(run) -> the same, loaded from disk if it is not in memory
+    registry.branch(run, step, {"beta": 4.0}) -> the id of a new run that starts at that step
 
-A page names what it wants to see and gets a run id; the run itself lives here, outlives reruns and
-reloads, and is driven by a task on the server's event loop. Everything in a LiveRun is touched on
-that loop only; page scripts, which run in threads of their own, call no more than `engine`,
-`watch`, `find`, `last_viewed`, `recall`, `look_at`, `request_of`, `keep_alive` and `notify`.
+A page asks for a run and gets its id; the run itself lives here, survives reruns and reloads of
+the page, and is driven by a task on the server's event loop. A LiveRun is modified on that loop
+only; page scripts, which run in their own threads, call no more than `engine`, `start_run`,
+`find`, `last_viewed`, `find_or_load`, `find_paused`, `request_of`, `keep_alive` and `notify`.
 """
 
 from __future__ import annotations
@@ -23,39 +23,40 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from pages.live import changes as changing
+from pages.live import changes as change_rules
 from pages.live import persistence, quota
 from pages.live.changes import Changes
 from pages.live.history import History
 from pages.live.origin import Branching, RunRequest
-from pages.live.persistence import Keeper
+from pages.live.persistence import Autosave
 from pages.live.run import GRACE, LiveRun
 from svae_core.compute.engine import Engine
 from svae_core.config.settings import DATA_FIELDS
 from svae_core.records import RequestError, Settings
 
-#: Unwatched runs stay in memory this long, for a reload or a link …
+#: Seconds that runs without viewers stay in memory, for a reload or a link …
 KEPT_SECONDS = 3600.0
-#: … while they hold no more than this: beyond it the longest unwatched goes, if it is on disk …
+#: … while they take no more bytes than this; beyond it the one viewed longest ago is evicted if it
+#: is on disk …
 KEPT_BYTES = 2**24
-#: … and beyond this whether it is or not. Links find what is on disk.
+#: … and beyond this even if it is not. Links still open what is on disk.
 HELD_BYTES = 2**30
-_REAP_SECONDS = 5.0
-#: After a run or the last viewer has gone, memory comes free for so long, and is given back now and
-#: then: Streamlit lets go of a closed session, and of what only that knew, after two minutes.
-_FREED_SECONDS, _GIVEN_BACK_EVERY = 180.0, 30.0
-#: So many runs may stem from one start.
-LARGEST_FAMILY = 40
+_EVICTION_SECONDS = 5.0
+#: After an eviction, or when the last viewer has left, freed memory is returned to the system for
+#: this many seconds, at this interval: Streamlit keeps a closed session for two minutes.
+_RETURN_PERIOD, _RETURN_SECONDS = 180.0, 30.0
+#: Most runs in one tree of branches.
+LARGEST_TREE = 40
 
 _lock = threading.Lock()
-_recalling = threading.Lock()  # two who follow a link at the same moment find the same run
+_load_lock = threading.Lock()  # two visitors who open a link at once get the same run
 _engine: Engine | None = None
 _loop: asyncio.AbstractEventLoop | None = None
 _live_runs: dict[str, LiveRun] = {}
 
 
 def engine() -> Engine:
-    """The server's engine, started when it is first asked for."""
+    """The server's engine, started at the first call."""
     global _engine
     with _lock:
         if _engine is None:
@@ -66,117 +67,122 @@ def engine() -> Engine:
 
 
 def pair(settings: Settings) -> tuple[Settings, Settings]:
-    """The side-by-side view: a conventional VAE and another, equal in everything else.
+    """The two members of the side-by-side view: a conventional VAE and another method.
 
-    The other is the method of the settings, or the spherical VAE where that is the baseline.
+    They differ in nothing else. The other is the method of the settings, or the spherical VAE where
+    that method is the conventional VAE.
     """
     other = _plain(settings, "spherical") if settings.method == "baseline" else settings
     return _plain(settings, "baseline"), other
 
 
-def watch(members: tuple[Settings, ...], lesson: str = "", owner: str = "") -> str:
-    """A new run of these members, playing at once unless it is a lesson's; its unguessable id.
+def start_run(members: tuple[Settings, ...], lesson: str = "", owner: str = "") -> str:
+    """Start a run of these members, paused if it belongs to a lesson; return its unguessable id.
 
-    RequestError where its owner keeps too many.
+    RequestError if the owner has too many runs.
     """
-    _make_room(owner)
+    _evict_for(owner)
     run = secrets.token_urlsafe(16)
     begun = LiveRun(members, engine(), RunRequest(members, lesson))
     begun.owner = owner
-    _enter(run, begun, {})
+    _register(run, begun, {})
     return run
 
 
 def find(run: str | None) -> LiveRun | None:
-    """The run of that id, if the server still has it."""
+    """The run of that id, if it is in memory."""
     return _live_runs.get(run or "")
 
 
 def last_viewed(run: str | None, fits: Callable[[RunRequest], bool]) -> str | None:
-    """Of this run and all that stems from it, the one that fits and was watched last, if here.
+    """The run viewed last among a run and its descendants that fit; the run itself if none fits.
 
-    A page does not hear of branches: the stage makes them, and goes on with them by itself.
+    A page is not told of branches: the stage creates them and moves to them by itself.
     """
     here = dict(_live_runs)
     tree, size = {run}, 0
     while len(tree) > size:
         size = len(tree)
-        tree |= {id for id, w in here.items() if w.branching and w.branching.parent in tree}
-    seen = [(w.viewers > 0, w.last_seen, id) for id, w in here.items() if id in tree]
+        tree |= {
+            id for id, live in here.items() if live.branching and live.branching.parent in tree
+        }
+    seen = [(live.viewers > 0, live.last_viewed_at, id) for id, live in here.items() if id in tree]
     return max((one for one in seen if fits(here[one[2]].request)), default=(False, 0.0, run))[2]
 
 
 def same_data(data: Settings, request: RunRequest) -> bool:
-    """Whether a run is on the points, shell and clusters that these settings mean."""
+    """Whether a run has the points, shell and clusters of these settings."""
     return all(getattr(data, name) == getattr(request.members[-1], name) for name in DATA_FIELDS)
 
 
-def recall(run: str | None) -> LiveRun | None:
-    """The run of that id, from disk if need be. Reads files: not for the event loop.
+def find_or_load(run: str | None) -> LiveRun | None:
+    """The run of that id, loaded from disk if necessary. Reads files: not for the event loop.
 
-    RequestError where it is there and is damaged.
+    RequestError if it is damaged.
     """
-    with _recalling:
-        watched = find(run)
-        if watched is None and run and _loop is not None:
-            watched = persistence.revive(run, engine())
-            if watched is not None:
-                _enter(run, watched, _family_of(run, watched))
-        return watched
+    with _load_lock:
+        live = find(run)
+        if live is None and run and _loop is not None:
+            live = persistence.load_live_run(run, engine())
+            if live is not None:
+                _register(run, live, _tree_of(run, live))
+        return live
 
 
-def look_at(run: str | None) -> LiveRun | None:
-    """The same, to look at what it was: unless somebody watches it, it does not go on."""
-    watched = recall(run)
-    if watched is not None and not watched.viewers and _loop is not None:
-        _loop.call_soon_threadsafe(watched.pause)
-    return watched
+def find_paused(run: str | None) -> LiveRun | None:
+    """The same, for looking at its results: paused, unless it has a viewer."""
+    live = find_or_load(run)
+    if live is not None and not live.viewers and _loop is not None:
+        _loop.call_soon_threadsafe(live.pause)
+    return live
 
 
 def request_of(run: str | None) -> RunRequest | None:
-    """What the run of that id was begun for, if the server still has it.
+    """The request that the run of that id was started with, if it is in memory.
 
-    Not what became of it: a run whose band was dragged is still the run its page asked for.
+    Not its present settings: a run whose band was dragged is still the run that its page asked for.
     """
-    watched = find(run)
-    return watched.request if watched else None
+    live = find(run)
+    return live.request if live else None
 
 
 def keep_alive(run: str, play: bool = False) -> None:
-    """Let a run go on as if it were watched, since a page waits for it; play it if it paused."""
-    watched = find(run)
-    if watched is not None and _loop is not None:
-        _loop.call_soon_threadsafe(watched.keep_alive)
+    """Train a run as if it had a viewer, since a page waits for it; `play` resumes a paused one."""
+    live = find(run)
+    if live is not None and _loop is not None:
+        _loop.call_soon_threadsafe(live.keep_alive)
         if play:
-            _loop.call_soon_threadsafe(watched.play)
+            _loop.call_soon_threadsafe(live.play)
 
 
 def notify(run: str) -> None:
-    """Let those who watch a run look for news."""
-    watched = find(run)
-    if watched is not None and _loop is not None:
-        _loop.call_soon_threadsafe(watched.signal.notify)
+    """Notify the viewers of a run."""
+    live = find(run)
+    if live is not None and _loop is not None:
+        _loop.call_soon_threadsafe(live.signal.notify)
 
 
 def branch(run: str, step: int, changes: Changes) -> str:
-    """A run with this one's history up to a step and other settings from there; its id."""
+    """Start a run with this one's history up to a step and other settings from there; its id."""
     parent = _live_runs[run]
     done = parent.moments[-1][0] if parent.moments else None
     if done is None or not 0 <= step <= done.step or step >= done.steps:
         raise RequestError("A branch starts at a moment already trained, before the last one.")
     settings = parent.members[-1]
-    changes = changing.description_of(settings, step, changes)
+    changes = change_rules.effective_changes(settings, step, changes)
     if not changes:
         raise RequestError("Nothing is changed, so the branch would only repeat this run.")
-    what = f"{changing.described(settings, step, changes)} at step {step}"
-    members = changing.applied(parent.members, step, changes)
-    return _born(run, parent.request, members, parent.past.until(step, members), (step, what))
+    what = f"{change_rules.describe_changes(settings, step, changes)} at step {step}"
+    members = change_rules.apply_changes(parent.members, step, changes)
+    return _start_descendant(
+        run, parent.request, members, parent.history.up_to(step, members), (step, what)
+    )
 
 
 def reseed(run: str) -> str:
-    """The same run, changes included, with a seed that no run of this tree had yet; its id."""
+    """Start the same run, changes included, with a seed new to its tree; its id."""
     parent = _live_runs[run]
-    seeds = [watched.members[-1].seed for watched in parent.family.values()]
+    seeds = [live.members[-1].seed for live in parent.tree.values()]
     seed = max(seeds, default=parent.members[-1].seed) + 1
 
     def seeded(members: tuple[Settings, ...]) -> tuple[Settings, ...]:
@@ -184,103 +190,103 @@ def reseed(run: str) -> str:
 
     request = RunRequest(seeded(parent.request.members), parent.request.lesson)
     what = f"seed {parent.members[-1].seed} → {seed}"
-    return _born(run, request, seeded(parent.members), History(), (0, what))
+    return _start_descendant(run, request, seeded(parent.members), History(), (0, what))
 
 
 def copy(run: str, owner: str = "") -> str:
-    """A run of its own with this one's history so far, and no relative of it; its id.
+    """Start an independent run with this one's history so far; its id.
 
-    RequestError where its owner keeps too many.
+    RequestError if the owner has too many runs.
     """
-    _make_room(owner)
+    _evict_for(owner)
     parent = _live_runs[run]
     step = parent.moments[-1][0].step if parent.moments else 0
-    past = parent.past.until(step, parent.members)
-    child = LiveRun(parent.members, engine(), RunRequest(parent.request.members), past)
+    history = parent.history.up_to(step, parent.members)
+    child = LiveRun(parent.members, engine(), RunRequest(parent.request.members), history)
     child.copy_static(parent)
     child.owner = owner
     own = secrets.token_urlsafe(16)
-    _enter(own, child, {})
+    _register(own, child, {})
     return own
 
 
-def _born(
+def _start_descendant(
     run: str,
     request: RunRequest,
     members: tuple[Settings, ...],
-    past: History,
+    history: History,
     parting: tuple[int, str],
 ) -> str:
-    """A new run that stems from another."""
+    """Start a run in the tree of another."""
     parent = _live_runs[run]
-    if len(parent.family) >= LARGEST_FAMILY:
+    if len(parent.tree) >= LARGEST_TREE:
         raise RequestError(
-            f"There are {LARGEST_FAMILY} branches already; change a setting of the page to start "
+            f"There are {LARGEST_TREE} branches already; change a setting of the page to start "
             "afresh."
         )
-    _make_room(parent.owner)
-    child = LiveRun(members, engine(), request, past)
+    _evict_for(parent.owner)
+    child = LiveRun(members, engine(), request, history)
     child.branching = Branching(run, *parting)
     child.owner = parent.owner
     child.copy_static(parent)
     other = secrets.token_urlsafe(16)
-    _enter(other, child, parent.family)
-    for relative in child.family.values():
-        relative.tell()
+    _register(other, child, parent.tree)
+    for relative in child.tree.values():
+        relative.announce()
     return other
 
 
-def _enter(run: str, watched: LiveRun, family: dict[str, LiveRun]) -> None:
-    watched.family = family
-    family[run] = _live_runs[run] = watched
+def _register(run: str, live: LiveRun, tree: dict[str, LiveRun]) -> None:
+    live.tree = tree
+    tree[run] = _live_runs[run] = live
     if _loop is not None:
-        _loop.call_soon_threadsafe(watched.start)
+        _loop.call_soon_threadsafe(live.start)
 
 
-def _make_room(owner: str) -> None:
-    for run in quota.to_make_room(dict(_live_runs), owner):
+def _evict_for(owner: str) -> None:
+    for run in quota.runs_to_evict(dict(_live_runs), owner):
         if _loop is not None:
-            _loop.call_soon_threadsafe(_leave, run)
+            _loop.call_soon_threadsafe(_evict, run)
 
 
-def _family_of(run: str, revived: LiveRun) -> dict[str, LiveRun]:
-    """The tree that a run from disk belongs to, if any other of it is here."""
-    for other, watched in list(_live_runs.items()):
-        if revived.branching and revived.branching.parent == other:
-            return watched.family
-        if watched.branching and watched.branching.parent == run:
-            return watched.family
+def _tree_of(run: str, loaded: LiveRun) -> dict[str, LiveRun]:
+    """The tree that a loaded run belongs to, if another run of it is in memory."""
+    for other, live in list(_live_runs.items()):
+        if loaded.branching and loaded.branching.parent == other:
+            return live.tree
+        if live.branching and live.branching.parent == run:
+            return live.tree
     return {}
 
 
-def _leave(run: str) -> None:
-    watched = _live_runs.pop(run, None)
-    if watched is None:
+def _evict(run: str) -> None:
+    live = _live_runs.pop(run, None)
+    if live is None:
         return
-    watched.family.pop(run, None)
-    watched.stop()
+    live.tree.pop(run, None)
+    live.stop()
 
 
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[None]:
-    """The engine and all runs begin and end with the server."""
+    """Start the engine with the server, and stop the engine and all runs with it."""
     global _loop
     _loop = asyncio.get_running_loop()
     engine()
     gc.collect()
-    gc.freeze()  # what is imported by now stays: no later collection needs to look at it
-    keeper = Keeper(lambda: _live_runs)
-    reaper = asyncio.create_task(_reap(keeper.saved))
-    keeping_on = asyncio.create_task(keeper.go_on())
+    gc.freeze()  # imported modules stay: later collections need not scan them
+    autosave = Autosave(lambda: _live_runs)
+    eviction = asyncio.create_task(_evict_idle_runs(autosave.saved))
+    saving = asyncio.create_task(autosave.run())
     try:
         yield
     finally:
-        reaper.cancel()
-        keeping_on.cancel()
-        await asyncio.wait([keeping_on])
-        await keeper.close()
-        for watched in _all():
-            watched.stop()
+        eviction.cancel()
+        saving.cancel()
+        await asyncio.wait([saving])
+        await autosave.close()
+        for live in _all():
+            live.stop()
         _live_runs.clear()
         _loop = None
         await asyncio.to_thread(_stop_engine)
@@ -300,48 +306,51 @@ def _stop_engine() -> None:
 
 
 def _all() -> list[LiveRun]:
-    return list(_live_runs.values())  # a copy: page scripts add runs from their threads
+    return list(_live_runs.values())  # a copy, since page scripts add runs from their threads
 
 
-async def _reap(saved: Callable[[str], bool]) -> None:
-    """Forget runs that nobody came back to, and pause those that hold too much."""
-    watched_before, due, until = False, 0.0, 0.0
+async def _evict_idle_runs(saved: Callable[[str], bool]) -> None:
+    """Evict runs without viewers, and pause runs of sessions over their memory limit."""
+    viewed_before, due, return_until = False, 0.0, 0.0
     with suppress(asyncio.CancelledError):
         while True:
-            await asyncio.sleep(_REAP_SECONDS)
+            await asyncio.sleep(_EVICTION_SECONDS)
             now = time.monotonic()
-            gone, held = quota.too_much(dict(_live_runs))  # page scripts add runs meanwhile
-            gone += _forgotten(now, saved)
-            for run in gone:
-                _leave(run)
-            for watched in held:
-                watched.interrupt(quota.sentence())
-            watched_now = any(one.viewers for one in _all())
-            if gone or (watched_before and not watched_now):
-                due, until = now, now + _FREED_SECONDS
-            if due <= now < until:
-                await asyncio.to_thread(_give_back)
-                due = now + _GIVEN_BACK_EVERY
-            watched_before = watched_now
+            # A copy, since page scripts add runs meanwhile; unnamed, so that it keeps no run alive.
+            to_evict, to_pause = quota.over_memory_limit(dict(_live_runs))
+            to_evict += _expired_runs(now, saved)
+            for run in to_evict:
+                _evict(run)
+            for live in to_pause:
+                live.interrupt(quota.sentence())
+            viewed_now = any(one.viewers for one in _all())
+            if to_evict or (viewed_before and not viewed_now):
+                due, return_until = now, now + _RETURN_PERIOD
+            if due <= now < return_until:
+                await asyncio.to_thread(_return_memory)
+                due = now + _RETURN_SECONDS
+            viewed_before = viewed_now
 
 
-def _forgotten(now: float, saved: Callable[[str], bool]) -> list[str]:
-    """The runs to let go: unwatched for too long, or the longest unwatched of too many bytes."""
-    idle = [(w.last_seen, run) for run, w in list(_live_runs.items()) if not w.viewers]
-    held = sum(_live_runs[run].size for _, run in idle)
-    everything = sum(w.size for w in _all())
-    gone = []
-    for last_seen, run in sorted(idle):
-        too_many = held > KEPT_BYTES and now - last_seen > GRACE and saved(run)
-        if now - last_seen > KEPT_SECONDS or too_many or everything > HELD_BYTES:
-            gone.append(run)
-            held -= _live_runs[run].size
-            everything -= _live_runs[run].size
-    return gone
+def _expired_runs(now: float, saved: Callable[[str], bool]) -> list[str]:
+    """The runs to evict: unviewed for too long, or viewed longest ago when memory is short."""
+    idle = [
+        (live.last_viewed_at, run) for run, live in list(_live_runs.items()) if not live.viewers
+    ]
+    idle_bytes = sum(_live_runs[run].size for _, run in idle)
+    all_bytes = sum(live.size for live in _all())
+    to_evict = []
+    for last_viewed_at, run in sorted(idle):
+        too_many = idle_bytes > KEPT_BYTES and now - last_viewed_at > GRACE and saved(run)
+        if now - last_viewed_at > KEPT_SECONDS or too_many or all_bytes > HELD_BYTES:
+            to_evict.append(run)
+            idle_bytes -= _live_runs[run].size
+            all_bytes -= _live_runs[run].size
+    return to_evict
 
 
-def _give_back() -> None:
-    """Let the system have the memory of runs that are gone; the C library tends to keep it."""
+def _return_memory() -> None:
+    """Return freed memory to the operating system, which the C library tends to keep."""
     gc.collect()
     with suppress(OSError, AttributeError):  # another C library than Linux's
         ctypes.CDLL(None).malloc_trim(0)

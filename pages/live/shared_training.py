@@ -1,11 +1,12 @@
-"""What runs of equal settings share: one computation, however many sessions follow it.
+"""The computation that runs with equal settings share, one for all sessions that show them.
 
-    shared = join(members, engine, subscriber);  await shared.slice();  shared.after(step) -> Moment
+    shared = join(members, engine, subscriber);  await shared.train_slice()
+    shared.moment_after(step) -> Moment | None
 
 A run is a pure function of its settings, so all sessions that ask for the same members subscribe
-to one SharedTraining. Each subscriber has its own position in it: one that pauses stays behind, one
-that comes late sees what the others have seen, and one that changes a setting moves to another
-SharedTraining. Training goes on only while a subscriber asks for more moments than there are.
+to one SharedTraining. Each subscriber has its own position in it: a paused one stays behind, a
+late one sees the moments already recorded, and one that changes a setting joins another
+SharedTraining. Training goes on only while a subscriber needs moments that do not exist yet.
 """
 
 from __future__ import annotations
@@ -35,14 +36,15 @@ from svae_core.runs.folder import NO_LATENTS
 if TYPE_CHECKING:
     from svae_core.latent.projection import Layout
 
-#: Who lags behind goes through recorded moments so many times as quickly as they were trained …
+#: A subscriber that is behind shows recorded moments this many times faster than they were
+#: trained …
 _CATCHING_UP = 2.0
-#: … and at least so many a second.
+#: … and at least this many per second.
 _SLOWEST = 10.0
 
 
 class Subscriber(Protocol):
-    """One who follows a shared training."""
+    """A live run that takes its moments from a shared training."""
 
     viewers: int
 
@@ -53,7 +55,7 @@ _shared: WeakValueDictionary[tuple[int, tuple[Settings, ...]], SharedTraining] =
 
 
 def join(members: tuple[Settings, ...], engine: Engine, subscriber: Subscriber) -> SharedTraining:
-    """The course of these members; there is one as long as somebody follows it."""
+    """Subscribe to the training of these members, which exists while it has a subscriber."""
     key = id(engine), members
     shared = _shared.get(key)
     if shared is None:
@@ -63,145 +65,150 @@ def join(members: tuple[Settings, ...], engine: Engine, subscriber: Subscriber) 
 
 
 def disconnect(shared: SharedTraining, subscriber: Subscriber, failed: bool = False) -> None:
-    """Follow it no longer; nobody joins one that failed."""
+    """End a subscription; a training that failed is not offered to later subscribers."""
     shared.subscribers.discard(subscriber)
     if failed:
         _shared.pop((id(shared.engine), shared.members), None)
 
 
 class SharedTraining:
-    """The computation of some members, as far as it got. Lives on the server's event loop."""
+    """The training of some members and its history. Lives on the server's event loop."""
 
     def __init__(self, members: tuple[Settings, ...], engine: Engine) -> None:
         self.members = members
         self.engine = engine
-        self.line = FairShare()
-        self.past = History()
+        self.share = FairShare()
+        self.history = History()
         self.newest: State | None = None
         self._first: State | None = None  # before the first step
         self.subscribers: WeakSet[Subscriber] = WeakSet()
-        self._pace = self._spent = 0.0  # seconds from moment to moment, since the last one
-        self._fresh = 0  # the first moment of the last slice, by its number
+        self._seconds_per_moment = 0.0
+        self._spent = 0.0  # seconds since the last moment
+        self._first_new = 0  # number of the first moment of the last slice
         self._shared: dict[str, asyncio.Future[Any]] = {}
 
     def note_viewers(self) -> None:
-        """Somebody came or went: a call that waits is served as one that is watched, or is not."""
-        self.line.watched = any(one.viewers for one in self.subscribers)
+        """Update the priority of waiting calls: a run with viewers is served first."""
+        self.share.watched = any(one.viewers for one in self.subscribers)
 
-    # ------------------------------------------------------------- what is there by now
+    # ------------------------------------------------------------- what has been recorded
 
-    def after(self, step: int) -> Moment | None:
-        """The first moment after a step, if it is there."""
+    def moment_after(self, step: int) -> Moment | None:
+        """The first recorded moment after a step; None if it is not trained yet."""
         number = self._number_after(step)
-        return self.past.moments[number] if number < len(self.past.moments) else None
+        return self.history.moments[number] if number < len(self.history.moments) else None
 
-    def pause_after(self, step: int) -> float:
-        """How long a follower looks at the moment of this step: no time where it is the newest."""
-        if self._number_after(step) > self._fresh:
+    def display_seconds(self, step: int) -> float:
+        """How long a subscriber shows the moment of this step; 0 for a moment just trained."""
+        if self._number_after(step) > self._first_new:
             return 0.0
-        return min(self._pace / _CATCHING_UP, 1 / _SLOWEST)
+        return min(self._seconds_per_moment / _CATCHING_UP, 1 / _SLOWEST)
 
     def state_at(self, step: int) -> State | None:
-        """The newest state for who has seen the moments up to a step, or the last kept before."""
-        if self.newest is None or self._number_after(step) >= len(self.past.moments):
+        """The newest state if all moments are at or before this step, else the last one kept."""
+        if self.newest is None or self._number_after(step) >= len(self.history.moments):
             return self.newest
-        kept = [state for state in self.past.states if state.step <= step]
+        kept = [state for state in self.history.states if state.step <= step]
         return kept[-1] if kept else self._first
 
     def _number_after(self, step: int) -> int:
-        return bisect_right(self.past.moments, step, key=lambda moment: moment[0].step)
+        return bisect_right(self.history.moments, step, key=lambda moment: moment[0].step)
 
-    # ------------------------------------------------------------------- what is done once
+    # ------------------------------------------------------------- results computed once
 
-    async def ground(self) -> PreparedData:
-        """What pictures of it need."""
-        return await self._once("ground", lambda: self.engine.prepared_data(self.members[-1]))
+    async def prepared_data(self) -> PreparedData:
+        """The data, shell, clusters and region, which every figure needs."""
+        return await self._call_once(
+            "prepared_data", lambda: self.engine.prepared_data(self.members[-1])
+        )
 
     async def floors(self) -> tuple[FloorCurves, ...]:
-        """The floors under each member."""
-        return await self._once("floors", lambda: self.engine.floors(self.members))
+        """The floors on the KL of each member."""
+        return await self._call_once("floors", lambda: self.engine.floors(self.members))
 
     async def certify(self) -> tuple[Certificate, ...]:
-        """What the models are worth in the end."""
-        while self.newest and self.newest.step < self.past.moments[-1][0].steps:
-            await self.slice()  # a run from disk may have moments beyond its state
+        """The certificates of the trained members."""
+        while self.newest and self.newest.step < self.history.moments[-1][0].steps:
+            await self.train_slice()  # the state of a saved run may be older than its moments
         state = self.newest
         assert state is not None
-        return await self._once("certificates", lambda: self.engine.certify(state, self.line))
+        return await self._call_once("certificates", lambda: self.engine.certify(state, self.share))
 
-    async def begin(self, past: History, state: State | None = None) -> None:
-        """Begin, or begin where a follower's past has got further than this."""
-        if state is None and past.states:
-            state = past.states[-1]
+    async def begin(self, history: History, state: State | None = None) -> None:
+        """Initialise the training, or continue from a subscriber's longer history."""
+        if state is None and history.states:
+            state = history.states[-1]
         if state is not None and (self.newest is None or self.newest.step < state.step):
             self.newest = dataclasses.replace(state, settings=self.members)
-        if len(past.moments) > len(self.past.moments):
-            kept = [dataclasses.replace(one, settings=self.members) for one in past.states]
-            self.past = History(list(past.moments), list(past.layouts), states=kept)
-            self._fresh = len(past.moments)
+        if len(history.moments) > len(self.history.moments):
+            kept = [dataclasses.replace(one, settings=self.members) for one in history.states]
+            self.history = History(list(history.moments), list(history.layouts), states=kept)
+            self._first_new = len(history.moments)
         if self.newest is None:
-            await self._together("begin", self._begin)
+            await self._join_running("begin", self._begin)
 
     async def _begin(self) -> None:
-        call = self.engine.begin(self.members, self.line)
+        call = self.engine.begin(self.members, self.share)
         state, moment = await asyncio.wrap_future(call)
-        if not self.past.moments:
-            self.past.add((moment,), self.members)
+        if not self.history.moments:
+            self.history.add((moment,), self.members)
         self.newest = self._first = state
 
-    # ------------------------------------------------------------------------ going on
+    # ------------------------------------------------------------------------ training
 
-    async def slice(self) -> None:
-        """Train a little further; all who ask meanwhile get the same."""
+    async def train_slice(self) -> None:
+        """Train for one slice; concurrent callers share it."""
         self.note_viewers()
-        await self._together("slice", self._slice)
+        await self._join_running("slice", self._train_slice)
 
-    async def _slice(self) -> None:
+    async def _train_slice(self) -> None:
         assert self.newest is not None
-        started, before = time.monotonic(), len(self.past.moments)
-        call = self.engine.advance(self.newest, self._budget(self.newest.step), self.line)
+        started, before = time.monotonic(), len(self.history.moments)
+        call = self.engine.advance(self.newest, self._budget(self.newest.step), self.share)
         advance = await asyncio.wrap_future(call)
         self.newest = advance.state
-        self.past.add(advance.moments, self.members)
-        self.past.keep(advance.state)
-        self._fresh = before if advance.moments else self._fresh
-        self._keep_pace(time.monotonic() - started, len(advance.moments))
+        self.history.add(advance.moments, self.members)
+        self.history.keep_state(advance.state)
+        self._first_new = before if advance.moments else self._first_new
+        self._measure_speed(time.monotonic() - started, len(advance.moments))
 
     def _budget(self, step: int) -> Budget:
-        """The next slice; without frames where they are known from another shared training."""
+        """The budget of the next slice; without frames for moments that are already recorded."""
         seconds = self.engine.slice_seconds()
-        known = self.past.moments[-1][0].step if self.past.moments else 0
+        known = self.history.moments[-1][0].step if self.history.moments else 0
         if step < known:
             return Budget(steps=known - step, seconds=seconds, frames=False)
         return Budget(seconds=seconds)
 
-    def _keep_pace(self, seconds: float, moments: int) -> None:
+    def _measure_speed(self, seconds: float, moments: int) -> None:
         self._spent += seconds
         if moments:
             now, self._spent = self._spent / moments, 0.0
-            self._pace = now if self._pace == 0 else 0.9 * self._pace + 0.1 * now
+            self._seconds_per_moment = (
+                now if self._seconds_per_moment == 0 else 0.9 * self._seconds_per_moment + 0.1 * now
+            )
 
-    async def exactly(self, step: int) -> State:
-        """The state at a step for who has seen the moments up to it, trained again if need be."""
+    async def state_exactly_at(self, step: int) -> State:
+        """The state at a step, trained again from the last one kept if necessary."""
         kept = self.state_at(step)
         if kept is None:
-            kept = (await asyncio.wrap_future(self.engine.begin(self.members, self.line)))[0]
+            kept = (await asyncio.wrap_future(self.engine.begin(self.members, self.share)))[0]
         state: State = kept
         while state.step < step:
             budget = Budget(step - state.step, self.engine.slice_seconds(), frames=False)
-            call = self.engine.advance(state, budget, self.line)
+            call = self.engine.advance(state, budget, self.share)
             state = (await asyncio.wrap_future(call)).state
         return state
 
     @property
     def layouts(self) -> list[tuple[Layout, ...]]:
-        """All layouts so far."""
-        return self.past.layouts
+        """All layouts so far, in order."""
+        return self.history.layouts
 
     def outdated(self, moment: Moment) -> bool:
-        """Whether the newest layout is older than this moment, or PCA where it could be UMAP.
+        """Whether a moment needs a layout: none is as new, or PCA could be replaced by UMAP.
 
-        Moments that others have seen before lack what layouts need, and were laid out then.
+        Moments copied from an earlier subscriber have no latents; they were laid out when new.
         """
         if not moment[0].latent_mean.size:
             return False
@@ -210,18 +217,18 @@ class SharedTraining:
         provisional = any(layout.kind == "pca" for layout in self.layouts[-1])
         return provisional and self.engine.umap_ready
 
-    def hand_over(self, layouts: list[tuple[Layout, ...]], taken: int, step: int) -> int:
-        """Give a follower who took so many the others that are no later than a step; how many."""
-        while taken < len(self.layouts) and self.layouts[taken][0].step <= step:
+    def copy_layouts(self, layouts: list[tuple[Layout, ...]], copied: int, step: int) -> int:
+        """Append the layouts from number `copied` up to a step; return how many are copied now."""
+        while copied < len(self.layouts) and self.layouts[copied][0].step <= step:
             if layouts:
-                layouts[-1] = lightened(layouts[-1])
-            layouts.append(self.layouts[taken])
-            taken += 1
-        return taken
+                layouts[-1] = without_layout_latents(layouts[-1])
+            layouts.append(self.layouts[copied])
+            copied += 1
+        return copied
 
     async def lay_out(self, moment: Moment, before: tuple[Layout, ...] | None) -> None:
-        """Lay out a moment, or wait for the layout that another follower asked for meanwhile."""
-        await self._together("layout", lambda: self._lay_out(moment, before))
+        """Lay out a moment, or wait for a layout that is already being computed."""
+        await self._join_running("layout", lambda: self._lay_out(moment, before))
 
     async def _lay_out(self, moment: Moment, before: tuple[Layout, ...] | None) -> None:
         call = self.engine.embed(
@@ -232,19 +239,19 @@ class SharedTraining:
         )
         self.layouts.append(await asyncio.wrap_future(call))
         if len(self.layouts) > 1:
-            self.layouts[-2] = lightened(self.layouts[-2])
+            self.layouts[-2] = without_layout_latents(self.layouts[-2])
 
-    # ----------------------------------------------------------------- doing things together
+    # ----------------------------------------------------- calls that subscribers share
 
-    async def _once(self, name: str, call: Callable[[], Any]) -> Any:
-        """The answer to a call made once for all subscribers; made again only where it failed."""
+    async def _call_once(self, name: str, call: Callable[[], Any]) -> Any:
+        """The result of a call made once for all subscribers, and again only after it failed."""
         shared = self._shared.get(name)
         if shared is None or (shared.done() and (shared.cancelled() or shared.exception())):
             shared = self._shared[name] = asyncio.wrap_future(call())
         return await asyncio.shield(shared)
 
-    async def _together(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Do something that all who ask for it while it goes on take part in."""
+    async def _join_running(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Start some work, or wait for it if it is already running."""
         shared = self._shared.get(name)
         if shared is None:
             shared = self._shared[name] = asyncio.ensure_future(work())
@@ -254,16 +261,16 @@ class SharedTraining:
     def _done(self, name: str, done: asyncio.Future[None]) -> None:
         del self._shared[name]
         if not done.cancelled():
-            done.exception()  # has been told to all who waited
+            done.exception()  # already raised in every waiting caller
 
 
-def lightened(layouts: tuple[Layout, ...]) -> tuple[Layout, ...]:
-    """Layouts that another follows, without the latents, which serve that one only."""
+def without_layout_latents(layouts: tuple[Layout, ...]) -> tuple[Layout, ...]:
+    """The layouts without their latents, which only the next layout needs."""
     return tuple(dataclasses.replace(one, latent_mean=NO_LATENTS) for one in layouts)
 
 
 def _continued(before: tuple[Layout, ...] | None) -> tuple[Layout, ...] | None:
-    """What the first layout of a branch is turned to; it can be continued only with its latents."""
+    """The layout that a branch's first one is aligned to; without latents it counts as PCA."""
     if before is None or all(one.latent_mean.size for one in before):
         return before
     return tuple(dataclasses.replace(one, kind="pca") for one in before)

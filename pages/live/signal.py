@@ -1,4 +1,4 @@
-"""Waiting for news: tasks on one event loop that wake each other."""
+"""Notifications between tasks of one event loop."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from contextlib import contextmanager, suppress
 
 
 class Signal:
-    """Whoever listens is woken when there may be something new; what it is, they look up."""
+    """Tells waiting tasks that something may have changed; each then checks its own condition."""
 
     def __init__(self) -> None:
         self._wakers: set[asyncio.Event] = set()
 
     def notify(self) -> None:
-        """Wake all who listen."""
+        """Wake all waiting tasks."""
         for event in self._wakers:
             event.set()
 
     @contextmanager
     def listening(self) -> Iterator[asyncio.Event]:
-        """An event that is set at all news meanwhile."""
+        """An event that every notification sets while the context is open."""
         event = asyncio.Event()
         self._wakers.add(event)
         try:
@@ -29,7 +29,7 @@ class Signal:
             self._wakers.discard(event)
 
     async def wait_for(self, condition: Callable[[], bool], every: float | None = None) -> None:
-        """Wait for a condition, looked at whenever there is news, and at least this often."""
+        """Wait until the condition holds; check it after each notification and `every` seconds."""
         with self.listening() as wake:
             while not condition():
                 wake.clear()

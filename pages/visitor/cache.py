@@ -1,6 +1,7 @@
-"""What visitors share: a result is computed once for all who ask the same.
+"""Results that visitors share: each is computed once for all who request it.
 
-The only user of Streamlit's caches. What cannot be computed ends the page with one sentence.
+The only user of Streamlit's caches. If a result cannot be computed, the page ends with one
+sentence.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from svae_core.latent.results import A, BandStudy, Question, load_studies
 from svae_core.problem import with_band
 from svae_core.records import FeasibleRegion, Problem, RequestError, Settings, State
 
-Followed = TypeVar("Followed")
+SharedObject = TypeVar("SharedObject")
 Result = TypeVar("Result")
 #: The settings that decide the region.
 REGION_FIELDS = (*DATA_FIELDS, "collapse_loss", "band", "lower_edge")
@@ -34,31 +35,31 @@ _STUDIED = Path(__file__).parents[2] / "assets" / "band_study.json"
 
 
 def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
-    """All that is fixed before training, prepared by a worker and shared between visitors."""
+    """Everything that is fixed before training, prepared by a worker and cached."""
     asked = Settings(**{name: getattr(chosen, name) for name in _PREPARED_FIELDS})
     key = settings_key(asked, _PREPARED_FIELDS)
     return _result(
-        _preparing(key, asked),
+        _preparation(key, asked),
         doing,
         lambda prepared: with_band(prepared, chosen),
-        forget=lambda: _preparing.clear(key, asked),
+        forget=lambda: _preparation.clear(key, asked),
     )
 
 
-def explored(state: State, question: Question[A]) -> A:
-    """What the state's models say to a question."""
+def explore(state: State, question: Question[A]) -> A:
+    """The answer to a question about the latent spaces of the state's models."""
     models = [settings_key(settings) for settings in state.settings]
     key = f"{models} {state.step} {question}"
     answer: A = _result(
-        _exploring(key, state, question),
+        _exploration(key, state, question),
         "Looking into the latent spaces",
         lambda found: found,
-        forget=lambda: _exploring.clear(key, state, question),
+        forget=lambda: _exploration.clear(key, state, question),
     )
     return answer
 
 
-def readings(prepared: Problem, chosen: Settings) -> dict[str, FeasibleRegion]:
+def regions_by_definition(prepared: Problem, chosen: Settings) -> dict[str, FeasibleRegion]:
     """The region by each definition of the collapse loss, all else equal."""
     return {
         name: with_band(prepared, dataclasses.replace(chosen, collapse_loss=name)).region
@@ -67,46 +68,46 @@ def readings(prepared: Problem, chosen: Settings) -> dict[str, FeasibleRegion]:
 
 
 def proposal(chosen: Settings) -> tuple[tuple[int, float, float], ...]:
-    """(K, W, silhouette) of the numbers of clusters looked at, whatever K is in use."""
+    """(K, W, silhouette) of the numbers of clusters that were tried, whatever K is in use."""
     asked = dataclasses.replace(chosen, clusters=0)
     return problem(asked, "Trying other numbers of clusters").clusters.proposal
 
 
 @st.cache_resource(show_spinner=False)
 def recording() -> Recording:
-    """The recorded run that the first page shows, read once."""
+    """The recorded run on the Start page, read once."""
     return load_recording(_RECORDED)
 
 
 @st.cache_resource(show_spinner=False)
 def studies() -> tuple[BandStudy, ...]:
-    """What was measured of samples over the width of the band, read once."""
+    """The recorded studies of sample quality over the width of the band, read once."""
     return load_studies(_STUDIED)
 
 
 def background_task(key: str, call: Callable[[], Future[Any]]) -> Future[Any]:
-    """A call of many seconds, begun by whoever asks first."""
+    """A call of many seconds, started by the first visitor who requests it."""
     return _background_task(key, call)
 
 
 def retry_task(key: str, call: Callable[[], Future[Any]]) -> None:
-    """Let the errand of this key be done once more, after it failed."""
+    """Forget the failed call of this key, so that the next request starts it again."""
     _background_task.clear(key, call)
 
 
-def shared_job(section: str, key: str, make: Callable[[], Followed]) -> Followed:
-    """What a section of a page follows: made idle, one for all who ask for the same."""
-    found: Followed = _followed(f"{section}.{key}", make)
+def shared_job(section: str, key: str, make: Callable[[], SharedObject]) -> SharedObject:
+    """An object that all visitors of a section share by key; `make` constructs it, idle."""
+    found: SharedObject = _shared_object(f"{section}.{key}", make)
     return found
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _exploring(key: str, _state: State, _question: Question[Any]) -> Future[Any]:
+def _exploration(key: str, _state: State, _question: Question[Any]) -> Future[Any]:
     return registry.engine().explore(_state, _question)
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _preparing(key: str, _asked: Settings) -> Future[Problem]:
+def _preparation(key: str, _asked: Settings) -> Future[Problem]:
     return registry.engine().prepare(_asked)
 
 
@@ -116,7 +117,7 @@ def _background_task(key: str, _call: Callable[[], Future[Any]]) -> Future[Any]:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _followed(key: str, _make: Callable[[], Any]) -> Any:
+def _shared_object(key: str, _make: Callable[[], Any]) -> Any:
     return _make()
 
 
@@ -126,7 +127,7 @@ def _result(
     finish: Callable[[Any], Result],
     forget: Callable[[], None],
 ) -> Result:
-    """What came of a call; where it failed it is forgotten, so that the next visit tries again."""
+    """The result of a call. A failed call is removed from the cache, so that it can be repeated."""
     try:
         _await(future, doing)
         return finish(future.result())
@@ -140,7 +141,7 @@ def _result(
 
 
 def _await(future: Future[Any], doing: str) -> None:
-    """Wait, saying so; each word written is a point at which a newer wish may interrupt."""
+    """Wait, and show for how long; Streamlit can interrupt the script at each output."""
     start = time.monotonic()
     place = st.empty()
     while not wait([future], timeout=0.25).done:

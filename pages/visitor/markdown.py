@@ -1,13 +1,13 @@
-"""Words of visitors, as they may stand between our own."""
+"""Escaping for text that visitors have written."""
 
 from __future__ import annotations
 
 import re
 
-# Images are fetched from wherever they are, and a dollar begins a formula.
+# An image would be fetched from any server, and a dollar sign begins a formula.
 _MARKS = re.compile(r"[\\`*_~$<\[\]]")
 
 
 def plain(text: str) -> str:
-    """Markdown that shows a text as it is: names of runs, of files and of their columns."""
+    """Markdown that shows a text literally: names of runs, of files and of their columns."""
     return _MARKS.sub(r"\\\g<0>", text)

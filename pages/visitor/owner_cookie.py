@@ -1,8 +1,8 @@
-"""Whose runs are whose: every browser has a key of its own, in a cookie.
+"""The cookie that identifies the browser a run was started in.
 
-A run remembers the key of the browser it was begun in, and the Runs page lists a visitor's own
-runs only. The cookie holds nothing but a random key, is not readable by scripts, and is set with
-the first page. It gives no right to anything else: whoever knows a run's link may open that run.
+A run records the key of its browser, and the Runs page lists a visitor's own runs only. The cookie
+holds nothing but a random key, cannot be read by scripts, and is set with the first page. It gives
+no other right: anyone with a run's link may open that run.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _YEAR = 365 * 24 * 3600
 
 
 class OwnerCookie:
-    """Gives a browser that asks for a page its key, unless it has one."""
+    """Middleware that sets the cookie on a page request that has none."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         if scope["type"] != "http" or scope["method"] != "GET" or key_of(HTTPConnection(scope)):
             await self._app(scope, receive, send)
             return
@@ -42,13 +42,13 @@ class OwnerCookie:
 
 
 def is_key(found: Any) -> bool:
-    """Whether this is such a key."""
+    """Whether a value has the form of a key."""
     return isinstance(found, str) and bool(_KEY.fullmatch(found))
 
 
-def key_of(asker: HTTPConnection) -> str:
-    """The key that a request brings along; empty where it brings none."""
-    key = asker.cookies.get(COOKIE, "")
+def key_of(connection: HTTPConnection) -> str:
+    """The key in a request's cookie; empty without one."""
+    key = connection.cookies.get(COOKIE, "")
     return key if is_key(key) else ""
 
 

@@ -1,7 +1,8 @@
-"""What follows a visitor from page to page: settings, runs, choices.
+"""A visitor's state across pages: settings, runs, choices.
 
 The only user of session_state; `cache` holds what visitors share. Settings live here and in every
-page's URL, which is written here: Streamlit's `bind="query-params"` drops what a page leaves out.
+page's URL, which is written here: Streamlit's `bind="query-params"` drops parameters that a page
+does not bind.
 """
 
 from __future__ import annotations
@@ -23,51 +24,52 @@ from pages.classroom import lessons, sessions
 from pages.live import registry
 from pages.live.origin import RunRequest
 from pages.visitor import cache, owner_cookie, url
-from pages.visitor.series import Series
+from pages.visitor.job import Job
 from svae_core.config.settings import settings_at
 from svae_core.records import Certificate, Moment, RequestError, Settings, State
 from svae_core.runs.manifest import new_id
 
 _SETTINGS = "svae.settings"  # the current Settings
-_WRITTEN = "svae.written"  # the query that stands for them
-_PAGE = "svae.page"  # the page they were last asked for on
-_OWNER = "svae.owner"  # the visitor's key, where there is no cookie
-_RUN = "svae.run"  # the run watched last
-_LESSON = "svae.lesson"  # the lesson whose settings were taken over
+_WRITTEN = "svae.written"  # the query that describes them
+_PAGE = "svae.page"  # the page that used them last
+_OWNER = "svae.owner"  # the visitor's key, if there is no cookie
+_RUN = "svae.run"  # the run viewed last
+_LESSON = "svae.lesson"  # the lesson whose settings were applied
 _CLASS = "svae.class"  # the code of the class that this visitor belongs to
 _TEACH = "svae.teach"  # the key of the class that this visitor leads
-_SHOWN = "svae.shown"  # what each widget showed when it was last drawn
-_ASKED = "svae.asked"  # keys of the errands that this visitor asked for
+_SHOWN = "svae.shown"  # each widget's value when it was last drawn
+_ASKED = "svae.asked"  # keys of the background tasks that this visitor requested
 _ONCE = "svae.once"  # results of calls made once, by key
-_GOING = "svae.going"  # by section of a page: the key of the series that is to go on
+_GOING = "svae.going"  # key of the running job, by section of a page
 _LOOKED_INTO = "svae.looked_into"  # the run whose latent spaces are explored, and its state
-_WAITING = "svae.waiting"  # sections of the page that wait for something, by name
+_WAITING = "svae.waiting"  # names of the sections that are waiting
 
 
 def settings() -> Settings:
-    """The visitor's settings. News in the URL wins, unless a widget was moved just now.
+    """The visitor's settings. A changed URL takes precedence, unless a widget was moved just now.
 
-    A link or a typed address brings its settings along, and going back undoes the last change.
-    An empty query says nothing: the menu leads to pages without one, and settings stay.
+    A link or a typed address brings its settings, and the browser's back button undoes the last
+    change. An empty query changes nothing, since the menu links to pages without a query.
     """
     state = st.session_state
     incoming = url.owned(st.query_params.to_dict())
     page = _page()
     if page != state.get(_PAGE):
         state[_PAGE], state[_SHOWN], state[_WRITTEN] = page, {}, None
-    news = incoming and incoming != state[_WRITTEN] and not _touched()
+    changed = incoming and incoming != state[_WRITTEN] and not _widget_moved()
     if _SETTINGS not in state and not incoming:
-        incoming = _linked()  # the run's own, for a link that names nothing but a run
-    if _SETTINGS not in state or news:
+        incoming = _query_of_linked_run()  # for a link that names only a run
+    if _SETTINGS not in state or changed:
         state[_SETTINGS] = url.from_query(incoming)
         state[_WRITTEN] = incoming
     return state[_SETTINGS]
 
 
 def keep(chosen: Settings) -> Settings:
-    """Remember these settings and, if they are new on this page, write them into the URL.
+    """Store these settings and, if they are new on this page, write them into the URL.
 
-    Not at every run: each writing is a step in the browser's history, and nobody could go back.
+    Not at every rerun: each write adds an entry to the browser's history, which would make the back
+    button useless.
     """
     state = st.session_state
     state[_SETTINGS] = chosen
@@ -83,27 +85,27 @@ def keep(chosen: Settings) -> Settings:
     return chosen
 
 
-def offer(key: str, value: Any) -> None:
-    """Before a widget is drawn: show this value, unless the visitor has just set another."""
+def preset_widget(key: str, value: Any) -> None:
+    """Before a widget is drawn: set its value, unless the visitor has just changed it."""
     state = st.session_state
     shown = state.get(_SHOWN, {})
-    # On a new page a key may still name the widget of the page before, whose value goes with it.
+    # On a new page a key may still belong to a widget of the page before, which is discarded.
     drawn_here = key in shown and key in state
     moved = drawn_here and state[key] != shown[key]
     if not drawn_here or (not moved and state[key] != value):
         state[key] = value
 
 
-def taken(key: str, value: Any) -> Any:
-    """After a widget is drawn: note what it shows, so that a later move is seen as one."""
+def widget_drawn(key: str, value: Any) -> Any:
+    """After a widget is drawn: record its value, so that a later change is recognised."""
     st.session_state.setdefault(_SHOWN, {})[key] = value
     return value
 
 
 def lesson() -> lessons.Lesson | None:
-    """The lesson in the URL. It brings its settings along, but those in the URL come first.
+    """The lesson in the URL. Its settings apply where the URL does not give others.
 
-    A run in the URL, as after a reload, has been begun with its settings already.
+    With a run in the URL, as after a reload, they were applied when the run was started.
     """
     state, query = st.session_state, st.query_params
     name = query.get("lesson", "")
@@ -123,11 +125,11 @@ def class_code() -> str:
 def class_key() -> str:
     """The key of the class that this visitor leads; "" for none, or where it has ended."""
     key = _remembered("teach", _TEACH)
-    return key if sessions.led_with(key) else ""
+    return key if sessions.find_by_key(key) else ""
 
 
-def teach(key: str, code: str) -> None:
-    """Lead a class from here on, or with empty words no longer."""
+def lead_class(key: str, code: str) -> None:
+    """Lead the class of this key from now on; empty strings end it."""
     for name, place, text in (("teach", _TEACH, key), ("class", _CLASS, code)):
         st.session_state[place] = text
         if text:
@@ -136,8 +138,8 @@ def teach(key: str, code: str) -> None:
             del st.query_params[name]
 
 
-def class_run() -> str:
-    """The code of the class whose teacher's run this page is to show; "" for none."""
+def followed_class() -> str:
+    """The code of the class whose teacher's run this page shows; "" for none."""
     code = st.query_params.get("follow", "")
     if code:
         st.session_state[_CLASS] = code
@@ -145,36 +147,35 @@ def class_run() -> str:
 
 
 def page_address() -> str:
-    """The address of this page without a query, for links to hand out."""
+    """The address of this page without a query, for links."""
     return (st.context.url or "").partition("?")[0]
 
 
 def locked() -> bool:
-    """Whether a page is to hide its controls, as a link for a classroom may ask."""
+    """Whether the page hides its controls, as a link for a classroom may demand."""
     return st.query_params.get("lock") == "1"
 
 
 def projector() -> bool:
-    """Whether a page is looked at from the back of a room."""
+    """Whether the page uses large type for a projector."""
     return st.query_params.get("projector") == "1"
 
 
 def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
-    """The run begun for these members: the one at hand while it still is, else a new one.
+    """The run started for these members: the current one if it fits, else a new one.
 
-    Its id stands in the URL, so that a reload or a shared link finds it again. A run that was
-    changed meanwhile, or branched off, is still the run of these settings: only when the page's
-    own settings are touched does another one begin.
+    Its id is written into the URL, for reloads and shared links. A run that was changed or branched
+    since is still the run of these settings: a new one starts only when the page's settings change.
     """
     state, request = st.session_state, RunRequest(members, lesson)
-    run = _found(request.__eq__)
+    run = _run_in_url(request.__eq__)
     try:
-        registry.recall(run)
+        registry.find_or_load(run)
     except RequestError as error:
         st.warning(str(error))
     if run is None or registry.request_of(run) != request:
         try:
-            run = registry.watch(members, lesson, owner())
+            run = registry.start_run(members, lesson, owner())
         except RequestError as error:
             st.error(str(error))
             st.stop()
@@ -185,22 +186,21 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
     return run
 
 
-def _found(fits: Callable[[RunRequest], bool]) -> str | None:
-    """The run in the URL; else the one that fits of those that stem from the run at hand."""
+def _run_in_url(fits: Callable[[RunRequest], bool]) -> str | None:
+    """The run in the URL; without one, the fitting descendant of the session's run."""
     return st.query_params.get("run") or registry.last_viewed(st.session_state.get(_RUN), fits)
 
 
 def owner() -> str:
-    """The key of this visitor's browser; of this visit only, where it takes no cookies."""
+    """The key of this visitor's browser; without cookies, a key for this session only."""
     key = st.context.cookies.get(owner_cookie.COOKIE, "")
     return key if owner_cookie.is_key(key) else str(st.session_state.setdefault(_OWNER, new_id()))
 
 
 def sees_all_runs() -> bool:
-    """Whether the Runs page shows all runs of this machine: on a server for one person.
+    """Whether the Runs page lists all runs of this machine, as on a server for one person.
 
-    Such a server answers this machine only, and nobody else's requests are passed on to it.
-    SVAE_SHARED_RUNS=1 or =0 decides otherwise.
+    Such a server answers this machine only, without a proxy; SVAE_SHARED_RUNS=1 or =0 overrides it.
     """
     chosen = os.environ.get("SVAE_SHARED_RUNS", "")
     if chosen in ("0", "1"):
@@ -210,12 +210,12 @@ def sees_all_runs() -> bool:
 
 
 def picked() -> list[str]:
-    """The folders that a link to the Runs page points out."""
+    """The folders that a link to the Runs page selects."""
     return [name for name in st.query_params.get("pick", "").split(",") if name]
 
 
 def replay(run: str) -> None:
-    """Show this run on the Runs page, from the next drawing on."""
+    """Show this run on the Runs page from the next rerun on."""
     st.query_params["run"] = run
 
 
@@ -225,65 +225,65 @@ def replayed() -> str | None:
 
 
 def link(page: str, query: dict[str, str]) -> str:
-    """The address of another page of this app, to hand on."""
+    """The full address of another page of this app."""
     return f"{page_address().rsplit('/', 1)[0]}/{page}?{urlencode(query)}"
 
 
-def run_at_hand(members: tuple[Settings, ...]) -> str:
-    """The run of these members watched last, a lesson's too; else one begun for them now."""
-    run = _found(lambda request: request.members == members)
-    with suppress(RequestError):  # said where the run is asked for
-        registry.recall(run)
+def current_run(members: tuple[Settings, ...]) -> str:
+    """The run of these members viewed last, a lesson's too; else a new one."""
+    run = _run_in_url(lambda request: request.members == members)
+    with suppress(RequestError):  # `run_of` shows it
+        registry.find_or_load(run)
     request = registry.request_of(run)
     return run_of(members, request.lesson if request and request.members == members else "")
 
 
-def looked_into(run: str) -> State | None:
-    """The state of this run that the visitor looks into, if one was chosen."""
+def explored_state(run: str) -> State | None:
+    """The state of this run that the visitor explores, if one was chosen."""
     of, state = st.session_state.get(_LOOKED_INTO, ("", None))
     return state if of == run else None
 
 
-def look_into(run: str, state: State) -> None:
-    """Look into this state of the run from now on, whatever becomes of the run."""
+def explore_state(run: str, state: State) -> None:
+    """Explore this state of the run from now on, even if the run trains further."""
     st.session_state[_LOOKED_INTO] = run, state
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Seen:
-    """What is known by now of the run that was watched last."""
+class LastRun:
+    """The results so far of the run that was viewed last."""
 
     moments: tuple[Moment, ...]
-    certificates: tuple[Certificate, ...]  # none before it has finished
-    members: tuple[Settings, ...]  # as they are in force at its end
+    certificates: tuple[Certificate, ...]  # empty before it has finished
+    members: tuple[Settings, ...]  # with the settings in force at its end
 
 
-def run_seen(members: tuple[Settings, ...]) -> Seen:
-    """The run watched last on the data of these members, a branch too; else nothing of them."""
-    fits, watched = partial(registry.same_data, members[-1]), None
+def last_run(members: tuple[Settings, ...]) -> LastRun:
+    """The run viewed last on the data of these members, or a branch of it; else an empty one."""
+    fits, live = partial(registry.same_data, members[-1]), None
     try:
-        watched = registry.look_at(_found(fits))
+        live = registry.find_paused(_run_in_url(fits))
     except RequestError as error:
         st.warning(str(error))
-    if watched is None or not fits(watched.request):
-        return Seen((), (), members)
-    last = tuple(settings_at(settings, sys.maxsize) for settings in watched.members)
-    return Seen(tuple(watched.moments), watched.certificates, last)
+    if live is None or not fits(live.request):
+        return LastRun((), (), members)
+    last = tuple(settings_at(settings, sys.maxsize) for settings in live.members)
+    return LastRun(tuple(live.moments), live.certificates, last)
 
 
-def ask(key: str) -> None:
-    """Note that this visitor wants the errand of this key: its result stays on their page."""
+def request_task(key: str) -> None:
+    """Record that this visitor requested a background task: its result stays on the page."""
     st.session_state.setdefault(_ASKED, set()).add(key)
 
 
-def asked(key: str, call: Callable[[], Future[Any]]) -> Future[Any] | None:
-    """The errand of this key if the visitor asked for it; one call serves all who ask the same."""
+def requested_task(key: str, call: Callable[[], Future[Any]]) -> Future[Any] | None:
+    """The task of this key if the visitor requested it; one call serves all visitors."""
     wanted = key in st.session_state.get(_ASKED, ())
     return cache.background_task(key, call) if wanted else None
 
 
 def once(key: str, call: Callable[[], Any]) -> tuple[Any, bool]:
-    """The result of a call that is made once for this visitor and key; and whether just now."""
+    """The result of a call that is made once per visitor and key; and whether it was made now."""
     made = st.session_state.setdefault(_ONCE, {})
     fresh = key not in made
     if fresh:
@@ -297,48 +297,48 @@ def waiting(section: str) -> bool:
 
 
 def note_waiting(section: str, waits: bool) -> None:
-    """Note whether this section of the page waits."""
+    """Record whether this section of the page is waiting."""
     others = {name for name in st.session_state.get(_WAITING, ()) if name != section}
     st.session_state[_WAITING] = others | ({section} if waits else set())
 
 
-def move_on(section: str, key: str, series: Series[Any]) -> bool:
-    """Move a series on if it is to go on for this visitor; whether it still is afterwards."""
-    if goes(section, key):
-        series.go_on()
-        if series.done:
-            rest(section)
-    return goes(section, key)
+def advance_job(section: str, key: str, job: Job[Any]) -> bool:
+    """Advance a job if it runs for this visitor; return whether it still runs."""
+    if job_is_running(section, key):
+        job.advance()
+        if job.done:
+            pause_job(section)
+    return job_is_running(section, key)
 
 
-def goes(section: str, key: str) -> bool:
-    """Whether that series is to go on for this visitor."""
+def job_is_running(section: str, key: str) -> bool:
+    """Whether that job runs in this section for this visitor."""
     return bool(st.session_state.get(_GOING, {}).get(section) == key)
 
 
-def go(section: str, key: str, series: Series[Any]) -> None:
-    """Let a series begin, or go on after a pause or an error."""
-    series.resume()
+def start_job(section: str, key: str, job: Job[Any]) -> None:
+    """Start a job, or resume it after a pause or an error."""
+    job.resume()
     st.session_state.setdefault(_GOING, {})[section] = key
 
 
-def rest(section: str) -> None:
-    """Let what this section follows rest; what it has done is kept."""
+def pause_job(section: str) -> None:
+    """Pause the job of this section; its results are kept."""
     st.session_state.get(_GOING, {}).pop(section, None)
 
 
-def note(name: str, value: Any) -> None:
-    """Remember something about a page of this visitor's, which is not worth a place in the URL."""
+def set_page_value(name: str, value: Any) -> None:
+    """Store a value of a page that need not be in the URL."""
     st.session_state[f"svae.noted.{name}"] = value
 
 
-def noted(name: str) -> Any:
-    """What was noted last; None before."""
+def page_value(name: str) -> Any:
+    """The value stored last; None before."""
     return st.session_state.get(f"svae.noted.{name}")
 
 
 def clicked(keys: Iterable[str]) -> Any:
-    """The `customdata` of the point that is selected on one of these charts, before it is drawn."""
+    """The `customdata` of the point selected on one of these charts, before they are drawn."""
     for key in keys:
         chart = st.session_state.get(key)
         for point in chart.selection.points if chart else ():
@@ -347,18 +347,18 @@ def clicked(keys: Iterable[str]) -> Any:
 
 
 def parameter(name: str, default: str) -> str:
-    """What the URL says of a page's own choice."""
+    """The value of a page's own URL parameter."""
     return str(st.query_params.get(name, default))
 
 
-def listed(name: str, default: str, known: Iterable[str]) -> list[str]:
-    """What a list in the URL names, each once; unknown names are left out."""
-    asked = parameter(name, default).split(",")
-    return [one for one in dict.fromkeys(asked) if one in known]
+def list_parameter(name: str, default: str, known: Iterable[str]) -> list[str]:
+    """The known names in a URL parameter that is a list, each once."""
+    names = parameter(name, default).split(",")
+    return [one for one in dict.fromkeys(names) if one in known]
 
 
 def put_parameter(name: str, value: str, default: str) -> None:
-    """Write a page's own choice into the URL, unless it is there or is the default."""
+    """Write a page's own parameter into the URL, unless it has this value already."""
     if value != parameter(name, default):
         if value == default:
             del st.query_params[name]
@@ -367,24 +367,24 @@ def put_parameter(name: str, value: str, default: str) -> None:
 
 
 def dark() -> bool:
-    """Whether the visitor's page is dark."""
+    """Whether the page has the dark theme."""
     return st.context.theme.type == "dark"
 
 
 def _remembered(name: str, place: str) -> str:
-    """A word from the URL, kept for pages whose URL lacks it."""
+    """A URL parameter, stored for pages whose URL lacks it."""
     word = st.query_params.get(name) or st.session_state.get(place, "")
     st.session_state[place] = word
     return str(word)
 
 
-def _linked() -> dict[str, str]:
-    """The settings of the run in the URL, from disk if need be."""
+def _query_of_linked_run() -> dict[str, str]:
+    """The settings of the run in the URL, loaded from disk if necessary."""
     run = st.query_params.get("run")
     try:
-        registry.recall(run)
+        registry.find_or_load(run)
     except RequestError:
-        return {}  # said where the run is asked for
+        return {}  # `run_of` shows the error
     request = registry.request_of(run)
     return url.to_query(request.members[-1]) if request else {}
 
@@ -394,7 +394,7 @@ def _page() -> str | None:
     return context.page_script_hash if context else None
 
 
-def _touched() -> bool:
+def _widget_moved() -> bool:
     state = st.session_state
     shown = state.get(_SHOWN, {})
     return any(key in state and state[key] != value for key, value in shown.items())

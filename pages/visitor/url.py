@@ -1,7 +1,7 @@
 """Settings as a URL query, and back: `?dataset=wine&clusters=3&band=0,0.4&clusters.number=7`.
 
-Only what differs from the defaults is written. A plug-in's option is written as `plugin.option`.
-Reading forgives: a value that makes no sense is left out, so a mistyped link opens all the same.
+Only values that differ from the defaults are written. A plug-in's option is written as
+`plugin.option`. Invalid values are ignored, so that a mistyped link still opens.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _PLUGINS = (
     ("dataset", "dataset_options", scan_datasets),
     ("method", "method_options", scan_methods),
 )
-# Numbers beyond this are not exact in a browser, and its widgets refuse them.
+# Larger integers are not exact in a browser, and its widgets refuse them.
 _LARGEST = 2**53 - 1
 
 
 def to_query(settings: Settings) -> dict[str, str]:
-    """The query that leads back to these settings."""
+    """The query that describes these settings."""
     plain = Settings()
     query = {
         name: _written(getattr(settings, name))
@@ -45,7 +45,7 @@ def to_link(settings: Settings) -> dict[str, str]:
 
 
 def from_query(query: Mapping[str, str]) -> Settings:
-    """The settings a query describes; what it leaves out or gets wrong has its default."""
+    """The settings that a query describes; missing or invalid values get their default."""
     settings = Settings()
     for field, options, scan in _PLUGINS:
         plugin = scan().get(query.get(field, getattr(settings, field)))
@@ -53,7 +53,7 @@ def from_query(query: Mapping[str, str]) -> Settings:
             chosen: dict[str, Any] = {field: plugin.name, options: _options(plugin, query)}
             settings = dataclasses.replace(settings, **chosen)
     hints = get_type_hints(Settings)
-    # Twice, since an inner radius may make sense only after the outer one has been read.
+    # Twice, since an inner radius may be valid only after the outer one has been read.
     for name, text in [*query.items()] * 2:
         if name in knobs(Settings) and name not in ("dataset", "method"):
             for value in _read(text, hints[name]):
@@ -62,7 +62,7 @@ def from_query(query: Mapping[str, str]) -> Settings:
 
 
 def owned(query: Mapping[str, str]) -> dict[str, str]:
-    """The part of a page's query that speaks of settings."""
+    """The part of a page's query that describes settings."""
     names = set(knobs(Settings))
     prefixes = tuple(f"{name}." for _, _, scan in _PLUGINS for name in scan())
     return {
@@ -71,7 +71,7 @@ def owned(query: Mapping[str, str]) -> dict[str, str]:
 
 
 def _options(plugin: Plugin, query: Mapping[str, str]) -> tuple[tuple[str, Scalar], ...]:
-    """The plug-in's options in the query that differ from its defaults and make sense."""
+    """The plug-in's options in the query that are valid and differ from their defaults."""
     hints = get_type_hints(plugin.config)
     found: dict[str, Scalar] = {}
     for name in knobs(plugin.config):
@@ -93,7 +93,7 @@ def _with(settings: Settings, name: str, value: Any) -> Settings:
 
 
 def _read(text: str, kind: Any) -> Iterator[Any]:
-    """The value that the text spells, or nothing."""
+    """The value that a text spells; nothing if it is invalid."""
     try:
         if kind is bool:
             yield {"true": True, "false": False, "1": True, "0": False}[text.lower()]

@@ -1,4 +1,4 @@
-"""Sections of a page that wait for calls of many seconds, without holding up the rest of it."""
+"""Sections of a page that wait for background work without blocking the rest of the page."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.visitor import cache, session
-from pages.visitor.series import Series
+from pages.visitor.job import Job
 from svae_core.compute.workers import WorkerLost
 from svae_core.records import RequestError
 
-#: How often a waiting section looks whether there is news.
+#: Seconds between two updates of a waiting section.
 _EVERY = 1.0
 
 
 def section(name: str, draw: Callable[[], bool]) -> None:
-    """Draw a part of the page by itself, again and again while it is waiting.
+    """Draw a part of the page on its own, once a second while it is waiting.
 
-    `draw` says whether there is still something to wait for. Where that changes, the whole page is
-    drawn once more: only that begins or ends the looking.
+    `draw` returns whether it is waiting. When that changes, the whole page is drawn again, since
+    only that starts or stops the repetition.
     """
     waiting = session.waiting(name)
 
@@ -41,50 +41,50 @@ def background_task(
     call: Callable[[], Future[Any]],
     show: Callable[[Any], None],
 ) -> bool:
-    """A button; once pressed, that work is going on; once done, the result, which stays.
+    """A button that starts a background task; then its progress; then its result, which stays.
 
-    Whether there is something to wait for.
+    Returns whether the task is running.
     """
-    future = session.asked(key, call)
+    future = session.requested_task(key, call)
     if future is None:
         if not st.button(label, key=f"{key}.button"):
             return False
-        session.ask(key)
-        future = session.asked(key, call)
+        session.request_task(key)
+        future = session.requested_task(key, call)
         assert future is not None
     if not future.done():
-        st.info("At work in the background; this takes some seconds …")
+        st.info("This is being computed in the background; it takes some seconds …")
         return True
     try:
         show(future.result())
     except RequestError as error:
         st.error(str(error))
     except (WorkerLost, CancelledError):
-        st.error("The worker was lost in the middle of this.")
+        st.error("The process that computed this was lost.")
         if st.button("Try again", key=f"{key}.again"):
             cache.retry_task(key, call)
             st.rerun()
     return False
 
 
-def transport(section: str, key: str, series: Series[Any], place: DeltaGenerator) -> bool:
-    """A button to start, cancel and resume a series, and how far it is; whether it goes on."""
-    if session.goes(section, key):
-        if place.button("Cancel", key=f"{section}.cancel", width="stretch"):
-            session.rest(section)
+def job_controls(section: str, key: str, job: Job[Any], button_place: DeltaGenerator) -> bool:
+    """Draw a job's progress and its Start, Cancel and Resume button; return whether it runs."""
+    if session.job_is_running(section, key):
+        if button_place.button("Cancel", key=f"{section}.cancel", width="stretch"):
+            session.pause_job(section)
     else:
-        label = "Resume" if series.begun and not series.complete else "Start"
-        if place.button(
+        label = "Resume" if job.begun and not job.complete else "Start"
+        if button_place.button(
             label,
             key=f"{section}.start",
             type="primary",
             width="stretch",
-            disabled=series.complete,
+            disabled=job.complete,
         ):
-            session.go(section, key, series)
-    going = session.move_on(section, key, series)
-    if series.begun:
-        st.progress(series.progress, text=series.state(going))
-    if series.error:
-        st.error(series.error)
+            session.start_job(section, key, job)
+    going = session.advance_job(section, key, job)
+    if job.begun:
+        st.progress(job.progress, text=job.state(going))
+    if job.error:
+        st.error(job.error)
     return going

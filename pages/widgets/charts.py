@@ -1,4 +1,4 @@
-"""Figures that only show, each with the sentence that says the same."""
+"""Static figures, each with the sentence that describes it to screen readers."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import Any
 
 import streamlit as st
 
-#: Without the maker's mark; and without any buttons, where there is nothing to zoom into.
+#: Plotly's options: without its logo; and without any buttons, where zooming is useless.
 QUIET, BARE = {"displaylogo": False}, {"displayModeBar": False}
 
 
-def narrow() -> bool:
-    """Whether the page is seen on a telephone; only the browser's own word tells the server."""
+def is_narrow() -> bool:
+    """Whether the browser is a phone's, by its User-Agent: the server knows no screen size."""
     return "Mobi" in (st.context.headers.get("User-Agent") or "")
 
 
 def chart(figure: Any, sentence: str) -> None:
-    """A figure where it is called, in its own colours; the sentence is read aloud in its place."""
+    """A figure in its own colours; screen readers read the sentence instead."""
     st.plotly_chart(figure, theme=None, config=QUIET, alt=sentence)
 
 
-def picture(figure: Any, sentence: str, key: str) -> None:
-    """The same without any buttons; the key tells it from others that look alike."""
+def static_chart(figure: Any, sentence: str, key: str) -> None:
+    """The same without any buttons; the key distinguishes it from similar figures."""
     st.plotly_chart(figure, theme=None, config=BARE, alt=sentence, key=key)

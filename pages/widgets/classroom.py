@@ -1,4 +1,4 @@
-"""What a teacher needs to lead a class, and what a student sees who follows one."""
+"""A teacher's controls of a class, and a student's view of it."""
 
 from __future__ import annotations
 
@@ -13,37 +13,39 @@ from svae_core.records import RequestError
 
 
 def class_controls(run: str) -> None:
-    """Begin a class that sees this run, hand out its link, end it."""
-    room = sessions.led_with(session.class_key())
-    if room is None:
-        st.write("Show this run, and the moment you look at, on every student's screen.")
+    """Begin a class that is shown this run, give its links, end it."""
+    classroom = sessions.find_by_key(session.class_key())
+    if classroom is None:
+        st.write("Show this run, at the moment that you look at, on every student's screen.")
         if st.button("Begin a class", key="class.begin"):
             try:
-                room = sessions.begin(run)
+                classroom = sessions.begin(run)
             except RequestError as error:
                 st.error(str(error))
                 return
-            session.teach(room.key, room.code)
+            session.lead_class(classroom.key, classroom.code)
             st.rerun()
         return
     st.write("Students open this link:")
-    st.code(_link(follow=room.code), language=None)
-    st.write(f"{room.followers} follow now. Whoever has this link can look, and change nothing.")
-    st.write("To train runs of their own that appear on the class board, from the start:")
-    st.code(_link(**{"class": room.code}), language=None)
-    st.page_link("board.py", label="Open the class board", query_params={"class": room.code})
+    st.code(_link(follow=classroom.code), language=None)
+    st.write(
+        f"{classroom.followers} follow now. Students with this link can look, but change nothing."
+    )
+    st.write("Students who train runs of their own, shown on the class board, open this link:")
+    st.code(_link(**{"class": classroom.code}), language=None)
+    st.page_link("board.py", label="Open the class board", query_params={"class": classroom.code})
     if st.button("End the class", key="class.end"):
-        sessions.end(room.key)
-        session.teach("", "")
+        sessions.end(classroom.key)
+        session.lead_class("", "")
         st.rerun()
 
 
 def follow(code: str) -> None:
     """The teacher's run, or a sentence that says why there is none."""
-    room = sessions.find(code)
-    if room is None:
+    classroom = sessions.find(code)
+    if classroom is None:
         st.error(
-            "There is no class of this code on the server: it has ended, or the link is not whole. "
+            "There is no class with this code: it has ended, or the link is incomplete. "
             "Ask your teacher for the link."
         )
         st.page_link(

@@ -1,4 +1,4 @@
-"""Methods × seeds, as a page follows them; and which comparisons are worth a preset."""
+"""A comparison of methods × seeds, as a job that a page follows; and its presets."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.visitor import session, url
-from pages.visitor.series import Series
+from pages.visitor.job import Job
 from svae_core.compute.engine import Engine
 from svae_core.config.plugins import Plugin
 from svae_core.records import Settings
-from svae_core.studies.comparison import Bout
+from svae_core.studies.comparison import ComparisonBatch
 from svae_core.studies.scores import Score
 
-#: Longer than the time between two looks, so that the worker never waits for the next one.
+#: Longer than the time between two polls, so that the worker never waits for the next one.
 _SLICE_SECONDS = 1.5
 _SEEDS, _MOST_SEEDS = 3, 20
 _COUNTS = [str(count) for count in range(1, _MOST_SEEDS + 1)]
@@ -23,7 +23,7 @@ _COUNTS = [str(count) for count in range(1, _MOST_SEEDS + 1)]
 
 @dataclass(frozen=True)
 class Preset:
-    """Methods that tell something beside each other, and what."""
+    """Methods that are instructive side by side, and why."""
 
     text: str
     methods: tuple[str, ...]
@@ -32,23 +32,23 @@ class Preset:
 PRESETS = {
     "The pair": Preset("The conventional VAE and the paper's method.", ("baseline", "spherical")),
     "Against collapse": Preset(
-        "Remedies of the literature beside the band: some change the pressure on the KL, some the "
-        "decoder's variance, some ask for a loss.",
+        "Remedies from the literature beside the band: some change the weight of the KL, some the "
+        "decoder's variance, and some set a target loss.",
         (
             *("baseline", "beta_vae", "kl_annealing", "free_bits", "sigma_vae"),
             *("geco", "spherical", "spherical_lagrangian"),
         ),
     ),
     "Large KL, no information": Preset(
-        "Methods that keep the KL up by construction. The decoder may ignore the latent all the "
-        "same: look at the two bars of each, and at the sensitivity.",
+        "Methods that keep the KL large by construction. The decoder may still ignore the latent: "
+        "compare KL and information of each method, and the sensitivity.",
         ("baseline", "delta_vae", "free_bits", "bn_vae", "vmf", "spherical"),
     ),
 }
 
 
 def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
-    """Which methods and how many seeds, all in the URL; a preset names its methods."""
+    """Controls for methods and seeds, kept in the URL; a preset sets the methods."""
     titles = list(PRESETS)
     columns = st.columns(len(titles))
     for column, title in zip(columns, titles, strict=True):
@@ -62,8 +62,8 @@ def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
             st.caption(PRESETS[title].text)
     default = ",".join(PRESETS[titles[0]].methods)
     left, right = st.columns([4, 1])
-    session.offer("compare.methods", session.listed("methods", default, plugins))
-    names = session.taken(
+    session.preset_widget("compare.methods", session.list_parameter("methods", default, plugins))
+    names = session.widget_drawn(
         "compare.methods",
         left.multiselect(
             "Methods",
@@ -74,8 +74,8 @@ def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
     )
     session.put_parameter("methods", ",".join(names) or default, default)
     given = session.parameter("seeds", str(_SEEDS))
-    session.offer("compare.seeds", int(given) if given in _COUNTS else _SEEDS)
-    seeds = session.taken(
+    session.preset_widget("compare.seeds", int(given) if given in _COUNTS else _SEEDS)
+    seeds = session.widget_drawn(
         "compare.seeds",
         right.number_input("Seeds", min_value=1, max_value=_MOST_SEEDS, key="compare.seeds"),
     )
@@ -83,8 +83,8 @@ def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
     return tuple(names), int(seeds)
 
 
-class Contest:
-    """Runs of several methods, batch by batch."""
+class ComparisonJob:
+    """Runs of several methods, trained in batches."""
 
     def __init__(self, settings: Settings, names: tuple[str, ...], seeds: int, engine: Engine):
         runs = tuple(
@@ -98,17 +98,17 @@ class Contest:
             for name in names
             for offset in range(seeds)
         )
-        self.series: Series[Bout] = Series(
+        self.job: Job[ComparisonBatch] = Job(
             total=len(runs),
-            plan=lambda: engine.contest_plan(runs),
-            call=lambda bout: engine.contest(bout, _SLICE_SECONDS),
-            over=lambda bout: bout.done,
-            runs=lambda bout: bout.completed_runs,
+            plan=lambda: engine.comparison_plan(runs),
+            call=lambda batch: engine.compare(batch, _SLICE_SECONDS),
+            is_done=lambda batch: batch.done,
+            runs=lambda batch: batch.completed_runs,
         )
         self._order = {run: number for number, run in enumerate(runs)}
 
     @property
     def scores(self) -> list[Score]:
-        """All runs that have ended, method by method."""
-        found = [score for bout in self.series.newest for score in bout.scores]
+        """The scores of all runs that have ended, method by method."""
+        found = [score for batch in self.job.newest for score in batch.scores]
         return sorted(found, key=lambda score: self._order[score.settings])

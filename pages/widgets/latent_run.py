@@ -1,4 +1,4 @@
-"""Models to look into: those of the run at hand, or of one that is trained while the page waits."""
+"""The models that the Latent page explores: the current run, or one trained meanwhile."""
 
 from __future__ import annotations
 
@@ -12,70 +12,74 @@ from pages.widgets import background
 from svae_core.records import Settings, State
 
 
-def trained(members: tuple[Settings, ...]) -> State | None:
-    """The state of these members to look into, once there is one; until then how far it is.
+def trained_state(members: tuple[Settings, ...]) -> State | None:
+    """The state of these members to explore, or None while the progress of training is shown.
 
-    It stays the same while the visitor looks, also where the run goes on meanwhile.
+    It stays the same while the visitor explores it, even if the run trains further.
     """
-    run = session.run_at_hand(members)
-    background.section("trained", partial(_standing, run))
-    return session.looked_into(run)
+    run = session.current_run(members)
+    background.section("trained", partial(_draw_status, run))
+    return session.explored_state(run)
 
 
-def _standing(run: str) -> bool:
-    """Where the run stands, and what can be done about it; whether it trains."""
-    watched = registry.find(run)
-    if watched is None:
-        st.info("The server has forgotten this run; reload the page to train it again.")
+def _draw_status(run: str) -> bool:
+    """The run's status and actions; return whether it trains."""
+    live = registry.find(run)
+    if live is None:
+        st.info("This run is no longer on the server; reload the page to train it again.")
         return False
-    if watched.error:
-        st.error(watched.error)
+    if live.error:
+        st.error(live.error)
         return False
-    newest, kept = watched.newest, session.looked_into(run)
-    going = watched.status in ("preparing", "playing")
-    if kept is None and newest is not None and not going:
-        session.look_into(run, newest)
+    newest, kept = live.newest, session.explored_state(run)
+    trains = live.status in ("preparing", "playing")
+    if kept is None and newest is not None and not trains:
+        session.explore_state(run, newest)
         st.rerun()
-    if going:
+    if trains:
         registry.keep_alive(run)
         _progress(run, newest)
     else:
-        _resting(run, watched.status == "paused", newest, kept)
-    return going
+        _offer_actions(run, live.status == "paused", newest, kept)
+    return trains
 
 
 def _progress(run: str, newest: State | None) -> None:
-    """A bar, and the choice not to wait."""
-    watched = registry.find(run)
-    if newest is None or watched is None or not watched.moments:
+    """A progress bar, and a button to explore the state as it is now."""
+    live = registry.find(run)
+    if newest is None or live is None or not live.moments:
         st.progress(0.0, text="Preparing the data and the models …")
         return
-    steps = watched.moments[0][0].steps
-    seconds = watched.pace.seconds_left
+    steps = live.moments[0][0].steps
+    seconds = live.speed.seconds_left
     left = "" if seconds is None else f", {seconds:.0f} s left"
     bar, button = st.columns([5, 1], vertical_alignment="bottom")
     bar.progress(
         min(1.0, newest.step / steps), text=f"Training: step {newest.step:,} of {steps:,}{left}"
     )
-    if button.button("Look now", width="stretch", key="trained.now"):
-        session.look_into(run, newest)
+    if button.button("Show it now", width="stretch", key="trained.now"):
+        session.explore_state(run, newest)
         st.rerun()
 
 
-def _resting(run: str, paused: bool, newest: State | None, kept: State | None) -> None:
-    """What can be done with a run that does not train now."""
+def _offer_actions(run: str, paused: bool, newest: State | None, kept: State | None) -> None:
+    """Buttons for a run that does not train now."""
     if newest is None:
         return
     if paused:
         words, button = st.columns([5, 1], vertical_alignment="center")
-        words.info(f"This run was paused at step {newest.step:,}; it has not been trained out.")
-        if button.button("Train on", width="stretch", key="trained.on"):
+        words.info(
+            f"This run is paused at step {newest.step:,}; it has not been trained to the end."
+        )
+        if button.button("Continue training", width="stretch", key="trained.on"):
             registry.keep_alive(run, play=True)
             session.note_waiting("trained", True)
             st.rerun()
     if kept is not None and newest.step != kept.step:
         words, button = st.columns([5, 1], vertical_alignment="center")
-        words.info(f"Shown as of step {kept.step:,}; the run has reached step {newest.step:,}.")
-        if button.button("Look again", width="stretch", key="trained.again"):
-            session.look_into(run, newest)
+        words.info(
+            f"This is the model at step {kept.step:,}; the run has reached step {newest.step:,}."
+        )
+        if button.button("Show the newest", width="stretch", key="trained.again"):
+            session.explore_state(run, newest)
             st.rerun()

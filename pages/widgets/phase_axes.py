@@ -1,4 +1,4 @@
-"""Which grid a visitor maps: its axes, values, seeds and methods, all of them in the URL."""
+"""Controls of the phase diagram: axes, values, seeds and methods, all kept in the URL."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _SPELT = {
 }
 _METHODS = ("baseline", "spherical")
 _SEEDS = "2"
-#: A preset keeps to so many points, so that it takes about a minute.
+#: Points of a preset, few enough that it takes about a minute.
 _FEW_POINTS = 400
 
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """A map that is done in about a minute, with what it shows."""
+    """A phase diagram that is trained in about a minute, and what it shows."""
 
     title: str
     text: str
@@ -50,14 +50,15 @@ _SHORT = {"arch": "mlp", "batch_size": 128, "learning_rate": 5e-3}
 PRESETS = (
     Preset(
         "σ² × band",
-        "Where a plain VAE may die by its units, and what the band changes: 9 × 4 cells, 2 seeds.",
+        "Where the units make a conventional VAE collapse, and what the band changes: 9 × 4 cells, "
+        "2 seeds.",
         {**_SHORT, "beta": 1.0},
         800,
         {"x": "sigma2", "y": "band"},
     ),
     Preset(
         "σ² × β",
-        "In theory only the product βσ² matters to a plain VAE: 9 × 7 cells, one seed.",
+        "In theory only the product βσ² matters to a conventional VAE: 9 × 7 cells, one seed.",
         _SHORT,
         800,
         {"x": "sigma2", "y": "beta", "grid.sigma2": "0.01:1:9", "seeds": "1"},
@@ -74,7 +75,7 @@ PRESETS = (
     ),
     Preset(
         "K × band",
-        "More clusters lower W and so the band: what the same edges buy, 6 × 4 cells, 2 seeds.",
+        "More clusters lower W and so the band: the KL at the same edges, 6 × 4 cells, 2 seeds.",
         {**_SHORT, "beta": 1.0, "sigma2": 1.0},
         800,
         {"x": "clusters", "y": "band", "grid.clusters": "2 4 8 16 32 64", "measure": "kl"},
@@ -83,7 +84,7 @@ PRESETS = (
 
 
 def preset_query(preset: Preset, settings: Settings, n: int) -> dict[str, str]:
-    """The link that brings a preset to the data at hand, of which there are n points."""
+    """The link that opens a preset on the present data of n points."""
     few = min(n, _FEW_POINTS)
     sample = few if settings.n_points or n > few else 0
     epochs = math.ceil(preset.steps / math.ceil(few / preset.settings["batch_size"]))
@@ -92,7 +93,7 @@ def preset_query(preset: Preset, settings: Settings, n: int) -> dict[str, str]:
 
 
 def axis_controls() -> tuple[str, str]:
-    """The two settings that span the map, and the values of each; their names."""
+    """The two settings on the axes and the values of each; returns their names."""
     x_place, x_values, y_place, y_values = st.columns(4)
     x = _select(x_place, "x", "Across", {name: SYMBOLS[name] for name in AXES}, "sigma2")
     others = {name: SYMBOLS[name] for name in AXES if name != x}
@@ -103,13 +104,13 @@ def axis_controls() -> tuple[str, str]:
 
 
 def method_controls() -> tuple[str, ...]:
-    """Which methods are mapped side by side, and with how many seeds; the methods' names."""
+    """The methods, mapped side by side, and the seeds; returns the methods' names."""
     plugins = scan_methods()
     left, right = st.columns([3, 1])
     default = ",".join(_METHODS)
-    wanted = session.listed("methods", default, plugins)
-    session.offer("phase.methods", wanted or list(_METHODS))
-    chosen = session.taken(
+    wanted = session.list_parameter("methods", default, plugins)
+    session.preset_widget("phase.methods", wanted or list(_METHODS))
+    chosen = session.widget_drawn(
         "phase.methods",
         left.multiselect(
             "Methods, side by side",
@@ -124,7 +125,7 @@ def method_controls() -> tuple[str, ...]:
 
 
 def view_controls(x: str, y: str) -> View:
-    """What the colour says."""
+    """The measure that the colour shows."""
     left, right = st.columns([2, 1])
     measures = {name: measure.title for name, measure in MEASURES.items()}
     measure = _select(left, "measure", "Colour", measures, "kl")
@@ -133,24 +134,24 @@ def view_controls(x: str, y: str) -> View:
 
 
 def cell_choice(places: list[str], picked: int | None) -> int | None:
-    """The number of the cell to look at: clicked just now, or chosen by its place; kept in the URL.
+    """The number of the cell to show: clicked just now, or chosen by name; kept in the URL.
 
-    A map goes on naming the cell clicked last, so only another one is news.
+    A chart keeps reporting the cell clicked last, so only a change of it counts as a click.
     """
-    if picked != session.noted("phase.picked"):
-        session.note("phase.picked", picked)
+    if picked != session.page_value("phase.picked"):
+        session.set_page_value("phase.picked", picked)
         if picked is not None:
             session.put_parameter("cell", str(picked), "")
-    titles = {"": "click a cell, or choose one here"}
+    titles = {"": "Click a cell, or choose one here"}
     titles |= {str(number): place for number, place in enumerate(places)}
     chosen = _select(st, "cell", "Cell", titles, "")
     return int(chosen) if chosen else None
 
 
 def grid_of(settings: Settings, methods: tuple[str, ...], axes: tuple[str, str]) -> Grid:
-    """The grid that stands in the controls; RequestError, one sentence, where it makes no sense."""
+    """The grid that the controls describe; RequestError, one sentence, if it is invalid."""
     texts = {name: session.parameter(f"grid.{name}", _VALUES[name]) for name in axes}
-    # In one order whichever way the map is turned, so that turning it trains nothing again.
+    # In the same order when the axes are swapped, so that swapping them trains nothing again.
     values = tuple((name, values_of(name, texts[name])) for name in sorted(axes))
     first = {name: found[0] for name, found in values}
     bases = tuple(
@@ -182,11 +183,11 @@ def _select(
     titles: Mapping[str, str],
     default: str,
 ) -> str:
-    """A choice among titles, kept in the URL."""
+    """A select box among titles, kept in the URL."""
     key = f"phase.{name}"
     shown = session.parameter(name, default)
-    session.offer(key, shown if shown in titles else default)
-    chosen = session.taken(
+    session.preset_widget(key, shown if shown in titles else default)
+    chosen = session.widget_drawn(
         key,
         place.selectbox(
             label,
@@ -200,8 +201,8 @@ def _select(
 
 
 def _text(place: Any, name: str, label: str, default: str, help: str) -> None:
-    """A line of text, kept in the URL."""
+    """A text field, kept in the URL."""
     key = f"phase.{name}"
-    session.offer(key, session.parameter(name, default))
-    text = session.taken(key, place.text_input(label, key=key, help=help, max_chars=200))
+    session.preset_widget(key, session.parameter(name, default))
+    text = session.widget_drawn(key, place.text_input(label, key=key, help=help, max_chars=200))
     session.put_parameter(name, text.strip() or default, default)

@@ -16,6 +16,8 @@ from pages.visitor import url
 from svae_core.config.fields import knobs
 from svae_core.config.limits import limits
 from svae_core.config.settings import settings_to_dict
+from svae_core.figures.palette import mark_of
+from svae_core.methods import scan_methods
 from svae_core.records import Certificate, Settings
 from svae_core.runs import store
 from svae_core.runs.folder import certificates_in
@@ -24,74 +26,74 @@ from svae_core.runs.store import Entry
 Table = dict[str, list[Any]]
 _MEGABYTE = 1e6
 _UNKNOWN = "–"
-#: Settings that tell runs of the same data apart, where they are not as usual.
-_TELLING = ("beta", "sigma2", "latent_dim", "epochs")
+#: Settings that are part of a run's name if they differ from their defaults.
+_DISTINGUISHING = ("beta", "sigma2", "latent_dim", "epochs")
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who looks at the list."""
+    """The visitor who sees the list."""
 
     owner: str  # key of the browser
-    all: bool  # whether all runs of the machine are shown, whoever began them
+    all: bool  # whether all runs of the machine are shown, whoever started them
 
     def sees(self, entry: Entry) -> bool:
-        """Whether this entry is in their list; of a folder that cannot be read nobody is owner."""
+        """Whether this entry is in the visitor's list; an unreadable folder has no owner."""
         return self.all or bool(entry.about and entry.about.owner == self.owner)
 
 
 def saved(home: Path, viewer: Viewer) -> list[Entry]:
-    """The runs that a viewer may see, the newest first. RequestError where there is no folder."""
-    # By their beginning, which stays: a run that trains would move up at every look.
+    """The runs that a visitor may see, the newest first. RequestError if there is no folder."""
+    # By their start, which stays the same: by their last write, runs in training would move.
     entries = sorted(store.shelf(home), key=lambda entry: entry.folder.name, reverse=True)
     return [entry for entry in entries if viewer.sees(entry)]
 
 
 def trashed(home: Path, viewer: Viewer) -> list[Entry]:
-    """The deleted runs that a viewer may take back, the last deleted first."""
+    """The deleted runs that a visitor may restore, the last deleted first."""
     return [entry for entry in store.trash(home) if viewer.sees(entry)]
 
 
-def holding(entries: list[Entry], words: str) -> list[Entry]:
-    """Those that hold all words looked for."""
+def matching(entries: list[Entry], words: str) -> list[Entry]:
+    """The entries that contain all words."""
     wanted = words.lower().split()
     return [entry for entry in entries if all(word in _text(entry) for word in wanted)]
 
 
 def key(entries: list[Entry]) -> str:
-    """A key of this very list: what is picked in it is picked in no other."""
+    """A widget key for this very list: its selection applies to no other list."""
     return "runs." + hashlib.sha256("/".join(e.folder.name for e in entries).encode()).hexdigest()
 
 
 def rows(entries: list[Entry], names: Iterable[str]) -> list[int]:
-    """The rows of folders of these names."""
+    """The indices of the entries whose folders have these names."""
     wanted = set(names)
     return [row for row, entry in enumerate(entries) if entry.folder.name in wanted]
 
 
-def shown(entry: Entry) -> str:
-    """What a run is called in the list."""
+def display_name(entry: Entry) -> str:
+    """The name of a run in the list."""
     if entry.name or entry.about is None:
         return entry.name or entry.folder.name
     settings = entry.about.members[-1]
-    told = [entry.about.title or settings.dataset, f"seed {settings.seed}"]
-    for name in _TELLING:
+    parts = [entry.about.title or settings.dataset, f"seed {settings.seed}"]
+    for name in _DISTINGUISHING:
         value = getattr(settings, name)
         if value != getattr(Settings(), name):
-            told.append(f"{knobs(Settings)[name].label} {value:g}")
-    return ", ".join(told)
+            parts.append(f"{knobs(Settings)[name].label} {value:g}")
+    return ", ".join(parts)
 
 
 def table(entries: list[Entry]) -> Table:
-    """The list, one column each; folders that cannot be read say why."""
-    told: list[dict[str, Any]] = [_row(entry) for entry in entries]
+    """The list, column by column; an unreadable folder shows the reason."""
+    parts: list[dict[str, Any]] = [_row(entry) for entry in entries]
     names = ("Run", "Saved", "Models", "Trained", "Loss", "KL, nats", "Ended", "MB")
-    return {name: [row[name] for row in told] for name in names}
+    return {name: [row[name] for row in parts] for name in names}
 
 
 def _row(entry: Entry) -> dict[str, Any]:
     when = datetime.datetime.fromtimestamp(entry.touched, datetime.UTC)
-    row = {"Run": shown(entry), "Saved": when, "MB": entry.size / _MEGABYTE}
+    row = {"Run": display_name(entry), "Saved": when, "MB": entry.size / _MEGABYTE}
     about = entry.about
     if about is None:
         blank = dict.fromkeys(("Models", "Loss", "KL, nats"), _UNKNOWN)
@@ -105,8 +107,8 @@ def _row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def storage(entries: list[Entry], deleted: list[Entry], viewer: Viewer) -> str:
-    """How many runs there are, and what they take."""
+def describe_storage(entries: list[Entry], deleted: list[Entry], viewer: Viewer) -> str:
+    """The number of runs, and the disk space they take."""
     used = sum(entry.size for entry in (*entries, *deleted)) / _MEGABYTE
     runs = f"{len(entries)} run{'s' * (len(entries) != 1)}"
     trash = f", {len(deleted)} more in the trash" if deleted else ""
@@ -114,44 +116,44 @@ def storage(entries: list[Entry], deleted: list[Entry], viewer: Viewer) -> str:
     return f"{runs}{trash}; {used:,.1f}{allowed} MB used."
 
 
-def whose(viewer: Viewer) -> str:
-    """Which runs are listed, and who else may see them."""
+def describe_listing(viewer: Viewer) -> str:
+    """Which runs are listed, and who else can open them."""
     if viewer.all:
         return (
-            "All runs saved on this machine. Whoever has a run's link can open it, nobody else. "
-            "A server for many lists to each browser only what was begun in it."
+            "All runs saved on this machine. Anyone with a run's link can open it, nobody else. "
+            "A server for many people lists in each browser only the runs that it started."
         )
     return (
-        "Runs begun in this browser, known by a cookie. Whoever has a run's link can open it; in "
-        "nobody else's list it appears."
+        "Runs started in this browser, which a cookie identifies. Anyone with a run's link can "
+        "open it; it appears in nobody else's list."
     )
 
 
 def query_of(entry: Entry) -> dict[str, str] | None:
-    """The query that opens a run on the Train page; None where that page cannot show it."""
+    """The query that opens a run on the Train page; None if that page cannot show it."""
     if entry.about is None or not entry.about.id:
         return None
-    request = persistence.request_in(entry.about)
+    request = persistence.request_of_saved(entry.about)
     if request.members != registry.pair(request.members[-1]):
         return None
     query = url.to_link(request.members[-1]) | {"run": entry.about.id}
     return query | ({"lesson": request.lesson} if request.lesson else {})
 
 
-# --------------------------------------------------------------------------- two of them
+# --------------------------------------------------------------------------- two runs
 
 
 def differences(one: Entry, other: Entry) -> Table:
     """Settings in which two runs differ, member by member."""
     assert one.about is not None and other.about is not None
-    told: Table = {"Setting": [], f"1: {shown(one)}": [], f"2: {shown(other)}": []}
-    columns = list(told.values())
+    parts: Table = {"Setting": [], f"1: {display_name(one)}": [], f"2: {display_name(other)}": []}
+    columns = list(parts.values())
     pairs = zip(_settings(one.about.members), _settings(other.about.members), strict=True)
     for (name, mine), (_, theirs) in pairs:
         if mine != theirs:
             for column, value in zip(columns, (name, mine, theirs), strict=True):
                 column.append(value)
-    return told
+    return parts
 
 
 def certificates(entries: list[Entry]) -> Table:
@@ -159,10 +161,10 @@ def certificates(entries: list[Entry]) -> Table:
     columns: Table = {"": list(_CERTIFIED)}
     for number, entry in enumerate(entries, start=1):
         for certificate in certificates_in(entry.folder):
-            title = f"{number}: {certificate.method}, seed {certificate.seed}"
+            title = f"{number}: {mark_of(certificate.method).name}, seed {certificate.seed}"
             while title in columns:
                 title += "′"
-            columns[title] = [tell(certificate) for tell in _CERTIFIED.values()]
+            columns[title] = [cell(certificate) for cell in _CERTIFIED.values()]
     return columns
 
 
@@ -182,37 +184,53 @@ _CERTIFIED: dict[str, Any] = {
 
 
 def uncertified(entries: list[Entry]) -> str:
-    """Which of these have no certificate, if any."""
-    without = [shown(entry) for entry in entries if not certificates_in(entry.folder)]
-    return f"Not certified, since not trained to the end: {'; '.join(without)}." if without else ""
+    """A sentence naming the runs without certificate; empty if there are none."""
+    without = [display_name(entry) for entry in entries if not certificates_in(entry.folder)]
+    return (
+        f"These runs have no certificate, since they have not finished: {'; '.join(without)}."
+        if without
+        else ""
+    )
 
 
 def sentences(entry: Entry) -> list[str]:
-    """What was certified of a run, in words."""
+    """The sentences of a run's certificates."""
     found: tuple[Certificate, ...] = certificates_in(entry.folder)
-    return [f"**{certificate.method}**: {certificate.sentence}" for certificate in found]
+    return [f"**{_title(certificate.method)}**: {certificate.sentence}" for certificate in found]
 
 
 def _settings(members: tuple[Settings, ...]) -> list[tuple[str, str]]:
-    """Every setting by its label, told once where the members agree in it."""
-    told = []
+    """Every setting by its label; one value if the members agree in it."""
+    parts = []
     known = knobs(Settings)
     for item in dataclasses.fields(Settings):
-        values = [str(settings_to_dict(settings)[item.name]) for settings in members]
+        values = [_shown(settings, item.name) for settings in members]
         label = known[item.name].label if item.name in known else item.name.replace("_", " ")
-        told.append((label, values[0] if len(set(values)) == 1 else " | ".join(values)))
-    return told
+        parts.append((label, values[0] if len(set(values)) == 1 else " | ".join(values)))
+    return parts
+
+
+def _shown(settings: Settings, name: str) -> str:
+    """The value of a setting as text; a method by its title."""
+    value = settings_to_dict(settings)[name]
+    return _title(str(value)) if name == "method" else str(value)
+
+
+def _title(method: str) -> str:
+    """A method's title; its key if no such method is installed."""
+    plugin = scan_methods().get(method)
+    return plugin.title if plugin else method
 
 
 def _numbers(values: tuple[float | None, ...], digits: int) -> str:
-    told = (_UNKNOWN if value is None else f"{value:.{digits}f}" for value in values)
-    return " | ".join(told) or _UNKNOWN
+    parts = (_UNKNOWN if value is None else f"{value:.{digits}f}" for value in values)
+    return " | ".join(parts) or _UNKNOWN
 
 
 def _text(entry: Entry) -> str:
-    """All that a search looks into."""
+    """The text that a search looks at."""
     about = entry.about
-    words = [entry.folder.name, shown(entry), entry.trouble]
+    words = [entry.folder.name, display_name(entry), entry.trouble]
     if about is not None:
         words += [about.title, about.status, *about.verdicts]
         words += [f"{one.dataset} {one.method} {member_name(one)}" for one in about.members]

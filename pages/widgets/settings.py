@@ -1,7 +1,7 @@
-"""Settings as widgets, drawn from what the settings' fields say about themselves.
+"""Settings as widgets, drawn from the descriptions in the settings' fields.
 
-Each function draws one group of controls where it is called and gives back the settings as they
-now stand; they are kept for the other pages and written into the URL.
+Each function draws one group of controls and returns the new settings, which it also stores for
+the other pages and writes into the URL.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from svae_core.figures.number_line import DEFINITIONS
 from svae_core.methods import scan_methods
 from svae_core.records import Knob, Options, PreparedData, Settings, knobs
 
-#: What K is when a visitor stops having it proposed.
+#: K when a visitor turns its proposal off.
 _CLUSTERS = Settings().clusters
-# The slider's last notch: at the collapse loss itself nothing is guaranteed.
+# The slider's last value: at the collapse loss itself nothing is guaranteed.
 _LAST = 0.99
 _NOTCH = 0.01
 
@@ -39,26 +39,26 @@ def data_controls() -> Settings:
     return session.keep(settings)
 
 
-def band_controls(settings: Settings, ground: PreparedData) -> Settings:
+def band_controls(settings: Settings, prepared: PreparedData) -> Settings:
     """Collapse loss, the two edges of the band, and whether the lower one counts."""
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
-        settings = _definition_choice(settings, ground)
+        settings = _definition_choice(settings, prepared)
     with right:
         settings = _fields(settings, ("lower_edge",))
-    delta = ground.region.deltas[settings.collapse_loss]
-    room = delta > ground.clusters.within
+    delta = prepared.region.deltas[settings.collapse_loss]
+    has_band = delta > prepared.clusters.within
     a, b = settings.band
-    session.offer("band", (min(a, _LAST - _NOTCH), min(b, _LAST)))
-    a, b = session.taken(
+    session.preset_widget("band", (min(a, _LAST - _NOTCH), min(b, _LAST)))
+    a, b = session.widget_drawn(
         "band",
         st.slider(
-            f"Band: from W = {ground.clusters.within:.3f} (0) up to δ = {delta:.3f} (1)",
+            f"Band: from W = {prepared.clusters.within:.3f} (0) up to δ = {delta:.3f} (1)",
             min_value=0.0,
             max_value=_LAST,
             step=_NOTCH,
             key="band",
-            disabled=not room,
+            disabled=not has_band,
             help=knobs(Settings)["band"].help,
         ),
     )
@@ -66,7 +66,7 @@ def band_controls(settings: Settings, ground: PreparedData) -> Settings:
 
 
 def training_controls(settings: Settings, choose_method: bool = True) -> Settings:
-    """Model and training options; the method too, unless the page has its own choice of it."""
+    """Model and training options, and the method unless the page chooses it itself."""
     if choose_method:
         settings = _plugin_choice(settings, "method", "method_options", scan_methods())
     settings = _fields(settings, ("sigma2", "beta", "latent_dim", "epochs"))
@@ -79,9 +79,9 @@ def training_controls(settings: Settings, choose_method: bool = True) -> Setting
 def _plugin_choice(
     settings: Settings, field: str, options: str, plugins: dict[str, Plugin]
 ) -> Settings:
-    """A plug-in by its title, and its own options below."""
-    session.offer(field, getattr(settings, field))
-    name = session.taken(
+    """A select box for a plug-in by its title, and the plug-in's options."""
+    session.preset_widget(field, getattr(settings, field))
+    name = session.widget_drawn(
         field,
         st.selectbox(
             knobs(Settings)[field].label.capitalize(),
@@ -99,7 +99,7 @@ def _plugin_choice(
 
 
 def _options(plugin: Plugin, kept: Options) -> Options:
-    """The plug-in's own options, keyed `plugin.option`; those at their default are left out."""
+    """Widgets for the plug-in's options, keyed `plugin.option`; defaults are left out."""
     hints = get_type_hints(plugin.config)
     plain = plugin.config()
     config = dataclasses.replace(plain, **dict(kept))
@@ -119,9 +119,9 @@ def _options(plugin: Plugin, kept: Options) -> Options:
 
 
 def _cluster_choice(settings: Settings) -> Settings:
-    """K by hand, or 0 for K proposed by silhouette."""
-    session.offer("propose", settings.clusters == 0)
-    proposed = session.taken(
+    """K as a number, or 0 for K proposed by silhouette."""
+    session.preset_widget("propose", settings.clusters == 0)
+    proposed = session.widget_drawn(
         "propose", st.toggle("Propose K by silhouette", key="propose", help=_help("clusters"))
     )
     if proposed:
@@ -131,17 +131,17 @@ def _cluster_choice(settings: Settings) -> Settings:
     return dataclasses.replace(settings, clusters=count)
 
 
-def _definition_choice(settings: Settings, ground: PreparedData) -> Settings:
-    """The collapse loss by name, with the value each name has here."""
-    session.offer("collapse_loss", settings.collapse_loss)
-    name = session.taken(
+def _definition_choice(settings: Settings, prepared: PreparedData) -> Settings:
+    """The definition of the collapse loss, with its value on these data."""
+    session.preset_widget("collapse_loss", settings.collapse_loss)
+    name = session.widget_drawn(
         "collapse_loss",
         st.radio(
             "Collapse loss δ",
             list(DEFINITIONS),
             key="collapse_loss",
             horizontal=True,
-            format_func=lambda name: f"{name}: {ground.region.deltas[name]:.3f}",
+            format_func=lambda name: f"{name}: {prepared.region.deltas[name]:.3f}",
             captions=list(DEFINITIONS.values()),
             help=_help("collapse_loss"),
         ),
@@ -162,8 +162,8 @@ def _fields(settings: Settings, names: tuple[str, ...]) -> Settings:
 
 
 def _widget(key: str, knob: Knob, kind: Any, value: Any) -> Any:
-    """The widget that suits a knob; its value, or the one it had where it was cleared."""
-    session.offer(key, value)
+    """The widget for a field; its value, or the previous one if the widget was cleared."""
+    session.preset_widget(key, value)
     label = _capitalised(knob.label)
     chosen: Any
     if kind is bool:
@@ -191,11 +191,11 @@ def _widget(key: str, knob: Knob, kind: Any, value: Any) -> Any:
         )
     else:
         chosen = st.text_input(label, key=key, help=knob.help)
-    return session.taken(key, value if chosen is None else chosen)
+    return session.widget_drawn(key, value if chosen is None else chosen)
 
 
 def _stepped(knob: Knob, plain: Any, name: str) -> Knob:
-    """The knob with a step: for a float one digit in the default's first place (0.8: 0.1)."""
+    """The field with a step: for a float, one unit of the default's first digit (0.8: 0.1)."""
     default = getattr(plain, name)
     if knob.step is not None or not isinstance(default, float):
         return knob
@@ -203,14 +203,14 @@ def _stepped(knob: Knob, plain: Any, name: str) -> Knob:
 
 
 def _apart(a: float, b: float) -> tuple[float, float]:
-    """The two edges, kept a notch apart: a band needs some width."""
+    """The two edges, at least one step apart: a band needs some width."""
     if a < b:
         return a, b
     return (a, b + _NOTCH) if b < _LAST else (a - _NOTCH, b)
 
 
 def _capitalised(label: str) -> str:
-    """With a capital letter, unless it begins with a symbol: Β is not β, and Σ² not σ²."""
+    """With a capital letter, unless it begins with a symbol, as β and σ² do."""
     return label[:1].upper() + label[1:] if label[:1].isascii() else label
 
 

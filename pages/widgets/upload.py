@@ -1,7 +1,7 @@
-"""A visitor's own file: taken, looked at, and what is wanted of its columns.
+"""A visitor's own file: upload, preview, and options for its columns.
 
-The file is read by a process of its own and kept under a key that stands in the visitor's address;
-nobody else is shown it. See svae_core/own_data.
+A separate process reads the file; it is stored under a key in the visitor's URL and shown to
+nobody without that key. See svae_core/own_data.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _WIDE = 200  # columns beyond which they are not offered one by one
 _SHOWN = 30  # columns of the preview
 _MISSING = {"drop": "Drop the row", "mean": "Fill in the column's mean"}
 _STANDARDISE = {"auto": "Tables yes, arrays and images no", "yes": "Yes", "no": "No"}
-# Reading takes a core and hundreds of megabytes for some seconds.
-_turn = threading.BoundedSemaphore(2)
+# Reading takes one core and hundreds of megabytes for some seconds: two files at a time.
+_reading_slots = threading.BoundedSemaphore(2)
 
 
 def file_options(kept: Options) -> Options:
-    """An upload, and widgets for what is wanted of its columns; the options as they now stand."""
+    """The upload, and widgets for its columns; the resulting options."""
     wanted: dict[str, Any] = dict(kept)
     config = _uploaded(Config(**wanted))
     table = _table(config.key)
@@ -49,17 +49,17 @@ def file_options(kept: Options) -> Options:
 
 
 def title(settings: Settings) -> str:
-    """What the data are called: the file's name where they are a file."""
+    """The title of the data: the file's name, if they are a file."""
     table = _table(_key(settings)) if settings.dataset == "file" else None
     return table.name if table else scan_datasets()[settings.dataset].title
 
 
 def preview(settings: Settings) -> None:
-    """The first rows of the visitor's file and what was found in each column."""
+    """The first rows of the visitor's file and the type of each column."""
     table = _table(_key(settings)) if settings.dataset == "file" else None
     if table is None:
         return
-    with st.expander(f"What was read: {table.rows:,} rows, {len(table.columns):,} columns"):
+    with st.expander(f"The file as read: {table.rows:,} rows, {len(table.columns):,} columns"):
         columns = table.columns[:_SHOWN]
         if table.examples:
             rows = zip(*table.examples, strict=True)
@@ -81,7 +81,7 @@ def preview(settings: Settings) -> None:
 
 
 def describe(notes: tuple[str, ...]) -> None:
-    """What was assumed of the data and done to them."""
+    """The assumptions made about the data, and the changes made to them."""
     if notes:
         st.markdown("\n".join(f"* {plain(note)}" for note in notes))
 
@@ -94,43 +94,45 @@ def _table(key: str) -> Table | None:
     try:
         return store.find(key)
     except RequestError:
-        return None  # whoever needs the points says it in a sentence
+        return None  # the error is shown where the points are needed
 
 
 def _uploaded(config: Config) -> Config:
-    """The configuration with the file just uploaded, if one was."""
-    given = st.file_uploader(
+    """The configuration, with a newly uploaded file if there is one."""
+    uploaded = st.file_uploader(
         "Your file",
         key="file.upload",
         max_upload_size=limits().upload_mb,
         help=f"{listed()}, or a ZIP of equally sized images. It stays on this server, "
         " is seen by nobody without the link to it, and is removed when unused for long.",
     )
-    if given is None:
+    if uploaded is None:
         return config
-    (key, refusal), fresh = session.once(given.file_id, lambda: _take(given, config.key))
+    (key, refusal), fresh = session.once(
+        uploaded.file_id, lambda: _store_upload(uploaded, config.key)
+    )
     if refusal:
         st.error(plain(refusal))
         return config
-    # Another file has other columns: what was wanted of the last one's is gone.
+    # Another file has other columns, to which the last one's options do not apply.
     return Config(key=key) if fresh and key != config.key else config
 
 
-def _take(given: Any, wanted: str) -> tuple[str, str]:
-    """The key of an upload, or why it cannot be used."""
+def _store_upload(uploaded: Any, wanted: str) -> tuple[str, str]:
+    """The key of the stored upload, or the reason why it is refused."""
     place = st.empty()
-    with tempfile.TemporaryDirectory() as folder, _turn:
+    with tempfile.TemporaryDirectory() as folder, _reading_slots:
         path = Path(folder) / "upload"
-        path.write_bytes(given.getbuffer())
+        path.write_bytes(uploaded.getbuffer())
         place.progress(0.0, "Reading your file …")
 
-        def tell(share: float) -> None:
+        def show_progress(share: float) -> None:
             place.progress(share, f"Reading your file: {share:.0%}")
 
         try:
-            # A link whose data are gone works again once its file is back.
+            # A link whose data were removed works again once its file is uploaded again.
             key = wanted if wanted and store.is_of(wanted, path) else ""
-            return store.deposit(path, given.name, tell, key=key), ""
+            return store.deposit(path, uploaded.name, show_progress, key=key), ""
         except RequestError as error:
             return "", str(error)
         finally:
@@ -138,7 +140,7 @@ def _take(given: Any, wanted: str) -> tuple[str, str]:
 
 
 def _columns(config: Config, table: Table) -> Config:
-    """What is wanted of the columns."""
+    """Widgets for the columns; the new configuration."""
     names = [column.name for column in table.columns]
     usable = [column.name for column in table.columns if column.kind != "text"]
     guess = label_of(table, Choice())
@@ -149,7 +151,7 @@ def _columns(config: Config, table: Table) -> Config:
         label = config.label if config.label in choices else "auto"
         chosen["label"] = _select("label", choices, label, shown)
         named = [name for name in names_of(config.features) if name in usable]
-        session.offer("file.features", named)
+        session.preset_widget("file.features", named)
         features = st.multiselect(
             "Train on",
             usable,
@@ -157,7 +159,7 @@ def _columns(config: Config, table: Table) -> Config:
             placeholder="All columns that can be used",
             help=knobs(Config)["features"].help,
         )
-        features = session.taken("file.features", features)
+        features = session.widget_drawn("file.features", features)
         chosen["features"] = text_of(features) if features else ""
     if any(column.missing for column in table.columns):
         chosen["missing"] = _select("missing", list(_MISSING), config.missing, _MISSING)
@@ -168,9 +170,9 @@ def _columns(config: Config, table: Table) -> Config:
 
 
 def _select(name: str, options: list[str], value: str, shown: dict[str, str]) -> Any:
-    session.offer(f"file.{name}", value)
+    session.preset_widget(f"file.{name}", value)
     label = knobs(Config)[name].label
-    return session.taken(
+    return session.widget_drawn(
         f"file.{name}",
         st.selectbox(
             label[:1].upper() + label[1:],

@@ -1,8 +1,8 @@
-"""How a run reaches the screen: one browser component that owns its figures and is mounted once.
+"""The stage: one browser component that owns its figures and is mounted once.
 
-Frames do not travel through Streamlit. The page gives the component constant data, a run and
-where to find it; the component fetches frames itself (`pages.wire.routes`) and changes its
-figures in place, so that camera, zoom and legend stay as the viewer left them.
+Frames do not travel through Streamlit. The page gives the component constant data, a run and its
+address; the component fetches frames itself (`pages.wire.routes`) and updates its figures in
+place, so that camera, zoom and legend stay as the viewer left them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import streamlit as st
 
 from pages.wire import routes
 
-# The code is served by a route of ours, so that the browser keeps it and Plotly.js between pages.
+# The code has its own route, so that the browser caches it and Plotly.js between pages.
 _LOADER = """
 export default function ({ parentElement, data, setTriggerValue }) {
   const module = import(new URL(data.module, window.location.origin).href);
-  const tell = (run) => setTriggerValue("moved", run);
+  const moved = (run) => setTriggerValue("moved", run);
   module.then(
-    (stage) => stage.mount(parentElement, data, tell),
-    () => (parentElement.textContent = "The stage cannot be loaded: reload the page."),
+    (stage) => stage.mount(parentElement, data, moved),
+    () => (parentElement.textContent = "The figures cannot be loaded: reload the page."),
   );
   return () => module.then((stage) => stage.unmount(parentElement), () => {});
 }
@@ -29,17 +29,17 @@ _component = st.components.v2.component("svae_stage", js=_LOADER, isolate_styles
 
 
 def stage(run: str, projector: bool = False, lead: str = "") -> None:
-    """Show this run, live; in big type for a projector; `lead`: the key of the class that sees it.
+    """Show this run, live; in large type for a projector. `lead`: key of the class that sees it.
 
-    When the viewer goes on to a branch, the component writes the branch's id into the URL and has
-    the page run once more, so that the session hears of it.
+    When the viewer moves to a branch, the component writes the branch's id into the URL and reruns
+    the page, so that the session learns of it.
     """
     data = {"run": run, "socket": routes.socket_path(run), "replay": routes.replay_path(run)}
     _show(data | {"projector": projector, "lead": lead})
 
 
 def follow(code: str) -> None:
-    """Show what the teacher of this class shows."""
+    """Show the run and the moment that the teacher of this class shows."""
     _show({"run": code, "socket": routes.class_path(code), "follow": True})
 
 

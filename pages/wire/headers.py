@@ -1,6 +1,6 @@
-"""What the stage is told about time: remarks, the corridor so far, the tree of runs, a lesson.
+"""Parts of message headers: remarks, the band so far, the tree of runs, a lesson.
 
-Each function gives a part of a message's header (`pages.wire.messages`).
+See `pages.wire.messages` for the message they belong to.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pages.classroom import lessons
-from pages.live.changes import Changes, history, in_force
+from pages.live.changes import Changes, change_history, changeable_at
 from pages.live.run import LiveRun
 from pages.visitor import url
 from svae_core.config.settings import settings_at
@@ -16,38 +16,38 @@ from svae_core.figures.gauge import gauge_value
 from svae_core.records import PreparedData, Settings
 
 
-def of_time(live: LiveRun, known: int, all_of_it: bool) -> dict[str, Any]:
-    """Remarks beyond those known, the band; all of it: also what changes only with news."""
-    told: dict[str, Any] = {
+def time_fields(live: LiveRun, known: int, all_of_it: bool) -> dict[str, Any]:
+    """New remarks and the band; with `all_of_it`, also the fields that only `version` changes."""
+    fields: dict[str, Any] = {
         "remarks": _remarks(live, known),
         "corridor": _corridor(live),
-        "now": live.now,
+        "now": live.changeable_now,
     }
     if all_of_it:
-        told |= {"tree": _tree(live), "lesson": _lesson(live)}
-    return told
+        fields |= {"tree": _tree(live), "lesson": _lesson(live)}
+    return fields
 
 
-def gauges(live: LiveRun, ground: PreparedData, step: int) -> list[float]:
-    """βσ²/λ_max of each member under the settings it was trained with up to this step."""
-    return [gauge_value(ground, settings_at(one, max(0, step - 1))) for one in live.members]
+def gauges(live: LiveRun, prepared: PreparedData, step: int) -> list[float]:
+    """βσ²/λ_max of each member with the settings it was trained with up to this step."""
+    return [gauge_value(prepared, settings_at(one, max(0, step - 1))) for one in live.members]
 
 
-def settings_then(live: LiveRun, step: int) -> Changes:
-    """What a branch at this step starts from, unless it changes it."""
-    return in_force(live.members[-1], step)
+def settings_at_step(live: LiveRun, step: int) -> Changes:
+    """The changeable settings that a branch at this step starts from."""
+    return changeable_at(live.members[-1], step)
 
 
-def handles(ground: PreparedData) -> dict[str, float] | None:
-    """What a band's handle at a loss stands for: 0 is W and 1 is δ; None where it is empty."""
-    region = ground.region
+def handle_scale(prepared: PreparedData) -> dict[str, float] | None:
+    """The losses at positions 0 (W) and 1 (δ) of the band's handles; None if the band is empty."""
+    region = prepared.region
     if region.empty:
         return None
     return {"within": region.within, "delta": region.delta}
 
 
-def question(live: LiveRun) -> dict[str, Any] | None:
-    """What a lesson asks before it starts."""
+def lesson_question(live: LiveRun) -> dict[str, Any] | None:
+    """The question that a lesson asks before it starts."""
     lesson = lessons.find(live.request.lesson)
     if lesson is None:
         return None
@@ -55,7 +55,7 @@ def question(live: LiveRun) -> dict[str, Any] | None:
 
 
 def moved(run: str, live: LiveRun | None) -> dict[str, Any]:
-    """That the viewer is to go on to another run, and what to write into the URL."""
+    """The viewer moves to another run; with the changes of its URL."""
     return {
         "kind": "moved",
         "run": run,
@@ -63,8 +63,8 @@ def moved(run: str, live: LiveRun | None) -> dict[str, Any]:
     }
 
 
-def copied(run: str, live: LiveRun | None, code: str) -> dict[str, Any]:
-    """That a follower has a run of their own now, and the whole query that leads to it."""
+def copy_taken(run: str, live: LiveRun | None, code: str) -> dict[str, Any]:
+    """A student moves to a copy of the run; with the whole query of its page."""
     query: dict[str, str | None] = {"follow": None, "lesson": None, "class": code}
     if live:
         query |= url.to_link(live.request.members[-1])
@@ -72,12 +72,12 @@ def copied(run: str, live: LiveRun | None, code: str) -> dict[str, Any]:
 
 
 def _remarks(live: LiveRun, known: int) -> dict[str, Any]:
-    known = min(known, len(live.past.remarks))
-    return {"from": known, "lines": live.past.remarks[known:]}
+    known = min(known, len(live.history.remarks))
+    return {"from": known, "lines": live.history.remarks[known:]}
 
 
 def _corridor(live: LiveRun) -> list[list[float]]:
-    """[step, lo, hi] of the last member's band, wherever it becomes another."""
+    """[step, lo, hi] of the last member's band, at its start and at every change."""
     edges: list[list[float]] = []
     for moment in live.moments:
         frame = moment[-1]
@@ -87,7 +87,7 @@ def _corridor(live: LiveRun) -> list[list[float]]:
 
 
 def _tree(live: LiveRun) -> list[dict[str, Any]]:
-    """All runs of this tree in the order they were made: the history of what was tried."""
+    """All runs of the tree, in the order they were started."""
     return [
         {
             "run": run,
@@ -98,20 +98,22 @@ def _tree(live: LiveRun) -> list[dict[str, Any]]:
             "query": _query(one.request.members[-1]),
             "here": one is live,
         }
-        for run, one in list(live.family.items())
+        for run, one in list(live.tree.items())
     ]
 
 
 def _changes(live: LiveRun) -> list[dict[str, Any]]:
-    """Changes made in this very run, after it branched off."""
+    """Changes made in this run after it branched off."""
     since = live.branching.step if live.branching else -1
     return [
-        {"step": step, "what": line} for step, line in history(live.members[-1]) if step > since
+        {"step": step, "what": line}
+        for step, line in change_history(live.members[-1])
+        if step > since
     ]
 
 
 def _query(settings: Settings) -> dict[str, str | None]:
-    """What the URL must say for a page to ask for this run; None: nothing."""
+    """The URL parameters by which a page requests this run; None removes one."""
     return {"seed": str(settings.seed) if settings.seed != Settings().seed else None}
 
 
@@ -119,7 +121,7 @@ def _lesson(live: LiveRun) -> dict[str, Any] | None:
     lesson = lessons.find(live.request.lesson)
     if lesson is None:
         return None
-    told = None
+    outcome = None
     if live.certificates:
-        told = lessons.reveal(lesson, live.prediction, live.certificates)
-    return {"prediction": live.prediction, "reveal": told}
+        outcome = lessons.reveal(lesson, live.prediction, live.certificates)
+    return {"prediction": live.prediction, "reveal": outcome}

@@ -1,4 +1,4 @@
-"""What the stage is told, as one binary message each: the same for a live and a recorded run.
+"""Messages from the server to the stage, one binary message each, for live and recorded runs alike.
 
     uint32 length of the header · header in JSON, padded to 4 bytes · float32 arrays, one by one
 
@@ -21,7 +21,7 @@ from pages.wire import headers
 from svae_core.certificate.floors import floors_along
 from svae_core.figures.gauge import gauge_value
 from svae_core.figures.palette import MARKS, cluster_style, faint, ink, mark_of
-from svae_core.latent.images import as_they_came, feature_names, pictured
+from svae_core.latent.images import data_pictures, feature_names, output_pictures
 from svae_core.records import Decoded, FloorCurves, Frame, Moment, PreparedData, Settings, to_json
 
 Message = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -29,21 +29,21 @@ Message = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 @dataclass(frozen=True)
 class FrameRequest:
-    """A request: what the page wants, and what it has already."""
+    """A request of the stage: which moment it wants, and what it has already."""
 
     want: str | int
     have: int = -1  # index of the moment it shows
     version: int = -1
     generation: int = -1
-    rows: int = 0  # moments whose numbers it has
+    rows: int = 0  # how many moments' numbers it has
     layout: int = -1  # number of the layout it shows
     floors: int = 0  # whether it has the floors
     remarks: int = 0  # how many remarks it has
-    lead: int = -2  # a follower: which moment the teacher showed when it last heard
+    lead: int = -2  # on a student's page: the moment that the teacher showed last
 
     @classmethod
     def read(cls, request: dict[str, Any]) -> FrameRequest:
-        """A request as it came; ValueError or KeyError where it makes no sense."""
+        """Parse a request; ValueError or KeyError if it is invalid."""
         want = request["want"]
         if want not in ("scene", "newest"):
             want = int(want)
@@ -72,27 +72,27 @@ def decode(message: bytes) -> Message:
     return header, arrays
 
 
-def answer(live: LiveRun, asked: FrameRequest) -> Message | None:
-    """The answer to a request, or None while there is nothing new."""
-    if asked.want == "scene":
-        return scene(live) if live.ground or live.error else None
+def answer(live: LiveRun, request: FrameRequest) -> Message | None:
+    """The answer to a request, or None while nothing has changed."""
+    if request.want == "scene":
+        return scene(live) if live.prepared or live.error else None
     newest = len(live.moments) - 1
-    if isinstance(asked.want, int):
-        return moment(live, max(0, min(asked.want, newest)), asked) if newest >= 0 else None
-    news = (
-        live.generation != asked.generation
-        or live.version != asked.version
-        or newest > asked.have
-        or len(live.layouts) - 1 > asked.layout
+    if isinstance(request.want, int):
+        return moment(live, max(0, min(request.want, newest)), request) if newest >= 0 else None
+    changed = (
+        live.generation != request.generation
+        or live.version != request.version
+        or newest > request.have
+        or len(live.layouts) - 1 > request.layout
     )
-    return moment(live, newest, asked) if news else None
+    return moment(live, newest, request) if changed else None
 
 
-def answer_follower(live: LiveRun, asked: FrameRequest, shown: int) -> Message | None:
-    """The same for a follower: also which moment the teacher shows, and no other run's id."""
-    message = answer(live, asked)
-    if message is None and asked.want == "newest" and asked.lead != shown and live.moments:
-        message = moment(live, len(live.moments) - 1, asked)
+def answer_class_follower(live: LiveRun, request: FrameRequest, shown: int) -> Message | None:
+    """The same for a student's page: with the moment that the teacher shows, without run ids."""
+    message = answer(live, request)
+    if message is None and request.want == "newest" and request.lead != shown and live.moments:
+        message = moment(live, len(live.moments) - 1, request)
     if message is None:
         return None
     header, arrays = message
@@ -103,33 +103,33 @@ def answer_follower(live: LiveRun, asked: FrameRequest, shown: int) -> Message |
 
 
 def scene(live: LiveRun) -> Message:
-    """What is fixed before training, and how things look."""
-    if live.ground is None:
+    """Everything that is fixed before training, and the colours and symbols."""
+    if live.prepared is None:
         return {"kind": "scene", "error": live.error}, {}
-    ground = live.ground
+    prepared = live.prepared
     header = {
         "kind": "scene",
         "error": None,
-        "data": ground.dataset.title,
-        "radii": [ground.shell.r_min, ground.shell.r_max],
-        "image": ground.dataset.image_shape,
-        "features": feature_names(ground),
-        "band": ground.region.explanation,
-        "handles": headers.handles(ground),
-        "lesson": headers.question(live),
-        "members": [_member(settings, ground) for settings in live.members],
-        "clusters": [_cluster(number) for number in range(ground.clusters.k)],
+        "data": prepared.dataset.title,
+        "radii": [prepared.shell.r_min, prepared.shell.r_max],
+        "image": prepared.dataset.image_shape,
+        "features": feature_names(prepared),
+        "band": prepared.region.explanation,
+        "handles": headers.handle_scale(prepared),
+        "lesson": headers.lesson_question(live),
+        "members": [_member(settings, prepared) for settings in live.members],
+        "clusters": [_cluster(number) for number in range(prepared.clusters.k)],
         "look": {name: _themes(name) for name in ("delta", "band", "W")},
         "ink": {"light": ink(False), "dark": ink(True)},
         "faint": {"light": faint(False), "dark": faint(True)},
     }
-    arrays = {"points": ground.view_points, "labels": ground.clusters.labels}
+    arrays = {"points": prepared.view_points, "labels": prepared.clusters.labels}
     count = len(live.moments[0][0].samples) if live.moments else 8
-    arrays["originals"] = as_they_came(ground, slice(0, count))
+    arrays["originals"] = data_pictures(prepared, slice(0, count))
     return to_json(header), arrays
 
 
-def _member(settings: Settings, ground: PreparedData) -> dict[str, Any]:
+def _member(settings: Settings, prepared: PreparedData) -> dict[str, Any]:
     mark = mark_of(settings.method)
     return {
         "method": settings.method,
@@ -138,7 +138,7 @@ def _member(settings: Settings, ground: PreparedData) -> dict[str, Any]:
         "dark": mark.dark,
         "dash": mark.dash,
         "symbol": mark.symbol,
-        "gauge": gauge_value(ground, settings),
+        "gauge": gauge_value(prepared, settings),
     }
 
 
@@ -155,24 +155,24 @@ def _themes(name: str) -> dict[str, str]:
 # ------------------------------------------------------------------------------ moment
 
 
-def moment(live: LiveRun, index: int, asked: FrameRequest) -> Message:
-    """One moment of the run, without what the page has already; index −1: none yet."""
-    fresh = live.generation != asked.generation
+def moment(live: LiveRun, index: int, request: FrameRequest) -> Message:
+    """One moment of the run, without what the page has already; index -1: none yet."""
+    fresh = live.generation != request.generation
     header: dict[str, Any] = {
         "kind": "moment",
         "generation": live.generation,
         "version": live.version,
         "status": live.status,
         "error": live.error,
-        "left": live.pace.seconds_left,
-        "speed": live.pace.speed,
+        "left": live.speed.seconds_left,
+        "speed": live.speed.steps_per_second,
         "standing": live.queue_position,
         "count": len(live.moments),
         "index": index,
         "certificates": live.certificates,
     }
-    header |= headers.of_time(
-        live, 0 if fresh else asked.remarks, fresh or live.version != asked.version
+    header |= headers.time_fields(
+        live, 0 if fresh else request.remarks, fresh or live.version != request.version
     )
     arrays: dict[str, np.ndarray] = {}
     if index < 0:
@@ -180,27 +180,29 @@ def moment(live: LiveRun, index: int, asked: FrameRequest) -> Message:
     frames = live.moments[index]
     first = frames[0]
     header |= {"step": first.step, "steps": first.steps, "epoch": first.epoch}
-    header["then"] = headers.settings_then(live, first.step)
+    header["then"] = headers.settings_at_step(live, first.step)
     header["models"] = [_numbers(frame) for frame in frames]
-    if live.ground:
+    if live.prepared:
         for model, gauge in zip(
-            header["models"], headers.gauges(live, live.ground, first.step), strict=True
+            header["models"], headers.gauges(live, live.prepared, first.step), strict=True
         ):
             model["gauge"] = gauge
-    rows = 0 if fresh else min(asked.rows, len(live.moments))
+    rows = 0 if fresh else min(request.rows, len(live.moments))
     header["from"] = rows
     arrays["history"] = _history(live.moments[rows:])
-    if fresh or index != asked.have:
+    if fresh or index != request.have:
         arrays["shells"] = np.stack([frame.shell_view for frame in frames])
-        if live.ground:
-            arrays["pictures"] = np.stack([pictured(live.ground, f.samples) for f in frames])
-    if live.floors and (fresh or not asked.floors):
+        if live.prepared:
+            arrays["pictures"] = np.stack(
+                [output_pictures(live.prepared, f.samples) for f in frames]
+            )
+    if live.floors and (fresh or not request.floors):
         arrays["floors"] = np.stack([_floors(curves) for curves in live.floors])
     number = _layout_of(live, first.step)
-    if number >= 0 and (fresh or number != asked.layout):
+    if number >= 0 and (fresh or number != request.layout):
         layouts = live.layouts[number]
-        told = [{"kind": layout.kind, "sentence": layout.sentence} for layout in layouts]
-        header["layout"] = {"number": number, "step": layouts[0].step, "models": told}
+        models = [{"kind": layout.kind, "sentence": layout.sentence} for layout in layouts]
+        header["layout"] = {"number": number, "step": layouts[0].step, "models": models}
         arrays |= {f"layout{i}": layout.coordinates for i, layout in enumerate(layouts)}
     return to_json(header), arrays
 
@@ -222,32 +224,32 @@ def _history(moments: list[Moment]) -> np.ndarray:
 
 
 def _layout_of(live: LiveRun, step: int) -> int:
-    """Number of the last layout computed no later than this step, or −1."""
+    """The number of the newest layout computed no later than this step, or -1."""
     earlier = [n for n, layouts in enumerate(live.layouts) if layouts[0].step <= step]
     return earlier[-1] if earlier else -1
 
 
 def _floors(curves: FloorCurves) -> np.ndarray:
-    """[3, losses]: losses up to δ, dense where floors bend to zero, and both floors there."""
+    """[3, losses]: losses up to δ, denser where the floors approach zero, and both floors there."""
     losses = curves.delta * np.concatenate([np.linspace(0.02, 0.9, 45), np.linspace(0.91, 1, 19)])
     along = floors_along(curves, losses)
     return np.stack([losses, along["proved"], along["tight"]])
 
 
-# ---------------------------------------------------------------------------- pictures
+# ------------------------------------------------------------------------ decoded points
 
 
-def decoded(ground: PreparedData, point: Decoded) -> Message:
-    """One point, its centroid and what each model makes of it, as pictures."""
+def decoded(prepared: PreparedData, point: Decoded) -> Message:
+    """One point, its centroid and each model's reconstruction of it, as images."""
     header = {
         "kind": "decoded",
         "index": point.index,
         "step": point.step,
-        "cluster": int(ground.clusters.labels[point.index]),
+        "cluster": int(prepared.clusters.labels[point.index]),
     }
     arrays = {
-        "original": as_they_came(ground, slice(point.index, point.index + 1)),
-        "centroid": pictured(ground, point.centroid[None]),
-        "outputs": pictured(ground, point.outputs),
+        "original": data_pictures(prepared, slice(point.index, point.index + 1)),
+        "centroid": output_pictures(prepared, point.centroid[None]),
+        "outputs": output_pictures(prepared, point.outputs),
     }
     return header, arrays

@@ -1,10 +1,10 @@
 """A run as one HTML file that plays without a server and without a network.
 
-    replay.page(replay.still(watch)) -> HTML
+    replay.page(replay.snapshot(live), code, plotly) -> HTML
 
-The file holds the very code of assets/stage, Plotly.js, and what the websocket would have told:
-numbers as they are, points and pictures rounded to 16 bits, each moment as its difference from the
-one before, packed. `assets/stage/archive.js` reads it.
+The file holds the code of assets/stage, Plotly.js, and the messages that the websocket would have
+sent: numbers unchanged, coordinates and images rounded to 16 bits, each moment as its difference
+from the one before, compressed. `assets/stage/archive.js` reads it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from pages.live.run import LiveRun
 from pages.wire import messages
 from pages.wire.messages import FrameRequest
 
-_LARGEST = 32_000  # of int16; what is left absorbs rounding
+_LARGEST = 32_000  # below the largest int16, which leaves room for rounding
 _STYLE = re.compile(r'@import "([^"]+)";')
 _IMPORT = re.compile(r'(\bfrom |\bimport )"(\.[^"]+)"')
-# Nothing may be fetched, and whoever reads the file can see that nothing is.
+# Forbids all requests, where any reader of the file can check it.
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; "
     "img-src data: blob:"
@@ -71,20 +71,20 @@ mount(document.getElementById("stage"), {{ run: "archive", archive }});
 """
 
 
-def still(live: LiveRun) -> LiveRun:
-    """The run as it is now, for another thread to read while the run goes on."""
-    held = copy.copy(live)
-    past = live.past
-    held.past = dataclasses.replace(
-        past, moments=[*past.moments], layouts=[*past.layouts], remarks=[*past.remarks]
+def snapshot(live: LiveRun) -> LiveRun:
+    """The run as it is now, for another thread to read while the run continues."""
+    frozen = copy.copy(live)
+    history = live.history
+    frozen.history = dataclasses.replace(
+        history, moments=[*history.moments], layouts=[*history.layouts], remarks=[*history.remarks]
     )
-    return held
+    return frozen
 
 
-def page(held: LiveRun, code: dict[str, bytes], plotly: str) -> str:
-    """The file, from a run that stands still, the files of assets/stage and Plotly.js."""
-    assert held.ground is not None and held.moments
-    title = f"Spherical VAE Explorer: {held.ground.dataset.title}, recorded"
+def page(frozen: LiveRun, code: dict[str, bytes], plotly: str) -> str:
+    """The HTML file, from a snapshot of a run, the files of assets/stage and Plotly.js."""
+    assert frozen.prepared is not None and frozen.moments
+    title = f"Spherical VAE Explorer: {frozen.prepared.dataset.title}, recorded"
     return _PAGE.format(
         policy=_POLICY,
         title=html.escape(title),
@@ -92,17 +92,17 @@ def page(held: LiveRun, code: dict[str, bytes], plotly: str) -> str:
         style=style(code),
         plotly=plotly.replace("</script", "<\\/script"),
         imports=json.dumps({"imports": modules(code)}),
-        run=base64.b64encode(pack(*_recorded(held))).decode(),
+        run=base64.b64encode(pack(*_recorded(frozen))).decode(),
     )
 
 
 def style(code: dict[str, bytes]) -> str:
-    """The style sheet, with those that it imports in their places."""
+    """The style sheet, with its imports replaced by their content."""
     return _STYLE.sub(lambda seen: code[seen[1]].decode(), code["stage.css"].decode())
 
 
 def modules(code: dict[str, bytes]) -> dict[str, str]:
-    """Every module under a name of its own, since modules without an address import no path."""
+    """Every module under its own name: modules in data URLs cannot import relative paths."""
     found = {}
     for path, content in code.items():
         if path.endswith(".js"):
@@ -123,24 +123,24 @@ def _named_imports(source: str, folder: str) -> str:
 # --------------------------------------------------------------------------- the content
 
 
-def _recorded(held: LiveRun) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Headers and stacked arrays of all that a viewer would be told from first to last."""
-    scene, scene_arrays = messages.scene(held)
-    count = len(held.moments)
+def _recorded(frozen: LiveRun) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Headers and stacked arrays of all messages from the first moment to the last."""
+    scene, scene_arrays = messages.scene(frozen)
+    count = len(frozen.moments)
     headers: list[dict[str, Any]] = []
     parts: list[dict[str, np.ndarray]] = []
     layout = -1
     for index in range(count):
         seen = FrameRequest(
             index,
-            generation=held.generation if index else -1,
-            version=held.version,
+            generation=frozen.generation if index else -1,
+            version=frozen.version,
             rows=count,
             layout=layout,
             floors=1,
-            remarks=len(held.past.remarks),
+            remarks=len(frozen.history.remarks),
         )
-        header, arrays = messages.moment(held, index, seen)
+        header, arrays = messages.moment(frozen, index, seen)
         layout = header.get("layout", {"number": layout})["number"]
         header |= {"status": "finished", "left": None, "error": None}
         headers.append(header)
@@ -156,13 +156,13 @@ def _recorded(held: LiveRun) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def _stack(arrays: list[np.ndarray]) -> np.ndarray:
-    """One array of all; empty ones, of maps that are not drawn, become zeros."""
+    """The arrays stacked; empty ones, of maps that are not drawn, become zeros."""
     shape = max((array.shape for array in arrays), key=lambda shape: shape[0])
     return np.stack([array if array.shape == shape else np.zeros(shape) for array in arrays])
 
 
 def pack(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
-    """Header and arrays, packed; numbers that are compared stay float32, places become int16."""
+    """Header and arrays, compressed; exact numbers stay float32, coordinates become int16."""
     listed, blobs = [], []
     for name, array in arrays.items():
         exact = name in ("history", "floors", "scene.labels")
@@ -191,9 +191,9 @@ def unpack(packed: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def _differences(array: np.ndarray, scale: float) -> np.ndarray:
-    """int16, each entry along the first axis less the one before: small numbers pack well.
+    """int16, each entry along the first axis minus the one before: small numbers compress well.
 
-    Differences may wrap around; adding them up wraps back.
+    Differences may overflow; their cumulative sum overflows back.
     """
     whole = np.round(np.asarray(array) / scale).astype("<i2")
     return np.concatenate([whole[:1], np.diff(whole, axis=0)]).astype("<i2")

@@ -1,11 +1,11 @@
 """Commands of `python -m svae_core`, one file each.
 
-A command file has a docstring (its first line is the help), `add_options(parser)` for what it asks
-for, and `run(request)`, which prints the answer and may give back an exit status. Every command
-also takes --json: one JSON object on standard output, nothing else there; progress goes to
-standard error. A wrong request raises RequestError, one sentence.
+A command file has a docstring (its first line is the help), `add_options(parser)` for its options,
+and `run(request)`, which prints the answer and may return an exit status. Every command also takes
+--json: one JSON object on standard output and nothing else; progress goes to standard error. An
+invalid request raises RequestError, one sentence.
 
-Files import what is heavy (torch, scikit-learn) inside `run`, so that --help answers at once.
+Heavy imports (torch, scikit-learn) belong inside `run`, so that --help answers at once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def scan_commands() -> dict[str, ModuleType]:
 
 
 def add_settings(command: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
-    """Options for all settings and plug-ins, but for fields that the command asks for itself."""
+    """Add options for all settings and plug-ins, except the fields `without`."""
     hints = get_type_hints(Settings)
     defaults: dict[str, Any] = {item.name: item.default for item in fields(Settings)}
     for name, knob in knobs(Settings).items():
@@ -98,7 +98,7 @@ _clusters.__name__ = "number of clusters"  # argparse names the type in its sent
 
 
 def settings_of(request: argparse.Namespace, method: str | None = None) -> Settings:
-    """The settings that the options spell; RequestError where they make no sense."""
+    """The settings from the parsed options; RequestError if they are invalid."""
     values = {name: getattr(request, name) for name in knobs(Settings) if hasattr(request, name)}
     if "band" in values:
         values["band"] = tuple(values["band"])
@@ -121,7 +121,7 @@ def settings_of(request: argparse.Namespace, method: str | None = None) -> Setti
 
 
 def _file_or_name(dataset: str) -> tuple[Path | None, str]:
-    """What --dataset names: a file of one's own, or a built-in dataset."""
+    """The value of --dataset: (path of a user file, "file"), or (None, name of a dataset)."""
     if dataset in scan_datasets() or not (Path(dataset).suffix or Path(dataset).exists()):
         return None, dataset
     return Path(dataset), "file"
@@ -144,7 +144,7 @@ def deposited(path: Path, key: str = "", array: str = "") -> str:
 
 
 def list_plugins(request: argparse.Namespace, kind: str, plugins: dict[str, Plugin]) -> None:
-    """Print the plug-ins of a folder."""
+    """Print the plug-ins of one kind: datasets or methods."""
     rows = []
     for plugin in plugins.values():
         defaults = {item.name: item.default for item in fields(plugin.config)}
@@ -170,8 +170,8 @@ def print_json(answer: Any) -> None:
     print(json.dumps(to_json(answer), ensure_ascii=False, allow_nan=False))
 
 
-def plain(value: Any) -> str:
-    """A value for people: floats with four decimals."""
+def format_value(value: Any) -> str:
+    """A value as text: floats with four decimals, dictionaries in one line."""
     if isinstance(value, dict):
-        return "  ".join(f"{name} {plain(item)}" for name, item in value.items())
+        return "  ".join(f"{name} {format_value(item)}" for name, item in value.items())
     return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Commands on a Dask cluster: the same pure calls, made elsewhere."""
+"""The option --scheduler: commands run their training on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from svae_core.records import RequestError
 
 
 def add_scheduler(command: argparse.ArgumentParser) -> None:
-    """--scheduler."""
+    """Add the option --scheduler."""
     command.add_argument(
         "--scheduler",
         metavar="tcp://HOST:PORT",
@@ -26,7 +26,7 @@ def add_scheduler(command: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def engine_of(request: argparse.Namespace) -> Iterator[Engine | None]:
-    """The cluster that was asked for, or None; RequestError where it fails or is lost."""
+    """An engine on the requested cluster, or None; RequestError if it fails or is lost."""
     if not request.scheduler:
         yield None
         return
@@ -41,7 +41,7 @@ def engine_of(request: argparse.Namespace) -> Iterator[Engine | None]:
 
 
 class Slices(Protocol):
-    """Something that goes on in slices until it is done."""
+    """A task that is advanced in slices until it is done."""
 
     @property
     def done(self) -> bool: ...
@@ -51,20 +51,20 @@ W = TypeVar("W", bound=Slices)
 
 
 def in_slices(
-    engine: Engine, works: Sequence[W], go_on: Callable[[W, float], W], seconds: float
+    engine: Engine, chunks: Sequence[W], advance: Callable[[W, float], W], seconds: float
 ) -> Iterator[W]:
-    """All works to their ends, as many at once as there are workers, in the order of their ends.
+    """Run all chunks to their end on the engine's workers; yields each when it is done.
 
-    `go_on(work, seconds)` is the pure call that moves a work on.
+    `advance(progress, seconds)` is the pure call for one slice of a chunk.
     """
-    ahead = iter(works)
-    first = [work for _, work in zip(range(2 * engine.size), ahead, strict=False)]
-    going = {engine.call(go_on, work, seconds) for work in first}
+    ahead = iter(chunks)
+    first = [progress for _, progress in zip(range(2 * engine.size), ahead, strict=False)]
+    going = {engine.call(advance, progress, seconds) for progress in first}
     while going:
         done, going = wait(going, return_when=FIRST_COMPLETED)
         for future in done:
-            work = future.result()
-            if work.done:
-                yield work
-            if (following := next(ahead, None) if work.done else work) is not None:
-                going.add(engine.call(go_on, following, seconds))
+            progress = future.result()
+            if progress.done:
+                yield progress
+            if (following := next(ahead, None) if progress.done else progress) is not None:
+                going.add(engine.call(advance, following, seconds))

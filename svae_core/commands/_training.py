@@ -1,4 +1,4 @@
-"""Training to the end, as commands do it: on one thread, with a bar on a terminal."""
+"""Training to the end for commands: on one thread, with a progress bar on a terminal."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 
 def add_save(command: argparse.ArgumentParser) -> None:
-    """--save."""
+    """Add the option --save."""
     command.add_argument(
         "--save", action="store_true", help="keep the runs on disk, each with its frames"
     )
 
 
 def one_thread() -> None:
-    """Let this process compute on one thread: runs are then bit for bit the same everywhere."""
+    """Set torch to one thread: another number of threads would round sums differently."""
     import torch
 
     torch.set_num_threads(1)
 
 
 def saved_state(name: str) -> State:
-    """The state of a saved run, by its folder or by its name or id on the shelf.
+    """The state of a saved run, given its folder, its name or its id.
 
-    RequestError where there is none, or where its data are not what they were.
+    Raises RequestError if there is no such run, or if its data have changed since.
     """
     from svae_core.problem import prepared_data
     from svae_core.runs import folder as runs
@@ -48,24 +48,24 @@ def saved_state(name: str) -> State:
     dataset = prepared_data(saved.state.settings[0]).dataset
     if saved.about.fingerprint not in ("", dataset.fingerprint):
         raise RequestError(
-            f"The data of {name}, {dataset.title!r}, are not what they were when it was trained; "
-            "bring back the data, or train again."
+            f"The data of {name}, {dataset.title!r}, have changed since it was trained; restore "
+            "the data, or train again."
         )
     return saved.state
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """Members at the end of their training."""
+    """A batch of members at the end of their training."""
 
     state: State
     certificates: tuple[Certificate, ...]
     seconds: float  # of training, all members together
     samples: int  # seen by each member
-    folders: tuple[str | None, ...]  # where each was saved
+    folders: tuple[str | None, ...]  # the folder each was saved in, if it was
 
     def about(self, index: int) -> dict[str, Any]:
-        """What a run's entry says besides its certificate."""
+        """The fields of a run's JSON entry besides its certificate."""
         speed = self.samples / self.seconds
         return {
             "seconds": self.seconds,
@@ -75,9 +75,9 @@ class Trained:
 
 
 def trained(members: tuple[Settings, ...], save: bool, engine: Engine | None = None) -> Trained:
-    """Train these members to the end as one batch, certify and perhaps save them.
+    """Train these members to the end as one batch, certify them, and save them if asked.
 
-    Here, or on an engine; the same, bit for bit.
+    On this machine or on an engine, with equal results bit for bit.
     """
     from tqdm import tqdm
 
@@ -99,7 +99,7 @@ def trained(members: tuple[Settings, ...], save: bool, engine: Engine | None = N
             else:
                 advance = engine.advance(state, budget).result()
             state = advance.state
-            for moment in advance.moments:  # only the last one's latents serve a map
+            for moment in advance.moments:  # maps need the latents of the last moment only
                 moments[-1] = run.without_latents(moments[-1])
                 moments.append(moment)
             bar.update(state.step - before)
@@ -117,36 +117,38 @@ def trained(members: tuple[Settings, ...], save: bool, engine: Engine | None = N
 def _side_by_side(
     batches: list[tuple[Settings, ...]], save: bool, engine: Engine | None
 ) -> Iterator[Trained]:
-    """All batches trained, in their order; on an engine as many at once as it has workers."""
+    """Train all batches and yield them in order; on an engine, in parallel."""
     if engine is None:
         yield from (trained(members, save) for members in batches)
         return
-    with ThreadPoolExecutor(2 * engine.size) as threads:  # each waits for its batch's slices
+    with ThreadPoolExecutor(
+        2 * engine.size
+    ) as threads:  # each thread waits for the slices of its batch
         yield from threads.map(lambda members: trained(members, save, engine), batches)
 
 
 def scored(
     runs: tuple[Settings, ...], save: bool, engine: Engine | None = None
 ) -> list[tuple[Score, dict[str, Any]]]:
-    """Train and score all runs, those of one method as one batch; RequestError if none can be."""
+    """Train and score all runs in batches of one method; RequestError if all are refused."""
     from svae_core.studies import comparison
     from svae_core.studies.measure import score
     from svae_core.training import loop
 
     one_thread()
     found: dict[Settings, tuple[Score, dict[str, Any]]] = {}
-    bouts = list(comparison.bouts(runs))
-    batches = _side_by_side([bout.runs for bout in bouts if not bout.done], save, engine)
-    for bout in bouts:
-        if bout.done:  # a run that cannot be
-            found[bout.runs[0]] = bout.scores[0], {"run": None}
+    batches = comparison.plan(runs)
+    finished = _side_by_side([each.runs for each in batches if not each.done], save, engine)
+    for batch in batches:
+        if batch.done:  # a refused run
+            found[batch.runs[0]] = batch.scores[0], {"run": None}
             continue
-        batch = next(batches)
-        for index, settings in enumerate(bout.runs):
-            share = batch.seconds / len(bout.runs)
-            solo = loop.member(batch.state, index)
-            ended = score(solo, batch.certificates[index], share)
-            found[settings] = ended, batch.about(index)
+        result = next(finished)
+        for index, settings in enumerate(batch.runs):
+            share = result.seconds / len(batch.runs)
+            solo = loop.member(result.state, index)
+            ended = score(solo, result.certificates[index], share)
+            found[settings] = ended, result.about(index)
     if all(ended.refused for ended, _ in found.values()):
         raise RequestError(next(iter(found.values()))[0].refused)
     return [found[settings] for settings in runs]

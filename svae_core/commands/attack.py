@@ -1,4 +1,4 @@
-"""Search for a collapsed run inside the band."""
+"""Search for a counter-example: a collapsed run inside the band."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from svae_core.records import RequestError
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """How long to search, from which seed, and where to write attempts."""
-    command.add_argument("--runs", type=int, default=64, help="how many runs to try")
+    """The number of runs, the seed of the search, and the file for its results."""
+    command.add_argument("--runs", type=int, default=64, help="number of runs to try")
     command.add_argument("--seed", type=int, default=0, help="seed of the search")
     command.add_argument(
-        "--out", metavar="FILE.jsonl", help="append attempts there; resume from there"
+        "--out", metavar="FILE.jsonl", help="append attempts to this file and resume from it"
     )
 
 
 def run(request: argparse.Namespace) -> None:
-    """How the runs ended, and why not all inside their band."""
+    """Print the outcomes of the runs, with the reasons for ending outside the band."""
     from tqdm import tqdm
 
     from svae_core.runs import folder as runs
@@ -35,7 +35,8 @@ def run(request: argparse.Namespace) -> None:
     plan = attack.plan(request.runs, request.seed)
     with tqdm(total=request.runs, unit="run", file=sys.stderr, disable=None, leave=False) as bar:
         for index, members in enumerate(plan):
-            if len(ended.get(index, ())) < len(members):  # its last batch may have been smaller
+            # A shorter search may have recorded only part of this batch.
+            if len(ended.get(index, ())) < len(members):
                 attempts = attack.attempt(members)
                 for item in attempts:
                     if item.outcome == attack.BROKEN:

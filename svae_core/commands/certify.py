@@ -7,28 +7,32 @@ from pathlib import Path
 
 from svae_core.commands import add_settings, print_json, settings_of
 from svae_core.commands._training import add_save, one_thread, saved_state, trained
+from svae_core.methods import title_of
 from svae_core.records import Certificate, RequestError, to_json
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """A saved run or the settings of a new one, and where to write a page."""
+    """A saved run or the settings of a new one, and the file for a printable page."""
     add_settings(command)
     add_save(command)
     command.add_argument(
-        "saved", nargs="?", metavar="RUN", help="folder of a saved run, its name, or part"
+        "saved", nargs="?", metavar="RUN", help="folder or name of a saved run, or its beginning"
     )
     command.add_argument(
-        "--model", default="", metavar="METHOD", help="of a saved run with several (default: all)"
+        "--model",
+        default="",
+        metavar="METHOD",
+        help="method of a saved run with several models (default: all)",
     )
     command.add_argument("--page", metavar="FILE.html", help="write a printable page")
 
 
 def run(request: argparse.Namespace) -> None:
-    """The certificate of every model, and that of held-out points where there are any."""
+    """Print the certificate of every model, on training points and on held-out points, if any."""
     if request.saved:
         named = _of_saved(request.saved, request.model)
     elif request.model:
-        raise RequestError("--model picks from a saved RUN; a new run is told by --method.")
+        raise RequestError("--model selects from a saved RUN; for a new run use --method.")
     else:
         settings = settings_of(request)
         (certificate,) = trained((settings,), request.save).certificates
@@ -40,7 +44,7 @@ def run(request: argparse.Namespace) -> None:
         print_json(answers[0] if len(answers) == 1 else {"certificates": answers})
         return
     for name, certificate in named:
-        before = f"{name}, " if len(named) > 1 else ""
+        before = f"{title_of(name)}, " if len(named) > 1 else ""
         for part in (certificate, certificate.held_out):
             if part is not None:
                 print(f"{before}{part.part}: {part.sentence}")

@@ -1,7 +1,7 @@
 """Train methods × seeds side by side, on one data set or several, and score them.
 
-Every method gets the same shell points, nets, seeds, minibatches and budget. The answer has one
-entry a run and one row a method with mean and spread over the seeds.
+Every method gets the same shell points, networks, seeds, minibatches and epochs. The answer has one
+entry per run and one row per method with mean and spread over the seeds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """The settings, which methods and data sets, how many seeds, where to write tables."""
+    """The settings, methods, data sets, number of seeds, and files for tables."""
     add_settings(command, without=("method",))
     add_save(command)
     add_scheduler(command)
@@ -33,14 +33,16 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--datasets", default="", help="names, separated by commas, in place of --dataset"
     )
     command.add_argument(
-        "--seeds", type=int, default=1, help="how many seeds, counted up from --seed"
+        "--seeds", type=int, default=1, help="number of seeds, counted up from --seed"
     )
     for kind in ("csv", "latex", "markdown"):
-        command.add_argument(f"--{kind}", metavar="FILE", help=f"write a table in {kind} there too")
+        command.add_argument(
+            f"--{kind}", metavar="FILE", help=f"also write the table to this file in {kind}"
+        )
 
 
 def run(request: argparse.Namespace) -> None:
-    """One entry a run, one row a method."""
+    """Print one row per method; with --json, one entry per run as well."""
     from svae_core.studies.scores import rows, to_csv, to_latex, to_markdown
 
     with engine_of(request) as engine:
@@ -83,7 +85,7 @@ def _runs(request: argparse.Namespace) -> tuple[Settings, ...]:
 
 
 def _entry(found: Score, extra: dict[str, Any]) -> dict[str, Any]:
-    """A run in JSON's terms: its certificate, and the other measures beside it."""
+    """A run as JSON values: its certificate, and the further measures."""
     answer: dict[str, Any] = to_json(found.certificate) if found.certificate else {}
     own = {k: v for k, v in vars(found).items() if k not in ("settings", "certificate")}
     about = {"method": found.settings.method, "seed": found.settings.seed}

@@ -1,4 +1,4 @@
-"""Look at a file of your own: its columns, and what was assumed in reading it."""
+"""Inspect a file of your own: its columns, and the assumptions made in reading it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--array", default="", metavar="NAME", help="which of several arrays holds the points"
     )
     command.add_argument(
-        "--key", default="", help="the key by which a saved run or a link knows it"
+        "--key", default="", help="the key that a saved run or a link has for the file"
     )
-    command.add_argument("--kept", action="store_true", help="list the files kept")
-    command.add_argument("--forget", metavar="KEY", help="remove a file that is kept")
+    command.add_argument("--kept", action="store_true", help="list the kept files")
+    command.add_argument("--forget", metavar="KEY", help="remove a kept file")
 
 
 def run(request: argparse.Namespace) -> None:
-    """The table, or a list of tables."""
+    """Print the description of a table, or the list of kept tables."""
     from svae_core.own_data import kept
 
     if request.forget:
@@ -41,7 +41,7 @@ def run(request: argparse.Namespace) -> None:
     elif request.file:
         answer = _described(deposited(Path(request.file), request.key, request.array))
     else:
-        raise RequestError("Name a FILE, or ask for --kept or --forget KEY; see --help.")
+        raise RequestError("Name a FILE, or use --kept or --forget KEY; see --help.")
     if request.json:
         print_json(answer)
         return

@@ -9,9 +9,9 @@ from svae_core.datasets import scan_datasets
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """No options of its own."""
+    """No options."""
 
 
 def run(request: argparse.Namespace) -> None:
-    """Name, title, explanation, source and options of each."""
+    """Print name and title of each; with --json, explanation, source and options as well."""
     list_plugins(request, "datasets", scan_datasets())

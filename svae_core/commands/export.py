@@ -1,4 +1,4 @@
-"""Write what a saved run's model says of its points, or its weights."""
+"""Write the embeddings, reconstructions or weights of a saved run's model to a file."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from pathlib import Path
 
 from svae_core.commands import print_json
 from svae_core.commands._training import one_thread, saved_state
+from svae_core.methods import title_of
 from svae_core.records import RequestError
 
 _WHAT = ("embeddings", "reconstructions", "weights")
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """Which run, what of it, and where to."""
-    command.add_argument("saved", metavar="RUN", help="folder of a saved run, its name, or part")
+    """The run, what to write of it, and the file."""
+    command.add_argument(
+        "saved", metavar="RUN", help="folder or name of a saved run, or its beginning"
+    )
     command.add_argument(
         "--what",
         choices=_WHAT,
@@ -26,15 +29,15 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--to",
         required=True,
         metavar="FILE",
-        help=".csv, .parquet or .npz; of weights .safetensors",
+        help=".csv, .parquet or .npz; for weights .safetensors",
     )
     command.add_argument(
-        "--method", default="", help="of a run with several models (default: last)"
+        "--method", default="", help="method, of a run with several models (default: last)"
     )
 
 
 def run(request: argparse.Namespace) -> None:
-    """The file, and what is in it."""
+    """Write the file, and print what it holds."""
     from svae_core.latent import exports
     from svae_core.training import loop
 
@@ -58,10 +61,10 @@ def run(request: argparse.Namespace) -> None:
         "file": str(path),
         "what": request.what,
         "method": names[index],
-        "points": len(model.ground.shell.points),
-        "fingerprint": model.ground.dataset.fingerprint,
+        "points": len(model.prepared.shell.points),
+        "fingerprint": model.prepared.dataset.fingerprint,
     }
     if request.json:
         print_json(answer)
     else:
-        print(f"Wrote {request.what} of {names[index]} to {path}.")
+        print(f"Wrote {request.what} of the {title_of(names[index])} to {path}.")

@@ -9,9 +9,9 @@ from svae_core.methods import scan_methods
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """No options of its own."""
+    """No options."""
 
 
 def run(request: argparse.Namespace) -> None:
-    """Name, title, explanation, source and options of each."""
+    """Print name and title of each; with --json, explanation, source and options as well."""
     list_plugins(request, "methods", scan_methods())

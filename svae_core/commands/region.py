@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from svae_core.commands import add_settings, plain, print_json, settings_of
+from svae_core.commands import add_settings, format_value, print_json, settings_of
 from svae_core.records import to_json
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """The settings."""
+    """All settings."""
     add_settings(command)
 
 
 def run(request: argparse.Namespace) -> None:
-    """All that is fixed before training, in numbers."""
+    """Print all numbers that are fixed before training."""
     from svae_core.certificate.floors import floors_at, how_sought
     from svae_core.geometry.kmeans import how_started
     from svae_core.geometry.region import penalty_weight
@@ -50,4 +50,4 @@ def run(request: argparse.Namespace) -> None:
         print_json(answer)
         return
     for name, value in to_json(answer).items():
-        print(f"{name:16} {plain(value)}")
+        print(f"{name:16} {format_value(value)}")

@@ -1,4 +1,4 @@
-"""Saved runs: list, show, rename, delete and take back, export, import, clean up."""
+"""Manage saved runs: list, show, rename, delete, undo, export, import, clean."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from typing import TYPE_CHECKING, Any
 
 from svae_core.commands import print_json
 from svae_core.config.settings import settings_to_dict
+from svae_core.methods import title_of
 from svae_core.records import RequestError
 
 if TYPE_CHECKING:
     from svae_core.runs.store import Entry
 
-_HEAD = f"{'saved':16} {'size':>8} {'status':9} {'step':>7}  name or folder, and how it ended"
+_HEAD = f"{'saved':16} {'size':>8} {'status':9} {'step':>7}  name or folder, and verdicts"
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """What to do, with which run."""
+    """The action, and the run it applies to."""
     command.add_argument(
         "action",
         nargs="?",
         default="list",
         choices=("list", "show", "rename", "delete", "undo", "export", "import", "clean"),
-        help="list (default) · show RUN · rename RUN NAME · delete RUN · undo [RUN]: take the last "
-        "deleted one back · export RUN [FILE.zip|FILE.csv] · import FILE.zip · clean: remove for "
-        "good what was deleted",
+        help="list (default) · show RUN · rename RUN NAME · delete RUN · undo [RUN]: restore the "
+        "last deleted run · export RUN [FILE.zip|FILE.csv] · import FILE.zip · clean: remove "
+        "deleted runs for good",
     )
     command.add_argument("what", nargs="?", metavar="RUN", help="folder, name, or its beginning")
     command.add_argument("to", nargs="?", metavar="NAME|FILE", help="new name; file to write")
     command.add_argument(
-        "--days", type=float, default=0.0, help="clean: only what was deleted so long ago"
+        "--days", type=float, default=0.0, help="clean: only runs deleted at least this long ago"
     )
 
 
 def run(request: argparse.Namespace) -> None:
-    """The answer of one action."""
+    """Run one action and print its answer."""
     if request.action in ("show", "rename", "delete", "export", "import") and not request.what:
         thing = "file" if request.action == "import" else "run"
         raise RequestError(f"`runs {request.action}` needs a {thing}.")
@@ -75,7 +76,7 @@ def _show(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         "certificates": saved.certificates,
     }
     lines = [_HEAD, _line(entry), f"{len(saved.moments)} moments in {entry.folder}"]
-    lines += [f"{one.method}: {one.sentence}" for one in saved.certificates]
+    lines += [f"{title_of(one.method)}: {one.sentence}" for one in saved.certificates]
     return answer, lines
 
 
@@ -92,7 +93,7 @@ def _delete(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 
     entry = _found(request.what)
     where = store.delete(entry.folder)
-    words = f"Deleted {entry.folder.name}; `runs undo` takes it back, `runs clean` removes it."
+    words = f"Deleted {entry.folder.name}; `runs undo` restores it, `runs clean` removes it."
     return {"folder": str(where)}, [words]
 
 
@@ -101,7 +102,7 @@ def _undo(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from svae_core.runs.folder import home
 
     where = store.undo(home(), request.what or "")
-    return {"folder": str(where)}, [f"Took {where.name} back."]
+    return {"folder": str(where)}, [f"Restored {where.name}."]
 
 
 def _export(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
@@ -163,16 +164,16 @@ def _found(wanted: str) -> Entry:
 
 
 def _told(entry: Entry) -> dict[str, Any]:
-    """An entry for JSON; not the id, by which anybody could open the run."""
-    told: dict[str, Any] = {"folder": str(entry.folder), "name": entry.name, "bytes": entry.size}
-    told |= {"trouble": entry.trouble}
+    """An entry as JSON values, without the id, with which anyone could open the run."""
+    fields: dict[str, Any] = {"folder": str(entry.folder), "name": entry.name, "bytes": entry.size}
+    fields |= {"trouble": entry.trouble}
     if entry.about is not None:
         names = ("created", "saved", "status", "step", "steps", "title", "fingerprint")
-        told |= {
+        fields |= {
             name: getattr(entry.about, name) for name in (*names, "losses", "nats", "verdicts")
         }
-        told["members"] = [settings_to_dict(settings) for settings in entry.about.members]
-    return told
+        fields["members"] = [settings_to_dict(settings) for settings in entry.about.members]
+    return fields
 
 
 def _line(entry: Entry) -> str:
@@ -182,6 +183,6 @@ def _line(entry: Entry) -> str:
         return f"{head} {'damaged':9} {'':7}  {entry.folder.name}: {entry.trouble}"
     about = entry.about
     ended = ", ".join(about.verdicts) or "not certified yet"
-    methods = " + ".join(settings.method for settings in about.members)
+    methods = " + ".join(title_of(settings.method) for settings in about.members)
     shown = entry.name or entry.folder.name
     return f"{head} {about.status:9} {about.step:7}  {shown} ({methods}): {ended}"

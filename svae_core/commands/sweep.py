@@ -1,9 +1,9 @@
-"""Train a grid of runs: σ² × band × seeds and more, in batches, with results as they come.
+"""Train a grid of runs over σ², bands, seeds and more, in batches, saving results as they come.
 
 Axes are lists (--sigma2 .05 .1 .2) or ranges LOW:HIGH:STEPS (--sigma2 0.01:1:9), evenly spaced on
 a logarithmic scale for --sigma2, --beta and --clusters. Bands are edges A,B (--band 0,0.25 0,0.5);
-B may be a range, evenly spaced (--band 0,0.1:0.9:5). With --out FILE every run is written there as
-it ends, and the same command goes on where the last one was stopped.
+B may be a range, evenly spaced (--band 0,0.1:0.9:5). With --out FILE every completed run is
+appended to that file, and the same command resumes where the last one was stopped.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from svae_core.commands import add_settings, print_json, settings_of
 from svae_core.commands._cluster import add_scheduler, engine_of, in_slices
 from svae_core.commands._training import one_thread
-from svae_core.methods import method_for
+from svae_core.methods import method_for, title_of
 from svae_core.records import RequestError, Settings, knobs
 from svae_core.studies.grid import AXES, Grid, check_grid, seeds_of, values_of
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from svae_core.studies.cells import Outcome
     from svae_core.studies.sweep import Chunk
 
-#: A stopped command loses no more than the chunks in work; in between it looks this often.
+#: Seconds of a slice of training. A stopped command loses only the chunks in progress.
 _SLICE_SECONDS = 0.5
-_SPELT = {
+_VALUE_HELP = {
     "sigma2": "LOW:HIGH:STEPS, or values",
     "beta": "LOW:HIGH:STEPS, or values",
     "clusters": "values, LOW:HIGH:STEPS, or auto",
@@ -37,19 +37,19 @@ _SPELT = {
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """The settings; those that may be axes take several values."""
+    """The settings; those that can be axes take several values."""
     add_settings(command, without=("method", *AXES))
     axes = command.add_argument_group("axes", "each takes several values; the grid has all of them")
     for name in reversed(AXES):
         default = getattr(Settings(), name)
-        spelt = ",".join(f"{edge:g}" for edge in default) if name == "band" else str(default)
-        text = f"{knobs(Settings)[name].help.replace('%', '%%')}; {_SPELT[name]}"
+        shown = ",".join(f"{edge:g}" for edge in default) if name == "band" else str(default)
+        text = f"{knobs(Settings)[name].help.replace('%', '%%')}; {_VALUE_HELP[name]}"
         axes.add_argument(
             f"--{name}",
             nargs="+",
             metavar="VALUE",
-            default=[spelt],
-            help=f"{text} (default: {spelt})",
+            default=[shown],
+            help=f"{text} (default: {shown})",
         )
     axes.add_argument(
         "--methods",
@@ -63,16 +63,16 @@ def add_options(command: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="N",
         default=["1"],
-        help="one number: how many, counted up from --seed; several: the seeds (default: 1)",
+        help="one number: the count, from --seed up; several: the seeds themselves (default: 1)",
     )
     command.add_argument(
-        "--out", metavar="FILE.jsonl", help="append runs there as they end; go on from there"
+        "--out", metavar="FILE.jsonl", help="append completed runs to this file and resume from it"
     )
     add_scheduler(command)
 
 
 def run(request: argparse.Namespace) -> int:
-    """The grid's cells, and what theory says; status 130 where it was stopped before its end."""
+    """Print the grid's cells; with --json, the theory as well. Exit status 130 if interrupted."""
     from svae_core.studies import sweep
 
     grid = _grid(request)
@@ -108,7 +108,7 @@ def _grid(request: argparse.Namespace) -> Grid:
 
 
 def _trained(chunks: tuple[Chunk, ...], engine: Engine | None) -> Iterator[tuple[Outcome, ...]]:
-    """How the runs of each chunk ended, chunk by chunk; a bar with the time left on a terminal."""
+    """Train all chunks and yield the outcomes of each; with a progress bar on a terminal."""
     from tqdm import tqdm
 
     from svae_core.studies import sweep
@@ -116,17 +116,17 @@ def _trained(chunks: tuple[Chunk, ...], engine: Engine | None) -> Iterator[tuple
     total = sum(chunk.runs for chunk in chunks)
     with tqdm(total=total, unit="run", file=sys.stderr, disable=None, leave=False) as bar:
         if engine is not None:
-            works = [sweep.Work(chunk) for chunk in chunks]
-            for work in in_slices(engine, works, sweep.go_on, _SLICE_SECONDS):
-                bar.update(work.chunk.runs)
-                yield work.outcomes
+            waiting = [sweep.ChunkProgress(chunk) for chunk in chunks]
+            for completed in in_slices(engine, waiting, sweep.advance, _SLICE_SECONDS):
+                bar.update(completed.chunk.runs)
+                yield completed.outcomes
             return
         for chunk in chunks:
-            work, before = sweep.Work(chunk), bar.n
-            while not work.done:
-                work = sweep.go_on(work, _SLICE_SECONDS)
-                bar.update(before + round(work.progress * chunk.runs, 1) - bar.n)
-            yield work.outcomes
+            current, before = sweep.ChunkProgress(chunk), bar.n
+            while not current.done:
+                current = sweep.advance(current, _SLICE_SECONDS)
+                bar.update(before + round(current.progress * chunk.runs, 1) - bar.n)
+            yield current.outcomes
 
 
 def _stopped(done: int, count: int, out: str | None) -> str:
@@ -135,15 +135,17 @@ def _stopped(done: int, count: int, out: str | None) -> str:
 
 
 def _print_cells(answer: dict[str, Any]) -> None:
-    """One row a cell, for people: what varies, then the means over seeds."""
+    """Print one row per cell: the values of the axes, then the means over seeds."""
     axes = [name for name, values in answer["grid"]["axes"].items() if len(values) > 1]
+    width = max(len(title_of(name)) for name in answer["grid"]["methods"])
     print(
-        f"{'method':20} {' '.join(f'{name:>12}' for name in axes)} {'βσ²/λ_max':>9} seeds "
+        f"{'method':{width}} {' '.join(f'{name:>12}' for name in axes)} {'βσ²/λ_max':>9} seeds "
         f"{'KL':>8} {'active':>6} {'in band':>8}  certified"
     )
     for cell in answer["cells"]:
         place = " ".join(f"{_shown(cell[name]):>12}" for name in axes)
-        line = f"{cell['method']:20} {place} {cell['gauge']:9.3f} {len(cell['seeds']):5}"
+        title = f"{title_of(cell['method']):{width}}"
+        line = f"{title} {place} {cell['gauge']:9.3f} {len(cell['seeds']):5}"
         if not cell["seeds"]:
             print(f"{line}  {cell['refused'] or 'not trained yet'}")
             continue

@@ -11,14 +11,14 @@ from svae_core.records import to_json
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """The settings, and whether to keep the run."""
+    """The settings, and whether to save the run."""
     add_settings(command)
     add_save(command)
     add_scheduler(command)
 
 
 def run(request: argparse.Namespace) -> None:
-    """The certificate, speed and folder of one run."""
+    """Print the certificate; with --json, speed and folder of the run as well."""
     settings = settings_of(request)
     with engine_of(request) as engine:
         batch = trained((settings,), request.save, engine)

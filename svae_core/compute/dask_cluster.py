@@ -1,11 +1,11 @@
-"""Work on a Dask cluster, by its scheduler's address, instead of on this machine's cores.
+"""Execution on a Dask cluster, given its scheduler's address, instead of this machine's cores.
 
     cluster = Cluster("tcp://host:8786");  cluster.start();  cluster.submit(function, *args)
 
-Calls go through `distributed`'s own Executor, as many at a time as the cluster has threads; whose
-call is next is decided here (`compute.scheduler`). Dask makes a call again when its worker is
-lost. When the cluster itself is lost, or cannot be used, every call gets the one sentence that
-says so, as WorkerLost; nothing is lost by that, since calls are pure.
+Calls go through `distributed`'s own Executor, as many at a time as the cluster has threads; their
+order is decided here (`compute.scheduler`). Dask repeats a call whose worker is lost. When the
+cluster itself is lost or cannot be used, every call raises WorkerLost with one sentence; no results
+are lost, since calls are pure and can be repeated elsewhere.
 """
 
 from __future__ import annotations
@@ -28,38 +28,38 @@ _log = logging.getLogger(__name__)
 #: Seconds to wait for an answer from the scheduler.
 _PATIENCE = 10.0
 _NOISY = ("distributed", "distributed.client", "distributed.core", "tornado.application")
-#: Packages that decide the last bit of a result.
+#: Packages whose version can change the last bit of a result.
 _PACKAGES = ("torch", "numpy", "scikit-learn", "scipy")
 
 
 class ClusterLost(WorkerLost):
-    """The cluster cannot be used, or was lost; whoever asks again is served elsewhere."""
+    """The cluster cannot be used or was lost; a repeated call runs on this machine."""
 
 
 class Cluster(Scheduler):
     """A cluster, connected in the background; `gone` once it cannot be used any more."""
 
-    least_slice = 0.2  # a call takes its 20 ms from here to a worker and back
+    least_slice = 0.2  # the round trip of a call to a worker takes some 20 ms
 
     def __init__(self, address: str, warm_up: Callable[[], object]) -> None:
         super().__init__([])
         self.address = address
         self._warm_up = warm_up
         self._client: Any = None
-        self._farewell = ""
+        self._loss_message = ""
         self._connecting: threading.Thread | None = None
 
     @property
     def gone(self) -> bool:
-        """Whether it could not be used, or was lost."""
-        return bool(self._farewell)
+        """Whether the cluster cannot be used or was lost."""
+        return bool(self._loss_message)
 
     @property
     def failed(self) -> str:
-        return self._farewell
+        return self._loss_message
 
     def start(self) -> None:
-        """Connect; returns at once, calls wait for it."""
+        """Connect in the background; returns at once, calls wait for the connection."""
         with self._lock:
             if self._stopping or self._connecting is not None:
                 return
@@ -68,33 +68,33 @@ class Cluster(Scheduler):
         self._connecting.start()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:
-        """Let the cluster go; calls not done are cancelled."""
+        """Disconnect from the cluster; unfinished calls are cancelled."""
         super().shutdown(wait, cancel_futures=cancel_futures)
         self._close()
 
-    def lose(self, why: str) -> None:
-        """From now on every call gets a sentence that says so."""
+    def lose(self, reason: str) -> None:
+        """Mark the cluster as lost: every call from now on raises with this reason."""
         with self._lock:
-            if self._farewell or self._stopping:
+            if self._loss_message or self._stopping:
                 return
-            self._farewell = (
-                f"The cluster at {self.address} {why}; nothing is lost, and what goes on "
+            self._loss_message = (
+                f"The cluster at {self.address} {reason}; nothing is lost, and what goes on "
                 "from here runs on this machine."
             )
-            calls = list(self._at_work.values())  # of some of them nothing would be heard again
-            self._at_work.clear()
-        _log.warning(self._farewell)
+            calls = list(self._running.values())  # the futures of some would never complete
+            self._running.clear()
+        _log.warning(self._loss_message)
         threading.Thread(target=self._close, daemon=True).start()
         for call in calls:
-            self._refuse(call, self._farewell)
-        self._go_on()
+            self._refuse(call, self._loss_message)
+        self._dispatch()
 
-    def _look_around(self) -> None:
+    def _check(self) -> None:
         client = self._client
         if client is not None and client.status in ("connecting", "closed"):
             self.lose("is gone")
 
-    def _loss(self, sentence: str) -> WorkerLost:
+    def _lost_error(self, sentence: str) -> WorkerLost:
         return ClusterLost(sentence) if self.gone else WorkerLost(sentence)
 
     def _connect(self) -> None:
@@ -103,29 +103,29 @@ class Cluster(Scheduler):
         except ImportError:
             self.lose("needs what requirements-cluster.txt lists, which is not installed")
             return
-        for name in _NOISY:  # one sentence is enough
+        for name in _NOISY:  # the user gets one sentence instead of these logs
             logging.getLogger(name).setLevel(logging.CRITICAL)
         client = None
         try:
             client = Client(self.address, timeout=_PATIENCE, set_as_default=False)
             threads = client.nthreads()
-            why = _difference(client.run(about)) if threads else "has no workers"
+            reason = _version_difference(client.run(versions)) if threads else "has no workers"
         except ModuleNotFoundError as error:
-            why = f"has workers that cannot import {error.name} (PYTHONPATH names its folder)"
+            reason = f"has workers that cannot import {error.name} (PYTHONPATH names its folder)"
         except (OSError, ValueError, TypeError):
-            why = "does not answer (is the address right, and its version of distributed ours?)"
-        except Exception as error:  # whatever another version may answer
-            why = f"cannot be used ({type(error).__name__}: {error})"
+            reason = "does not answer (is the address right, and its version of distributed ours?)"
+        except Exception as error:  # another version of distributed may raise anything
+            reason = f"cannot be used ({type(error).__name__}: {error})"
         self._client = client
-        if client is None or why:
-            self.lose(why)
+        if client is None or reason:
+            self.lose(reason)
             return
         executor = client.get_executor(pure=False)
-        for worker in threads:  # a worker takes its calls in order, so this one comes first
-            executor.submit(steady, self._warm_up, workers=[worker])
+        for worker in threads:  # a worker runs its calls in order, so the warm-up is the first
+            executor.submit(on_one_thread, self._warm_up, workers=[worker])
         count = sum(threads.values())
         self._slots = [_Thread(self, client, executor) for _ in range(count)]
-        self._go_on()
+        self._dispatch()
 
     def _close(self) -> None:
         client, self._client = self._client, None
@@ -134,7 +134,7 @@ class Cluster(Scheduler):
 
 
 class _Thread:
-    """Room for one call at a time on the cluster, wherever there is any."""
+    """A slot for one call at a time, on any worker of the cluster."""
 
     failed = False
 
@@ -148,18 +148,18 @@ class _Thread:
     def ready(self) -> bool:
         return not self._cluster.gone
 
-    def start(self, tell: Callable[[], None]) -> None:
-        """There is nothing to start: the cluster has its own."""
+    def start(self, notify: Callable[[], None]) -> None:
+        """Nothing to start: the cluster has its own workers."""
 
     def make(self, call: Callable[[], Any]) -> Future[Any]:
         self._key = f"svae-{secrets.token_hex(8)}"
         try:
-            inner: Future[Any] = self._executor.submit(steady, call, key=self._key)
+            inner: Future[Any] = self._executor.submit(on_one_thread, call, key=self._key)
         except Exception as error:
             _log.info("A call could not be sent to the cluster: %s", error)
             inner = Future()
             inner.cancel()
-        inner.add_done_callback(self._look_at)
+        inner.add_done_callback(self._check_result)
         return inner
 
     def lost(self, error: BaseException) -> bool:
@@ -169,7 +169,7 @@ class _Thread:
         return isinstance(error, KilledWorker | CommClosedError)
 
     def replace(self) -> None:
-        """Have the worker that hangs with our call restarted; Dask makes the call again."""
+        """Restart the worker that hangs in this slot's call; Dask repeats the call."""
         try:
             at_work = self._client.processing()
             hanging = [worker for worker, keys in at_work.items() if self._key in map(str, keys)]
@@ -182,16 +182,16 @@ class _Thread:
             self._cluster.lose("does not answer any more")
 
     def stop(self, wait: bool) -> None:
-        """The cluster goes on for others."""
+        """Nothing to stop: the cluster keeps running for its other clients."""
 
-    def _look_at(self, inner: Future[Any]) -> None:
-        """Calls that nobody cancelled are cancelled when the connection is lost."""
+    def _check_result(self, inner: Future[Any]) -> None:
+        """A cancelled future means a lost connection, since nothing else cancels calls."""
         if inner.cancelled():
             self._cluster.lose("is gone")
 
 
-def steady(call: Callable[[], Any]) -> Any:
-    """On the cluster: make a call on one thread, since sums in another order are other numbers."""
+def on_one_thread(call: Callable[[], Any]) -> Any:
+    """Run a call with one torch thread: more threads add in another order and round differently."""
     import torch
 
     if torch.get_num_threads() != 1:
@@ -199,15 +199,15 @@ def steady(call: Callable[[], Any]) -> Any:
     return call()
 
 
-def about() -> dict[str, str]:
-    """What decides results, on the machine where this is called."""
+def versions() -> dict[str, str]:
+    """Versions of all that decides results, on the machine where this is called."""
     known = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return {"Python": platform.python_version(), **known, "svae_core": _digest()}
 
 
 @cache
 def _digest() -> str:
-    """Of the code of this package."""
+    """A digest of this package's source code."""
     digest = hashlib.sha256()
     root = Path(__file__).parents[1]
     for path in sorted(root.rglob("*.py")):
@@ -215,14 +215,14 @@ def _digest() -> str:
     return digest.hexdigest()[:12]
 
 
-def _difference(workers: dict[str, dict[str, str]]) -> str:
-    """How a worker differs from this machine, if one does."""
-    here = about()
-    for worker, there in workers.items():
-        for name, version in here.items():
-            if there.get(name) != version:
+def _version_difference(workers: dict[str, dict[str, str]]) -> str:
+    """The first difference in versions between a worker and this machine; empty if none."""
+    ours = versions()
+    for worker, theirs in workers.items():
+        for name, version in ours.items():
+            if theirs.get(name) != version:
                 return (
-                    f"has a worker ({worker}) with {name} {there.get(name)}, and here it is "
+                    f"has a worker ({worker}) with {name} {theirs.get(name)}, and here it is "
                     f"{version}: frames would differ"
                 )
     return ""

@@ -1,10 +1,10 @@
-"""Where work runs: in processes of our own, so that a server never imports torch or umap.
+"""The engine runs calls in worker processes, so that the server never imports torch or umap.
 
     engine = Engine();  engine.start();  engine.advance(state, budget) -> Future[Advance]
 
 Every call is a pure function of picklable records, so it may run in any process, in any order, and
-once more when its process was lost. Whose call is next, `compute.scheduler` says: a run with a
-`FairShare` gets its fair share of the workers' time.
+again when its process was lost. `compute.scheduler` decides the order: a run with a `FairShare`
+gets its fair share of the workers' time.
 """
 
 from __future__ import annotations
@@ -41,30 +41,30 @@ if TYPE_CHECKING:
     from svae_core.latent.projection import Layout
     from svae_core.objections import Answer
     from svae_core.studies.attack import Attempt
-    from svae_core.studies.comparison import Bout
-    from svae_core.studies.sweep import Work
+    from svae_core.studies.comparison import ComparisonBatch
+    from svae_core.studies.sweep import ChunkProgress
 
 
-#: A slice of training in seconds: long enough to cost little, short enough to take turns.
+#: A slice of training in seconds: long enough for little overhead, short enough to alternate runs.
 SLICE, SHORTEST_SLICE = 0.045, 0.010
-#: All runs together get a turn within this time, where slices can be that short.
+#: Every run gets a slice within this time in seconds, where slices can be that short.
 ROUND = 0.300
-#: A slice hangs when it takes so many times its budget, and at least so many seconds.
+#: A worker counts as hanging when a slice takes this many times its budget, and this many seconds,
 _HANGS, _HANGS_SECONDS = 20.0, 10.0
-#: … unless it prepares the data, which may take so much longer than it ever did before.
+#: and this many times the slowest preparation of data so far, since a slice may have to prepare.
 _SLOWER = 5.0
 _AT_ONCE = Priority(first=True)
 
 
 class Engine:
-    """Workers for training, for layouts (busy compiling for its first seconds) and for errands.
+    """Pools of workers for training, for map layouts and for background tasks.
 
-    There are as many for training as there are cores, unless SVAE_WORKERS says another number.
-    Errands are calls of many seconds. They wait in a line of their own, so that nobody's live
-    training stands still meanwhile; their worker starts with the first of them.
+    Training has as many workers as there are cores, unless SVAE_WORKERS gives another number. The
+    layout worker compiles UMAP in its first seconds. Background tasks take many seconds each; they
+    have a worker of their own, started on first use, so that they do not delay live training.
 
-    With the address of a Dask scheduler, given here or in SVAE_SCHEDULER, training goes to that
-    cluster, as long as there is one.
+    Given the address of a Dask scheduler, as an argument or in SVAE_SCHEDULER, training runs on
+    that cluster until it is lost.
     """
 
     def __init__(self, workers: int | None = None, scheduler: str | None = None) -> None:
@@ -72,20 +72,20 @@ class Engine:
         self._cluster = Cluster(address, _warm_training) if address else None
         self._local = WorkerPool(workers or _workers(), _warm_training)
         self._layouts = WorkerPool(1, _warm_layouts)
-        self._background_task = WorkerPool(1, _warm_training)
+        self._background = WorkerPool(1, _warm_training)
 
     def start(self) -> None:
-        """Start the processes; returns at once, they warm up by themselves."""
+        """Start the processes; returns at once, they warm up in the background."""
         self._training.start()
         self._layouts.start()
 
     def stop(self) -> None:
-        """End the processes now; calls still waiting are cancelled."""
+        """End the processes now; waiting calls are cancelled."""
         if self._cluster is not None:
             self._cluster.shutdown()
         self._local.shutdown()
         self._layouts.shutdown()
-        self._background_task.shutdown()
+        self._background.shutdown()
 
     @property
     def _training(self) -> Scheduler:
@@ -94,119 +94,120 @@ class Engine:
 
     @property
     def cluster_lost(self) -> str:
-        """The sentence about a cluster that was lost or never there; else empty."""
+        """Why the cluster cannot be used, in one sentence; empty if there is no problem."""
         return self._cluster.failed if self._cluster is not None else ""
 
     @property
     def umap_ready(self) -> bool:
-        """Whether layouts are UMAP by now; before that they are PCA."""
+        """Whether map layouts are computed by UMAP; PCA is used until its worker is ready."""
         return self._layouts.warm.is_set()
 
     def slice_seconds(self) -> float:
-        """How long a slice may be now: shorter the more runs take turns."""
-        share = min(SLICE, ROUND / max(1, self._training.active))
-        return max(SHORTEST_SLICE, share, self._training.least_slice)
+        """The length of a slice in seconds, shorter the more runs are active."""
+        turn = min(SLICE, ROUND / max(1, self._training.active))
+        return max(SHORTEST_SLICE, turn, self._training.least_slice)
 
-    def queue_position(self, line: FairShare) -> QueuePosition:
-        """How many calls go before this line's, and how many runs take turns."""
-        return self._training.queue_position(line)
+    def queue_position(self, share: FairShare) -> QueuePosition:
+        """How many calls run before this run's next one, and how many runs are active."""
+        return self._training.queue_position(share)
 
     @property
     def size(self) -> int:
-        """How many calls of training can be made at once."""
+        """How many training calls can run at once."""
         return self._training.size
 
     @property
     def busy(self) -> int:
-        """How many calls of training are being made now."""
+        """How many training calls are running now."""
         return self._training.busy
 
     def prepared_data(self, settings: Settings) -> Future[PreparedData]:
-        """What pictures of a run need: the prepared data, thinned to the points that are drawn."""
+        """The prepared data, reduced to the viewed points: what the screen shows of them."""
         return self._training.in_turn(_AT_ONCE, _prepared_data, settings)
 
     def prepare(self, settings: Settings) -> Future[Problem]:
-        """All that is fixed before training; RequestError if the settings make no sense."""
+        """All that is fixed before training; RequestError if the settings are invalid."""
         return self._training.in_turn(_AT_ONCE, _prepare, settings)
 
     def begin(
-        self, members: tuple[Settings, ...], line: FairShare | None = None
+        self, members: tuple[Settings, ...], share: FairShare | None = None
     ) -> Future[tuple[State, Moment]]:
-        """The state before training and its frames."""
-        return self._training.in_turn(Priority(line, first=True), _begin, members)
+        """The state before the first step and its frames."""
+        return self._training.in_turn(Priority(share, first=True), _begin, members)
 
     def advance(
-        self, state: State, budget: Budget, line: FairShare | None = None
+        self, state: State, budget: Budget, share: FairShare | None = None
     ) -> Future[Advance]:
-        """One slice of training; with a line, when that run's turn comes.
+        """One slice of training, scheduled by the run's fair share if given.
 
-        A worker may have to prepare the data once more, so what that took anywhere is no hanging.
+        A worker may have to prepare the data first, so the patience allows for the longest
+        preparation seen so far.
         """
         patience = PATIENCE
         if budget.seconds is not None:
-            preparing = _SLOWER * self._training.slowest_first
+            preparing = _SLOWER * self._training.slowest_urgent
             patience = max(_HANGS * budget.seconds, _HANGS_SECONDS, preparing)
-        return self._training.in_turn(Priority(line, False, patience), _advance, state, budget)
+        return self._training.in_turn(Priority(share, False, patience), _advance, state, budget)
 
     def certify(
-        self, state: State, line: FairShare | None = None
+        self, state: State, share: FairShare | None = None
     ) -> Future[tuple[Certificate, ...]]:
-        """What the state's models are worth, measured on all points."""
-        return self._training.in_turn(Priority(line), _certify, state)
+        """Certificates of the state's members, measured on all points."""
+        return self._training.in_turn(Priority(share), _certify, state)
 
     def decode(self, state: State, index: int) -> Future[Decoded]:
-        """A viewed point as the state's models give it back."""
+        """The members' reconstructions of one viewed point."""
         return self._training.in_turn(_AT_ONCE, _decode, state, index)
 
     def explore(self, state: State, question: Question[A]) -> Future[A]:
-        """What the state's models say to a question about their latent spaces."""
+        """The answer to a question about the latent spaces of the state's members."""
         return self._training.in_turn(_AT_ONCE, _explore, state, question)
 
     def band_study(self, settings: Settings) -> Future[BandStudy]:
         """Sample quality and diversity against the band's upper edge, in a short study."""
-        return self._background_task.submit(_band_study, settings)
+        return self._background.submit(_band_study, settings)
 
     def call(
-        self, function: Callable[..., Any], *args: Any, line: FairShare | None = None
+        self, function: Callable[..., Any], *args: Any, share: FairShare | None = None
     ) -> Future[Any]:
-        """Any other pure, importable call on picklable records, in its turn."""
-        return self._training.in_turn(Priority(line), function, *args)
+        """Any other pure, importable call on picklable records, on a training worker."""
+        return self._training.in_turn(Priority(share), function, *args)
 
     def floors(self, members: tuple[Settings, ...]) -> Future[tuple[FloorCurves, ...]]:
-        """The floors under each member: seconds of work that nobody's training waits for."""
-        return self._background_task.submit(_floors, members)
+        """The floor curves of each member, as a background task of some seconds."""
+        return self._background.submit(_floors, members)
 
     def sensitivity(self, settings: Settings) -> Future[tuple[BandAtK, ...]]:
-        """The band under several numbers of clusters, by the best and worst start of K-means."""
-        return self._background_task.submit(_sensitivity, settings)
+        """The band for several numbers of clusters, with the best and worst start of K-means."""
+        return self._background.submit(_sensitivity, settings)
 
     def objection(self, number: int, settings: Settings) -> Future[Answer]:
-        """What is measured about an open objection on these data."""
-        return self._background_task.submit(_objection, number, settings)
+        """The measured answer to an objection on these data."""
+        return self._background.submit(_objection, number, settings)
 
     def attack_plan(self, count: int, seed: int) -> Future[tuple[tuple[Settings, ...], ...]]:
         """The batches of a search for a collapsed run inside the band."""
-        return self._background_task.submit(_attack_plan, count, seed)
+        return self._background.submit(_attack_plan, count, seed)
 
     def attempt(self, members: tuple[Settings, ...]) -> Future[tuple[Attempt, ...]]:
-        """Train one batch of such a search, and say how each run ended."""
-        return self._background_task.submit(_attempt, members)
+        """Train one batch of such a search; the outcome of each run."""
+        return self._background.submit(_attempt, members)
 
-    def sweep_plan(self, grid: Grid) -> Future[tuple[Work, ...]]:
-        """The chunks of a grid of runs, none of them begun."""
-        return self._background_task.submit(_sweep_plan, grid)
+    def sweep_plan(self, grid: Grid) -> Future[tuple[ChunkProgress, ...]]:
+        """The chunks of a grid of runs, before training."""
+        return self._background.submit(_sweep_plan, grid)
 
-    def sweep(self, work: Work, seconds: float) -> Future[Work]:
-        """One slice of a chunk; errands of others may come between two slices."""
-        return self._background_task.submit(_sweep, work, seconds)
+    def sweep(self, current: ChunkProgress, seconds: float) -> Future[ChunkProgress]:
+        """One slice of a chunk; other background tasks may run between two slices."""
+        return self._background.submit(_sweep, current, seconds)
 
-    def contest_plan(self, runs: tuple[Settings, ...]) -> Future[tuple[Bout, ...]]:
-        """Runs of several methods in batches, none of them begun."""
-        return self._background_task.submit(_contest_plan, runs)
+    def comparison_plan(self, runs: tuple[Settings, ...]) -> Future[tuple[ComparisonBatch, ...]]:
+        """Runs of several methods in batches, before training."""
+        return self._background.submit(_comparison_plan, runs)
 
-    def contest(self, bout: Bout, seconds: float) -> Future[Bout]:
-        """One slice of a batch, or the score of one run of it."""
-        return self._background_task.submit(_contest, bout, seconds)
+    def compare(self, batch: ComparisonBatch, seconds: float) -> Future[ComparisonBatch]:
+        """One slice of training of a batch, or the score of one of its runs."""
+        return self._background.submit(_compare, batch, seconds)
 
     def embed(
         self,
@@ -233,7 +234,7 @@ def _workers() -> int:
     return int(cpu_count())
 
 
-# --------------------------------------------------------------- what runs in the workers
+# --------------------------------------------------------------- functions run by the workers
 
 
 def _warm_training() -> None:
@@ -242,7 +243,7 @@ def _warm_training() -> None:
     from svae_core.training import loop
 
     torch.set_num_threads(1)
-    loop.begin((Settings(),))  # loads what is loaded late; and most visitors start from here
+    loop.begin((Settings(),))  # loads lazy imports, and prepares the default data for visitors
 
 
 def _warm_layouts() -> None:
@@ -254,18 +255,18 @@ def _warm_layouts() -> None:
 def _prepared_data(settings: Settings) -> PreparedData:
     from svae_core.problem import prepared_data
 
-    ground = prepared_data(settings)
-    rows = ground.view_index
-    labels = ground.dataset.labels
+    prepared = prepared_data(settings)
+    rows = prepared.view_index
+    labels = prepared.dataset.labels
     return dataclasses.replace(
-        ground,
+        prepared,
         dataset=dataclasses.replace(
-            ground.dataset,
-            points=ground.dataset.points[rows],
+            prepared.dataset,
+            points=prepared.dataset.points[rows],
             labels=None if labels is None else labels[rows],
         ),
-        shell=dataclasses.replace(ground.shell, points=ground.shell.points[rows]),
-        clusters=dataclasses.replace(ground.clusters, labels=ground.clusters.labels[rows]),
+        shell=dataclasses.replace(prepared.shell, points=prepared.shell.points[rows]),
+        clusters=dataclasses.replace(prepared.clusters, labels=prepared.clusters.labels[rows]),
         view_index=np.arange(len(rows)),
     )
 
@@ -343,28 +344,28 @@ def _attempt(members: tuple[Settings, ...]) -> tuple[Attempt, ...]:
     return attack.attempt(members)
 
 
-def _sweep_plan(grid: Grid) -> tuple[Work, ...]:
+def _sweep_plan(grid: Grid) -> tuple[ChunkProgress, ...]:
     from svae_core.studies import sweep
 
-    return tuple(map(sweep.Work, sweep.plan(grid)))
+    return tuple(map(sweep.ChunkProgress, sweep.plan(grid)))
 
 
-def _sweep(work: Work, seconds: float) -> Work:
+def _sweep(current: ChunkProgress, seconds: float) -> ChunkProgress:
     from svae_core.studies import sweep
 
-    return sweep.go_on(work, seconds)
+    return sweep.advance(current, seconds)
 
 
-def _contest_plan(runs: tuple[Settings, ...]) -> tuple[Bout, ...]:
+def _comparison_plan(runs: tuple[Settings, ...]) -> tuple[ComparisonBatch, ...]:
     from svae_core.studies import comparison
 
-    return comparison.bouts(runs)
+    return comparison.plan(runs)
 
 
-def _contest(bout: Bout, seconds: float) -> Bout:
+def _compare(batch: ComparisonBatch, seconds: float) -> ComparisonBatch:
     from svae_core.studies import comparison
 
-    return comparison.go_on(bout, seconds)
+    return comparison.advance(batch, seconds)
 
 
 def _embed(

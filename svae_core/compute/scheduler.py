@@ -1,11 +1,11 @@
-"""Decides which waiting call a free worker takes: fair shares between runs, urgent calls first.
+"""The scheduler: which waiting call a free worker takes; urgent calls first, then fair shares.
 
     scheduler.in_turn(Priority(share), function, *args) -> Future
 
-A run has a `FairShare`. A free worker takes the waiting call of the share that has had the least
-time so far, so every run gets equal time whatever the size of its steps. A run that is watched goes
-before one that is not, and `first` calls, for which somebody waits at the screen, before both.
-Calls are pure: one whose worker was lost, or hung, is made again.
+A run has a `FairShare`. A free worker takes the waiting call of the share with the least worker
+time so far, so every run gets equal time whatever the cost of its steps. Watched runs come before
+unwatched ones, and `first` calls, whose result a person waits for at the screen, before both.
+Calls are pure: a call whose worker was lost or hung is repeated.
 
 The order is start-time fair queueing (Goyal, Vin & Cheng 1996) with times measured, not estimated.
 """
@@ -22,13 +22,13 @@ from functools import partial
 from typing import Any, Protocol
 
 _log = logging.getLogger(__name__)
-#: A call is made this often before it is blamed for the loss of its workers.
+#: Attempts at a call before it is refused as the cause of its workers' loss.
 TRIES = 3
-#: Of calls without a budget, in seconds: who is longer at work hangs.
+#: Seconds after which a call without a budget counts as hanging.
 PATIENCE = 600.0
-_LOOK = 0.5  # seconds between two looks for hanging workers
-_UNUSUAL = 4.0
-_ACTIVE = 1.0  # a line counts as active this long after its last call
+_CHECK_SECONDS = 0.5  # between two checks for hanging workers
+_OUTLIER_FACTOR = 4.0  # a call is charged at most this many times the run's usual time
+_ACTIVE_SECONDS = 1.0  # a share counts as active this long after its last call
 
 
 class WorkerLost(RuntimeError):
@@ -37,23 +37,23 @@ class WorkerLost(RuntimeError):
 
 @dataclass(eq=False)
 class FairShare:
-    """One run's place among all others."""
+    """One run's account of worker time."""
 
     watched: bool = True
-    used: float = 0.0  # seconds of workers' time, kept level with others where it was idle
-    seen: float = 0.0  # when it last asked for something or got it
-    usual: float = 0.05  # seconds that a call of it takes, about
+    used: float = 0.0  # seconds of worker time; raised to the others' level after idle time
+    seen: float = 0.0  # monotonic time of its last request or result
+    usual: float = 0.05  # running estimate of the seconds of one of its calls
 
     def charge(self, seconds: float) -> None:
-        """Count a call. One far longer than usual had to prepare data, which is nobody's turn."""
-        counted = min(seconds, _UNUSUAL * self.usual)
+        """Charge a call's time, capped: a far longer call than usual had to prepare the data."""
+        counted = min(seconds, _OUTLIER_FACTOR * self.usual)
         self.usual = (self.usual + counted) / 2
         self.used += counted
 
 
 @dataclass(frozen=True)
 class QueuePosition:
-    """How a line stands: how many calls go before it, and how many lines want to be served."""
+    """How many calls run before a run's next one, and how many runs are active (`lines`)."""
 
     place: int
     lines: int
@@ -61,42 +61,42 @@ class QueuePosition:
 
 @dataclass(frozen=True)
 class Priority:
-    """When a call is to be made, and how long it may take."""
+    """The priority of a call, and the seconds after which it counts as hanging."""
 
-    line: FairShare | None = None
-    first: bool = False  # somebody waits for it at the screen
+    share: FairShare | None = None
+    first: bool = False  # a person waits for the result at the screen
     patience: float = PATIENCE
 
     @property
     def urgent(self) -> bool:
-        return self.first or self.line is None
+        return self.first or self.share is None
 
 
 class Slot(Protocol):
-    """A place where one call at a time is made."""
+    """A worker that runs one call at a time."""
 
     @property
     def ready(self) -> bool:
-        """Whether it can take a call now."""
+        """Whether it can run a call now."""
 
     @property
     def failed(self) -> bool:
-        """Whether it was started in vain again and again."""
+        """Whether repeated attempts to start it have failed."""
 
-    def start(self, tell: Callable[[], None]) -> None:
-        """Get ready, unless done; `tell` is called whenever that changes."""
+    def start(self, notify: Callable[[], None]) -> None:
+        """Start unless started; calls `notify` whenever `ready` or `failed` changes."""
 
     def make(self, call: Callable[[], Any]) -> Future[Any]:
-        """Make this call."""
+        """Run this call."""
 
     def lost(self, error: BaseException) -> bool:
-        """Whether an error means that the call was lost, not that it failed."""
+        """Whether an error means that the worker was lost, not that the call raised."""
 
     def replace(self) -> None:
-        """End what is going on here, and get ready again."""
+        """Abort the running call and start anew."""
 
     def stop(self, wait: bool) -> None:
-        """End for good."""
+        """Stop for good."""
 
 
 @dataclass(eq=False)
@@ -104,76 +104,79 @@ class _Call:
     function: Callable[[], Any]
     future: Future[Any]
     number: int
-    order: Priority
+    priority: Priority
     tries: int = 0
     since: float = 0.0
 
     @property
     def rank(self) -> tuple[int, float, int]:
-        """The least goes next."""
-        line = self.order.line
-        if line is None or self.order.first:
+        """Sort key: the waiting call of least rank runs next."""
+        share = self.priority.share
+        if share is None or self.priority.first:
             return 0, 0.0, self.number
-        return (1 if line.watched else 2), line.used, self.number
+        return (1 if share.watched else 2), share.used, self.number
 
 
 class Scheduler(Executor):
-    """Gives calls to slots, as many at a time as there are slots."""
+    """An executor that assigns waiting calls to slots by priority."""
 
-    #: Seconds that a slice should last, at least: shorter ones are lost on the way.
+    #: Shortest slice in seconds that is worth the overhead of a call.
     least_slice = 0.0
 
     def __init__(self, slots: Sequence[Slot]) -> None:
-        self.warm = threading.Event()  # set while a slot is ready or at work
+        self.warm = threading.Event()  # set while a slot is ready or running
         self._slots = slots
         self._lock = threading.RLock()
         self._waiting: list[_Call] = []
-        self._at_work: dict[int, _Call] = {}  # by the slot's number
-        self._lines: set[FairShare] = set()
+        self._running: dict[int, _Call] = {}  # by slot number
+        self._shares: set[FairShare] = set()
         self._count = 0
-        self.slowest_first = 0.0  # seconds that a call at the screen took, at most
-        self._level = 0.0  # the time used by the line that was served last
+        self.slowest_urgent = 0.0  # longest urgent call so far, in seconds
+        self._virtual_time = 0.0  # worker time of the share served last: fair queueing's clock
         self._started = self._stopping = False
         self._ended = threading.Event()
 
     def start(self) -> None:
-        """Get the slots ready; returns at once."""
+        """Start the slots; returns at once."""
         with self._lock:
             if self._stopping:
                 return
             if not self._started:
-                threading.Thread(target=self._live, daemon=True, name="svae-watchdog").start()
+                threading.Thread(target=self._watch, daemon=True, name="svae-watchdog").start()
             self._started = True
         for slot in self._slots:
-            slot.start(self._go_on)
+            slot.start(self._dispatch)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Make a call of nobody in particular."""
+        """Run a call that belongs to no run; urgent."""
         return self.in_turn(Priority(), partial(fn, **kwargs), *args)
 
-    def in_turn(self, order: Priority, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
-        """Make a pure, importable call when its turn comes; its exceptions come back as they are.
+    def in_turn(self, priority: Priority, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        """Run a pure, importable call in its turn; the future raises the call's own exceptions.
 
-        Raises RuntimeError when stopped; the future raises WorkerLost where no worker survives it.
+        Raises RuntimeError after shutdown; the future raises WorkerLost if no worker survives the
+        call.
         """
         self.start()
-        with self._lock:  # here, since whoever stops clears what waits only once
+        with self._lock:  # `shutdown` clears the waiting calls once, so none may come after it
             if self._stopping:
                 raise RuntimeError("The workers were stopped.")
             self._count += 1
-            call = _Call(partial(_timed, fn, args), Future(), self._count, order)
-            if order.line is not None:
-                order.line.used = max(order.line.used, self._level)  # idle time is not saved up
-                self._note(order.line)
+            call = _Call(partial(_timed, fn, args), Future(), self._count, priority)
+            if priority.share is not None:
+                priority.share.used = max(
+                    priority.share.used, self._virtual_time
+                )  # idle time earns no credit
+                self._touch(priority.share)
             self._waiting.append(call)
-        self._go_on()
+        self._dispatch()
         return call.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:
-        """End everything, whatever is going on; calls not done are cancelled."""
+        """Stop all slots now; unfinished calls are cancelled."""
         with self._lock:
             self._stopping = True
-            calls = [*self._waiting, *self._at_work.values()]
+            calls = [*self._waiting, *self._running.values()]
             self._waiting.clear()
         self._ended.set()
         for slot in self._slots:
@@ -181,101 +184,105 @@ class Scheduler(Executor):
         for call in calls:
             _cancel(call)
 
-    def queue_position(self, line: FairShare) -> QueuePosition:
-        """The line's place: 0 is at work, or next."""
+    def queue_position(self, share: FairShare) -> QueuePosition:
+        """The run's position: 0 if it is running or next."""
         with self._lock:
-            ranks = [call.rank for call in self._waiting if call.order.line is line]
+            ranks = [call.rank for call in self._waiting if call.priority.share is share]
             before = sum(call.rank < ranks[0] for call in self._waiting) if ranks else 0
             return QueuePosition(before, max(1, self._active()))
 
     @property
     def active(self) -> int:
-        """How many lines want to be served now."""
+        """How many shares are active now."""
         with self._lock:
             return self._active()
 
     @property
     def failed(self) -> str:
-        """Why no call can be made any more, if so."""
+        """Why no call can run any more, in one sentence; empty if calls can run."""
         failed = bool(self._slots) and all(slot.failed for slot in self._slots)
         return "No worker can be started; the server's log says why." if failed else ""
 
     @property
     def size(self) -> int:
-        """How many calls can be made at once; 0 while that is not known."""
+        """How many calls can run at once; 0 while unknown."""
         return len(self._slots)
 
     @property
     def busy(self) -> int:
-        """How many calls are being made now."""
-        return len(self._at_work)
+        """How many calls are running now."""
+        return len(self._running)
 
     def _active(self) -> int:
         now = time.monotonic()
-        at_work = {call.order.line for call in (*self._waiting, *self._at_work.values())}
-        self._lines = {line for line in self._lines if line in at_work or now - line.seen < _ACTIVE}
-        return len(self._lines)
+        running = {call.priority.share for call in (*self._waiting, *self._running.values())}
+        self._shares = {
+            share
+            for share in self._shares
+            if share in running or now - share.seen < _ACTIVE_SECONDS
+        }
+        return len(self._shares)
 
-    def _note(self, line: FairShare) -> None:
-        line.seen = time.monotonic()
-        self._lines.add(line)
+    def _touch(self, share: FairShare) -> None:
+        share.seen = time.monotonic()
+        self._shares.add(share)
 
-    # ------------------------------------------------------------------- calls come and go
+    # ------------------------------------------------------------------- the life of a call
 
-    def _go_on(self) -> None:
-        """Give waiting calls to slots that are free."""
+    def _dispatch(self) -> None:
+        """Assign waiting calls to free slots."""
         given: list[tuple[int, _Call]] = []
         with self._lock:
             ready = [n for n, slot in enumerate(self._slots) if slot.ready]
-            self._tell(bool(ready))
+            self._set_warm(bool(ready))
             for number in ready:
-                if number not in self._at_work and self._waiting and not self._stopping:
+                if number not in self._running and self._waiting and not self._stopping:
                     call = min(self._waiting, key=lambda call: call.rank)
                     self._waiting.remove(call)
-                    self._at_work[number] = call
+                    self._running[number] = call
                     call.tries += 1
                     call.since = time.monotonic()
-                    if call.order.line is not None and not call.order.first:
-                        self._level = max(self._level, call.order.line.used)
+                    if call.priority.share is not None and not call.priority.first:
+                        self._virtual_time = max(self._virtual_time, call.priority.share.used)
                     given.append((number, call))
             sentence = self.failed
             refused = self._waiting if sentence else []
             if sentence:
                 self._waiting = []
         for number, call in given:
-            self._make(number, call)
+            self._run(number, call)
         for call in refused:
             self._refuse(call, sentence)
 
-    def _tell(self, ready: bool) -> None:
+    def _set_warm(self, ready: bool) -> None:
         if ready:
             self.warm.set()
         else:
             self.warm.clear()
 
-    def _make(self, number: int, call: _Call) -> None:
+    def _run(self, number: int, call: _Call) -> None:
         if call.future.cancelled():
             self._free(number, call)
             return
         inner = self._slots[number].make(call.function)
-        inner.add_done_callback(partial(self._settle, number, call))
+        inner.add_done_callback(partial(self._finish, number, call))
 
-    def _settle(self, number: int, call: _Call, inner: Future[Any]) -> None:
-        """A call has ended, one way or another."""
+    def _finish(self, number: int, call: _Call, inner: Future[Any]) -> None:
+        """Handle the end of a call: result, error, or loss of its worker."""
         error = None if inner.cancelled() else inner.exception()
         lost = inner.cancelled() or (error is not None and self._slots[number].lost(error))
         seconds, value = (0.0, None) if lost or error else inner.result()
-        again = lost and (call.tries < TRIES or inner.cancelled()) and not self._stopping
+        retry = lost and (call.tries < TRIES or inner.cancelled()) and not self._stopping
         with self._lock:
-            if again and not call.future.done():
-                call.tries -= inner.cancelled()  # it never began
-                self._waiting.append(call)  # with its old number: before others of its rank
+            if retry and not call.future.done():
+                call.tries -= inner.cancelled()  # a cancelled call never started
+                self._waiting.append(call)  # keeps its number, so it comes first in its rank
         self._free(number, call, seconds)
         if call.future.done():
             return
         if self._stopping:
             _cancel(call)
-        elif again:
+        elif retry:
             return
         elif lost:
             self._refuse(call, "The worker ended in the middle of this call.")
@@ -287,39 +294,39 @@ class Scheduler(Executor):
 
     def _free(self, number: int, call: _Call, seconds: float = 0.0) -> None:
         with self._lock:
-            if self._at_work.get(number) is call:
-                del self._at_work[number]
-            if call.order.line is not None:
-                if not call.order.first:
-                    call.order.line.charge(seconds)
-                self._note(call.order.line)
-            if call.order.urgent:
-                self.slowest_first = max(self.slowest_first, seconds)
-        self._go_on()
+            if self._running.get(number) is call:
+                del self._running[number]
+            if call.priority.share is not None:
+                if not call.priority.first:
+                    call.priority.share.charge(seconds)
+                self._touch(call.priority.share)
+            if call.priority.urgent:
+                self.slowest_urgent = max(self.slowest_urgent, seconds)
+        self._dispatch()
 
     def _refuse(self, call: _Call, sentence: str) -> None:
         if call.future.set_running_or_notify_cancel():
-            call.future.set_exception(self._loss(sentence))
+            call.future.set_exception(self._lost_error(sentence))
 
-    def _loss(self, sentence: str) -> WorkerLost:
+    def _lost_error(self, sentence: str) -> WorkerLost:
         return WorkerLost(sentence)
 
-    def _look_around(self) -> None:
-        """For what nothing tells of; every now and then."""
+    def _check(self) -> None:
+        """Periodic check for failures that raise no event; for subclasses."""
 
-    def _live(self) -> None:
-        """Replace workers that hang."""
-        while not self._ended.wait(_LOOK):
-            self._look_around()
+    def _watch(self) -> None:
+        """The watchdog thread: replaces workers that hang."""
+        while not self._ended.wait(_CHECK_SECONDS):
+            self._check()
             now = time.monotonic()
             with self._lock:
                 hanging = [
                     number
-                    for number, call in self._at_work.items()
-                    if now - call.since > call.order.patience
+                    for number, call in self._running.items()
+                    if now - call.since > call.priority.patience
                 ]
             for number in hanging:
-                _log.warning("A worker hangs; it is replaced and its call made again.")
+                _log.warning("A worker hangs; it is replaced and its call repeated.")
                 self._slots[number].replace()
 
 
@@ -329,7 +336,7 @@ def _cancel(call: _Call) -> None:
 
 
 def _timed(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[float, Any]:
-    """In the worker: the call's value, and how long it took."""
+    """Run in the worker: the call's seconds and its value."""
     started = time.perf_counter()
     value = function(*args)
     return time.perf_counter() - started, value

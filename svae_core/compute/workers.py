@@ -1,10 +1,10 @@
-"""Long-lived worker processes behind an Executor that outlives them.
+"""A pool of long-lived worker processes that are replaced when they die.
 
     pool = WorkerPool(2, warm_up);  pool.start();  pool.submit(function, *args) -> Future
 
 The processes are loky's: unlike multiprocessing's they do not import the parent's `__main__`,
-which under Streamlit is the page script. When one is killed, loky gives up all processes of its
-executor; so each worker is an executor of its own, and the others go on undisturbed.
+which under Streamlit is the page script. When one process is killed, loky shuts down all processes
+of its executor; so each worker is an executor of its own, and the others keep running.
 """
 
 from __future__ import annotations
@@ -21,34 +21,35 @@ from svae_core.compute.scheduler import Scheduler
 from svae_core.compute.scheduler import WorkerLost as WorkerLost
 
 _log = logging.getLogger(__name__)
-#: Below the server's own priority: pages stay quick while every core trains.
+#: Lower priority than the server's, so that pages stay responsive while every core trains.
 _NICE = 10
-# One thread each: two are 1.27 times faster on an idle machine, ten times slower on a busy one.
+# One thread each: two threads are 1.27 times faster on an idle machine, ten times slower on a
+# busy one.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _PARENT_WATCH_SECONDS = 0.5
-#: Started in vain so often in a row, there is no hope; until then with ever longer rests.
-_GIVE_UP = 6
-_FIRST_REST = 0.25
+#: Failed starts in a row before a worker is given up; the delay between starts doubles.
+_MOST_FAILURES = 6
+_FIRST_DELAY = 0.25
 
 
 class WorkerPool(Scheduler):
-    """A few long-lived processes that take pure calls, each in its turn."""
+    """A scheduler whose slots are long-lived processes of this machine."""
 
     def __init__(self, workers: int, warm_up: Callable[[], object]) -> None:
         super().__init__([Worker(warm_up) for _ in range(workers)])
 
 
 class Worker:
-    """One process, replaced by another when it is lost."""
+    """A slot with one process, which is replaced when it is lost."""
 
     def __init__(self, warm_up: Callable[[], object]) -> None:
         self._warm_up = warm_up
         self._lock = threading.RLock()
-        self._tell: Callable[[], None] = lambda: None
+        self._notify: Callable[[], None] = lambda: None
         self._pool: Any = None  # loky's executor of one process
         self._warm: Any = None  # the executor that is ready for calls
-        self._failures = 0  # starts in vain, in a row
-        self._begun = False
+        self._failures = 0  # failed starts in a row
+        self._started = False
         self._stopping = False
 
     @property
@@ -57,15 +58,15 @@ class Worker:
 
     @property
     def failed(self) -> bool:
-        return self._failures >= _GIVE_UP
+        return self._failures >= _MOST_FAILURES
 
-    def start(self, tell: Callable[[], None]) -> None:
-        """Start the process; returns at once, it warms up by itself. A hopeless one tries again."""
+    def start(self, notify: Callable[[], None]) -> None:
+        """Start the process in the background; restarts a worker that was given up."""
         with self._lock:
-            if self._begun and not self.failed:
+            if self._started and not self.failed:
                 return
-            self._begun, self._failures, self._tell = True, 0, tell
-            self._begin()
+            self._started, self._failures, self._notify = True, 0, notify
+            self._start_process()
 
     def make(self, call: Callable[[], Any]) -> Future[Any]:
         pool = self._pool
@@ -76,7 +77,7 @@ class Worker:
         except (BrokenExecutor, CancelledError, RuntimeError):
             inner = Future()
             inner.cancel()
-        inner.add_done_callback(partial(self._look_at, pool))
+        inner.add_done_callback(partial(self._check_result, pool))
         return inner
 
     def lost(self, error: BaseException) -> bool:
@@ -90,7 +91,7 @@ class Worker:
             pool = self._pool
             if pool is None or self._stopping:
                 return
-            self._begin()
+            self._start_process()
         pool.shutdown(wait=False, kill_workers=True)
 
     def stop(self, wait: bool) -> None:
@@ -100,20 +101,20 @@ class Worker:
         if pool is not None:
             pool.shutdown(wait=wait, kill_workers=True)
 
-    def _begin(self) -> None:
-        """A fresh process; it is ready when its first call, which does nothing, is done."""
+    def _start_process(self) -> None:
+        """Start a new process; it is ready once an empty first call has completed."""
         from loky import ProcessPoolExecutor
 
         with self._lock:
             if self._stopping:
                 return
             pool = ProcessPoolExecutor(
-                1, initializer=_enter, initargs=(self._warm_up,), env=_ONE_THREAD
+                1, initializer=_initialise, initargs=(self._warm_up,), env=_ONE_THREAD
             )
             self._pool, self._warm = pool, None
-        pool.submit(int).add_done_callback(partial(self._warmed, pool))
+        pool.submit(int).add_done_callback(partial(self._process_ready, pool))
 
-    def _warmed(self, pool: Any, done: Future[int]) -> None:
+    def _process_ready(self, pool: Any, done: Future[int]) -> None:
         with self._lock:
             if pool is not self._pool or self._stopping:
                 return
@@ -121,31 +122,31 @@ class Worker:
                 self._warm, self._failures = pool, 0
             else:
                 self._failures += 1
-                self._rest()
-        self._tell()
+                self._retry_later()
+        self._notify()
 
-    def _rest(self) -> None:
-        """Start once more, later each time; without hope only when somebody asks."""
+    def _retry_later(self) -> None:
+        """Start again after a growing delay; after too many failures only on request."""
         self._pool = self._warm = None
         _log.warning("A worker process could not be started.")
         if not self.failed:
-            rest = threading.Timer(_FIRST_REST * 2 ** (self._failures - 1), self._begin)
-            rest.daemon = True
-            rest.start()
+            retry = threading.Timer(_FIRST_DELAY * 2 ** (self._failures - 1), self._start_process)
+            retry.daemon = True
+            retry.start()
 
-    def _look_at(self, pool: Any, inner: Future[Any]) -> None:
-        """After a call: if its process was lost, there is need of another."""
+    def _check_result(self, pool: Any, inner: Future[Any]) -> None:
+        """After a call: start a new process if this one was lost."""
         broken = inner.cancelled() or (
             inner.exception() is not None and self.lost(inner.exception() or RuntimeError())
         )
         with self._lock:
             if broken and pool is not None and pool is self._pool and not self._stopping:
                 _log.warning("A worker process was lost; another is started.")
-                self._begin()
+                self._start_process()
 
 
-def _enter(warm_up: Callable[[], object]) -> None:
-    """The first thing a worker does."""
+def _initialise(warm_up: Callable[[], object]) -> None:
+    """The initialiser of a worker process."""
     if hasattr(os, "nice"):
         os.nice(_NICE)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
@@ -153,7 +154,7 @@ def _enter(warm_up: Callable[[], object]) -> None:
 
 
 def _end_with_parent(parent: int) -> None:
-    """End when the server is gone, also when it was killed and could not say so."""
+    """Exit when the server process is gone, also when it was killed."""
     while os.getppid() == parent:
         threading.Event().wait(_PARENT_WATCH_SECONDS)
     os._exit(0)

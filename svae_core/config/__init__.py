@@ -1,4 +1,4 @@
-"""What a user may choose: settings that explain themselves, limits, folders, plug-ins.
+"""Configuration: settings with ranges and help, limits, folders, plug-ins.
 
 The doors are `settings.Settings`, one frozen dataclass for a whole run, and `fields.option`,
 which gives a field its default, range and help. `plugins` finds data sets and methods by scan.

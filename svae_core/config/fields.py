@@ -1,6 +1,6 @@
-"""Settings that explain themselves: fields with a default, a range and a sentence.
+"""Dataclass fields with a default, a range and a help text.
 
-From the same field a widget is drawn, a command-line option made and a value checked.
+The same field defines a widget, a command-line option and the check of a value.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 
 
 class RequestError(ValueError):
-    """What was asked for is wrong; the message is one sentence that says how to mend it."""
+    """An invalid request; the message is one sentence: what is wrong, where, how to fix it."""
 
 
 @dataclass(frozen=True)
 class Knob:
-    """What a settings field says about itself: enough to draw a widget or a command-line option."""
+    """The metadata of a settings field, for its widget, its command-line option and its check."""
 
     help: str
     label: str

@@ -1,6 +1,6 @@
-"""Where this program keeps what it is given: saved runs, and data of one's own.
+"""The folder for saved runs and user data.
 
-In the user's data folder, or where the environment variable SVAE_HOME says.
+The user's data folder, or that of the environment variable SVAE_HOME.
 """
 
 from __future__ import annotations

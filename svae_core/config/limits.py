@@ -1,11 +1,11 @@
-"""What protects a server from its visitors: one table, changed by environment variables.
+"""Limits that protect a server from its visitors, set by environment variables.
 
     limits() -> Limits;  check_data(n, d);  check_epochs(epochs)
 
 Each limit is read from its variable whenever it is needed, so a server started with
-`SVAE_MAX_POINTS=20000 streamlit run app.py` keeps to it, and so do its workers. Data and epochs
-are checked for the command line as well: there, too, a sentence is better than a full memory. But
-who types a command is no visitor: `own_machine` allows more points, unless the variable is set.
+`SVAE_MAX_POINTS=20000 streamlit run app.py` applies it, and so do its workers. Data and epochs are
+checked on the command line as well, where an error message is better than running out of memory;
+there `own_machine` allows more points, unless the variable is set.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def variable(name: str) -> str:
 
 
 def limits() -> Limits:
-    """The limits in force; RequestError where a variable is not a whole number that makes sense."""
+    """The limits in force; RequestError if a variable is no whole number in its range."""
     chosen = {}
     for item in fields(Limits):
         text = os.environ.get(variable(item.name), "").strip()
@@ -50,12 +50,12 @@ def limits() -> Limits:
 
 
 def own_machine() -> None:
-    """Allow what a command may need, here and in processes started from here."""
+    """Raise the limit on points for commands, in this process and its child processes."""
     os.environ.setdefault(variable("points"), str(OWN_POINTS))
 
 
 def check_data(points: int, dimensions: int) -> None:
-    """RequestError where a data set is larger than the limits allow."""
+    """RequestError if a data set is larger than the limits allow."""
     allowed = limits()
     if points > allowed.points:
         raise RequestError(
@@ -70,7 +70,7 @@ def check_data(points: int, dimensions: int) -> None:
 
 
 def check_epochs(epochs: int) -> None:
-    """RequestError where a run is longer than the limits allow."""
+    """RequestError if a run is longer than the limits allow."""
     allowed = limits().epochs
     if epochs > allowed:
         raise RequestError(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import os
 import pkgutil
 from dataclasses import dataclass
 from types import ModuleType
@@ -34,13 +35,17 @@ class Plugin:
 def scan(package: str, entry: str) -> dict[str, Plugin]:
     """All plug-ins of a package by name, in alphabetical order.
 
-    Scanned afresh at each call, so a file added while the program runs appears.
+    The folder is scanned again when its file names have changed since the last call, so a file
+    added while the program runs appears, and a call costs one listing otherwise.
     Raises TypeError, naming the file, where one breaks the contract.
     """
     folder = importlib.import_module(package)
-    importlib.invalidate_caches()
-    names = sorted(info.name for info in pkgutil.iter_modules(folder.__path__))
-    return {name: _plugin(package, name, entry) for name in names if not name.startswith("_")}
+    files = _files(folder)
+    seen = _scanned.get((package, entry))
+    if seen is None or seen[0] != files:
+        seen = files, _scan(package, entry, folder)
+        _scanned[package, entry] = seen
+    return dict(seen[1])
 
 
 def find(package: str, entry: str, name: str) -> Plugin:
@@ -67,6 +72,30 @@ def configure(plugin: Plugin, options: Options) -> Any:
     # A slider or an address may give 4.0 for a whole number and 1 for a rate: checked, now typed.
     numbers = {name: hints[name](values[name]) for name in values if hints[name] in (int, float)}
     return dataclasses.replace(config, **numbers)
+
+
+#: (package, entry) → the files of its folder when it was last scanned, and the plug-ins found.
+_scanned: dict[tuple[str, str], tuple[frozenset[str], dict[str, Plugin]]] = {}
+
+
+def _files(folder: ModuleType) -> frozenset[str]:
+    """The paths of a package's files.
+
+    Names, and not the folder's time of change: file systems keep that in steps of milliseconds,
+    in which a second file may come, and Python's own caches change it.
+    """
+    return frozenset(
+        os.path.join(place, name)
+        for place in folder.__path__
+        for name in os.listdir(place)
+        if name.endswith(".py")
+    )
+
+
+def _scan(package: str, entry: str, folder: ModuleType) -> dict[str, Plugin]:
+    importlib.invalidate_caches()  # Python's list of the folder may be older than a new file
+    names = sorted(info.name for info in pkgutil.iter_modules(folder.__path__))
+    return {name: _plugin(package, name, entry) for name in names if not name.startswith("_")}
 
 
 def _plugin(package: str, name: str, entry: str) -> Plugin:

@@ -1,4 +1,4 @@
-"""Every setting of a run, explained; and those that may change in the middle of one."""
+"""All settings of a run with their ranges and help, and changes of settings during a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from svae_core.config.fields import RequestError, check_knobs, option
 
 Scalar = bool | int | float | str
 Options = tuple[tuple[str, Scalar], ...]
-#: From a step on, one of CHANGEABLE has another value: (step, name, value).
+#: A change of one of CHANGEABLE during a run: (step from which it holds, name, value).
 Change = tuple[int, str, Any]
 
 
@@ -57,7 +57,7 @@ class Settings:
     )
     band: tuple[float, float] = option(
         (0.0, 0.25),
-        "the two edges of the feasible band, as fractions of the way from W to the collapse loss",
+        "the two edges of the feasible band, as fractions between W and the collapse loss",
         group="band",
     )
     lower_edge: bool = option(
@@ -70,7 +70,7 @@ class Settings:
     arch: str = option(
         "mlp",
         "encoder and decoder architecture (conv needs images; autoregressive: an over-powerful "
-        "decoder that foretells each coordinate from those before it)",
+        "decoder that predicts each coordinate from those before it)",
         choices=("linear", "mlp", "resmlp", "conv", "autoregressive"),
         group="model",
     )
@@ -96,7 +96,7 @@ class Settings:
     learning_rate: float = option(
         2e-3, "Adam's first step size", low=1e-8, high=10.0, logarithmic=True, group="training"
     )
-    changes: tuple[Change, ...] = ()  # made while it trained, in the order of their steps
+    changes: tuple[Change, ...] = ()  # made during training, in the order of their steps
     start: str = option(
         "usual",
         "first weights: usual, or collapsed (constant decoder, posterior = prior)",
@@ -123,15 +123,15 @@ CHANGEABLE = ("band", "lower_edge", "sigma2", "beta")
 
 
 def check_settings(settings: Settings) -> Settings:
-    """The settings themselves, if they make sense; else RequestError with one sentence."""
+    """The settings themselves; raises RequestError, one sentence, if they are invalid."""
     check_knobs(settings)
     a, b = settings.band
     if not (math.isfinite(a) and math.isfinite(b)):
         raise RequestError(f"--band is {a} {b}, but both edges must be finite numbers.")
     if not 0 <= a < b < 1:
         raise RequestError(
-            f"--band is {a:g} {b:g}, but needs 0 <= A < B < 1 (fractions of the way from W to "
-            "the collapse loss)."
+            f"--band is {a:g} {b:g}, but needs 0 <= A < B < 1 (fractions between W and the "
+            "collapse loss)."
         )
     if settings.r_min >= settings.r_max:
         raise RequestError(
@@ -142,7 +142,7 @@ def check_settings(settings: Settings) -> Settings:
 
 
 def check_changeable(name: str) -> None:
-    """RequestError where this setting cannot change in the middle of a run."""
+    """RequestError if this setting cannot change during a run."""
     if name not in CHANGEABLE:
         raise RequestError(
             f"{name!r} cannot change in the middle of a run; these can: {', '.join(CHANGEABLE)}."
@@ -152,7 +152,7 @@ def check_changeable(name: str) -> None:
 def change(settings: Settings, step: int, name: str, value: Any) -> Settings:
     """The settings of a run in which `name` is `value` from this step on.
 
-    Later changes of an earlier history are dropped: what is branched off has its own future.
+    Changes after this step are dropped, since a branch has its own later history.
     """
     check_changeable(name)
     kept = tuple(
@@ -164,13 +164,13 @@ def change(settings: Settings, step: int, name: str, value: Any) -> Settings:
 
 
 def settings_at(settings: Settings, step: int) -> Settings:
-    """The settings in force at a step: with the changes made up to it, and none to come."""
+    """The settings in force at a step: all changes up to it applied, later ones dropped."""
     made = {name: value for since, name, value in settings.changes if since <= step}
     return dataclasses.replace(settings, changes=(), **made)
 
 
 def settings_to_dict(settings: Settings) -> dict[str, Any]:
-    """A plain, JSON-ready dictionary; `settings_from_dict` is its inverse."""
+    """The settings as JSON values; `settings_from_dict` is the inverse."""
     plain = dataclasses.asdict(settings)
     for name in ("dataset_options", "method_options"):
         plain[name] = dict(plain[name])
@@ -206,6 +206,6 @@ def settings_from_dict(plain: dict[str, Any]) -> Settings:
 
 
 def settings_key(settings: Settings, names: tuple[str, ...] | None = None) -> str:
-    """A stable text key of (some of) the settings, for caches."""
+    """A stable text key of all or some of the settings, for caches."""
     plain = settings_to_dict(settings)
     return json.dumps({name: plain[name] for name in names or plain}, sort_keys=True)

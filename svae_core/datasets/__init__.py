@@ -4,14 +4,14 @@ A dataset file has
 
 * a docstring in three parts, blank lines between: the title on screen, what the data are and what
   was done to them, and the source;
-* `Config`, a frozen dataclass, maybe empty, whose fields are made by
+* `Config`, a frozen dataclass, possibly empty, whose fields are made by
   `records.option(default, help, low=, high=)`;
 * `load(config, seed) -> Dataset`: float32 points [n, d], one row per point, and where the data have
   them integer labels from 0 with a name for each. The same config and seed give the same points.
   No network; a dataset that needs it says so and raises RequestError with one sentence.
 
-Heavy imports (scikit-learn, mlxtend) stand inside `load`: the web server scans this folder and
-must stay light. Sampling, checks and the fingerprint are done here, once for all.
+Heavy imports (scikit-learn, mlxtend) belong inside `load`: the web server scans this folder and
+must stay light. Sampling, checks and the fingerprint are done here for all datasets.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _held: dict[str, list[Dataset]] = {}  # by fingerprint
 
 
 def scan_datasets() -> dict[str, Plugin]:
-    """All datasets by name; scanned afresh, so a file added while the program runs appears."""
+    """All datasets by name, including files added while the program runs."""
     return scan("svae_core.datasets", "load")
 
 
 def load_dataset(settings: Settings) -> Dataset:
-    """The points these settings ask for: loaded, checked, sampled and fingerprinted.
+    """The dataset of these settings: loaded, checked, sampled and fingerprinted.
 
-    `data_seed` drives both the generator of made-up data and the sample of `n_points` points.
+    `data_seed` seeds both the generator of synthetic data and the sample of `n_points` points.
     """
     if settings.dataset == IN_MEMORY:
         return settle(_held_for(settings), settings.n_points, settings.data_seed)
@@ -52,9 +52,9 @@ def load_dataset(settings: Settings) -> Dataset:
 
 @contextmanager
 def held(points: np.ndarray) -> Iterator[tuple[str, Options]]:
-    """Hold an array [n, d] in memory as a dataset; gives its name and options for Settings.
+    """Register an array [n, d] in memory as a dataset; yields its name and options for Settings.
 
-    Not a plug-in, since nobody can choose it: only who holds the array can.
+    It is no plug-in, since it exists only within this context.
     """
     points = np.ascontiguousarray(points, dtype=np.float32)
     name = fingerprint(points)
@@ -77,7 +77,7 @@ def _held_for(settings: Settings) -> Dataset:
 
 
 def settle(dataset: Dataset, n_points: int, seed: int) -> Dataset:
-    """A dataset ready for use: every value finite, `n_points` of its points kept, fingerprinted."""
+    """A checked dataset: all values finite, sampled to `n_points` points, with its fingerprint."""
     _refuse_non_finite(dataset)
     sampled = _sample(dataset, n_points, seed)
     return dataclasses.replace(sampled, fingerprint=fingerprint(sampled.points))
@@ -113,7 +113,7 @@ def _refuse(dataset: Dataset, row: int, column: int) -> None:
 
 
 def _sample(dataset: Dataset, n_points: int, seed: int) -> Dataset:
-    """A seeded sample in the order of the data; a smaller sample is part of a larger one."""
+    """A seeded sample in the order of the data; smaller samples are subsets of larger ones."""
     n = len(dataset.points)
     if n_points > n:
         raise RequestError(

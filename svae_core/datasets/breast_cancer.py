@@ -3,7 +3,7 @@
 569 biopsies, malignant or benign, described by 30 measurements of the cell nuclei in an image:
 radius, texture, area and so on, each as mean, standard error and worst value. Every measurement is
 standardised to mean 0 and variance 1: in raw units the areas, in the hundreds and thousands, would
-be almost all of every distance and the other features would not count.
+dominate every distance.
 
 Source: scikit-learn, load_breast_cancer; Wolberg, Mangasarian, Street & Street, Breast Cancer
 Wisconsin (Diagnostic), UCI Machine Learning Repository (1993); comes with scikit-learn, needs no
@@ -21,11 +21,11 @@ from svae_core.records import Dataset
 
 @dataclass(frozen=True)
 class Config:
-    """Nothing to choose."""
+    """No options."""
 
 
 def load(config: Config, seed: int) -> Dataset:
-    """Points [569, 30], standardised; the data are fixed, so the seed changes nothing."""
+    """Points [569, 30], standardised; the data are fixed, so the seed has no effect."""
     from sklearn.datasets import load_breast_cancer
     from sklearn.preprocessing import StandardScaler
 

@@ -6,7 +6,7 @@ length of a random step away from the direction of the group, before returning t
 spread over the sphere. Radial noise is the standard deviation of the logarithm of the radius, so
 radii stay positive. Labels are the groups the points were drawn from.
 
-Source: made here, from the seed; needs no network
+Source: generated here from the seed; needs no network
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from svae_core.records import Dataset, option
 
 @dataclass(frozen=True)
 class Config:
-    """How many groups, how many points, and how blurred."""
+    """Number of clusters, points and dimensions, and the noise."""
 
-    number: int = option(5, "how many clusters are made", low=1, high=50)
+    number: int = option(5, "number of clusters generated", low=1, high=50)
     ambient_dim: int = option(16, "number of coordinates", label="dimensions", low=2, high=512)
     points: int = option(
-        2000, "how many points are made", label="points made", low=50, high=100_000, step=50
+        2000, "number of points generated", label="points made", low=50, high=100_000, step=50
     )
     angular_noise: float = option(
         0.6,

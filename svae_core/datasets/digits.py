@@ -18,11 +18,11 @@ from svae_core.records import Dataset
 
 @dataclass(frozen=True)
 class Config:
-    """Nothing to choose."""
+    """No options."""
 
 
 def load(config: Config, seed: int) -> Dataset:
-    """Points [1797, 64], pixels row by row; the data are fixed, so the seed changes nothing."""
+    """Points [1797, 64], pixels row by row; the data are fixed, so the seed has no effect."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

@@ -20,7 +20,7 @@ from svae_core.records import Dataset, option
 
 @dataclass(frozen=True)
 class Config:
-    """Which file, and what is wanted of it."""
+    """The file, and how its table becomes points."""
 
     key: str = option("", "where the file is kept: its fingerprint and a secret; see data")
     array: str = option(
@@ -36,19 +36,19 @@ class Config:
     )
     missing: str = option(
         "drop",
-        "what becomes of rows with a missing value: drop, or mean to fill it in",
+        "how to treat rows with a missing value: drop them, or fill in the mean",
         choices=("drop", "mean"),
         label="missing values",
     )
     standardise: str = option(
         "auto",
-        "bring columns to mean 0 and variance 1 (auto: of tables yes, of arrays and images no)",
+        "standardise columns to mean 0, variance 1 (auto: for tables, not for arrays or images)",
         choices=("auto", "yes", "no"),
     )
 
 
 def load(config: Config, seed: int) -> Dataset:
-    """The points of the file; the seed draws the sample where there are too many."""
+    """The points of the file; the seed selects the sample if there are too many."""
     from svae_core.own_data.kept import find
     from svae_core.own_data.shaping import Choice, shape
 

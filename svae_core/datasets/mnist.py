@@ -20,11 +20,11 @@ import numpy as np
 
 from svae_core.records import Dataset, RequestError
 
-#: Seconds after which a download that does not come to an end is given up.
+#: Seconds after which an unfinished download is stopped.
 PATIENCE = 180
 
-#: What the child process does. Its sockets give up after 10 s of silence. The parser is the one
-#: that does not go through pandas: with pandas 3, scikit-learn 1.9 stumbles over the labels.
+#: The program of the child process. Its sockets time out after 10 s. The liac-arff parser is the
+#: one without pandas: scikit-learn 1.9 with pandas 3 fails on the labels.
 READ_OPENML = """
 import socket, sys
 import numpy as np
@@ -38,11 +38,11 @@ np.save(sys.stdout.buffer, table)
 
 @dataclass(frozen=True)
 class Config:
-    """Nothing to choose."""
+    """No options."""
 
 
 def load(config: Config, seed: int) -> Dataset:
-    """Points [70000, 784], pixels row by row; the data are fixed, so the seed changes nothing."""
+    """Points [70000, 784], pixels row by row; the data are fixed, so the seed has no effect."""
     table = _table()
     return Dataset(
         name="mnist",
@@ -58,8 +58,8 @@ def load(config: Config, seed: int) -> Dataset:
 def _table() -> np.ndarray:
     """Pixels and, in the last column, the digit: [70000, 785] uint8.
 
-    A child process downloads and parses: it can be stopped whatever it hangs on (a name look-up
-    has no time limit of its own), and the gigabyte that parsing takes is given back.
+    A child process downloads and parses: it can be killed wherever it hangs (DNS lookups have no
+    timeout of their own), and the gigabyte that parsing needs is released.
     """
     command = [sys.executable, "-P", "-c", READ_OPENML]
     try:

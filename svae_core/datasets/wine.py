@@ -2,7 +2,7 @@
 
 Chemical analyses of 178 wines from three growers of one Italian region, 13 measurements each.
 Every measurement is standardised to mean 0 and variance 1: in raw units proline, in the hundreds
-and thousands, would be almost all of every distance and the other twelve would not count.
+and thousands, would dominate every distance.
 
 Source: scikit-learn, load_wine; Aeberhard & Forina, Wine, UCI Machine Learning Repository (1991);
 comes with scikit-learn, needs no network
@@ -19,11 +19,11 @@ from svae_core.records import Dataset
 
 @dataclass(frozen=True)
 class Config:
-    """Nothing to choose."""
+    """No options."""
 
 
 def load(config: Config, seed: int) -> Dataset:
-    """Points [178, 13], standardised; the data are fixed, so the seed changes nothing."""
+    """Points [178, 13], standardised; the data are fixed, so the seed has no effect."""
     from sklearn.datasets import load_wine
     from sklearn.preprocessing import StandardScaler
 

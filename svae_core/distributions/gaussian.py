@@ -1,8 +1,8 @@
-"""Posteriors: what any of them can be asked, and the Gaussian ones, each formula once.
+"""The protocol of a posterior, and the diagonal Gaussian posterior under the prior N(0, I).
 
-Gaussian: q(z|x) = N(m, diag s) under the prior N(0, I); m: mean, s: variance, given as log s.
-Shapes [..., k]; information in nats. Written with operators that numpy arrays and torch tensors
-share, so training and measurement call the same function.
+q(z|x) = N(m, diag s); m: mean, s: variance, given as log s. Shapes [..., k]; information in nats.
+Formulas use only operators that NumPy arrays and torch tensors share, so training and measurement
+call the same function.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Protocol, final
 
 import numpy as np
 
-#: Log-variances are kept in this range: exp stays finite in float32 and the KL stays meaningful.
+#: Log-variances are clamped to this range, so that exp stays finite in float32.
 LOG_VARIANCE_RANGE = (-16.0, 8.0)
 
 
@@ -30,8 +30,8 @@ def sample(mean: Any, log_variance: Any, noise: Any, exp: Callable[[Any], Any] =
 def log_density(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
     """log q(z_a | x_b) for all pairs, [a, b] nats, from z [a, k] and posteriors [b, k].
 
-    The square is expanded so that the pairs cost two matrix products; float64 throughout, since
-    the expansion cancels.
+    (z − m)²/s is expanded, so all pairs cost two matrix products; in float64, because the terms of
+    the expansion nearly cancel.
     """
     z, mean, log_variance = (np.asarray(v, dtype=np.float64) for v in (z, mean, log_variance))
     precision = np.exp(-log_variance)
@@ -42,11 +42,11 @@ def log_density(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> np
 
 
 class Posterior(Protocol):
-    """The posteriors of b points, each over k coordinates, and the prior they are held against."""
+    """The posteriors q(z|x) of b points over k latent coordinates, with their prior."""
 
     @property
     def mean(self) -> Any:
-        """E z, [..., b, k]: where maps place the points."""
+        """E z, [..., b, k]."""
         ...
 
     @property
@@ -55,13 +55,13 @@ class Posterior(Protocol):
         ...
 
     def draw(self, noise: Any) -> Any:
-        """z ~ q(z|x) made of standard normal noise, both [..., b, k]."""
+        """z ~ q(z|x), reparametrised from standard normal noise, both [..., b, k]."""
         ...
 
     def kl(self) -> Any:
         """KL to the prior, [..., b, k] nats, or [..., b, 1] where it does not split by dimension.
 
-        Never below the mutual information's share: exact, or an upper bound that says so.
+        Exact or an upper bound, so its mean over points is never below I(x; z).
         """
         ...
 
@@ -70,9 +70,9 @@ class Posterior(Protocol):
         ...
 
     def log_density(self, z: np.ndarray) -> np.ndarray:
-        """log q(z_a | x_b) of all pairs up to one constant, [a, b] float64, from z [a, k].
+        """log q(z_a | x_b) of all pairs up to one constant, [a, b] float64 nats, from z [a, k].
 
-        For posteriors as numpy arrays [b, k], or tensors with a leading axis of one member.
+        The posteriors are NumPy arrays [b, k], or tensors with a leading axis of one member.
         """
         ...
 
@@ -80,7 +80,7 @@ class Posterior(Protocol):
 @final
 @dataclass(frozen=True, eq=False)
 class Gaussian:
-    """N(m, diag s) against N(0, I), on arrays or tensors [..., b, k]."""
+    """N(m, diag s) under the prior N(0, I), on arrays or tensors [..., b, k]."""
 
     mean: Any
     log_variance: Any
@@ -105,7 +105,7 @@ class Gaussian:
 
 
 def array(values: Any) -> np.ndarray:
-    """A tensor's numbers as an array; an array as it is."""
+    """A tensor as a NumPy array; an array unchanged."""
     return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
 
 

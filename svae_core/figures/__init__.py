@@ -1,5 +1,5 @@
 """Records in, Plotly figures out: one file per view, names and colours from `palette`.
 
-No figure asks a model anything, and none knows of Streamlit. Every view has a `describe_…`
-function: the same content in one or two plain sentences, for readers of text and screen readers.
+Figures evaluate no model and do not depend on Streamlit. Every view has a `describe_…` function
+with the same content in one or two plain sentences, for text and screen readers.
 """

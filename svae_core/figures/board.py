@@ -1,4 +1,4 @@
-"""The class board: what everybody's runs came to, as dots in one phase diagram."""
+"""The class board: the verdicts of all students' runs as dots in one phase diagram."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from svae_core.figures.names import title_of
 from svae_core.figures.palette import BLUE, GREEN, VERMILLION, ink, template
 
 #: Colour and symbol of each verdict.
@@ -19,7 +20,7 @@ _VERDICTS = {
 
 @dataclass(frozen=True)
 class Dot:
-    """One trained model: how it was set and what was measured."""
+    """One trained model: its settings and measurements."""
 
     method: str
     seed: int
@@ -34,7 +35,8 @@ class Dot:
 def board(dots: tuple[Dot, ...], dark: bool = False) -> go.Figure:
     """A panel per method: βσ² against the band's upper edge, a mark for each verdict."""
     methods = sorted({dot.method for dot in dots}) or ["baseline", "spherical"]
-    figure = make_subplots(1, len(methods), shared_yaxes=True, subplot_titles=methods)
+    titles = [title_of(method) for method in methods]
+    figure = make_subplots(1, len(methods), shared_yaxes=True, subplot_titles=titles)
     for column, method in enumerate(methods, start=1):
         for verdict in _VERDICTS:
             chosen = [dot for dot in dots if (dot.method, dot.verdict) == (method, verdict)]
@@ -73,7 +75,7 @@ def _marks(chosen: list[Dot], verdict: str, named: bool, dark: bool) -> go.Scatt
 
 
 def describe_board(dots: tuple[Dot, ...], training: int) -> str:
-    """The board in a sentence or two."""
+    """The counts of verdicts per method, in a sentence or two."""
     waiting = f" {training} still train{'s' * (training == 1)}." if training else ""
     if not dots:
         return f"No run has ended yet.{waiting}"
@@ -83,5 +85,5 @@ def describe_board(dots: tuple[Dot, ...], training: int) -> str:
         counts = ", ".join(
             f"{sum(dot.verdict == verdict for dot in mine)} {verdict}" for verdict in _VERDICTS
         )
-        lines.append(f"Of {len(mine)} {method} models: {counts}.")
+        lines.append(f"{title_of(method)}, {len(mine)} model{'s' * (len(mine) > 1)}: {counts}.")
     return " ".join(lines) + waiting

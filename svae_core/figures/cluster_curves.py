@@ -1,4 +1,4 @@
-"""How many clusters, how tight they are, and how far K-means can be trusted."""
+"""Figures of K-means: the choice of K, statistics per cluster, and the spread over starts."""
 
 from __future__ import annotations
 
@@ -103,11 +103,11 @@ def restarts(clusters: Clusters, dark: bool = False) -> go.Figure:
 
 
 def statistics(clusters: Clusters) -> list[list[tuple[str, str, str]]]:
-    """Rows of two: name, value, explanation."""
+    """Two rows of two statistics each: name, value, explanation."""
     return [
         [
             ("W", f"{clusters.within:.3f}", "Mean squared distance to the own centroid."),
-            ("B", f"{clusters.between:z.3f}", "What the centroids explain: B = T − W."),
+            ("B", f"{clusters.between:z.3f}", "Variance explained by the centroids: B = T − W."),
         ],
         [
             ("T", f"{clusters.total:.3f}", "Total variance: mean squared distance to the mean."),
@@ -117,7 +117,7 @@ def statistics(clusters: Clusters) -> list[list[tuple[str, str, str]]]:
 
 
 def describe_choice(proposal: Proposal, chosen: int) -> str:
-    """Which K the silhouette proposes, and which is in use."""
+    """The K that the silhouette proposes, and the K in use."""
     if not proposal:
         return "There are too few different points to propose a number of clusters."
     best = max(proposal, key=lambda row: (row[2], -row[0]))
@@ -126,7 +126,7 @@ def describe_choice(proposal: Proposal, chosen: int) -> str:
 
 
 def describe_clusters(clusters: Clusters) -> str:
-    """Separation, silhouette, sizes and gaps in plain words."""
+    """Separation, silhouette, sizes and gaps in sentences."""
     if clusters.k == 1:
         return (
             f"With one cluster W equals T = {clusters.total:.3f} and B is zero: nothing is "
@@ -148,7 +148,7 @@ def describe_clusters(clusters: Clusters) -> str:
 
 
 def describe_restarts(clusters: Clusters, region: FeasibleRegion) -> str:
-    """How far W depends on the start of K-means, against the room that the band has."""
+    """The spread of W over starts of K-means, relative to the distance δ − W."""
     low, high = float(clusters.restarts.min()), float(clusters.restarts.max())
     spread = high - low
     text = (
@@ -162,7 +162,7 @@ def describe_restarts(clusters: Clusters, region: FeasibleRegion) -> str:
 
 
 def _silhouette_sentence(value: float) -> str:
-    """Words for a silhouette: the thresholds of Kaufman and Rousseeuw (1990), chapter 2."""
+    """A silhouette in words, by the thresholds of Kaufman and Rousseeuw (1990), chapter 2."""
     if not math.isfinite(value):
         return "The silhouette is undefined here."
     words = (
@@ -171,7 +171,7 @@ def _silhouette_sentence(value: float) -> str:
         (0.25, "weak structure"),
     )
     word = next((text for limit, text in words if value > limit), "no substantial structure")
-    return f"The silhouette of {value:.2f} speaks of {word}."
+    return f"The silhouette of {value:.2f} indicates {word}."
 
 
 def _pair(titles: tuple[str, str], dark: bool, height: int) -> go.Figure:

@@ -1,4 +1,4 @@
-"""Methods side by side: where each run's loss lies, and what passes through its latent."""
+"""Figures that compare methods: losses against the band, KL and information in the latents."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from svae_core.certificate.floors import floors_along
+from svae_core.figures.names import title_of
 from svae_core.figures.palette import blank, faint, ink, mark_of, veil
 from svae_core.records import FeasibleRegion, FloorCurves
 from svae_core.studies.scores import MEASURES, Row, Score
@@ -15,7 +16,7 @@ _ROW_HEIGHT = 34
 
 
 def strips(scores: Sequence[Score], region: FeasibleRegion, dark: bool = False) -> go.Figure:
-    """One strip per method, one mark per seed: the loss on the way from W (0) to δ (1)."""
+    """One strip per method, one mark per seed: the loss between W (0) and δ (1)."""
     names = list(dict.fromkeys(score.settings.method for score in scores))
     figure = blank(dark, 120 + _ROW_HEIGHT * len(names))
     if not region.empty:
@@ -33,10 +34,10 @@ def strips(scores: Sequence[Score], region: FeasibleRegion, dark: bool = False) 
         figure.add_trace(_strip(name, mine, dark))
     figure.update_layout(
         showlegend=False,
-        xaxis={"title": {"text": "loss, on the way from W (0) to δ (1)"}},
+        xaxis={"title": {"text": "loss, from W (0) to δ (1)"}},
         yaxis={
             "categoryorder": "array",
-            "categoryarray": names[::-1],
+            "categoryarray": [title_of(name) for name in reversed(names)],
             "gridcolor": faint(dark),
         },
         margin={"t": 30},
@@ -48,7 +49,7 @@ def _strip(name: str, mine: list[Score], dark: bool) -> go.Scatter:
     mark = mark_of(name)
     return go.Scatter(
         x=[score.position for score in mine],
-        y=[name] * len(mine),
+        y=[title_of(name)] * len(mine),
         name=mark.name,
         mode="markers",
         marker={
@@ -73,7 +74,7 @@ def _strip(name: str, mine: list[Score], dark: bool) -> go.Scatter:
 
 
 def plane(scores: Sequence[Score], floors: FloorCurves, dark: bool = False) -> go.Figure:
-    """Each run's loss against its KL, over the proved and the tight floor of these decoders."""
+    """Each run's loss against its KL, with the proved and the tight floor of these decoders."""
     figure = blank(dark, 380)
     losses = [floors.delta * step / 100 for step in range(2, 101)]
     along = floors_along(floors, losses)
@@ -111,7 +112,8 @@ def plane(scores: Sequence[Score], floors: FloorCurves, dark: bool = False) -> g
                     if s.certificate
                 ],
                 hovertemplate=(
-                    f"{method}, seed %{{customdata[0]}}<br>D %{{x:.3f}}, KL %{{y:.2f}} nats, "
+                    f"{title_of(method)}, seed %{{customdata[0]}}<br>"
+                    "D %{x:.3f}, KL %{y:.2f} nats, "
                     "I(x;z) %{customdata[1]:.2f} nats<extra></extra>"
                 ),
             )
@@ -124,14 +126,14 @@ def plane(scores: Sequence[Score], floors: FloorCurves, dark: bool = False) -> g
 
 
 def kl_and_information(found: Sequence[Row], dark: bool = False) -> go.Figure:
-    """Per method, two bars beside each other: the KL that is paid, the information that passes."""
+    """Two bars per method: the KL, and the mutual information I(x;z)."""
     figure = blank(dark, 120 + _ROW_HEIGHT * max(2, len(found)))
-    bars = (("kl", "KL paid", "reference"), ("mutual_information", "I(x;z) passed", "spherical"))
+    bars = (("kl", "KL", "reference"), ("mutual_information", "I(x;z)", "spherical"))
     for name, title, look in bars:
         mark = mark_of(look)
         figure.add_trace(
             go.Bar(
-                y=[row.method for row in found],
+                y=[title_of(row.method) for row in found],
                 x=[row.means[name] for row in found],
                 error_x={"array": [row.spreads[name] for row in found], "color": ink(dark)},
                 orientation="h",
@@ -153,11 +155,11 @@ def kl_and_information(found: Sequence[Row], dark: bool = False) -> go.Figure:
 
 
 def table(found: Sequence[Row]) -> list[dict[str, object]]:
-    """One dictionary a method, for a data frame: numbers as numbers, spread beside the mean."""
+    """One dictionary per method, for a data frame: means, and the spread of the main measures."""
     listed = []
     for row in found:
         cells: dict[str, object] = {
-            "method": row.method,
+            "method": title_of(row.method),
             "guards KL": row.guards_kl or "–",
             "guards information": row.guards_information or "–",
             "certified": f"{row.verdicts['certified']} of {row.runs}",
@@ -172,35 +174,36 @@ def table(found: Sequence[Row]) -> list[dict[str, object]]:
 
 
 def describe(found: Sequence[Row]) -> str:
-    """What came out, in sentences made from the rows."""
+    """The result of a comparison in sentences."""
     measured = [row for row in found if row.runs]
     if not measured:
         return "Nothing is measured yet."
-    certified = [row.method for row in measured if row.verdicts["certified"] == row.runs]
-    collapsed = [row.method for row in measured if row.verdicts["collapsed"] == row.runs]
+    certified = [title_of(row.method) for row in measured if row.verdicts["certified"] == row.runs]
+    collapsed = [title_of(row.method) for row in measured if row.verdicts["collapsed"] == row.runs]
     lines = []
     if certified:
         lines.append(f"Certified in every run: {', '.join(certified)}.")
     if collapsed:
         lines.append(f"Collapsed in every run: {', '.join(collapsed)}.")
     hollow = [
-        row.method
+        title_of(row.method)
         for row in measured
         if row.means["kl"] > 0.1 and row.means["mutual_information"] < 0.1 * row.means["kl"]
     ]
     if hollow:
         lines.append(
-            f"Large KL and hardly any information: {', '.join(hollow)}. A KL kept up by "
-            "construction says nothing about what the decoder gets."
+            f"Large KL but hardly any information: {', '.join(hollow)}. A KL that is large by "
+            "construction does not show that the decoder uses the latents."
         )
-    lines += [f"{row.method} was not trained: {row.refused}" for row in found if row.refused]
-    return " ".join(lines) or "No method was certified, or collapsed, in every run."
+    refused = [row for row in found if row.refused]
+    lines += [f"{title_of(row.method)} was not trained: {row.refused}" for row in refused]
+    return " ".join(lines) or "No method was certified or collapsed in every run."
 
 
 def describe_plane(scores: Sequence[Score]) -> str:
-    """Whether any run lies under its floor: that would contradict the theorem."""
+    """How many runs have a KL below their proved floor, which would contradict the theorem."""
     measured = [score.certificate for score in scores if score.certificate]
     under = sum(c.kl < c.floors.proved for c in measured)
     if under:
-        return f"{under} of {len(measured)} runs lie UNDER their proved floor: please report them."
-    return f"None of the {len(measured)} runs lies under its proved floor."
+        return f"{under} of {len(measured)} runs lie BELOW their proved floor: please report them."
+    return f"None of the {len(measured)} runs lies below its proved floor."

@@ -1,7 +1,7 @@
 """The conditions of the theorem as sentences, each checked on the current data and run.
 
-A state is said by a word, a symbol and a colour at once. `open`: not known without a run; `note`:
-true, and yet to be kept in mind.
+A state is shown by a word, a symbol and a colour. `open`: unknown without a run; `note`: fulfilled,
+with a limitation that the reader should know.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import math
 from dataclasses import dataclass
 
 from svae_core.figures.gauge import gauge_value
+from svae_core.figures.names import title_of
 from svae_core.records import Certificate, Problem, Settings
 
 HOLDS, OPEN, NOTE, FAILS = "holds", "open", "note", "fails"
-_NO_RUN = "No finished run of these settings is at hand."
+_NO_RUN = "There is no finished run of these settings."
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A sentence of the theorem, and what is found of it here and now."""
+    """A condition of the theorem, and what was found for the current data and run."""
 
     state: str  # HOLDS, OPEN, NOTE or FAILS
     sentence: str
@@ -28,7 +29,7 @@ class Condition:
 def conditions(
     problem: Problem, settings: Settings, certificates: tuple[Certificate, ...]
 ) -> tuple[Condition, ...]:
-    """All conditions, on these data and on the members of the run, if there is one."""
+    """All conditions for these data and for the members of the run, if there is one."""
     return (
         _band(problem),
         _sampled(certificates),
@@ -49,8 +50,8 @@ def table(found: tuple[Condition, ...], marks: dict[str, str]) -> str:
 
 
 def title(certificate: Certificate) -> str:
-    """A member by its method."""
-    return f"{certificate.method.capitalize()} VAE"
+    """The title of a member: that of its method."""
+    return title_of(certificate.method)
 
 
 _BELOW = "measured loss, with its confidence margin, is below δ; a penalty alone proves nothing."
@@ -104,7 +105,7 @@ def _below(certificate: Certificate) -> Condition:
 
 
 def _domain(problem: Problem, certificates: tuple[Certificate, ...]) -> Condition:
-    sentence = "The decoder keeps to the domain for which δ is the least loss of a constant."
+    sentence = "The decoder's outputs lie in the domain for which δ is the least constant loss."
     shell = problem.shell
     if not certificates:
         return Condition(OPEN, sentence, _NO_RUN)
@@ -112,7 +113,7 @@ def _domain(problem: Problem, certificates: tuple[Certificate, ...]) -> Conditio
     return Condition(
         HOLDS,
         sentence,
-        f"{uses}. Outputs measured by δ shell have all been found in "
+        f"{uses}. All outputs measured against δ shell lie in "
         f"[{shell.r_min:g}, {shell.r_max:g}]; δ free and δ between hold for any decoder.",
     )
 
@@ -121,7 +122,7 @@ def _total_only(certificates: tuple[Certificate, ...]) -> Condition:
     sentence = "Only total collapse is excluded; single dimensions may be inactive."
     alive = [c for c in certificates if c.verdict == "certified" and c.kl_per_dim]
     if not alive:
-        return Condition(OPEN, sentence, "There is no certified run here to count them in.")
+        return Condition(OPEN, sentence, "There is no certified run here to count them for.")
     inactive = {title(c): len(c.kl_per_dim) - c.active_units for c in alive}
     counts = "; ".join(
         f"{name}: {count} of {len(c.kl_per_dim)} inactive"
@@ -131,13 +132,13 @@ def _total_only(certificates: tuple[Certificate, ...]) -> Condition:
 
 
 def _gauge(gauge: float) -> Condition:
-    sentence = "No condition: the units. The theorem asks nothing of βσ²/λ_max, training does."
+    sentence = "Not a condition: the units. The theorem holds for any βσ²/λ_max; training may fail."
     if not math.isfinite(gauge) or gauge >= 1:
         return Condition(
             NOTE,
             sentence,
-            f"βσ²/λ_max = {gauge:.2f}, above 1: by its units total collapse is a stable state of a "
-            "conventional VAE; the penalty has to hold against that.",
+            f"βσ²/λ_max = {gauge:.2f}, above 1: at these units total collapse is a stable state of "
+            "a conventional VAE; the penalty has to prevent it.",
         )
     return Condition(
         HOLDS, sentence, f"βσ²/λ_max = {gauge:.2f}, below 1: collapse is not a stable state."

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from svae_core.figures.palette import FONT_SIZE, MARKS, ink, template
+from svae_core.figures.palette import FONT_SIZE, ink, mark_of, template
 from svae_core.latent.results import BandStudy, Sampling
 
 _PANELS = {
@@ -36,7 +36,7 @@ def diversity(study: BandStudy, dark: bool = False) -> go.Figure:
 
 
 def describe_diversity(study: BandStudy) -> str:
-    """What the runs did, from the numbers themselves."""
+    """Coverage and precision of the runs, in sentences."""
     edges = _edges(study)
     narrow, wide = (_of_edge(study, edge) for edge in (edges[0], edges[-1]))
     seeds = len(narrow)
@@ -60,13 +60,13 @@ def describe_diversity(study: BandStudy) -> str:
 
 
 def diversity_table(study: BandStudy) -> str:
-    """A Markdown table of medians: all measures, and where loss and KL stand."""
+    """A Markdown table of medians: loss, KL and all measures of quality and diversity."""
     lines = [
         "| model | D | KL | coverage | precision | density | recall | of reconstructions |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    kinds = {f"spherical, b = {edge:g}": _of_edge(study, edge) for edge in _edges(study)}
-    kinds |= {f"baseline, σ² = {key:g}": rows for key, rows in _baselines(study).items()}
+    kinds = {f"spherical VAE, b = {edge:g}": _of_edge(study, edge) for edge in _edges(study)}
+    kinds |= {f"conventional VAE, σ² = {key:g}": rows for key, rows in _baselines(study).items()}
     kinds["half of the data"] = [study.best]
     names = ("loss", "kl", "coverage", "precision", "density", "recall", "reconstructed")
     for kind, rows in kinds.items():
@@ -77,20 +77,21 @@ def diversity_table(study: BandStudy) -> str:
 
 
 def explain_diversity() -> str:
-    """What is measured, and what these measures cannot see."""
+    """The definitions of the measures, and their limits."""
     return (
-        "As many samples g(z), z ~ N(0, I), as there are points are held against the points, by "
+        "As many samples g(z), z ~ N(0, I), as there are points are compared with the points, by "
         "exact nearest neighbours on the shell. **Coverage**: share of the data points that have a "
         "sample nearer than their 5th neighbour; **density**: how many such balls a sample lies "
         "in (Naeem et al., arXiv 2002.09797). **Precision**: share of samples inside some data "
-        "point's ball of 3 neighbours; **recall**: the same the other way round (Kynkäänniemi et "
-        "al., arXiv 1904.06991). Recall is near 0 for every model here: decoded samples carry no "
-        "noise, so they lie on a thin sheet that holds hardly any data point."
+        "point's ball of 3 neighbours; **recall**: the same with samples and data exchanged "
+        "(Kynkäänniemi et al., arXiv 1904.06991). Recall is near 0 for every model here: decoded "
+        "samples have no noise, so they lie on a manifold of the latent dimension, near hardly any "
+        "data point."
     )
 
 
 def _spherical(study: BandStudy, name: str, dark: bool, legend: bool) -> list[go.Scatter]:
-    mark = MARKS["spherical"]
+    mark = mark_of("spherical")
     edges = _edges(study)
     groups = [_of_edge(study, edge) for edge in edges]
     line = go.Scatter(
@@ -115,9 +116,10 @@ def _spherical(study: BandStudy, name: str, dark: bool, legend: bool) -> list[go
 
 
 def _references(study: BandStudy, name: str, dark: bool, legend: bool) -> list[go.Scatter]:
+    plain = mark_of("baseline")
     levels = [
-        (f"baseline VAE, σ² = {sigma2:g}", _median(rows, name), MARKS["baseline"].colour(dark), at)
-        for (sigma2, rows), at in zip(_baselines(study).items(), ("dash", "dot"), strict=False)
+        (f"{plain.name}, σ² = {sigma2:g}", _median(rows, name), plain.colour(dark), dash)
+        for (sigma2, rows), dash in zip(_baselines(study).items(), ("dash", "dot"), strict=False)
     ]
     levels.append(("half of the data", getattr(study.best, name), ink(dark), "dashdot"))
     return [

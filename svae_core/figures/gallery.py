@@ -1,4 +1,4 @@
-"""Rows of small pictures: images where data are images, else profiles of their coordinates."""
+"""A grid of small pictures: images if the data are images, else profiles of coordinates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from svae_core.figures.palette import FONT_SIZE, blank, faint, ink, veil
 
 #: Height of one row, in pixels.
 _ROW = 48
-_GAP = 0.12  # between cells, as a share of a cell
+_GAP = 0.12  # between cells, as a fraction of a cell
 
 
 def gallery(
@@ -62,15 +62,15 @@ def gallery(
 
 
 def _mosaic(cells: np.ndarray, image: tuple[int, int], dark: bool) -> go.Heatmap:
-    """All images as one picture, gaps between them left empty."""
+    """All images as one heatmap, with empty gaps between them."""
     r, c, _ = cells.shape
     height, width = image
     gap_y, gap_x = (max(1, round(_GAP * side)) for side in image)
     board = np.full((r, height + gap_y, c, width + gap_x), np.nan, np.float32)
     board[:, :height, :, :width] = cells.reshape(r, c, height, width).transpose(0, 2, 1, 3)
-    # Pixels are placed so that each cell, with its gap, is as wide and high as a profile's.
-    x = _places(c, width, gap_x)
-    y = -_places(r, height, gap_y)
+    # Pixels are placed so that each cell with its gap has the same size as a profile's.
+    x = _pixel_centres(c, width, gap_x)
+    y = -_pixel_centres(r, height, gap_y)
     colour = ink(dark)
     return go.Heatmap(
         z=board.reshape(r * (height + gap_y), c * (width + gap_x)),
@@ -84,8 +84,8 @@ def _mosaic(cells: np.ndarray, image: tuple[int, int], dark: bool) -> go.Heatmap
     )
 
 
-def _places(count: int, pixels: int, gap: int) -> np.ndarray:
-    """Centres of all pixels along one side, gaps included."""
+def _pixel_centres(count: int, pixels: int, gap: int) -> np.ndarray:
+    """The coordinates of all pixels along one side, gaps included."""
     inside = (np.arange(pixels) + 0.5) / pixels
     between = 1 + _GAP * (np.arange(gap) + 0.5) / gap
     cell = np.concatenate([inside, between])
@@ -93,7 +93,7 @@ def _places(count: int, pixels: int, gap: int) -> np.ndarray:
 
 
 def _profiles(cells: np.ndarray, dark: bool) -> list[go.Scatter]:
-    """One line for all profiles and one for all their zeros, each broken between cells."""
+    """One line for all profiles and one for all zero lines, each broken between cells."""
     r, c, f = cells.shape
     largest = float(np.abs(cells).max()) or 1.0
     left = np.arange(c)[None, :, None] * (1 + _GAP)

@@ -1,4 +1,4 @@
-"""The unit gauge βσ²/λ_max: whether a conventional VAE may collapse by its units alone."""
+"""The unit gauge βσ²/λ_max: whether total collapse of a conventional VAE is a stable state."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from svae_core.records import PreparedData, Settings
 _REACH = 2
 
 
-def unit_gauge(ground: PreparedData, settings: Settings, dark: bool = False) -> go.Figure:
-    """A logarithmic bar with its threshold at 1, left alive, right collapsed."""
+def unit_gauge(prepared: PreparedData, settings: Settings, dark: bool = False) -> go.Figure:
+    """A logarithmic bar with its threshold at 1: collapse is unstable to its left, stable right."""
     figure = blank(dark, 160)
     low, high = 10.0 ** (-1.05 * _REACH), 10.0 ** (1.05 * _REACH)
     _draw_side(figure, low, 1.0, MARKS["W"].light, "can stay alive")
     _draw_side(figure, 1.0, high, MARKS["delta"].light, "collapse is stable")
-    value = gauge_value(ground, settings)
+    value = gauge_value(prepared, settings)
     figure.add_trace(
         go.Scatter(
-            x=[min(max(value, low * 1.2), high / 1.2)],  # beyond the ends it stays in sight
+            x=[min(max(value, low * 1.2), high / 1.2)],  # drawn inside the range
             y=[0.25],
             mode="markers+text",
             marker={"symbol": "triangle-down", "size": 18, "color": ink(dark)},
@@ -54,27 +54,27 @@ def _draw_side(figure: go.Figure, start: float, end: float, colour: str, text: s
     figure.add_annotation(x=exponent, y=0, yref="paper", yanchor="bottom", text=text)
 
 
-def gauge_value(ground: PreparedData, settings: Settings) -> float:
+def gauge_value(prepared: PreparedData, settings: Settings) -> float:
     """βσ²/λ_max."""
-    return settings.beta * settings.sigma2 / ground.lambda_max
+    return settings.beta * settings.sigma2 / prepared.lambda_max
 
 
-def describe_gauge(ground: PreparedData, settings: Settings) -> str:
-    """What the units alone decide for a conventional VAE."""
-    value = gauge_value(ground, settings)
+def describe_gauge(prepared: PreparedData, settings: Settings) -> str:
+    """The gauge, and what it implies for a conventional VAE."""
+    value = gauge_value(prepared, settings)
     numbers = (
         f"With β = {settings.beta:g}, σ² = {settings.sigma2:g} and λ_max = "
-        f"{ground.lambda_max:.3f} the gauge βσ²/λ_max is {value:.3g}."
+        f"{prepared.lambda_max:.3f} the gauge βσ²/λ_max is {value:.3g}."
     )
-    alive = int((ground.eigenvalues > settings.beta * settings.sigma2).sum())
+    alive = int((prepared.eigenvalues > settings.beta * settings.sigma2).sum())
     if value >= 1:
         return (
             f"{numbers} That is above 1: for a conventional VAE total collapse is a stable state "
-            "by its units alone, whatever the network. The common loss ½·squared error + KL hides "
-            "σ² = 1, so say σ² before blaming a model."
+            "because of its units, whatever the network. The common loss ½·squared error + KL "
+            "implies σ² = 1, so state σ² before blaming a model."
         )
     return (
         f"{numbers} That is below 1: total collapse is not a stable state of a conventional VAE. "
         f"A linear one keeps as many dimensions active as covariance eigenvalues exceed βσ²: "
-        f"{alive}, if it has so many."
+        f"{alive}, if its latent space has that many."
     )

@@ -1,8 +1,8 @@
 """The guarantee in the rate–distortion plane: nats against loss.
 
-A loss of at most hi takes at least the nats where a floor meets hi; the elementary and the proved
-floor are certain, the tight one is as good as its numerical search. The floors fall to zero at δ:
-from there on a collapsed model is possible.
+A loss of at most hi requires at least the nats of each floor at hi; the elementary and the proved
+floor are rigorous, the tight one relies on a numerical search. The floors fall to zero at δ: from
+there on a collapsed model is possible.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def guarantee(curves: FloorCurves, region: FeasibleRegion, dark: bool = False) -
 
 
 def describe_guarantee(curves: FloorCurves, region: FeasibleRegion) -> str:
-    """The guaranteed nats at the upper edge, and what they exclude."""
+    """The guaranteed nats at the upper edge, in sentences."""
     if region.empty:
         return "The band is empty, so there is no upper edge and nothing is guaranteed."
     floors = floors_at(curves, region.hi)
@@ -62,8 +62,8 @@ def describe_guarantee(curves: FloorCurves, region: FeasibleRegion) -> str:
 def describe_plane(curves: FloorCurves) -> str:
     """How to read the reference points and curves."""
     return (
-        "No model can lie below the elementary and the proved floor; of the tight one this is as "
-        "sure as its numerical search. Sending only the cluster of a point reaches the "
+        "No model can lie below the elementary and the proved floor; for the tight one this relies "
+        "on a numerical search. Encoding only the cluster of a point reaches the "
         f"diamond: loss W = {curves.within:.3f} for H = {curves.cluster_entropy:.3f} nats. The "
         "water-filling curve is what Gaussian data of the same covariance would need; it is a "
         "reference, not a bound for these data. Information estimated from the N points can never "
@@ -72,12 +72,12 @@ def describe_plane(curves: FloorCurves) -> str:
 
 
 def floor_rows(curves: FloorCurves, region: FeasibleRegion) -> list[tuple[str, str, str]]:
-    """Name, value at hi, and explanation of each floor; a dash where the band is empty."""
+    """Name, value at hi, and explanation of each floor; a dash if the band is empty."""
     explained = {
         "elementary": "Needs only the size of the shell: the Bernoulli divergence of D/M from δ/M.",
-        "proved": "Proved for any decoder outputs: nothing is searched for, so nothing is missed.",
+        "proved": "Proved for any decoder outputs, without a numerical search.",
         "tight": (
-            f"Numerical: a missed mode of the search would overstate it. {how_sought(curves)}"
+            f"Numerical: a mode that the search missed would overstate it. {how_sought(curves)}"
         ).rstrip(),
     }
     label = {"elementary": "Elementary", "proved": "Proved", "tight": "Tight (numerical)"}
@@ -89,7 +89,7 @@ def floor_rows(curves: FloorCurves, region: FeasibleRegion) -> list[tuple[str, s
 
 
 def _losses(curves: FloorCurves) -> np.ndarray:
-    """Where the curves are drawn: dense near δ, where they bend to zero."""
+    """The losses at which curves are drawn: dense near δ, where they fall to zero."""
     share = np.concatenate([np.linspace(0.01, 0.9, 90), np.linspace(0.905, 1.0, 40)])
     return share * curves.delta
 
@@ -124,7 +124,7 @@ def _draw_floors(
 
 
 def _draw_points(figure: go.Figure, curves: FloorCurves, dark: bool) -> None:
-    """Where total collapse sits, and what sending only the cluster would reach."""
+    """The points of total collapse and of encoding only the cluster."""
     points = (
         ("total collapse", curves.delta, 0.0, "delta"),
         ("cluster only: (W, H)", curves.within, curves.cluster_entropy, "W"),
@@ -145,7 +145,7 @@ def _draw_points(figure: go.Figure, curves: FloorCurves, dark: bool) -> None:
 
 
 def _draw_edge(figure: go.Figure, floors: Floors, hi: float, dark: bool) -> None:
-    """The chosen upper edge, with a dot where it meets each floor."""
+    """The chosen upper edge, with a dot at each floor."""
     colour = MARKS["hi"].colour(dark)
     figure.add_vline(x=hi, line={"color": colour, "width": 2})
     values = [floors.elementary, floors.proved, floors.tight]
@@ -170,7 +170,7 @@ def _draw_edge(figure: go.Figure, floors: Floors, hi: float, dark: bool) -> None
 def _draw_levels(
     figure: go.Figure, curves: FloorCurves, region: FeasibleRegion, top: float, dark: bool
 ) -> None:
-    """The ceiling log N (an arrow where it lies above), and B, T, δ as lines named at the top."""
+    """The ceiling log N (an arrow if it lies above the axis), and labelled lines for B, T, δ."""
     figure.add_hline(y=curves.log_n, line={"color": faint(dark), "width": 2, "dash": "dot"})
     figure.add_annotation(
         x=0.985 * max(curves.delta, region.total),  # left of the last line
@@ -185,7 +185,7 @@ def _draw_levels(
 
 
 def _named_losses(curves: FloorCurves, region: FeasibleRegion) -> dict[str, float]:
-    """B, T and the δ in use, increasing; names too near for two labels share one."""
+    """B, T and the δ in use, increasing; values too near for two labels share one."""
     near = 0.03 * max(curves.delta, region.total)
     merged: dict[str, float] = {}
     losses = {"B": region.between, "T": region.total, "δ": region.delta}

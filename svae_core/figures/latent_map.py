@@ -1,4 +1,4 @@
-"""A latent space as a map that can be clicked anywhere, and what is decoded there."""
+"""A clickable two-dimensional map of a latent space, and the decoded place."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import numpy as np
 import plotly.graph_objects as go
 
 from svae_core.figures.gallery import gallery
-from svae_core.figures.latent import name_of
+from svae_core.figures.names import name_of, title_of
 from svae_core.figures.palette import CLUSTER_STYLES, FONT_SIZE, blank, cluster_style, faint, ink
-from svae_core.latent.results import Decoding, Looks, Plane
+from svae_core.latent.results import Decoding, LatentSpaces, Plane
 
-_LATTICE = 41  # places along one side that can be clicked
-_LEAST_REACH = 3.5  # at least so much of the prior is on the map, in standard deviations
+_LATTICE = 41  # clickable places along one side
+_LEAST_REACH = 3.5  # smallest half-width of the map, in standard deviations of the prior
 
 
-def latent_map(looks: Looks, member: int, dark: bool = False) -> go.Figure:
+def latent_map(spaces: LatentSpaces, member: int, dark: bool = False) -> go.Figure:
     """Latent means by cluster; all maps of a comparison share one scale.
 
-    An unseen lattice of places lies over the map, so that a click meets one wherever it falls.
+    An invisible lattice of points lies over the map, so that every click hits one of them.
     """
-    look = looks.members[member]
-    reach = _reach(looks)
+    space = spaces.members[member]
+    reach = _reach(spaces)
     figure = blank(dark, 430)
     figure.add_trace(_lattice(reach, dark))
-    for index in np.unique(looks.labels):
-        rows = looks.labels == index
-        figure.add_trace(_cloud(look.map[rows], looks.rows[rows], int(index), dark))
+    for index in np.unique(spaces.labels):
+        rows = spaces.labels == index
+        figure.add_trace(_cloud(space.map[rows], spaces.rows[rows], int(index), dark))
     for radius in (1, 2):
         figure.add_shape(
             type="circle",
@@ -37,7 +37,7 @@ def latent_map(looks: Looks, member: int, dark: bool = False) -> go.Figure:
             y1=radius,
             line={"color": faint(dark), "width": 1.5, "dash": "dot"},
         )
-    names = axis_names(looks.plane)
+    names = axis_names(spaces.plane)
     axis = {"range": [-reach, reach], "fixedrange": True, "constrain": "domain"}
     figure.update_layout(
         xaxis={**axis, "title": {"text": names[0]}},
@@ -51,73 +51,72 @@ def latent_map(looks: Looks, member: int, dark: bool = False) -> go.Figure:
 
 
 def clicked(event: Any) -> tuple[float, float]:
-    """The place that was clicked last; the middle before any click."""
+    """The place of the last click; the origin before any click."""
     points = event.selection.points
     if not points:
         return 0.0, 0.0
     return float(points[0]["x"]), float(points[0]["y"])
 
 
-def other_point(looks: Looks) -> int:
+def other_point(spaces: LatentSpaces) -> int:
     """The first point, counted from 1, of another cluster than the first one's."""
-    return int((looks.labels != looks.labels[0]).argmax()) + 1
+    return int((spaces.labels != spaces.labels[0]).argmax()) + 1
 
 
 def axis_names(plane: Plane) -> tuple[str, str]:
-    """What the two directions of a map are called."""
+    """The names of the two directions of a map."""
     if plane.dims is None:
         return "1st principal direction", "2nd"
     return f"dimension {plane.dims[0] + 1}", f"dimension {plane.dims[1] + 1}"
 
 
-def describe_map(looks: Looks, member: int) -> str:
-    """How the points lie on the map, and how much of their variance it shows."""
-    look = looks.members[member]
-    name = name_of(look.method)
-    name = name[:1].upper() + name[1:]
-    widest = float(np.abs(look.map).max())
-    if look.dead.all():
+def describe_map(spaces: LatentSpaces, member: int) -> str:
+    """The extent of the latent means, and the fraction of their variance in the plane."""
+    space = spaces.members[member]
+    name = title_of(space.method)
+    widest = float(np.abs(space.map).max())
+    if space.dead.all():
         return (
-            f"{name}: all {len(look.map):,} latent means lie within {widest:.2f} of the middle, "
-            "beside a prior of width 1: the map is one spot, and tells no point from another."
+            f"{name}: all {len(space.map):,} latent means lie within {widest:.2f} of the middle, "
+            "with a prior of width 1: the map is one spot, which does not distinguish points."
         )
     return (
-        f"{name}: {len(look.map):,} latent means, up to {widest:.1f} from the middle; this plane "
-        f"holds {look.explained:.0%} of their variance."
+        f"{name}: {len(space.map):,} latent means, up to {widest:.1f} from the middle; this plane "
+        f"holds {space.explained:.0%} of their variance."
     )
 
 
-def explain_map(looks: Looks) -> str:
-    """What a click asks."""
-    rest = "all else at the average of the means"
+def explain_map(spaces: LatentSpaces) -> str:
+    """What a click on the map does."""
+    rest = "other dimensions at the average of the means"
     return (
-        f"Click anywhere on a map: that place is decoded ({rest}). Beside it stand the nearest "
-        "data point and the replies: the same picture, encoded and decoded by each model. Places "
-        "of two latent spaces cannot be compared, but replies can. Dotted circles: one and two "
-        "standard deviations of the prior."
+        f"Click anywhere on a map to decode that place ({rest}). Beside it you see the nearest "
+        "data point and the decoded picture, encoded and decoded again by each model. Places in "
+        "two latent spaces cannot be compared, but these reconstructions can. Dotted circles: one "
+        "and two standard deviations of the prior."
     )
 
 
-def decoding(found: Decoding, looks: Looks, dark: bool = False) -> go.Figure:
-    """The decoded place, its nearest data point, and each model's reply."""
-    pictures = [found.here, found.nearest, *found.replies]
-    short = [name_of(look.method).removesuffix(" VAE") for look in looks.members]
+def decoding(found: Decoding, spaces: LatentSpaces, dark: bool = False) -> go.Figure:
+    """The decoded place, its nearest data point, and its reconstruction by each model."""
+    pictures = [found.decoded, found.nearest, *found.reconstructions]
+    short = [name_of(space.method).removesuffix(" VAE") for space in spaces.members]
     columns = ["here", f"row {found.row + 1}", *short]
-    figure = gallery(np.stack(pictures)[None], looks.image, [""], columns, dark)
+    figure = gallery(np.stack(pictures)[None], spaces.image, [""], columns, dark)
     figure.update_layout(height=150)
     return figure
 
 
 def describe_decoding(found: Decoding, place: tuple[float, float]) -> str:
-    """Where, what is near, in words."""
+    """The decoded place and its nearest data point, in a sentence."""
     return (
         f"Decoded at ({place[0]:.1f}, {place[1]:.1f}); the nearest data point is row "
         f"{found.row + 1}, at distance {found.distance:.2f} on the shell."
     ).replace("-", "−")
 
 
-def _reach(looks: Looks) -> float:
-    widest = max(float(np.abs(look.map).max()) for look in looks.members)
+def _reach(spaces: LatentSpaces) -> float:
+    widest = max(float(np.abs(space.map).max()) for space in spaces.members)
     return max(_LEAST_REACH, 1.08 * widest)
 
 

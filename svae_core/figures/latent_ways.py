@@ -1,4 +1,4 @@
-"""Ways between two points, and samples from the prior: pictures, and how near to the data."""
+"""Figures of interpolations and of samples from the prior, with their distances to the data."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import numpy as np
 import plotly.graph_objects as go
 
 from svae_core.figures.gallery import gallery
-from svae_core.figures.latent import name_of
+from svae_core.figures.names import name_of, title_of
 from svae_core.figures.palette import blank, ink, mark_of
-from svae_core.latent.results import Drawn, Draws, Path, Ways
+from svae_core.latent.results import Interpolation, Interpolations, MemberSamples, PriorSamples
 
 _KINDS = {"ideal": "great circle", "straight": "straight", "shell": "along the shell"}
 _DASHES = {"ideal": "dot", "straight": "dash", "shell": "solid"}
 
 
-def ways(found: Ways, image: tuple[int, int] | None, dark: bool = False) -> go.Figure:
-    """A row of pictures for each way."""
+def ways(found: Interpolations, image: tuple[int, int] | None, dark: bool = False) -> go.Figure:
+    """A row of pictures for each interpolation."""
     rows = [_path_name(path) for path in found.paths]
     ends = {0: "0%", len(found.shares) // 2: "50%", len(found.shares) - 1: "100%"}
     columns = [ends.get(step, "") for step in range(len(found.shares))]
@@ -23,19 +23,19 @@ def ways(found: Ways, image: tuple[int, int] | None, dark: bool = False) -> go.F
     return gallery(cells, image, rows, columns, dark)
 
 
-def explain_ways(found: Ways) -> str:
-    """What the ways are, and which one means something."""
+def explain_ways(found: Interpolations) -> str:
+    """How the interpolations are computed, and how to compare them."""
     return (
-        "**Straight**: the two latent means, mixed, and decoded. **Along the shell**: the great "
-        "circle between the two shell points themselves, encoded and decoded step by step. "
-        f"The great circle (here {found.angle:.0f}°) is the shortest way on the shell and needs no "
-        "model, so it is what both are held against; but it crosses the data space without regard "
-        "for where data lie: the chart below tells how near to data each step of each way is."
+        "**Straight**: the straight line between the two latent means, decoded. **Along the "
+        "shell**: the great circle between the two shell points, encoded and decoded step by step. "
+        f"The great circle (here {found.angle:.0f}°) is the shortest path on the shell and needs "
+        "no model, so it is the reference for both; but it does not follow the data: the chart "
+        "below shows the distance of each step to the nearest data point."
     )
 
 
-def distances(found: Ways, dark: bool = False) -> go.Figure:
-    """How far each step of each way is from the nearest data point."""
+def distances(found: Interpolations, dark: bool = False) -> go.Figure:
+    """The distance of each step of each interpolation to the nearest data point."""
     figure = blank(dark, 320)
     for path in found.paths:
         mark = mark_of(path.method) if path.method else None
@@ -52,24 +52,28 @@ def distances(found: Ways, dark: bool = False) -> go.Figure:
             )
         )
     figure.update_layout(
-        xaxis={"title": {"text": "share of the way"}, "tickformat": ".0%"},
+        xaxis={"title": {"text": "fraction of the path"}, "tickformat": ".0%"},
         yaxis={"title": {"text": "distance to nearest data"}, "rangemode": "tozero"},
         legend={"orientation": "h", "y": -0.28, "yanchor": "top", "x": 0},
     )
     return figure
 
 
-def describe_ways(found: Ways) -> str:
-    """Each way's mean distance to data and from the great circle, in words."""
-    told = [
+def describe_ways(found: Interpolations) -> str:
+    """Each interpolation's mean distance to the data and to the great circle, in a sentence."""
+    parts = [
         f"{_path_name(path)} {path.nearest.mean():.2f} from data"
-        + ("" if path.name == "ideal" else f" and {path.astray.mean():.2f} off the great circle")
+        + (
+            ""
+            if path.name == "ideal"
+            else f" and {path.deviation.mean():.2f} from the great circle"
+        )
         for path in found.paths
     ]
-    return f"On average over the steps: {'; '.join(told)}."
+    return f"On average over the steps: {'; '.join(parts)}."
 
 
-def samples(drawn: Drawn, image: tuple[int, int] | None, dark: bool = False) -> go.Figure:
+def samples(drawn: MemberSamples, image: tuple[int, int] | None, dark: bool = False) -> go.Figure:
     """Samples from the prior, two rows at a time: decoded, and the nearest data point below."""
     half = len(drawn.samples) // 2
     cells = np.stack(
@@ -78,25 +82,25 @@ def samples(drawn: Drawn, image: tuple[int, int] | None, dark: bool = False) -> 
     return gallery(cells, image, ["sample", "nearest"] * 2, [""] * half, dark)
 
 
-def describe_samples(drawn: Drawn, found: Draws) -> str:
-    """How near to the data and how far from each other samples are."""
-    name = name_of(drawn.method)
+def describe_samples(drawn: MemberSamples, found: PriorSamples) -> str:
+    """The distances of samples to the data and to each other, in sentences."""
     different = len(np.unique(drawn.rows))
     text = (
-        f"{name[:1].upper() + name[1:]}: two samples are {drawn.apart:.2f} apart on average, two "
-        f"data points {found.data_apart:.2f}. The nearest data point of a sample is "
-        f"{drawn.distance.mean():.2f} away on average ({found.typical:.2f} is typical between data "
-        f"points); the {len(drawn.rows)} samples shown have {different} different ones."
+        f"{title_of(drawn.method)}: two samples are {drawn.mean_distance:.2f} apart on "
+        f"average, two data points {found.data_mean_distance:.2f}. The nearest data point of a "
+        f"sample is {drawn.distance.mean():.2f} away on average "
+        f"({found.data_nearest_distance:.2f} is typical between data points); the "
+        f"{len(drawn.rows)} samples shown have {different} different ones."
     )
-    if drawn.apart < 0.2 * found.data_apart:
-        text += " All samples are nearly the same picture: this model has no variety to give."
+    if drawn.mean_distance < 0.2 * found.data_mean_distance:
+        text += " All samples are nearly the same picture: this model's samples have no variety."
     return text
 
 
-def _parts(drawn: Drawn) -> tuple[np.ndarray, np.ndarray]:
+def _parts(drawn: MemberSamples) -> tuple[np.ndarray, np.ndarray]:
     return drawn.samples, drawn.nearest
 
 
-def _path_name(path: Path) -> str:
+def _path_name(path: Interpolation) -> str:
     kind = _KINDS[path.name]
     return f"{kind}, {name_of(path.method).removesuffix(' VAE')}" if path.method else kind

@@ -1,6 +1,6 @@
 """The number line of losses: W, B, T, the three collapse losses, and the feasible band.
 
-Above the line stand the statistics of the data, below it the collapse loss by each of its three
+Above the line are the statistics of the data, below it the collapse loss by each of its three
 definitions; the one in use is filled and bold.
 """
 
@@ -13,15 +13,15 @@ import plotly.graph_objects as go
 from svae_core.figures.palette import FONT_SIZE, MARKS, blank, faint, ink, veil
 from svae_core.records import FeasibleRegion
 
-#: Names of the three definitions, as they stand on every screen.
+#: Names of the three definitions, as every screen shows them.
 DEFINITIONS = {
     "shell": "best constant on the shell",
     "free": "best constant anywhere, T",
     "between": "literal reading, B = T − W",
 }
-# A label's width as a share of the line, per character: what keeps labels from touching.
+# Width of a label as a fraction of the line, per character, to keep labels from overlapping.
 _CHARACTER = 0.0125
-_NARROW = 2.4  # how much wider it is there on a telephone
+_NARROW = 2.4  # factor on that width on a narrow screen
 _LEVEL = 0.34
 _HEIGHT = 270
 
@@ -69,23 +69,22 @@ def number_line(region: FeasibleRegion, dark: bool = False, narrow: bool = False
 
 
 def describe_number_line(region: FeasibleRegion) -> str:
-    """The band, or why there is none, with the numbers."""
+    """The band with its numbers, or why it is empty."""
     if region.empty:
         return region.explanation
     edges = (
-        f"A trained model is asked to end between lo = {region.lo:.3f} and hi = {region.hi:.3f}."
+        f"Training aims at a loss between lo = {region.lo:.3f} and hi = {region.hi:.3f}."
         if region.lower_edge
-        else f"A trained model is asked to end below hi = {region.hi:.3f}; "
-        "the lower edge is switched off."
+        else f"Training aims at a loss below hi = {region.hi:.3f}; the lower edge is switched off."
     )
     return f"{region.explanation} {edges}"
 
 
 def describe_edges(region: FeasibleRegion) -> str:
-    """Which δ is in use, and what each edge is for."""
+    """The δ in use, and the purpose of each edge."""
     return (
-        f"In use is δ {region.collapse_loss} = {region.delta:.3f}; from there on (shaded) it does "
-        "not exclude a model that ignores its input. Only the upper edge matters to the "
+        f"In use is δ {region.collapse_loss} = {region.delta:.3f}; a loss from there on (shaded) "
+        "does not exclude a model that ignores its input. Only the upper edge matters for the "
         "guarantee. The lower one merely forbids reconstructions better than the K-means centroids."
     )
 
@@ -138,7 +137,7 @@ def _draw_band(figure: go.Figure, region: FeasibleRegion, dark: bool) -> None:
 
 
 def _draw_emptiness(figure: go.Figure, region: FeasibleRegion, dark: bool) -> None:
-    """The band would have to run from W up to δ, but δ does not lie to the right of W."""
+    """An empty band: it would extend from W up to δ, but δ is not above W."""
     colour = MARKS["delta"].colour(dark)
     figure.add_trace(_line(region.delta, region.within, veil(colour, 0.35), 22, "empty band"))
     figure.add_annotation(
@@ -167,7 +166,7 @@ def _draw_danger(figure: go.Figure, region: FeasibleRegion, top: float, dark: bo
 def _draw_labels(
     figure: go.Figure, labels: list[_Label], letter: float, side: int, dark: bool
 ) -> int:
-    """Stems and texts on one side of the line; a text that would touch another climbs a level.
+    """Stems and labels on one side of the line; overlapping labels are moved to higher levels.
 
     Returns the highest level.
     """
@@ -203,7 +202,7 @@ def _draw_labels(
 
 
 def _levels(labels: list[_Label], letter: float) -> list[tuple[_Label, int]]:
-    """Each label with the lowest level at which it touches no neighbour; `letter`: one's width."""
+    """Each label with the lowest level at which it overlaps no other; `letter`: width of one."""
     ends: list[float] = []
     placed = []
     for label in sorted(labels, key=lambda item: item.value):

@@ -1,4 +1,4 @@
-"""How the runs of a search for a counter-example ended; takes the summary that `attack` makes."""
+"""Outcomes of a search for counter-examples, from the summary of `studies.attack`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COLOURS = (BLUE, VERMILLION, YELLOW, GREY)
 
 
 def outcomes(summary: dict[str, Any], dark: bool = False) -> go.Figure:
-    """A bar for each way in which runs ended, its count beside it."""
+    """A bar for each outcome, with its count."""
     names, counts = list(summary["outcomes"]), list(summary["outcomes"].values())
     figure = blank(dark, 200)
     figure.add_trace(
@@ -38,7 +38,7 @@ def outcomes(summary: dict[str, Any], dark: bool = False) -> go.Figure:
 
 
 def describe_outcomes(summary: dict[str, Any]) -> str:
-    """The counts in words, and how near the runs inside the band came to their floor."""
+    """The counts in sentences, and how near runs inside the band came to their floor."""
     held, broken, outside, empty = summary["outcomes"].values()
     found = (
         "no counter-example"
@@ -47,7 +47,7 @@ def describe_outcomes(summary: dict[str, Any]) -> str:
     )
     text = (
         f"{summary['runs']} runs: {found}. {held} ended inside their band and not collapsed, "
-        f"{outside} never reached it, and for {empty} the band was empty, so nothing was trained."
+        f"{outside} never reached it, and for {empty} the band was empty, so they were not trained."
     )
     if summary["least_kl_inside"] is None:
         return text

@@ -6,6 +6,8 @@ says the same thing once more. Text is drawn in ink, never in these colours, so 
 
 from __future__ import annotations
 
+import functools
+import zlib
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -44,8 +46,6 @@ MARKS = {
     "band": Mark("feasible band", BLUE, _BLUE_ON_DARK),
     "lo": Mark("lo, lower edge", BLUE, _BLUE_ON_DARK, "circle", "dot"),
     "hi": Mark("hi, upper edge", BLUE, _BLUE_ON_DARK, "circle", "solid"),
-    "baseline": Mark("baseline VAE", ORANGE, ORANGE, "square", "dash"),
-    "spherical": Mark("spherical VAE", BLUE, _BLUE_ON_DARK, "circle", "solid"),
     "elementary": Mark("elementary floor", SKY, SKY, "circle", "dot"),
     "proved": Mark("proved floor", PURPLE, PURPLE, "circle", "dash"),
     "tight": Mark("tight floor (numerical)", BLUE, _BLUE_ON_DARK, "circle", "solid"),
@@ -59,9 +59,18 @@ _CLUSTER_SYMBOLS = (
     *("circle", "square", "diamond", "cross"),
     *("circle-open", "square-open", "diamond-open"),
 )
-# Of methods without a mark of their own: five colours and four symbols give twenty looks.
-_METHOD_COLOURS = (SKY, GREEN, VERMILLION, PURPLE, GREY)
-_METHOD_SYMBOLS = ("diamond", "cross", "circle", "square")
+#: What a method's file calls the colours. Yellow is missing: as a line it is lost on white.
+METHOD_COLOURS = {
+    "orange": ORANGE,
+    "sky": SKY,
+    "green": GREEN,
+    "vermillion": VERMILLION,
+    "blue": BLUE,
+    "purple": PURPLE,
+    "grey": GREY,
+}
+METHOD_SYMBOLS = ("diamond", "cross", "circle", "square")
+METHOD_DASHES = ("solid", "dash", "dot", "dashdot")
 #: So many clusters look unlike one another.
 CLUSTER_STYLES = len(_CLUSTER_COLOURS) * len(_CLUSTER_SYMBOLS)
 
@@ -76,16 +85,46 @@ def cluster_style(index: int, dark: bool = False) -> tuple[str, str]:
 
 
 def mark_of(name: str) -> Mark:
-    """The mark of a thing or of a training method; a method without one gets the next free look."""
+    """The mark of a thing or of a training method.
+
+    A method's mark depends on its own file alone, so that no other method changes its look: it is
+    what `Method.mark` says, or, where a file says nothing, what the file's name decides.
+    """
     if name in MARKS:
         return MARKS[name]
-    others = [method for method in scan("svae_core.methods", "Method") if method not in MARKS]
-    if name not in others:
-        return MARKS["reference"]
-    number = others.index(name)
-    colour = _METHOD_COLOURS[number % len(_METHOD_COLOURS)]
-    symbol = _METHOD_SYMBOLS[number % len(_METHOD_SYMBOLS)]
-    return Mark(name.replace("_", " "), colour, colour, symbol, "dot")
+    plugin = scan("svae_core.methods", "Method").get(name)
+    if plugin is None:  # of a saved run, whose method is gone
+        return _method_mark(name.replace("_", " "), _look_of_name(name))
+    look = getattr(plugin.module.Method, "mark", None) or _look_of_name(name)
+    allowed = (METHOD_COLOURS, METHOD_SYMBOLS, METHOD_DASHES)
+    if len(look) != len(allowed) or any(
+        a not in names for a, names in zip(look, allowed, strict=True)
+    ):
+        raise TypeError(
+            f"svae_core.methods.{name}: Method.mark needs a colour, a symbol and a dash of "
+            f"{', '.join(METHOD_COLOURS)}; {', '.join(METHOD_SYMBOLS)}; {', '.join(METHOD_DASHES)}."
+        )
+    return _method_mark(_in_a_sentence(plugin.title), look)
+
+
+def _method_mark(title: str, look: tuple[str, str, str]) -> Mark:
+    colour, symbol, dash = look
+    light = METHOD_COLOURS[colour]
+    return Mark(title, light, _BLUE_ON_DARK if light == BLUE else light, symbol, dash)
+
+
+def _look_of_name(name: str) -> tuple[str, str, str]:
+    """The same on every machine and in every process, as Python's own hash is not."""
+    number = zlib.crc32(name.encode())
+    colours = tuple(METHOD_COLOURS)
+    colour = colours[number % len(colours)]
+    return colour, METHOD_SYMBOLS[number // len(colours) % len(METHOD_SYMBOLS)], "dot"
+
+
+def _in_a_sentence(title: str) -> str:
+    """Conventional VAE → conventional VAE, but GECO and β-VAE; what brackets add is left out."""
+    short = title.split(" (")[0]
+    return short[:1].lower() + short[1:] if short[1:2].islower() else short
 
 
 def ink(dark: bool) -> str:
@@ -109,6 +148,7 @@ def veil(colour: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
+@functools.cache  # figures copy it, and making it takes as long as a small figure
 def template(dark: bool) -> go.layout.Template:
     """Axes, fonts and legend of every figure; backgrounds are transparent."""
     axis = {

@@ -1,6 +1,6 @@
-"""A recorded comparison that plays by itself, without a worker: the first thing on the first page.
+"""An animated figure of a recorded comparison for the start page; needs no worker.
 
-The recording is a small file made by `tests/benchmarks/record_start_run.py`.
+The recording is a small file written by `tests/benchmarks/record_start_run.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CENTRES = (0.25, 0.75)
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """Two members trained side by side, thinned to what the first page shows."""
+    """Two members trained side by side, reduced to what the start page shows."""
 
     titles: np.ndarray  # [2] text
     sentences: np.ndarray  # [2] text, the verdict at the end
@@ -35,13 +35,13 @@ class Recording:
 
 
 def load_recording(path: Path) -> Recording:
-    """A recording from its file."""
+    """Read a recording from a file."""
     with np.load(path) as file:
         return Recording(**{item.name: file[item.name] for item in fields(Recording)})
 
 
 def save_recording(recording: Recording, path: Path) -> None:
-    """A recording as a compressed file."""
+    """Write a recording to a compressed file."""
     parts = {item.name: getattr(recording, item.name) for item in fields(Recording)}
     np.savez_compressed(path, **parts)
 
@@ -69,7 +69,7 @@ def recorded(recording: Recording, dark: bool = False, narrow: bool = False) -> 
 
 
 def describe_recorded(recording: Recording) -> str:
-    """How both members ended."""
+    """The final sentences of both members."""
     return " ".join(
         f"{title}: {sentence}"
         for title, sentence in zip(recording.titles, recording.sentences, strict=True)
@@ -91,7 +91,7 @@ def _cloud(recording: Recording, member: int, at: int) -> go.Scatter3d:
 
 
 def _look(recording: Recording, member: int) -> dict[str, object]:
-    """What does not change from frame to frame, so is not repeated in each."""
+    """The properties of a cloud that are the same in all frames, so given only once."""
     styles = [cluster_style(int(label)) for label in recording.labels]
     return {
         "mode": "markers",
@@ -107,7 +107,7 @@ def _look(recording: Recording, member: int) -> dict[str, object]:
 
 
 def _backdrop(recording: Recording, member: int, dark: bool) -> list[go.Scatter3d]:
-    """The outer edge of the shell, and the data as dust."""
+    """The outer sphere of the shell, and the data as small dots."""
     x, y, z = recording.data.astype(np.float32).T
     dust = go.Scatter3d(
         x=x,
@@ -125,7 +125,7 @@ def _backdrop(recording: Recording, member: int, dark: bool) -> list[go.Scatter3
 
 
 def _words(recording: Recording, at: int) -> list[dict[str, object]]:
-    """Above each shell: whose it is, and where it stands."""
+    """The label above each shell: title, epoch, loss and KL."""
     return [
         {
             "x": _CENTRES[member],
@@ -136,7 +136,7 @@ def _words(recording: Recording, at: int) -> list[dict[str, object]]:
             "yanchor": "bottom",
             "showarrow": False,
             "font": {"size": FONT_SIZE + 1},
-            # Three short lines: the two shells stand side by side on a phone as well.
+            # Three short lines, since the two shells are side by side on a phone as well.
             "text": f"<b>{recording.titles[member]}</b><br>epoch {recording.epochs[at]}, "
             f"δ = {recording.deltas[member]:.2f}<br>loss {recording.losses[member, at]:.2f}, "
             f"<b>KL {recording.kls[member, at]:.2f} nats</b>",

@@ -1,4 +1,4 @@
-"""The three readings of the collapse loss, and how the band moves with K and with K-means."""
+"""The three definitions of the collapse loss, and the band against K and starts of K-means."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _READINGS = {
 
 
 def definition_table(regions: dict[str, FeasibleRegion], used: str) -> str:
-    """A Markdown table: δ by each definition, and the band that each leaves."""
+    """A Markdown table: δ by each definition, and the band of each."""
     lines = [
-        "| δ by | what it is | when | δ | band it leaves |",
+        "| δ by | what it is | when | δ | band |",
         "| --- | --- | --- | ---: | ---: |",
     ]
     for name, (meaning, when) in _READINGS.items():
@@ -33,12 +33,12 @@ def definition_table(regions: dict[str, FeasibleRegion], used: str) -> str:
 
 
 def describe_definitions(regions: dict[str, FeasibleRegion]) -> str:
-    """What the definitions share, in how they differ, and what an empty band means here."""
+    """What the definitions have in common, how they differ, and what an empty band means."""
     empty = [name for name, region in regions.items() if region.empty]
     text = (
         "Each of the three is at most the loss of a collapsed projected decoder, so a measured "
-        "loss below any of them excludes total collapse; they differ in the room they leave. A "
-        "decoder that is not projected may collapse at T: for it, take free or between."
+        "loss below any of them excludes total collapse; they differ in the width of the band. A "
+        "decoder that is not projected may collapse at T: for it, choose free or between."
     )
     if not empty:
         return text
@@ -46,15 +46,15 @@ def describe_definitions(regions: dict[str, FeasibleRegion]) -> str:
     share = region.within / region.total if region.total > 0 else 1.0
     return (
         f"{text} An empty band ({', '.join(empty)}) is no error: at W = {region.within:.3f}, "
-        f"{share:.0%} of T, not even the K-means centroids lose less than that δ, so no loss "
-        "lies between the two. The spherical method then says so and does not train."
+        f"{share:.0%} of T, not even the K-means centroids have a loss below that δ, so no loss "
+        "lies between the two. The spherical method then gives this reason and does not train."
     )
 
 
 def sensitivity(
     bands: tuple[BandAtK, ...], curves: FloorCurves, chosen: int, dark: bool = False
 ) -> go.Figure:
-    """Losses and guaranteed nats against K; bars reach to the worst start of K-means."""
+    """Losses and guaranteed nats against K; error bars extend to the worst start of K-means."""
     figure = make_subplots(
         rows=1,
         cols=2,
@@ -89,7 +89,7 @@ def sensitivity(
 
 
 def describe_sensitivity(bands: tuple[BandAtK, ...], curves: FloorCurves) -> str:
-    """How far W, hi and the nats move over K, and with the start at each K."""
+    """How W, hi and the guaranteed nats vary with K and with the start of K-means."""
     open_bands = [band for band in bands if not band.best.empty and not band.worst.empty]
     low, high = bands[0], bands[-1]
     moves = (
@@ -102,7 +102,7 @@ def describe_sensitivity(bands: tuple[BandAtK, ...], curves: FloorCurves) -> str
         f"{high.best.within:.3f} while δ {low.best.collapse_loss} {moves}. "
     )
     if not open_bands:
-        return text + "None of these K leaves a band under this definition."
+        return text + "By this definition the band is empty for all of these K."
     nats = [floors_at(curves, band.best.hi).proved for band in open_bands]
     swing = max(open_bands, key=lambda band: band.worst.within - band.best.within)
     lost = floors_at(curves, swing.best.hi).proved - floors_at(curves, swing.worst.hi).proved
@@ -110,7 +110,7 @@ def describe_sensitivity(bands: tuple[BandAtK, ...], curves: FloorCurves) -> str
     tail = f" For {closed} of the {len(bands)} K the band is empty." if closed else ""
     return (
         f"{text}The proved nats at hi run from {min(nats):.2f} to {max(nats):.2f}: the same edges "
-        "of the band promise more where there are more clusters. The start of K-means matters "
+        "of the band guarantee more with more clusters. The start of K-means matters "
         f"most at K = {swing.k}, where the worst one raises W by "
         f"{swing.worst.within - swing.best.within:.3f} and costs {lost:.2f} proved nats.{tail}"
     )

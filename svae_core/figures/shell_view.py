@@ -1,7 +1,7 @@
-"""The shell in three dimensions: points by cluster, centroids, and W as spokes between them.
+"""The shell in three dimensions: points by cluster, centroids, and spokes between them.
 
-Radii are true. Directions are those of a three-dimensional shadow, so with more than three
-dimensions angles between points only hint.
+Radii are exact. Directions are those of a three-dimensional projection, so with more than three
+dimensions angles between points are distorted.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from svae_core.records import PreparedData
 _SPOKES = 400
 
 
-def shell_view(ground: PreparedData, dark: bool = False, narrow: bool = False) -> go.Figure:
+def shell_view(prepared: PreparedData, dark: bool = False, narrow: bool = False) -> go.Figure:
     """After the map: the data on the shell, with centroids and spokes."""
     figure = blank(dark, 560)
-    for radius, name in ((ground.shell.r_min, "inner"), (ground.shell.r_max, "outer")):
+    for radius, name in ((prepared.shell.r_min, "inner"), (prepared.shell.r_max, "outer")):
         figure.add_trace(wireframe(radius, f"{name} shell, r = {radius:g}", dark))
-    centroids = seen_on_shell(ground.clusters.centroids, ground.view_basis)
-    for trace in _clouds(ground, ground.view_points):
+    centroids = seen_on_shell(prepared.clusters.centroids, prepared.view_basis)
+    for trace in _clouds(prepared, prepared.view_points):
         figure.add_trace(trace)
-    figure.add_trace(_centroids(centroids, ground.clusters.sizes, dark))
-    figure.add_trace(_spokes(ground, centroids, dark))
-    return _placed(figure, 1.02 * ground.shell.r_max, "shell", narrow)
+    figure.add_trace(_centroids(centroids, prepared.clusters.sizes, dark))
+    figure.add_trace(_spokes(prepared, centroids, dark))
+    return _placed(figure, 1.02 * prepared.shell.r_max, "shell", narrow)
 
 
-def raw_view(ground: PreparedData, dark: bool = False, narrow: bool = False) -> go.Figure:
+def raw_view(prepared: PreparedData, dark: bool = False, narrow: bool = False) -> go.Figure:
     """Before the map: the same points, centred, seen along the same three directions."""
     figure = blank(dark, 560)
-    raw = ground.dataset.points[ground.view_index].astype(np.float64) - ground.shell.center
-    shadow = raw @ ground.view_basis
-    for trace in _clouds(ground, shadow):
+    raw = prepared.dataset.points[prepared.view_index].astype(np.float64) - prepared.shell.center
+    shadow = raw @ prepared.view_basis
+    for trace in _clouds(prepared, shadow):
         figure.add_trace(trace)
     figure.add_trace(
         go.Scatter3d(
@@ -58,64 +58,67 @@ def raw_view(ground: PreparedData, dark: bool = False, narrow: bool = False) -> 
     return _placed(figure, 1.05 * float(np.abs(shadow).max()), "raw", narrow)
 
 
-def describe_shell(ground: PreparedData) -> str:
-    """How much of what is on the shell, and how exact the way back is."""
-    n, d = ground.shell.points.shape
-    shown = len(ground.view_points)
+def describe_shell(prepared: PreparedData) -> str:
+    """The number of points, their radii, and the round-trip error of the shell map."""
+    n, d = prepared.shell.points.shape
+    shown = len(prepared.view_points)
     drawn = "" if shown == n else f" (a seeded sample of {shown:,} is drawn)"
-    lost = ground.shell.directionless
+    lost = prepared.shell.directionless
     directions = {
         0: "Every point has a direction.",
         1: "One point sits at the centre, has no direction, and got a fixed one.",
     }.get(lost, f"{lost:,} points sit at the centre, have no direction, and got a fixed one.")
     return (
-        f"{n:,} points in {d} dimensions{drawn} lie between radius {ground.shell.r_min:g} and "
-        f"{ground.shell.r_max:g}. The way there and back moves no point by more than "
-        f"{ground.shell.round_trip_error:.1g} of the largest norm. {directions} New "
+        f"{n:,} points in {d} dimensions{drawn} lie between radius {prepared.shell.r_min:g} and "
+        f"{prepared.shell.r_max:g}. Mapping to the shell and back moves no point by more than "
+        f"{prepared.shell.round_trip_error:.1g} of the largest norm. {directions} New "
         "data outside this range of norms would be clamped to it."
     )
 
 
-def describe_view(ground: PreparedData) -> str:
-    """What the picture shows, and what it cannot keep."""
-    shell = ground.shell
+def describe_view(prepared: PreparedData) -> str:
+    """What the view shows, and what it distorts."""
+    shell = prepared.shell
     text = (
         f"The two wire spheres are the edges of the shell, {shell.r_min:g} and {shell.r_max:g}. "
         "Spokes lead from points to the centroid of their cluster; W is their mean squared length."
     )
     if shell.points.shape[1] <= 3:
         return text
-    return f"{text} Radii are true; directions are those of a 3-D shadow, so angles only hint."
+    return (
+        f"{text} Radii are exact; directions are those of a 3-D projection, so angles are "
+        "distorted."
+    )
 
 
-def describe_raw_view(ground: PreparedData) -> str:
-    """What the picture of the data before the map shows."""
+def describe_raw_view(prepared: PreparedData) -> str:
+    """What the view of the data before the shell map shows."""
     return (
         "The same points before the map, about their mean, seen along the same three directions "
         "and marked by the clusters found on the shell."
     )
 
 
-def _clouds(ground: PreparedData, points: np.ndarray) -> list[go.Scatter3d]:
+def _clouds(prepared: PreparedData, points: np.ndarray) -> list[go.Scatter3d]:
     """One trace per cluster: constant colour and symbol, faster than an array of colours."""
-    labels = ground.clusters.labels[ground.view_index]
-    classes = _classes(ground)
-    if ground.clusters.k > CLUSTER_STYLES:  # a legend of so many helps nobody
+    labels = prepared.clusters.labels[prepared.view_index]
+    classes = _classes(prepared)
+    if prepared.clusters.k > CLUSTER_STYLES:  # more clusters than distinguishable styles
         return [_cloud(points, classes, "points", 0)]
     return [
         _cloud(points[labels == index], classes[labels == index], str(index + 1), index)
-        for index in range(ground.clusters.k)
+        for index in range(prepared.clusters.k)
         if (labels == index).any()
     ]
 
 
-def _classes(ground: PreparedData) -> np.ndarray:
-    """What a drawn point is called on hover: its row, and its class where data have one."""
-    data = ground.dataset
-    rows = [f"row {row + 1}" for row in ground.view_index]
+def _classes(prepared: PreparedData) -> np.ndarray:
+    """The hover text of each viewed point: its row, and its class if the data have labels."""
+    data = prepared.dataset
+    rows = [f"row {row + 1}" for row in prepared.view_index]
     if data.labels is None:
         return np.array(rows)
-    kinds = data.labels[ground.view_index]
+    kinds = data.labels[prepared.view_index]
     names = [data.label_names[kind] if data.label_names else str(kind) for kind in kinds]
     return np.array([f"{row}, class {name}" for row, name in zip(rows, names, strict=True)])
 
@@ -155,11 +158,11 @@ def _centroids(centroids: np.ndarray, sizes: np.ndarray, dark: bool) -> go.Scatt
     )
 
 
-def _spokes(ground: PreparedData, centroids: np.ndarray, dark: bool) -> go.Scatter3d:
-    """Point to own centroid, as one line broken by gaps: W is their mean squared length."""
-    step = -(-len(ground.view_points) // _SPOKES)
-    points = ground.view_points[::step]
-    own = centroids[ground.clusters.labels[ground.view_index[::step]]]
+def _spokes(prepared: PreparedData, centroids: np.ndarray, dark: bool) -> go.Scatter3d:
+    """Lines from points to their centroids, as one trace; W is their mean squared length."""
+    step = -(-len(prepared.view_points) // _SPOKES)
+    points = prepared.view_points[::step]
+    own = centroids[prepared.clusters.labels[prepared.view_index[::step]]]
     gap = np.full_like(points, np.nan)
     x, y, z = np.stack([points, own, gap], axis=1).reshape(-1, 3).T.astype(np.float32)
     return go.Scatter3d(
@@ -202,7 +205,7 @@ def wireframe(radius: float, name: str, dark: bool) -> go.Scatter3d:
 
 
 def _placed(figure: go.Figure, reach: float, revision: str, narrow: bool) -> go.Figure:
-    """The same cube on all three axes, fixed, with a camera that survives updates."""
+    """Equal, fixed ranges on all three axes, and a camera that survives updates."""
     axis = {"range": [-reach, reach], "visible": False}
     figure.update_layout(
         scene={

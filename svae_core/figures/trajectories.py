@@ -1,8 +1,8 @@
-"""The way of each run through the rate–distortion plane, above the floors of both decoders.
+"""Trajectories of runs in the rate–distortion plane, with the floors of both decoder domains.
 
-A free decoder's floor holds for every model, since the shell is part of the ball; a projected one
-has a higher floor of its own, which ends at a larger collapse loss. So a conventional run may go
-where a spherical one cannot.
+The floor of a free decoder holds for every model, since the shell is part of the ball; a projected
+decoder has a higher floor, which ends at a larger collapse loss. So a conventional run can reach
+points that a spherical one cannot.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from svae_core.certificate.floors import floors_along
+from svae_core.figures.names import title_of
 from svae_core.figures.palette import FONT_SIZE, GREY, MARKS, blank, mark_of, veil
 from svae_core.records import FeasibleRegion, FloorCurves, Frame, Moment
 
 FORBIDDEN = "no model can be here (numerical)"
 ON_SHELL = "floor of a projected decoder (numerical)"
-# Marks on a path are for finding their moments by hover; more of them hide the path.
+# Marks on a path show their moments on hover; more marks would hide the path.
 _MARKS = 40
 
 
@@ -27,7 +28,7 @@ def trajectories(
     moments: tuple[Moment, ...],
     dark: bool = False,
 ) -> go.Figure:
-    """Loss against KL of every member from its first moment to its last; maybe without any."""
+    """Loss against KL of every member from its first moment to its last; `moments` may be empty."""
     figure = blank(dark, 460)
     _draw_floor(figure, free, "dash", dark, filled=True)
     _draw_floor(figure, projected, "dot", dark, filled=False)
@@ -47,25 +48,25 @@ def trajectories(
 
 
 def describe_trajectories(moments: tuple[Moment, ...]) -> str:
-    """Where each member started and ended."""
+    """The first and last loss and KL of each member, in sentences."""
     if not moments:
         return (
             "The floors of a free decoder (dashed) and of a projected one (dotted) in the plane "
             "of loss and nats. No run of these settings has been watched yet."
         )
-    ways = [
-        f"{_name(frames[0])}: from loss {frames[0].loss:.3f} and {frames[0].kl:.2f} nats to loss "
-        f"{frames[-1].loss:.3f} and {frames[-1].kl:.2f} nats (epoch {frames[-1].epoch})."
+    paths = [
+        f"{title_of(frames[0].method)}: from loss {frames[0].loss:.3f} and {frames[0].kl:.2f} nats "
+        f"to loss {frames[-1].loss:.3f} and {frames[-1].kl:.2f} nats (epoch {frames[-1].epoch})."
         for frames in _members(moments)
     ]
-    return " ".join(ways)
+    return " ".join(paths)
 
 
 def describe_two_floors(free: FloorCurves, projected: FloorCurves) -> str:
-    """Why there are two floors, and where each ends."""
+    """The two floors, and the loss at which each ends."""
     return (
         f"The floor of a free decoder (dashed) ends at T = {free.delta:.3f}, where a conventional "
-        "VAE collapses; below it no model can be. A decoder that is projected on the shell has a "
+        "VAE collapses; no model can lie below it. A decoder that is projected on the shell has a "
         f"higher one (dotted) that ends at δ shell = {projected.delta:.3f}. Both are numerical. "
         "Open marks: where a run started; large ones: where it is now."
     )
@@ -73,11 +74,6 @@ def describe_two_floors(free: FloorCurves, projected: FloorCurves) -> str:
 
 def _members(moments: tuple[Moment, ...]) -> list[tuple[Frame, ...]]:
     return list(zip(*moments, strict=True))
-
-
-def _name(frame: Frame) -> str:
-    name = mark_of(frame.method).name
-    return name[:1].upper() + name[1:]
 
 
 def _draw_floor(
@@ -132,8 +128,8 @@ def _draw_band(figure: go.Figure, region: FeasibleRegion, dark: bool) -> None:
 
 
 def _draw_path(figure: go.Figure, frames: tuple[Frame, ...], dark: bool) -> None:
-    """One member: its path, an open mark where it started, a large one where it is now."""
-    name = _name(frames[0])
+    """One member: its path, an open mark at its start, a large mark at its current point."""
+    name = title_of(frames[0].method)
     mark = mark_of(frames[0].method)
     colour = mark.colour(dark)
     losses, nats = [frame.loss for frame in frames], [frame.kl for frame in frames]
@@ -171,7 +167,7 @@ def _draw_path(figure: go.Figure, frames: tuple[Frame, ...], dark: bool) -> None
 
 
 def _reach(free: FloorCurves, projected: FloorCurves, moments: tuple[Moment, ...]) -> float:
-    """The right end of the loss axis: δ, or a start beyond it, but not far beyond."""
+    """The right end of the loss axis: δ, or the largest loss up to twice δ shell."""
     furthest = max((frame.loss for moment in moments for frame in moment), default=0.0)
     return 1.1 * max(free.delta, projected.delta, min(furthest, 2 * projected.delta))
 

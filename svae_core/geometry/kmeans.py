@@ -1,11 +1,11 @@
-"""K-means on the shell: W, B, T, how well clusters separate, and how many to take.
+"""K-means on the shell: W, B, T, cluster separation, and a proposal for K.
 
 W = inertia / N (mean squared distance to the own centroid), T = total variance, B = T − W.
-K-means is scikit-learn's; it finds local optima, so the spread of W over single starts is kept.
+scikit-learn's K-means finds local optima, so W of every single start is reported too.
 
-Of many points the starts run on a seeded sample. The start that is best on all points is then
-finished on all of them, by Lloyd's own steps in blocks of rows, which copy nothing. Whatever the
-centroids come from, W and all other numbers are exact for them, on all points.
+For large data the starts run on a seeded sample. The start that is best on all points is then
+continued on all of them by Lloyd's algorithm in blocks of rows, without a copy of the data.
+Whichever way the centroids were found, W and all other numbers are computed from all points.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from svae_core.records import Clusters, RequestError
 _RESTARTS = 10
 _SILHOUETTE_SAMPLE = 2_000  # the silhouette is quadratic in the number of points
 _PROPOSED = range(2, 21)
-_STARTED_ON = 20_000  # points, or ten for each cluster; of more a sample
-_TOLERANCE = 1e-4  # of the mean variance of a coordinate, as in scikit-learn
-_PASSES = 100  # over all points, at most
+_STARTED_ON = 20_000  # points, or ten per cluster if that is more; larger data are sampled
+_TOLERANCE = 1e-4  # in units of the mean variance of a coordinate, as in scikit-learn
+_PASSES = 100  # Lloyd iterations over all points, at most
 
 
 def cluster(points: np.ndarray, k: int, seed: int = 0) -> Clusters:
@@ -73,17 +73,18 @@ def cluster(points: np.ndarray, k: int, seed: int = 0) -> Clusters:
 
 
 def how_started(clusters: Clusters) -> str:
-    """One sentence where the starts ran on a sample of the points; empty where on all."""
+    """One sentence if the starts of K-means ran on a sample of the points, else empty."""
     if clusters.started_on in (0, clusters.sizes.sum()):
         return ""
     return (
         f"The starts of K-means ran on a seeded sample of {clusters.started_on:,} of "
-        f"{clusters.sizes.sum():,} points; each was measured on all, and the best finished on all."
+        f"{clusters.sizes.sum():,} points; W of each was measured on all points, and the best "
+        "start was continued on all points."
     )
 
 
 def propose(points: np.ndarray, seed: int = 0) -> tuple[tuple[int, float, float], ...]:
-    """(K, W, silhouette) for K from 2 to 20 (fewer where points are few), on a seeded sample."""
+    """(K, W, silhouette) for K from 2 to 20, or to the number of points, on a seeded sample."""
     if len(points) > _SILHOUETTE_SAMPLE:
         rows = np.random.default_rng([seed, 11]).choice(
             len(points), _SILHOUETTE_SAMPLE, replace=False
@@ -104,15 +105,15 @@ def propose(points: np.ndarray, seed: int = 0) -> tuple[tuple[int, float, float]
 def _kmeans(
     points: np.ndarray, k: int, seed: int, restarts: int = _RESTARTS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inertia of each start, and labels and centroids of the best."""
+    """Inertia of each start; labels and centroids of the best one."""
     models = _starts(points, k, seed, restarts)
-    best = min(models, key=lambda model: float(model.inertia_))  # the first among equals
+    best = min(models, key=lambda model: float(model.inertia_))  # the first of equals
     inertias = np.array([model.inertia_ for model in models])
     return inertias, best.labels_, best.cluster_centers_.astype(np.float64)
 
 
 def _starts(points: np.ndarray, k: int, seed: int, restarts: int) -> list[Any]:
-    """K-means from single starts."""
+    """scikit-learn's K-means from `restarts` single starts."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
@@ -126,25 +127,25 @@ def _starts(points: np.ndarray, k: int, seed: int, restarts: int) -> list[Any]:
 def _kmeans_of_many(
     points: np.ndarray, k: int, seed: int, started_on: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """W on all points of each start on a sample; labels and centroids of the best, finished."""
+    """W of each start on all points; labels and centroids of the best, continued on all points."""
     rows = np.random.default_rng([seed, 37]).choice(len(points), started_on, replace=False)
     sample = points[np.sort(rows)]
     models = _starts(sample, k, seed, _RESTARTS)
     sets = np.stack([model.cluster_centers_.astype(np.float64) for model in models])
     restarts = _within_each(points, sets)
     centroids = sets[restarts.argmin()]
-    still = _TOLERANCE * float(sample.var(axis=0, dtype=np.float64).mean())
+    tolerance = _TOLERANCE * float(sample.var(axis=0, dtype=np.float64).mean())
     for _ in range(_PASSES):
         means = _means_of_nearest(points, centroids)
         moved = float(((means - centroids) ** 2).sum())
         centroids = means
-        if moved <= still:
+        if moved <= tolerance:
             break
     return restarts, nearest(points, centroids), centroids
 
 
 def nearest(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """[n] index of the nearest of centroids [k, d], in float64."""
+    """The index [n] of the centroid [k, d] nearest to each point, computed in float64."""
     found = np.empty(len(points), np.int32)
     for rows, block in rows_of(points, len(centroids)):
         found[rows] = _scores(block.astype(np.float64), centroids).argmin(axis=1)
@@ -152,12 +153,12 @@ def nearest(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
 
 
 def _scores(block: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """[rows, k]: squared distances less the ‖x‖² that all centroids share."""
+    """‖c‖² − 2⟨x, c⟩, [rows, k]: the squared distance without ‖x‖², which is equal for all c."""
     return np.asarray((centroids**2).sum(axis=1) - 2.0 * (block @ centroids.T))
 
 
 def _within_each(points: np.ndarray, sets: np.ndarray) -> np.ndarray:
-    """W of each set of centroids, sets [s, k, d]: [s]."""
+    """W [s] of each set of centroids [s, k, d]."""
     s, k, d = sets.shape
     within = np.zeros(s)
     for _, block in rows_of(points, s * k):
@@ -168,16 +169,20 @@ def _within_each(points: np.ndarray, sets: np.ndarray) -> np.ndarray:
 
 
 def _means_of_nearest(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """The mean of the points nearest to each centroid, [k, d]; one that has none stays."""
+    """One Lloyd step: the mean of the points nearest to each centroid, [k, d].
+
+    A centroid without points stays where it is.
+    """
     k = len(centroids)
     sums, sizes = np.zeros(centroids.shape), np.zeros(k)
     for _, block in rows_of(points, k):
         x = block.astype(np.float64)
         own = _scores(x, centroids).argmin(axis=1)
-        members = np.zeros((len(x), k))
-        members[np.arange(len(x)), own] = 1.0
-        sums += members.T @ x
-        sizes += members.sum(axis=0)
+        # One-hot membership turns the sums per cluster into one matrix product.
+        one_hot = np.zeros((len(x), k))
+        one_hot[np.arange(len(x)), own] = 1.0
+        sums += one_hot.T @ x
+        sizes += one_hot.sum(axis=0)
     means = sums / np.maximum(sizes, 1.0)[:, None]
     return np.where(sizes[:, None] > 0, means, centroids)
 
@@ -205,7 +210,7 @@ def _smallest_gap(centroids: np.ndarray) -> float:
 
 
 def _silhouette(points: np.ndarray, labels: np.ndarray, seed: int) -> float:
-    """Mean silhouette on at most 2,000 points; nan where there is one cluster or one per point."""
+    """Mean silhouette on at most 2,000 points; nan with one cluster or one cluster per point."""
     if len(points) > _SILHOUETTE_SAMPLE:
         rows = np.random.default_rng([seed, 13]).choice(
             len(points), _SILHOUETTE_SAMPLE, replace=False

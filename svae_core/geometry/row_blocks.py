@@ -1,7 +1,7 @@
-"""Large arrays a block of rows at a time, so that work on them needs little memory beside them.
+"""Iteration over large arrays in blocks of rows, with bounded memory.
 
-Points may be mapped from a file. Pages of it that were read stay in this process's memory until
-the system wants them back; `rows_of` hands them back at once, so a pass over a file of any length
+Points may be memory-mapped from a file. The pages that were read count as this process's memory
+until the system reclaims them; `rows_of` releases them at once, so a pass over a file of any length
 holds one block of it.
 """
 
@@ -12,25 +12,26 @@ from collections.abc import Iterator
 
 import numpy as np
 
-#: Rows of a block at most.
+#: Rows of a block, at most.
 ROWS = 16_384
-#: Numbers that are one block; of more, blocks of so many stay in a processor's cache.
+#: Arrays up to WHOLE numbers are one block; larger ones have blocks of CACHED numbers, which fit a
+#: processor's cache.
 WHOLE = 2**22
 CACHED = 2**19
 
 
 def blocks(count: int, width: int = 1) -> list[slice]:
-    """Slices of range(count), rows of this width: few enough at a time to be worked on fast."""
+    """Slices that cover range(count), for rows of `width` numbers each."""
     numbers = WHOLE if count * width <= WHOLE else CACHED
     size = max(1, min(ROWS, numbers // max(1, width)))
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def rows_of(points: np.ndarray, width: int = 1) -> Iterator[tuple[slice, np.ndarray]]:
-    """The rows of points [n, d], block by block; `width`: numbers a row needs, where more than d.
+    """The rows of points [n, d], block by block; `width`: numbers needed per row, if more than d.
 
-    A block of a mapped file is gone from memory when the next one is asked for, and comes back
-    when it is looked at.
+    The pages of a memory-mapped block are released when the next block is requested, and are read
+    again on access.
     """
     for rows in blocks(len(points), max(width, points.shape[1])):
         yield rows, points[rows]
@@ -38,14 +39,14 @@ def rows_of(points: np.ndarray, width: int = 1) -> Iterator[tuple[slice, np.ndar
 
 
 def let_go(points: np.ndarray) -> None:
-    """Give back the memory of a file's pages, where points [n, d] are mapped from one."""
+    """Release the memory pages of points [n, d], if they are memory-mapped from a file."""
     owner: object = points
     while isinstance(owner, np.ndarray):
         owner = owner.base
     if not isinstance(owner, mmap.mmap) or not hasattr(owner, "madvise"):
         return
     with memoryview(owner) as view:
-        unwritten = view.readonly  # what was written into a private mapping would be lost
+        unwritten = view.readonly  # changes to a private mapping would be lost
     if unwritten:
         owner.madvise(mmap.MADV_DONTNEED)
 

@@ -1,4 +1,4 @@
-"""The spherical shell: data are moved to radii between r_min and r_max, directions kept.
+"""The spherical shell: a map of data to radii between r_min and r_max that keeps directions.
 
 u = (x − μ)/‖x − μ‖,  ρ = r_min + (r_max − r_min)·F(‖x − μ‖),  s(x) = ρ u
 
@@ -16,15 +16,15 @@ import numpy as np
 from svae_core.geometry.row_blocks import center_of, rows_of
 from svae_core.records import RequestError, Shell
 
-# A radius this many rounding errors from a knot is that knot: radii of training points then give
-# back their norms exactly, in float32 too, even where the rank map is very steep.
+# A radius within this many rounding errors of a knot is taken as the knot: the inverse then returns
+# the norms of training points exactly, in float32 too, even where the rank map is very steep.
 _SNAP = 4
 
 
 class ShellMap:
-    """The bijection between data of the training norm range and the shell.
+    """The bijection between data within the training norm range and the shell.
 
-    `transform` and `inverse_transform` keep the floating type they are given. Inputs: [n, d].
+    `transform` and `inverse_transform` keep the floating type of their input [n, d].
     After `fit`: center_ [d], knot_norms_ and knot_radii_ [knots], norms_ [n].
     """
 
@@ -61,14 +61,14 @@ class ShellMap:
             offset = block.astype(np.float64) - self.center_
             norms = np.linalg.norm(offset, axis=1, keepdims=True)
             lost = norms[:, 0] == 0
-            offset[lost, 0] = norms[lost] = 1.0  # x = μ has no direction: it gets the first axis
+            offset[lost, 0] = norms[lost] = 1.0  # x = μ has no direction; the first axis is used
             radii = np.interp(norms[:, 0], self.knot_norms_, self.knot_radii_)
             radii[lost] = np.interp(0.0, self.knot_norms_, self.knot_radii_)
             out[rows] = offset * (radii[:, None] / norms)
         return out
 
     def inverse_transform(self, points: np.ndarray) -> np.ndarray:
-        """Data whose shell points these are, [n, d]; radii off the shell are clamped to it."""
+        """The data [n, d] that `transform` maps to these points; radii are clamped to the shell."""
         points = floating(points)
         out = np.empty(points.shape, points.dtype)
         for rows, block in rows_of(points):
@@ -81,7 +81,7 @@ class ShellMap:
         return out
 
     def clamped(self, points: np.ndarray) -> int:
-        """How many of the points lie outside the training norm range, so are moved to its edge."""
+        """The number of points outside the training norm range, which `transform` clamps."""
         if len(points) == 0:
             return 0
         norms = self._norms(np.asarray(points))
@@ -105,7 +105,7 @@ class ShellMap:
         return norms, np.linspace(self.r_min, self.r_max, len(norms))
 
     def _snapped(self, radii: np.ndarray, rounding: float) -> np.ndarray:
-        """Radii, with those a rounding error away from a knot moved onto it."""
+        """Radii, moved onto the nearest knot where they differ from it by rounding only."""
         knots = self.knot_radii_
         right = np.clip(np.searchsorted(knots, radii), 1, len(knots) - 1) if len(knots) > 1 else 0
         left = np.maximum(np.asarray(right) - 1, 0)
@@ -123,7 +123,7 @@ def fit_shell(
     radial_map: str,
     held_out: np.ndarray | None = None,
 ) -> Shell:
-    """Fit the map on `points` and take them, and any held-out points, to the shell as float32.
+    """Fit the map on `points`, and map them and any held-out points to the shell as float32.
 
     `round_trip_error` is the largest ‖x − inverse(s(x))‖ over the training points, divided by the
     largest norm.
@@ -152,7 +152,7 @@ def fit_shell(
 
 
 def shell_map(record: Shell) -> ShellMap:
-    """The map of a Shell record, ready to transform further points."""
+    """The fitted map of a Shell record, for further points."""
     shell = ShellMap(record.r_min, record.r_max, record.radial_map)
     shell.center_ = record.center
     shell.knot_norms_, shell.knot_radii_ = record.knot_norms, record.knot_radii
@@ -161,10 +161,10 @@ def shell_map(record: Shell) -> ShellMap:
 
 
 def view_basis(points: np.ndarray) -> np.ndarray:
-    """Three orthonormal directions [d, 3] that show the shell points' directions best.
+    """Three orthonormal directions [d, 3] for the 3-D view of the shell points.
 
-    Up to three dimensions are shown as they are; more by the leading right singular vectors of
-    the directions (not centred: the shell's centre stays in the middle of the picture).
+    Up to three dimensions are shown unchanged; more by the leading right singular vectors of the
+    unit directions (not centred, so that the shell's centre stays in the middle of the view).
     """
     d = points.shape[1]
     if d <= 3:
@@ -176,35 +176,35 @@ def view_basis(points: np.ndarray) -> np.ndarray:
         gram += unit.T @ unit
     _, vectors = np.linalg.eigh(gram)
     top = vectors[:, ::-1][:, :3]
-    # Eigenvectors have no sign of their own: make the largest entry positive, so that the
-    # picture is the same on every machine.
+    # The sign of an eigenvector is arbitrary: the largest entry is made positive, so that the
+    # view is the same on every machine.
     return top * np.sign(top[np.abs(top).argmax(axis=0), np.arange(3)])
 
 
 def shell_view(points: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Points [n, d] as a picture [n, 3] float32: true radius, direction seen in the basis.
+    """Points [n, d] in the 3-D view, [n, 3] float32: radius kept, direction projected.
 
-    Radii are exact; angles are those of a 3-D shadow, so with d > 3 distances only hint.
+    Radii are exact; angles are those of a 3-D projection, so with d > 3 distances are distorted.
     """
-    # In the points' own type and laid out in rows: else the product would go through a copy.
+    # The basis in the points' type and row-major: otherwise the product would copy the points.
     shadow = points @ np.ascontiguousarray(basis, dtype=points.dtype)
     stretch = _lengths(points) / np.maximum(_lengths(shadow), 1e-12)
     return (shadow * stretch[:, None]).astype(np.float32)
 
 
 def _lengths(rows: np.ndarray) -> np.ndarray:
-    """Euclidean norms [n] of rows [n, d]; numpy.linalg takes three times as long."""
+    """Euclidean norms [n] of rows [n, d]; numpy.linalg.norm takes three times as long."""
     return np.asarray(np.sqrt(np.einsum("nd,nd->n", rows, rows)))
 
 
 def floating(points: np.ndarray) -> np.ndarray:
-    """Points as float32 where they are, else as float64: differences of integers are cut off."""
+    """Points as float32 or float64; other types become float64 (integer differences overflow)."""
     points = np.asarray(points)
     return points if points.dtype in (np.float32, np.float64) else points.astype(np.float64)
 
 
 def check_points(points: np.ndarray) -> None:
-    """Raise RequestError unless points are a finite [n ≥ 2, d ≥ 1] table; names row and column."""
+    """Raise RequestError unless points are a finite table [n ≥ 2, d ≥ 1]; names row and column."""
     if points.ndim != 2 or points.shape[0] < 2 or points.shape[1] < 1:
         raise RequestError(
             f"The data have shape {points.shape}, but must be a table of at least two rows and "

@@ -1,9 +1,9 @@
-"""What a trained model says of its points, as a table; and its weights, as named arrays.
+"""Exports of a trained model: embeddings and reconstructions as tables, weights as named arrays.
 
     embeddings(model) -> Sheet;  reconstructions(model) -> Sheet;  write(sheet, path)
     weights(model) -> bytes
 
-Tables go to CSV, in which no cell can run as a formula, to Parquet or to NPZ.
+Tables are written as CSV (in which no cell can run as a formula), Parquet or NPZ.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FORMATS = (".csv", ".parquet", ".npz")
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """Numbers for each point, and the class it is of where the data have classes."""
+    """A table with one row per point, and the points' class labels if the data have any."""
 
     names: tuple[str, ...]  # of the columns
     values: np.ndarray  # [n, columns] float32
@@ -40,7 +40,7 @@ class Sheet:
 
 def embeddings(model: Model) -> Sheet:
     """Posterior means and variances of the training points."""
-    posteriors = encode(model, model.ground.shell.points)
+    posteriors = encode(model, model.prepared.shell.points)
     count = range(1, posteriors.mean.shape[1] + 1)
     spread = range(1, posteriors.variance.shape[1] + 1)
     return Sheet(
@@ -51,25 +51,25 @@ def embeddings(model: Model) -> Sheet:
 
 
 def reconstructions(model: Model) -> Sheet:
-    """What comes back for each training point from a sampled latent, in the units of the data.
+    """A sampled reconstruction of each training point, in the units of the data.
 
-    Units are those of training: of columns that were standardised, standard deviations. A decoder
-    that is not projected may answer off the shell; its answers are then moved to the shell's edge.
+    For standardised columns the units are standard deviations. Outputs off the shell (of a decoder
+    that is not projected) are clamped to the shell first.
     """
-    ground = model.ground
-    posteriors = encode(model, ground.shell.points)
-    d = ground.shell.points.shape[1]
-    noise = array(_normal(ground.settings.seed, posteriors.mean.shape))
-    answers = shell_map(ground.shell).inverse_transform(decode(model, posteriors.draw(noise)))
-    names = ground.dataset.feature_names or tuple(f"coordinate {i + 1}" for i in range(d))
+    prepared = model.prepared
+    posteriors = encode(model, prepared.shell.points)
+    d = prepared.shell.points.shape[1]
+    noise = array(_normal(prepared.settings.seed, posteriors.mean.shape))
+    answers = shell_map(prepared.shell).inverse_transform(decode(model, posteriors.draw(noise)))
+    names = prepared.dataset.feature_names or tuple(f"coordinate {i + 1}" for i in range(d))
     return Sheet(names, answers.astype(np.float32), _labels(model))
 
 
 def weights(model: Model) -> bytes:
     """Weights and biases by layer, as safetensors; its metadata hold the settings.
 
-    An affine layer gives `x @ weight + bias`, [b, fan_in] to [b, fan_out]; what others make of
-    theirs, `convolution`, `residual` and `autoregression` say.
+    An affine layer computes `x @ weight + bias`, [b, fan_in] to [b, fan_out]; for other layers see
+    `nets.convolution`, `nets.residual` and `nets.autoregressive`.
     """
     from safetensors.numpy import save
 
@@ -81,8 +81,8 @@ def weights(model: Model) -> bytes:
     if nets.extra.numel():
         found["method"] = array(nets.extra[0])
     about = {
-        "settings": json.dumps(settings_to_dict(model.ground.settings)),
-        "fingerprint": model.ground.dataset.fingerprint,
+        "settings": json.dumps(settings_to_dict(model.prepared.settings)),
+        "fingerprint": model.prepared.dataset.fingerprint,
         "version": __version__,
     }
     arrays = {name: np.ascontiguousarray(value) for name, value in found.items()}
@@ -90,7 +90,7 @@ def weights(model: Model) -> bytes:
 
 
 def write(sheet: Sheet, path: Path) -> None:
-    """Write a table in the format its name ends in; RequestError where it is none of ours."""
+    """Write a table in the format of the file's suffix; RequestError if it is not supported."""
     makers = {".csv": _as_csv, ".parquet": _as_parquet, ".npz": _as_npz}
     if path.suffix not in makers:
         raise RequestError(f"{path} should end in one of: {', '.join(_FORMATS)}.")
@@ -98,7 +98,7 @@ def write(sheet: Sheet, path: Path) -> None:
 
 
 def write_bytes(data: bytes, path: Path) -> None:
-    """Write a file; RequestError where the disk refuses."""
+    """Write a file; RequestError if it cannot be written."""
     try:
         path.write_bytes(data)
     except OSError as error:
@@ -112,7 +112,7 @@ def _normal(seed: int, shape: tuple[int, ...]):  # type: ignore[no-untyped-def]
 
 
 def _labels(model: Model) -> tuple[str, ...]:
-    dataset = model.ground.dataset
+    dataset = model.prepared.dataset
     if dataset.labels is None:
         return ()
     return tuple(dataset.label_names[label] for label in dataset.labels.tolist())
@@ -125,7 +125,7 @@ def _as_csv(sheet: Sheet) -> bytes:
     writer.writerow([*head, *(inert(name) for name in sheet.names)])
     for row, values in enumerate(sheet.values):
         label = [inert(sheet.labels[row])] if sheet.labels else []
-        # Nine digits give every float32 back.
+        # Nine significant digits determine every float32.
         writer.writerow([row + 1, *label, *(f"{value:.9g}" for value in values.tolist())])
     return out.getvalue().encode("utf-8")
 

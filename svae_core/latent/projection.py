@@ -1,12 +1,12 @@
-"""Two-dimensional maps of latent means: PCA at once, UMAP live, each aligned with the one before.
+"""Two-dimensional maps of latent means: PCA and live UMAP, each aligned with the previous map.
 
 The live UMAP uses umap-learn's own graph and layout functions on exact neighbours. It continues
-from the previous map with a step size that follows how far the latents changed shape since they
-were last drawn: latents that stand still, or only turn or grow, give a picture that stands still.
-UMAP draws a normal-looking blob from pure noise, so it is gated: below structure g = 0.05 nothing
-is drawn and the sentence says so. UMAP: arXiv 1802.03426.
+from the previous map with a step size proportional to the latents' change of shape since then, so
+latents that do not move, or are only rotated or scaled, leave the map unchanged. UMAP draws a
+structured-looking map even of pure noise, so below structure g = 0.05 no map is drawn and the
+sentence gives the reason. UMAP: arXiv 1802.03426.
 
-umap and torch are imported where they are used: this module is read by processes without them.
+umap is imported inside functions: processes without it import this module, too.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from functools import lru_cache
 
 import numpy as np
 
-#: Below this structure g (see collapse.structure) latents are posterior noise.
+#: Below this structure g (see certificate.diagnostics) latents are posterior noise.
 NO_STRUCTURE = 0.05
 _NEIGHBOURS = 15
 _DIVERGED = "No map: training diverged, latents were no finite numbers"
 _FIRST_EPOCHS = 200
 _NEXT_EPOCHS = 100
-# The step size is the latents' change of shape times (flat + beyond × the share of their variance
-# that a plane cannot hold). Latents that fit a plane need little work to be followed, and every
-# step beyond that only moves the picture. A step below the smallest is not worth a movement: the
-# map stays, and the change grows until it is. Chosen on seeds 1 and 2 (benchmarks/umap.md).
+# UMAP's step size is the latents' change of shape times (flat + beyond × the fraction of their
+# variance outside the plane of two principal components). Latents near a plane need small steps to
+# be followed; larger ones would only make the map jitter. Below the smallest step the map is kept,
+# and the change accumulates until it exceeds it. Chosen on seeds 1 and 2 (benchmarks/umap.md).
 _FLAT_STEP = 0.1
 _BEYOND_STEP = 0.4
 _SMALLEST_STEP = 0.009
@@ -34,18 +34,18 @@ _SMALLEST_STEP = 0.009
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """A 2-D map of latent means at one step, and what the next one continues from."""
+    """A 2-D map of latent means at one step, with the latents that the next map continues from."""
 
-    coordinates: np.ndarray  # [v, 2] float32; empty [0, 2] where there is nothing to draw
+    coordinates: np.ndarray  # [v, 2] float32; empty [0, 2] if there is no map
     kind: str  # pca | umap | none
     step: int  # of the frame it was computed from
     sentence: str
-    latent_mean: np.ndarray  # [v, k] that the coordinates were computed from, maybe at an
-    # earlier step: what changed since then is not yet followed
+    # [v, k] that the coordinates were computed from; older than `step` if the map was kept.
+    latent_mean: np.ndarray
 
 
 def pca_layout(latent_mean: np.ndarray, step: int, previous: Layout | None = None) -> Layout:
-    """The two leading principal components of latent means [v, k], turned to the previous map."""
+    """The two leading principal components of latent means [v, k], aligned with `previous`."""
     if not np.isfinite(latent_mean).all():
         return _no_map(latent_mean, step, _DIVERGED)
     coordinates = _aligned(_principal(latent_mean), previous)
@@ -57,8 +57,8 @@ def umap_layout(
 ) -> Layout:
     """UMAP of latent means [v, k], continued from the previous map.
 
-    `structure` is g of the frame. Below 0.05 the layout has kind "none" and no coordinates, as
-    where there are too few points or the latents are no numbers.
+    `structure` is g of the frame. The layout has kind "none" and no coordinates if g is below 0.05,
+    if there are too few points, or if the latents are not finite.
     """
     if not (np.isfinite(latent_mean).all() and math.isfinite(structure)):
         return _no_map(latent_mean, step, _DIVERGED)
@@ -87,14 +87,15 @@ def _no_map(latent_mean: np.ndarray, step: int, why: str) -> Layout:
 
 
 def warm_up() -> None:
-    """Compile umap's functions (13–22 s in a fresh process), so that no map is late."""
+    """Compile umap's functions, which takes 13–22 s in a new process, before the first map."""
     points = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
     layout = umap_layout(points, 1.0, 0)
     umap_layout(points**3, 1.0, 1, layout)
 
 
 def procrustes(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """`moving` [v, 2] shifted and turned (or mirrored), not scaled, to lie nearest to `fixed`."""
+    """`moving` [v, 2] translated and rotated (or reflected) to `fixed` by least squares."""
+    # Orthogonal Procrustes: with the SVD XᵀY = U S Vᵀ, the orthogonal R = U Vᵀ minimises ‖XR − Y‖.
     center, goal = moving.mean(axis=0), fixed.mean(axis=0)
     left, _, right = np.linalg.svd((moving - center).T @ (fixed - goal))
     return (moving - center) @ (left @ right) + goal
@@ -118,16 +119,16 @@ def _principal(latent_mean: np.ndarray) -> np.ndarray:
 
 
 def _spread(coordinates: np.ndarray) -> np.ndarray:
-    """Scaled to the size that UMAP's layout expects of a start, about 10 across."""
+    """Coordinates scaled to the extent that UMAP expects of an initial layout, about 10."""
     size = np.abs(coordinates).max()
     return (coordinates * (5.0 / max(size, 1e-12))).astype(np.float32)
 
 
 def shape_change(now: np.ndarray, before: np.ndarray) -> float:
-    """What is left of the latents' movement, in their radii, after the best shift, turn and scale.
+    """The Procrustes distance of latents [v, k] from earlier ones: 0 for equal shape, at most 1.
 
-    Orthogonal Procrustes of [v, k] on [v, k]: 0 for the same shape, at most 1. A map that was
-    saved has no latents any more: then it is as if they had changed all the way.
+    It is what remains after the best translation, rotation and scaling: √(1 − s²/(‖X‖²·‖Y‖²)) with
+    s the sum of the singular values of XᵀY. A saved map has no latents; then the distance is 1.
     """
     if before.shape != now.shape:
         return 1.0
@@ -138,14 +139,14 @@ def shape_change(now: np.ndarray, before: np.ndarray) -> float:
 
 
 def _beyond_plane(latent_mean: np.ndarray) -> float:
-    """Share of the latents' variance outside their two leading principal components."""
+    """The fraction of the latents' variance outside their two leading principal components."""
     centred = latent_mean - latent_mean.mean(axis=0, dtype=np.float64)
     variances = np.linalg.eigvalsh(centred.T @ centred)
     return float(variances[:-2].sum() / max(variances.sum(), 1e-300))
 
 
 def _neighbours(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Exact nearest neighbours [v, 15], the point itself first, from blocks of distances."""
+    """Exact nearest neighbours [v, 15] and their distances, each point's first being itself."""
     square = (points * points).sum(axis=1)
     indices = np.empty((len(points), _NEIGHBOURS), dtype=np.int32)
     distances = np.empty((len(points), _NEIGHBOURS), dtype=np.float32)
@@ -184,7 +185,7 @@ def _optimise(start: np.ndarray, latent_mean: np.ndarray, epochs: int, rate: flo
     graph.data[graph.data < graph.data.max() / max(epochs, 11)] = 0.0
     graph.eliminate_zeros()
     a, b = _curve()
-    # Layout coordinates are centred and changed in place; head and tail are the same array.
+    # umap updates the coordinates in place; its head and tail embeddings are the same array here.
     layout = np.ascontiguousarray(start - start.mean(axis=0), dtype=np.float32)
     seeds = random.randint(np.iinfo(np.int32).min + 1, np.iinfo(np.int32).max, 3)
     found: np.ndarray = optimize_layout_euclidean(

@@ -1,7 +1,7 @@
-"""What is found when trained latent spaces are looked into: records, for figures to draw.
+"""Records of latent-space analyses: questions, answers, and studies of sample quality.
 
-`points` of models are told as pictures: brightness from 0 to 1 where data are images, else their
-first coordinates on the shell. Distances are Euclidean ones between points on the shell.
+Points and decoder outputs are given as pictures: brightness from 0 to 1 if the data are images,
+else their first coordinates on the shell. Distances are Euclidean, between points on the shell.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-#: A study on a visitor's own data is kept short: points and epochs at most, seeds, upper edges.
+#: Limits of a study on a visitor's own data: points, epochs, seeds; and its upper edges.
 SHORT_POINTS, SHORT_EPOCHS, SHORT_SEEDS = 1000, 100, 3
 SHORT_EDGES = (0.05, 0.25, 0.5, 0.9)
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Samples of one trained model against the data, and how that model stands."""
+    """Sample quality of one trained model, with its loss and KL."""
 
     method: str
-    edge: float  # b: upper edge of the band, as a share of the way from W to δ; nan without a band
+    edge: float  # b: upper edge of the band, (hi − W)/(δ − W); nan without a band
     sigma2: float
     seed: int
-    loss: float  # D with sampled latents, one draw for every point
+    loss: float  # D with one sampled latent per point
     kl: float  # nats
     precision: float
     recall: float
@@ -39,7 +39,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class BandStudy:
-    """Sample quality and diversity against the width of the band."""
+    """Sample quality and diversity as a function of the band's upper edge."""
 
     title: str  # of the data
     n_points: int
@@ -48,11 +48,11 @@ class BandStudy:
     total: float  # T
     delta: float
     samplings: tuple[Sampling, ...]
-    best: Sampling  # one half of the data as if it were samples of the other
+    best: Sampling  # reference: one half of the data in place of samples, against the other half
 
 
 def load_studies(path: pathlib.Path) -> tuple[BandStudy, ...]:
-    """Studies from their file."""
+    """Studies from a JSON file."""
     plain = json.loads(path.read_text(encoding="utf-8"))
     return tuple(
         BandStudy(
@@ -67,7 +67,7 @@ def load_studies(path: pathlib.Path) -> tuple[BandStudy, ...]:
 
 
 def save_studies(studies: tuple[BandStudy, ...], path: pathlib.Path) -> None:
-    """Studies as a JSON file, numbers to four digits."""
+    """Write studies to a JSON file, numbers to four significant digits."""
     plain = [dataclasses.asdict(study) for study in studies]
     path.write_text(json.dumps(_rounded(plain), indent=1) + "\n", encoding="utf-8")
 
@@ -78,7 +78,7 @@ def _sampling(row: dict[str, Any]) -> Sampling:
 
 
 def _rounded(value: Any) -> Any:
-    """Floats to four significant digits; NaN, which JSON has not, as null."""
+    """Floats to four significant digits; NaN and infinities, which JSON lacks, become null."""
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -88,23 +88,23 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-# ----------------------------------------------------------------- looks into one latent space
+# ----------------------------------------------------------------------------------- answers
 
 
 @dataclass(frozen=True)
 class Plane:
-    """Which two directions of a latent space a map shows: two dimensions, or the means' PCA."""
+    """The plane of a latent map: two latent dimensions, or the PCA of posterior means."""
 
     dims: tuple[int, int] | None = None  # None: PCA
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """One member's latent space."""
+class LatentSpace:
+    """One member's latent space, dimension by dimension, and its map."""
 
     method: str
     kl_per_dim: np.ndarray  # [k] nats, mean over the viewed points
-    order: np.ndarray  # [k] dimensions by falling KL
+    order: np.ndarray  # [k] dimensions by decreasing KL
     dead: np.ndarray  # [k] bool: less than COLLAPSED_KL nats
     spread: np.ndarray  # [k] Var_x m_j(x)
     variance: np.ndarray  # [k] mean posterior variance
@@ -112,60 +112,64 @@ class Look:
     aggregate: np.ndarray  # [k, g] density of the aggregate posterior q(z_j)
     prior: np.ndarray  # [g] density of the prior
     values: np.ndarray  # [t] of a traversed dimension
-    traversals: np.ndarray  # [r, t, f] pictures: the first r of `order`, each moved alone
-    travel: np.ndarray  # [r] how far the output moves along each
+    traversals: np.ndarray  # [r, t, f] pictures; the first r dimensions of `order`, one at a time
+    travel: np.ndarray  # [r] path length of the output along each traversal
     map: np.ndarray  # [v, 2] latent means of the viewed points, in the plane
-    explained: float  # share of the means' variance that lies in the plane; nan where there is none
+    explained: float  # fraction of the means' variance in the plane; nan if they have none
 
 
 @dataclass(frozen=True, eq=False)
-class Looks:
-    """The answer to an Overview."""
+class LatentSpaces:
+    """The answer to `Overview`: the latent spaces of all members."""
 
     step: int
     steps: int
     image: tuple[int, int] | None
-    features: tuple[str, ...]  # names of what pictures show, where data are no images
+    features: tuple[str, ...]  # names of the coordinates in pictures; empty for images
     labels: np.ndarray  # [v] cluster of each viewed point
     rows: np.ndarray  # [v] its row in the data
     plane: Plane
     start: np.ndarray | None  # [f] picture of the point that traversals start from
-    members: tuple[Look, ...]
+    members: tuple[LatentSpace, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Decoding:
-    """The answer to a Here: pictures [f]."""
+    """The answer to `DecodeAt`: pictures [f]."""
 
-    here: np.ndarray  # what the asked member decodes at the place
-    nearest: np.ndarray  # the data point nearest to that on the shell
+    decoded: np.ndarray  # output of the chosen member's decoder at the place
+    nearest: np.ndarray  # the data point nearest to that output on the shell
     row: int  # of the nearest point
-    distance: float
-    replies: tuple[np.ndarray, ...]  # what each member makes of it, encoded and decoded
+    distance: float  # to the nearest point
+    reconstructions: tuple[np.ndarray, ...]  # that output, encoded and decoded by each member
 
 
 @dataclass(frozen=True, eq=False)
-class Path:
-    """One way from one point to another."""
+class Interpolation:
+    """An interpolation between two points.
+
+    ideal: the great circle on the shell. straight: decoded from the straight line between the
+    latent means. shell: the great circle, reconstructed by the model.
+    """
 
     name: str  # ideal | straight | shell
-    method: str  # "" for the ideal way, which needs no model
+    method: str  # "" for the ideal one, which needs no model
     pictures: np.ndarray  # [t, f]
-    astray: np.ndarray  # [t] distance to the ideal way at the same share
+    deviation: np.ndarray  # [t] distance to the ideal interpolation at the same fraction
     nearest: np.ndarray  # [t] distance to the nearest data point
 
 
 @dataclass(frozen=True, eq=False)
-class Ways:
-    """The answer to a Way."""
+class Interpolations:
+    """The answer to `Interpolate`."""
 
-    angle: float  # degrees between the two points, seen from the shell's centre
-    shares: np.ndarray  # [t] from 0 to 1
-    paths: tuple[Path, ...]
+    angle: float  # between the two points at the shell's centre, in degrees
+    shares: np.ndarray  # [t] fractions from 0 to 1
+    paths: tuple[Interpolation, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class MemberSamples:
     """Samples from one member's prior; pictures [s, f]."""
 
     method: str
@@ -173,16 +177,16 @@ class Drawn:
     nearest: np.ndarray
     rows: np.ndarray  # [s] of the nearest data points
     distance: np.ndarray  # [s]
-    apart: float  # mean distance between two samples
+    mean_distance: float  # mean distance between two samples
 
 
 @dataclass(frozen=True, eq=False)
-class Draws:
-    """The answer to a Draw."""
+class PriorSamples:
+    """The answer to `SamplePrior`."""
 
-    data_apart: float  # mean distance between two data points, the same way
-    typical: float  # median distance from a data point to its nearest other one
-    members: tuple[Drawn, ...]
+    data_mean_distance: float  # mean distance between two data points
+    data_nearest_distance: float  # median distance of a data point to its nearest neighbour
+    members: tuple[MemberSamples, ...]
 
 
 # ------------------------------------------------------------------------------- questions
@@ -191,20 +195,20 @@ A = TypeVar("A")
 
 
 class Question(Generic[A]):
-    """What can be asked of trained models; A is the answer."""
+    """A question about trained models; A is the type of its answer."""
 
 
 @dataclass(frozen=True)
-class Overview(Question[Looks]):
-    """Asks for traversals from a viewed point's latent (None: from the prior's mean) and a map."""
+class Overview(Question[LatentSpaces]):
+    """Traversals from a viewed point's latent mean (None: from the prior's mean), and a map."""
 
     start: int | None = None
     plane: Plane = Plane()
 
 
 @dataclass(frozen=True)
-class Here(Question[Decoding]):
-    """Asks what one member decodes at a place of its map, and the others make of that."""
+class DecodeAt(Question[Decoding]):
+    """The decoder output of one member at a place of its map, and its reconstructions by all."""
 
     member: int
     plane: Plane
@@ -212,15 +216,15 @@ class Here(Question[Decoding]):
 
 
 @dataclass(frozen=True)
-class Way(Question[Ways]):
-    """Asks for the ways between two viewed points."""
+class Interpolate(Question[Interpolations]):
+    """Interpolations between two viewed points."""
 
     start: int
     end: int
 
 
 @dataclass(frozen=True)
-class Draw(Question[Draws]):
-    """Asks for samples from the prior."""
+class SamplePrior(Question[PriorSamples]):
+    """Samples from each member's prior, decoded."""
 
     seed: int = 0

@@ -1,16 +1,17 @@
-"""How good and how varied a model's samples are, beside the data they should resemble.
+"""Quality and diversity of samples: precision, recall, density and coverage.
 
-Two pairs of measures, both by exact nearest neighbours in the points' own coordinates. A point's
-ball reaches to its k-th nearest neighbour among its own kind; then
+All four use exact nearest neighbours in the points' own coordinates. The ball of a point reaches to
+its k-th nearest neighbour within its own set (data or samples); then
 
-    precision  share of samples inside some data point's ball      (quality)
-    recall     share of data points inside some sample's ball      (diversity)
-    density    data balls around a sample, over k, on average      (quality; may exceed 1)
-    coverage   share of data points whose ball holds a sample      (diversity)
+    precision  fraction of samples inside some data point's ball        (quality)
+    recall     fraction of data points inside some sample's ball        (diversity)
+    density    mean number of data balls that hold a sample, over k     (quality; may exceed 1)
+    coverage   fraction of data points whose ball holds a sample        (diversity)
 
 Precision and recall: Kynkäänniemi et al., arXiv 1904.06991, k = 3. Density and coverage: Naeem et
-al., arXiv 2002.09797, k = 5; they trust the data's balls only, since a far sample's wide ball
-flatters recall. No features of another network are used: distances are those of the loss.
+al., arXiv 2002.09797, k = 5; they use the balls of data points only, since an outlying sample has a
+large ball, which inflates recall. Distances are those of the loss, not of another network's
+features.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from sklearn.neighbors import NearestNeighbors
 from svae_core.records import RequestError
 
 _PRECISION_NEIGHBOURS, _DENSITY_NEIGHBOURS = 3, 5
-#: Distances compared with a radius: float32 copies of one point must count as inside.
+#: Relative slack of radii, so that float32 copies of a point count as inside its ball.
 _ROUNDING = 1e-6
-_BLOCK = 1_024  # samples compared at once
+_BLOCK = 1_024  # samples per block of the distance matrix
 
 
 @dataclass(frozen=True)
 class Diversity:
-    """How samples compare with data; all but density lie in [0, 1]."""
+    """Quality and diversity of samples; all measures but density lie in [0, 1]."""
 
     precision: float
     recall: float
@@ -39,7 +40,7 @@ class Diversity:
 
 
 def diversity(data: np.ndarray, samples: np.ndarray) -> Diversity:
-    """Compare samples [s, d] with data [n, d]; RequestError where there are too few of either."""
+    """Compare samples [s, d] with data [n, d]; RequestError if there are too few of either."""
     for name, points in (("data points", data), ("samples", samples)):
         if len(points) <= _DENSITY_NEIGHBOURS:
             raise RequestError(
@@ -69,14 +70,14 @@ def diversity(data: np.ndarray, samples: np.ndarray) -> Diversity:
 
 
 def nearest(data: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Row of the nearest data point [p], and how far it is [p], for each of the points [p, d]."""
+    """The row [p] of the data point nearest to each of the points [p, d], and its distance [p]."""
     search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(data)
     gaps, rows = search.kneighbors(points)
     return rows[:, 0], gaps[:, 0]
 
 
 def _radii(points: np.ndarray, *counts: int) -> list[np.ndarray]:
-    """Distance of each point to its k-th nearest neighbour, itself left out, for each k."""
+    """The distance of each point to its k-th nearest other point, for each k."""
     search = NearestNeighbors(n_neighbors=max(counts), algorithm="brute").fit(points)
     gaps, _ = search.kneighbors()
     scale = float(np.abs(points).max(initial=0.0))

@@ -1,22 +1,24 @@
-"""Training methods, one file each: what a method adds to the common loss.
+"""Training methods, one file each: how a method turns D and KL into the loss it minimises.
 
 A method file has a docstring (title, explanation, source), a frozen `Config` of options, and one
-final class `Method` that keeps the contract `TrainingMethod`:
+final class `Method` that implements the protocol `TrainingMethod`:
 
-* `projected`: whether its decoder ends on the shell;
-* `guards_kl`, `guards_information`: what it keeps up by construction, a short phrase or "". They
-  are two things: a KL can be large while the decoder ignores the latent code;
-* `Method(config)`, then `constants(ground, settings)`: named numbers fixed before training,
-  from data and settings alone (RequestError where the request makes no sense);
+* `mark`: the colour (of figures/palette.py), symbol and dash of its traces, unlike all others;
+  without it they follow from the file's name;
+* `projected`: whether its decoder is projected on the shell;
+* `guards_kl`, `guards_information`: what it keeps above 0 by construction, a short phrase or "".
+  The two differ: the KL can be large while the decoder ignores the latent code;
+* `Method(config)`, then `constants(prepared, settings)`: named numbers fixed before training,
+  from data and settings alone (raises RequestError if invalid);
 * `objective(terms, constants)`: the value to minimise for each of its members, shape [m].
 
-It may play further roles, by having what they name: `Remembers` (numbers carried from step to
-step), `Samples` (per-point latents, several of them), `Encodes` (a posterior of its own), `Priored`
-(a prior other than N(0, I)), `Parametrised` (weights beside the networks'), `Rests` (steps that
-leave the decoder alone), `Gauged` (a βσ² that is not that of the settings).
+Optional protocols, recognised by their attributes: `Stateful` (numbers updated at every step),
+`MultiSample` (several latents per point), `CustomPosterior`, `CustomPrior` (other than N(0, I)),
+`ExtraParameters` (weights beside those of the networks), `FreezesDecoder` (steps that train the
+encoder only), `CustomBetaSigma2` (a βσ² other than that of the settings).
 
-Files must not import torch at the top: the tensors in `terms` bring their own operators, and the
-web server, which lists methods, stays free of torch.
+Method files must not import torch at module level: the tensors in `terms` have their own operators,
+and the web server, which lists the methods, runs without torch.
 """
 
 from __future__ import annotations
@@ -37,19 +39,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """What the encoders of some members give for points, before it is read as a posterior."""
+    """Encoder outputs of some members, from which a method makes its posterior."""
 
     mean: Tensor  # [m, b, k]
     log_variance: Tensor  # [m, b, k] within LOG_VARIANCE_RANGE
     constants: dict[str, Tensor]  # [m] each
     memory: dict[str, Tensor]  # [m, …]
-    parameters: Tensor  # [m, e] of the role Parametrised; e may be 0
-    training: bool  # on a minibatch, or looked at
+    parameters: Tensor  # [m, e] weights of ExtraParameters; e may be 0
+    training: bool  # True on a minibatch, False in evaluation
 
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """A minibatch point by point, with s latents for each."""
+    """Latent draws of a minibatch, s per point, and their losses."""
 
     encoded: Encoded
     posterior: Posterior
@@ -59,17 +61,17 @@ class Draws:
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """What one minibatch gives, one entry per member."""
+    """The terms of one minibatch from which objectives are built, one entry per member."""
 
-    parts: Mapping[str, Tensor]  # loss, kl, kl_per_dim, base; each made when it is asked for
+    parts: Mapping[str, Tensor]  # loss, kl, kl_per_dim, base; computed on first use
     sigma2: Tensor  # [m]
     half_precision: Tensor  # [m] 1/(2σ²)
     beta: Tensor  # [m]
     step: int
     progress: float  # 0 at the first step, 1 at the last
-    memory: dict[str, Tensor]  # [m, …] of the role Remembers, else empty
-    draws: Draws | None = None  # for the roles Samples, Encodes and Parametrised
-    freely: Tensor | None = None  # [m] D of g(z), where an autoregressive decoder's `loss` is not
+    memory: dict[str, Tensor]  # [m, …] of a Stateful method, else empty
+    draws: Draws | None = None  # for MultiSample, CustomPosterior and ExtraParameters
+    free_running_loss: Tensor | None = None  # [m] D of g(z), for autoregressive decoders only
 
     @property
     def loss(self) -> Tensor:
@@ -88,21 +90,21 @@ class Terms:
 
     @property
     def reconstruction(self) -> Tensor:
-        """[m] D/(2σ²) in nats: what a Gaussian likelihood of variance σ² makes of the loss."""
+        """[m] D/(2σ²) in nats: −log N(x; g(z), σ²I) up to a constant."""
         return self.loss * self.half_precision
 
     @property
     def distortion(self) -> Tensor:
-        """[m] D of g(z), the one that a band is about.
+        """[m] D of g(z), the loss that bands and constraints refer to.
 
-        It is the loss that is fitted, but for autoregressive decoders: those are fitted with the
-        true coordinates before each one at hand, and that is no loss of a decoder g(z).
+        It equals `loss`, except for autoregressive decoders: their `loss` is teacher-forced and
+        hence no loss of a decoder g(z).
         """
-        return self.loss if self.freely is None else self.freely
+        return self.loss if self.free_running_loss is None else self.free_running_loss
 
 
 class TrainingMethod(Protocol):
-    """The contract of a `Method` class."""
+    """The protocol of a `Method` class."""
 
     projected: bool
     guards_kl: str
@@ -110,74 +112,77 @@ class TrainingMethod(Protocol):
 
     def __init__(self, config: Any) -> None: ...
 
-    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
-        """Numbers fixed before training; RequestError where the request makes no sense."""
+    def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
+        """Numbers fixed before training; raises RequestError if the options are invalid."""
         ...
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
-        """What its members minimise, [m] nats; differentiable in the terms. Constants are [m]."""
+        """The loss of its members, [m] nats, differentiable in the terms. Constants are [m]."""
         ...
 
 
 @runtime_checkable
-class Remembers(Protocol):
-    """Carries numbers from step to step: multipliers, moving averages."""
+class Stateful(Protocol):
+    """A method with numbers that each step updates: multipliers, moving averages."""
 
-    def memory(self, ground: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
-        """What each member starts with, float32; [] or [k] and the like."""
+    def memory(self, prepared: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
+        """Initial values of one member by name, float32, of any shape ([] or [k], for example)."""
         ...
 
     def update(self, terms: Terms, constants: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The memory [m, …] after a step, from the terms (and memory) before it; no gradients."""
+        """The memory [m, …] after a step, from the terms and memory before it; no gradients."""
         ...
 
 
 @runtime_checkable
-class Samples(Protocol):
-    """Needs `terms.draws`, with this many latents per point; the first is the one all share."""
+class MultiSample(Protocol):
+    """A method that needs `terms.draws`, with `samples` latents per point.
+
+    The first latent uses the noise that all members of equal seed share.
+    """
 
     samples: int
 
 
 @runtime_checkable
-class Encodes(Protocol):
-    """Reads the encoders' outputs as posteriors of its own, in training and when looked at."""
+class CustomPosterior(Protocol):
+    """A method with posteriors other than N(mean, diag exp(log_variance))."""
 
     def posterior(self, encoded: Encoded) -> Posterior:
-        """The posteriors of its members' points, [m, b, k]."""
+        """The posteriors of its members' points, [m, b, k], in training and evaluation."""
         ...
 
 
 @runtime_checkable
-class Priored(Protocol):
-    """Has a prior other than N(0, I)."""
+class CustomPrior(Protocol):
+    """A method with a prior other than N(0, I)."""
 
-    def from_prior(self, noise: Tensor, parameters: Tensor) -> Tensor:
-        """Latents [n, k] from the prior, of standard normal noise [n, k] and own weights [e]."""
+    def sample_prior(self, noise: Tensor, parameters: Tensor) -> Tensor:
+        """Latents [n, k] from the prior, given standard normal noise [n, k] and weights [e]."""
         ...
 
 
 @runtime_checkable
-class Parametrised(Protocol):
-    """Has weights [e] beside those of the networks, trained with them."""
+class ExtraParameters(Protocol):
+    """A method with e weights beside those of the networks, trained with them."""
 
     def parameters(self, settings: Settings) -> np.ndarray:
-        """What they start with, [e]; e is the same for all seeds."""
+        """Their initial values [e]; e does not depend on the seed."""
         ...
 
 
 @runtime_checkable
-class Rests(Protocol):
-    """Leaves the decoder (and its moments) alone in some steps."""
+class FreezesDecoder(Protocol):
+    """A method that freezes the decoder and its optimiser moments in some steps."""
 
-    def decoder_rests(self, memory: dict[str, Tensor], step: int) -> Tensor:
-        """[m] bool."""
+    def decoder_frozen(self, memory: dict[str, Tensor], step: int) -> Tensor:
+        """[m] bool: whether each member's decoder is frozen in this step."""
         ...
 
 
 @runtime_checkable
-class Gauged(Protocol):
-    """Trains at a βσ² that is not the product of the settings."""
+class CustomBetaSigma2(Protocol):
+    """A method whose effective βσ² is not the product of the two settings."""
 
     def effective_beta_sigma2(
         self, settings: Settings, loss: float, d: int, memory: dict[str, float]
@@ -187,8 +192,8 @@ class Gauged(Protocol):
 
 
 def needs_points(method: TrainingMethod) -> bool:
-    """Whether it needs a minibatch point by point, more than the averages that all share."""
-    return isinstance(method, Samples | Encodes | Parametrised)
+    """Whether a method needs per-point losses or draws, not only D and KL of the minibatch."""
+    return isinstance(method, MultiSample | CustomPosterior | ExtraParameters)
 
 
 def base_objective(terms: Terms) -> Tensor:
@@ -199,7 +204,7 @@ def base_objective(terms: Terms) -> Tensor:
 def parts_of(
     loss: Tensor, kl_per_dim: Tensor, half_precision: Tensor, beta: Tensor
 ) -> dict[str, Tensor]:
-    """The parts of terms, of D [m] and KL [m, k] with 1/(2σ²) and β [m]."""
+    """`Terms.parts` from D [m], KL per dimension [m, k], 1/(2σ²) [m] and β [m]."""
     kl = kl_per_dim.sum(dim=1)
     base = base_of(loss, kl, half_precision, beta)
     return {"loss": loss, "kl": kl, "kl_per_dim": kl_per_dim, "base": base}
@@ -215,13 +220,19 @@ def scan_methods() -> dict[str, Plugin]:
     return scan("svae_core.methods", "Method")
 
 
+def title_of(name: str) -> str:
+    """A method's title for the screen, "Conventional VAE"; its name if it no longer exists."""
+    plugin = scan_methods().get(name)
+    return plugin.title if plugin else name.replace("_", " ")
+
+
 def method_for(settings: Settings) -> TrainingMethod:
-    """The configured method of a run; RequestError for an unknown name or option."""
+    """The configured method of a run; raises RequestError for an unknown name or option."""
     plugin = find("svae_core.methods", "Method", settings.method)
     method: TrainingMethod = plugin.module.Method(configure(plugin, settings.method_options))
     return method
 
 
 def guards(method: TrainingMethod) -> str:
-    """What a method guards, in one word: "information", "KL" or ""."""
+    """What a method keeps above 0: "information", "KL" or ""."""
     return "information" if method.guards_information else "KL" if method.guards_kl else ""

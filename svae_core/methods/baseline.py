@@ -1,7 +1,7 @@
 """Conventional VAE
 
 Minimises D/(2σ²) + β·KL with a decoder that is not projected on the shell. Where βσ² exceeds the
-largest covariance eigenvalue λ_max, total collapse is a stable state for it.
+largest covariance eigenvalue λ_max, total collapse is a stable state of training.
 
 Source: arXiv 1312.6114
 """
@@ -25,8 +25,9 @@ class Config:
 
 @final
 class Method:
-    """The common loss and nothing else."""
+    """The common loss D/(2σ²) + β·KL."""
 
+    mark = ("orange", "square", "dash")
     projected = False
     guards_kl = ""
     guards_information = ""
@@ -34,8 +35,8 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
-        """Nothing is fixed before training."""
+    def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
+        """None."""
         return {}
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:

@@ -1,8 +1,8 @@
 """β-VAE
 
-Minimises D/(2σ²) + β_m·β·KL: the conventional loss with the KL weighed once more, for latents that
-disentangle. With β_m = 1 it is the conventional VAE, below 1 it holds on to information, and above
-it collapses at a σ² that is β_m times smaller.
+Minimises D/(2σ²) + β_m·β·KL: the conventional loss with a further weight β_m on the KL, meant for
+disentangled latents. With β_m = 1 it is the conventional VAE; a smaller β_m keeps more information
+in the latents; with a larger one collapse is stable from a σ² that is β_m times smaller.
 
 Source: Higgins et al., ICLR 2017; its capacity view arXiv 1804.03599
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Config:
-    """How the KL is weighed."""
+    """The weight of the KL."""
 
     multiple: float = option(
         4.0,
@@ -34,8 +34,9 @@ class Config:
 
 @final
 class Method:
-    """The common loss under a heavier (or lighter) KL."""
+    """The common loss with the KL weighted by β_m·β."""
 
+    mark = ("sky", "diamond", "dot")
     projected = False
     guards_kl = ""
     guards_information = ""
@@ -43,7 +44,7 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
+    def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
         """The weight of the KL."""
         return {"weight": self.config.multiple * settings.beta}
 
@@ -54,5 +55,5 @@ class Method:
     def effective_beta_sigma2(
         self, settings: Settings, loss: float, d: int, memory: dict[str, float]
     ) -> float:
-        """β_m·β·σ²: what λ_max is held against."""
+        """β_m·β·σ², which is compared with λ_max."""
         return self.config.multiple * settings.beta * settings.sigma2

@@ -1,10 +1,10 @@
 """BN-VAE
 
-Posterior means pass batch normalisation with a fixed scale γ and no shift: over each minibatch
-every dimension's mean has mean 0 and mean square γ², so its KL is at least γ²/2 nats. (The shift
-that the paper also learns can only add to the KL; a decoder's bias does the same.) Looked at, the
-running averages of training take the minibatch's place, so the bound holds as nearly as they do.
-Means spread by force can still be noise to the decoder.
+Posterior means are batch-normalised with a fixed scale γ and no shift: over each minibatch every
+dimension's mean has average 0 and mean square γ², so its KL is at least γ²/2 nats. (The shift that
+the paper also learns can only add to the KL; the decoder's bias does the same.) In evaluation the
+running averages of training replace the minibatch's, so the bound holds approximately. The decoder
+can still ignore means that are spread in this way.
 
 Source: arXiv 2004.12585 v1, theorem 1 and algorithm 1
 """
@@ -23,16 +23,16 @@ from svae_core.records import PreparedData, Settings, option
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Least variance: only against division by 0. The usual 1e-5 added under the root is a way around
-# the bound: under a strong KL the encoder shrinks its means until it outweighs them (measured:
-# KL .01 where 1.5 were promised).
+# Smallest variance, only against division by 0. The usual 1e-5 added under the root breaks the
+# bound: under a strong KL the encoder shrinks its means until 1e-5 dominates their variance
+# (measured: a KL of .01 where the bound is 1.5).
 _LEAST = 1e-20
-_NEW = 0.1  # share of the newest minibatch in the running averages; as usual
+_NEW = 0.1  # weight of the newest minibatch in the running averages; the usual momentum
 
 
 @dataclass(frozen=True)
 class Config:
-    """How far means are spread."""
+    """The scale of the posterior means."""
 
     gamma: float = option(
         0.6, "γ: spread of each dimension's means", label="scale γ", low=0.0, high=10.0
@@ -41,8 +41,9 @@ class Config:
 
 @final
 class Method:
-    """The common loss with normalised posterior means."""
+    """The common loss with batch-normalised posterior means."""
 
+    mark = ("green", "cross", "dot")
     projected = False
     guards_kl = "at least k·γ²/2 nats over a minibatch"
     guards_information = ""
@@ -50,17 +51,18 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
-        """Nothing but γ is fixed before training."""
+    def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
+        """None; γ is an option."""
         return {}
 
-    def memory(self, ground: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
+    def memory(self, prepared: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
         """Running mean and variance of the encoder's means, [k] each."""
         k = settings.latent_dim
         return {"mean": np.zeros(k), "variance": np.ones(k)}
 
     def posterior(self, encoded: Encoded) -> Gaussian:
-        """N(γ·(m − E m)/√Var m, s)."""
+        """N(γ·(m − E m)/√Var m, s); moments of the minibatch in training, else running ones."""
+        # E KL_j ≥ ½ E m_j² (s − 1 − log s ≥ 0), and E m_j² = γ² after the normalisation.
         if encoded.training:
             center, variance = _moments(encoded.mean)
         else:
@@ -74,7 +76,7 @@ class Method:
         return base_objective(terms)
 
     def update(self, terms: Terms, constants: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The running averages take in this minibatch; the first one fills them."""
+        """Exponential moving averages, initialised by the first minibatch."""
         assert terms.draws is not None
         center, variance = _moments(terms.draws.encoded.mean)
         share = _NEW if terms.step > 0 else 1.0

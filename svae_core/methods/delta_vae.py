@@ -1,9 +1,9 @@
 """δ-VAE
 
-A committed rate: posterior variances stay below the value at which a dimension's KL is δ/k whatever
-its mean, so no point's KL is ever below δ. Of the paper's ways this is the one for independent
-latents (the other correlates them in time). The rate is committed, its use is not: the decoder may
-ignore a latent that costs δ nats.
+A committed rate: posterior variances are bounded so that every dimension's KL is at least δ/k,
+whatever its mean, and no point's KL is below δ. The paper has this variant for independent latents
+and another for latents correlated in time. A committed rate does not make the decoder use it: the
+decoder may ignore a latent that costs δ nats.
 
 Source: arXiv 1901.03416 v1, section 2
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Config:
-    """How many nats are committed."""
+    """The committed rate."""
 
     rate: float = option(
         1.0, "δ: nats that every posterior keeps", label="committed nats δ", low=0.0, high=500.0
@@ -33,8 +33,9 @@ class Config:
 
 @final
 class Method:
-    """The common loss with posterior variances that stay below a bound."""
+    """The common loss with bounded posterior variances."""
 
+    mark = ("vermillion", "circle", "dot")
     projected = False
     guards_kl = "at least δ nats at every point"
     guards_information = ""
@@ -42,14 +43,15 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
-        """The bound on log-variances."""
+    def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
+        """The upper bound on log-variances."""
         return {"highest": highest_log_variance(self.config.rate / settings.latent_dim)}
 
     def posterior(self, encoded: Encoded) -> Gaussian:
-        """A smooth minimum of the encoder's log-variance and the bound keeps gradients alive."""
+        """N(m, s) with log s a smooth minimum of the encoder's log-variance and its bound."""
         highest = encoded.constants["highest"].view(-1, 1, 1)
-        # log s = h − log(1 + e^{h − raw}), below both h and raw.
+        # log s = h − log(1 + e^{h − raw}), below both h and raw; a hard minimum would have no
+        # gradient above the bound.
         low = -(highest - encoded.log_variance).exp().log1p()
         return Gaussian(encoded.mean, highest + low)
 
@@ -59,7 +61,10 @@ class Method:
 
 
 def highest_log_variance(nats: float) -> float:
-    """The log-variance l ≤ 0 at which the least KL of a dimension, ½(e^l − 1 − l), is `nats`."""
+    """The log-variance l ≤ 0 at which a dimension's KL at mean 0, ½(e^l − 1 − l), equals `nats`.
+
+    That KL decreases in l below 0, so the root is found by bisection.
+    """
     low, high = LOG_VARIANCE_RANGE[0], 0.0
     if 0.5 * (math.exp(low) - 1.0 - low) < nats:
         raise RequestError(

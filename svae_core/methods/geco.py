@@ -2,8 +2,8 @@
 
 Minimises β·KL under the constraint D ≤ hi, by a multiplier: β·KL + λ·(D − hi), where λ grows
 by e^{ν·C} after each step, C the moving average of (D − hi)/hi. The decoder is not projected on
-the shell, so collapse has the loss T: the constraint excludes it where hi is below T. The setting
-σ² plays no part, and nothing is said below: a soft constraint counts once its loss is measured.
+the shell, so a collapsed decoder has the loss T: the constraint excludes it where hi is below T.
+The setting σ² has no effect. The constraint is soft: only the measured loss shows whether it holds.
 
 Source: arXiv 1810.00597 v1, algorithm 1
 """
@@ -23,12 +23,12 @@ from svae_core.records import PreparedData, Settings, option
 if TYPE_CHECKING:
     from torch import Tensor
 
-_RANGE = 1e6  # λ stays within this factor of 1, so that an impossible bound stays finite
+_RANGE = 1e6  # λ stays within this factor of 1, so that it stays finite under an unreachable bound
 
 
 @dataclass(frozen=True)
 class Config:
-    """How the multiplier follows."""
+    """How the multiplier follows the constraint."""
 
     memory: float = option(
         0.99, "share of the moving average kept at each step", low=0.0, high=0.9999
@@ -44,21 +44,22 @@ class Config:
 
 @final
 class Method:
-    """The KL under a constraint on the loss."""
+    """β·KL under the constraint D ≤ hi, by a multiplier."""
 
+    mark = ("grey", "diamond", "dot")
     projected = False
-    guards_kl = "what a loss of hi needs, once that is measured"
-    guards_information = "a multiplier pushes the loss to hi; excludes collapse if hi < T"
+    guards_kl = "what a measured loss of hi requires"
+    guards_information = "a multiplier drives the loss to hi; excludes collapse if hi < T"
 
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
-        """The bound."""
-        return {"bound": require_band(ground.region).hi}
+    def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
+        """The bound hi on D."""
+        return {"bound": require_band(prepared.region).hi}
 
-    def memory(self, ground: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
-        """log λ, from λ = 1, and the moving average C."""
+    def memory(self, prepared: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
+        """log λ, starting at λ = 1, and the moving average C."""
         return {"log_multiplier": np.zeros(()), "excess": np.zeros(())}
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
@@ -67,7 +68,7 @@ class Method:
         return terms.beta * terms.kl + multiplier * (terms.distortion - constants["bound"])
 
     def update(self, terms: Terms, constants: dict[str, Tensor]) -> dict[str, Tensor]:
-        """C moves towards this minibatch's excess, then log λ by ν·C."""
+        """C ← α·C + (1 − α)·(D − hi)/hi, then log λ ← log λ + ν·C (dual ascent in log λ)."""
         now = terms.distortion / constants["bound"] - 1.0
         keep = self.config.memory if terms.step > 0 else 0.0
         excess = keep * terms.memory["excess"] + (1.0 - keep) * now
@@ -78,5 +79,5 @@ class Method:
     def effective_beta_sigma2(
         self, settings: Settings, loss: float, d: int, memory: dict[str, float]
     ) -> float:
-        """β/(2λ): λ stands where 1/(2σ²) stands in the common loss."""
+        """β/(2λ): λ replaces the 1/(2σ²) of the common loss."""
         return settings.beta / (2.0 * math.exp(memory["log_multiplier"]))

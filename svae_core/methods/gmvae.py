@@ -1,11 +1,11 @@
 """GMVAE (mixture prior)
 
-The prior is a mixture of Gaussians whose weights, means and variances are learned, so clusters need
-not be pressed into one ball. The KL to a mixture has no closed form; its variational upper bound
-−log Σ_c π_c·e^{−KL_c} is used, KL_c that to component c, which is VaDE's loss at its best
-assignment of points to components. The mixture is kept standardised (mean 0, variance 1 in each
-dimension), as a decoder could undo any other choice: with one component it is the conventional VAE.
-The KL does not split by dimension. Nothing is guarded: components can merge and code be ignored.
+The prior is a mixture of Gaussians with learned weights, means and variances, so clusters need not
+share one Gaussian. The KL to a mixture has no closed form; its variational upper bound
+−log Σ_c π_c·e^{−KL_c} is used, with KL_c the KL to component c: VaDE's loss at its best assignment
+of points to components. The mixture is standardised (mean 0, variance 1 in each dimension), since a
+decoder could undo any other choice; with one component it is the conventional VAE. The KL does not
+split by dimension. No KL is guaranteed: components can merge, and the decoder can ignore the code.
 
 Source: arXiv 1611.02648 v2 (GMVAE), arXiv 1611.05148 v3 (VaDE); bound: Hershey & Olsen 2007
 """
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-_STRIDE = 0.6180339887498949  # multiples of the golden ratio spread evenly, however many
+_STRIDE = 0.6180339887498949  # 1/golden ratio: its multiples modulo 1 are evenly spread
 
 
 @dataclass(frozen=True)
 class Config:
-    """How rich the prior is."""
+    """The size of the mixture."""
 
     components: int = option(10, "Gaussians in the prior", low=1, high=256)
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Mixed:
-    """Gaussian posteriors against a mixture prior; tensors with a leading axis of members."""
+class MixturePosterior:
+    """Gaussian posteriors under a mixture prior; tensors with a leading axis of members."""
 
     gaussian: Gaussian  # [m, b, k]
     log_weights: Tensor  # [m, 1, c]
@@ -57,14 +57,18 @@ class Mixed:
         return self.gaussian.draw(noise)
 
     def kl(self) -> Any:
-        """−log Σ_c π_c·exp(−KL(q‖component c)), [m, b, 1]: not below the KL to the mixture."""
+        """−log Σ_c π_c·exp(−KL(q‖component c)), [m, b, 1] nats: an upper bound on the KL."""
+        # KL(q‖Σ_c π_c p_c) ≤ Σ_c ω_c·[KL_c + log(ω_c/π_c)] for any weights ω (Hershey & Olsen
+        # 2007); the minimum is at ω_c ∝ π_c·e^{−KL_c}.
         mean, log_s = self.gaussian.mean.unsqueeze(2), self.gaussian.log_variance.unsqueeze(2)
         gap = (mean - self.means) ** 2
         each = (gap + log_s.exp()) / self.variances - 1.0 - log_s + self.variances.log()
         return -(self.log_weights - 0.5 * each.sum(dim=3)).logsumexp(dim=2, keepdim=True)
 
-    def rows(self, block: slice) -> Mixed:
-        return Mixed(self.gaussian.rows(block), self.log_weights, self.means, self.variances)
+    def rows(self, block: slice) -> MixturePosterior:
+        return MixturePosterior(
+            self.gaussian.rows(block), self.log_weights, self.means, self.variances
+        )
 
     def log_density(self, z: np.ndarray) -> np.ndarray:
         return self.gaussian.log_density(z)
@@ -72,8 +76,9 @@ class Mixed:
 
 @final
 class Method:
-    """The common loss against a learned mixture."""
+    """The common loss with a learned mixture prior."""
 
+    mark = ("sky", "cross", "dot")
     projected = False
     guards_kl = ""
     guards_information = ""
@@ -81,30 +86,32 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
-        """Nothing is fixed before training."""
+    def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
+        """None."""
         return {}
 
     def parameters(self, settings: Settings) -> np.ndarray:
-        """Logits of weights [c], means and log-variances [c, k] of the components, in one row."""
+        """Initial logits [c], means [c, k] and log-variances [c, k] of the components, flat."""
         c, k = self.config.components, settings.latent_dim
         means = np.random.default_rng([settings.seed, 61]).normal(size=c * k)
         return np.concatenate([np.zeros(c), means, np.zeros(c * k)])
 
-    def posterior(self, encoded: Encoded) -> Mixed:
-        """The encoder's Gaussian, and the mixture, standardised."""
+    def posterior(self, encoded: Encoded) -> MixturePosterior:
+        """The encoder's Gaussian with the standardised mixture as prior."""
         log_weights, means, variances = self._mixture(encoded.parameters, encoded.mean.shape[-1])
-        return Mixed(
+        return MixturePosterior(
             gaussian=Gaussian(encoded.mean, encoded.log_variance),
             log_weights=log_weights.unsqueeze(1),
             means=means.unsqueeze(1),
             variances=variances.unsqueeze(1),
         )
 
-    def from_prior(self, noise: Tensor, parameters: Tensor) -> Tensor:
-        """From each component as many as its weight asks for, [n, k]."""
+    def sample_prior(self, noise: Tensor, parameters: Tensor) -> Tensor:
+        """Latents [n, k] from the mixture; components in proportion to their weights."""
         n, k = noise.shape
         log_weights, means, variances = self._mixture(parameters.unsqueeze(0), k)
+        # Inversion at a low-discrepancy sequence instead of random numbers: the counts of the
+        # components deviate little from their weights, and the noise need not choose them.
         ends = log_weights[0].exp().cumsum(dim=0)
         spread = ((noise.new_ones(n).cumsum(dim=0) - 0.5) * _STRIDE) % 1.0
         which = (spread.unsqueeze(1) > ends).sum(dim=1).clamp_max(self.config.components - 1)
@@ -117,10 +124,11 @@ class Method:
         log_weights = logits.log_softmax(dim=1)
         weights = log_weights.exp().unsqueeze(2)
         means, variances = means.view(-1, c, k), log_variances.view(-1, c, k).exp()
+        # Law of total variance: Var z = Σ_c π_c·(s_c + (μ_c − μ)²).
         center = (weights * means).sum(dim=1, keepdim=True)
         total = (weights * (variances + (means - center) ** 2)).sum(dim=1, keepdim=True)
         return log_weights, (means - center) * total.rsqrt(), variances / total
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
-        """D/(2σ²) + β·(bound on the KL), [m]."""
+        """D/(2σ²) + β·(upper bound on the KL), [m]."""
         return base_objective(terms)

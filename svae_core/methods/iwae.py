@@ -1,8 +1,9 @@
 """IWAE
 
-Several latents per point, weighed by importance: minimises −E log (1/s) Σ_i w_i with
+Several importance-weighted latents per point: minimises −E log (1/s) Σ_i w_i with
 log w_i = −d_i/(2σ²) − β·log(q(z_i|x)/p(z_i)), a bound on the likelihood that tightens with s. With
-one sample it is the conventional loss, its KL estimated. Tighter is not safer: nothing is guarded.
+one sample it is the conventional loss with an estimated KL. A tighter bound does not prevent
+collapse: no KL is guaranteed.
 
 Source: arXiv 1509.00519 v4
 """
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Config:
-    """How many samples are weighed."""
+    """The number of samples."""
 
     samples: int = option(5, "latents per point", label="samples s", low=1, high=64)
 
@@ -32,6 +33,7 @@ class Config:
 class Method:
     """The importance-weighted loss."""
 
+    mark = ("green", "circle", "dot")
     projected = False
     guards_kl = ""
     guards_information = ""
@@ -40,8 +42,8 @@ class Method:
         self.config = config
         self.samples = config.samples
 
-    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
-        """Nothing is fixed before training."""
+    def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
+        """None."""
         return {}
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:

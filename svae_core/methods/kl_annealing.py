@@ -1,8 +1,8 @@
 """KL annealing
 
-The weight of the KL grows from 0 to β, once over the first part of the run (linear) or again and
-again (cyclical), so that the decoder meets informative latents before they are priced. At the end
-the loss is the conventional one: where that has collapse as a stable state, nothing holds it off.
+The weight of the KL grows from 0 to β, once over the first part of the run (linear) or repeatedly
+(cyclical), so that the decoder learns to use the latents before the KL penalises them. At the end
+the loss is the conventional one: where collapse is stable under it, annealing does not prevent it.
 
 Source: arXiv 1511.06349 (linear), arXiv 1903.10145 (cyclical: 4 cycles, half of each rising)
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Config:
-    """How the weight grows."""
+    """The schedule of the KL weight."""
 
     schedule: str = option("linear", "once, or in cycles", choices=("linear", "cyclical"))
     share: float = option(
@@ -32,8 +32,9 @@ class Config:
 
 @final
 class Method:
-    """The common loss with a KL weight that grows."""
+    """The common loss with an annealed KL weight."""
 
+    mark = ("vermillion", "square", "dot")
     projected = False
     guards_kl = ""
     guards_information = ""
@@ -41,12 +42,12 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
-        """Nothing but the schedule is fixed before training."""
+    def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
+        """None; the schedule is an option."""
         return {}
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
-        """D/(2σ²) + r·β·KL, [m]; r is the ramp now."""
+        """D/(2σ²) + r·β·KL, [m]; r is the ramp at this step."""
         ramp = self.ramp(terms.progress)
         return terms.reconstruction + ramp * terms.beta * terms.kl
 
@@ -54,5 +55,6 @@ class Method:
         """The weight in units of β, from 0 to 1, at a progress from 0 to 1; 1 at the end."""
         cycles = self.config.cycles if self.config.schedule == "cyclical" else 1
         passed = progress * cycles
+        # Capped, so that progress 1 is the end of the last cycle, not the start of another.
         within = passed - min(int(passed), cycles - 1)
         return min(1.0, within / self.config.share)

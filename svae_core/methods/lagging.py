@@ -1,9 +1,10 @@
 """Lagging inference (aggressive encoder)
 
-An encoder that lags behind its decoder lets it forget the latent code, so at first k steps train
-the encoder alone for each that trains both. This ends when the mutual information of an epoch (in
-its minibatches, by their aggregate posterior) is no higher than that of the epoch before; then
-training is the conventional one. All steps count, so the budget is that of the other methods.
+While the encoder lags behind the decoder, the decoder learns to ignore the latent code. So at
+first k steps that train the encoder alone precede each step that trains both. This phase ends when
+an epoch's mutual information (mean over minibatches, by their aggregate posterior) is no higher
+than that of the epoch before; then training is conventional. All steps count, so the number of
+steps is that of the other methods.
 
 Source: arXiv 1901.05534 v2, algorithm 1 (there the inner loop ends by the loss, here after k)
 """
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Config:
-    """How far the encoder goes ahead."""
+    """The number of encoder steps."""
 
     ahead: int = option(
         5,
@@ -41,8 +42,9 @@ class Config:
 
 @final
 class Method:
-    """The common loss with a decoder that waits for its encoder."""
+    """The common loss with a decoder that is frozen while the encoder catches up."""
 
+    mark = ("purple", "diamond", "dot")
     projected = False
     guards_kl = ""
     guards_information = ""
@@ -51,12 +53,12 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
-        """Steps of an epoch."""
-        return {"epoch": float(math.ceil(len(ground.shell.points) / settings.batch_size))}
+    def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
+        """The number of steps per epoch."""
+        return {"epoch": float(math.ceil(len(prepared.shell.points) / settings.batch_size))}
 
-    def memory(self, ground: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
-        """Information of this epoch so far and of the last; 1 while the encoder goes ahead."""
+    def memory(self, prepared: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
+        """Information summed over this epoch, mean of the last one; 1 in the first phase."""
         start = {"sum": np.zeros(()), "last": np.full((), -1.0), "aggressive": np.ones(())}
         return start
 
@@ -64,17 +66,17 @@ class Method:
         """D/(2σ²) + β·KL, [m]."""
         return base_objective(terms)
 
-    def decoder_rests(self, memory: dict[str, Tensor], step: int) -> Tensor:
-        """[m]: in all but every (k+1)-th step, while the encoder goes ahead."""
+    def decoder_frozen(self, memory: dict[str, Tensor], step: int) -> Tensor:
+        """[m] bool: in the first phase, all steps but every (k+1)-th."""
         waits = step % (self.config.ahead + 1) != self.config.ahead
         return (memory["aggressive"] > 0) & waits
 
     def update(self, terms: Terms, constants: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Adds this minibatch's information; at an epoch's end, compares it with the last's."""
+        """Add this minibatch's information; at an epoch's end, compare with the last epoch."""
         assert terms.draws is not None
         before = terms.memory
         if not bool((before["aggressive"] > 0).any()):
-            return before  # settled for good
+            return before  # the first phase has ended for all members
         total = before["sum"] + _information(terms.draws)
         ended = (terms.step + 1) % constants["epoch"] == 0
         mean = total / constants["epoch"]
@@ -87,7 +89,7 @@ class Method:
 
 
 def _information(draws: Draws) -> Tensor:
-    """I(x; z) among the points of each member's minibatch, [m] nats; at most log b."""
+    """I(x; z) over the points of each member's minibatch, [m] nats; at most log b."""
     assert isinstance(draws.posterior, Gaussian)
     means, log_variances = array(draws.posterior.mean), array(draws.posterior.log_variance)
     found = []

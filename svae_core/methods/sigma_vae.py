@@ -1,8 +1,8 @@
 """σ-VAE (learned σ²)
 
-The decoder variance is not set but takes its best value for every minibatch, σ² = D/d, which
-turns D/(2σ²) + (d/2)·log σ² into (d/2)·log(D/d) and a constant. The setting σ² plays no part. It
-mends collapse by units: as σ² falls with the loss, βσ² passes below λ_max by itself.
+The decoder variance takes its maximum-likelihood value for every minibatch, σ² = D/d, which turns
+D/(2σ²) + (d/2)·log σ² into (d/2)·log(D/d) and a constant. The setting σ² has no effect. This
+removes collapse by the choice of units: as σ² falls with the loss, βσ² falls below λ_max.
 
 Source: arXiv 2006.13202 v4 (optimal σ-VAE)
 """
@@ -18,18 +18,19 @@ from svae_core.records import PreparedData, Settings
 if TYPE_CHECKING:
     from torch import Tensor
 
-_LEAST = 1e-6  # of σ², as of the setting: the logarithm of a perfect fit has no bottom
+_LEAST = 1e-6  # lower bound on σ², as for the setting: log σ² of a perfect fit is unbounded below
 
 
 @dataclass(frozen=True)
 class Config:
-    """σ² is found by training; nothing is left to choose."""
+    """No options: σ² is learned."""
 
 
 @final
 class Method:
-    """The common loss at the best σ²."""
+    """The common loss at the maximum-likelihood σ²."""
 
+    mark = ("grey", "cross", "dot")
     projected = False
     guards_kl = ""
     guards_information = ""
@@ -37,12 +38,13 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
+    def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
         """The number of coordinates d."""
-        return {"dimension": float(len(ground.eigenvalues))}
+        return {"dimension": float(len(prepared.eigenvalues))}
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
         """(d/2)·(1 + log σ²) + β·KL at σ² = D/d, [m]."""
+        # ∂/∂σ² of D/(2σ²) + (d/2)·log σ² vanishes at σ² = D/d, where D/(2σ²) = d/2.
         d = constants["dimension"]
         sigma2 = (terms.loss / d).clamp_min(_LEAST)
         return 0.5 * d * (1.0 + sigma2.log()) + terms.beta * terms.kl
@@ -50,5 +52,5 @@ class Method:
     def effective_beta_sigma2(
         self, settings: Settings, loss: float, d: int, memory: dict[str, float]
     ) -> float:
-        """β·D/d: with the σ² that was learned."""
+        """β·D/d, at the learned σ²."""
         return settings.beta * max(loss / d, _LEAST)

@@ -1,9 +1,9 @@
 """Spherical VAE
 
-The decoder is projected on the shell and the loss is held in the feasible band [lo, hi] by a soft
-penalty w·[max(0, D−hi) + max(0, lo−D)] whose weight is fixed before training: w = κβ/(2θ), θ the
-water level of the Gaussian rate–distortion curve at D = hi. The penalty alone enforces nothing:
-the guarantee holds for a trained model whose measured loss is below δ.
+The decoder is projected on the shell, and a soft penalty w·[max(0, D−hi) + max(0, lo−D)] keeps the
+loss in the feasible band [lo, hi]. Its weight is fixed before training: w = κβ/(2θ), θ the water
+level of the Gaussian rate–distortion curve at D = hi. The penalty alone enforces nothing: the
+guarantee holds for a trained model whose measured loss is below δ.
 
 Source: arXiv 2603.10935 v4 (band, projection, soft penalty); weight rule derived in region.py
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Config:
-    """How hard the band is held."""
+    """The strength of the penalty."""
 
     strength: float = option(
         PENALTY_STRENGTH,
@@ -42,31 +42,33 @@ class Config:
 
 @final
 class Method:
-    """The common loss and a soft penalty outside the band."""
+    """The common loss plus a soft penalty outside the band."""
 
+    mark = ("blue", "circle", "solid")
     projected = True
-    guards_kl = "what a loss below δ forces, once that is measured"
+    guards_kl = "what a measured loss below δ requires"
     guards_information = "a penalty holds the loss below δ"
 
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
-        """Weight and edges of the penalty, from data and band alone."""
-        region = require_band(ground.region)
+    def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
+        """Weight and edges of the penalty, from the data and the band alone."""
+        region = require_band(prepared.region)
         error = minibatch_error(
-            ground.clusters.deviation, settings.batch_size, len(ground.shell.points)
+            prepared.clusters.deviation, settings.batch_size, len(prepared.shell.points)
         )
         return {
-            "weight": penalty_weight(settings.beta, ground.water_level, self.config.strength),
+            "weight": penalty_weight(settings.beta, prepared.water_level, self.config.strength),
             "upper": target(region.lo, region.hi, region.delta - region.within, error),
             "lower": region.lo if region.lower_edge else 0.0,
         }
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
         """D/(2σ²) + β·KL + w·[max(0, D−upper) + max(0, lower−D)], [m]."""
-        # The two are D's distance to the nearest loss that is allowed. That one stands still while
-        # D is outside, and inside it is D: so autograd need not know of it.
+        # The two hinges are the distance from D to its nearest point of [lower, upper]. Outside the
+        # band that point is constant, inside it is D itself, so it can be detached: the gradient
+        # is ±w outside and 0 inside.
         nearest = terms.distortion.detach().clamp(constants["lower"], constants["upper"])
         outside = (terms.distortion - nearest).abs()
         return base_objective(terms) + constants["weight"] * outside

@@ -1,12 +1,12 @@
 """Hyperspherical VAE (von Mises–Fisher)
 
 Latents lie on the unit sphere S^{k−1}: posteriors are von Mises–Fisher with direction μ(x) and
-concentration κ(x), the prior is uniform, the KL exact. κ stays above a floor, which keeps that
-floor's KL, and may be fixed, which fixes the KL; the decoder may ignore the direction all the same.
-The KL is one number for the whole sphere. Latents are drawn by inversion of the distribution of the
-angle to μ, without rejection, so they are smooth in μ and κ.
+concentration κ(x), the prior is uniform, the KL exact. κ has a lower bound, which bounds the KL
+below, and may be fixed, which fixes the KL; the decoder may still ignore the direction. The KL does
+not split by dimension. Latents are drawn without rejection, by inverting the distribution function
+of the angle to μ, so they are smooth in μ and κ.
 
-Source: arXiv 1804.00891 v2; fixed κ arXiv 1808.10805; formulas in directional.py
+Source: arXiv 1804.00891 v2; fixed κ arXiv 1808.10805; formulas in von_mises_fisher.py
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ class Config:
 
 @final
 class Method:
-    """The common loss with latents on the sphere."""
+    """The common loss with von Mises–Fisher posteriors."""
 
+    mark = ("green", "square", "dot")
     projected = False
     guards_kl = "at least the KL of the least (or fixed) κ"
     guards_information = ""
@@ -43,8 +44,8 @@ class Method:
     def __init__(self, config: Config):
         self.config = config
 
-    def constants(self, ground: PreparedData, settings: Settings) -> dict[str, float]:
-        """Nothing is fixed; RequestError where there is no sphere."""
+    def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
+        """None; raises RequestError if k < 2, which leaves no sphere of directions."""
         if settings.latent_dim < 2:
             raise RequestError(
                 "--latent-dim is 1, but vmf needs at least 2: a sphere of directions."
@@ -52,9 +53,9 @@ class Method:
         return {}
 
     def posterior(self, encoded: Encoded) -> VonMisesFisher:
-        """μ: the encoder's mean made a unit vector; κ = least + k/s, s its first variance."""
+        """μ: the encoder's mean normalised to length 1; κ = least + k/s, s its first variance."""
         mean = encoded.mean
-        # A mean of exactly nothing, as in a collapsed start, points along all axes alike.
+        # A mean of exactly 0, as in a collapsed start, has no direction: it gets (1, …, 1)/√k.
         mean = mean + 1e-6
         direction = mean * ((mean**2).sum(dim=-1, keepdim=True) + 1e-24).rsqrt()
         k = mean.shape[-1]
@@ -63,7 +64,7 @@ class Method:
             kappa = mean.new_full(mean.shape[:2], self.config.kappa)
         return VonMisesFisher(direction, kappa)
 
-    def from_prior(self, noise: Tensor, parameters: Tensor) -> Tensor:
+    def sample_prior(self, noise: Tensor, parameters: Tensor) -> Tensor:
         """Uniform on the sphere, [n, k]."""
         return noise * (noise**2).sum(dim=-1, keepdim=True).clamp_min(1e-24).rsqrt()
 

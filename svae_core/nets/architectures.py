@@ -23,29 +23,22 @@ from svae_core.nets.stack import Affine, Layer
 _ALIGN = 16
 #: A layer that waits to be told where it starts in a row.
 Unplaced = Callable[[int], Layer]
+#: Height and width, where points are images.
+Image = tuple[int, int] | None
 #: Residual blocks of each half of a resmlp.
 _DEPTH = 8
 #: Two halvings leave at least one place.
 _SMALLEST_IMAGE = 4
 
 
-def laid_out(
-    name: str, d: int, k: int, hidden: int, image: tuple[int, int] | None
-) -> tuple[Layer, ...]:
-    """The layers of an encoder d → 2k (linear: d → k) and a decoder k → d, one after another."""
-    parts: list[Unplaced]
-    if name == "linear":
-        parts = [
-            partial(Affine, "encoder.0", d, k),
-            partial(Affine, "variance.1", 0, k),
-            partial(Affine, "decoder.2", k, d),
-        ]
-    elif name == "resmlp":
-        parts = [*_deep("encoder", 0, d, hidden, 2 * k), *_deep("decoder", 10, k, hidden, d)]
-    elif name == "conv":
-        parts = _convolutional(_grid(image, d), k, hidden)
-    else:
-        parts = [*_dense("encoder", 0, d, hidden, 2 * k), *_dense("decoder", 3, k, hidden, d)]
+def laid_out(name: str, d: int, k: int, hidden: int, image: Image) -> tuple[Layer, ...]:
+    """The layers of an encoder d → 2k (linear: d → k) and a decoder k → d, one after another.
+
+    Raises RequestError for an unknown name, and where conv is asked for data that are no images.
+    """
+    if name not in _BUILDERS:
+        raise RequestError(f"Unknown architecture {name!r}; there are: {', '.join(_BUILDERS)}.")
+    parts = _BUILDERS[name](d, k, hidden, image)
     layers: list[Layer] = []
     start = 0
     for part in parts:
@@ -57,6 +50,26 @@ def laid_out(
 def padded(size: int) -> int:
     """The floats that so many take up in a row."""
     return (size + _ALIGN - 1) // _ALIGN * _ALIGN
+
+
+def _linear(d: int, k: int, _hidden: int, _image: Image) -> list[Unplaced]:
+    return [
+        partial(Affine, "encoder.0", d, k),
+        partial(Affine, "variance.1", 0, k),
+        partial(Affine, "decoder.2", k, d),
+    ]
+
+
+def _mlp(d: int, k: int, hidden: int, _image: Image) -> list[Unplaced]:
+    return [*_dense("encoder", 0, d, hidden, 2 * k), *_dense("decoder", 3, k, hidden, d)]
+
+
+def _resmlp(d: int, k: int, hidden: int, _image: Image) -> list[Unplaced]:
+    return [*_deep("encoder", 0, d, hidden, 2 * k), *_deep("decoder", 10, k, hidden, d)]
+
+
+def _conv(d: int, k: int, hidden: int, image: Image) -> list[Unplaced]:
+    return _convolutional(_grid(image, d), k, hidden)
 
 
 def _dense(half: str, at: int, first: int, hidden: int, last: int) -> list[Unplaced]:
@@ -89,7 +102,7 @@ def _convolutional(image: Grid, k: int, hidden: int) -> list[Unplaced]:
     ]
 
 
-def _grid(image: tuple[int, int] | None, d: int) -> Grid:
+def _grid(image: Image, d: int) -> Grid:
     if image is None:
         raise RequestError("--arch conv needs images, which these data are not; choose mlp.")
     height, width = image
@@ -99,3 +112,14 @@ def _grid(image: tuple[int, int] | None, d: int) -> Grid:
             f"but these are {height} × {width}; choose mlp."
         )
     return Grid(height, width, 1)
+
+
+#: Each architecture's layers from d, k, hidden and the size of images. The decoder of an
+#: autoregressive one is the mlp's: what couples coordinates is no layer (see networks).
+_BUILDERS: dict[str, Callable[[int, int, int, Image], list[Unplaced]]] = {
+    "linear": _linear,
+    "mlp": _mlp,
+    "resmlp": _resmlp,
+    "conv": _conv,
+    "autoregressive": _mlp,
+}

@@ -1,9 +1,9 @@
-"""Convolutions for a batch of members, as layers of a `Stack`: halving an image, and doubling it.
+"""Strided convolutions for a batch of members, as layers of a `Stack`.
 
-Values are images channel by channel at each place, flat: [m, b, height · width · channels]. Both
-layers gather windows of 4 × 4 places, two apart, into rows, so that the arithmetic is one matrix
-product per member: members then equal their solo runs bit for bit, which grouped convolutions do
-not promise. `Doubling` is the transpose of `Halving`. Each place has a bias of its own.
+`Halving` is a 4 × 4 convolution of stride 2 and padding 1, `Doubling` its transpose. Images are
+flat rows with channels last: [m, b, height · width · channels]. Windows are gathered into rows
+(im2col), so that a layer is one matrix product per member: members then equal their solo runs bit
+for bit, which grouped convolutions do not guarantee. Each output pixel has a bias of its own.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from svae_core.nets.stack import Tensors, multiply, tensors_of
+from svae_core.nets.stack import LayerTensors, layer_tensors, multiply
 
-_SIDE, _STEP, _EDGE = 4, 2, 1  # of a window: its side, the way to the next, what is added around
+_SIDE, _STEP, _EDGE = 4, 2, 1  # kernel size, stride and padding
 
 
 @dataclass(frozen=True)
@@ -34,22 +34,22 @@ class Grid:
         return self.height * self.width * self.channels
 
     @property
-    def places(self) -> int:
+    def pixels(self) -> int:
         return self.height * self.width
 
     def halved(self, channels: int) -> Grid:
-        """What `Halving` makes of it; an odd last row or column is seen, but has no place."""
+        """The output grid of `Halving`; an odd size is rounded down."""
         return Grid(self.height // _STEP, self.width // _STEP, channels)
 
 
 @dataclass(frozen=True)
 class _Windowed(ABC):
-    """What both share: a window of the fine image for each place of the coarse one."""
+    """A layer that links each pixel of the coarse image with a 4 × 4 window of the fine one."""
 
     name: str
-    given: Grid
-    made: Grid
-    start: int  # of its weights in a member's row
+    given: Grid  # of the inputs
+    made: Grid  # of the outputs
+    start: int  # offset of its weights in a member's row
     activated = True
 
     @property
@@ -63,7 +63,7 @@ class _Windowed(ABC):
     @property
     @abstractmethod
     def shape(self) -> tuple[int, int]:
-        """Of the weight: what a row of its matrix product holds, and what it becomes."""
+        """The shape of the weight matrix, (inputs, outputs) of the matrix product."""
 
     @property
     def weight(self) -> slice:
@@ -77,13 +77,13 @@ class _Windowed(ABC):
     def stop(self) -> int:
         return self.bias.stop
 
-    def tensors(self, row: Tensor, start: int) -> Tensors:
-        """Weight [m, *shape] and bias [m, 1, fan_out], views of rows that start there."""
+    def tensors(self, row: Tensor, start: int) -> LayerTensors:
+        """Weight [m, *shape] and bias [m, 1, fan_out], views of rows that begin at `start`."""
         weight = row[:, self.weight.start - start : self.weight.stop - start]
         bias = row[:, self.bias.start - start : self.bias.stop - start]
-        return tensors_of(weight.unflatten(1, self.shape), bias.unsqueeze(1))
+        return layer_tensors(weight.unflatten(1, self.shape), bias.unsqueeze(1))
 
-    def forward(self, tensors: Tensors, values: Tensor, scale: int) -> Tensor:
+    def forward(self, tensors: LayerTensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
         outputs = self.product(tensors.weight, values)
         outputs += tensors.bias
@@ -97,34 +97,39 @@ class _Windowed(ABC):
 @final
 @dataclass(frozen=True)
 class Halving(_Windowed):
-    """A convolution to half the height and width, by where its weights lie in a member's row."""
+    """A convolution to half the height and width."""
 
     @property
-    def reach(self) -> int:
-        """How many inputs an output depends on."""
+    def receptive_field(self) -> int:
+        """Inputs that one output depends on."""
         return _SIDE * _SIDE * self.given.channels
 
     @property
     def shape(self) -> tuple[int, int]:
-        """A window, and the channels it becomes."""
-        return self.reach, self.made.channels
+        """(numbers of a window, output channels)."""
+        return self.receptive_field, self.made.channels
 
     def product(self, weight: Tensor, values: Tensor) -> Tensor:
         """The outputs [m, b, fan_out] without bias."""
-        rows = gathered(values, self.given, self.made)
+        rows = im2col(values, self.given, self.made)
         return torch.bmm(rows, weight).view(*values.shape[:2], self.fan_out)
 
     def backward(
-        self, tensors: Tensors, values: Tensor, gradient: Tensor, own: Tensors, through: bool
+        self,
+        tensors: LayerTensors,
+        values: Tensor,
+        grad_output: Tensor,
+        grads: LayerTensors,
+        needs_input_grad: bool,
     ) -> Tensor | None:
-        """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
-        rows = gathered(values, self.given, self.made)
-        by_rows = gradient.reshape(len(gradient), -1, self.made.channels)
-        multiply(rows.mT, by_rows, own.weight)
-        torch.sum(gradient, 1, True, out=own.bias)
-        if not through:
+        """Write gradients of weight and bias into `grads`; return that of `values` if asked."""
+        rows = im2col(values, self.given, self.made)
+        by_rows = grad_output.reshape(len(grad_output), -1, self.made.channels)
+        multiply(rows.mT, by_rows, grads.weight)
+        torch.sum(grad_output, 1, True, out=grads.bias)
+        if not needs_input_grad:
             return None
-        return scattered(torch.bmm(by_rows, tensors.turned), self.given, self.made)
+        return col2im(torch.bmm(by_rows, tensors.weight_t), self.given, self.made)
 
 
 @final
@@ -133,43 +138,49 @@ class Doubling(_Windowed):
     """A transposed convolution to twice the height and width."""
 
     @property
-    def reach(self) -> int:
-        """How many inputs an output depends on."""
+    def receptive_field(self) -> int:
+        """Inputs that one output depends on: windows overlap, two in each direction."""
         return (_SIDE // _STEP) ** 2 * self.given.channels
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The channels of a place, and the window they become."""
+        """(input channels, numbers of a window)."""
         return self.given.channels, _SIDE * _SIDE * self.made.channels
 
     def product(self, weight: Tensor, values: Tensor) -> Tensor:
         """The outputs [m, b, fan_out] without bias."""
-        places = values.reshape(len(values), -1, self.given.channels)
-        return scattered(torch.bmm(places, weight), self.made, self.given)
+        pixels = values.reshape(len(values), -1, self.given.channels)
+        return col2im(torch.bmm(pixels, weight), self.made, self.given)
 
     def backward(
-        self, tensors: Tensors, values: Tensor, gradient: Tensor, own: Tensors, through: bool
+        self,
+        tensors: LayerTensors,
+        values: Tensor,
+        grad_output: Tensor,
+        grads: LayerTensors,
+        needs_input_grad: bool,
     ) -> Tensor | None:
-        """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
-        rows = gathered(gradient, self.made, self.given)
-        places = values.reshape(len(values), -1, self.given.channels)
-        multiply(places.mT, rows, own.weight)
-        torch.sum(gradient, 1, True, out=own.bias)
-        return torch.bmm(rows, tensors.turned).view(*values.shape) if through else None
+        """Write gradients of weight and bias into `grads`; return that of `values` if asked."""
+        # The transpose of the forward pass, hence an ordinary convolution of the gradient.
+        rows = im2col(grad_output, self.made, self.given)
+        pixels = values.reshape(len(values), -1, self.given.channels)
+        multiply(pixels.mT, rows, grads.weight)
+        torch.sum(grad_output, 1, True, out=grads.bias)
+        return torch.bmm(rows, tensors.weight_t).view(*values.shape) if needs_input_grad else None
 
 
-def gathered(values: Tensor, fine: Grid, coarse: Grid) -> Tensor:
-    """The windows of fine images [m, b, size], a row for each: [m, b · places, window]."""
+def im2col(values: Tensor, fine: Grid, coarse: Grid) -> Tensor:
+    """The windows of fine images [m, b, size] as rows, [m, b · coarse pixels, window]."""
     m, b, _ = values.shape
     image = values.reshape(m * b, fine.height, fine.width, fine.channels)
     image = pad(image, (0, 0, _EDGE, _EDGE, _EDGE, _EDGE))
     windows = image.unfold(1, _SIDE, _STEP).unfold(2, _SIDE, _STEP)  # …, channels, side, side
     rows = windows[:, : coarse.height, : coarse.width].permute(0, 1, 2, 4, 5, 3)
-    return rows.reshape(m, b * coarse.places, _SIDE * _SIDE * fine.channels)
+    return rows.reshape(m, b * coarse.pixels, _SIDE * _SIDE * fine.channels)
 
 
-def scattered(rows: Tensor, fine: Grid, coarse: Grid) -> Tensor:
-    """The transpose of `gathered`: windows added up where they overlap, [m, b, size]."""
+def col2im(rows: Tensor, fine: Grid, coarse: Grid) -> Tensor:
+    """The transpose of `im2col`: windows summed where they overlap, [m, b, size]."""
     m = len(rows)
     side = (_SIDE, _SIDE, fine.channels)
     windows = rows.reshape(-1, coarse.height, coarse.width, *side)

@@ -1,7 +1,7 @@
 """Encoders and decoders for a batch of members: every tensor has a leading member axis.
 
-All weights of a member lie in one row of a flat tensor [m, p], so that one optimiser step serves
-all members; layers are views into it. Which layers an architecture has, `layouts` says.
+All weights of a member form one row of a flat tensor [m, p], so that one optimiser call serves all
+members; layers are views of it. `architectures` lists the layers of each architecture.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from svae_core.nets.stack import Layer, Stack
 
 @dataclass(frozen=True)
 class Architecture:
-    """The layout of one member's weights."""
+    """The layers of one member and the layout of its weights in a row."""
 
     name: str
     ambient_dim: int
     latent_dim: int
     layers: tuple[Layer, ...]
     size: int  # p: floats per member, padded
-    coupling: slice  # of an autoregressive decoder: L [d, d]; else empty
-    extra: slice  # weights beside the networks', which methods may have
+    coupling: slice  # L [d, d] of an autoregressive decoder; else empty
+    extra: slice  # weights that belong to the method, not to the networks
 
     @property
     def encoder(self) -> tuple[Layer, ...]:
@@ -38,10 +38,10 @@ class Architecture:
 
     @property
     def parts(self) -> tuple[slice, ...]:
-        """Where encoder, free variances, decoder, coupling and extra weights lie, without gaps."""
+        """Slices of encoder, free log-variances, decoder, coupling and extra weights; no gaps."""
         decoder = self.decoder[0].start
-        free = next((layer.start for layer in self.layers if layer.fan_in == 0), decoder)
-        edges = (0, free, decoder, self.coupling.start, self.extra.start, self.size)
+        log_variances = next((layer.start for layer in self.layers if layer.fan_in == 0), decoder)
+        edges = (0, log_variances, decoder, self.coupling.start, self.extra.start, self.size)
         return tuple(slice(*pair) for pair in itertools.pairwise(edges))
 
     @property
@@ -50,7 +50,7 @@ class Architecture:
 
     @property
     def decoder_part(self) -> slice:
-        """Where all of the decoder lies in a row."""
+        """The slice of all decoder weights, couplings included."""
         return slice(self.decoder[0].start, self.extra.start)
 
 
@@ -64,9 +64,9 @@ def architecture(
 ) -> Architecture:
     """Lay out the weights of an encoder d → 2k (linear: d → k) and a decoder k → d.
 
-    `extra` more floats per member, for what methods train beside the networks, come last. `image`:
-    height and width, where points are images. RequestError where the architecture needs them and
-    there are none, or too small ones.
+    `extra` floats per member for the method's own weights come last. `image`: height and width,
+    where points are images. Raises RequestError if the architecture needs images and the points are
+    none, or too small ones.
     """
     layers = laid_out(name, ambient_dim, latent_dim, hidden, image)
     end = padded(layers[-1].stop)
@@ -78,18 +78,18 @@ def architecture(
 
 
 def initial_weights(arch: Architecture, seed: int, constant: Tensor | None = None) -> Tensor:
-    """One member's row [p]: uniform in ±1/√reach, each layer from its own stream; couplings 0.
+    """Initial weights of one member, a row [p]: uniform in ±1/√receptive_field; couplings 0.
 
-    Members of equal seed and shape therefore start with the same weights whatever their method.
-    With `constant` [d] the member starts collapsed: its posterior is the prior, N(0, I), and its
-    decoder answers with that constant.
+    Each layer has its own random stream, so members of equal seed and shape start with the same
+    weights whatever their method. With `constant` [d] the member starts collapsed: its posterior is
+    the prior N(0, I) and its decoder outputs that constant.
     """
     row = torch.zeros(arch.size)
     for index, layer in enumerate(arch.layers):
         if layer.fan_in == 0:
-            continue  # the linear posterior's log-variances start at 0: the prior's
+            continue  # free log-variances start at 0, those of the prior
         generator = stream(seed, index, "weights")
-        bound = 1.0 / math.sqrt(layer.reach)
+        bound = 1.0 / math.sqrt(layer.receptive_field)
         for part in (layer.weight, layer.bias):
             row[part].uniform_(-bound, bound, generator=generator)
     if constant is not None:
@@ -101,9 +101,9 @@ def initial_weights(arch: Architecture, seed: int, constant: Tensor | None = Non
 
 
 def stream(seed: int, epoch: int, purpose: str) -> torch.Generator:
-    """The CPU generator of (seed, epoch, purpose): where all randomness of a run comes from.
+    """The CPU random generator of (seed, epoch, purpose); all randomness of a run comes from these.
 
-    A purpose has at most eight letters.
+    A purpose has at most eight ASCII letters.
     """
     words = np.frombuffer(purpose.encode().ljust(8), dtype=np.uint64)
     key = np.random.SeedSequence([seed, epoch, int(words[0])]).generate_state(1, np.uint64)
@@ -112,21 +112,27 @@ def stream(seed: int, epoch: int, purpose: str) -> torch.Generator:
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """The members' encoders and decoders, over weights that are looked into, not copied."""
+    """The encoders and decoders of all members, as views of their weights."""
 
     arch: Architecture
     encoder: Stack
-    free: Tensor  # [m, ≥k] log-variances of the linear posterior; without entries otherwise
+    log_variances: Tensor  # [m, ≥k] free ones of the linear posterior; empty otherwise
     decoder: Stack
-    coupling: Tensor  # [m, ≥d²] of an autoregressive decoder; without entries otherwise
-    extra: Tensor  # [m, ≥e] weights beside the networks'
+    coupling: Tensor  # [m, ≥d²] of an autoregressive decoder; empty otherwise
+    extra: Tensor  # [m, ≥e] weights of the method
 
     def leaves(self) -> list[Tensor]:
-        """The weights [m, ·] in the order of `Architecture.parts`."""
-        return [self.encoder.row, self.free, self.decoder.row, self.coupling, self.extra]
+        """The weights [m, ·] in the order of `Architecture.parts`, as leaves of autograd."""
+        return [
+            self.encoder.row,
+            self.log_variances,
+            self.decoder.row,
+            self.coupling,
+            self.extra,
+        ]
 
-    def used(self) -> list[Tensor]:
-        """Those of them that have entries."""
+    def trained_leaves(self) -> list[Tensor]:
+        """The leaves that have entries."""
         return [leaf for leaf in self.leaves() if leaf.numel() > 0]
 
     def named(self) -> dict[str, Tensor]:
@@ -136,32 +142,32 @@ class Networks:
             for layer, (weight, bias, _) in zip(stack.layers, stack.tensors, strict=True):
                 found |= {f"{layer.name}.weight": weight, f"{layer.name}.bias": bias}
         if self.linear:
-            found["variance.bias"] = self.free[:, None, : self.arch.latent_dim]
+            found["variance.bias"] = self.log_variances[:, None, : self.arch.latent_dim]
         if self.coupled:
             found["decoder.coupling"] = self.couplings()
         return found
 
     def rows(self, rows: Tensor) -> Networks:
-        """The networks of some members."""
+        """Networks of some members."""
         encoder, decoder = self.encoder.rows(rows), self.decoder.rows(rows)
         coupling, extra = self.coupling[rows], self.extra[rows]
-        return Networks(self.arch, encoder, self.free[rows], decoder, coupling, extra)
+        return Networks(self.arch, encoder, self.log_variances[rows], decoder, coupling, extra)
 
     @property
     def linear(self) -> bool:
-        """Whether log-variances are free, one per dimension, rather than the encoder's outputs."""
-        return self.free.shape[1] > 0
+        """Whether log-variances are free parameters, one per dimension, not encoder outputs."""
+        return self.log_variances.shape[1] > 0
 
     def encode(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean and log-variance, each [m, b, k], of points [m, b, d]."""
-        return self.read(self.encoder(points))
+        return self.split_posterior(self.encoder(points))
 
-    def read(self, out: Tensor) -> tuple[Tensor, Tensor]:
-        """The encoder's outputs [m, b, ·] as posterior mean and log-variance, each [m, b, k]."""
+    def split_posterior(self, out: Tensor) -> tuple[Tensor, Tensor]:
+        """Split encoder outputs [m, b, ·] into posterior mean and log-variance, each [m, b, k]."""
         low, high = LOG_VARIANCE_RANGE
         if self.linear:
-            free = self.free[:, None, : out.shape[2]]
-            return out, free.expand_as(out).clamp(low, high)
+            log_variances = self.log_variances[:, None, : out.shape[2]]
+            return out, log_variances.expand_as(out).clamp(low, high)
         k = self.arch.latent_dim
         mean, log_variance = out.split_with_sizes((k, k), 2)
         return mean.contiguous(), log_variance.clamp(low, high)
@@ -169,7 +175,7 @@ class Networks:
     def decode(self, z: Tensor) -> Tensor:
         """Decoder outputs g(z) [m, b, d] before any projection, of latents [m, b, k].
 
-        Of an autoregressive decoder: what it gives when it runs freely, on its own outputs.
+        An autoregressive decoder runs free, on its own outputs.
         """
         outputs = self.decoder(z)
         return free_running(outputs, self.couplings()) if self.coupled else outputs
@@ -186,17 +192,17 @@ class Networks:
 
 
 def networks(arch: Architecture, flat: Tensor) -> Networks:
-    """Networks over flat weights [m, p], by views: a change of `flat` changes the networks."""
-    encoder, free, decoder, coupling, extra = (flat[:, part] for part in arch.parts)
+    """Networks whose weights are views of `flat` [m, p]: changing `flat` changes the networks."""
+    encoder, log_variances, decoder, coupling, extra = (flat[:, part] for part in arch.parts)
     stacks = Stack(arch.encoder, encoder), Stack(arch.decoder, decoder)
-    return Networks(arch, stacks[0], free, stacks[1], coupling, extra)
+    return Networks(arch, stacks[0], log_variances, stacks[1], coupling, extra)
 
 
 @dataclass(frozen=True, eq=False)
 class GradientBuffers:
-    """Where gradients are written: rows like those of the weights, and networks looking into them.
+    """Buffers for gradients: rows laid out like the weights, and networks that are views of them.
 
-    What is unused in a row is 0 and stays so.
+    Padding in a row is 0 and stays 0.
     """
 
     flat: Tensor  # [m, p]
@@ -204,15 +210,16 @@ class GradientBuffers:
 
 
 def gradient_buffers(arch: Architecture, flat: Tensor) -> GradientBuffers:
-    """Room for the gradients of weights [m, p]."""
+    """Zeroed gradient buffers for weights [m, p]."""
     zeros = torch.zeros_like(flat)
     return GradientBuffers(zeros, networks(arch, zeros))
 
 
 def project_on_shell(outputs: Tensor, r_min: Tensor, r_max: Tensor) -> Tensor:
-    """Move outputs [m, b, d] radially into [r_min, r_max]: the nearest points of the shell.
+    """Project outputs o [m, b, d] on the shell: o · clamp(‖o‖, r_min, r_max)/‖o‖.
 
-    Radii are [m, 1, 1]; from 0 to infinity, a member's outputs pass unchanged. Source of the layer:
+    A radial clamp gives the nearest point of the shell, because only the radius is constrained.
+    Radii are [m, 1, 1]; with 0 and infinity a member's outputs pass unchanged. Source of the layer:
     arXiv 2603.10935 v4.
     """
     radius, allowed = shell_radii(outputs, r_min, r_max)
@@ -220,6 +227,6 @@ def project_on_shell(outputs: Tensor, r_min: Tensor, r_max: Tensor) -> Tensor:
 
 
 def shell_radii(outputs: Tensor, r_min: Tensor, r_max: Tensor) -> tuple[Tensor, Tensor]:
-    """Radii of outputs [m, b, d], and the nearest ones on the shell, each [m, b, 1]."""
+    """Radii of outputs [m, b, d], and the radii of their projections, each [m, b, 1]."""
     radius = torch.linalg.vector_norm(outputs, dim=-1, keepdim=True).clamp_min(1e-12)
     return radius, radius.clamp(r_min, r_max)

@@ -1,7 +1,7 @@
-"""One block of a deep residual network, as a layer of a `Stack`: y = x + tanh(x·W + b)/√depth.
+"""A residual block as a layer of a `Stack`: y = x + tanh(x·W + b)/√depth.
 
-What enters a block also leaves it, so gradients reach the first block of many undiminished. The
-share 1/√depth keeps the sum of all blocks as large as one, whatever the depth.
+The identity path carries gradients to the first block undiminished. The factor 1/√depth keeps the
+sum over all blocks at the scale of one block, whatever the depth.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import final
 import torch
 from torch import Tensor
 
-from svae_core.nets.stack import Affine, Tensors, activated
+from svae_core.nets.stack import Affine, LayerTensors, activated
 
 
 @final
 @dataclass(frozen=True)
 class Block:
-    """One of `depth` blocks of this width, by where its affine map lies in a member's row."""
+    """One of `depth` residual blocks of this width; `start` is its offset in a member's row."""
 
     name: str
     width: int
     depth: int
     start: int
-    activated = False  # but for the tangent inside
+    activated = False  # no tanh after the block; its own tanh is inside
 
     @property
     def fan_in(self) -> int:
@@ -36,47 +36,52 @@ class Block:
         return self.width
 
     @property
-    def reach(self) -> int:
-        """How many inputs an output depends on."""
+    def receptive_field(self) -> int:
+        """Inputs that one output depends on."""
         return self.width
 
     @property
     def weight(self) -> slice:
-        return self._inside.weight
+        return self._affine.weight
 
     @property
     def bias(self) -> slice:
-        return self._inside.bias
+        return self._affine.bias
 
     @property
     def stop(self) -> int:
-        return self._inside.stop
+        return self._affine.stop
 
     @property
-    def _inside(self) -> Affine:
+    def _affine(self) -> Affine:
         return Affine(self.name, self.width, self.width, self.start)
 
     @property
-    def _share(self) -> float:
+    def _scale(self) -> float:
         return 1.0 / math.sqrt(self.depth)
 
-    def tensors(self, row: Tensor, start: int) -> Tensors:
-        """Weight [m, width, width] and bias [m, 1, width], views of rows that start there."""
-        return self._inside.tensors(row, start)
+    def tensors(self, row: Tensor, start: int) -> LayerTensors:
+        """Weight [m, width, width] and bias [m, 1, width], views of rows that begin at `start`."""
+        return self._affine.tensors(row, start)
 
-    def forward(self, tensors: Tensors, values: Tensor, scale: int) -> Tensor:
+    def forward(self, tensors: LayerTensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, width] of values [m, b, width]."""
-        # One operation at a time: fused, the last floats of a member would be rounded otherwise
-        # alone than in a batch.
-        added = activated(self._inside, tensors, values).mul_(self._share)
+        # Not fused: a fused multiply-add rounds the last floats of a row differently in a batch.
+        added = activated(self._affine, tensors, values).mul_(self._scale)
         added += values
         return added if scale == 1 else added.mul_(scale)
 
     def backward(
-        self, tensors: Tensors, values: Tensor, gradient: Tensor, own: Tensors, through: bool
+        self,
+        tensors: LayerTensors,
+        values: Tensor,
+        grad_output: Tensor,
+        grads: LayerTensors,
+        needs_input_grad: bool,
     ) -> Tensor | None:
-        """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
-        tangent = activated(self._inside, tensors, values)
-        inner = torch.ops.aten.tanh_backward(gradient * self._share, tangent)
-        back = self._inside.backward(tensors, values, inner, own, through)
-        return None if back is None else back.add_(gradient)
+        """Write gradients of weight and bias into `grads`; return that of `values` if asked."""
+        # With t = tanh(x·W + b): ∂L/∂x = g + (g/√depth ⊙ (1 − t²))·Wᵀ for the gradient g by y.
+        tangent = activated(self._affine, tensors, values)
+        inner = torch.ops.aten.tanh_backward(grad_output * self._scale, tangent)
+        back = self._affine.backward(tensors, values, inner, grads, needs_input_grad)
+        return None if back is None else back.add_(grad_output)

@@ -1,11 +1,10 @@
 """Stacks of layers for a batch of members at once, with the gradient written by hand.
 
-At the sizes of this program autograd's bookkeeping costs as much as the arithmetic. So a whole
-stack is one node of the graph: its backward hands back one gradient for its whole row of weights.
-What is done with the outputs stays on plain autograd. `tests/test_averages.py` holds the same
-stack written layer by layer on autograd, and compares.
+At the sizes of this program autograd's bookkeeping costs as much as the arithmetic, so a whole
+stack is one node of the autograd graph: its backward returns one gradient for its whole row of
+weights. `tests/test_averages.py` compares with the same stack written layer by layer on autograd.
 
-A kind of layer keeps the contract `Layer`; `Stack` asks for no more.
+A layer type implements the protocol `Layer`; `Stack` needs nothing else.
 """
 
 from __future__ import annotations
@@ -19,26 +18,27 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# Vector loops take this many floats at a time and do what is left over by other instructions.
-# Where a member's values are no multiple, its rest would be done so alone, but not in a batch.
+# Vectorised loops process this many floats at a time and the remainder by other instructions, with
+# other rounding. Where a member's values are no multiple of it, its remainder would be rounded
+# differently in a batch than alone.
 _VECTOR = 32
 
 
-class Tensors(NamedTuple):
-    """A layer's weight and bias, or room for the gradients of both."""
+class LayerTensors(NamedTuple):
+    """A layer's weight and bias, or the buffers for their gradients."""
 
     weight: Tensor  # [m, ·, ·]
     bias: Tensor  # [m, 1, fan_out]
-    turned: Tensor  # the weight's transpose, a view: to make one takes as long as a small operation
+    weight_t: Tensor  # [m, ·, ·] transposed view; kept, as creating one takes time
 
 
-def tensors_of(weight: Tensor, bias: Tensor) -> Tensors:
-    """The two of a layer."""
-    return Tensors(weight, bias, weight.mT)
+def layer_tensors(weight: Tensor, bias: Tensor) -> LayerTensors:
+    """A layer's tensors, with the transposed view."""
+    return LayerTensors(weight, bias, weight.mT)
 
 
 class Layer(Protocol):
-    """One layer of a stack, by where weight and bias lie in a member's row."""
+    """The protocol of a layer: its sizes, its slices in a member's row, forward and backward."""
 
     @property
     def name(self) -> str: ...
@@ -50,13 +50,13 @@ class Layer(Protocol):
     def fan_out(self) -> int: ...
 
     @property
-    def reach(self) -> int:
-        """How many inputs an output depends on."""
+    def receptive_field(self) -> int:
+        """Inputs that one output depends on; sets the scale of the initial weights."""
         ...
 
     @property
     def activated(self) -> bool:
-        """Whether a hyperbolic tangent follows, where it is not the last layer."""
+        """Whether tanh follows, unless it is the last layer."""
         ...
 
     @property
@@ -71,25 +71,30 @@ class Layer(Protocol):
     @property
     def stop(self) -> int: ...
 
-    def tensors(self, row: Tensor, start: int) -> Tensors:
-        """Weight and bias, views of rows [m, ·] that start there."""
+    def tensors(self, row: Tensor, start: int) -> LayerTensors:
+        """Weight and bias, views of rows [m, ·] that begin at `start`."""
         ...
 
-    def forward(self, tensors: Tensors, values: Tensor, scale: int) -> Tensor:
+    def forward(self, tensors: LayerTensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
         ...
 
     def backward(
-        self, tensors: Tensors, values: Tensor, gradient: Tensor, own: Tensors, through: bool
+        self,
+        tensors: LayerTensors,
+        values: Tensor,
+        grad_output: Tensor,
+        grads: LayerTensors,
+        needs_input_grad: bool,
     ) -> Tensor | None:
-        """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
+        """Write gradients of weight and bias into `grads`; return that of `values` if asked."""
         ...
 
 
 @final
 @dataclass(frozen=True)
 class Affine:
-    """values @ weight + bias, by where weight [fan_in, fan_out] and bias lie in a member's row."""
+    """values @ weight + bias; weight [fan_in, fan_out] and bias begin at `start` of a row."""
 
     name: str
     fan_in: int
@@ -98,7 +103,7 @@ class Affine:
     activated = True
 
     @property
-    def reach(self) -> int:
+    def receptive_field(self) -> int:
         return self.fan_in
 
     @property
@@ -113,37 +118,44 @@ class Affine:
     def stop(self) -> int:
         return self.bias.stop
 
-    def tensors(self, row: Tensor, start: int) -> Tensors:
-        """Weight [m, fan_in, fan_out] and bias [m, 1, fan_out], views of rows that start there."""
+    def tensors(self, row: Tensor, start: int) -> LayerTensors:
+        """Weight [m, fan_in, fan_out] and bias [m, 1, fan_out], views of rows."""
         weight = row[:, self.weight.start - start : self.weight.stop - start]
         bias = row[:, self.bias.start - start : self.bias.stop - start]
         m = len(row)
-        return tensors_of(weight.view(m, self.fan_in, self.fan_out), bias.view(m, 1, self.fan_out))
+        return layer_tensors(
+            weight.view(m, self.fan_in, self.fan_out), bias.view(m, 1, self.fan_out)
+        )
 
-    def forward(self, tensors: Tensors, values: Tensor, scale: int) -> Tensor:
+    def forward(self, tensors: LayerTensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
         return torch.baddbmm(tensors.bias, values, tensors.weight, beta=scale, alpha=scale)
 
     def backward(
-        self, tensors: Tensors, values: Tensor, gradient: Tensor, own: Tensors, through: bool
+        self,
+        tensors: LayerTensors,
+        values: Tensor,
+        grad_output: Tensor,
+        grads: LayerTensors,
+        needs_input_grad: bool,
     ) -> Tensor | None:
-        """Writes the gradients of weight and bias into `own`; gives that of the values if asked."""
-        multiply(values.mT, gradient, own.weight)
-        torch.sum(gradient, 1, True, out=own.bias)
-        return torch.bmm(gradient, tensors.turned) if through else None
+        """Write gradients of weight and bias into `grads`; return that of `values` if asked."""
+        multiply(values.mT, grad_output, grads.weight)
+        torch.sum(grad_output, 1, True, out=grads.bias)
+        return torch.bmm(grad_output, tensors.weight_t) if needs_input_grad else None
 
 
 def multiply(one: Tensor, other: Tensor, into: Tensor) -> None:
-    """Writes the products [m, ·, ·] of two batches of matrices where they belong."""
-    if into.is_contiguous():  # of one member
+    """Write the products [m, ·, ·] of two batches of matrices into `into`."""
+    if into.is_contiguous():  # one member
         torch.bmm(one, other, out=into)
-    else:  # here PyTorch would multiply member by member
+    else:  # into a strided output PyTorch would multiply member by member
         into.copy_(torch.bmm(one, other))
 
 
 @final
 class Stack:
-    """Layers with tanh between them, over rows [m, ·] of weights, looked into and not copied."""
+    """Layers with tanh between them; their weights are views of rows [m, ·]."""
 
     def __init__(self, layers: Sequence[Layer], row: Tensor) -> None:
         self.row = row  # [m, ·], from the first layer's start
@@ -152,80 +164,84 @@ class Stack:
         self.tensors = tuple(layer.tensors(inside, layers[0].start) for layer in layers)
 
     def __call__(self, values: Tensor) -> Tensor:
-        """Outputs [m, b, o] of values [m, b, i]; differentiable, once, in values and rows."""
-        outputs: Tensor = _Run.apply(values, self.row, self)
+        """Outputs [m, b, o] of values [m, b, i]; differentiable once in values and rows."""
+        outputs: Tensor = _StackFunction.apply(values, self.row, self)
         return outputs
 
     def rows(self, rows: Tensor) -> Stack:
-        """The same of some members."""
+        """The stack of some members."""
         return Stack(self.layers, self.row[rows])
 
     def forward(self, values: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Outputs [m, b, o], and what entered each layer, for the way back; outside autograd."""
-        entered = [values]
+        """Outputs [m, b, o] and the inputs of every layer, for `backward`; without autograd."""
+        inputs = [values]
         for layer, tensors in zip(self.layers[:-1], self.tensors, strict=False):
             if layer.activated:
                 values = activated(layer, tensors, values)
             else:
                 values = layer.forward(tensors, values, 1)
-            entered.append(values)
-        return self.layers[-1].forward(self.tensors[-1], values, 1), entered
+            inputs.append(values)
+        return self.layers[-1].forward(self.tensors[-1], values, 1), inputs
 
     def backward(
-        self, entered: list[Tensor], gradient: Tensor, into: Stack, *, through: bool
+        self, inputs: list[Tensor], grad_output: Tensor, into: Stack, *, needs_input_grad: bool
     ) -> Tensor | None:
-        """From the gradient [m, b, o] of the outputs, that of the weights and of the values.
+        """Backpropagate `grad_output` [m, b, o] to the weights and, if needed, the stack's inputs.
 
-        That of the weights is written where `into`, a stack of the same layers, has its own; what
-        lies unused between them is not touched. That of the values is returned if asked for.
+        The gradient by the weights is written into the rows of `into`, a stack of the same layers;
+        padding between layers is not touched. Returns the gradient by the inputs, [m, b, i], if
+        `needs_input_grad`.
         """
-        back: Tensor | None = gradient
+        back: Tensor | None = grad_output
         for i in reversed(range(len(self.layers))):
             assert back is not None
             back = self.layers[i].backward(
-                self.tensors[i], entered[i], back, into.tensors[i], through or i > 0
+                self.tensors[i], inputs[i], back, into.tensors[i], needs_input_grad or i > 0
             )
             if i > 0 and self.layers[i - 1].activated:
-                torch.ops.aten.tanh_backward.grad_input(back, entered[i], grad_input=back)
+                # A layer's input is the tanh t of the layer before: ∂t/∂u = 1 − t², in place.
+                torch.ops.aten.tanh_backward.grad_input(back, inputs[i], grad_input=back)
         return back
 
 
-def activated(layer: Layer, tensors: Tensors, values: Tensor) -> Tensor:
-    """The hyperbolic tangent of a layer's outputs, [m, b, fan_out]."""
+def activated(layer: Layer, tensors: LayerTensors, values: Tensor) -> Tensor:
+    """tanh of a layer's outputs, [m, b, fan_out]."""
     if layer.fan_out % _VECTOR == 0:
-        # tanh(u) = 2σ(2u) − 1, to 2e-7 absolute: a sixth of the time of torch.tanh.
+        # tanh(u) = 2σ(2u) − 1, to 2e-7 absolute, takes a sixth of the time of torch.tanh.
         halved = layer.forward(tensors, values, 2).sigmoid_()
         return torch.add(constant(-1.0, halved), halved, alpha=2.0)
     return layer.forward(tensors, values, 1).tanh_()
 
 
 def constant(value: float, like: Tensor) -> Tensor:
-    """A number as a tensor [], kept: as an operand it would be made into one in every call."""
+    """A number as a cached tensor []: PyTorch would convert a Python number in every call."""
     return _constant(value, like.dtype, like.device)
 
 
 @functools.lru_cache
-@torch.inference_mode(False)  # whoever asks first: autograd takes nothing made in inference mode
+@torch.inference_mode(False)  # a tensor made in inference mode could not enter an autograd graph
 def _constant(value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.tensor(value, dtype=dtype, device=device)
 
 
-class _Run(torch.autograd.Function):
-    """A stack as one node of the graph."""
+class _StackFunction(torch.autograd.Function):
+    """A stack as one node of the autograd graph."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, row: Tensor, stack: Stack) -> Tensor:
-        outputs, ctx.entered = stack.forward(values)
+        outputs, ctx.inputs = stack.forward(values)
         ctx.stack = stack
         return outputs
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None]:
-        through = ctx.needs_input_grad[0]
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor, None]:
+        needs_input_grad = ctx.needs_input_grad[0]
         row = torch.zeros_like(ctx.stack.row, memory_format=torch.contiguous_format)
-        # Sums run along memory: in another order where it lies another way.
-        gradient = gradient.contiguous()
+        # Sums follow the memory layout; another layout would add in another order.
+        grad_output = grad_output.contiguous()
         into = Stack(ctx.stack.layers, row)
-        values = ctx.stack.backward(ctx.entered, gradient, into, through=through)
+        values = ctx.stack.backward(
+            ctx.inputs, grad_output, into, needs_input_grad=needs_input_grad
+        )
         return values, row, None

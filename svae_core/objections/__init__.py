@@ -1,11 +1,10 @@
-"""The open objections to the claim, one file each: what is objected, and what is measured about it.
+"""Open objections to the paper's claim, one file each, with measurements on the user's data.
 
     answer(5, settings) -> Answer
 
-A file's docstring speaks for it, as with plug-ins: title, the objection, its source. It holds one
-function, `measure(settings) -> Answer`, about the data of these settings. Where models have to be
-trained they are small and short, so that an answer takes seconds: what is claimed is what these
-runs measured, no more.
+A file's docstring has three parts, as for plug-ins: title, objection, source. The file holds one
+function, `measure(settings) -> Answer`, on the data of these settings. Models are small and trained
+briefly, so that an answer takes seconds; an answer claims no more than these runs measured.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ _FILES = (
     *("assumptions", "norm_constraint", "definition"),
     *("architectures", "prevention", "new_modes"),
 )
-#: Of the short runs behind an answer.
+#: Points (at most), optimiser steps and batch size of the short runs behind an answer.
 POINTS, STEPS, BATCH = 600, 400, 64
-#: The settings that an answer depends on; all others are its own.
+#: The settings that an answer depends on; all others are fixed here.
 DEPENDS_ON = (
     *DATA_FIELDS,
     *("collapse_loss", "band", "lower_edge"),
@@ -38,7 +37,7 @@ DEPENDS_ON = (
 
 @dataclass(frozen=True)
 class Objection:
-    """What is objected, in the words of the screen."""
+    """An objection as the screen shows it."""
 
     number: int
     title: str
@@ -47,7 +46,7 @@ class Objection:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was measured about one objection: numbers by name, and the same in words."""
+    """The measured answer to one objection: numbers by name, sentences and a table."""
 
     numbers: dict[str, float]
     sentences: tuple[str, ...]
@@ -64,7 +63,7 @@ class Answer:
 
 
 def objections() -> tuple[Objection, ...]:
-    """All objections in their order."""
+    """All objections, in order of their numbers."""
     found = []
     for number, name in enumerate(_FILES, start=1):
         paragraphs = (_module(name).__doc__ or "").strip().split("\n\n")
@@ -74,9 +73,9 @@ def objections() -> tuple[Objection, ...]:
 
 
 def answer(number: int, settings: Settings) -> Answer:
-    """Measure what can be said to this objection on the data of these settings; takes seconds.
+    """Measure the answer to an objection on the data of these settings; takes seconds.
 
-    Raises RequestError, one sentence, where the settings or the data make no sense.
+    Raises RequestError, one sentence, if the settings or the data are invalid.
     """
     if not 1 <= number <= len(_FILES):
         raise RequestError(f"There is no objection {number}; they are numbered 1 to {len(_FILES)}.")
@@ -84,21 +83,21 @@ def answer(number: int, settings: Settings) -> Answer:
     return found
 
 
-# ------------------------------------------------------------------ what the answers share
+# ------------------------------------------------------------------ shared by the answers
 
 
 def short(settings: Settings, held_out: float | None = None) -> Settings:
-    """The same data, a sample of them at most, for a spherical VAE trained briefly."""
+    """Settings of a short spherical run on the same data, or on a sample of them."""
     share = settings.held_out if held_out is None else held_out
-    ground = prepared_data(settings)
-    points = len(ground.shell.points) + len(ground.shell.held_out)
+    prepared = prepared_data(settings)
+    points = len(prepared.shell.points) + len(prepared.shell.held_out)
     kept = min(points, POINTS)
     trained = kept - round(share * kept)
     return dataclasses.replace(
         settings,
         n_points=kept if kept < points else settings.n_points,
         held_out=share,
-        clusters=max(1, min(ground.clusters.k, trained // 2)),
+        clusters=max(1, min(prepared.clusters.k, trained // 2)),
         method="spherical",
         method_options=(),
         start="usual",
@@ -111,12 +110,12 @@ def short(settings: Settings, held_out: float | None = None) -> Settings:
 
 
 def baseline(settings: Settings) -> Settings:
-    """The conventional VAE that is equal in everything else."""
+    """Settings of the conventional VAE, equal in everything else."""
     return dataclasses.replace(settings, method="baseline", method_options=())
 
 
 def trained(members: Sequence[Settings]) -> tuple[State, tuple[Certificate, ...]]:
-    """The members' last state and what it is worth."""
+    """The state of these members after training, and their certificates."""
     from svae_core.training import loop
 
     state = loop.advance(loop.begin(tuple(members)), Budget(frames=False)).state
@@ -124,14 +123,14 @@ def trained(members: Sequence[Settings]) -> tuple[State, tuple[Certificate, ...]
 
 
 def spread(values: Sequence[float]) -> str:
-    """The range of some numbers, or their one value: `0.61–0.64`, never broken over two lines."""
+    """The range of some numbers, or their single value: `0.61–0.64`, without a line break."""
     low, high = f"{min(values):.2f}", f"{max(values):.2f}"
     joiner = "\N{WORD JOINER}"
     return low if low == high else f"{low}{joiner}–{joiner}{high}"
 
 
 def tiny(value: float) -> str:
-    """An error in words: its size, or that there is none."""
+    """An error as text: its order of magnitude, or 0."""
     return f"{value:.0e}" if value > 0 else "0"
 
 

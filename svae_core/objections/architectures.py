@@ -23,7 +23,7 @@ _SEEDS = 2
 
 @dataclass(frozen=True)
 class _Net:
-    """A net and where it starts."""
+    """An architecture, its width, and the start of training."""
 
     name: str
     arch: str
@@ -43,15 +43,15 @@ _FOR_IMAGES = (_Net("conv", "conv"),)
 
 
 def measure(settings: Settings) -> Answer:
-    """Verdicts of both models for every net on both sides of the stability condition."""
+    """Verdicts of both methods for every network on both sides of the stability condition."""
     base = short(settings)
-    ground = prepared_data(base)
-    lambda_max = ground.lambda_max
-    nets = _NETS + (_FOR_IMAGES if _takes_convolutions(ground.dataset.image_shape) else ())
+    prepared = prepared_data(base)
+    lambda_max = prepared.lambda_max
+    nets = _NETS + (_FOR_IMAGES if _takes_convolutions(prepared.dataset.image_shape) else ())
     coupled: list[Certificate] = []
     rows: list[tuple[str, ...]] = []
-    ours: list[Certificate] = []
-    plain: list[Certificate] = []
+    spherical_runs: list[Certificate] = []
+    conventional_runs: list[Certificate] = []
     for net in nets:
         shaped = dataclasses.replace(
             base, arch=net.arch, hidden=net.hidden, start=net.start, beta=1.0
@@ -61,21 +61,31 @@ def measure(settings: Settings) -> Answer:
             for gauge in _GAUGES
             for seed in range(_SEEDS)
         ]
-        _, ends = trained([*spherical, *map(baseline, spherical)])
-        ours += ends[: len(spherical)]
-        plain += ends[len(spherical) :]
+        _, certificates = trained([*spherical, *map(baseline, spherical)])
+        spherical_runs += certificates[: len(spherical)]
+        conventional_runs += certificates[len(spherical) :]
         if net.arch == "autoregressive":
-            coupled += ends[len(spherical) :]
+            coupled += certificates[len(spherical) :]
         for at, gauge in enumerate(_GAUGES):
-            rows.append(_row(net, gauge, ours[-len(spherical) :], plain[-len(spherical) :], at))
+            rows.append(
+                _row(
+                    net,
+                    gauge,
+                    spherical_runs[-len(spherical) :],
+                    conventional_runs[-len(spherical) :],
+                    at,
+                )
+            )
     numbers: dict[str, float] = {
-        "runs": len(ours),
-        "certified": sum(end.verdict == "certified" for end in ours),
-        "collapsed": sum(end.verdict == "collapsed" for end in ours),
-        "in_band": sum(end.in_band for end in ours),
-        "baseline_collapsed_above": _collapsed(plain, above=True),
-        "baseline_collapsed_below": _collapsed(plain, above=False),
-        "autoregressive_kl_below": max(end.kl for end in coupled if end.gauge <= 1),
+        "runs": len(spherical_runs),
+        "certified": sum(certificate.verdict == "certified" for certificate in spherical_runs),
+        "collapsed": sum(certificate.verdict == "collapsed" for certificate in spherical_runs),
+        "in_band": sum(certificate.in_band for certificate in spherical_runs),
+        "baseline_collapsed_above": _collapsed(conventional_runs, above=True),
+        "baseline_collapsed_below": _collapsed(conventional_runs, above=False),
+        "autoregressive_kl_below": max(
+            certificate.kl for certificate in coupled if certificate.gauge <= 1
+        ),
     }
     return Answer(
         numbers=numbers,
@@ -93,22 +103,39 @@ def _takes_convolutions(image: tuple[int, int] | None) -> bool:
 
 
 def _row(
-    net: _Net, gauge: float, ours: list[Certificate], plain: list[Certificate], at: int
+    net: _Net,
+    gauge: float,
+    spherical_runs: list[Certificate],
+    conventional_runs: list[Certificate],
+    at: int,
 ) -> tuple[str, ...]:
     part = slice(at * _SEEDS, (at + 1) * _SEEDS)
-    return (net.name, f"{gauge:g}", *_ends(plain[part]), *_ends(ours[part]))
+    return (
+        net.name,
+        f"{gauge:g}",
+        *_summary_cells(conventional_runs[part]),
+        *_summary_cells(spherical_runs[part]),
+    )
 
 
-def _ends(ends: list[Certificate]) -> tuple[str, ...]:
-    verdicts = Counter(end.verdict for end in ends)
+def _summary_cells(certificates: list[Certificate]) -> tuple[str, ...]:
+    verdicts = Counter(certificate.verdict for certificate in certificates)
     words = ", ".join(
         f"{count}\N{NO-BREAK SPACE}{verdict}" for verdict, count in sorted(verdicts.items())
     )
-    return words, spread([end.loss for end in ends]), spread([end.kl for end in ends])
+    return (
+        words,
+        spread([certificate.loss for certificate in certificates]),
+        spread([certificate.kl for certificate in certificates]),
+    )
 
 
-def _collapsed(ends: list[Certificate], above: bool) -> int:
-    return sum(end.verdict == "collapsed" for end in ends if (end.gauge > 1) == above)
+def _collapsed(certificates: list[Certificate], above: bool) -> int:
+    return sum(
+        certificate.verdict == "collapsed"
+        for certificate in certificates
+        if (certificate.gauge > 1) == above
+    )
 
 
 def _sentences(found: dict[str, float]) -> tuple[str, ...]:
@@ -120,13 +147,14 @@ def _sentences(found: dict[str, float]) -> tuple[str, ...]:
         f"Conventional: {found['baseline_collapsed_above']:.0f} of {half} collapsed above "
         f"βσ² = λ_max and {found['baseline_collapsed_below']:.0f} of {half} below it (a short run "
         "may also not have left its start yet).",
-        "The exclusion needs no such condition, for it speaks of the measured loss. Whether "
-        "training reaches that loss is what these runs show, for these nets.",
-        "An autoregressive decoder foretells each coordinate from the true ones before it: the "
+        "The exclusion needs no such condition, because it concerns the measured loss. These runs "
+        "show whether training reaches that loss, for these networks.",
+        "An autoregressive decoder predicts each coordinate from the true ones before it: the "
         "classical cause of collapse, also below βσ² = λ_max (the conventional one ended there "
-        f"with a KL of at most {found['autoregressive_kl_below']:.2f} nats). Its error under such "
-        "teaching is no loss of a decoder g(z) and proves nothing; what is measured and held in "
-        "the band is the loss of the decoder running freely, on its own outputs.",
-        "A net named mlp 8 has two hidden layers of 8; resmlp has eight residual blocks each way. "
-        "Nets with attention were not trained, so nothing is said of them but the theorem itself.",
+        f"with a KL of at most {found['autoregressive_kl_below']:.2f} nats). Its teacher-forced "
+        "error is no loss of a decoder g(z) and proves nothing; the loss that is measured and held "
+        "in the band is that of the free-running decoder, on its own outputs.",
+        "The network mlp 8 has two hidden layers of 8 units; resmlp has eight residual blocks each "
+        "in encoder and decoder. Networks with attention were not trained; only the theorem "
+        "applies to them.",
     )

@@ -18,44 +18,44 @@ from svae_core.objections import Answer, tiny
 from svae_core.problem import prepared_data, region_of
 from svae_core.records import FeasibleRegion, PreparedData, Settings
 
-#: Constant answers tried against the formula of the best one.
+#: Constant outputs that are compared with the formula's best one.
 _TRIED = 200
-#: Of the posterior N(εx, I) that looks perfect when decoded at its mean.
+#: ε of the counter-example q = N(εx, I), whose mean is decoded without error.
 _EPSILON = 0.01
 
 
 def measure(settings: Settings) -> Answer:
-    """The proof's steps and its edge cases, with the numbers of these data."""
-    ground = prepared_data(settings)
-    points = ground.shell.points.astype(np.float64)
-    clusters = ground.clusters
-    numbers = _constant_answers(ground, points) | _mean_decoding(ground, points)
+    """The steps of the proof and its edge cases, measured on these data."""
+    prepared = prepared_data(settings)
+    points = prepared.shell.points.astype(np.float64)
+    clusters = prepared.clusters
+    numbers = _constant_answers(prepared, points) | _mean_decoding(prepared, points)
     partitions = {
         f"K-means, K = {clusters.k}": clusters.within,
         f"the worst of its {len(clusters.restarts)} starts": float(clusters.restarts.max()),
-        "the same sizes, points at random": _random_partition(ground, points),
+        "the same sizes, points at random": _random_partition(prepared, points),
         "one cluster": clusters.total,
     }
     if clusters.k == 1:
         partitions = {"one cluster": clusters.total}
-    rows = [_row(ground, name, within) for name, within in partitions.items()]
+    rows = [_row(prepared, name, within) for name, within in partitions.items()]
     numbers |= {
         "within": clusters.within,
         "half_total": clusters.total / 2,
         "separation": clusters.separation,
-        "delta": ground.region.deltas["shell"],
+        "delta": prepared.region.deltas["shell"],
     }
     return Answer(
         numbers=numbers,
-        sentences=_sentences(ground, numbers),
+        sentences=_sentences(prepared, numbers),
         columns=("partition", "W", "W/T", "band, δ shell", "band, δ free", "band, δ between"),
         rows=tuple(rows),
     )
 
 
-def _constant_answers(ground: PreparedData, points: np.ndarray) -> dict[str, float]:
-    """The best constant by the formula, at the point that should reach it, and by trying."""
-    shell = ground.shell
+def _constant_answers(prepared: PreparedData, points: np.ndarray) -> dict[str, float]:
+    """The best constant's loss by the formula, measured at its point, and by trying others."""
+    shell = prepared.shell
     center = points.mean(axis=0)
     radius = float(np.linalg.norm(center))
     direction = center / radius if radius > 1e-12 else points[0] / np.linalg.norm(points[0])
@@ -66,13 +66,13 @@ def _constant_answers(ground: PreparedData, points: np.ndarray) -> dict[str, flo
         "best_constant": losses[0],
         "best_tried": min(losses[1:]),
         "tried": len(tried),
-        "formula_error": abs(losses[0] - ground.region.deltas["shell"]),
+        "formula_error": abs(losses[0] - prepared.region.deltas["shell"]),
     }
 
 
-def _mean_decoding(ground: PreparedData, points: np.ndarray) -> dict[str, float]:
-    """Why latents must be sampled: q = N(εx, I) with g(z) = rz/‖z‖ looks perfect at its means."""
-    radius = (ground.shell.r_min + ground.shell.r_max) / 2
+def _mean_decoding(prepared: PreparedData, points: np.ndarray) -> dict[str, float]:
+    """Why latents must be sampled: q = N(εx, I) with g(z) = r·z/‖z‖ has no error at its means."""
+    radius = (prepared.shell.r_min + prepared.shell.r_max) / 2
     mean, log_variance = _EPSILON * points, np.zeros_like(points)
     noise = np.random.default_rng(31).standard_normal(points.shape)
 
@@ -87,9 +87,9 @@ def _mean_decoding(ground: PreparedData, points: np.ndarray) -> dict[str, float]
     }
 
 
-def _random_partition(ground: PreparedData, points: np.ndarray) -> float:
-    """W of a partition that knows nothing of the data."""
-    labels = np.random.default_rng(37).permutation(ground.clusters.labels)
+def _random_partition(prepared: PreparedData, points: np.ndarray) -> float:
+    """W of a random partition with the same cluster sizes."""
+    labels = np.random.default_rng(37).permutation(prepared.clusters.labels)
     within = 0.0
     for label in np.unique(labels):
         part = points[labels == label]
@@ -97,24 +97,24 @@ def _random_partition(ground: PreparedData, points: np.ndarray) -> float:
     return within / len(points)
 
 
-def _row(ground: PreparedData, name: str, within: float) -> tuple[str, ...]:
-    total = ground.clusters.total
-    bands = [_band(_region(ground, within, kind)) for kind in ("shell", "free", "between")]
+def _row(prepared: PreparedData, name: str, within: float) -> tuple[str, ...]:
+    total = prepared.clusters.total
+    bands = [_band(_region(prepared, within, kind)) for kind in ("shell", "free", "between")]
     return (name, f"{within:.3f}", f"{within / total:.2f}", *bands)
 
 
-def _region(ground: PreparedData, within: float, definition: str) -> FeasibleRegion:
-    clusters = dataclasses.replace(ground.clusters, within=within)
-    settings = dataclasses.replace(ground.settings, collapse_loss=definition)
-    return region_of(ground.shell, clusters, settings)
+def _region(prepared: PreparedData, within: float, definition: str) -> FeasibleRegion:
+    clusters = dataclasses.replace(prepared.clusters, within=within)
+    settings = dataclasses.replace(prepared.settings, collapse_loss=definition)
+    return region_of(prepared.shell, clusters, settings)
 
 
 def _band(region: FeasibleRegion) -> str:
     return "empty" if region.empty else f"{region.lo:.3f}–{region.hi:.3f}"
 
 
-def _sentences(ground: PreparedData, found: dict[str, float]) -> tuple[str, ...]:
-    clusters, region = ground.clusters, ground.region
+def _sentences(prepared: PreparedData, found: dict[str, float]) -> tuple[str, ...]:
+    clusters, region = prepared.clusters, prepared.region
     literal = "leaves a band" if clusters.between > clusters.within else "leaves no band"
     return (
         f"The best constant answer on the shell loses T + dist(x̄, shell)² = "

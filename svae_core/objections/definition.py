@@ -1,7 +1,7 @@
 """Is the guarantee true by definition?
 
 The band is built from the same data that demarcate collapse, so that a loss inside it excludes
-collapse by construction. What of the claim is definition, and what has to be earned?
+collapse by construction. Which part of the claim is a definition, and which depends on training?
 
 Source: a public review of arXiv 2603.10935
 """
@@ -25,50 +25,50 @@ _HELD_OUT = 0.2
 
 
 def measure(settings: Settings) -> Answer:
-    """Constants recomputed after training; what training reached; what held-out points say."""
+    """Constants recomputed after training, what training reached, and held-out points."""
     base = short(settings, settings.held_out or _HELD_OUT)
-    ground = prepared_data(base)
-    before = _fixed(ground, base)
+    prepared = prepared_data(base)
+    before = _fixed(prepared, base)
     spherical = [dataclasses.replace(base, seed=seed) for seed in range(_SEEDS)]
-    _, ends = trained([*spherical, *map(baseline, spherical)])
-    after = _recomputed(ground, base)
-    ours, plain = ends[:_SEEDS], ends[_SEEDS:]
+    _, certificates = trained([*spherical, *map(baseline, spherical)])
+    after = _recomputed(prepared, base)
+    spherical_runs, conventional_runs = certificates[:_SEEDS], certificates[_SEEDS:]
     numbers = {
         "within": before[0],
         "delta": before[1],
         "weight": before[2],
         "changed": max(abs(a - b) for a, b in zip(before, after, strict=True)),
         "seeds": _SEEDS,
-        "in_band": sum(end.in_band for end in ours),
-        "certified": _certified(ours),
-        "held_out": _certified(_held_out(ours)),
-        "baseline_certified": _certified(plain),
-        "least_proved": min(end.floors.proved for end in ours),
-        "least_tight": min(end.floors.tight for end in ours),
-        "least_kl": min(end.kl for end in ours),
+        "in_band": sum(certificate.in_band for certificate in spherical_runs),
+        "certified": _certified(spherical_runs),
+        "held_out": _certified(_held_out(spherical_runs)),
+        "baseline_certified": _certified(conventional_runs),
+        "least_proved": min(certificate.floors.proved for certificate in spherical_runs),
+        "least_tight": min(certificate.floors.tight for certificate in spherical_runs),
+        "least_kl": min(certificate.kl for certificate in spherical_runs),
     }
     return Answer(
         numbers=numbers,
-        sentences=_sentences(numbers, _held_out(ours)),
+        sentences=_sentences(numbers, _held_out(spherical_runs)),
         columns=("model, points", "runs", "certified", "in band", "D", "δ", "proved", "KL"),
         rows=(
-            _row("spherical, training", ours),
-            _row("spherical, held-out", _held_out(ours), banded=False),
-            _row("conventional, training", plain, banded=False),
-            _row("conventional, held-out", _held_out(plain), banded=False),
+            _row("spherical, training", spherical_runs),
+            _row("spherical, held-out", _held_out(spherical_runs), banded=False),
+            _row("conventional, training", conventional_runs, banded=False),
+            _row("conventional, held-out", _held_out(conventional_runs), banded=False),
         ),
     )
 
 
-def _fixed(ground: PreparedData, settings: Settings) -> tuple[float, float, float]:
-    """W, δ and the penalty's weight as training uses them."""
-    weight = method_for(settings).constants(ground, settings)["weight"]
-    return ground.region.within, ground.region.delta, weight
+def _fixed(prepared: PreparedData, settings: Settings) -> tuple[float, float, float]:
+    """W, δ and the penalty's weight that training uses."""
+    weight = method_for(settings).constants(prepared, settings)["weight"]
+    return prepared.region.within, prepared.region.delta, weight
 
 
-def _recomputed(ground: PreparedData, settings: Settings) -> tuple[float, float, float]:
-    """The same from the shell points and the settings alone, past everything that was kept."""
-    points, shell = ground.shell.points, ground.shell
+def _recomputed(prepared: PreparedData, settings: Settings) -> tuple[float, float, float]:
+    """The same, recomputed from the shell points and the settings, without any cache."""
+    points, shell = prepared.shell.points, prepared.shell
     found = cluster(points, settings.clusters, settings.data_seed)
     norm = float(np.linalg.norm(points.mean(axis=0, dtype=np.float64)))
     losses = collapse_losses(found.within, found.total, norm, shell.r_min, shell.r_max)
@@ -78,25 +78,27 @@ def _recomputed(ground: PreparedData, settings: Settings) -> tuple[float, float,
     return found.within, delta, penalty_weight(settings.beta, level)
 
 
-def _held_out(ends: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
-    return tuple(end.held_out for end in ends if end.held_out is not None)
+def _held_out(certificates: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
+    return tuple(
+        certificate.held_out for certificate in certificates if certificate.held_out is not None
+    )
 
 
-def _certified(ends: tuple[Certificate, ...]) -> int:
-    return sum(end.verdict == "certified" for end in ends)
+def _certified(certificates: tuple[Certificate, ...]) -> int:
+    return sum(certificate.verdict == "certified" for certificate in certificates)
 
 
-def _row(name: str, ends: tuple[Certificate, ...], banded: bool = True) -> tuple[str, ...]:
-    """A row; the band is that of the spherical VAE's training points."""
+def _row(name: str, certificates: tuple[Certificate, ...], banded: bool = True) -> tuple[str, ...]:
+    """A row of the table; the band is that of the spherical VAE's training points."""
     return (
         name,
-        f"{len(ends)}",
-        f"{_certified(ends)}",
-        f"{sum(end.in_band for end in ends)}" if banded else "–",
-        spread([end.loss for end in ends]),
-        f"{ends[0].delta:.2f}",
-        spread([end.floors.proved for end in ends]),
-        spread([end.kl for end in ends]),
+        f"{len(certificates)}",
+        f"{_certified(certificates)}",
+        f"{sum(certificate.in_band for certificate in certificates)}" if banded else "–",
+        spread([certificate.loss for certificate in certificates]),
+        f"{certificates[0].delta:.2f}",
+        spread([certificate.floors.proved for certificate in certificates]),
+        spread([certificate.kl for certificate in certificates]),
     )
 
 
@@ -108,17 +110,18 @@ def _sentences(found: dict[str, float], held_out: tuple[Certificate, ...]) -> tu
         else f"differ by at most {tiny(found['changed'])}"
     )
     return (
-        "Definitional: that a loss below δ excludes total collapse. δ is computed so, and before "
+        "By definition: a loss below δ excludes total collapse; δ is computed that way, before "
         f"training. Recomputed afterwards from the points alone, W = {found['within']:.3f}, δ = "
         f"{found['delta']:.3f} and the penalty's weight {found['weight']:.2f} {same}, "
         "so no result has fed back into them.",
-        f"Not definitional: that training gets there. {found['in_band']:.0f} of {n} short "
-        f"spherical runs ended inside the band and {found['certified']:.0f} of {n} certified; of "
-        f"the conventional VAE, equal otherwise, {found['baseline_certified']:.0f} of {n}.",
-        f"Nor are the nats: a run's loss forces at least {found['least_proved']:.2f} (proved; "
-        f"{found['least_tight']:.2f} numerical), and the least KL measured is "
+        f"Not by definition: that training reaches such a loss. {found['in_band']:.0f} of {n} "
+        f"short spherical runs ended inside the band and {found['certified']:.0f} of {n} are "
+        f"certified; of the conventional VAE, equal otherwise, "
+        f"{found['baseline_certified']:.0f} of {n}.",
+        f"Nor are the guaranteed nats: a run's loss forces at least {found['least_proved']:.2f} "
+        f"(proved; {found['least_tight']:.2f} numerical), and the least KL measured is "
         f"{found['least_kl']:.2f}.",
-        f"Nor do held-out points know the definition: on {held_out[0].n_points:,} of them, with "
+        f"Nor do held-out points enter the definition: on {held_out[0].n_points:,} of them, with "
         f"their own δ = {held_out[0].delta:.3f}, {found['held_out']:.0f} of {n} spherical runs "
         "are certified.",
     )

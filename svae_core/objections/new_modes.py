@@ -26,36 +26,36 @@ _ALIVE = 0.1
 
 @dataclass(frozen=True)
 class _Modes:
-    """What a trained model shows of each failure."""
+    """Measures of each failure mode for one trained model."""
 
     name: str
-    end: Certificate
+    certificate: Certificate
     dead: int
     information: float  # I(x; z)
-    within: float  # I(x; z | cluster): what latents say beyond the cluster
-    smallest_variance: float  # the least of the mean posterior variances of the dimensions
-    at_limit: float  # share of posterior variances at the least value that is allowed
+    within: float  # I(x; z | cluster): information beyond the cluster
+    smallest_variance: float  # smallest mean posterior variance of a dimension
+    at_limit: float  # fraction of posterior variances at their lower limit
 
 
 def measure(settings: Settings) -> Answer:
-    """Each failure measured on both models, under these σ² and β and where both are alive."""
+    """Each failure measured on both methods, at these σ² and β and where neither collapses."""
     base = short(settings)
-    ground = prepared_data(base)
-    alive = dataclasses.replace(base, sigma2=_ALIVE * ground.lambda_max / base.beta)
+    prepared = prepared_data(base)
+    alive = dataclasses.replace(base, sigma2=_ALIVE * prepared.lambda_max / base.beta)
     members = {
         f"{title}, {gauge:.2g}": member
         for gauge, spherical in (
-            (base.beta * base.sigma2 / ground.lambda_max, base),
+            (base.beta * base.sigma2 / prepared.lambda_max, base),
             (_ALIVE, alive),
         )
         for title, member in (("conventional", baseline(spherical)), ("spherical", spherical))
     }
-    state, ends = trained(list(members.values()))
+    state, certificates = trained(list(members.values()))
     modes = [
-        _modes(name, state, index, end)
-        for index, (name, end) in enumerate(zip(members, ends, strict=True))
+        _modes(name, state, index, certificate)
+        for index, (name, certificate) in enumerate(zip(members, certificates, strict=True))
     ]
-    entropy = cluster_entropy(ground.clusters.sizes)
+    entropy = cluster_entropy(prepared.clusters.sizes)
     numbers = _numbers(modes[1], entropy) | {"alive_within": modes[3].within}
     return Answer(
         numbers=numbers,
@@ -68,7 +68,7 @@ def measure(settings: Settings) -> Answer:
     )
 
 
-def _modes(name: str, state: State, index: int, end: Certificate) -> _Modes:
+def _modes(name: str, state: State, index: int, certificate: Certificate) -> _Modes:
     mean, log_variance = _posteriors(state, index)
     settings = state.settings[index]
     labels = prepared_data(settings).clusters.labels
@@ -80,8 +80,8 @@ def _modes(name: str, state: State, index: int, end: Certificate) -> _Modes:
         within += len(rows) / len(labels) * _information(z[rows], mean[rows], log_variance[rows])
     return _Modes(
         name=name,
-        end=end,
-        dead=len(end.kl_per_dim) - end.active_units,
+        certificate=certificate,
+        dead=len(certificate.kl_per_dim) - certificate.active_units,
         information=_information(z, mean, log_variance),
         within=within,
         smallest_variance=float(np.exp(log_variance).mean(axis=0).min()),
@@ -98,7 +98,7 @@ def _posteriors(state: State, index: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _information(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> float:
-    """I(x; z) among these points, nats; at most the logarithm of their number."""
+    """I(x; z) over these points, in nats; at most the logarithm of their number."""
     return mutual_information(
         z, lambda rows, block: log_density(rows, mean[block], log_variance[block]), len(z)
     )
@@ -107,11 +107,11 @@ def _information(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> f
 def _numbers(spherical: _Modes, entropy: float) -> dict[str, float]:
     return {
         "dead": spherical.dead,
-        "kl": spherical.end.kl,
+        "kl": spherical.certificate.kl,
         "information": spherical.information,
         "within": spherical.within,
         "entropy": entropy,
-        "cluster_accuracy": spherical.end.cluster_accuracy,
+        "cluster_accuracy": spherical.certificate.cluster_accuracy,
         "smallest_variance": spherical.smallest_variance,
         "at_limit": spherical.at_limit,
     }
@@ -120,11 +120,11 @@ def _numbers(spherical: _Modes, entropy: float) -> dict[str, float]:
 def _row(found: _Modes) -> tuple[str, ...]:
     return (
         found.name,
-        f"{found.dead} of {len(found.end.kl_per_dim)}",
-        f"{found.end.kl:.2f}",
+        f"{found.dead} of {len(found.certificate.kl_per_dim)}",
+        f"{found.certificate.kl:.2f}",
         f"{found.information:z.2f}",
         f"{found.within:z.2f}",
-        f"{found.end.cluster_accuracy:.0%}",
+        f"{found.certificate.cluster_accuracy:.0%}",
         f"{found.smallest_variance:.2g}",
         f"{found.at_limit:.1%}",
     )
@@ -139,19 +139,19 @@ def _sentences(found: _Modes, settings: Settings, numbers: dict[str, float]) -> 
     )
     share = found.within / found.information if found.information > 0.05 else 0.0
     only = (
-        f"{found.within:.2f} of its {found.information:.2f} nats ({share:.0%}) tell points of one "
-        "cluster apart, so it carries more than the label"
+        f"{found.within:.2f} of its {found.information:.2f} nats ({share:.0%}) distinguish points "
+        "of one cluster, so it carries more than the label"
         if share > 0.05
-        else f"{found.within:.2f} of its {found.information:.2f} nats tell points of one cluster "
-        "apart, so it carries little but the label"
+        else f"{found.within:.2f} of its {found.information:.2f} nats distinguish points of one "
+        "cluster, so it carries little but the label"
     )
     vanish = (
         f"the smallest mean posterior variance of a dimension is {found.smallest_variance:.2g} "
-        f"and {found.at_limit:.1%} of all variances sit at the least value allowed"
+        f"and {found.at_limit:.1%} of all variances are at their lower limit"
     )
     return (
         f"One short spherical run at these σ² and β: {dead}.",
         f"Only the cluster? {only} (H(cluster) = {numbers['entropy']:z.2f} nats).",
-        f"Variance to zero? In it {vanish}; the KL of {found.end.kl:.2f} nats, which the "
-        "objective pays for, is what keeps them up.",
+        f"Variances going to zero? In this run {vanish}; the KL term of the objective, here "
+        f"{found.certificate.kl:.2f} nats, keeps them from going to zero.",
     )

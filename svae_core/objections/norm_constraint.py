@@ -1,8 +1,8 @@
 """Does the norm constraint restrict what the decoder can do?
 
 The paper says it does not. Projecting every output on the shell is a restriction, so it has to be
-shown that the band is not empty, that no point of the shell is out of reach, and what the
-projection costs a trained model.
+shown that the band is not empty, that every point of the shell can be reached, and how much loss
+the projection costs a trained model.
 
 Source: a public review of arXiv 2603.10935
 """
@@ -19,30 +19,30 @@ from svae_core.problem import prepared_data
 from svae_core.records import Certificate, PreparedData, Settings
 
 _SEEDS = 3
-#: βσ² of the trained pair in units of λ_max: so small that little but the loss counts.
+#: βσ² of the trained pair in units of λ_max: so small that the loss dominates the objective.
 _GAUGE = 0.02
 _RANDOM = 10_000  # shell points, besides the data, that are sent through the projection
 
 
 def measure(settings: Settings) -> Answer:
-    """A construction inside the band, the way to every shell point, and the price in loss."""
-    ground = prepared_data(settings)
-    region, clusters = ground.region, ground.clusters
-    ends = _trained(settings)
-    free, projected = ends[:_SEEDS], ends[_SEEDS:]
+    """A construction inside the band, the reach of the projection, and its cost in loss."""
+    prepared = prepared_data(settings)
+    region, clusters = prepared.region, prepared.clusters
+    certificates = _trained(settings)
+    free, projected = certificates[:_SEEDS], certificates[_SEEDS:]
     numbers = {
         "within": clusters.within,
-        "quantiser": _quantiser(ground),
+        "quantiser": _quantiser(prepared),
         "entropy": cluster_entropy(clusters.sizes),
         "delta": region.deltas["shell"],
         "hi": region.hi,
-        "loss_free": float(np.mean([end.loss for end in free])),
-        "loss_projected": float(np.mean([end.loss for end in projected])),
-        "moved": _moved(ground),
+        "loss_free": float(np.mean([certificate.loss for certificate in free])),
+        "loss_projected": float(np.mean([certificate.loss for certificate in projected])),
+        "moved": _moved(prepared),
     }
     return Answer(
         numbers=numbers,
-        sentences=_sentences(ground, numbers),
+        sentences=_sentences(prepared, numbers),
         columns=("decoder", "loss D", "nats"),
         rows=(
             ("K-means centroids (W)", f"{clusters.within:.3f}", f"{numbers['entropy']:z.2f}"),
@@ -57,25 +57,25 @@ def measure(settings: Settings) -> Answer:
     )
 
 
-def _quantiser(ground: PreparedData) -> float:
-    """Loss of sending the cluster and answering with the shell point nearest to its centroid."""
-    centroids, shell = ground.clusters.centroids, ground.shell
+def _quantiser(prepared: PreparedData) -> float:
+    """The loss of encoding the cluster and decoding the shell point nearest to its centroid."""
+    centroids, shell = prepared.clusters.centroids, prepared.shell
     norms = np.linalg.norm(centroids, axis=1, keepdims=True)
-    # A centroid at the origin has no direction: all shell points are equally near.
+    # A centroid at the origin has no direction: all points of the inner sphere are equally near.
     fixed = np.eye(1, centroids.shape[1])
     directions = np.where(norms > 1e-12, centroids / np.maximum(norms, 1e-12), fixed)
     answers = directions * np.clip(norms, shell.r_min, shell.r_max)
-    gaps = shell.points - answers[ground.clusters.labels]
+    gaps = shell.points - answers[prepared.clusters.labels]
     return float((gaps**2).sum(axis=1).mean())
 
 
-def _moved(ground: PreparedData) -> float:
-    """How far the decoder's projection moves points that are on the shell already, at most."""
+def _moved(prepared: PreparedData) -> float:
+    """The largest distance by which the projection moves points that are on the shell already."""
     import torch
 
     from svae_core.nets.networks import project_on_shell
 
-    shell = ground.shell
+    shell = prepared.shell
     rng = np.random.default_rng(41)
     directions = rng.standard_normal((_RANDOM, shell.points.shape[1]))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
@@ -86,7 +86,7 @@ def _moved(ground: PreparedData) -> float:
 
 
 def _trained(settings: Settings) -> tuple[Certificate, ...]:
-    """Free decoders, then projected ones of the same nets and seeds, without any penalty."""
+    """Free decoders, then projected ones with the same networks and seeds, without a penalty."""
     base = dataclasses.replace(short(settings), collapse_loss="shell", beta=1.0)
     base = dataclasses.replace(base, sigma2=_GAUGE * prepared_data(base).lambda_max)
     loose = dataclasses.replace(base, method_options=(("strength", 0.0),))
@@ -96,14 +96,18 @@ def _trained(settings: Settings) -> tuple[Certificate, ...]:
     return trained(members)[1]
 
 
-def _row(name: str, ends: tuple[Certificate, ...]) -> tuple[str, ...]:
-    return name, spread([end.loss for end in ends]), spread([end.kl for end in ends])
+def _row(name: str, certificates: tuple[Certificate, ...]) -> tuple[str, ...]:
+    return (
+        name,
+        spread([certificate.loss for certificate in certificates]),
+        spread([certificate.kl for certificate in certificates]),
+    )
 
 
-def _sentences(ground: PreparedData, found: dict[str, float]) -> tuple[str, ...]:
-    region, quantiser = ground.region, found["quantiser"]
+def _sentences(prepared: PreparedData, found: dict[str, float]) -> tuple[str, ...]:
+    region, quantiser = prepared.region, found["quantiser"]
     if region.empty:
-        place = "With the chosen definition of δ the band is empty all the same."
+        place = "With the chosen definition of δ the band is empty nevertheless."
     elif quantiser <= region.hi:
         place = f"That is inside the chosen band, which ends at hi = {region.hi:.3f}."
     else:
@@ -115,16 +119,17 @@ def _sentences(ground: PreparedData, found: dict[str, float]) -> tuple[str, ...]
     below = (
         "Below δ by construction"
         if quantiser < found["delta"] * (1 - 1e-6)
-        else "No way below δ by this construction"
+        else "Not below δ by this construction"
     )
     return (
-        f"{below}: send the cluster ({found['entropy']:z.2f} nats) and answer with "
+        f"{below}: encode the cluster ({found['entropy']:z.2f} nats) and decode "
         f"the shell point nearest to its centroid. The loss is {quantiser:.3f}, against W = "
         f"{found['within']:.3f} without projection and δ shell = {found['delta']:.3f}. {place}",
-        f"Every shell point is in reach: the projection moves the {len(ground.shell.points):,} "
-        f"data points and {_RANDOM:,} random shell points by at most {tiny(found['moved'])}. What "
-        "is out of reach lies off the shell, where there are no data.",
-        f"The price: with the same nets, βσ² = {_GAUGE:g} λ_max and no penalty, {_SEEDS} short "
+        f"Every shell point can be reached: the projection moves the "
+        f"{len(prepared.shell.points):,} data points and {_RANDOM:,} random shell points by at "
+        f"most {tiny(found['moved'])}. Only points off the shell cannot be reached, and there are "
+        "no data there.",
+        f"The cost: with the same networks, βσ² = {_GAUGE:g} λ_max and no penalty, {_SEEDS} short "
         f"runs end at a mean loss of {found['loss_free']:.3f} free and "
         f"{found['loss_projected']:.3f} projected, a difference of {cost:+.3f} "
         f"({cost / found['loss_free']:+.0%}).",

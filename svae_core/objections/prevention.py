@@ -20,7 +20,7 @@ _DEFINITIONS = ("shell", "free", "between")
 
 
 def measure(settings: Settings) -> Answer:
-    """A run for every K and every definition of δ that leaves a band, judged by one metric."""
+    """A run for every K and every definition of δ with a non-empty band, by one metric."""
     base = short(settings)
     most = len(prepared_data(base).shell.points) // 2
     variants = [
@@ -29,19 +29,19 @@ def measure(settings: Settings) -> Answer:
         for definition in _DEFINITIONS
     ]
     able = [variant for variant in variants if not prepared_data(variant).region.empty]
-    _, ends = trained([*able, baseline(base)])
-    judged = dict(zip(able, ends[:-1], strict=True))
-    plain = ends[-1]
+    _, certificates = trained([*able, baseline(base)])
+    judged = dict(zip(able, certificates[:-1], strict=True))
+    plain = certificates[-1]
     numbers = {
         "variants": len(variants),
         "runs": len(able),
         "empty": len(variants) - len(able),
-        "collapsed": sum(end.verdict == "collapsed" for end in judged.values()),
-        "certified": sum(end.verdict == "certified" for end in judged.values()),
-        "in_band": sum(end.in_band for end in judged.values()),
-        "least_kl": min((end.kl for end in judged.values()), default=0.0),
+        "collapsed": sum(certificate.verdict == "collapsed" for certificate in judged.values()),
+        "certified": sum(certificate.verdict == "certified" for certificate in judged.values()),
+        "in_band": sum(certificate.in_band for certificate in judged.values()),
+        "least_kl": min((certificate.kl for certificate in judged.values()), default=0.0),
         "baseline_kl": plain.kl,
-        # Of a rate never seen in n trials: the one at which this has a chance of 5 % (1 if n = 0).
+        # 95 % upper limit r of the rate of an event not seen in n trials: (1 − r)ⁿ = 0.05.
         "rate_limit": 1 - 0.05 ** (1 / len(able)) if able else 1.0,
     }
     return Answer(
@@ -55,22 +55,22 @@ def measure(settings: Settings) -> Answer:
     )
 
 
-def _row(settings: Settings, end: Certificate | None) -> tuple[str, ...]:
+def _row(settings: Settings, certificate: Certificate | None) -> tuple[str, ...]:
     region = prepared_data(settings).region
     name = f"{settings.clusters}, {settings.collapse_loss}"
     edges = (f"{region.within:.3f}", f"{region.delta:z.3f}")
-    if end is None:
+    if certificate is None:
         return (name, *edges, *("–",) * 5, "empty band")
-    return (name, *edges, f"{region.hi:.3f}", *_measured(end))
+    return (name, *edges, f"{region.hi:.3f}", *_measured(certificate))
 
 
-def _measured(end: Certificate) -> tuple[str, ...]:
+def _measured(certificate: Certificate) -> tuple[str, ...]:
     return (
-        f"{end.loss:.3f}",
-        f"{end.kl:.2f}",
-        f"{end.mutual_information:z.2f}",
-        f"{end.active_units} of {len(end.kl_per_dim)}",
-        end.verdict,
+        f"{certificate.loss:.3f}",
+        f"{certificate.kl:.2f}",
+        f"{certificate.mutual_information:z.2f}",
+        f"{certificate.active_units} of {len(certificate.kl_per_dim)}",
+        certificate.verdict,
     )
 
 
@@ -84,12 +84,12 @@ def _sentences(found: dict[str, float], plain: Certificate) -> tuple[str, ...]:
     )
     return (
         f"Collapsed means here that every latent dimension carries less than {COLLAPSED_KL} nats "
-        "of KL. Total KL, active units (Var of the posterior mean > 0.01) and I(x;z) stand beside "
-        "it.",
+        "of KL. The table also gives the total KL, active units (variance of the posterior mean > "
+        "0.01) and I(x;z).",
         f"By this metric {found['collapsed']:.0f} of {runs} short spherical runs collapsed; the "
         f"least KL is {found['least_kl']:.2f} nats. The conventional VAE: {plain.verdict}, KL "
-        f"{plain.kl:.2f}. {found['empty']:.0f} of {found['variants']:.0f} variants leave no band, "
-        "so nothing was trained for them.",
+        f"{plain.kl:.2f}. {found['empty']:.0f} of {found['variants']:.0f} variants have an empty "
+        "band, so they were not trained.",
         f"{rate}{found['certified']:.0f} of {runs} have a measured loss below δ, and "
         f"{found['in_band']:.0f} ended inside their band.",
     )

@@ -1,7 +1,7 @@
-"""ZIP archives that are not trusted: listed within bounds, read member by member, never unpacked.
+"""Untrusted ZIP archives: listed within limits, read member by member, never unpacked.
 
-No file is ever written under a name from the archive; names that try to lead elsewhere are refused
-all the same, since no honest program writes them.
+No file is written under a name from the archive; names that point outside it are refused as well,
+since no regular program writes them.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from svae_core.own_data.limits import COMPRESSIONS, CONTENTS_BYTES
-from svae_core.own_data.names import plain
+from svae_core.own_data.names import cleaned
 from svae_core.records import RequestError
 
 _END = b"PK\x05\x06"  # the record at the end of every ZIP
 _END64 = b"PK\x06\x06"
 _TAIL = 2**16 + 200  # the end record, its comment, and the 64-bit records before it
 _ENCRYPTED = 1
-#: What zipfile raises on bytes made up for it: not only its own exception. A way of packing that it
-#: does not know is a RuntimeError as well. An OSError may be the disk's: see `is_of_disk`.
+#: Exceptions that zipfile raises on malformed bytes, not only its own; an unknown compression is a
+#: RuntimeError. An OSError may come from the disk: see `is_of_disk`.
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, IndexError),
     *(OverflowError, RuntimeError, KeyError, TypeError),
@@ -32,11 +32,11 @@ DAMAGE = (
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]]:
-    """The archive and its files by name; RequestError for whatever is wrong with it, in use too."""
+    """The archive and its members by name; damage found during use raises RequestError, too."""
     _check_contents(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [item for item in archive.infolist() if not _beside_the_point(item)]
+            members = [item for item in archive.infolist() if not _is_ignored(item)]
             for item in members:
                 _check(item)
             yield archive, sorted(members, key=lambda item: item.filename)
@@ -51,30 +51,30 @@ def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]
 
 
 def _reason(error: Exception) -> str:
-    return plain(error).rstrip(".").replace(". ", " ")
+    return cleaned(error).rstrip(".").replace(". ", " ")
 
 
 def content(archive: zipfile.ZipFile, item: zipfile.ZipInfo, limit: int) -> bytes:
-    """The bytes of a member; RequestError where there are more than `limit`, whatever it claims."""
+    """The bytes of a member; RequestError if there are more than `limit`, whatever its header."""
     with archive.open(item) as file:
         found = file.read(limit + 1)
     if len(found) > limit:
         raise RequestError(
-            f"{plain(item.filename)} in the ZIP is larger than {limit:,} bytes, too large to read."
+            f"{cleaned(item.filename)} in the ZIP is larger than {limit:,} bytes, too large to "
+            "read."
         )
     return found
 
 
 def is_of_disk(error: Exception) -> bool:
-    """Whether the disk failed or is full, and the file that is read is not to blame.
+    """Whether an error is a failing or full disk rather than a malformed file.
 
-    Readers raise an OSError of their own, without a number, for bytes that make no sense; a place
-    in the file that cannot be is an EINVAL.
+    Parsers raise an OSError without errno for malformed bytes; an impossible file offset is EINVAL.
     """
     return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
 
 
-def _beside_the_point(item: zipfile.ZipInfo) -> bool:
+def _is_ignored(item: zipfile.ZipInfo) -> bool:
     parts = item.filename.split("/")
     return item.is_dir() or "__MACOSX" in parts or parts[-1].startswith(".")
 
@@ -83,7 +83,7 @@ def _check(item: zipfile.ZipInfo) -> None:
     name = item.filename
     if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/"):
         raise RequestError(
-            f"The ZIP holds a file whose name leads out of it ({plain(name)}); pack it anew."
+            f"The ZIP holds a file whose name leads out of it ({cleaned(name)}); pack it anew."
         )
     if item.flag_bits & _ENCRYPTED:
         raise RequestError("The ZIP is encrypted; pack it without a password.")
@@ -92,7 +92,7 @@ def _check(item: zipfile.ZipInfo) -> None:
 
 
 def _check_contents(path: Path) -> None:
-    """Refuse a table of contents that would fill the memory before a single file is looked at."""
+    """Refuse a table of contents that would fill the memory before any member is read."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - _TAIL))

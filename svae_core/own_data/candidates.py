@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from svae_core.own_data.names import plain, some
+from svae_core.own_data.names import cleaned, some
 from svae_core.records import RequestError
 
 #: Names that files give their points, and their labels, in the order in which they are looked for.
@@ -24,7 +24,7 @@ def choose(shapes: Mapping[str, Sequence[int]], wanted: str, what: str) -> str:
     if wanted:
         if wanted not in shapes:
             raise RequestError(
-                f"The {what} holds no array {plain(wanted)!r}; it has: {_listed(shapes)}."
+                f"The {what} holds no array {cleaned(wanted)!r}; it has: {_listed(shapes)}."
             )
         return wanted
     if not shapes:
@@ -74,7 +74,7 @@ def said_of_others(shapes: Mapping[str, Sequence[int]], *used: str) -> tuple[str
 
 
 def _listed(shapes: Mapping[str, Sequence[int]]) -> str:
-    return some([f"{plain(key)} ({_times(shape)})" for key, shape in shapes.items()])
+    return some([f"{cleaned(key)} ({_times(shape)})" for key, shape in shapes.items()])
 
 
 def _times(shape: Sequence[int]) -> str:

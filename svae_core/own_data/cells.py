@@ -16,7 +16,7 @@ import numpy as np
 
 from svae_core.own_data.column_roles import with_roles
 from svae_core.own_data.formats import Source
-from svae_core.own_data.names import plain, some
+from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.sniffing import MISSING
 from svae_core.own_data.tables import Table, Writer, check_width
 
@@ -58,7 +58,7 @@ def write_cells(
         writer.close()
     said = list(notes)
     for index, texts in wrong.items():
-        listed = some([f"“{plain(text)}”" for text in sorted(texts)])
+        listed = some([f"“{cleaned(text)}”" for text in sorted(texts)])
         said.append(
             f"In {writer.names[index]}, cells that are no numbers count as missing: {listed}."
         )

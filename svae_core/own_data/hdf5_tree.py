@@ -17,7 +17,7 @@ import numpy as np
 
 from svae_core.own_data.archive import is_of_disk
 from svae_core.own_data.limits import CELLS, LETTERS
-from svae_core.own_data.names import plain, some
+from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.sparse import CompressedRows, check_compressed
 from svae_core.records import RequestError
 
@@ -113,7 +113,7 @@ class Groups:
         """What was not opened, in a sentence."""
         if not self.refused:
             return ()
-        names = some([plain(name) for name in self.refused])
+        names = some([cleaned(name) for name in self.refused])
         return (f"Data sets that lie in other files were not opened: {names}.",)
 
 
@@ -130,8 +130,8 @@ def array_of(item: Any) -> Any:
     """A data set of numbers, given in blocks of rows; its declared size is checked first."""
     if math.prod(item.shape) > CELLS:
         raise RequestError(
-            f"The data set {plain(item.name)} holds {math.prod(item.shape):,} numbers, but at most "
-            f"{CELLS:,} can be read; give a sample."
+            f"The data set {cleaned(item.name)} holds {math.prod(item.shape):,} numbers, but at "
+            f"most {CELLS:,} can be read; give a sample."
         )
     return item
 
@@ -145,7 +145,7 @@ def sparse_of(group: Any, shape: tuple[int, ...], by_columns: bool) -> Compresse
         item = group[name]
         if reads_elsewhere(item):
             raise RequestError(
-                f"The data set {plain(item.name)} lies in another file; save it anew."
+                f"The data set {cleaned(item.name)} lies in another file; save it anew."
             )
         if item.ndim != 1 or item.shape[0] > CELLS:
             raise RequestError("The sparse matrix in the file is too large to read; give a sample.")

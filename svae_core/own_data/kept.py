@@ -1,10 +1,10 @@
-"""Where tables are kept, each under a key that nobody can guess.
+"""The store of tables read from user files, each under an unguessable key.
 
     HOME/data/KEY/about.json …
 
-A key is the fingerprint of the file's bytes and a part that only the owner of this folder can
-compute from them. Whoever has a key, by a link or a saved run, can use the data; there is no list
-for others. The same file always gets the same key, so runs of the same data agree in it.
+A key is the fingerprint of the file's bytes followed by an HMAC that only the owner of this folder
+can compute. Anyone with a key, from a link or a saved run, can use the data; nobody else can list
+them. The same file always gets the same key, so runs on equal data agree in it.
 """
 
 from __future__ import annotations
@@ -68,35 +68,35 @@ def deposit(
 
 
 def find(key: str) -> Table:
-    """The table kept under a key; RequestError where there is none."""
+    """The table kept under a key; RequestError if there is none."""
     if not key:
         raise RequestError("No file is given yet; upload one, or name it with --dataset FILE.")
     folder = _known(key)
-    table = _read(folder)
+    table = _read_table(folder)
     _use(folder)
     return table
 
 
 def is_of(key: str, path: Path) -> bool:
-    """Whether a key is of this file."""
+    """Whether a key belongs to this file."""
     return bool(_KEY.fullmatch(key)) and hmac.compare_digest(key[:16], _digest(path)[:16])
 
 
 def forget(key: str) -> None:
-    """Remove the table kept under a key, damaged or not; RequestError where there is none."""
+    """Remove the table kept under a key, damaged or not; RequestError if there is none."""
     _remove(_known(key))
 
 
 def kept() -> Iterator[tuple[str, Table]]:
     """All tables with their keys; for the owner of the folder, never for a visitor.
 
-    Not a use: what is only listed is not kept for longer.
+    Listing does not count as use, so it does not prolong how long tables are kept.
     """
     place = home() / _PLACE
     for folder in sorted(place.iterdir()) if place.is_dir() else ():
         if _KEY.fullmatch(folder.name) and (folder / ABOUT).exists():
             with contextlib.suppress(_Gone):  # removed since it was listed
-                yield folder.name, _read(folder)
+                yield folder.name, _read_table(folder)
 
 
 class _Gone(RequestError):
@@ -104,20 +104,20 @@ class _Gone(RequestError):
 
     def __init__(self, key: str) -> None:
         super().__init__(
-            "The data that this belongs to are not here (any more); give the same file again, by "
+            "The data that this refers to are not here (any more); give the same file again, by "
             f"upload or by: python -m svae_core data FILE --key {key[:41]}."
         )
 
 
 def _known(key: str) -> Path:
-    """The folder of a key; RequestError where nothing is kept under it."""
+    """The folder of a key; RequestError if nothing is kept under it."""
     if not _KEY.fullmatch(key) or not (_folder(key) / ABOUT).exists():
         raise _Gone(key)
     return _folder(key)
 
 
-def _read(folder: Path) -> Table:
-    """The table in a folder; RequestError where it is damaged or gone."""
+def _read_table(folder: Path) -> Table:
+    """The table in a folder; RequestError if it is damaged or gone."""
     try:
         return read_about(folder)
     except FileNotFoundError as error:  # another process may clean up at any time
@@ -131,7 +131,7 @@ def _read(folder: Path) -> Table:
 def _is_whole(folder: Path) -> bool:
     """Whether a folder holds a table whose numbers and categories can be read."""
     try:
-        table = _read(folder)
+        table = _read_table(folder)
         table.numbers()
         for name in table.of_kind("category")[:1]:  # all are in one file
             table.codes(name)
@@ -145,7 +145,7 @@ def _folder(key: str) -> Path:
 
 
 def _agreed(key: str, digest: str, name: str) -> str:
-    """The key asked for, if it is of this file."""
+    """The requested key, if it belongs to this file; RequestError otherwise."""
     if key and not _KEY.fullmatch(key):
         raise RequestError(f"--key is {key!r}, which is no key of data; it is in the saved run.")
     if key and not hmac.compare_digest(key[:16], digest[:16]):
@@ -169,9 +169,9 @@ def _read_into(folder: Path, path: Path, name: str, tell: Progress, copy: bool, 
 
 
 def _put(part: Path, folder: Path) -> None:
-    """Make what was read the folder's, unless someone else was quicker with the same file."""
+    """Rename the new folder to its final name, unless another process was first."""
     try:
-        part.rename(folder)  # never onto a folder that holds something
+        part.rename(folder)  # fails if the target exists and is not empty
     except OSError:
         if _is_whole(folder):
             return
@@ -180,15 +180,15 @@ def _put(part: Path, folder: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder, which disappears at once: nobody finds one that is half removed."""
+    """Remove a folder, atomically for readers: it is renamed before its files are deleted."""
     gone = _beside(folder)
-    with contextlib.suppress(OSError):  # another process was quicker, or it may not be removed
+    with contextlib.suppress(OSError):  # another process removed it first, or it may not be removed
         folder.rename(gone)
     shutil.rmtree(gone, ignore_errors=True)
 
 
 def _beside(folder: Path) -> Path:
-    """A new name in the same place, under which no table is found; `_tidy` knows it."""
+    """A temporary name in the same directory, which is no key; `_tidy` removes leftovers."""
     return folder.with_name(f".{folder.name}.{secrets.token_hex(3)}")
 
 
@@ -207,7 +207,7 @@ def _signature(digest: str) -> str:
         try:
             part.touch(mode=0o600)
             part.write_text(secrets.token_hex(32))
-            os.link(part, path)  # fails where another process was quicker; its secret counts
+            os.link(part, path)  # fails if another process was first; then its secret counts
         except FileExistsError:
             pass
         finally:
@@ -216,37 +216,41 @@ def _signature(digest: str) -> str:
 
 
 def _use(folder: Path) -> None:
-    """Note that a table was used just now."""
-    with contextlib.suppress(OSError):  # a folder that can only be read keeps its data all the same
+    """Record that a table was used now."""
+    with contextlib.suppress(OSError):  # a read-only folder works, too
         os.utime(folder)
 
 
 def _tidy() -> None:
-    """Remove tables that nobody used for long, and the oldest where all take too much room."""
+    """Remove tables unused for KEPT_DAYS, and the least recently used beyond KEPT_BYTES."""
     place, now = home() / _PLACE, time.time()
-    for part in place.glob(".*-*.*"):  # of a process that was killed while it read
+    for part in place.glob(".*-*.*"):  # left by a process that was killed while reading
         if now - _used(part) > 86_400:
             shutil.rmtree(part, ignore_errors=True)
     folders = {folder: _used(folder) for folder in place.iterdir() if _KEY.fullmatch(folder.name)}
-    room = KEPT_BYTES
+    free_bytes = KEPT_BYTES
     for position, folder in enumerate(sorted(folders, key=folders.__getitem__, reverse=True)):
-        room -= _size(folder)
+        free_bytes -= _size(folder)
         days = (now - folders[folder]) / 86_400
-        # Who found it since then counts on it.
-        if position > 0 and (room < 0 or days > KEPT_DAYS) and _used(folder) == folders[folder]:
+        # Not if it was used since the list was made.
+        if (
+            position > 0
+            and (free_bytes < 0 or days > KEPT_DAYS)
+            and _used(folder) == folders[folder]
+        ):
             _remove(folder)
 
 
 def _used(folder: Path) -> float:
-    """When a folder was last used, in seconds since 1970; of one that is gone: just now."""
+    """When a folder was last used, in seconds since 1970; now, if it is gone."""
     try:
         return folder.stat().st_mtime
-    except OSError:  # another process removes what is old at the same time
+    except OSError:  # another process may tidy up at the same time
         return time.time()
 
 
 def _size(folder: Path) -> int:
-    """Bytes of the files in a folder; nothing of those that another process removes meanwhile."""
+    """Bytes of the files in a folder, without those that another process removes meanwhile."""
     total = 0
     with contextlib.suppress(OSError):
         for file in folder.iterdir():

@@ -1,4 +1,4 @@
-"""How large things may be. Each bound keeps memory or time finite; messages quote them."""
+"""Limits on user files; each bounds memory or time, and messages quote them."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ COLUMNS = 4_096
 CELLS = 2**27
 #: Numbers that become points, 256 MiB of float32; of larger tables a sample of rows is used.
 NUMBERS = 2**26
-#: A line of text. The reader takes blocks, and a line must fit into one.
+#: Bytes of a line of text, and of the blocks that are read; a line must fit into a block.
 LINE_BYTES = 2**20
 BLOCK_BYTES = 2**23
 #: Different values up to which text is a category; more are free text and cannot be used.
 CATEGORIES = 1_000
-#: … and up to which it is used without being asked for: names and numbers of cases are not.
+#: Different values up to which a text column is used by default; identifiers have more.
 CATEGORIES_UNASKED = 50
-#: Classes of a label: more cannot be told apart in any picture.
+#: Classes of a label; more cannot be distinguished in a figure.
 CLASSES = 100
 #: Letters kept of a name or a value.
 LETTERS = 60
-#: Pixels of one image in a ZIP, before it is shrunk; and bytes of its file.
+#: Pixels of one image in a ZIP, before downscaling; and bytes of its file.
 IMAGE_PIXELS = 2**24
 IMAGE_BYTES = 2**25
 #: Bytes of a ZIP's table of contents: about 500,000 files.
 CONTENTS_BYTES = 2**25
-#: How members of a ZIP may be packed: other ways may ask for any amount of memory before the first
-#: byte comes out.
+#: Allowed compressions of ZIP members; others may allocate any amount of memory before the first
+#: byte of output.
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-#: Memory of the process that reads a file, and seconds without a sign of life from it.
+#: Memory of the process that reads a file, and seconds without progress before it is stopped.
 READER_BYTES = 3 * 2**28
 READER_SILENCE = 20.0
 #: Kept on disk: bytes of all tables, and days since one was last used.

@@ -16,7 +16,7 @@ import numpy as np
 
 from svae_core.own_data.formats import Source
 from svae_core.own_data.limits import CATEGORIES, LETTERS
-from svae_core.own_data.names import distinct, plain
+from svae_core.own_data.names import cleaned, distinct
 from svae_core.own_data.tables import (
     CODES,
     NUMBERS,
@@ -97,7 +97,7 @@ def block_of(raw: Any, layout: Layout) -> np.ndarray:
         block = from_bfloat16(block)
     if block.dtype.kind not in "fiub":
         raise RequestError(
-            f"The array holds {plain(block.dtype.name)}, but must hold real numbers."
+            f"The array holds {cleaned(block.dtype.name)}, but must hold real numbers."
         )
     if layout.coloured:
         block = np.moveaxis(block, 1, -1) if not layout.channels_last else block
@@ -233,7 +233,7 @@ def with_labels(table: Table, labels: np.ndarray | None, name: str = "label") ->
     if labels.dtype.itemsize == 0:
         return _without(table, "hold words without a letter")
     if labels.dtype.kind not in "iubUSO":
-        return _without(table, f"hold {plain(labels.dtype.name)}")
+        return _without(table, f"hold {cleaned(labels.dtype.name)}")
     if labels.dtype.kind == "U" and _beyond_unicode(labels):
         raise RequestError("The labels in the file are damaged.")
     values, codes = np.unique(labels, return_inverse=True)

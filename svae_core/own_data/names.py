@@ -1,7 +1,7 @@
-"""Names from files, made harmless: they end up in sentences, figures, file names and tables.
+"""Sanitising of names from user files, which appear in sentences, figures, files and tables.
 
-Markdown and Plotly both read markup in text, and a spreadsheet runs a cell that begins like a
-formula. Names are therefore cleaned when a file is read, once, and not wherever they are shown.
+Markdown and Plotly interpret markup in text, and a spreadsheet runs a cell that begins like a
+formula. Names are therefore cleaned once, when a file is read, and not wherever they are shown.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from svae_core.own_data.limits import LETTERS
 
-# Brackets, stars, dollars and colons mean something to Markdown, to Plotly or in an address.
+# Characters with a meaning in Markdown, Plotly or URLs.
 _MARKUP = re.compile(r"[<>\[\]`$*\\|~#{}&:^\"]")
-#: Words that options use for themselves; a column of that name gets a number.
+#: Values of options; a column of that name gets a number appended.
 RESERVED = frozenset({"auto", "none"})
 
 
-def plain(text: object) -> str:
+def cleaned(text: object) -> str:
     """The text without markup and control characters, at most LETTERS letters."""
     spaced = "".join(
         " " if unicodedata.category(letter)[0] in "CZ" else letter for letter in str(text)[:1_000]
@@ -29,18 +29,18 @@ def plain(text: object) -> str:
 
 
 def file_name(path: str) -> str:
-    """The last part of a path by either system's rules: letters, digits and . - _ only."""
+    """The last part of a POSIX or Windows path, with letters, digits and . - _ only."""
     last = PurePosixPath(PureWindowsPath(path).name).name
-    clean = re.sub(r"[^\w.-]+", "_", plain(last)).strip("._")
+    clean = re.sub(r"[^\w.-]+", "_", cleaned(last)).strip("._")
     return clean or "data"
 
 
 def distinct(names: Iterable[str], otherwise: str) -> tuple[str, ...]:
-    """Plain names in which none is empty, reserved or there twice."""
+    """Cleaned names, none of them empty, reserved or repeated."""
     taken = set(RESERVED)
     found = []
     for position, name in enumerate(names, 1):
-        base = plain(name) or f"{otherwise} {position}"
+        base = cleaned(name) or f"{otherwise} {position}"
         number, candidate = 2, base
         while candidate in taken:
             candidate = f"{base} {number}"
@@ -51,7 +51,7 @@ def distinct(names: Iterable[str], otherwise: str) -> tuple[str, ...]:
 
 
 def some(names: Sequence[str]) -> str:
-    """The first names of a list, and how many more there are."""
+    """The first five names of a list, and the number of others."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 

@@ -1,9 +1,9 @@
-"""The process that reads a file: its memory is limited, and its silence ends it.
+"""The subprocess that reads a user file, with limited memory and a watchdog.
 
     python -m svae_core.own_data.reader PATH NAME FOLDER [ARRAY]
 
-It writes lines of JSON: {"share": 0.4} now and then, {"refused": "…"} where the file cannot be
-used. Whatever a file does to a parser, the program that asked goes on.
+It writes lines of JSON: {"share": 0.4} as progress, {"refused": "…"} if the file cannot be used.
+A parser that crashes or hangs on a malformed file does not affect the calling process.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pathlib import Path
 
 from svae_core.own_data.formats import Progress
 from svae_core.own_data.limits import READER_BYTES, READER_SILENCE
-from svae_core.own_data.reading import read
+from svae_core.own_data.reading import read_table
 from svae_core.records import RequestError
 
-_EVERY = 0.2  # seconds between two signs of life
+_EVERY = 0.2  # seconds between two progress lines
 
 
 def read_apart(path: Path, name: str, folder: Path, tell: Progress, array: str = "") -> None:
@@ -63,7 +63,7 @@ def read_apart(path: Path, name: str, folder: Path, tell: Progress, array: str =
 
 
 class _Watch:
-    """Ends a process that has said nothing for too long."""
+    """Kills a process that has written no line for too long."""
 
     def __init__(self, child: subprocess.Popen[str]) -> None:
         self.silent = False
@@ -87,7 +87,7 @@ class _Watch:
 
 
 def _limit_memory() -> None:
-    """Let this process have READER_BYTES of memory of its own; where the system can do that."""
+    """Limit this process to READER_BYTES of memory, if the operating system supports it."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -105,7 +105,7 @@ def _main(path: str, name: str, folder: str, array: str = "") -> None:
             print(json.dumps({"share": share}), flush=True)
 
     try:
-        read(Path(path), name, Path(folder), tell, array)
+        read_table(Path(path), name, Path(folder), tell, array)
     except RequestError as error:
         print(json.dumps({"refused": str(error)}), flush=True)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from svae_core.own_data.formats import Progress, Source, recognise, renamed
 from svae_core.own_data.limits import CELLS
-from svae_core.own_data.names import plain
+from svae_core.own_data.names import cleaned
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 
@@ -20,7 +20,7 @@ _UNPACKED = "unpacked"
 _UNPACKED_BYTES = 16 * CELLS
 
 
-def read(
+def read_table(
     path: Path,
     name: str,
     folder: Path,
@@ -53,7 +53,7 @@ def refused_by_disk(name: str, error: OSError) -> RequestError:
         return RequestError(
             f"{name} cannot be kept, since the disk is full; make room there and give it again."
         )
-    reason = os.strerror(error.errno) if error.errno else plain(error)
+    reason = os.strerror(error.errno) if error.errno else cleaned(error)
     return RequestError(f"{name} cannot be kept or read: {reason}.")
 
 

@@ -1,7 +1,7 @@
-"""From a table to points: columns chosen, gaps filled, categories coded, units made alike.
+"""From a table to points: column selection, imputation, one-hot coding and standardisation.
 
-Everything that is done to the data on the way is counted and said in one sentence each. Works in
-blocks of rows, so that beside the points themselves little memory is needed.
+Every operation on the data is noted in one sentence. Works in blocks of rows, so that little memory
+is needed besides the points.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FAR = 1e3  # offsets of so many standard deviations cost float32 half of its di
 
 @dataclass(frozen=True)
 class Choice:
-    """What is wanted of a table."""
+    """The user's choices for a table."""
 
     features: str = ""  # names separated by commas, quoted where they hold one; empty: all usable
     label: str = "auto"
@@ -68,7 +68,7 @@ def text_of(names: tuple[str, ...] | list[str]) -> str:
 
 
 def label_of(table: Table, choice: Choice) -> Column | None:
-    """The label column chosen, or for `auto` the one that looks like it."""
+    """The chosen label column; for `auto`, a category with a usual name, or the last column."""
     if choice.label == "none":
         return None
     if choice.label != "auto":
@@ -102,7 +102,7 @@ def _numbers_classes(table: Table, column: Column) -> bool:
 
 
 def shape(table: Table, choice: Choice, seed: int) -> Dataset:
-    """The dataset that a choice makes of a table; RequestError where nothing usable is left."""
+    """The dataset of a table under these choices; RequestError if nothing usable is left."""
     label = label_of(table, choice)
     features, notes = _features(table, choice, label)
     rows, more = _rows(table, features, choice, seed)
@@ -154,8 +154,8 @@ def _pixels(table: Table) -> int:
 def _features(
     table: Table, choice: Choice, label: Column | None
 ) -> tuple[list[Feature], tuple[str, ...]]:
-    """The coordinates, categories one-hot, and what was left out."""
-    chosen = tuple(dict.fromkeys(names_of(choice.features)))  # named twice, it counts once
+    """The features, categories one-hot coded, and notes on what was left out."""
+    chosen = tuple(dict.fromkeys(names_of(choice.features)))  # repeated names count once
     columns = [table.column(name) for name in chosen] if chosen else list(table.columns)
     columns = [column for column in columns if label is None or column.name != label.name]
     notes: list[str] = []
@@ -182,7 +182,7 @@ def _features(
             features.append(Feature(column.name, column, _position(table, column)))
         else:
             coded.append(column.name)
-            # Two categories are one coordinate: the second would only repeat the first.
+            # Two categories need one coordinate: a second would be redundant.
             codes = range(1, 2) if _is_pair(column) else range(len(column.categories))
             features += [
                 Feature(f"{column.name} = {column.categories[code]}", column, -1, code)
@@ -224,7 +224,7 @@ def _position(table: Table, column: Column) -> int:
 def _rows(
     table: Table, features: list[Feature], choice: Choice, seed: int
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """The rows used (None: all of them, in order), and what became of the others."""
+    """The rows used (None: all, in order), and notes on dropped and imputed values."""
     gaps = {item.column.name: item.column.missing for item in features if item.column.missing}
     usable: np.ndarray | None = None
     notes: tuple[str, ...] = ()
@@ -284,7 +284,7 @@ def _labels(
         values = np.where(np.isfinite(values), values, np.inf)
         present, codes = np.unique(values, return_inverse=True)
         texts = [f"{value:.12g}" for value in present[: CLASSES + 1].tolist()]
-        if len(set(texts)) < len(texts):  # they differ further behind
+        if len(set(texts)) < len(texts):  # they differ in later digits
             texts = [f"{value:.17g}" for value in present[: CLASSES + 1].tolist()]
         texts = ["(missing)" if text == "inf" else text for text in texts]
     else:
@@ -327,7 +327,7 @@ def _untouched(
 def _points(
     table: Table, features: list[Feature], rows: np.ndarray | None, standardise: bool
 ) -> tuple[np.ndarray, list[Feature], tuple[str, ...]]:
-    """Points [n, d] float32, the features that vary, and what was done to them."""
+    """Points [n, d] float32, the features that vary, and notes on what was done."""
     source = _Source(table, features, rows)
     mean, spread = source.statistics()
     varies = spread > 0
@@ -338,7 +338,7 @@ def _points(
     notes = []
     constant = [item.name for item, moves in zip(features, varies, strict=True) if not moves]
     if table.image_shape:
-        varies[:] = True  # an image keeps all of its pixels
+        varies[:] = True  # images keep constant pixels
     elif constant:
         notes.append(f"Constant columns were dropped: {some(constant)}.")
     kept = [item for item, moves in zip(features, varies, strict=True) if moves]
@@ -378,11 +378,11 @@ class _Source:
         coded = {item.column.name for item in features if item.code >= 0}
         self._codes = {name: table.codes(name) for name in coded}
         pairs = {item.column.name for item in features if item.code >= 0 and _is_pair(item.column)}
-        # What stands for a missing category: 0 would be the first of two, and the mean neither.
+        # Imputation of a missing category of two: the more frequent one.
         self._missing = {name: self._more_frequent(name) for name in pairs}
 
     def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
-        """(first row, [rows, features])."""
+        """Blocks as (first row, values [rows, features])."""
         for part in _blocks(self.count, len(self._features)):
             rows = part if self._rows is None else self._rows[part]
             block = np.empty((part.stop - part.start, len(self._features)))
@@ -400,15 +400,15 @@ class _Source:
             yield part.start, block
 
     def _more_frequent(self, name: str) -> int:
-        """Of two categories the one that more of the rows used have; the first if as many."""
+        """The more frequent of two categories in the rows used; the first if equally frequent."""
         codes = self._codes[name] if self._rows is None else self._codes[name][self._rows]
         return int(np.count_nonzero(codes == 1) > np.count_nonzero(codes == 0))
 
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of each feature over its finite values."""
         low, high = self._extremes()
-        # Taken about the middle of the range and in its units: neither huge numbers nor small
-        # variations on top of a large offset are lost.
+        # Computed relative to the middle of the range and in units of its half, against overflow
+        # of huge values and cancellation of small variations on a large offset.
         middle, half = low / 2 + high / 2, np.maximum(high / 2 - low / 2, 0.0)
         unit = np.where(half > 0, half, 1.0)
         count, total, squares = (np.zeros(len(low)) for _ in range(3))

@@ -1,7 +1,7 @@
-"""What kind of text table a file is: its encoding, delimiter, header and decimal sign.
+"""Detection of a text table's encoding, delimiter, header and decimal sign.
 
-Everything found here is an assumption, and is said. `csv.Sniffer` is not used: its regular
-expressions can take for ever on text made for that.
+Every result is an assumption and is noted. `csv.Sniffer` is not used: its regular expressions can
+take exponential time on malicious text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svae_core.own_data.limits import LINE_BYTES
-from svae_core.own_data.names import plain
+from svae_core.own_data.names import cleaned
 from svae_core.records import RequestError
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -51,15 +51,15 @@ class Layout:
 
 
 def sniff(path: Path) -> Layout:
-    """The layout of a text file; RequestError where it is not text or its lines are too long."""
+    """The layout of a text file; RequestError if it is not text or its lines are too long."""
     encoding = _encoding(path)
     with path.open("rb") as file:
         sample = file.read(_SAMPLE_BYTES)
     text = sample.decode(encoding, errors="replace").lstrip("\ufeff")
-    # Not splitlines: it ends a line at form feeds and the like too, which the reader does not.
+    # Not splitlines, which also splits at form feeds and the like, unlike the CSV reader.
     lines = list(io.StringIO(text, newline=""))
     if len(sample) == _SAMPLE_BYTES:
-        lines = lines[:-1] or lines  # the last may be cut off
+        lines = lines[:-1] or lines  # the last line may be incomplete
     lines = lines[:_SAMPLE_LINES]
     if not any(line.strip() for line in lines):
         raise RequestError("The file is empty; give a table with a row for each point.")
@@ -85,16 +85,16 @@ def sniff(path: Path) -> Layout:
     if units:
         under = "the row" if units == 1 else f"{units} rows"
         notes.append(f"Left out: {under} under the names, which hold no numbers (units, perhaps).")
-    named = tuple(plain(name) for name in names) or ("",) * width
+    named = tuple(cleaned(name) for name in names) or ("",) * width
     return Layout(encoding, delimiter, decimal, named, skip, tuple(notes))
 
 
 def _encoding(path: Path) -> str:
-    """The encoding of the whole file, read through once; RequestError for what is no text."""
+    """The encoding of the whole file, from one pass over it; RequestError if it is no text."""
     with path.open("rb") as file:
         start = file.read(4)
         if start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
-            return "utf-32"  # before UTF-16: its mark begins with that one's
+            return "utf-32"  # before UTF-16, whose mark is a prefix of this one
         if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
         file.seek(0)
@@ -111,7 +111,9 @@ def _encoding(path: Path) -> str:
             length = _longest(block, length)
             if utf8:
                 try:
-                    decoder.decode(block, final=not block)  # a last letter may be cut off
+                    decoder.decode(
+                        block, final=not block
+                    )  # a character may be split between blocks
                 except UnicodeDecodeError:
                     utf8 = False
             windows = windows and len(block.translate(None, _UNDEFINED)) == len(block)
@@ -119,7 +121,7 @@ def _encoding(path: Path) -> str:
 
 
 def _longest(block: bytes, length: int) -> int:
-    """How long the last line is by now; RequestError where any was too long."""
+    """The length of the unfinished last line; RequestError if any line is too long."""
     first, *others = block.replace(b"\r", b"\n").split(b"\n")
     if max([length + len(first), *map(len, others)]) > LINE_BYTES:
         raise RequestError(
@@ -130,7 +132,7 @@ def _longest(block: bytes, length: int) -> int:
 
 
 def _delimiter(lines: list[str]) -> tuple[str, list[list[str]], list[int]]:
-    """The delimiter whose rows are most alike and whose cells hold no other delimiter."""
+    """The delimiter with the most uniform rows whose cells hold no other delimiter."""
     best: tuple[float, int, str, list[list[str]], list[int]] | None = None
     for delimiter in _DELIMITERS:
         rows, ends = _parsed(lines, delimiter)
@@ -156,7 +158,7 @@ def _delimiter(lines: list[str]) -> tuple[str, list[list[str]], list[int]]:
 
 
 def _parsed(lines: list[str], delimiter: str) -> tuple[list[list[str]], list[int]]:
-    """Rows that are not empty, and how many lines have been read at the end of each."""
+    """Non-empty rows, and the number of lines read at the end of each."""
     reader = csv.reader(lines, delimiter=delimiter)
     rows, ends = [], []
     try:
@@ -165,7 +167,7 @@ def _parsed(lines: list[str], delimiter: str) -> tuple[list[list[str]], list[int
                 rows.append(row)
                 ends.append(reader.line_num)
     except csv.Error:
-        pass  # a cell beyond the csv module's limit: what came before it has to do
+        pass  # a cell beyond the csv module's limit: the rows before it are used
     return rows, ends
 
 
@@ -174,7 +176,7 @@ def _usual_width(rows: list[list[str]]) -> int:
 
 
 def _first_row(rows: list[list[str]], width: int) -> int:
-    """Where the table begins: a title above it has fewer cells, or fills only some of them."""
+    """The first row of the table; a title above it has fewer or empty cells."""
     first = next(index for index, row in enumerate(rows) if len(row) in (width, width - 1))
     for ahead in range(first, len(rows)):
         if _heads_numbers(rows[ahead:], width):
@@ -221,7 +223,7 @@ def _holds_number(cells: Iterable[str]) -> bool:
 
 
 def _has_header(rows: list[list[str]], width: int) -> bool:
-    """Names hold no number, and are not among the values below them."""
+    """Whether the first row is a header: no cell is a number or a value of its column."""
     first, others = rows[0], [row for row in rows[1:] if len(row) == width]
     if _is_counted(first, others):
         return True

@@ -1,9 +1,9 @@
-"""A table on disk: numbers row by row, text as codes, and about.json that says what they are.
+"""Tables on disk: numbers row by row, text as category codes, and their description.
 
     FOLDER/about.json  numbers.bin [rows, number columns]  codes.bin [rows, category columns] int32
 
-Written in blocks by a `Writer`, so a file of any length needs the memory of one block; mapped from
-disk when read. The numbers of an NPY file may stay in that file.
+A `Writer` writes blocks, so a file of any length needs the memory of one block; tables are mapped
+from disk when read. The numbers of an NPY file may stay in that file.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """What a file turned out to hold."""
+    """The description of a table on disk, and access to its columns."""
 
     folder: Path
     name: str  # of the file, made harmless
@@ -64,7 +64,7 @@ class Table:
         return tuple(column.name for column in self.columns if column.kind == kind)
 
     def column(self, name: str) -> Column:
-        """The column of that name; RequestError where there is none."""
+        """The column of that name; RequestError if there is none."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -73,9 +73,9 @@ class Table:
         raise RequestError(f"{self.name} has no column {name!r}; it has: {some}{more}.")
 
     def numbers(self) -> np.ndarray:
-        """[rows, number columns], mapped from disk, as stored: before `scale`."""
+        """[rows, number columns], mapped from disk, not yet divided by `scale`."""
         shape = (self.rows, len(self.of_kind("number")))
-        path = self.folder / self.numbers_file  # an absolute path stays what it is
+        path = self.folder / self.numbers_file  # an absolute path stays absolute
         with self._reading():
             if self.stamp and self.stamp != stamp_of(path):
                 raise RequestError(f"{path} has changed since it was read; give it once more.")
@@ -84,8 +84,8 @@ class Table:
             return _mapped(path, self.numbers_dtype, shape)
 
     def codes(self, name: str) -> np.ndarray:
-        """[rows] number of each row's category among the column's, -1 where it is missing."""
-        # Free text has a place in the file as well: what is text shows only at its end.
+        """[rows] index of each row's category in the column, -1 if missing."""
+        # Free text has codes as well, since it is recognised only at the end of the file.
         names = [column.name for column in self.columns if column.kind != "number"]
         shape = (self.rows, len(names))
         with self._reading():
@@ -93,13 +93,13 @@ class Table:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
-        """Says that the data are gone: another process may clean up at any time."""
+        """Any error as a RequestError: another process may remove the data at any time."""
         try:
             yield
         except (OSError, ValueError) as error:
             if isinstance(error, RequestError):
                 raise
-            # numpy says with a ValueError that a file is shorter than it was.
+            # numpy raises ValueError if the file is too short.
             reason = error.strerror if isinstance(error, OSError) else "they are cut off"
             raise RequestError(
                 f"The data of {self.name} cannot be read any more ({reason}); give the file once "
@@ -108,7 +108,7 @@ class Table:
 
 
 def stamp_of(path: Path) -> str:
-    """Size and time of the last change of a file."""
+    """Size and modification time of a file."""
     about = path.stat()
     return f"{about.st_size} {about.st_mtime_ns}"
 
@@ -147,7 +147,7 @@ def read_about(folder: Path) -> Table:
 
 
 class Writer:
-    """Writes a table block by block; which columns are numbers is known beforehand."""
+    """Writes a table block by block; the numeric columns must be known in advance."""
 
     def __init__(self, folder: Path, names: Sequence[str], numeric: Sequence[bool]) -> None:
         check_width(len(names))
@@ -164,7 +164,7 @@ class Writer:
         self._codes: BinaryIO = (folder / CODES).open("wb")
 
     def append(self, columns: Sequence[Any]) -> None:
-        """A block: per column an array [rows] of float64, or a list of texts and None."""
+        """Append a block: per column an array [rows] of float64, or a list of texts and None."""
         count = len(columns[0])
         self.rows += count
         check_cells(self.rows, len(columns))
@@ -203,9 +203,7 @@ class Writer:
 
     def close(self) -> None:
         """Close the files."""
-        with contextlib.closing(
-            self._codes
-        ):  # closed as well where the disk refuses the last numbers
+        with contextlib.closing(self._codes):  # closed even if flushing the numbers fails
             self._numbers.close()
 
     def _measure(self, index: int, column: np.ndarray) -> None:
@@ -221,7 +219,7 @@ class Writer:
         for row, text in enumerate(column):
             if text is None:
                 self._missing[index] += 1
-            elif text in known or len(known) <= CATEGORIES:  # one too many says: this is free text
+            elif text in known or len(known) <= CATEGORIES:  # one more than allowed marks free text
                 codes[row] = known.setdefault(text, len(known))
         return codes
 
@@ -241,7 +239,7 @@ class Writer:
 
 
 def check_width(columns: int) -> None:
-    """RequestError where a table is wider than anything here can work with."""
+    """RequestError if a table has too many columns, or none."""
     if columns > COLUMNS:
         raise RequestError(
             f"The file has {columns:,} columns, but at most {COLUMNS:,} can be used; drop some."
@@ -251,7 +249,7 @@ def check_width(columns: int) -> None:
 
 
 def check_cells(rows: int, columns: int) -> None:
-    """RequestError where a table is longer than can be kept."""
+    """RequestError if a table has too many cells."""
     if rows * columns > CELLS:
         raise RequestError(
             f"The file has more than {CELLS // columns:,} rows of {columns:,} columns, and at most "

@@ -1,16 +1,16 @@
-"""A run on disk: one folder, of which nothing is ever unpickled.
+"""A saved run: one folder of JSON and safetensors files; nothing is ever unpickled.
 
-    RUN/run.json                     settings of all members, where it stands, the other files
-    RUN/frames-….safetensors         moments and layouts, each file some consecutive ones
-    RUN/state-….safetensors          weights, optimiser and what methods carry: enough to go on
-    RUN/certificates-….json          what was measured at the end
-    RUN/name.txt                     what its owner calls it, if anything
+    RUN/run.json                     settings of all members, progress, list of the other files
+    RUN/frames-….safetensors         consecutive moments and layouts
+    RUN/state-….safetensors          weights, optimiser and methods' memory: enough to resume
+    RUN/certificates-….json          the certificates
+    RUN/name.txt                     the name given by the owner, if any
 
-A run that trains is written again and again. Other files are only ever added, whole, under new
-names; then run.json, which lists them with size and digest, is replaced in one move, and what it
-lists no more is removed. So a folder is right at every moment, whenever its writer is killed.
+A run in training is written repeatedly. New files are written completely, under new names; then
+run.json, which lists them with size and digest, is replaced atomically, and files that it no longer
+lists are removed. So the folder is consistent at every moment, even if the writer is killed.
 
-The data are not saved, their fingerprint is. Runs of schema 1, of one member without frames, can
+The data are not saved, only their fingerprint. Runs of schema 1, of one member without frames, can
 still be read.
 """
 
@@ -46,14 +46,14 @@ from svae_core.runs.manifest import (
 )
 from svae_core.runs.tensors import NO_LATENTS, pack_frames, pack_state, unpack_frames, unpack_state
 
-#: So many files of frames are made one, so that a folder stays small in number.
+#: Files of frames before they are merged into one.
 _MOST_SHARDS = 40
-_TRIES = 5  # of reading, since a writer may replace files meanwhile
+_TRIES = 5  # attempts at reading, since a writer may replace files meanwhile
 
 
 @dataclass(frozen=True, eq=False)
 class SavedRun:
-    """All there is of a run, to be written or as it was read."""
+    """The complete contents of a run's folder."""
 
     about: About
     state: State
@@ -63,19 +63,19 @@ class SavedRun:
 
 
 def without_latents(moment: Moment) -> Moment:
-    """A moment as it is kept: latents serve the next map only, and weigh most of a frame."""
+    """A moment as it is stored: latents, most of a frame's size, serve the next map only."""
     return tuple(dataclasses.replace(frame, latent_mean=NO_LATENTS) for frame in moment)
 
 
 def folder_name(about: About) -> str:
-    """`20260321-101500-digits-1f0c…`: tells when and what, and leads from an id to its folder."""
+    """The folder's name, `20260321-101500-digits-1f0c…`: time, dataset and digest of the id."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(about.created))
     dataset = re.sub(r"[^A-Za-z0-9_]+", "_", about.members[0].dataset)[:40]
     return f"{stamp}-{dataset}-{id_digest(about.id)}"
 
 
 def id_digest(run: str) -> str:
-    """What a folder's name holds of an id: the id cannot be told from it."""
+    """The digest of an id in its folder's name, from which the id cannot be recovered."""
     return hashlib.sha256(run.encode()).hexdigest()[:16]
 
 
@@ -85,9 +85,9 @@ def save(
     moments: tuple[Moment, ...] = (),
     folder: Path | None = None,
 ) -> Path:
-    """Write a run that was trained at one go; returns its folder.
+    """Write a run that was trained in one call; returns its folder.
 
-    The folder appears whole or not at all. Raises RequestError where it cannot be written.
+    The folder appears complete or not at all. Raises RequestError if it cannot be written.
     """
     first = certificates[0] if certificates else None
     about = About(
@@ -112,14 +112,14 @@ def save(
 
 
 class RunWriter:
-    """Writes one run's folder as it grows, each time only what is new.
+    """Writes the folder of a growing run incrementally.
 
-    Not for two threads at once. OSError where the disk refuses: then the folder is as it was
-    before, and the next call writes what is missing.
+    Not thread-safe. Raises OSError if writing fails: then the folder is unchanged, and the next
+    call writes what is missing.
     """
 
     def __init__(self, folder: Path, found: SavedRun | None = None) -> None:
-        """To go on with a folder that was read, give what was found in it."""
+        """`found`: the contents of an existing folder that is to be continued."""
         self.folder = folder
         self.written = found is not None
         self._files = list(found.about.files) if found else []
@@ -127,10 +127,10 @@ class RunWriter:
         self._layouts = len(found.layouts) if found else 0
 
     def write(self, run: SavedRun, last: bool = False) -> About:
-        """Bring the folder up to date with a run that has grown; `last`: make its frames one file.
+        """Update the folder to the current run; `last`: merge its frames into one file.
 
-        The first time the folder appears whole or not at all; if it is gone later, that is an
-        OSError: somebody has put it elsewhere.
+        The first write creates the folder atomically. If the folder is missing later, an OSError
+        is raised, since it was moved or deleted.
         """
         if self.written or self.folder.exists():
             about = self._write_in(self.folder, run, last)
@@ -140,7 +140,7 @@ class RunWriter:
         return about
 
     def start_over(self) -> None:
-        """All frames written so far belong to a start that was given up."""
+        """Discard all frames written so far: the run was restarted."""
         self._moments = self._layouts = 0
 
     def _create(self, run: SavedRun) -> About:
@@ -179,7 +179,7 @@ class RunWriter:
         return about
 
     def _due(self, run: SavedRun, last: bool) -> tuple[list[FileEntry], bytes | None]:
-        """The files of frames that stay, and what a new one is to hold, if there is to be one."""
+        """The files of frames to keep, and the contents of a new one, if one is needed."""
         kept = [entry for entry in self._files if entry.kind == "frames"]
         old = (self._moments, self._layouts)
         if old == (0, 0) or len(kept) >= _MOST_SHARDS or (last and len(kept) > 1):
@@ -190,13 +190,13 @@ class RunWriter:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write a file, whole or not at all. OSError where that fails."""
+    """Write a file atomically; raises OSError if that fails."""
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())  # before run.json names it: a power cut must not leave a hole
+            os.fsync(file.fileno())  # before run.json lists it: it must survive a power failure
         part.replace(path)
     except OSError:
         remove(part)
@@ -204,13 +204,13 @@ def replace(path: Path, data: bytes) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, if it is there and may be removed."""
+    """Remove a file, if it exists and may be removed."""
     with contextlib.suppress(OSError):
         path.unlink()
 
 
 def _told(run: SavedRun) -> About:
-    """With the numbers that a list shows: certified ones, or else those of the newest moment."""
+    """The manifest with the numbers for lists: of the certificates, or of the newest moment."""
     shown: tuple[Any, ...] = run.certificates or (run.moments[-1] if run.moments else ())
     return dataclasses.replace(
         run.about,
@@ -222,7 +222,7 @@ def _told(run: SavedRun) -> About:
 
 
 def _add(folder: Path, kind: str, suffix: str, data: bytes) -> FileEntry:
-    """A new file, under a name that no other writer can have chosen."""
+    """Write a new file under a unique name."""
     numbers = [int(path.name.split("-")[1]) for path in folder.glob(f"{kind}-??????-*")]
     name = f"{kind}-{max(numbers, default=0) + 1:06d}-{secrets.token_hex(3)}.{suffix}"
     replace(folder / name, data)
@@ -233,7 +233,7 @@ def _add(folder: Path, kind: str, suffix: str, data: bytes) -> FileEntry:
 
 
 def load(folder: Path) -> SavedRun:
-    """Read a run's folder; RequestError, one sentence, where it is not one or is damaged."""
+    """Read a run's folder; RequestError, one sentence, if it is no run or is damaged."""
     for attempt in range(_TRIES):
         about = read_about(folder)
         try:
@@ -247,7 +247,7 @@ def load(folder: Path) -> SavedRun:
 
 
 def certificates_in(folder: Path) -> tuple[Certificate, ...]:
-    """Only the certificates of a run; none where it has none, or they cannot be read."""
+    """The certificates of a run; empty if it has none or they cannot be read."""
     with contextlib.suppress(OSError, RequestError, ValueError, TypeError, KeyError):
         about = read_about(folder)
         if not about.files:
@@ -287,7 +287,7 @@ def _load(folder: Path, about: About) -> SavedRun:
 
 
 def _give_latents(rows: list[Any], latents: list[Any]) -> None:
-    """Latents are kept with the newest moment and layout only."""
+    """Put the stored latents into the last row; only the newest moment and layout have them."""
     if rows and len(latents) == len(rows[-1]):
         rows[-1] = tuple(
             dataclasses.replace(one, latent_mean=mean)
@@ -296,7 +296,7 @@ def _give_latents(rows: list[Any], latents: list[Any]) -> None:
 
 
 def _contents(folder: Path, about: About) -> Iterator[tuple[FileEntry, bytes]]:
-    """Every listed file, checked against its digest."""
+    """Every listed file, verified by size and digest."""
     for entry in about.files:
         data = (folder / entry.name).read_bytes()
         if len(data) != entry.size:

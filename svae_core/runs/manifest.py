@@ -1,7 +1,7 @@
-"""What is known of a saved run without reading its frames: run.json, which also lists its files.
+"""The manifest of a saved run, run.json: metadata and the list of its files.
 
-Enough for a list of a thousand runs. Whatever such a file holds, reading it ends in an About or in
-a RequestError of one sentence.
+It suffices to list a thousand runs without reading frames. Reading any such file returns an About
+or raises a RequestError of one sentence.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from typing import Any
 from svae_core.config.settings import settings_from_dict, settings_to_dict
 from svae_core.records import Certificate, Floors, RequestError, Settings, to_json
 
-#: Of the files of a run; a newer one is refused rather than misread.
+#: Version of the file format; newer ones are refused.
 SCHEMA = 2
 ABOUT = "run.json"
-#: All other files of a run have such names.
+#: Names of all other files of a run.
 FILE_NAME = re.compile(r"(frames|state|certificates)-\d{6}-[0-9a-f]{6}\.(safetensors|json)")
 _OLD = "settings.json"  # of schema 1
 _LONGEST = 2**22  # bytes of run.json; longer ones are not ours
 
 
 class NewerRun(RequestError):
-    """A run that a newer version of this program wrote."""
+    """A run written by a newer version of this program."""
 
 
 def new_id() -> str:
-    """An id that cannot be guessed: 128 random bits."""
+    """An unguessable id: 128 random bits."""
     return secrets.token_urlsafe(16)
 
 
@@ -53,27 +53,27 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class About:
-    """What run.json says."""
+    """The contents of run.json."""
 
     members: tuple[Settings, ...]
-    id: str = field(default_factory=new_id)  # who knows it may see the run
-    owner: str = ""  # key of the browser it was begun in; empty: the command line
+    id: str = field(default_factory=new_id)  # anyone who knows it may view the run
+    owner: str = ""  # key of the browser that started it; empty: the command line
     created: float = field(default_factory=time.time)  # seconds since 1970
     saved: float = 0.0
     status: str = "saved"
     step: int = 0
-    steps: int = 0  # of the whole run; 0: not known
+    steps: int = 0  # of the whole run; 0: unknown
     title: str = ""  # of the data
     fingerprint: str = ""  # of the data
     losses: tuple[float | None, ...] = ()  # newest, one per member; None: not finite
     nats: tuple[float | None, ...] = ()
     verdicts: tuple[str, ...] = ()
-    page: dict[str, Any] = field(default_factory=dict)  # what a screen keeps with it
+    page: dict[str, Any] = field(default_factory=dict)  # state of the screen that shows it
     files: tuple[FileEntry, ...] = ()
 
 
 def read_about(folder: Path) -> About:
-    """What is known of the run in a folder; RequestError where it is none, newer, or damaged."""
+    """The manifest of the run in a folder; RequestError if it is no run, newer, or damaged."""
     try:
         if not (folder / ABOUT).exists() and (folder / _OLD).exists():
             return _about_schema_1(folder)
@@ -91,9 +91,9 @@ def read_about(folder: Path) -> About:
 
 
 def check_sizes(folder: Path, about: About, sizes: Mapping[str, int]) -> None:
-    """RequestError where, of the sizes found, one is missing or not as long as it was written.
+    """RequestError if a listed file is missing or its size differs from the manifest.
 
-    Quick, for a list. Whether their content is right is seen when they are read.
+    A quick check for lists; digests are verified when the files are read.
     """
     for entry in about.files:
         if entry.name not in sizes:
@@ -126,7 +126,7 @@ def certificate_from_dict(plain: dict[str, Any]) -> Certificate:
 
 
 def _value(kind: Any, value: Any) -> Any:
-    """A field's value of this annotation from its JSON; TypeError where it is of another kind."""
+    """A field's value of this annotation from JSON; TypeError if it has another type."""
     if kind == "float":
         return float("nan") if value is None else _of_kind((int, float), value)
     if kind == "Floors":
@@ -166,7 +166,7 @@ def _check_schema(folder: Path, schema: Any) -> None:
 
 
 def _from_dict(plain: dict[str, Any]) -> About:
-    """The inverse of `about_to_json`; ValueError, KeyError or TypeError where it is not such."""
+    """The inverse of `about_to_json`; raises ValueError, KeyError or TypeError if malformed."""
     values = {name: value for name, value in plain.items() if name != "schema"}
     values["members"] = tuple(settings_from_dict(dict(one)) for one in plain["members"])
     values["files"] = tuple(FileEntry(**entry) for entry in plain["files"])
@@ -193,7 +193,7 @@ def _from_dict(plain: dict[str, Any]) -> About:
 
 
 def _about_schema_1(folder: Path) -> About:
-    """A run of one member without frames, as the command line used to save it."""
+    """The manifest of a run of schema 1: one member without frames."""
     plain = _read(folder / _OLD)
     _check_schema(folder, plain["schema"])
     settings = settings_from_dict(plain["settings"])
@@ -213,6 +213,6 @@ def _about_schema_1(folder: Path) -> About:
 
 
 def certificates_schema_1(folder: Path) -> tuple[Certificate, ...]:
-    """Its certificate, if it was certified."""
+    """The certificate of a run of schema 1, if it has one."""
     path = folder / "certificate.json"
     return (certificate_from_dict(_read(path)),) if path.exists() else ()

@@ -1,9 +1,9 @@
-"""Prepared data without the points: what a fitted model needs of it, small enough to keep with it.
+"""Prepared data without the points, to be stored with a fitted model.
 
-    thin(ground) -> PreparedData;  pack(ground) -> (arrays, words);  unpack(arrays, words)
+    thin(prepared) -> PreparedData;  pack(prepared) -> (arrays, words);  unpack(arrays, words)
 
-No point of the data is left in it, only what was learned from them: the map onto the shell,
-centroids, the band, eigenvalues.
+It contains no data point, only what was learned from them: the shell map, centroids, the band and
+eigenvalues.
 """
 
 from __future__ import annotations
@@ -19,43 +19,43 @@ from svae_core.records import PreparedData, Settings
 Arrays = dict[str, np.ndarray]
 
 
-def thin(ground: PreparedData) -> PreparedData:
-    """The prepared data without points, labels and picture."""
-    dataset, shell = ground.dataset, ground.shell
+def thin(prepared: PreparedData) -> PreparedData:
+    """The prepared data without points, labels and view."""
+    dataset, shell = prepared.dataset, prepared.shell
     return PreparedData(
-        settings=ground.settings,
+        settings=prepared.settings,
         dataset=dataclasses.replace(dataset, points=dataset.points[:0].copy(), labels=None),
         shell=dataclasses.replace(
             shell, points=shell.points[:0].copy(), held_out=shell.held_out[:0].copy()
         ),
-        clusters=dataclasses.replace(ground.clusters, labels=ground.clusters.labels[:0].copy()),
-        region=ground.region,
-        eigenvalues=ground.eigenvalues,
-        lambda_max=ground.lambda_max,
-        water_level=ground.water_level,
-        view_index=ground.view_index[:0].copy(),
-        view_basis=ground.view_basis,
-        view_points=ground.view_points[:0].copy(),
+        clusters=dataclasses.replace(prepared.clusters, labels=prepared.clusters.labels[:0].copy()),
+        region=prepared.region,
+        eigenvalues=prepared.eigenvalues,
+        lambda_max=prepared.lambda_max,
+        water_level=prepared.water_level,
+        view_index=prepared.view_index[:0].copy(),
+        view_basis=prepared.view_basis,
+        view_points=prepared.view_points[:0].copy(),
     )
 
 
-def as_if_of(ground: PreparedData, count: int) -> PreparedData:
-    """Thin prepared data that count their points as before, by zeros that take no memory."""
-    d = len(ground.shell.center)
+def as_if_of(prepared: PreparedData, count: int) -> PreparedData:
+    """Thin prepared data with the original number of points, as zeros that take no memory."""
+    d = len(prepared.shell.center)
     none = np.broadcast_to(np.float32(0), (count, d))
-    return dataclasses.replace(ground, shell=dataclasses.replace(ground.shell, points=none))
+    return dataclasses.replace(prepared, shell=dataclasses.replace(prepared.shell, points=none))
 
 
-def pack(ground: PreparedData) -> tuple[Arrays, dict[str, Any]]:
+def pack(prepared: PreparedData) -> tuple[Arrays, dict[str, Any]]:
     """Prepared data as named arrays and JSON-ready values."""
     arrays: Arrays = {}
     words: dict[str, Any] = {}
-    _flatten(ground, "", arrays, words)
+    _flatten(prepared, "", arrays, words)
     return arrays, words
 
 
 def unpack(arrays: Arrays, words: dict[str, Any]) -> PreparedData:
-    """The inverse of `pack`; KeyError, TypeError or ValueError where it is none."""
+    """The inverse of `pack`; raises KeyError, TypeError or ValueError if malformed."""
     found: PreparedData = _rebuilt(PreparedData, "", arrays, words)
     return found
 
@@ -90,5 +90,5 @@ def _rebuilt(kind: Any, path: str, arrays: Arrays, words: dict[str, Any]) -> Any
 
 
 def _tuples(value: Any) -> Any:
-    """JSON's lists as the tuples they were."""
+    """JSON lists converted back to tuples."""
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

@@ -1,10 +1,10 @@
-"""All saved runs of a folder: list, find, rename, delete and take back, clean up.
+"""The saved runs of a folder: list, find, rename, delete, undo, clean.
 
     entries = shelf(home());  delete(entries[0].folder);  undo(home(), name)
 
-One folder each. A folder that is no run, is damaged, or is newer than this program is listed with
-the reason; it never keeps the others from being listed. Deleted runs lie in `.trash` beside them
-until they are cleaned up.
+Each run is a folder. A folder that is no run, is damaged, or is newer than this program is listed
+with the reason and does not affect the others. Deleted runs are moved to `.trash` until they are
+cleaned up.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from svae_core.runs.manifest import About, check_sizes, read_about
 
 NAME = "name.txt"
 TRASH = ".trash"
-#: Folders beside the runs that hold something else: data of one's own.
+#: Folders beside the runs that hold something else: user data.
 NOT_RUNS = ("data",)
-#: A folder that cannot be read is looked at so many times more.
+#: Further attempts at a folder that cannot be read.
 _LOOKS = 4
 #: A name may have so many characters …
 LONGEST_NAME = 80
@@ -110,7 +110,7 @@ def by_id(home: Path, run: str) -> Path | None:
 
 
 def read_name(folder: Path) -> str:
-    """What its owner calls a run; empty where nobody said."""
+    """The name given to a run; empty if it has none."""
     try:
         text = (folder / NAME).read_text("utf-8", errors="replace")
     except OSError:
@@ -119,7 +119,7 @@ def read_name(folder: Path) -> str:
 
 
 def rename(folder: Path, name: str) -> str:
-    """Call a run something; the name as it is kept. RequestError where it cannot be written."""
+    """Name a run; returns the name as stored. RequestError if it cannot be written."""
     kept = " ".join(name.split())[:LONGEST_NAME]
     if not kept:
         raise RequestError("A run's name needs at least one letter or digit.")
@@ -129,7 +129,7 @@ def rename(folder: Path, name: str) -> str:
 
 
 def delete(folder: Path) -> Path:
-    """Put a folder into the trash, from which `undo` takes it back; where it lies now."""
+    """Move a folder to the trash, from which `undo` restores it; returns its new path."""
     where = folder.parent / TRASH / folder.name
     with _saying(f"{folder} cannot be deleted"):
         where.parent.mkdir(mode=0o700, exist_ok=True)
@@ -198,7 +198,7 @@ def clean(home: Path, older: float = 0.0) -> int:
 
 
 def _parts(home: Path) -> Iterator[Path]:
-    """What is half-written in a folder, and in the folders right below."""
+    """Incomplete files and folders in a folder and in its direct subfolders."""
     for folder in (home, *_listed(home)):
         for path in _listed(folder):
             if path.name.startswith(".") and path.name.endswith(".part"):
@@ -206,21 +206,21 @@ def _parts(home: Path) -> Iterator[Path]:
 
 
 def _listed(folder: Path) -> list[Path]:
-    """What is in a folder; nothing where it is none, is gone by now or is closed to us."""
+    """The entries of a folder; empty if it is no folder, is gone, or is not readable."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         return list(folder.iterdir())
     return []
 
 
 def _remove(path: Path) -> None:
-    """Remove for good what is there, if anything; OSError where something of it stays."""
+    """Remove a path for good, if it exists; OSError if something of it remains."""
     with contextlib.suppress(FileNotFoundError):  # another process may remove it as well
         if path.is_symlink() or not path.is_dir():
             path.unlink()
             return
-        shutil.rmtree(path, ignore_errors=True)  # goes on where another process was quicker
+        shutil.rmtree(path, ignore_errors=True)  # ignores files that another process removed first
         if path.exists():
-            shutil.rmtree(path)  # says why it stays
+            shutil.rmtree(path)  # raises the reason why something remains
 
 
 def _entries(home: Path) -> Iterator[Entry]:

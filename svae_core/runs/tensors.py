@@ -1,12 +1,13 @@
-"""Moments and layouts of a run as one file of named arrays, and back, bit for bit.
+"""Serialisation of moments, layouts and states to named arrays, exact in both directions.
 
     moments.<member>.<field>         [n, …]  a field of n consecutive frames of a member
-    layouts.<number>.<member>        [v, 2]  coordinates of a map, in the order they were made
-    state.<field>, memory.<name>     [m, …]  where training stands
-    latents.<member>, maps.<member>  [v, k]  what the next map continues from
+    layouts.<number>.<member>        [v, 2]  coordinates of a map, in order of computation
+    state.<field>, memory.<name>     [m, …]  the training state
+    latents.<member>, maps.<member>  [v, k]  latents from which the next map continues
 
-in the safetensors format, which any language reads and which can hold nothing but arrays; words are
-in its metadata. Numbers are float64 or int64, pictures float32: what is read is what was written.
+The format is safetensors, which many languages read and which holds nothing but arrays; texts are
+in its metadata. Numbers are float64 or int64, pictures float32, so reading returns what was
+written.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ _ARRAYS = {
     "shell_view": (np.dtype(np.float32), 2),
     "samples": (np.dtype(np.float32), 2),
 }
-#: Not kept with a frame: latents serve the next map only, and weigh more than all the rest.
+#: Not stored with a frame: latents are larger than all other fields and serve the next map only.
 _NOT_KEPT = "latent_mean"
-#: … and this is left of them.
+#: Their value in a frame that was read.
 NO_LATENTS = np.empty((0, 0), np.float32)
 _STATE = ("parameters", "first_moment", "second_moment")
 _MAP_TEXTS = ("kind", "step", "sentence")

@@ -1,11 +1,11 @@
-"""A run as one file, to give away and to take in; and its numbers as a table.
+"""Export and import of a run as one ZIP file, and export of its numbers as CSV.
 
     data = pack(folder);  folder = unpack(data, home());  history(saved) -> CSV
 
-The file is a zip of the run's folder. It does not hold the run's id or owner: whoever gets it may
-look at it, and not at the run on the server it came from. A file that is taken in may come from
-anywhere: only names that a run can have are accepted, nothing is unpacked beyond what its size may
-be, and the run is read once as a whole before it is put on the shelf.
+The file is a ZIP of the run's folder without its id and owner, so it gives no access to the run on
+the server it came from. Imported files are untrusted: only names of a run's files are accepted,
+declared sizes are validated before anything is unpacked, and the whole run is read once before it
+is added to the saved runs.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from svae_core.runs.store import NAME
 SUFFIX = ".svae.zip"
 #: No run is larger than this when unpacked, in bytes.
 LARGEST = 2**31
-#: Arrays hardly pack: what unpacks to more than so many times its size is no run.
+#: Arrays hardly compress, so a file with a larger compression ratio is no run.
 _MOST_PACKED = 50
 _MOST_FILES = 1000
-#: What a screen keeps that leads to the server a run came from.
+#: Fields of a screen's state that refer to the server of origin.
 _PRIVATE = ("parent",)
 
 
 def pack(folder: Path) -> bytes:
-    """A run as one file; RequestError where it is damaged."""
-    about = load(folder).about  # reads everything: a damaged run is not given away
+    """A run as one file; RequestError if it is damaged."""
+    about = load(folder).about  # reads everything, so that no damaged run is exported
     if not about.files:
         raise RequestError(f"{folder} is of an old version; train it again to export it.")
     page = {name: value for name, value in about.page.items() if name not in _PRIVATE}

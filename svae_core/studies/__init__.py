@@ -1,5 +1,6 @@
-"""Many runs compared: grids, sweeps, comparisons, searches, and their scores.
+"""Studies of many runs: grids, sweeps, method comparisons, counter-example searches, scores.
 
-`grid` plans runs, `sweep`, `comparison` and `attack` train them slice by slice, `measure` and
-`scores` evaluate them, `cells` fill the phase map, `jsonl` keeps results as they come.
+`grid` lists runs; `sweep`, `comparison` and `attack` train them slice by slice; `measure` and
+`scores` evaluate them; `cells` aggregates a sweep for the phase map; `jsonl` appends results to a
+file.
 """

@@ -1,11 +1,11 @@
-"""A machine that tries to break the claim: search for a run inside the band that has collapsed.
+"""A randomised search for counter-examples: runs inside their band that have collapsed.
 
     for batch in plan(500, seed): attempts = attempt(batch)
 
-Every batch draws data (with structure, without, degenerate), an architecture, small nets and
-latents, and sometimes a start at the collapsed solution; every member draws K from 2 to N/2, a
-band, a collapse loss, and β and σ² over four decades. What ends outside the band is explained by
-measurement, since "the penalty did not get there" is a claim as well.
+Every batch draws data (structured, unstructured or degenerate), an architecture with small layers,
+a latent dimension, and sometimes a start at the collapsed solution; every member draws K from 2 to
+N/2, a band, a collapse loss, and β and σ² over four decades. For runs that end outside their band
+the reason is measured too, since "the penalty did not get there" is itself a claim.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from svae_core.studies import jsonl
 
 #: Runs trained as one batch; they share data, architecture and start.
 BATCH = 16
-_STEPS = 1_200  # of each run: enough to settle on a few hundred points
+_STEPS = 1_200  # optimiser steps of each run: enough to converge on a few hundred points
 _POINTS = 300
-#: Near a band's edge for an explanation: within this share of the way from W to δ.
+#: A loss counts as "on the edge of the band" within this fraction of δ − W.
 _EDGE = 0.03
 
 HELD = "inside the band, not collapsed"
@@ -40,23 +40,23 @@ OUTCOMES = (HELD, BROKEN, OUTSIDE, NO_BAND)
 
 @dataclass(frozen=True)
 class Attempt:
-    """One run of the search and how it ended."""
+    """One run of the search and its outcome."""
 
     settings: Settings
     outcome: str  # one of OUTCOMES
     explanation: str
-    certificate: Certificate | None  # None where there was no band, so nothing was trained
+    certificate: Certificate | None  # None if the band was empty, so the run was not trained
 
 
 @dataclass(frozen=True)
 class Data:
-    """A source of points to attack on."""
+    """A data set of the search with its options."""
 
     dataset: str
     options: Options = ()
 
 
-#: With structure, without, and degenerate (one blob; near copies; flat; almost on a circle).
+#: Structured, unstructured and degenerate data (one blob, near copies, a plane, almost a circle).
 DATA = (
     Data("clusters", (("points", _POINTS),)),
     Data("clusters", (("angular_noise", 3.0), ("number", 1), ("points", _POINTS))),
@@ -71,7 +71,7 @@ DATA = (
 
 
 def plan(count: int, seed: int = 0) -> tuple[tuple[Settings, ...], ...]:
-    """`count` runs in batches, all drawn from the seed."""
+    """`count` random runs in batches; the seed determines all of them."""
     batches = []
     for index in range(math.ceil(count / BATCH)):
         rng = np.random.default_rng([seed, index])
@@ -83,7 +83,7 @@ def plan(count: int, seed: int = 0) -> tuple[tuple[Settings, ...], ...]:
 
 
 def attempt(members: tuple[Settings, ...]) -> tuple[Attempt, ...]:
-    """Train a batch of the plan and say how each run ended, in the order given."""
+    """Train a batch of the plan; returns the outcome of each run, in the order given."""
     from svae_core.training.context import check_run
 
     able, refused = [], {}
@@ -98,17 +98,17 @@ def attempt(members: tuple[Settings, ...]) -> tuple[Attempt, ...]:
 
 
 def retrain(settings: Settings) -> State:
-    """The final state of one run of the search; bit for bit what it was there."""
+    """The final state of one run of the search, equal to that of the search bit for bit."""
     from svae_core.training import loop
 
     return loop.advance(loop.begin((settings,)), Budget(frames=False)).state
 
 
-# ---------------------------------------------------------------------- the search's record
+# ---------------------------------------------------------------------- the results file
 
 
 def record(out: str | None, seed: int, batch: int, attempts: tuple[Attempt, ...]) -> list[Any]:
-    """The attempts of one batch in JSON's terms, appended as one line to the file `out`, if any."""
+    """The attempts of one batch as JSON values; appended as one line to the file `out`, if any."""
     rows = [
         {
             "settings": settings_to_dict(item.settings),
@@ -124,8 +124,8 @@ def record(out: str | None, seed: int, batch: int, attempts: tuple[Attempt, ...]
 
 
 def recorded(out: str | None, seed: int) -> dict[int, list[Any]]:
-    """Batches of this seed that the file `out` already holds, by number; a torn line is redone."""
-    rows = [] if out is None else jsonl.read(out, '{"seed":')
+    """The batches of this seed that the file `out` holds, by number; a torn line is ignored."""
+    rows = [] if out is None else jsonl.read_rows(out, '{"seed":')
     return {
         row["batch"]: row["attempts"]
         for row in rows
@@ -134,7 +134,7 @@ def recorded(out: str | None, seed: int) -> dict[int, list[Any]]:
 
 
 def summary(batches: list[list[Any]], seed: int) -> dict[str, Any]:
-    """Counts of a search: by outcome, by explanation, by data; and its counter-examples."""
+    """Counts of a search by outcome and by explanation, and its counter-examples."""
     rows = [row for batch in batches for row in batch]
     outside = [row["explanation"] for row in rows if row["outcome"] == OUTSIDE]
     held = [row["certificate"] for row in rows if row["outcome"] == HELD]
@@ -152,14 +152,14 @@ def summary(batches: list[list[Any]], seed: int) -> dict[str, Any]:
 
 
 def markdown(answer: dict[str, Any]) -> str:
-    """The summary as a table."""
+    """The summary as a Markdown table."""
     lines = ["| how runs ended | runs |", "| --- | ---: |"]
     lines += [f"| {name} | {count} |" for name, count in answer["outcomes"].items()]
     lines += [f"| — {name} | {count} |" for name, count in answer["outside"].items()]
     return "\n".join(lines)
 
 
-# --------------------------------------------------------------------------- drawing runs
+# --------------------------------------------------------------------------- random runs
 
 
 def _shared(rng: np.random.Generator) -> Settings:
@@ -202,30 +202,36 @@ def _member(shared: Settings, n: int, rng: np.random.Generator) -> Settings:
     )
 
 
-# ------------------------------------------------------------------------------- judging
+# ------------------------------------------------------------------------------- outcomes
 
 
 def _train(members: tuple[Settings, ...]) -> tuple[Attempt, ...]:
     from svae_core.training import loop
 
+    # Frames of the last tenth only: they show whether the loss is still falling at the end.
     late = Budget(steps=int(0.9 * _STEPS), frames=False)
     advance = loop.advance(loop.advance(loop.begin(members), late).state)
     attempts = []
-    ends = loop.certify(advance.state)
-    reach = _reach(members, ends)
-    for index, (settings, certificate) in enumerate(zip(members, ends, strict=True)):
+    certificates = loop.certify(advance.state)
+    reach = _reach(members, certificates)
+    for index, (settings, certificate) in enumerate(zip(members, certificates, strict=True)):
         falling = advance.moments[0][index].loss - advance.moments[-1][index].loss
         attempts.append(_judge(settings, certificate, reach.get(index, math.nan), falling))
     return tuple(attempts)
 
 
-def _reach(members: tuple[Settings, ...], ends: tuple[Certificate, ...]) -> dict[int, float]:
-    """For runs above their band: the loss the same net reaches when nothing but D counts."""
+def _reach(
+    members: tuple[Settings, ...], certificates: tuple[Certificate, ...]
+) -> dict[int, float]:
+    """For runs above their band: the loss the same network reaches when it minimises D alone."""
     from svae_core.training import loop
 
-    above = [index for index, end in enumerate(ends) if end.loss > end.hi]
+    above = [
+        index for index, certificate in enumerate(certificates) if certificate.loss > certificate.hi
+    ]
     if not above:
         return {}
+    # β → 0 and no penalty: what is left of the objective is D/(2σ²).
     free = tuple(
         dataclasses.replace(
             members[index], beta=1e-6, sigma2=1.0, method_options=(("strength", 0.0),)
@@ -233,7 +239,7 @@ def _reach(members: tuple[Settings, ...], ends: tuple[Certificate, ...]) -> dict
         for index in above
     )
     found = loop.certify(loop.advance(loop.begin(free), Budget(frames=False)).state)
-    return {index: end.loss for index, end in zip(above, found, strict=True)}
+    return {index: certificate.loss for index, certificate in zip(above, found, strict=True)}
 
 
 def _judge(settings: Settings, certificate: Certificate, reach: float, falling: float) -> Attempt:
@@ -251,6 +257,7 @@ def _judge(settings: Settings, certificate: Certificate, reach: float, falling: 
     return Attempt(settings, OUTSIDE, explanation, certificate)
 
 
+# These sentences are counted in results files, also in those of earlier versions: they stay.
 def _explain(settings: Settings, certificate: Certificate, reach: float, falling: float) -> str:
     loss, lo, hi = certificate.loss, certificate.lo, certificate.hi
     edge = _EDGE * (certificate.delta - lo) / max(1e-9, 1 - settings.band[0])

@@ -1,10 +1,11 @@
-"""Does a wider band give better samples? Spherical VAEs over the upper edge b, baselines beside.
+"""Sample quality against the width of the band, with conventional VAEs for comparison.
 
     study(settings, edges, seeds) -> BandStudy;  short_study(settings) -> BandStudy
 
-The paper (arXiv 2603.10935 v4) leaves open what the band does to samples. Measured here: samples
-g(z), z ~ N(0, I), as many as there are points, against the points themselves; and, since samples
-may fail where reconstructions do not, the same for g(z), z ~ q(z|x).
+The paper (arXiv 2603.10935 v4) does not say how the band affects samples. Spherical VAEs are
+trained over the upper edge b. Samples g(z), z ~ N(0, I), as many as there are points, are compared
+with the points; and so are sampled reconstructions g(z), z ~ q(z|x), which may be good where
+samples are not.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ from svae_core.training.context import total_steps
 from svae_core.training.evaluate import Model, decode, encode
 from svae_core.training.loop import advance, begin, chunk_size, models
 
-#: σ² of the conventional VAEs beside: the common default, which collapses, and one that does not.
+#: σ² of the conventional VAEs: the common default, which collapses, and one that does not.
 BASELINE_SIGMA2 = (1.0, 0.05)
 
 
 def plan(settings: Settings, edges: tuple[float, ...], seeds: int) -> tuple[Settings, ...]:
-    """The runs of a study: every edge and every baseline under every seed."""
+    """The runs of a study: every edge and every conventional VAE with every seed."""
     runs = []
     for seed in range(seeds):
         plain = dataclasses.replace(settings, method_options=(), changes=(), seed=seed)
@@ -55,18 +56,18 @@ def study(
     seeds: int,
     tell: Callable[[float], None] = lambda share: None,
 ) -> BandStudy:
-    """Train them all and measure their samples; `tell` hears the share that is done.
+    """Train all runs and measure their samples; `tell` is called with the fraction done.
 
-    RequestError where the band is empty.
+    Raises RequestError if the band is empty.
     """
-    ground = prepared_data(dataclasses.replace(settings, method="spherical", method_options=()))
-    region = require_band(ground.region)
+    prepared = prepared_data(dataclasses.replace(settings, method="spherical", method_options=()))
+    region = require_band(prepared.region)
     runs = plan(settings, edges, seeds)
     samplings: list[Sampling] = []
     size = chunk_size(settings)
     for start in range(0, len(runs), size):
         state = begin(runs[start : start + size])
-        steps = total_steps(settings, len(ground.shell.points))
+        steps = total_steps(settings, len(prepared.shell.points))
         while state.step < steps:
             state = advance(state, Budget(seconds=1.0, frames=False)).state
             tell((start + state.step / steps * len(state.settings)) / len(runs))
@@ -75,19 +76,19 @@ def study(
             for model, settings in zip(models(state), state.settings, strict=True)
         ]
     return BandStudy(
-        title=ground.dataset.title,
-        n_points=len(ground.shell.points),
+        title=prepared.dataset.title,
+        n_points=len(prepared.shell.points),
         epochs=settings.epochs,
         within=region.within,
         total=region.total,
         delta=region.delta,
         samplings=tuple(samplings),
-        best=_best(ground),
+        best=_best(prepared),
     )
 
 
 def short_study(settings: Settings) -> BandStudy:
-    """A study of these settings that takes half a minute or so: fewer points, epochs and seeds."""
+    """A study with fewer points, epochs and seeds, which takes about half a minute."""
     count = len(load_dataset(settings).points)
     short = dataclasses.replace(
         settings,
@@ -99,7 +100,7 @@ def short_study(settings: Settings) -> BandStudy:
 
 @torch.no_grad()
 def _sampling(model: Model, settings: Settings) -> Sampling:
-    points = model.ground.shell.points
+    points = model.prepared.shell.points
     posteriors = encode(model, points)
     noise, drawn = (
         torch.randn(posteriors.mean.shape, generator=stream(settings.seed, 0, purpose)).numpy()
@@ -119,9 +120,9 @@ def _sampling(model: Model, settings: Settings) -> Sampling:
     )
 
 
-def _best(ground: PreparedData) -> Sampling:
-    """What perfect samples would reach: one half of the data against the other."""
-    points = ground.shell.points
+def _best(prepared: PreparedData) -> Sampling:
+    """The scores that perfect samples would reach: one half of the data against the other."""
+    points = prepared.shell.points
     order = np.random.default_rng(0).permutation(len(points))
     half = len(points) // 2
     found = diversity(points[order[:half]], points[order[half:]])

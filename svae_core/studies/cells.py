@@ -1,4 +1,4 @@
-"""How the runs of a grid ended, and the cells of the map that they fill.
+"""Outcomes of a sweep's runs, and their aggregation over seeds into the cells of a phase map.
 
 A cell is one point of the grid's axes with all its seeds. Theory for a Gaussian VAE whose decoder
 is not projected, from the data's covariance alone, with c = βσ²: total collapse is stable where
@@ -24,10 +24,10 @@ from svae_core.studies.grid import AXES, Grid
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one run of a grid ended: what is kept of its certificate, or why it was refused."""
+    """The outcome of one run of a grid: parts of its certificate, or why it was refused."""
 
     settings: Settings
-    refused: str = ""  # one sentence where the run cannot be: an empty band, too many clusters
+    refused: str = ""  # one sentence if it cannot be trained: an empty band, too many clusters
     loss: float = math.nan
     loss_margin: float = math.nan
     draws: int = 0
@@ -43,7 +43,7 @@ class Outcome:
 
 
 def outcome(settings: Settings, certificate: Certificate) -> Outcome:
-    """What is kept of a run's certificate."""
+    """The outcome of a run from its certificate."""
     return Outcome(
         settings=settings,
         loss=certificate.loss,
@@ -62,7 +62,7 @@ def outcome(settings: Settings, certificate: Certificate) -> Outcome:
 
 
 def outcome_to_dict(ended: Outcome) -> dict[str, Any]:
-    """A plain, JSON-ready dictionary; `outcome_from_dict` is its inverse."""
+    """The outcome as JSON values; `outcome_from_dict` is the inverse."""
     plain = {item.name: getattr(ended, item.name) for item in dataclasses.fields(Outcome)}
     numbers = {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
@@ -72,7 +72,7 @@ def outcome_to_dict(ended: Outcome) -> dict[str, Any]:
 
 
 def outcome_from_dict(plain: dict[str, Any]) -> Outcome:
-    """An outcome from a dictionary; RequestError, KeyError or TypeError where it is none."""
+    """An outcome from JSON values; raises RequestError, KeyError or TypeError if malformed."""
     values: dict[str, Any] = {
         name: math.nan if value is None else value for name, value in plain.items()
     }
@@ -84,7 +84,7 @@ def outcome_from_dict(plain: dict[str, Any]) -> Outcome:
 
 @dataclass(frozen=True)
 class Measure:
-    """A number that every run ends with, and a map can show."""
+    """A number of every outcome that a phase map can show."""
 
     title: str
     unit: str
@@ -113,7 +113,7 @@ MEASURES = {
     "collapsed": Measure(
         "share collapsed",
         "",
-        "share of the seeds in which no dimension carries .01 nats",
+        "share of the seeds in which every dimension has less than .01 nats",
         lambda o: float(o.verdict == "collapsed"),
     ),
     "position": Measure(
@@ -142,7 +142,7 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Spread:
-    """A number over the seeds of a cell."""
+    """The distribution of a number over the seeds of a cell."""
 
     mean: float
     low: float
@@ -162,36 +162,36 @@ def spread(values: Iterable[float]) -> Spread:
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of a grid and what its seeds gave so far."""
+    """One point of a grid with the results of its seeds so far."""
 
     settings: Settings  # with the first seed of the grid
-    seeds: tuple[int, ...]  # those that have ended
+    seeds: tuple[int, ...]  # the seeds whose runs have ended
     refused: str  # why it cannot be trained, else ""
     gauge: float  # βσ²/λ_max
-    eigenvalues_above: int  # how many λ_i > βσ², at most as many as there are latents
-    verdicts: dict[str, int]  # how many seeds got each
+    eigenvalues_above: int  # the number of λ_i > βσ², at most latent_dim
+    verdicts: dict[str, int]  # the number of seeds with each verdict
     values: dict[str, Spread]  # by the names of MEASURES; empty before a seed has ended
 
 
 @dataclass(frozen=True)
 class Theory:
-    """What the data's covariance says before anything is trained."""
+    """What theory predicts from the data's covariance, before training."""
 
     eigenvalues: tuple[float, ...]  # of the shell points, decreasing
 
     @property
     def lambda_max(self) -> float:
-        """The largest of them: total collapse is stable where βσ² ≥ λ_max."""
+        """The largest eigenvalue: total collapse is stable where βσ² ≥ λ_max."""
         return self.eigenvalues[0]
 
     def above(self, settings: Settings) -> int:
-        """How many dimensions a linear VAE with these settings keeps active."""
+        """The number of dimensions that a linear VAE with these settings keeps active."""
         c = settings.beta * settings.sigma2
         return sum(value > c for value in self.eigenvalues[: settings.latent_dim])
 
 
 def cells(grid: Grid, ended: Iterable[Outcome], theory: Theory) -> tuple[Cell, ...]:
-    """All cells of the grid, in its order; what is not of the grid is left out."""
+    """All cells of the grid, in its order; outcomes of other runs are ignored."""
     found: dict[Settings, list[Outcome]] = {}
     for item in ended:
         found.setdefault(dataclasses.replace(item.settings, seed=grid.seeds[0]), []).append(item)
@@ -217,7 +217,7 @@ def _cell(point: Settings, found: list[Outcome], grid: Grid, theory: Theory) -> 
 
 
 def cell_to_dict(cell: Cell) -> dict[str, Any]:
-    """A cell in JSON's terms: coordinates, then each measure with its spread over seeds."""
+    """A cell as JSON values: coordinates, then each measure with its spread over seeds."""
     settings = cell.settings
     return {
         **coordinates(settings),
@@ -234,7 +234,7 @@ def cell_to_dict(cell: Cell) -> dict[str, Any]:
 
 
 def coordinates(settings: Settings) -> dict[str, Any]:
-    """Where in a grid a run is."""
+    """The coordinates of a run in its grid."""
     return {
         "method": settings.method,
         "method_options": dict(settings.method_options),

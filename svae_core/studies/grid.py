@@ -2,8 +2,8 @@
 
     values_of("sigma2", "0.01:1:9") -> nine values;  check_grid(Grid(bases, axes, seeds)).runs
 
-Values are spelt as people write them: a list (`.05 .1 .2`) or a range with a number of steps
-(`0.01:1:9`), evenly spaced on a logarithmic scale for σ², β and K, on a linear one for a band.
+The text of an axis is a list of values (`.05 .1 .2`) or a range LOW:HIGH:STEPS (`0.01:1:9`), evenly
+spaced on a logarithmic scale for σ², β and K, on a linear one for a band.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import numpy as np
 from svae_core.config.settings import check_settings
 from svae_core.records import RequestError, Settings, flag
 
-#: What a grid may vary beside method and seed, slowest first.
+#: Settings that a grid may vary besides method and seed; the first varies slowest.
 AXES = ("arch", "clusters", "band", "beta", "sigma2")
-#: More runs than this are a slip of the keyboard rather than a wish.
+#: Larger grids are refused: they are more likely a typing error than intended.
 MOST_RUNS = 100_000
 
 
@@ -29,13 +29,13 @@ MOST_RUNS = 100_000
 class Grid:
     """Every method at every point of the axes, each with every seed."""
 
-    bases: tuple[Settings, ...]  # one for each method, with its options; equal in all else
+    bases: tuple[Settings, ...]  # one per method, with its options; otherwise equal
     axes: tuple[tuple[str, tuple[Any, ...]], ...]  # field of Settings -> its values
     seeds: tuple[int, ...]
 
     @property
     def points(self) -> tuple[Settings, ...]:
-        """The settings of every cell, seed left as in the bases."""
+        """The settings of every cell, with the seed of the bases."""
         names = [name for name, _ in self.axes]
         return tuple(
             dataclasses.replace(base, **dict(zip(names, values, strict=True)))
@@ -45,19 +45,19 @@ class Grid:
 
     @property
     def runs(self) -> tuple[Settings, ...]:
-        """The settings of every run, the first seed of all cells first."""
+        """The settings of every run; the first seed of all cells comes first."""
         return tuple(
             dataclasses.replace(point, seed=seed) for seed in self.seeds for point in self.points
         )
 
 
 def check_grid(grid: Grid) -> Grid:
-    """The grid itself, if it makes sense; RequestError names what does not."""
+    """The grid itself; raises RequestError if it is empty, too large or has invalid values."""
     count = len(grid.bases) * len(grid.seeds) * math.prod(len(values) for _, values in grid.axes)
     if count == 0:
         raise RequestError("The grid is empty: every axis needs a value, and there must be a seed.")
     if count > MOST_RUNS:
-        raise RequestError(f"The grid has {count} runs, but at most {MOST_RUNS} are taken on.")
+        raise RequestError(f"The grid has {count} runs, but at most {MOST_RUNS} are allowed.")
     for name, values in (*grid.axes, ("seeds", grid.seeds)):
         if len(set(values)) < len(values):
             raise RequestError(f"--{name} names a value twice; give each value once.")
@@ -69,14 +69,14 @@ def check_grid(grid: Grid) -> Grid:
     return grid
 
 
-# ------------------------------------------------------------------------------- spelling
+# ------------------------------------------------------------------------------- parsing
 
 
 def values_of(name: str, text: str) -> tuple[Any, ...]:
-    """The values of an axis that a text spells; RequestError, one sentence, where it spells none.
+    """Parse the values of an axis; raises RequestError with one sentence if malformed.
 
     sigma2, beta: numbers and ranges LOW:HIGH:STEPS. clusters: the same in whole numbers, or auto.
-    band: edges A,B; B may be a range; a range alone has the lower edge 0. arch: words.
+    band: edges A,B; B may be a range; a range alone has the lower edge 0. arch: names.
     """
     words = text.split() if name == "band" else text.replace(",", " ").split()
     if not words:
@@ -96,7 +96,7 @@ def values_of(name: str, text: str) -> tuple[Any, ...]:
 
 
 def seeds_of(text: str, first: int = 0) -> tuple[int, ...]:
-    """One number is how many seeds, counted up from the first; several are the seeds themselves."""
+    """Parse seeds: one number is a count, from `first` up; several are the seeds themselves."""
     try:
         numbers = [int(word) for word in text.replace(",", " ").split()]
     except ValueError as error:
@@ -135,7 +135,7 @@ def _bands(words: list[str]) -> tuple[tuple[float, float], ...]:
 
 
 def _range(word: str, logarithmic: bool) -> list[float]:
-    """LOW:HIGH:STEPS, both ends included, rounded to six digits so that values stay readable."""
+    """LOW:HIGH:STEPS, both ends included, rounded to six significant digits for readability."""
     low, high, steps = word.split(":")
     start, end, count = float(low), float(high), int(steps)
     if not (math.isfinite(start) and math.isfinite(end) and 1 <= count <= MOST_RUNS):

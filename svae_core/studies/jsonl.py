@@ -1,7 +1,7 @@
-"""A file that results are appended to as they come: one JSON object a line.
+"""Results appended to a JSON Lines file: one JSON object per line.
 
-A program killed in the middle of a line leaves it torn. Reading leaves such a line out, and the
-next append begins a line of its own, so nothing that was whole is lost.
+A program killed while writing leaves an incomplete last line. Reading ignores it, and the next
+append starts a new line, so no complete result is lost.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from svae_core.records import RequestError
 
 
 def append(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write rows at the end of the file, in one go; RequestError where it cannot be written."""
+    """Append rows to the file in one write; RequestError if it cannot be written."""
     text = "".join(
         json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
         for row in rows
@@ -28,10 +28,10 @@ def append(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
         raise RequestError(f"--out {path} cannot be written: {error.strerror}.") from error
 
 
-def read(path: str | Path, opening: str) -> list[dict[str, Any]]:
-    """All whole rows of the file, in order; none where there is no such file yet.
+def read_rows(path: str | Path, opening: str) -> list[dict[str, Any]]:
+    """All complete rows of the file, in order; empty if the file does not exist.
 
-    RequestError where the file begins otherwise than rows of this kind do: it is somebody else's.
+    `opening` is how a row of this kind begins; raises RequestError if the file begins otherwise.
     """
     try:
         text = Path(path).read_bytes()
@@ -39,7 +39,7 @@ def read(path: str | Path, opening: str) -> list[dict[str, Any]]:
         return []
     except OSError as error:
         raise RequestError(f"--out {path} cannot be read: {error.strerror}.") from error
-    first = text.split(b"\n", 1)[0]  # it may be torn as well
+    first = text.split(b"\n", 1)[0]  # may be incomplete, too
     if not first.startswith(opening.encode()[: len(first)]):
         raise RequestError(f"--out {path} holds something else; name another file.")
     rows = []
@@ -47,14 +47,14 @@ def read(path: str | Path, opening: str) -> list[dict[str, Any]]:
         try:
             row = json.loads(line)
         except ValueError:
-            continue  # an empty end, or the line that was being written when the program stopped
+            continue  # the empty end of the file, or an incomplete line
         if isinstance(row, dict):
             rows.append(row)
     return rows
 
 
 def _is_torn(file: Any) -> bool:
-    """Whether the file ends in the middle of a line."""
+    """Whether the file's last line is incomplete."""
     if file.seek(0, 2) == 0:
         return False
     file.seek(-1, 2)

@@ -1,7 +1,7 @@
-"""How firm the band is: W, δ and hi under other numbers of clusters and other starts of K-means.
+"""Sensitivity of the band to K and to the starts of K-means.
 
-δ by `shell` and `free` does not contain W, so only the band's lower end and, through it, hi move.
-The floors at a hi are read off the same curves for every K: they depend on points and domain.
+δ by `shell` and `free` does not depend on W, so only the band's lower end and, through it, hi
+change. The floor curves depend on points and decoder domain alone, so they are the same for all K.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _KS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50)
 
 
 def sensitivity(settings: Settings) -> tuple[BandAtK, ...]:
-    """The band for several K, that of the settings among them, by the best and worst start."""
-    ground = prepared_data(settings)
-    shell = ground.shell
+    """The band for several K, including that of the settings, with the best and worst start."""
+    prepared = prepared_data(settings)
+    shell = prepared.shell
     found = []
-    for k in sorted({*(k for k in _KS if k < len(shell.points)), ground.clusters.k}):
+    for k in sorted({*(k for k in _KS if k < len(shell.points)), prepared.clusters.k}):
         clusters = cluster(shell.points, k, settings.data_seed)
         worst = dataclasses.replace(
             clusters, within=max(clusters.within, float(clusters.restarts.max()))

@@ -1,4 +1,4 @@
-"""What a trained run is worth beside others: reconstructions, likelihood, classes in latents."""
+"""Scores of a trained run: reconstruction error, likelihood, and class information in latents."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from svae_core.studies.scores import Score
 from svae_core.training import loop
 from svae_core.training.evaluate import Model, decode, encode
 
-#: Latents drawn for each point's likelihood; more move it by less than its spread over seeds.
+#: Latents per point for the likelihood; more change it by less than its spread over seeds.
 IMPORTANCE_SAMPLES = 64
-_POINTS = 2_000  # scored at most, a seeded sample
+_POINTS = 2_000  # points scored, at most; a seeded sample
 _NEIGHBOURS, _FOLDS = 5, 5
 
 
 def score(state: State, certificate: Certificate, seconds: float) -> Score:
-    """What the one member of a trained state is worth beside others."""
+    """The score of the single member of a trained state."""
     (settings,) = state.settings
-    if not math.isfinite(certificate.loss):  # diverged: no number would mean anything
+    if not math.isfinite(certificate.loss):  # diverged: no measure is defined
         return Score(settings, certificate, seconds=seconds)
     (model,) = loop.models(state)
-    ground = model.ground
-    region, n = ground.region, len(ground.shell.points)
+    prepared = model.prepared
+    region, n = prepared.region, len(prepared.shell.points)
     rows = np.sort(np.random.default_rng([settings.data_seed, 31]).permutation(n)[:_POINTS])
-    points = ground.shell.points[rows]
+    points = prepared.shell.points[rows]
     posteriors = encode(model, points)
     noise = np.random.default_rng([settings.seed, 37]).standard_normal(posteriors.mean.shape)
-    # Sampled latents, not their means: those of a collapsed model still tell classes apart, far
-    # below the noise in which the decoder sees them.
+    # Sampled latents, not posterior means: the means of a collapsed model can still separate
+    # classes at a scale far below the posterior noise that the decoder sees.
     z = posteriors.draw(noise.astype(np.float32))
     outputs = decode(model, z)
-    known = ground.dataset.labels
-    truth = ground.clusters.labels[rows] if known is None else known[rows]
+    known = prepared.dataset.labels
+    truth = prepared.clusters.labels[rows] if known is None else known[rows]
     ari, nmi = cluster_agreement(z, truth, settings.data_seed)
-    held_out = len(ground.shell.held_out) > 0
+    held_out = len(prepared.shell.held_out) > 0
     tested = points
     if held_out:
         order = np.random.default_rng([settings.data_seed, 43]).permutation(
-            len(ground.shell.held_out)
+            len(prepared.shell.held_out)
         )
-        tested = ground.shell.held_out[np.sort(order[:_POINTS])]
+        tested = prepared.shell.held_out[np.sort(order[:_POINTS])]
     width = region.delta - region.within
     return Score(
         settings=settings,
@@ -64,13 +64,13 @@ def score(state: State, certificate: Certificate, seconds: float) -> Score:
 
 
 def data_error(model: Model, outputs: np.ndarray, rows: np.ndarray) -> float:
-    """Mean squared error, summed over features, of outputs [n, d] taken back to data space.
+    """Mean squared error, summed over features, of outputs [n, d] mapped back to data space.
 
-    Outputs off the shell (a decoder that is not projected) are clamped to it on the way back.
+    Outputs off the shell (of a decoder that is not projected) are clamped to the shell first.
     """
-    ground = model.ground
-    back = shell_map(ground.shell).inverse_transform(outputs.astype(np.float64))
-    gap = back - ground.dataset.points[rows]
+    prepared = model.prepared
+    back = shell_map(prepared.shell).inverse_transform(outputs.astype(np.float64))
+    gap = back - prepared.dataset.points[rows]
     return float((gap * gap).sum(axis=1).mean())
 
 
@@ -78,9 +78,9 @@ def log_likelihood(model: Model, points: np.ndarray, loss: float) -> float:
     """Mean log p(x) on the shell in nats, by importance sampling from q. arXiv 1509.00519.
 
     log p(x) ≈ log mean_s p(x|z_s) p(z_s) / q(z_s|x) with p(x|z) = N(g(z), σ² I), σ² = D/d: the
-    decoder variance that suits the model best, so that methods that learn it and methods that do
-    not are told on one scale. A lower bound in expectation. Defined where the posterior is Gaussian
-    under the prior N(0, I); NaN elsewhere.
+    maximum-likelihood decoder variance, so that methods with a learned and with a fixed σ² are
+    comparable. A lower bound in expectation. Defined for Gaussian posteriors under the prior
+    N(0, I); NaN otherwise.
     """
     posteriors = encode(model, points)
     variance = posteriors.variance.astype(np.float64)
@@ -92,26 +92,29 @@ def log_likelihood(model: Model, points: np.ndarray, loss: float) -> float:
     ):
         return math.nan
     d, sigma2 = points.shape[1], loss / points.shape[1]
-    rng = np.random.default_rng([model.ground.settings.seed, 41])
+    rng = np.random.default_rng([model.prepared.settings.seed, 41])
     weights = np.empty((IMPORTANCE_SAMPLES, len(points)))
     for draw in range(IMPORTANCE_SAMPLES):
         noise = rng.standard_normal(posteriors.mean.shape).astype(np.float32)
         z = posteriors.draw(noise)
         gap = decode(model, z) - points
+        # log p(x|z) + log p(z) − log q(z|x); the terms (k/2)·log 2π of p(z) and q(z|x) cancel, and
+        # (z − m)²/s = ε² for z = m + √s·ε.
         weights[draw] = -0.5 * (
             d * math.log(2 * math.pi * sigma2)
             + (gap * gap).sum(axis=1, dtype=np.float64) / sigma2
             + (z.astype(np.float64) ** 2).sum(axis=1)
             - (noise.astype(np.float64) ** 2 + np.log(variance)).sum(axis=1)
         )
+    # log-mean-exp over draws, shifted by the largest weight against overflow.
     top = weights.max(axis=0)
     return float((top + np.log(np.exp(weights - top).mean(axis=0))).mean())
 
 
 def cluster_agreement(latents: np.ndarray, truth: np.ndarray, seed: int) -> tuple[float, float]:
-    """ARI and NMI of K-means on latents [n, k] with classes [n]; as many clusters as classes.
+    """ARI and NMI between K-means on latents [n, k] and classes [n]; as many clusters as classes.
 
-    Latents that are all the same form one cluster, which agrees with nothing: 0.
+    If all latents are equal they form one cluster, and both are 0.
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
@@ -128,9 +131,9 @@ def cluster_agreement(latents: np.ndarray, truth: np.ndarray, seed: int) -> tupl
 
 
 def neighbour_accuracy(latents: np.ndarray, labels: np.ndarray) -> float:
-    """Share of points whose class five nearest latent neighbours guess right, in five folds.
+    """Accuracy of a 5-nearest-neighbour classifier on latents, by 5-fold cross-validation.
 
-    NaN where a class has fewer points than there are folds.
+    NaN if a class has fewer points than there are folds.
     """
     from sklearn.model_selection import cross_val_score
     from sklearn.neighbors import KNeighborsClassifier

@@ -1,6 +1,6 @@
-"""What a trained run is worth beside others, and tables of it: mean and spread over seeds.
+"""Scores of compared runs, and tables of their mean and spread over seeds.
 
-Free of torch: the web server and the figures read scores, `comparison` makes them.
+Free of torch: the web server and the figures use scores; `measure` computes them.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.certificate.diagnostics import VERDICTS
-from svae_core.methods import scan_methods
+from svae_core.methods import scan_methods, title_of
 from svae_core.own_data.names import inert
 from svae_core.records import Certificate, Options, Settings
 
 
 @dataclass(frozen=True)
 class Score:
-    """One run: its certificate, and what is compared besides. NaN where it is not defined."""
+    """One compared run: its certificate and further measures. NaN where a measure is undefined."""
 
     settings: Settings
     certificate: Certificate | None = None
-    refused: str = ""  # one sentence where there is no such run: an empty band, a wrong option
-    position: float = math.nan  # of the loss on the way from W (0) to the δ of the settings (1)
-    error: float = math.nan  # of sampled reconstructions taken back to data space, squared, summed
-    log_likelihood: float = math.nan  # nats per point, see comparison.log_likelihood
+    refused: str = ""  # one sentence if it cannot be trained: an empty band, an invalid option
+    position: float = math.nan  # (D − W)/(δ − W), with the δ of the settings
+    error: float = math.nan  # summed squared error of sampled reconstructions, in data space
+    log_likelihood: float = math.nan  # nats per point, see measure.log_likelihood
     likelihood_part: str = ""  # training | held-out: which points it was measured on
     ari: float = math.nan  # adjusted Rand index of K-means on sampled latents …
     nmi: float = math.nan  # … and normalised mutual information
-    agreement: str = ""  # labels | clusters: what these two compare with
-    accuracy: float = math.nan  # of five nearest sampled latents, five folds, where labels exist
+    agreement: str = ""  # labels | clusters: the classes that ARI and NMI refer to
+    accuracy: float = math.nan  # 5-nearest-neighbour accuracy on sampled latents, if labelled
     sensitivity: float = math.nan  # variance of reconstructions over z, as a share of the data's
     seconds: float = math.nan  # of training, this run's share of its batch
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A column: what it is called and how it is read from a score."""
+    """A column of a table: its title, and how it is computed from a score."""
 
     title: str
     unit: str
@@ -58,9 +58,7 @@ def _own(name: str) -> Callable[[Score], float]:
 
 MEASURES = {
     "loss": Measure("D", "", "loss with sampled latents, on the shell", _of("loss")),
-    "position": Measure(
-        "position", "", "of the loss on the way from W (0) to δ (1)", _own("position")
-    ),
+    "position": Measure("position", "", "of the loss between W (0) and δ (1)", _own("position")),
     "kl": Measure("KL", "nats", "mean KL from the prior", _of("kl")),
     "mutual_information": Measure(
         "I(x;z)", "nats", "mutual information by the aggregate posterior", _of("mutual_information")
@@ -82,7 +80,7 @@ MEASURES = {
     ),
     "error": Measure("error", "", "squared error in data space, summed", _own("error")),
     "log_likelihood": Measure(
-        "log p(x)", "nats", "importance-sampled, at the σ² that suits best", _own("log_likelihood")
+        "log p(x)", "nats", "importance-sampled, at the best-fitting σ²", _own("log_likelihood")
     ),
     "ari": Measure("ARI", "", "K-means on sampled latents against labels or clusters", _own("ari")),
     "nmi": Measure("NMI", "", "the same as normalised mutual information", _own("nmi")),
@@ -95,7 +93,7 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Row:
-    """A method on one data set: all its seeds."""
+    """One method on one data set, over all its seeds."""
 
     dataset: str
     method: str
@@ -103,13 +101,13 @@ class Row:
     guards_information: str
     runs: int
     verdicts: dict[str, int]
-    means: dict[str, float]  # by name of measure, over the seeds where it is defined
+    means: dict[str, float]  # by measure, over the seeds where it is defined
     spreads: dict[str, float]  # standard deviation over seeds; nan for one seed
     refused: str = ""
 
 
 def rows(scores: Iterable[Score]) -> tuple[Row, ...]:
-    """One row for each data set and method, in the order in which they first came."""
+    """One row per data set and method, in the order of first appearance."""
     groups: dict[tuple[str, Options, str], list[Score]] = {}
     for score in scores:
         settings = score.settings
@@ -119,7 +117,7 @@ def rows(scores: Iterable[Score]) -> tuple[Row, ...]:
 
 
 def data_of(score: Score) -> str:
-    """What the data are called: files of one's own are told apart by their titles."""
+    """The name of the data; uploaded files are distinguished by their titles."""
     return score.certificate.dataset if score.certificate else score.settings.dataset
 
 
@@ -150,7 +148,7 @@ def _row(method: str, mine: list[Score]) -> Row:
 
 
 def to_csv(scores: Iterable[Score]) -> str:
-    """One line a run, every measure. No cell can be taken for a formula by a spreadsheet."""
+    """One line per run with every measure; no cell can run as a spreadsheet formula."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["dataset", "method", "seed", "sigma2", "beta", "verdict", *MEASURES])
@@ -165,26 +163,30 @@ def to_csv(scores: Iterable[Score]) -> str:
 
 
 def to_latex(found: Iterable[Row], names: tuple[str, ...] = ("loss", "kl", "active_units")) -> str:
-    """A booktabs table of mean ± spread; needs nothing but the booktabs package."""
+    """A LaTeX table of mean ± spread; needs the booktabs package only."""
     head = " & ".join(["data", "method", "certified", *(_latex(MEASURES[n].title) for n in names)])
     lines = [r"\begin{tabular}{ll" + "r" * (len(names) + 1) + "}", r"\toprule", head + r" \\"]
     lines.append(r"\midrule")
     for row in found:
-        cells = [_latex(row.dataset), _latex(row.method), f"{row.verdicts['certified']}/{row.runs}"]
+        cells = [
+            _latex(row.dataset),
+            _latex(title_of(row.method)),
+            f"{row.verdicts['certified']}/{row.runs}",
+        ]
         cells += [_plus_minus(row, name, r"$\,\pm\,$") for name in names]
         lines.append(" & ".join(cells) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
 def to_markdown(found: Iterable[Row], names: tuple[str, ...] = tuple(MEASURES)) -> str:
-    """The same as a Markdown table, with what each method guards."""
+    """A Markdown table of mean ± spread, with what each method keeps above 0."""
     titles = [_titled(MEASURES[name]) for name in names]
     head = ["data", "method", "guards KL", "guards information", "certified", "collapsed", *titles]
     lines = ["| " + " | ".join(head) + " |", "| --- " * 4 + "| ---: " * (len(names) + 2) + "|"]
     for row in found:
         cells = [
             row.dataset.replace("|", r"\|"),
-            row.method,
+            title_of(row.method),
             row.guards_kl or "–",
             row.guards_information or "–",
         ]
@@ -216,5 +218,12 @@ _TEX = str.maketrans(
 )
 
 
+#: Signs in titles of methods and measures; σ² comes before σ.
+_GREEK = {"σ²": r"$\sigma^2$", "σ": r"$\sigma$", "β": r"$\beta$", "δ": r"$\delta$"}
+
+
 def _latex(text: str) -> str:
-    return text.translate(_TEX).replace("σ²", r"$\sigma^2$").replace("β", r"$\beta$")
+    text = text.translate(_TEX)
+    for sign, command in _GREEK.items():
+        text = text.replace(sign, command)
+    return text

@@ -1,12 +1,12 @@
-"""Grids of runs as batches of members: pure calls that can go on anywhere, results as they come.
+"""A sweep trains the runs of a grid in chunks, by pure calls that any process can continue.
 
-    for chunk in plan(grid):                 # runs that are trained as one batch
-        work = Work(chunk)
-        while not work.done:
-            work = go_on(work, seconds=1.0)  # pure and picklable: a slice of that chunk
+    for chunk in plan(grid):                        # runs that are trained as one batch
+        current = ChunkProgress(chunk)
+        while not current.done:
+            current = advance(current, seconds=1.0)  # pure and picklable: one slice
 
-Runs that train alike are trained once: a method that does not ask for the band gives, bit for bit,
-the same weights whatever the band, so only what is said of them differs from cell to cell.
+Runs with equal training are trained once: a method that does not use the band has, bit for bit, the
+same weights for every band, so only the verdicts differ from cell to cell.
 """
 
 from __future__ import annotations
@@ -36,54 +36,54 @@ from svae_core.studies.cells import (
 )
 from svae_core.studies.grid import Grid, check_grid
 
-#: A sweep measures each loss over a quarter of the draws of a certificate, and over no fewer than
-#: the eight a margin needs: full certificates would cost a third of the training of small nets.
+#: A sweep measures each loss with a quarter of a certificate's draws, but with at least the eight
+#: that a margin needs: full certificates would take a third of the training time of small nets.
 LOSSES = 16_384
 FEWEST_DRAWS = 8
-#: Settings that matter to training only through the constants a method takes from them.
+#: Settings that affect training only through the constants that a method derives from them.
 _BAND_FIELDS = ("band", "lower_edge", "collapse_loss", "clusters")
-#: Settings that move the band's edges and nothing else that is measured.
+#: Settings that affect the band's edges and no other measured number.
 _EDGES = ("band", "lower_edge")
 _SHARED_FIELDS = tuple(
     item.name for item in dataclasses.fields(Settings) if item.name not in MEMBER_FIELDS
 )
-#: Multiples of it spread the first tasks evenly over all: a coarse map is seen early.
+#: Its multiples modulo 1 spread the first tasks evenly over the map, so a coarse map appears early.
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 _SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Runs trained as one batch, and the runs for which each of them answers."""
+    """Runs trained as one batch, and the runs of the grid that share the training of each."""
 
     trained: tuple[Settings, ...]
-    answers: tuple[tuple[Settings, ...], ...]  # one tuple for each trained run, itself among them
-    refused: tuple[Outcome, ...] = ()  # runs that cannot be; a chunk of its own
+    answers: tuple[tuple[Settings, ...], ...]  # per trained run: all runs of equal training
+    refused: tuple[Outcome, ...] = ()  # refused runs form a chunk of their own
 
     @property
     def runs(self) -> int:
-        """How many runs of the grid this chunk settles."""
+        """The number of the grid's runs that this chunk completes."""
         return len(self.refused) + sum(len(runs) for runs in self.answers)
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
-    """How far a chunk is: picklable, so any process can go on with it."""
+class ChunkProgress:
+    """The progress of a chunk; picklable, so any process can continue it."""
 
     chunk: Chunk
     state: State | None = None
-    progress: float = 0.0  # of its steps, from 0 to 1
-    outcomes: tuple[Outcome, ...] = ()  # of the members certified by now
-    certified: int = 0  # how many members those are
+    progress: float = 0.0  # fraction of the steps done
+    outcomes: tuple[Outcome, ...] = ()  # of the members certified so far
+    certified: int = 0  # the number of these members
 
     @property
     def done(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether all runs of the chunk are complete."""
         return self.certified == len(self.chunk.trained) and len(self.outcomes) == self.chunk.runs
 
     @property
     def completed_runs(self) -> float:
-        """How many runs are settled; those in training count by their share."""
+        """The number of completed runs; runs in training count by their progress."""
         return self.progress * (self.chunk.runs if self.done else max(0, self.chunk.runs - 1))
 
 
@@ -91,10 +91,10 @@ class Work:
 
 
 def plan(grid: Grid, done: Iterable[Settings] = ()) -> tuple[Chunk, ...]:
-    """The chunks of a grid without the runs that are done, coarse picture first.
+    """The chunks of a grid without the runs that are done, ordered for a coarse map first.
 
-    Raises RequestError where nothing of the grid makes sense; a single point that does not (an
-    empty band, more clusters than points) is settled by saying why.
+    Raises RequestError if every run is invalid; a single invalid run (an empty band, more clusters
+    than points) gets an outcome that holds the reason.
     """
     check_grid(grid)
     done = set(done)
@@ -114,7 +114,7 @@ def plan(grid: Grid, done: Iterable[Settings] = ()) -> tuple[Chunk, ...]:
 
 
 def _training_key(settings: Settings) -> str:
-    """Equal for runs that train to the same weights; RequestError where there is no such run."""
+    """A key that is equal for runs with the same training; RequestError for an invalid run."""
     from svae_core.training.context import check_run
 
     constants = check_run(settings)
@@ -125,7 +125,7 @@ def _training_key(settings: Settings) -> str:
 
 
 def _chunks(alike: list[list[Settings]]) -> Iterator[Chunk]:
-    """Batches of one seed, one method and one architecture, the groups taken in turn."""
+    """Chunks of one seed, one method and one architecture; groups of equal seed alternate."""
     from svae_core.training.loop import chunk_size
 
     groups: dict[str, list[list[Settings]]] = {}
@@ -149,41 +149,41 @@ def _chunks(alike: list[list[Settings]]) -> Iterator[Chunk]:
                     yield Chunk(tuple(runs[0] for runs in tasks), tuple(map(tuple, tasks)))
 
 
-# -------------------------------------------------------------------------------- working
+# -------------------------------------------------------------------------------- training
 
 
-def go_on(work: Work, seconds: float) -> Work:
-    """Train a chunk for about so long or, when its epochs are done, certify its members.
+def advance(current: ChunkProgress, seconds: float) -> ChunkProgress:
+    """Train a chunk for about `seconds` or, once its epochs are done, certify its members.
 
-    Pure: how it is sliced does not change what comes out.
+    Pure: the outcomes do not depend on how the training is sliced.
     """
     from svae_core.training import context, loop
 
-    chunk = work.chunk
+    chunk = current.chunk
     if not chunk.trained:
-        return dataclasses.replace(work, progress=1.0, outcomes=chunk.refused)
-    state = work.state or loop.begin(chunk.trained)
+        return dataclasses.replace(current, progress=1.0, outcomes=chunk.refused)
+    state = current.state or loop.begin(chunk.trained)
     deadline = time.perf_counter() + seconds
     state = loop.advance(state, Budget(seconds=seconds, frames=False)).state
     steps = context.total_steps(chunk.trained[0], loop.point_count(state))
-    work = dataclasses.replace(work, state=state, progress=state.step / steps)
+    current = dataclasses.replace(current, state=state, progress=state.step / steps)
     if state.step < steps:
-        return work
-    while not work.done:
-        runs = chunk.answers[work.certified]
-        judged = tuple(itertools.starmap(outcome, _certified(state, work.certified, runs)))
-        work = dataclasses.replace(
-            work, outcomes=work.outcomes + judged, certified=work.certified + 1
+        return current
+    while not current.done:
+        runs = chunk.answers[current.certified]
+        judged = tuple(itertools.starmap(outcome, _certified(state, current.certified, runs)))
+        current = dataclasses.replace(
+            current, outcomes=current.outcomes + judged, certified=current.certified + 1
         )
         if time.perf_counter() >= deadline:
             break
-    return dataclasses.replace(work, state=None) if work.done else work
+    return dataclasses.replace(current, state=None) if current.done else current
 
 
 def _certified(
     state: State, index: int, runs: tuple[Settings, ...]
 ) -> Iterator[tuple[Settings, Certificate]]:
-    """The certificate of each run that this member answers for.
+    """The certificate of each run that shares the training of this member.
 
     Measured once for all runs that differ only in the edges of the band.
     """
@@ -207,21 +207,21 @@ def _certified(
 
 
 def draws(n: int) -> int:
-    """Over how many draws of every latent a sweep measures a loss on n points."""
+    """The number of latents per point with which a sweep measures a loss on n points."""
     return max(FEWEST_DRAWS, math.ceil(LOSSES / n))
 
 
 def theory_of(grid: Grid) -> Theory:
-    """What the covariance of the grid's data says; RequestError where there are no such data."""
+    """The theory for the grid's data; RequestError if the data cannot be loaded."""
     return Theory(tuple(float(value) for value in prepared_data(grid.bases[0]).eigenvalues))
 
 
-# ----------------------------------------------------------------------- the sweep's record
+# ----------------------------------------------------------------------- the results file
 
 
 def recorded(out: str | None, grid: Grid) -> dict[Settings, Outcome]:
-    """The runs of this grid that the file already holds; RequestError where it is no sweep's."""
-    rows = [] if out is None else jsonl.read(out, '{"sweep":')
+    """The runs of this grid that the file holds; RequestError if it is no file of a sweep."""
+    rows = [] if out is None else jsonl.read_rows(out, '{"sweep":')
     wanted = set(grid.runs)
     found: dict[Settings, Outcome] = {}
     for row in rows:
@@ -239,14 +239,14 @@ def recorded(out: str | None, grid: Grid) -> dict[Settings, Outcome]:
 
 
 def record(out: str | None, ended: Iterable[Outcome]) -> None:
-    """Append runs that have ended to the file, if there is one."""
+    """Append completed runs to the file `out`, if any."""
     if out is not None:
         about = {"sweep": _SCHEMA, "version": __version__}
         jsonl.append(out, [about | {"outcome": outcome_to_dict(item)} for item in ended])
 
 
 def report(grid: Grid, ended: Iterable[Outcome]) -> dict[str, Any]:
-    """A sweep in JSON's terms: its grid, its cells, what theory says."""
+    """A sweep as JSON values: its grid, its cells, and the theory."""
     theory = theory_of(grid)
     base = settings_to_dict(grid.bases[0])
     varied = {name for name, _ in grid.axes} | {"seed", "method", "method_options"}

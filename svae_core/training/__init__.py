@@ -1,6 +1,6 @@
-"""The only training loop: many models as one batch, in slices that can go on anywhere.
+"""The training loop: many models as one batch, in slices that can be resumed on any worker.
 
-The door is `loop`: begin, advance, certify. `objective` puts a method's terms together,
-`batch_loss` and `autograd_boundary` hold the gradients written by hand, `context` what follows
-from the settings alone, `groups` models with one method, `evaluate` a model at one moment.
+The door is `loop`: begin, advance, certify. `objective` combines D and KL into each method's
+loss, `batch_loss` and `autograd_boundary` hold the gradients written by hand, `context` caches what
+depends on the settings alone, `groups` batches models of one method, `evaluate` measures a model.
 """

@@ -1,10 +1,10 @@
-"""Loss and KL of a minibatch, averaged for each member, and their gradient by all weights.
+"""Loss D and KL of a minibatch for each member, and their gradient by all weights.
 
     D = mean_x ‖ĝ(z) − x‖², z ~ q(z|x), ĝ the decoder on its shell;  KL_j = mean_x KL(q(z_j|x) ‖ p)
 
-What methods make of the two is on plain autograd, which ends there: the gradient from there to the
-weights is written by hand. It is thirty small operations forth and sixty back, and at 128 × 64
-floats autograd's bookkeeping takes longer than they do. `tests/test_averages.py` compares.
+Methods build their objectives from D and KL on autograd; the gradient from there to the weights is
+written by hand. Forward and backward are some ninety small operations, and on 128 × 64 floats
+autograd's bookkeeping takes longer than they do. `tests/test_averages.py` compares with autograd.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE, gaussian_kl, sample
-from svae_core.nets.autoregressive import foretold, free_running
+from svae_core.nets.autoregressive import free_running, teacher_forced
 from svae_core.nets.networks import Networks, project_on_shell, shell_radii
 from svae_core.nets.stack import constant
 
@@ -29,21 +29,21 @@ class Batch:
     noise: Tensor  # [m, b, k]
 
 
-def foretelling(
+def autoregressive_loss(
     nets: Networks, batch: Batch, r_min: Tensor, r_max: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Error under teacher forcing [m], D of g(z) [m], KL per dimension [m, k], by autograd.
+    """Teacher-forced error [m], free-running loss D of g(z) [m], KL per dimension [m, k].
 
-    For autoregressive decoders, on shells of radii [m, 1, 1]. The first is not a loss of g(z): see
-    `autoregression`.
+    For autoregressive decoders, on shells of radii [m, 1, 1], by autograd. The teacher-forced error
+    is what they are fitted by; it is no loss of g(z): see `nets.autoregressive`.
     """
     mean, log_variance = nets.encode(batch.points)
     outputs = nets.decoder(sample(mean, log_variance, batch.noise, torch.exp))
     couplings = nets.couplings()
-    taught = foretold(outputs, couplings, batch.points) - batch.points
-    alone = project_on_shell(free_running(outputs, couplings), r_min, r_max) - batch.points
+    forced_error = teacher_forced(outputs, couplings, batch.points) - batch.points
+    free_error = project_on_shell(free_running(outputs, couplings), r_min, r_max) - batch.points
     kl_per_dim = gaussian_kl(mean, log_variance, torch.exp).mean(dim=1)
-    return _mean_square(taught), _mean_square(alone), kl_per_dim
+    return _mean_square(forced_error), _mean_square(free_error), kl_per_dim
 
 
 def _mean_square(error: Tensor) -> Tensor:
@@ -52,13 +52,13 @@ def _mean_square(error: Tensor) -> Tensor:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Averages:
-    """D and KL of a minibatch, of Gaussian posteriors with one draw per point; and the way back."""
+class BatchLoss:
+    """D and KL of a minibatch with one latent per point, and what their gradient needs."""
 
     nets: Networks
     loss: Tensor  # [m] D
     kl: Tensor  # [m] nats
-    _kl: Tensor  # [m, b, k] of each point and dimension
+    _kl: Tensor  # [m, b, k] nats, of each point and dimension
     _encoded: list[Tensor]
     _decoded: list[Tensor]
     _posterior: tuple[Tensor, Tensor, Tensor]
@@ -71,31 +71,35 @@ class Averages:
 
     @torch.inference_mode()
     def gradient(self, loss: Tensor, kl: Tensor, into: Networks) -> None:
-        """The gradient of all weights from those of D [m] and KL [m, k or 1], put into `into`.
+        """Write the gradient by all weights into `into`, given those by D [m] and KL [m, k or 1].
 
-        Weights that these averages do not depend on are not touched there.
+        Weights that D and KL do not depend on are left untouched there.
         """
         nets = self.nets
-        by_outputs = _by_outputs(*self._shell, loss)
-        by_z = nets.decoder.backward(self._decoded, by_outputs, into.decoder, through=True)
+        # Chain rule from the end: D → outputs → z → (mean, log-variance) → encoder outputs.
+        by_outputs = _gradient_of_outputs(*self._shell, loss)
+        by_z = nets.decoder.backward(self._decoded, by_outputs, into.decoder, needs_input_grad=True)
         assert by_z is not None
-        by_mean, by_log_variance = _by_posterior(*self._posterior, self._decoded[0], by_z, kl)
+        by_mean, by_log_variance = _gradient_of_posterior(
+            *self._posterior, self._decoded[0], by_z, kl
+        )
         if nets.linear:
-            torch.sum(by_log_variance, 1, out=into.free[:, : by_mean.shape[2]])
+            # One log-variance per dimension serves all points, so its gradient sums over them.
+            torch.sum(by_log_variance, 1, out=into.log_variances[:, : by_mean.shape[2]])
             by_out = by_mean
         else:
             by_out = torch.cat((by_mean, by_log_variance), dim=2)
-        nets.encoder.backward(self._encoded, by_out, into.encoder, through=False)
+        nets.encoder.backward(self._encoded, by_out, into.encoder, needs_input_grad=False)
 
 
 @torch.inference_mode()
-def averages(nets: Networks, batch: Batch, r_min: Tensor, r_max: Tensor) -> Averages:
-    """Encode, draw, decode, project on shells of radii [m, 1, 1], compare.
+def batch_loss(nets: Networks, batch: Batch, r_min: Tensor, r_max: Tensor) -> BatchLoss:
+    """Encode, sample z, decode, project on shells of radii [m, 1, 1], and compare with the points.
 
-    All of it in inference mode, where operations are cheapest: autograd takes copies only.
+    Runs in inference mode, where operations are cheapest; autograd gets copies of the results.
     """
     out, encoded = nets.encoder.forward(batch.points)
-    mean, log_variance = nets.read(out)
+    mean, log_variance = nets.split_posterior(out)
     variance = log_variance.exp()
     z = torch.addcmul(mean, variance.sqrt(), batch.noise)
     excess = torch.add(constant(-0.5, variance), variance, alpha=0.5)  # ½(s − 1)
@@ -103,9 +107,9 @@ def averages(nets: Networks, batch: Batch, r_min: Tensor, r_max: Tensor) -> Aver
     radius, allowed = shell_radii(outputs, r_min, r_max)
     scale = allowed / radius
     error = torch.addcmul(batch.points, outputs, scale, value=-1.0)
-    # As in posterior.gaussian_kl, of each point and dimension.
+    # gaussian_kl of each point and dimension: ½m² + ½(s − 1) − ½ log s, in two fused operations.
     kl = torch.addcmul(excess, mean, mean, value=0.5).sub_(log_variance, alpha=0.5)
-    return Averages(
+    return BatchLoss(
         nets=nets,
         loss=_mean_square(error),
         kl=kl.sum(dim=(1, 2)) / constant(kl.shape[1], kl),
@@ -117,31 +121,35 @@ def averages(nets: Networks, batch: Batch, r_min: Tensor, r_max: Tensor) -> Aver
     )
 
 
-def _by_outputs(
+def _gradient_of_outputs(
     outputs: Tensor, radius: Tensor, inside: Tensor, scale: Tensor, error: Tensor, loss: Tensor
 ) -> Tensor:
-    """The gradient of outputs [m, b, d] from that of D [m]; `error` is x − s·o.
+    """The gradient by decoder outputs o [m, b, d] from that by D [m]; `error` is x − s·o.
 
-    Where a point is moved radially on the shell, only what is across its radius counts:
-    ∂(s·o)/∂o = s·(I − o oᵀ/‖o‖²); elsewhere s = 1 and ∂(s·o)/∂o = I.
+    D = mean ‖x − s·o‖² with s = clamp(‖o‖, r_min, r_max)/‖o‖, so ∂D/∂(s·o) = −2·error/b. Where the
+    clamp moves a point, s = r/‖o‖ and ∂(s·o)/∂o = s·(I − o oᵀ/‖o‖²): a radial change of o does not
+    change s·o. Elsewhere s = 1 and ∂(s·o)/∂o = I.
     """
+    # The component of the error along o, in units of o; dropped where the point is not moved.
     along = (outputs * error).sum(dim=-1, keepdim=True).div_(radius * radius)
     along.masked_fill_(inside, 0.0)
     factor = scale * (loss * constant(-2.0 / outputs.shape[1], loss)).view(-1, 1, 1)
     return torch.addcmul(error, outputs, along, value=-1.0).mul_(factor)
 
 
-def _by_posterior(
+def _gradient_of_posterior(
     mean: Tensor, log_variance: Tensor, excess: Tensor, z: Tensor, by_z: Tensor, kl: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of mean and log-variance [m, b, k] from those of z [m, b, k] and KL [m, k or 1].
+    """The gradients by mean and log-variance [m, b, k] from those by z [m, b, k] and KL.
 
-    `excess` is ½(s − 1). z = m + √s·ε: ∂z/∂m = 1, ∂z/∂log s = ½(z − m). KL = ½(m² + s − 1 − log s):
-    ∂KL/∂m = m, ∂KL/∂log s = ½(s − 1). A log-variance at the end of its range does not move.
+    The gradient by KL is [m, k or 1]; `excess` is ½(s − 1). The reparametrised latent z = m + √s·ε
+    has ∂z/∂m = 1 and ∂z/∂log s = ½(z − m). KL = ½(m² + s − 1 − log s) has ∂KL/∂m = m and
+    ∂KL/∂log s = ½(s − 1). A log-variance clamped to the end of its range has gradient 0.
     """
     low, high = LOG_VARIANCE_RANGE
+    # The KL is a mean over the minibatch's points: each point has 1/b of its gradient.
     each = (kl / constant(mean.shape[1], kl)).unsqueeze(1)
     by_mean = torch.addcmul(by_z, mean, each)
     by_log_variance = torch.addcmul(excess * each, z - mean, by_z, value=0.5)
-    # Passes what lies inside the range; autograd's own for a clamp.
+    # hardtanh_backward passes the gradient inside the range only, as autograd does for a clamp.
     return by_mean, torch.ops.aten.hardtanh_backward(by_log_variance, log_variance, low, high)

@@ -1,9 +1,9 @@
-"""What a slice of training needs that follows from the settings alone, made once and kept.
+"""What training derives from the settings alone: points, weight layout, objective, minibatches.
 
     context = batch_context(members, step);  context.batches(step, last) -> minibatches
 
-Points, networks' layout, objective and the random streams: each epoch's order and noise come from
-(seed, epoch), so nothing depends on where a slice begins.
+A context is computed once and cached. Each epoch's order and noise come from (seed, epoch), so the
+minibatches do not depend on the step at which a slice of training begins.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from svae_core.training.batch_loss import Batch
 from svae_core.training.groups import own_parameters
 from svae_core.training.objective import Objective, check_autoregressive, objective
 
-#: Numbers of points that are fetched at once, before the batches that they make up are seen.
-_GATHERED = 500_000
+#: Floats of points gathered from the data in one operation; small minibatches are fetched together.
+_FETCHED_FLOATS = 500_000
 
 
 def total_steps(settings: Settings, n: int) -> int:
@@ -37,16 +37,16 @@ def total_steps(settings: Settings, n: int) -> int:
 
 
 def steps_per_epoch(settings: Settings, n: int) -> int:
-    """Minibatches per epoch: as equal in size as can be, so none is a tiny remainder."""
+    """Minibatches per epoch; their sizes differ by at most one, so none is a tiny remainder."""
     return math.ceil(n / settings.batch_size)
 
 
 @dataclass(frozen=True, eq=False)
 class BatchContext:
-    """Everything a slice needs that follows from the settings alone."""
+    """What a slice of training needs and the settings alone determine."""
 
     settings: tuple[Settings, ...]
-    grounds: tuple[PreparedData, ...]
+    member_data: tuple[PreparedData, ...]
     arch: Architecture
     objective: Objective
     points: Tensor  # [n, d]
@@ -54,7 +54,7 @@ class BatchContext:
     device: torch.device
 
     def batches(self, step: int, last: int) -> Iterator[Batch]:
-        """The minibatches of steps step … last−1, each epoch's randomness from (seed, epoch)."""
+        """The minibatches of steps `step` … `last` − 1, randomness from (seed, epoch)."""
         n = len(self.points)
         per_epoch = steps_per_epoch(self.settings[0], n)
         edges = [round(i * n / per_epoch) for i in range(per_epoch + 1)]
@@ -62,39 +62,39 @@ class BatchContext:
             epoch, first = divmod(step, per_epoch)
             end = min(per_epoch, first + last - step)
             order, noise = self._epoch(epoch, n)
-            for at in range(first, end, self._gathered):
-                steps = edges[at : min(at + self._gathered, end) + 1]
-                some = slice(steps[0], steps[-1])
+            for at in range(first, end, self._batches_per_fetch):
+                steps = edges[at : min(at + self._batches_per_fetch, end) + 1]
+                window = slice(steps[0], steps[-1])
                 sizes = [high - low for low, high in itertools.pairwise(steps)]
-                points = self._of_members(self.points.index_select(0, order[:, some].flatten()))
+                points = self._per_member(self.points.index_select(0, order[:, window].flatten()))
                 yield from map(
                     Batch,
                     points.split(sizes, dim=1),
-                    self._of_members(noise[:, some].flatten(0, 1)).split(sizes, dim=1),
+                    self._per_member(noise[:, window].flatten(0, 1)).split(sizes, dim=1),
                 )
             step += end - first
 
     @functools.cached_property
-    def _gathered(self) -> int:
-        """Batches whose points are fetched at once: many small ones, few large ones."""
-        numbers = self.settings[0].batch_size * self.points.shape[1] * len(self._streams)
-        return max(1, _GATHERED // numbers)
+    def _batches_per_fetch(self) -> int:
+        """Minibatches whose points are gathered in one operation."""
+        numbers = self.settings[0].batch_size * self.points.shape[1] * len(self._distinct_seeds)
+        return max(1, _FETCHED_FLOATS // numbers)
 
     @functools.cached_property
     def _seeds(self) -> list[int]:
         return [settings.seed for settings in self.settings]
 
     @functools.cached_property
-    def _streams(self) -> list[int]:
-        """Each seed once: members of the same one see the same."""
+    def _distinct_seeds(self) -> list[int]:
+        """Each seed once: members of equal seed see the same minibatches."""
         return list(dict.fromkeys(self._seeds))
 
-    def _of_members(self, rows: Tensor) -> Tensor:
-        """For each member [m, b, ·] what there is for each seed, one after another in `rows`.
+    def _per_member(self, rows: Tensor) -> Tensor:
+        """Rows [m, b, ·] of each member, from the rows of each distinct seed, concatenated.
 
-        Not copied where all members have the same.
+        A view where all members have the same seed.
         """
-        seeds = self._streams
+        seeds = self._distinct_seeds
         each = rows.unflatten(0, (len(seeds), -1))
         if len(seeds) == 1:
             return each.expand(len(self._seeds), -1, -1)
@@ -103,8 +103,8 @@ class BatchContext:
         return each[[seeds.index(seed) for seed in self._seeds]]
 
     def _epoch(self, epoch: int, n: int) -> tuple[Tensor, Tensor]:
-        """Order [s, n] of the points and noise [s, n, k] of an epoch, for each seed."""
-        seeds = self._streams
+        """The order [s, n] of the points and the noise [s, n, k] of an epoch, for each seed."""
+        seeds = self._distinct_seeds
         orders = [torch.randperm(n, generator=stream(seed, epoch, "order")) for seed in seeds]
         noise = [
             torch.randn(n, self.arch.latent_dim, generator=stream(seed, epoch, "noise"))
@@ -114,44 +114,45 @@ class BatchContext:
 
 
 def batch_context(members: tuple[Settings, ...], step: int) -> BatchContext:
-    """The context of these members at a step."""
-    return _make_context(tuple(settings_at(settings, step) for settings in members))
+    """The context of these members at a step, with the settings that hold there."""
+    return _cached_context(tuple(settings_at(settings, step) for settings in members))
 
 
-@functools.lru_cache(maxsize=8)  # slices of many runs alternate, and come from several threads
-def _make_context(members: tuple[Settings, ...]) -> BatchContext:
+@functools.lru_cache(maxsize=8)  # slices of several runs alternate on one worker
+def _cached_context(members: tuple[Settings, ...]) -> BatchContext:
     first = _check_members(members)
     device = pick_device(first.device)
-    grounds = tuple(prepared_data(settings) for settings in members)
-    points = grounds[0].shell.points
+    member_data = tuple(prepared_data(settings) for settings in members)
+    points = member_data[0].shell.points
     return BatchContext(
         settings=members,
-        grounds=grounds,
-        arch=layout(members, grounds[0]),
-        objective=objective(members, grounds, device),
+        member_data=member_data,
+        arch=weight_layout(members, member_data[0]),
+        objective=objective(members, member_data, device),
         points=torch.from_numpy(points).to(device),
         steps=total_steps(first, len(points)),
         device=device,
     )
 
 
-def layout(members: tuple[Settings, ...], ground: PreparedData) -> Architecture:
-    """How the weights of a batch's members lie in a row: as the longest of them needs it."""
-    first, image = members[0], ground.dataset.image_shape
+def weight_layout(members: tuple[Settings, ...], prepared: PreparedData) -> Architecture:
+    """The layout of one member's row of weights, long enough for every member of the batch."""
+    first, image = members[0], prepared.dataset.image_shape
     extra = max(len(own_parameters(settings)) for settings in members)
-    d = len(ground.shell.center)
+    d = len(prepared.shell.center)
     return architecture(first.arch, d, first.latent_dim, first.hidden, extra, image)
 
 
 def check_run(settings: Settings) -> dict[str, float]:
-    """What the method fixes before training; RequestError where there cannot be such a run.
+    """The constants that the method fixes before training; raises RequestError if invalid.
 
-    The band may be empty, the data no images, the method not for this architecture.
+    Invalid are, for example, an empty band, an image architecture for data that are not images, or
+    a method that does not go with the architecture.
     """
-    ground = prepared_data(settings)
-    layout((settings,), ground)
+    prepared = prepared_data(settings)
+    weight_layout((settings,), prepared)
     check_autoregressive(settings)
-    return method_for(settings).constants(ground, settings)
+    return method_for(settings).constants(prepared, settings)
 
 
 def _check_members(members: tuple[Settings, ...]) -> Settings:
@@ -170,7 +171,7 @@ def _check_members(members: tuple[Settings, ...]) -> Settings:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; auto takes CUDA where there is one. RequestError if missing."""
+    """The device of that name; auto prefers CUDA. Raises RequestError if CUDA is missing."""
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise RequestError("--device is cuda, but PyTorch finds no CUDA device; use cpu or auto.")

@@ -1,7 +1,7 @@
-"""A model looked at: the frame that is drawn, and the certificate that is signed.
+"""Evaluation of one model: its frame (a live measurement) and its certificate.
 
-Both measure with sampled latents z ~ q(z|x), never with the posterior mean: a mean can be decoded
-to perfection while the posterior says nothing (see the counter-example in the tests).
+Both use sampled latents z ~ q(z|x), never the posterior mean. With q = N(εx, I) and the decoder
+g(z) = r·z/‖z‖ the mean is decoded without error for every ε, while KL = ε²‖x‖²/2 goes to 0.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from svae_core.geometry.shell import shell_view
 from svae_core.nets.networks import Networks, project_on_shell, stream
 from svae_core.problem import references
 from svae_core.records import Certificate, Frame, PreparedData, Problem
-from svae_core.training.groups import Solo
+from svae_core.training.groups import MemberMethod
 
 _BLOCK = 4_096  # points evaluated at once
 _SAMPLES = 8  # reconstructions kept in a frame
@@ -32,16 +32,16 @@ _SAMPLES = 8  # reconstructions kept in a frame
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """One trained member with what it was trained on."""
+    """One member of a batch with the data it was trained on."""
 
-    ground: PreparedData
-    networks: Networks  # of one member
-    solo: Solo
+    prepared: PreparedData
+    networks: Networks  # m = 1
+    member_method: MemberMethod
 
 
 @dataclass(frozen=True)
-class Clock:
-    """Where in its run a model is."""
+class RunPosition:
+    """The position of a model in its run."""
 
     step: int
     epoch: int
@@ -49,28 +49,28 @@ class Clock:
 
 
 @torch.no_grad()
-def frame(model: Model, clock: Clock) -> Frame:
-    """The complete picture of a member now, on the viewed points.
+def frame(model: Model, position: RunPosition) -> Frame:
+    """Everything that figures show of a member at this step, measured on the viewed points.
 
-    Latents are sampled with the run's own noise, the same in every frame.
+    Latents are sampled with the same noise in every frame, so that frames differ by the model only.
     """
-    ground = model.ground
-    points = _viewed(ground)
+    prepared = model.prepared
+    points = _viewed_points(prepared)
     posteriors = encode(model, points)
     outputs = decode(model, posteriors.draw(_view_noise(model)))
     gap = outputs - points
     loss = float(np.einsum("nd,nd->n", gap, gap).mean(dtype=np.float64))
     kl_per_dim = posteriors.kl.mean(axis=0, dtype=np.float64)
-    region = ground.region
-    definition = applicable_definition(region.collapse_loss, model.solo.method.projected)
+    region = prepared.region
+    definition = applicable_definition(region.collapse_loss, model.member_method.method.projected)
     delta = region.deltas[definition]
     kl = float(kl_per_dim.sum())
     spreads = spread(posteriors.mean)
     return Frame(
-        method=ground.settings.method,
-        step=clock.step,
-        epoch=clock.epoch,
-        steps=clock.steps,
+        method=prepared.settings.method,
+        step=position.step,
+        epoch=position.epoch,
+        steps=position.steps,
         loss=loss,
         delta=delta,
         lo=region.lo,
@@ -80,7 +80,7 @@ def frame(model: Model, clock: Clock) -> Frame:
         active=active_units(spreads, len(kl_per_dim)),
         structure=structure(spreads, posteriors.variance),
         latent_mean=posteriors.mean,
-        shell_view=shell_view(outputs, ground.view_basis),
+        shell_view=shell_view(outputs, prepared.view_basis),
         samples=outputs[:_SAMPLES].astype(np.float32),
         sentence=_live_sentence(loss, delta, definition, kl),
     )
@@ -88,20 +88,20 @@ def frame(model: Model, clock: Clock) -> Frame:
 
 @torch.no_grad()
 def reconstruction(model: Model, index: int) -> np.ndarray:
-    """What a member gives back [d] for one viewed point: the very output that its frame shows."""
-    ground = model.ground
+    """The reconstruction [d] of one viewed point, equal to the one in the member's frame."""
+    prepared = model.prepared
     row = slice(index, index + 1)
-    posteriors = encode(model, ground.shell.points[ground.view_index[row]])
+    posteriors = encode(model, prepared.shell.points[prepared.view_index[row]])
     return decode(model, posteriors.draw(_view_noise(model)[row]))[0]
 
 
 @torch.no_grad()
 def certificate(model: Model, epochs: int, draws: int | None = None) -> Certificate:
-    """Certify a member on its training points and, where there are any, on its held-out ones.
+    """Certify a member on its training points and on its held-out points, if it has any.
 
-    `epochs`: how many whole ones it was trained.
+    `epochs`: completed epochs. `draws`: latents per point; None takes the certificate's default.
     """
-    problem = model.ground
+    problem = model.prepared
     assert isinstance(problem, Problem)
     training, held_out = references(problem)
     kept_out = None
@@ -119,7 +119,7 @@ def certificate(model: Model, epochs: int, draws: int | None = None) -> Certific
 
 
 def _measured(model: Model, against: Reference, purpose: str, draws: int | None) -> Certificate:
-    settings = model.ground.settings
+    settings = model.prepared.settings
     posteriors = encode(model, against.points)
     generator = stream(settings.seed, 0, purpose)
 
@@ -129,7 +129,9 @@ def _measured(model: Model, against: Reference, purpose: str, draws: int | None)
 
     def gauge(loss: float) -> float:
         d = against.points.shape[1]
-        return model.solo.effective_beta_sigma2(settings, loss, d) / model.ground.lambda_max
+        return (
+            model.member_method.effective_beta_sigma2(settings, loss, d) / model.prepared.lambda_max
+        )
 
     return measure(
         against,
@@ -144,8 +146,10 @@ def _measured(model: Model, against: Reference, purpose: str, draws: int | None)
 
 @torch.no_grad()
 def encode(model: Model, points: np.ndarray) -> Posteriors:
-    """The posteriors of shell points [n, d], as its method reads them."""
-    blocks = [model.solo.posterior(model.networks, block) for block in _blocks(model, points)]
+    """The posteriors of shell points [n, d] by the model's encoder and method."""
+    blocks = [
+        model.member_method.posterior(model.networks, block) for block in _blocks(model, points)
+    ]
     device = model.networks.extra.device
     starts = [*range(0, len(points), _BLOCK), len(points)]
 
@@ -156,7 +160,7 @@ def encode(model: Model, points: np.ndarray) -> Posteriors:
         return array(torch.cat(drawn, dim=1)[0])
 
     def log_density(z: np.ndarray, some: slice) -> np.ndarray:
-        """Of the points in a slice, block by block."""
+        """log q(z_a | x_b) for the points x_b in a slice, [a, b] nats, block by block."""
         pairs = []
         for block, start, stop in zip(blocks, starts[:-1], starts[1:], strict=True):
             part = slice(max(some.start, start) - start, min(some.stop, stop) - start)
@@ -174,10 +178,10 @@ def encode(model: Model, points: np.ndarray) -> Posteriors:
 
 
 def decode(model: Model, z: np.ndarray) -> np.ndarray:
-    """Decoder outputs [n, d] float32 of latents [n, k], on the shell where it is projected."""
-    shared = model.solo.group.shared
+    """Decoder outputs [n, d] float32 of latents [n, k], on the shell if the method projects."""
+    loss_parameters = model.member_method.group.loss_parameters
     parts = [
-        project_on_shell(model.networks.decode(block), shared.r_min, shared.r_max)
+        project_on_shell(model.networks.decode(block), loss_parameters.r_min, loss_parameters.r_max)
         for block in _blocks(model, z)
     ]
     return torch.cat(parts, dim=1)[0].cpu().numpy()
@@ -185,28 +189,30 @@ def decode(model: Model, z: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def draw_prior(model: Model, noise: np.ndarray) -> np.ndarray:
-    """Latents [n, k] from the model's own prior, of standard normal noise [n, k]."""
+    """Latents [n, k] from the model's prior, transformed from standard normal noise [n, k]."""
     rows = torch.from_numpy(noise).to(model.networks.extra.device)
-    return array(model.solo.from_prior(model.networks, rows))
+    return array(model.member_method.sample_prior(model.networks, rows))
 
 
 def _view_noise(model: Model) -> np.ndarray:
-    """The noise [v, k] of a run's pictures: the same in all of them, so only the model moves."""
-    ground = model.ground
-    return _drawn(ground.settings.seed, len(ground.view_index), model.networks.arch.latent_dim)
+    """The noise [v, k] of all frames of a run: the same, so that only the model changes."""
+    prepared = model.prepared
+    return _cached_view_noise(
+        prepared.settings.seed, len(prepared.view_index), model.networks.arch.latent_dim
+    )
 
 
 @lru_cache(maxsize=16)
-def _drawn(seed: int, count: int, latent_dim: int) -> np.ndarray:
+def _cached_view_noise(seed: int, count: int, latent_dim: int) -> np.ndarray:
     noise = torch.randn(count, latent_dim, generator=stream(seed, 0, "view")).numpy()
-    noise.flags.writeable = False  # it is handed out again
+    noise.flags.writeable = False  # the cached array is shared
     return noise
 
 
-def _viewed(ground: PreparedData) -> np.ndarray:
-    """The points that are drawn, [v, d]; not copied where they are all there are."""
-    points = ground.shell.points
-    return points if len(ground.view_index) == len(points) else points[ground.view_index]
+def _viewed_points(prepared: PreparedData) -> np.ndarray:
+    """The viewed points [v, d]; the data themselves, uncopied, where all points are viewed."""
+    points = prepared.shell.points
+    return points if len(prepared.view_index) == len(points) else points[prepared.view_index]
 
 
 def _blocks(model: Model, rows: np.ndarray) -> Iterator[Tensor]:
@@ -216,10 +222,10 @@ def _blocks(model: Model, rows: np.ndarray) -> Iterator[Tensor]:
 
 
 def _live_sentence(loss: float, delta: float, definition: str, kl: float) -> str:
-    """What a frame shows, in words; a frame has no margin, so it certifies nothing."""
+    """The frame's loss against δ in one sentence; without a margin, so it certifies nothing."""
     if not math.isfinite(loss):
         return "Training diverged: the loss is not a finite number; try a smaller learning rate."
     shown, limit = f"{loss:.3f}", f"{delta:.3f}"
-    # Two numbers that read the same are told as the same.
+    # Numbers that look equal after rounding must not be called "below" or "not below".
     side = "at" if shown == limit else "below" if loss < delta else "not below"
     return f"Loss {shown} is {side} δ = {limit} ({definition}); KL {kl:.2f} nats."

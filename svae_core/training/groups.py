@@ -1,6 +1,6 @@
-"""Members that train by the same configured method, and what their methods carry along.
+"""Groups of members trained by the same configured method, and the methods' memory.
 
-A batch of members is a few groups; what is looked at is one member by itself.
+The memory of a method is its running state: multipliers, moving averages and the like.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch import Tensor
 
 from svae_core.distributions.gaussian import Gaussian, Posterior
 from svae_core.methods import (
+    CustomBetaSigma2,
+    CustomPosterior,
+    CustomPrior,
     Encoded,
-    Encodes,
-    Gauged,
-    Parametrised,
-    Priored,
-    Remembers,
-    Rests,
+    ExtraParameters,
+    FreezesDecoder,
+    Stateful,
     TrainingMethod,
     method_for,
     needs_points,
@@ -31,75 +31,76 @@ from svae_core.methods import (
 from svae_core.nets.networks import Networks
 from svae_core.records import PreparedData, Settings
 
-#: What the methods of a batch carry, group by group.
+#: The memory of a batch's methods, one dictionary per group.
 Memory = list[dict[str, Tensor]]
 
 
 @dataclass(frozen=True, eq=False)
-class Shared:
-    """What the loss of any member depends on, [m, …]."""
+class LossParameters:
+    """The numbers that every member's loss depends on, [m, …]."""
 
-    r_min: Tensor  # [m, 1, 1] of the shell that its decoder is projected on,
-    r_max: Tensor  # [m, 1, 1] 0 and infinity where it is not
+    r_min: Tensor  # [m, 1, 1] inner radius of the decoder's shell; 0 if it is not projected
+    r_max: Tensor  # [m, 1, 1] outer radius of the decoder's shell; ∞ if it is not projected
     sigma2: Tensor  # [m]
     half_precision: Tensor  # [m] 1/(2σ²)
     beta: Tensor  # [m]
 
-    def rows(self, rows: slice | Tensor) -> Shared:
-        """The same of some members."""
-        return Shared(**{name: value[rows] for name, value in vars(self).items()})
+    def rows(self, rows: slice | Tensor) -> LossParameters:
+        """The parameters of some members."""
+        return LossParameters(**{name: value[rows] for name, value in vars(self).items()})
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Members trained by the same configured method."""
+    """Members trained by the same configured method, g of the batch's m."""
 
     method: TrainingMethod
-    members: Tensor  # [g] indices
-    rows: slice | Tensor  # the same as a slice, where they are evenly spaced
-    shared: Shared  # [g, …]
+    members: Tensor  # [g] their indices in the batch
+    rows: slice | Tensor  # the same indices, as a slice where they are evenly spaced
+    loss_parameters: LossParameters  # [g, …]
     constants: dict[str, Tensor]  # [g] each
     seeds: tuple[int, ...]  # [g]
-    parameters: int  # e: weights beside the networks'
+    parameters: int  # e: weights of the method beside those of the networks
 
-    # FrameRequest in every step: looking a role up takes longer than most of the step's operations.
+    # Cached because every step asks: isinstance with a protocol takes longer than most operations
+    # of a step.
     @cached_property
-    def apart(self) -> bool:
-        """Whether it needs more than the averages that all members share."""
+    def pointwise(self) -> bool:
+        """Whether its method needs per-point losses or draws, not only D and KL."""
         return needs_points(self.method)
 
     @cached_property
-    def remembers(self) -> Remembers | None:
-        """Its method, if it carries numbers from step to step."""
-        return self.method if isinstance(self.method, Remembers) else None
+    def stateful(self) -> Stateful | None:
+        """Its method, if it has a memory."""
+        return self.method if isinstance(self.method, Stateful) else None
 
     @cached_property
-    def rests(self) -> Rests | None:
-        """Its method, if it has steps that leave the decoder alone."""
-        return self.method if isinstance(self.method, Rests) else None
+    def freezes_decoder(self) -> FreezesDecoder | None:
+        """Its method, if it freezes the decoder in some steps."""
+        return self.method if isinstance(self.method, FreezesDecoder) else None
 
-    def only(self, at: Tensor) -> Group:
-        """A group of one member [1], by its place in this one."""
+    def single_member(self, at: Tensor) -> Group:
+        """A group of one member, at position `at` [1] of this one."""
         return dataclasses.replace(
             self,
             members=at.new_zeros(1),
             rows=slice(0, 1),
-            shared=self.shared.rows(at),
+            loss_parameters=self.loss_parameters.rows(at),
             constants={name: value[at] for name, value in self.constants.items()},
             seeds=(self.seeds[int(at)],),
         )
 
     @property
     def prefix(self) -> str:
-        """Of the names in a state's memory."""
+        """The prefix of this method's names in a state's memory."""
         return memory_prefix(self.method)
 
 
 @dataclass(frozen=True, eq=False)
-class Solo:
-    """A member by itself, with what its method carries."""
+class MemberMethod:
+    """The method of one member with its constants and memory, for evaluation."""
 
-    group: Group  # of one
+    group: Group  # g = 1
     memory: dict[str, Tensor]  # [1, …]
 
     @property
@@ -107,64 +108,64 @@ class Solo:
         return self.group.method
 
     def posterior(self, nets: Networks, points: Tensor) -> Posterior:
-        """Its posteriors for points [1, b, d], as they are looked at."""
-        encoded = encoded_by(self.group, nets, points, self.memory, training=False)
+        """The posteriors of points [1, b, d] in evaluation mode."""
+        encoded = encode_group(self.group, nets, points, self.memory, training=False)
         return posterior_of(self.method, encoded)
 
-    def from_prior(self, nets: Networks, noise: Tensor) -> Tensor:
-        """Latents [n, k] from its prior, of standard normal noise [n, k]."""
-        if isinstance(self.method, Priored):
-            return self.method.from_prior(noise, nets.extra[0, : self.group.parameters])
+    def sample_prior(self, nets: Networks, noise: Tensor) -> Tensor:
+        """Latents [n, k] from its prior, transformed from standard normal noise [n, k]."""
+        if isinstance(self.method, CustomPrior):
+            return self.method.sample_prior(noise, nets.extra[0, : self.group.parameters])
         return noise
 
     def effective_beta_sigma2(self, settings: Settings, loss: float, d: int) -> float:
-        """The βσ² it was trained at, on d-dimensional points that it reconstructs at this loss."""
-        if isinstance(self.method, Gauged):
+        """The βσ² that its training amounts to, for a loss D on d-dimensional points."""
+        if isinstance(self.method, CustomBetaSigma2):
             memory = {name: float(value) for name, value in self.memory.items() if value.dim() == 1}
             return self.method.effective_beta_sigma2(settings, loss, d, memory)
         return settings.beta * settings.sigma2
 
 
-def encoded_by(
+def encode_group(
     group: Group, nets: Networks, points: Tensor, memory: dict[str, Tensor], *, training: bool
 ) -> Encoded:
-    """What the encoders of a group's members [g] give for points [g, b, d]."""
+    """Encoder outputs of a group's members for points [g, b, d]."""
     mean, log_variance = nets.encode(points)
     own = nets.extra[:, : group.parameters]
     return Encoded(mean, log_variance, group.constants, memory, own, training)
 
 
 def posterior_of(method: TrainingMethod, encoded: Encoded) -> Posterior:
-    """The posteriors as their method reads them; Gaussian where it says nothing."""
-    if isinstance(method, Encodes):
+    """The method's posteriors for these encoder outputs; Gaussian unless it has its own."""
+    if isinstance(method, CustomPosterior):
         return method.posterior(encoded)
     return Gaussian(encoded.mean, encoded.log_variance)
 
 
-# ------------------------------------------------------------------ what methods carry
+# ------------------------------------------------------------------ memory of methods
 
 
 def memory_prefix(method: TrainingMethod) -> str:
-    """What the names of a method's memory begin with in a state."""
+    """The prefix of a method's names in a state's memory: its module's name."""
     return f"{type(method).__module__.rsplit('.', 1)[-1]}:"
 
 
-def first_memory(
-    members: tuple[Settings, ...], grounds: tuple[PreparedData, ...]
+def initial_memory(
+    members: tuple[Settings, ...], member_data: tuple[PreparedData, ...]
 ) -> dict[str, np.ndarray]:
-    """What all members carry before the first step: [m, …] by name, 0 where it is not theirs."""
+    """The memory before the first step, [m, …] by name; 0 for members of other methods."""
     memory: dict[str, np.ndarray] = {}
-    for index, (settings, ground) in enumerate(zip(members, grounds, strict=True)):
+    for index, (settings, prepared) in enumerate(zip(members, member_data, strict=True)):
         method = method_for(settings)
-        if isinstance(method, Remembers):
-            for name, value in method.memory(ground, settings).items():
+        if isinstance(method, Stateful):
+            for name, value in method.memory(prepared, settings).items():
                 start = np.zeros((len(members), *np.shape(value)), np.float32)
                 memory.setdefault(memory_prefix(method) + name, start)[index] = value
     return memory
 
 
-def recall(groups: tuple[Group, ...], memory: dict[str, np.ndarray]) -> Memory:
-    """A state's memory, group by group, as tensors."""
+def memory_from_state(groups: tuple[Group, ...], memory: dict[str, np.ndarray]) -> Memory:
+    """The memory of a state as tensors, one dictionary per group."""
     return [
         {
             name.removeprefix(group.prefix): torch.from_numpy(value).to(group.members.device)[
@@ -177,10 +178,10 @@ def recall(groups: tuple[Group, ...], memory: dict[str, np.ndarray]) -> Memory:
     ]
 
 
-def remembered(
+def memory_to_state(
     groups: tuple[Group, ...], memory: Memory, before: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """The memory of a state, [m, …] by name, from that of its groups; the inverse of `recall`."""
+    """The memory as arrays [m, …] by name, for a state; the inverse of `memory_from_state`."""
     after = {name: value.copy() for name, value in before.items()}
     for group, carried in zip(groups, memory, strict=True):
         rows = group.members.cpu().numpy()
@@ -189,36 +190,36 @@ def remembered(
     return after
 
 
-# ----------------------------------------------------------------------- into groups
+# ------------------------------------------------------------------ grouping of members
 
 
 def own_parameters(settings: Settings) -> np.ndarray:
-    """The weights [e] that a member starts with beside its networks'; e is 0 for most methods."""
+    """Initial values [e] of the method's own weights; e is 0 for most methods."""
     method = method_for(settings)
-    if isinstance(method, Parametrised):
+    if isinstance(method, ExtraParameters):
         return np.asarray(method.parameters(settings), dtype=np.float32)
     return np.zeros(0, np.float32)
 
 
-def grouped(
-    members: tuple[Settings, ...], grounds: tuple[PreparedData, ...], device: torch.device
-) -> tuple[Shared, tuple[Group, ...]]:
-    """What the members share, and their groups; RequestError where a method's request is no use."""
+def group_members(
+    members: tuple[Settings, ...], member_data: tuple[PreparedData, ...], device: torch.device
+) -> tuple[LossParameters, tuple[Group, ...]]:
+    """Loss parameters of all members, and their groups; raises RequestError for invalid options."""
     methods = [method_for(settings) for settings in members]
-    shared = _shared(members, methods, device)
+    loss_parameters = _loss_parameters(members, methods, device)
     together: dict[tuple[object, ...], list[int]] = {}
     for index, settings in enumerate(members):
         together.setdefault((settings.method, settings.method_options), []).append(index)
     groups = []
     for rows in together.values():
-        where = _evenly(rows, device)
-        constants = [methods[i].constants(grounds[i], members[i]) for i in rows]
+        where = _as_slice(rows, device)
+        constants = [methods[i].constants(member_data[i], members[i]) for i in rows]
         groups.append(
             Group(
                 method=methods[rows[0]],
                 members=torch.tensor(rows, device=device),
                 rows=where,
-                shared=shared.rows(where),
+                loss_parameters=loss_parameters.rows(where),
                 constants={
                     name: torch.tensor([c[name] for c in constants], device=device)
                     for name in constants[0]
@@ -227,12 +228,12 @@ def grouped(
                 parameters=len(own_parameters(members[rows[0]])),
             )
         )
-    return shared, tuple(groups)
+    return loss_parameters, tuple(groups)
 
 
-def _shared(
+def _loss_parameters(
     members: tuple[Settings, ...], methods: list[TrainingMethod], device: torch.device
-) -> Shared:
+) -> LossParameters:
     radii = [
         (settings.r_min, settings.r_max) if method.projected else (0.0, math.inf)
         for settings, method in zip(members, methods, strict=True)
@@ -241,7 +242,7 @@ def _shared(
     def per_member(values: Sequence[float], *shape: int) -> Tensor:
         return torch.tensor(values, device=device).view(-1, *shape)
 
-    return Shared(
+    return LossParameters(
         r_min=per_member([low for low, _ in radii], 1, 1),
         r_max=per_member([high for _, high in radii], 1, 1),
         sigma2=per_member([settings.sigma2 for settings in members]),
@@ -250,8 +251,8 @@ def _shared(
     )
 
 
-def _evenly(rows: list[int], device: torch.device) -> slice | Tensor:
-    """Ascending row numbers as a slice where they can be one: looking is cheaper than picking."""
+def _as_slice(rows: list[int], device: torch.device) -> slice | Tensor:
+    """Ascending row numbers as a slice if evenly spaced: a slice is a view, an index a copy."""
     stride = rows[1] - rows[0] if len(rows) > 1 else 1
     if rows == list(range(rows[0], rows[-1] + 1, stride)):
         return slice(rows[0], rows[-1] + 1, stride)

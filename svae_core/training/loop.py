@@ -1,10 +1,10 @@
-"""The only training loop: members as one batch, in slices that can go on anywhere.
+"""The training loop: members train as one batch, in slices that any process can continue.
 
     state = begin(members);  advance(state, budget) -> Advance(state, moments);  certify(state)
 
-A run is a pure function of its settings. Random streams belong to (seed, epoch), so nothing
-depends on how training was sliced or who trains beside it: resumed equals uninterrupted, and a
-member equals its solo run, bit for bit on one CPU thread.
+A run is a pure function of its settings. Random streams belong to (seed, epoch), so the result
+depends neither on how training is sliced nor on the other members of the batch: a resumed run
+equals an uninterrupted one, and a member equals its solo run, bit for bit on one CPU thread.
 """
 
 from __future__ import annotations
@@ -48,33 +48,40 @@ from svae_core.training.batch_loss import Batch
 from svae_core.training.context import (
     BatchContext,
     batch_context,
-    layout,
     pick_device,
     steps_per_epoch,
+    weight_layout,
 )
-from svae_core.training.evaluate import Clock, Model, certificate, encode, frame, reconstruction
+from svae_core.training.evaluate import (
+    Model,
+    RunPosition,
+    certificate,
+    encode,
+    frame,
+    reconstruction,
+)
 from svae_core.training.groups import (
     Memory,
-    first_memory,
+    initial_memory,
+    memory_from_state,
     memory_prefix,
+    memory_to_state,
     own_parameters,
-    recall,
-    remembered,
 )
-from svae_core.training.objective import Now, objective
+from svae_core.training.objective import TrainingStep, objective
 
-#: A run gives about this many frames, whatever its length.
+#: Frames of a run, about, whatever its length.
 FRAMES = 200
-#: Floats that the members of a chunk touch in a step (measured: tests/benchmarks/scaling.md).
+#: Floats that a batch may touch in one step and still fit the cache (tests/benchmarks/scaling.md).
 _CACHE_FLOATS = 4_500_000
-_SMALLEST_RATE = 0.005  # of the first learning rate, reached at the last step
+_SMALLEST_RATE = 0.005  # final learning rate as a fraction of the initial one
 
 
 def begin(members: tuple[Settings, ...]) -> State:
     """The state before the first step.
 
-    Members of equal seed share their initial weights. Raises RequestError where settings make no
-    sense, or where members differ in something that a batch shares (MEMBER_FIELDS may differ).
+    Members of equal seed share their initial weights. Raises RequestError if settings are invalid,
+    or if members differ in a field other than MEMBER_FIELDS.
     """
     check_epochs(max((settings.epochs for settings in members), default=0))
     context = batch_context(members, 0)
@@ -90,33 +97,33 @@ def begin(members: tuple[Settings, ...]) -> State:
         parameters=flat,
         first_moment=np.zeros_like(flat),
         second_moment=np.zeros_like(flat),
-        memory=first_memory(context.settings, context.grounds),
+        memory=initial_memory(context.settings, context.member_data),
     )
 
 
 def chunk_size(settings: Settings) -> int:
-    """How many members like this one are best trained as one batch: a power of 2, from 2 to 32.
+    """The fastest number of members of this size per batch: a power of 2 from 2 to 32.
 
-    A batch shares the bookkeeping of a step, but what its members touch in a step must stay in the
-    cache beside the core: weights with gradient and moments, and what passes through the layers.
+    A larger batch spreads the fixed cost of a step over more members, but weights, gradients,
+    moments and activations of all members should fit into the core's cache.
     """
-    arch = layout((settings,), prepared_data(settings))
-    through = 3 * arch.ambient_dim + sum(layer.fan_out for layer in arch.layers)
-    fitting = _CACHE_FLOATS // (arch.size + settings.batch_size * through)
+    arch = weight_layout((settings,), prepared_data(settings))
+    activations = 3 * arch.ambient_dim + sum(layer.fan_out for layer in arch.layers)
+    fitting = _CACHE_FLOATS // (arch.size + settings.batch_size * activations)
     return 1 << max(1, min(fitting, 32).bit_length() - 1)
 
 
 def is_frame_step(step: int, steps: int) -> bool:
-    """Whether a frame is made at this step: about 200 evenly spread, the first and the last."""
+    """Whether this step has a frame: about 200 evenly spread ones, the first and the last."""
     count = min(FRAMES, steps)
     return step * count // steps != (step - 1) * count // steps or step == 0
 
 
 def member(state: State, index: int) -> State:
-    """The state of one member alone, as if it had trained by itself."""
+    """The state of one member, equal to that of its solo run."""
     settings = state.settings[index]
     row = slice(index, index + 1)
-    # Rows are as long as the longest member needs; what it needs less lies at the end.
+    # All rows have the length of the longest member's; a shorter member's padding is at the end.
     needs = [padded(len(own_parameters(each))) for each in state.settings]
     size = state.parameters.shape[1] - max(needs) + needs[index]
     mine = memory_prefix(method_for(settings))
@@ -131,43 +138,45 @@ def member(state: State, index: int) -> State:
 
 
 def point_count(state: State) -> int:
-    """How many points these members train on."""
+    """The number of points that these members train on."""
     return len(batch_context(state.settings, state.step).points)
 
 
 def finished(state: State) -> bool:
-    """Whether all epochs are done."""
+    """Whether the run has completed all its epochs."""
     context = batch_context(state.settings, state.step)
     return state.step >= context.steps
 
 
 def first_frames(state: State) -> Moment:
-    """The frames of a state as it stands, one per member; for the moment before training."""
+    """The frames of a state, one per member, without training; used before the first step."""
     context = batch_context(state.settings, state.step)
     return _moment(context, _restore(context, state), state.step)
 
 
 def advance(state: State, budget: Budget | None = None) -> Advance:
-    """Train until the budget is used up or the run is done.
+    """Train until the budget is used up or the run is complete.
 
     Pure: the same state and number of steps give the same result, bit for bit on one CPU thread.
-    Frames come at steps fixed by the settings, not by the budget.
+    The settings, not the budget, determine which steps have frames.
     """
     budget = budget or Budget()
-    check_epochs(state.settings[0].epochs)  # of a run that began elsewhere, too
+    check_epochs(state.settings[0].epochs)  # the state may come from a server with other limits
     steps = batch_context(state.settings, state.step).steps
     last = steps if budget.steps is None else min(steps, state.step + budget.steps)
     deadline = math.inf if budget.seconds is None else time.perf_counter() + budget.seconds
     moments: list[Moment] = []
     step, weights = state.step, None
     while step < last:
+        # A context holds the settings up to the next change of a running member's settings.
         context = batch_context(state.settings, step)
         weights = weights or _restore(context, state)
         for batch in context.batches(step, min(last, _next_change(state.settings, step))):
             _train_step(context, weights, batch, step)
             step += 1
             if budget.frames and is_frame_step(step, steps):
-                moments.append(_moment(context, weights, step))  # as it was trained
+                # Measured under the settings that the step was trained with.
+                moments.append(_moment(context, weights, step))
             if time.perf_counter() >= deadline:
                 last = step
                 break
@@ -187,15 +196,15 @@ def _next_change(members: tuple[Settings, ...], step: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """The tensors that a step changes in place, and the layers that look into them."""
+    """The tensors that a step changes in place, and the networks that are views of them."""
 
     flat: Tensor  # [m, p]
     first_moment: Tensor  # [m, p]
     second_moment: Tensor  # [m, p]
-    taken: Tensor  # [] float: steps so far
+    taken: Tensor  # [] float: steps so far, for Adam's bias correction
     networks: Networks
-    buffers: GradientBuffers  # for their gradients
-    memory: Memory  # what methods carry
+    buffers: GradientBuffers
+    memory: Memory
 
 
 def _restore(context: BatchContext, state: State) -> Weights:
@@ -213,7 +222,7 @@ def _restore(context: BatchContext, state: State) -> Weights:
         taken=torch.tensor(float(state.step), device=context.device),
         networks=nets,
         buffers=gradient_buffers(context.arch, flat),
-        memory=recall(context.objective.groups, state.memory),
+        memory=memory_from_state(context.objective.groups, state.memory),
     )
 
 
@@ -224,27 +233,28 @@ def _save(context: BatchContext, state: State, weights: Weights, step: int) -> S
         parameters=weights.flat.cpu().numpy(),
         first_moment=weights.first_moment.cpu().numpy(),
         second_moment=weights.second_moment.cpu().numpy(),
-        memory=remembered(context.objective.groups, weights.memory, state.memory),
+        memory=memory_to_state(context.objective.groups, weights.memory, state.memory),
     )
 
 
 def _train_step(context: BatchContext, weights: Weights, batch: Batch, step: int) -> None:
-    now = Now(step, context.steps)
-    rests = context.objective.decoder_rests(weights.memory, step)
+    # Asked before the gradient, which moves the memory on to the next step.
+    frozen = context.objective.decoder_frozen(weights.memory, step)
+    position = TrainingStep(step, context.steps)
     gradient = context.objective.gradient(
-        weights.networks, batch, now, weights.memory, weights.buffers
+        weights.networks, batch, position, weights.memory, weights.buffers
     )
-    if rests is None:
+    if frozen is None:
         _adam(weights, gradient, _learning_rate(context, step))
     else:
-        with _decoder_kept(context, weights, rests):
+        with _freeze_decoder(context, weights, frozen):
             _adam(weights, gradient, _learning_rate(context, step))
 
 
 def _adam(weights: Weights, gradient: Tensor, rate: float) -> None:
     """One step of Adam (arXiv 1412.6980) for all members, in place.
 
-    What torch.optim.Adam(fused=True) comes down to, without its search for what there is to do.
+    The kernel call inside torch.optim.Adam(fused=True), without its grouping of parameters.
     """
     weights.taken.add_(constant(1.0, weights.taken))
     torch._fused_adam_(
@@ -265,10 +275,11 @@ def _adam(weights: Weights, gradient: Tensor, rate: float) -> None:
 
 
 @contextlib.contextmanager
-def _decoder_kept(context: BatchContext, weights: Weights, rests: Tensor) -> Iterator[None]:
-    """A step of the optimiser that leaves the decoders of members `rests` [m] as they were.
+def _freeze_decoder(context: BatchContext, weights: Weights, frozen: Tensor) -> Iterator[None]:
+    """Restores the decoders of members `frozen` [m] after the optimiser step inside the block.
 
-    Their moments too: a zero gradient alone would let momentum move them on.
+    Weights and both moments are restored: with a zero gradient alone, Adam's momentum would still
+    move the weights.
     """
     part = context.arch.decoder_part
     changing = (weights.flat, weights.first_moment, weights.second_moment)
@@ -276,14 +287,14 @@ def _decoder_kept(context: BatchContext, weights: Weights, rests: Tensor) -> Ite
     before = [values.clone() for values in decoders]
     yield
     for values, kept in zip(decoders, before, strict=True):
-        values.copy_(torch.where(rests.unsqueeze(1), kept, values))
+        values.copy_(torch.where(frozen.unsqueeze(1), kept, values))
 
 
 def _learning_rate(context: BatchContext, step: int) -> float:
-    """Constant for the first half, then falling exponentially, so that runs end settled.
+    """The learning rate: constant in the first half of the run, then decaying exponentially.
 
-    A linear fall left weakly active dimensions of the linear VAE up to 12 % off their closed form:
-    most of the time must be spent at small rates, where the gradient noise averages out.
+    With a linear decay, weakly active dimensions of the linear VAE ended up to 12 % off their
+    closed form: gradient noise averages out only if many steps are taken at small rates.
     """
     second_half = max(0.0, 2.0 * step / context.steps - 1.0)
     return float(context.settings[0].learning_rate * _SMALLEST_RATE**second_half)
@@ -291,31 +302,33 @@ def _learning_rate(context: BatchContext, step: int) -> float:
 
 def _moment(context: BatchContext, weights: Weights, step: int) -> Moment:
     epoch = step // steps_per_epoch(context.settings[0], len(context.points))
-    clock = Clock(step, epoch, context.steps)
-    models = _models(context, weights.flat, weights.memory, context.grounds)
-    return tuple(frame(model, clock) for model in models)
+    position = RunPosition(step, epoch, context.steps)
+    models = _models(context, weights.flat, weights.memory, context.member_data)
+    return tuple(frame(model, position) for model in models)
 
 
 def _models(
-    context: BatchContext, flat: Tensor, memory: Memory, grounds: Iterable[PreparedData]
+    context: BatchContext, flat: Tensor, memory: Memory, member_data: Iterable[PreparedData]
 ) -> Iterator[Model]:
-    """Each member by itself, to be looked at."""
-    for index, ground in enumerate(grounds):
+    """Each member as a model for evaluation."""
+    for index, prepared in enumerate(member_data):
         nets = networks(context.arch, flat[index : index + 1])
-        yield Model(ground, nets, context.objective.solo(index, memory))
+        yield Model(prepared, nets, context.objective.member_method(index, memory))
 
 
 def _models_of(
-    context: BatchContext, state: State, grounds: Iterable[PreparedData]
+    context: BatchContext, state: State, member_data: Iterable[PreparedData]
 ) -> Iterator[Model]:
     flat = torch.from_numpy(state.parameters).to(context.device)
-    return _models(context, flat, recall(context.objective.groups, state.memory), grounds)
+    return _models(
+        context, flat, memory_from_state(context.objective.groups, state.memory), member_data
+    )
 
 
 def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
-    """Certificates of all members as they stand, measured on all points.
+    """Certificates of all members at this state, measured on all points.
 
-    `draws`: of every latent; as many as a certificate asks for unless another number is given.
+    `draws`: latents per point; None takes the certificate's default.
     """
     context = batch_context(state.settings, state.step)
     problems = (prepare(settings) for settings in context.settings)
@@ -326,38 +339,38 @@ def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
 
 
 def encode_points(state: State, index: int) -> Posteriors:
-    """The posteriors of one member for all its training points."""
+    """The posteriors of one member on all its training points."""
     context = batch_context(state.settings, state.step)
-    model = list(_models_of(context, state, context.grounds))[index]
-    return encode(model, model.ground.shell.points)
+    model = list(_models_of(context, state, context.member_data))[index]
+    return encode(model, model.prepared.shell.points)
 
 
 def models(state: State) -> tuple[Model, ...]:
-    """All members as they stand, to be looked at."""
+    """All members of a state as models for evaluation."""
     context = batch_context(state.settings, state.step)
-    return tuple(_models_of(context, state, context.grounds))
+    return tuple(_models_of(context, state, context.member_data))
 
 
-def fitted(state: State, ground: PreparedData) -> Model:
-    """A one-member state on prepared data that may have lost its points; to be looked at."""
+def model_of(state: State, prepared: PreparedData) -> Model:
+    """The model of a one-member state, given prepared data whose points may have been dropped."""
     (settings,) = state.settings
     device = pick_device(settings.device)
-    arch = layout((settings,), ground)
-    parts = objective((settings,), (ground,), device)
+    arch = weight_layout((settings,), prepared)
+    parts = objective((settings,), (prepared,), device)
     flat = torch.from_numpy(state.parameters).to(device)
-    memory = recall(parts.groups, state.memory)
-    return Model(ground, networks(arch, flat), parts.solo(0, memory))
+    memory = memory_from_state(parts.groups, state.memory)
+    return Model(prepared, networks(arch, flat), parts.member_method(0, memory))
 
 
 def decode(state: State, index: int) -> Decoded:
-    """One viewed point as all members give it back, beside the point and its centroid."""
+    """All members' reconstructions of one viewed point, with the point and its centroid."""
     members = models(state)
-    ground = members[0].ground
-    row = ground.view_index[index]
+    prepared = members[0].prepared
+    row = prepared.view_index[index]
     return Decoded(
         index=index,
         step=state.step,
-        original=ground.shell.points[row],
-        centroid=ground.clusters.centroids[ground.clusters.labels[row]].astype(np.float32),
+        original=prepared.shell.points[row],
+        centroid=prepared.clusters.centroids[prepared.clusters.labels[row]].astype(np.float32),
         outputs=np.stack([reconstruction(model, index) for model in members]),
     )

@@ -1,9 +1,9 @@
-"""Any architecture? Deep, convolutional and over-powerful nets, conventional and spherical.
+"""Deep, convolutional, autoregressive and plain nets, conventional and spherical.
 
     python tests/benchmarks/bench_architectures.py > tests/benchmarks/architectures.md
 
-σ² = 1 is the unit trap (βσ² far above λ_max); the other σ² is healthy for an mlp. "Taught" is the
-error under teacher forcing of an autoregressive decoder, which is no loss of g(z).
+At σ² = 1 the units make collapse stable (βσ² far above λ_max); at the other σ² an mlp stays alive.
+"Taught" is the error under teacher forcing of an autoregressive decoder, which is no loss of g(z).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import torch
 
 from svae_core import __version__
 from svae_core.records import Budget, Certificate, Settings
-from svae_core.training.batch_loss import Batch, foretelling
+from svae_core.training.batch_loss import Batch, autoregressive_loss
 from svae_core.training.evaluate import Model
 from svae_core.training.loop import advance, begin, certify, models
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained on one data set."""
+    """The settings of the runs on one data set."""
 
     settings: Settings
     nets: tuple[str, ...]
@@ -57,11 +57,11 @@ def taught(model: Model) -> float:
     """The error of an autoregressive decoder under teacher forcing; nan for other decoders."""
     if not model.networks.coupled:
         return float("nan")
-    points = torch.from_numpy(model.ground.shell.points[:2_000]).unsqueeze(0)
+    points = torch.from_numpy(model.prepared.shell.points[:2_000]).unsqueeze(0)
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(1, points.shape[1], model.ground.settings.latent_dim, generator=generator)
+    noise = torch.randn(1, points.shape[1], model.prepared.settings.latent_dim, generator=generator)
     one = torch.ones(1, 1, 1)
-    return float(foretelling(model.networks, Batch(points, noise), one, one)[0])
+    return float(autoregressive_loss(model.networks, Batch(points, noise), one, one)[0])
 
 
 def ended(plan: Plan, net: str) -> list[tuple[Settings, Certificate, float]]:
@@ -86,15 +86,15 @@ def rows(plan: Plan, net: str) -> list[str]:
         verdicts = ", ".join(f"{n} {v}" for v, n in Counter(e.verdict for e in ends).items())
         lines.append(
             f"| {net} | {method} | {sigma2:g} | {ends[0].gauge:.2f} | {verdicts} "
-            f"| {told([e.loss for e in ends])} | {ends[0].delta:.3f} "
-            f"| {told([e.kl for e in ends])} | {told([e.floors.proved for e in ends])} "
-            f"| {told([error for *_, error in some])} |"
+            f"| {summary([e.loss for e in ends])} | {ends[0].delta:.3f} "
+            f"| {summary([e.kl for e in ends])} | {summary([e.floors.proved for e in ends])} "
+            f"| {summary([error for *_, error in some])} |"
         )
     return lines
 
 
-def told(values: list[float]) -> str:
-    """Mean and deviation; a dash where there is nothing to tell."""
+def summary(values: list[float]) -> str:
+    """Mean and deviation as text; a dash without values."""
     if np.isnan(values).any():
         return "–"
     spread = f" ± {np.std(values):.3f}" if len(values) > 1 else ""

@@ -1,8 +1,8 @@
-"""Does the weight rule hold the band? β × σ² × data × seeds, judged by certificates.
+"""Whether the weight rule keeps the loss in the band: β × σ² × data × seeds, by certificates.
 
     python tests/benchmarks/bench_band.py [--datasets NAME …] > tests/benchmarks/band.md
 
-The rule (region.penalty_weight) sees data and band only; nothing here feeds back into it.
+The rule (region.penalty_weight) depends on data and band only, not on the results measured here.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from svae_core.training.loop import advance, begin, certify, point_count
 BETAS = (0.5, 1.0, 4.0, 16.0)
 SIGMA2 = (0.05, 0.5, 2.0)
 SEEDS = 3
-#: Epochs that give each dataset some two thousand steps.
+#: Epochs of each data set, about two thousand steps.
 EPOCHS = {"digits": 150, "clusters": 130, "mnist5k": 50}
 COLLAPSE_LOSSES = ("shell", "free")
 
 
 def runs(dataset: str, collapse_loss: str) -> list[tuple[Settings, Certificate]]:
-    """All runs of one dataset under one definition of δ, with their certificates."""
+    """All runs of one data set under one definition of δ, with their certificates."""
     base = Settings(
         dataset=dataset, collapse_loss=collapse_loss, epochs=EPOCHS[dataset], device="cpu"
     )

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_classroom.py > tests/benchmarks/classroom.md
 
-30 students (`students.py`) train digits for 3 minutes, each with a seed of its own, so nothing is
-shared between them. SVAE_STUDENTS and SVAE_SECONDS give a smaller class.
+30 students (`students.py`) train digits for 3 minutes, each with its own seed, so that nothing is
+shared between them. SVAE_STUDENTS and SVAE_SECONDS set the size and duration of the class.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from students import Student, memory, processor_seconds, server
 
 STUDENTS = int(os.environ.get("SVAE_STUDENTS", "30"))
 SECONDS = float(os.environ.get("SVAE_SECONDS", "180"))
-ARRIVING = 15.0  # seconds within which all come
-EPOCHS = int(os.environ.get("SVAE_EPOCHS", "400"))  # nobody is to be finished before the end
-AFTER = 155.0  # after the last has gone: sessions stay for two minutes, memory half a minute more
+ARRIVING = 15.0  # seconds within which all students arrive
+EPOCHS = int(
+    os.environ.get("SVAE_EPOCHS", "400")
+)  # enough that no run finishes before the class ends
+AFTER = 155.0  # after the last student: sessions stay for two minutes, memory half a minute longer
 
 
 def main() -> None:
-    """Hold a class, and say how it was."""
+    """Run the class and print the measurements."""
     with server() as (address, process):
-        asyncio.run(_hold(address, 1, 20.0, "settings"))  # what is loaded late is loaded now
+        asyncio.run(_hold(address, 1, 20.0, "settings"))  # loads everything that is imported late
         time.sleep(20)
         before = memory(process)
         started = processor_seconds(process)

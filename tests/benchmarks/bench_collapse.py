@@ -2,9 +2,10 @@
 
     python tests/benchmarks/bench_collapse.py > tests/benchmarks/collapse.md
 
-Same shell points, nets, first weights, minibatches and epochs for all. A stopped run goes on where
-it was if `--keep FILE` names a file for what is done. The last columns ask how the spherical VAE
-does **at equal KL**: its loss there is read off its own curve, trained over six bands.
+All methods have the same shell points, nets, first weights, minibatches and epochs. With
+`--keep FILE` a stopped benchmark resumes from the results in FILE. The last columns compare the
+spherical VAE **at equal KL**: its loss at that KL is interpolated on its own curve, which is
+trained over six bands.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from svae_core import __version__
 from svae_core.config.settings import settings_key
 from svae_core.methods import scan_methods
 from svae_core.records import Settings
-from svae_core.studies.comparison import bouts, go_on
+from svae_core.studies import comparison
 
-#: Epochs so that each run makes some thousands of steps, the larger data with fewer passes.
+#: Epochs of each data set: some thousands of steps, with fewer passes over larger data.
 EPOCHS = {"clusters": 150, "digits": 150, "mnist5k": 20, "breast_cancer": 150}
 SIGMA2 = (1.0, 0.05)
 SEEDS = range(5)
@@ -57,23 +58,23 @@ def plan(datasets: list[str], methods: list[str], variances: list[float]) -> lis
 
 
 def measured(runs: list[Settings], keep: Path | None) -> dict[Settings, dict[str, Any]]:
-    """What each run came to; what the file holds already is not trained again."""
+    """The result of each run; results that the file contains are not measured again."""
     known = {}
     if keep and keep.exists():
         for line in keep.read_text().splitlines():
             row = json.loads(line)
             known[row["key"]] = row
     left = [settings for settings in runs if settings_key(settings) not in known]
-    for number, bout in enumerate(todo := bouts(left)):
-        while not bout.done:
-            bout = go_on(bout, 5.0)
-        for score in bout.scores:
+    for number, batch in enumerate(todo := comparison.plan(left)):
+        while not batch.done:
+            batch = comparison.advance(batch, 5.0)
+        for score in batch.scores:
             row = _kept(score)
             known[row["key"]] = row
             if keep:
                 with keep.open("a") as file:
                     file.write(json.dumps(row) + "\n")
-        print(f"{number + 1}/{len(todo)} {bout.runs[0].method}", file=sys.stderr, flush=True)
+        print(f"{number + 1}/{len(todo)} {batch.runs[0].method}", file=sys.stderr, flush=True)
     return {settings: known[settings_key(settings)] for settings in runs}
 
 
@@ -98,7 +99,7 @@ def curve(results: dict[Settings, dict[str, Any]], dataset: str, sigma2: float) 
 
 
 def at_equal_kl(line: np.ndarray, kl: float) -> float:
-    """The spherical VAE's loss at this KL; NaN beyond the ends of its curve."""
+    """The spherical VAE's loss at this KL; NaN outside its curve."""
     if not line[0, 0] <= kl <= line[-1, 0]:
         return float("nan")
     return float(np.interp(kl, line[:, 0], line[:, 1]))

@@ -1,8 +1,8 @@
-"""Do samples get better or worse as the band gets wider? A question the paper leaves open.
+"""Sample quality against the width of the band, a question that the paper leaves open.
 
     python tests/benchmarks/bench_diversity.py [--seeds N] > tests/benchmarks/diversity.md
 
-Writes what it measured to assets/band_study.json as well, which the Latent page draws.
+Also writes the results to assets/band_study.json, which the Latent page draws.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ COLUMNS = ("loss", "kl", "coverage", "precision", "density", "recall", "reconstr
 
 
 def measured(name: str, seeds: int) -> BandStudy:
-    """The study of one dataset, with a progress bar."""
+    """The study of one data set, with a progress bar."""
     settings = Settings(**{**vars(DATA[name]), "device": "cpu"})
     with tqdm.tqdm(total=100, desc=name, file=sys.stderr, disable=None) as bar:
         return study(settings, EDGES, seeds, lambda share: bar.update(round(100 * share) - bar.n))
 
 
 def table(found: BandStudy) -> str:
-    """Mean ± standard deviation over seeds, a line for each kind of run."""
+    """Mean ± standard deviation over seeds, one line for each kind of run."""
     lines = [
         f"## {found.title}",
         "",
@@ -61,7 +61,7 @@ def table(found: BandStudy) -> str:
 
 
 def kinds(found: BandStudy) -> dict[str, list[Sampling]]:
-    """The runs by what differs besides the seed, in the order of a table."""
+    """The runs grouped by all settings except the seed, in the order of a table."""
     spherical = [row for row in found.samplings if row.method == "spherical"]
     named = {
         f"spherical, b = {edge:g}": [row for row in spherical if row.edge == edge]
@@ -74,7 +74,7 @@ def kinds(found: BandStudy) -> dict[str, list[Sampling]]:
 
 
 def main() -> None:
-    """Print the tables as Markdown and store the numbers."""
+    """Print the tables as Markdown and store the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=8)
     seeds = parser.parse_args().seeds

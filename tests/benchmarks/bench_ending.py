@@ -1,8 +1,8 @@
-"""How long the server takes to end on SIGTERM while pages are open and a run trains.
+"""Seconds until the server ends after SIGTERM while pages are open and a run trains.
 
     python tests/benchmarks/bench_ending.py > tests/benchmarks/ending.md
 
-The real app, three pages in headless Chromium: a live run on two of them, Theory on the third.
+The real app, with three pages in headless Chromium: a live run on two of them, Theory on the third.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from playwright.sync_api import Browser, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from browsing import FLAGS, answers  # noqa: E402
+from support.browser import FLAGS, answers  # noqa: E402
 
 TRIES = 5
 
 
 def seconds_to_end(browser: Browser, home: str) -> float:
-    """From SIGTERM to the end of the process, all pages still open."""
+    """Seconds from SIGTERM to the end of the process, with all pages still open."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""What the floors of 50 distortions cost, against searching λ afresh for each distortion.
+"""The cost of the floors at 50 distortions, against a separate search over λ for each distortion.
 
 Run: python tests/benchmarks/bench_floors.py  (best of three; the peer is timed in the same run)
 """
@@ -26,7 +26,7 @@ from svae_core.records import FloorCurves
 
 RADII = (0.8, 1.2)
 DISTORTIONS = 50
-ALONE = DISTORTIONS // 4  # the one distortion that the peer is timed on, then scaled up to all
+ALONE = DISTORTIONS // 4  # the peer is timed at this distortion, and multiplied by their number
 
 
 def on_shell(data: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ def on_shell(data: np.ndarray) -> np.ndarray:
 
 
 def from_scratch(points: np.ndarray, centroids: np.ndarray, loss: float) -> float:
-    """The tight floor at one loss: a scalar search over λ, mean-shift from few starts at each λ."""
+    """The tight floor at one loss: scalar search over λ, mean-shift from few starts at each λ."""
     x = points.astype(np.float64)
     squares = (x**2).sum(axis=1)
     starts = np.vstack([x.mean(axis=0), centroids, x[:: max(1, len(x) // 64)]])

@@ -1,10 +1,10 @@
-"""Hostile files by the thousand, and one large honest one.
+"""Thousands of hostile files, and one large valid one.
 
     python tests/benchmarks/bench_fuzz.py [--cases 12000] [--seed 0] > tests/benchmarks/fuzz.md
 
-Every case is read and shaped in this process, without the limits of the process that does it in
-the app: what is measured is the readers themselves. Anything but success or one harmless sentence
-stops the benchmark, as does a case of more than ten seconds.
+Every case is read and shaped in this process, without the limits of the process that reads files
+in the app, so that the readers themselves are measured. Any result other than success or one
+sentence stops the benchmark, as does a case that takes more than ten seconds.
 """
 
 from __future__ import annotations
@@ -32,19 +32,20 @@ from pyarrow import csv as arrow_csv
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from hostile import HEADERS, TEXTS, ZIPS, corpus, damaged, outcome  # noqa: E402
+from support.hostile_files import HEADERS, TEXTS, ZIPS, corpus, damaged, outcome  # noqa: E402
 
 from svae_core import __version__  # noqa: E402
 from svae_core.own_data import kept  # noqa: E402
 
 PATIENCE = 10.0  # seconds a case may take
 ROWS, COLUMNS = 500_000, 50
-_MOST_BYTES = 100_000  # of a specimen to be damaged: damage to a few bytes of many says little
+#: Bytes of the largest specimen: in larger files, damage to a few bytes has little effect.
+_MOST_BYTES = 100_000
 _SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 class Tally:
-    """What became of the cases of one kind."""
+    """Counts of the outcomes of one kind of case."""
 
     def __init__(self) -> None:
         self.taken = self.refused = 0
@@ -74,7 +75,7 @@ class Tally:
 
 
 def damaged_files(count: int, seed: int) -> dict[str, Tally]:
-    """Damaged specimens, by the kind of file they were."""
+    """Damaged specimens, by their file format."""
     tallies: dict[str, Tally] = {}
     some = [specimen for specimen in corpus() if len(specimen.content) < _MOST_BYTES]
     rng = np.random.default_rng(seed)
@@ -87,7 +88,7 @@ def damaged_files(count: int, seed: int) -> dict[str, Tally]:
 
 
 def made_files(name: str, strategy: Any, count: int, seed: int) -> Tally:
-    """Files that Hypothesis makes up."""
+    """Files that Hypothesis generates."""
     tally = Tally()
 
     @hypothesis.seed(seed)
@@ -111,7 +112,7 @@ def peak(who: int = resource.RUSAGE_SELF) -> float:
 
 
 def large_file(folder: Path) -> None:
-    """Print how a large honest table is read, and then used in a new process."""
+    """Print the cost of reading a large valid table, and of using it in a new process."""
     path = folder / "large.csv"
     write_large(path)
     size = path.stat().st_size
@@ -146,7 +147,7 @@ print(*data.points.shape, round(seconds, 1), peak)
 
 
 def write_large(path: Path) -> None:
-    """A table of normal numbers with four decimals, a gap here and there, and a class."""
+    """A table of normal numbers with four decimals, some missing values, and a class."""
     rng = np.random.default_rng(0)
     with path.open("wb") as file:
         for start in range(0, ROWS, 50_000):

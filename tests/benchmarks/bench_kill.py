@@ -2,9 +2,9 @@
 
     python tests/benchmarks/bench_kill.py > tests/benchmarks/kill.md
 
-Eight runs train once undisturbed; then again, while a random worker gets kill -9 every five
-seconds for two minutes; then on a cluster of two workers, one of which is killed on the way; then
-there again until the scheduler is killed, and from there to the end on this machine.
+Eight runs train without disturbance; then again while a random worker gets kill -9 every five
+seconds for two minutes; then on a cluster of two workers, one of which is killed; then there again
+until the scheduler is killed, after which they finish on this machine.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def members(seed: int, epochs: int) -> tuple[Settings, ...]:
 
 @dataclass
 class Run:
-    """A run, and a fingerprint of each of its frames."""
+    """A run, and a hash of each of its frames."""
 
     members: tuple[Settings, ...]
     frames: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Run:
     line: FairShare = field(default_factory=FairShare)
 
     async def train(self, engine: Engine) -> Run:
-        """To its end, from wherever it stands; a loss is noted, and it goes on from there."""
+        """Train to the end from the present state; a loss is recorded, and training continues."""
         while True:
             try:
                 await self._train(engine)
@@ -89,7 +89,7 @@ async def train_all(engine: Engine, epochs: int) -> list[Run]:
 
 
 async def train_and_kill(engine: Engine, epochs: int, kill: Callable[[], int]) -> list[Run]:
-    """The same, while workers are killed."""
+    """Train all runs while workers are killed."""
     training = asyncio.create_task(train_all(engine, epochs))
     until = time.monotonic() + KILLING
     while not training.done() and time.monotonic() < until:
@@ -104,7 +104,7 @@ RANDOM = random.Random(0)
 
 
 def kill_a_worker() -> int:
-    """kill -9 of any worker of the pool; its process number."""
+    """kill -9 of a random worker of the pool; its process number."""
     workers = [
         child
         for child in psutil.Process().children(recursive=True)
@@ -118,7 +118,7 @@ def kill_a_worker() -> int:
 
 
 def main() -> None:
-    """Three tables in one."""
+    """Print three tables."""
     engine = Engine()
     print("# Workers that are killed\n")
     print(
@@ -147,7 +147,7 @@ def main() -> None:
 
 
 def timed(name, expected, work) -> list[Run]:  # type: ignore[no-untyped-def]
-    """Do it, and print a row."""
+    """Run it, and print a row."""
     started = time.monotonic()
     runs = asyncio.run(work())
     seconds = time.monotonic() - started
@@ -168,7 +168,7 @@ def timed(name, expected, work) -> list[Run]:  # type: ignore[no-untyped-def]
 
 
 def on_a_cluster(here: list[Run]) -> str:
-    """The same on a local cluster; what was said when its scheduler was killed."""
+    """Train on a local cluster; the sentences shown when its scheduler was killed."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A multiplier or a fixed penalty? Where runs end in the band, and what KL they spend on it.
+"""A multiplier against the fixed penalty: where runs end in the band, and their KL there.
 
     python tests/benchmarks/bench_lagrangian.py [--datasets NAME …] > tests/benchmarks/lagrangian.md
 
@@ -25,7 +25,7 @@ from svae_core.training.loop import advance, begin, certify, point_count
 
 BETAS = (0.5, 1.0, 4.0, 16.0)
 SIGMA2 = (0.05, 0.5, 2.0)
-#: Epochs that give each dataset some two thousand steps.
+#: Epochs of each data set, about two thousand steps.
 EPOCHS = {"digits": 150, "clusters": 130, "mnist5k": 50}
 PENALTY, MULTIPLIER = "spherical", "spherical_lagrangian"
 
@@ -45,7 +45,7 @@ class Run:
 
     @property
     def kl_at_hi(self) -> float:
-        """The KL that the run would need at D = hi, along the slope where it ended."""
+        """The KL that the run would need at D = hi, extrapolated along its final slope."""
         return self.end.kl - self.slope * (self.end.hi - self.end.loss)
 
 
@@ -82,7 +82,7 @@ def _further(state):
 
 
 def rows(dataset: str, seeds: int) -> tuple[list[str], list[bool]]:
-    """Lines of the table; whether each multiplier run met both marks."""
+    """Lines of the table; whether each multiplier run met both criteria."""
     penalty, multiplier = trained(dataset, PENALTY, seeds), trained(dataset, MULTIPLIER, seeds)
     needed = float(np.median([run.kl_at_hi for run in multiplier]))
     lines = []

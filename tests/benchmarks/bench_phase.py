@@ -1,4 +1,4 @@
-"""Does the measured phase map agree with theory? The sweep's own maps, cell by cell.
+"""The measured phase diagram against theory, cell by cell.
 
     python tests/benchmarks/bench_phase.py > tests/benchmarks/phase.md
 
@@ -25,9 +25,9 @@ from svae_core import __version__
 from svae_core.records import Settings
 from svae_core.studies.cells import Cell, Theory, cells
 from svae_core.studies.grid import Grid
-from svae_core.studies.sweep import Work, go_on, plan, theory_of
+from svae_core.studies.sweep import ChunkProgress, advance, plan, theory_of
 
-#: A cell nearer than this to a line, relatively, is not judged: there theory's KL goes to zero.
+#: Relative distance to a line below which a cell is not judged: the KL of theory is near 0 there.
 NEAR = 0.05
 LATENT = 4
 #: Epochs known to bring a linear VAE within 2 % of its closed form (tests/test_linear_vae.py).
@@ -38,7 +38,7 @@ MLP_SEEDS = (0, 1)
 
 
 def main() -> None:
-    """Both tables as Markdown on standard output."""
+    """Print both tables as Markdown."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--linear", nargs="*", default=["wine", "breast_cancer", "digits"])
     parser.add_argument("--mlp", nargs="*", default=["wine", "clusters", "digits"])
@@ -83,7 +83,7 @@ def linear_row(dataset: str) -> str:
         device="cpu",
     )
     theory = theory_of(Grid((base,), (), (0,)))
-    # From where all latents are active to where none is, for every β.
+    # From all latents active to none, for every β.
     low, high = 0.4 * theory.eigenvalues[LATENT - 1], 2.5 * theory.lambda_max
     betas = tuple(np.geomspace(0.25, 4.0, 5).tolist())
     sigma2 = tuple(np.geomspace(low / 2, high * 2, 14).tolist())
@@ -101,13 +101,13 @@ def linear_row(dataset: str) -> str:
 
 
 def near_a_line(cell: Cell, theory: Theory) -> bool:
-    """Whether a cell is within 5 % of some βσ² = λ_i that its latents could hold."""
+    """Whether a cell is within 5 % of a line βσ² = λ_i, for i up to the latent dimension."""
     c = cell.gauge * theory.lambda_max
     return any(abs(c / value - 1.0) <= NEAR for value in theory.eigenvalues[:LATENT])
 
 
 def mlp_rows(dataset: str) -> list[str]:
-    """The lines of the second table for one dataset, one for each β."""
+    """The lines of the second table for one data set, one for each β."""
     base = Settings(
         dataset=dataset,
         clusters=3,
@@ -135,7 +135,7 @@ def mlp_rows(dataset: str) -> list[str]:
 
 
 def boundary(found: tuple[Cell, ...]) -> tuple[float, float]:
-    """The last σ² of which no seed collapsed, and the first from which on all did."""
+    """The last σ² at which no seed collapsed, and the first from which all did."""
     count = len(MLP_SEEDS)
     alive = [cell.settings.sigma2 for cell in found if cell.verdicts["collapsed"] == 0]
     gone = list(
@@ -150,9 +150,9 @@ def trained(grid: Grid, theory: Theory) -> tuple[tuple[Cell, ...], float]:
     chunks = plan(grid)
     with tqdm.tqdm(total=len(grid.runs), file=sys.stderr, disable=None) as bar:
         for chunk in chunks:
-            work = Work(chunk)
+            work = ChunkProgress(chunk)
             while not work.done:
-                work = go_on(work, 5.0)
+                work = advance(work, 5.0)
             ended += work.outcomes
             bar.update(chunk.runs)
     return cells(grid, ended, theory), time.process_time() - started

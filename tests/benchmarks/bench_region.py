@@ -1,8 +1,8 @@
-"""`region` on large files: seconds, memory, and what K-means and the floors take of it.
+"""`region` on large files: seconds, memory, and the shares of K-means and the floors.
 
 Each file is made here (10 Gaussian clusters, float32), then `python -m svae_core region` runs on it
-in a process of its own, whose memory is its largest resident set, imports and the mapped file
-included. Peers: ten starts of K-means on all points, and the modes of the tight floor sought in all
+in its own process, whose memory is its largest resident set, imports and the mapped file included.
+Peers: ten starts of K-means on all points, and the search for modes of the tight floor from all
 points, at a size where that takes minutes and not hours.
 
 Run: python tests/benchmarks/bench_region.py
@@ -41,7 +41,7 @@ PEER = (50_000, 64)
 
 
 def write(path: Path, n: int, d: int) -> None:
-    """Ten clusters, block by block."""
+    """Write ten clusters, block by block."""
     rng = np.random.default_rng(1)
     centers = rng.standard_normal((10, d), dtype=np.float32)
     points = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(n, d))
@@ -52,7 +52,7 @@ def write(path: Path, n: int, d: int) -> None:
 
 
 def timed(place: Any, name: str, spent: dict[str, float]) -> None:
-    """Let a function of a room note the processor time that it takes."""
+    """Wrap a function of a module so that its processor time is recorded."""
     original: Callable[..., Any] = getattr(place, name)
 
     def noting(*arguments: Any, **named: Any) -> Any:

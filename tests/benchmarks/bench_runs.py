@@ -1,9 +1,9 @@
-"""Shows 3 and 5 of issue 5: a killed server, a disk that refuses, damage, a thousand saved runs.
+"""Shows 3 and 5 of issue 5: a killed server, a full disk, damaged files, a thousand saved runs.
 
     python tests/benchmarks/bench_runs.py > tests/benchmarks/runs.md
 
-Parts can be asked for by name: list, cost, kill, disk, damage. The disk is a tmpfs of a few
-megabytes, which only root may mount; without it that part says so.
+Parts can be chosen by name: list, cost, kill, disk, damage. The disk is a tmpfs of a few
+megabytes, which only root may mount; without root that part prints a sentence.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from saving import MEGABYTE, cost, home  # noqa: E402
 from students import Student  # noqa: E402
 
 from pages.live import persistence, registry  # noqa: E402
-from pages.live.persistence import Keeper  # noqa: E402
+from pages.live.persistence import Autosave  # noqa: E402
 from pages.widgets import run_table  # noqa: E402
 from svae_core.__main__ import main as command  # noqa: E402
 from svae_core.commands._training import one_thread  # noqa: E402
@@ -61,7 +61,7 @@ def saved_by_command(*words: str) -> Path:
 
 
 def thousand() -> None:
-    """How long the list of 1,000 runs takes."""
+    """Seconds to list 1,000 runs."""
     with home() as place:
         short = ("--dataset", "wine", "--clusters", "3", "--epochs", "30")
         one = saved_by_command(*short)
@@ -114,7 +114,7 @@ def _median(work: Any, times: int) -> tuple[float, float]:
 
 
 def kill() -> None:
-    """kill −9 of the server again and again in the middle of one run."""
+    """kill −9 of the server, repeatedly, in the middle of one run."""
     settings = Settings(epochs=80)
     missing: list[float] = []
     steps: list[int] = []
@@ -142,7 +142,7 @@ def kill() -> None:
                 process.wait()
         (entry,) = store.shelf(place)
         saved = load(entry.folder)
-    one_thread()  # as in the workers: only then are sums the same bit for bit
+    one_thread()  # as in the workers: with other thread counts, sums differ in the last bits
     state = loop.begin(registry.pair(settings))
     undisturbed = (loop.first_frames(state), *loop.advance(state).moments)
     compared, equal = _compare(saved.moments, undisturbed)
@@ -175,7 +175,7 @@ async def _attend(student: Student, seconds: float) -> None:
         assert not student.errors, student.errors
         found |= {student.steps} - {0}
     await asyncio.sleep(seconds)
-    task.cancel()  # without a word, as when a server dies
+    task.cancel()  # without a clean end, as when a server is killed
 
 
 async def _finish(student: Student, place: Path) -> None:
@@ -200,7 +200,7 @@ def _compare(some: Any, others: Any) -> tuple[int, int]:
     return compared, equal
 
 
-# ------------------------------------------------------------------- a disk that refuses
+# ------------------------------------------------------------------- a full or read-only disk
 
 
 def disk() -> None:
@@ -222,12 +222,12 @@ def disk() -> None:
 
 async def _refused(folder: Path) -> None:
     registry._loop = asyncio.get_running_loop()
-    run = registry.watch(registry.pair(Settings(epochs=60)))
+    run = registry.start_run(registry.pair(Settings(epochs=60)))
     live = registry._live_runs[run]
     heard: list[str] = []
     persistence._log.warning = lambda *words: heard.append(words[-1])  # type: ignore[method-assign]
-    keeper = Keeper(lambda: {run: live})
-    saving = asyncio.create_task(keeper.go_on())
+    autosave = Autosave(lambda: {run: live})
+    saving = asyncio.create_task(autosave.run())
     print("| when | what happened |\n| --- | --- |")
     with live.viewed():
         await live.signal.wait_for(lambda: bool(heard), every=0.2)
@@ -251,7 +251,7 @@ async def _refused(folder: Path) -> None:
         await asyncio.sleep(3)
     saving.cancel()
     await asyncio.gather(saving, return_exceptions=True)
-    await keeper.close()
+    await autosave.close()
     (entry,) = store.shelf(Path(os.environ["SVAE_HOME"]))
     saved = load(entry.folder)
     compared, equal = _compare(saved.moments, live.moments)
@@ -259,7 +259,7 @@ async def _refused(folder: Path) -> None:
         f"| at the end | {len(saved.moments)} moments on disk, {equal} of {compared} fields equal "
         f"to those in memory; {len(saved.certificates)} certificates |"
     )
-    registry._leave(run)
+    registry._evict(run)
 
 
 def _remount(folder: Path, options: str) -> None:

@@ -1,4 +1,4 @@
-"""How the cost of training grows with members, and with points.
+"""The cost of training against the number of members, and of points.
 
     python tests/benchmarks/bench_scaling.py
 
@@ -26,13 +26,13 @@ POINTS = (1_000, 2_000, 4_000, 8_000, 16_000)
 
 
 def batch(dataset: str, count: int) -> tuple[Settings, ...]:
-    """Members as a sweep has them: one method, one seed, each its own σ²."""
+    """Members as in a sweep: one method, one seed, a different σ² each."""
     base = Settings(dataset=dataset, method="spherical", epochs=1_000, device="cpu")
     return tuple(replace(base, sigma2=0.1 + 0.01 * i) for i in range(count))
 
 
 def cost(members: tuple[Settings, ...], steps: int) -> float:
-    """CPU milliseconds of so many steps of all members."""
+    """CPU milliseconds of a number of steps of all members."""
     state = advance(begin(members), Budget(steps=2, frames=False)).state
     started = time.process_time()
     advance(state, Budget(steps=steps, frames=False))

@@ -1,11 +1,11 @@
-"""What the frames of the live view cost a training pair.
+"""The cost of the live view's frames for a pair in training.
 
     OPENBLAS_NUM_THREADS=1 python tests/benchmarks/bench_snapshot.py
 
 The same steps with and without frames, in alternating rounds, CPU time of one thread, as in the
-app's workers (NumPy's threads would count while they wait for work). The difference is what the
-moments cost (both models' frames each; the drawing of them elsewhere is not in it); at so many
-moments a second, their share of a second of training follows.
+app's workers (NumPy's threads would count while they wait for work). The difference is the cost of
+the moments (frames of both models; drawing is not included). The table gives it as a share of a
+second of training, for several numbers of moments per second.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from svae_core.training.context import total_steps
 from svae_core.training.loop import advance, begin, is_frame_step
 
 ROUNDS = 5
-#: Moments a second, epochs and steps: long enough a run that frames are some steps apart.
+#: Moments per second, epochs and steps: a run so long that frames are several steps apart.
 WATCHED = {"digits": (20, 60, 120), "clusters": (20, 60, 120), "mnist5k": (10, 20, 40)}
 
 
 def cost(state: State, steps: int, *, frames: bool) -> float:
-    """CPU milliseconds of so many steps."""
+    """CPU milliseconds of a number of steps."""
     started = time.process_time()
     advance(state, Budget(steps=steps, frames=frames))
     return 1e3 * (time.process_time() - started)

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_stage.py > tests/benchmarks/stage.md
 
-Headless Chromium, WebGL in software. Ratios matter; all is measured in one run. The stage draws
-its whole board, the peers no more than the two shells.
+Headless Chromium, WebGL in software, everything in one run, so that ratios can be compared. The
+stage draws all its views, the peers only the two shells.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from browsing import FLAGS
+from support.browser import FLAGS
 
 APP = Path(__file__).parent / "stage_app" / "app.py"
 SECONDS = 10
 STAGE = "document.querySelector('.svae-sentence')?.textContent"
 CHART = "document.querySelector('.js-plotly-plot')?._fullLayout?.meta?.made"
-# In every animation frame: which moment is drawn, and how long ago it was made.
+# In every animation frame: which moment is drawn, and its age.
 WATCH = """(seconds) => new Promise((done) => {
   const seen = [];
   const end = performance.now() + 1000 * seconds;
@@ -40,7 +40,7 @@ WATCH = """(seconds) => new Promise((done) => {
   };
   requestAnimationFrame(look);
 })"""
-# The same clouds as the fragment's, in a Plotly figure that is patched in place.
+# The same clouds as the fragment's, in a Plotly figure that is updated in place.
 PATCHED = """(seconds) => new Promise((done) => {
   const place = document.createElement("div");
   document.body.prepend(place);
@@ -126,7 +126,7 @@ def measure() -> None:
 
 
 def opened(browser: Browser, address: str, ready: str, watched: str = "") -> Page:
-    """A page that shows what is to be measured."""
+    """Open a page that shows the run to be measured."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.set_default_timeout(120_000)
     if watched:
@@ -143,13 +143,13 @@ def opened(browser: Browser, address: str, ready: str, watched: str = "") -> Pag
 
 
 def watched(page: Page, shown: str) -> tuple[float, float]:
-    """Frames per second, and the median time from making to seeing a moment, in milliseconds."""
+    """Frames per second, and median milliseconds from a moment's creation to its display."""
     seen = page.evaluate(WATCH.replace("SHOWN", shown), SECONDS)
     return len(seen) / SECONDS, statistics.median(seen) if seen else float("inf")
 
 
 def speed(browser: Browser, url: str) -> None:
-    """Show 1."""
+    """Print show 1."""
     rows: list[tuple[str, float, float]] = []
     for every in (0.1, 0.5, 1.0):
         page = opened(browser, f"{url}live-2000&every={every}", CHART)
@@ -172,9 +172,9 @@ def speed(browser: Browser, url: str) -> None:
 
 
 def scrubbing(browser: Browser, url: str) -> None:
-    """Show 3, and what it would be with shells drawn by Plotly."""
+    """Print show 3, and the same with shells drawn by Plotly."""
     page = opened(browser, f"{url}scrub-2000", STAGE)
-    # The page fetches all moments while it has nothing better to do.
+    # The page fetches all moments while it is idle.
     page.wait_for_function(
         "document.querySelector('.svae-stage').dataset.moment === '199'", timeout=60_000
     )
@@ -196,18 +196,18 @@ def scrubbing(browser: Browser, url: str) -> None:
 
 
 def patched_script() -> str:
-    """The script of the comparison, with the fragment's own figure in it."""
+    """The comparison's script, with the fragment's own figure in it."""
     sys.path[:0] = [str(APP.parent), str(APP.parents[3])]
     import json
 
     import rig
 
     class Shown:
-        ground = rig.ground(2000)
+        prepared = rig.ground(2000)
 
     plain = json.loads(rig.figure(Shown(), 0).to_json())  # type: ignore[arg-type]
     for trace, label in zip(plain["data"], list(range(10)) * 2, strict=True):
-        points = rig.clouds(2000)[0][Shown.ground.clusters.labels == label]
+        points = rig.clouds(2000)[0][Shown.prepared.clusters.labels == label]
         trace |= dict(zip("xyz", points.T.tolist(), strict=True))
     plain["layout"].pop("template", None)
     script = PATCHED.replace("DATA", json.dumps(plain["data"]))
@@ -215,13 +215,13 @@ def patched_script() -> str:
 
 
 def endurance(browser: Browser, url: str) -> None:
-    """Show 2."""
+    """Print show 2."""
     errors: list[str] = []
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda said: errors.extend(complaints(said)))
     page.add_init_script(COUNT_CONTEXTS)
-    # A run of its own, from its first moment: the others were used up by show 1.
+    # Its own run, from the first moment: show 1 has played the others.
     page.goto(url + "slow-2000")
     page.wait_for_selector("[data-moment]")
     box = page.locator(".svae-shells .svae-sheet").bounding_box()
@@ -264,7 +264,7 @@ def endurance(browser: Browser, url: str) -> None:
 
 
 def complaints(said: ConsoleMessage) -> list[str]:
-    """What the page complains of; Streamlit itself looks for its server in several places."""
+    """The errors in the page's console, without Streamlit's own search for its server."""
     own = "/_stcore/" not in said.location.get("url", "")
     return [said.text] if own and said.type == "error" else []
 

@@ -1,11 +1,11 @@
-"""What a sweep of 256 runs costs, in plain single runs.
+"""The cost of a sweep of 256 runs, in plain single runs.
 
     python tests/benchmarks/bench_sweep_cost.py
 
-A plain single run is the same training of one conventional model, same nets and steps, as a PyTorch
-loop over batches in memory (`plain` of bench_throughput). Both are measured in CPU time on one
-thread, in alternating rounds. A sweep's chunk is 1 of 256 ÷ its size, all alike; so one chunk for
-some epochs per round is measured and multiplied, certificates left out.
+A plain single run is the same training of one conventional VAE, with the same nets and steps, as a
+PyTorch loop over batches in memory (`plain` of bench_throughput). Both are measured in CPU time on
+one thread, in alternating rounds. All chunks of a sweep cost the same, so one chunk is measured
+for some epochs per round and multiplied by 256 ÷ its size; certificates are left out.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _chunk(settings: Settings, size: int) -> float:
-    """CPU seconds of one chunk: spherical VAEs of one seed, each with its own σ²."""
+    """CPU seconds of one chunk: spherical VAEs of one seed, with a different σ² each."""
     members = tuple(replace(settings, sigma2=0.1 + 0.01 * i) for i in range(size))
     state = begin(members)
     started = time.process_time()

@@ -1,9 +1,9 @@
-"""Shows 6 and 7 of issue 5: a closed tab, its link an hour or less later, and the first paint.
+"""Shows 6 and 7 of issue 5: a closed tab, its link an hour later or sooner, and the first paint.
 
     python tests/benchmarks/bench_tabs.py > tests/benchmarks/tabs.md
 
-Headless Chromium. First paints of this app and of an empty Streamlit app are taken in turn, each
-in a fresh browser context, and compared by their medians.
+Headless Chromium. First paints of this app and of an empty Streamlit app are measured alternately,
+each in a fresh browser context, and compared by their medians.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from students import free_port, processor_seconds, server, wait_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from browsing import FLAGS
+from support.browser import FLAGS
 
 PAINTS = 9
 EMPTY = 'import streamlit as st\n\nst.title("Hello")\n'
-# When the browser first painted something, and when the page's heading stood there.
+# When the browser first painted something, and when the page's heading was there.
 PAINTED = """() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime"""
 WAIT = 120_000
 
 
 def main() -> None:
-    """Both tables."""
+    """Print both tables."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as play, server() as (address, process), empty() as other:
         browser = play.chromium.launch(executable_path=chromium, args=list(FLAGS))
@@ -51,7 +51,7 @@ def main() -> None:
 
 @contextmanager
 def empty() -> Iterator[str]:
-    """A Streamlit app with nothing in it, under the same configuration."""
+    """A Streamlit app with nothing in it, with the same configuration."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "empty.py")
@@ -69,13 +69,13 @@ def empty() -> Iterator[str]:
 
 
 def closed(browser: Browser, address: str, process: psutil.Process) -> None:
-    """Close the tab of a run that trains, look when the CPU rests, and open the link again."""
+    """Close the tab of a run in training, measure when the CPU is idle, open the link again."""
     page = browser.new_page()
     page.set_default_timeout(WAIT)
     page.goto(f"http://{address}/train?epochs=5000")
     page.wait_for_selector("[data-status=playing][data-moment]")
     page.wait_for_function("document.querySelector('.svae-clock').innerText.includes('left')")
-    time.sleep(30)  # UMAP is warm by then
+    time.sleep(30)  # UMAP is compiled by then
     link, before = page.url, page.locator(".svae-clock").inner_text()
     training = load(process, 3.0)
     page.close()
@@ -104,7 +104,7 @@ def closed(browser: Browser, address: str, process: psutil.Process) -> None:
 
 
 def load(process: psutil.Process, seconds: float) -> float:
-    """Cores' worth of work of a process and its children, over some seconds."""
+    """Mean number of busy cores of a process and its children, over some seconds."""
     before = processor_seconds(process)
     time.sleep(seconds)
     after = processor_seconds(process)
@@ -112,7 +112,7 @@ def load(process: psutil.Process, seconds: float) -> float:
 
 
 def paints(browser: Browser, ours: str, other: str) -> None:
-    """First paint, and first heading, of both apps in turn."""
+    """First paint, and first heading, of both apps alternately."""
     taken: dict[str, list[tuple[float, float]]] = {ours: [], other: []}
     for turn in range(PAINTS + 1):
         for address, times in taken.items():
@@ -124,7 +124,7 @@ def paints(browser: Browser, ours: str, other: str) -> None:
             page.get_by_test_id("stApp").get_by_role("heading").first.wait_for()
             heading = time.perf_counter() - started
             page.wait_for_function(f"({PAINTED})() !== undefined")
-            if turn:  # the first one warms both
+            if turn:  # the first measurement is a warm-up
                 times.append((page.evaluate(PAINTED) / 1000, heading))
             context.close()
     mine, its = (

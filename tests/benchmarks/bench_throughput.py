@@ -1,11 +1,11 @@
-"""Per-model training speed against pythae's trainer: the same nets, data, batches, one thread.
+"""Training speed per model against pythae's trainer: the same nets, data, batches, one thread.
 
     python tests/benchmarks/bench_throughput.py
 
-pythae 0.1.2 is a test need, not a requirement; beside it stand a loop over PyTorch's DataLoader
-and the same loop over batches in memory. Rounds of all alternate in one run; medians of samples
-per second and model, and their ratios to pythae's, are printed as Markdown: by the clock, and by
-the CPU time of the process, which suffers less from what else the machine does.
+pythae 0.1.2 is needed by the tests only. Other peers are a loop over PyTorch's DataLoader and the
+same loop over batches in memory. Rounds of all alternate in one run; medians of samples per second
+and model, and their ratios to pythae's, are printed as Markdown: by the clock, and by the CPU time
+of the process, which depends less on other processes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Speed = tuple[float, float]
 
 
 def speed(work: Callable[[], object], samples: int) -> Speed:
-    """How fast this work goes through so many samples."""
+    """Samples per second of a piece of work."""
     clock, cpu = time.perf_counter(), time.process_time()
     work()
     return samples / (time.perf_counter() - clock), samples / (time.process_time() - cpu)
@@ -44,7 +44,7 @@ EPOCHS = {"digits": 6, "clusters": 6, "mnist5k": 1}
 
 
 def ours(settings: Settings, count: int = 2) -> Speed:
-    """Samples per second and model of `count` members in turn conventional and projected.
+    """Samples per second and model of `count` members, alternately conventional and spherical.
 
     One is the spherical VAE alone; two are the side-by-side pair.
     """
@@ -178,7 +178,7 @@ def main() -> None:
     print("| --- | --- |" + " ---: |" * len(CONTENDERS))
     for dataset, epochs in EPOCHS.items():
         settings = Settings(dataset=dataset, epochs=epochs, device="cpu")
-        for run in CONTENDERS.values():  # nobody's first steps count
+        for run in CONTENDERS.values():  # the first steps are a warm-up
             run(replace(settings, epochs=1))
         rounds = [[run(settings) for run in CONTENDERS.values()] for _ in range(ROUNDS)]
         for index, kind in enumerate(("clock", "CPU")):

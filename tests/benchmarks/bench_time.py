@@ -24,8 +24,8 @@ from svae_core.records import Settings
 async def measure() -> None:
     """Print the table."""
     registry._loop = asyncio.get_running_loop()
-    root = registry.watch(registry.pair(Settings(epochs=60)))
-    parent = watch_of(root)
+    root = registry.start_run(registry.pair(Settings(epochs=60)))
+    parent = live_run_of(root)
     with parent.viewed():
         await parent.signal.wait_for(lambda: len(parent.moments) > 40)
         start = time.perf_counter()
@@ -34,7 +34,7 @@ async def measure() -> None:
         taken = time.perf_counter() - start
         await parent.signal.wait_for(lambda: parent.status == "finished")
     start = time.perf_counter()
-    child = watch_of(registry.branch(root, parent.moments[150][0].step, {"beta": 4.0}))
+    child = live_run_of(registry.branch(root, parent.moments[150][0].step, {"beta": 4.0}))
     made = time.perf_counter() - start
     with child.viewed():
         await child.signal.wait_for(lambda: len(child.moments) > 151)
@@ -51,28 +51,28 @@ async def measure() -> None:
     print(f"| and shows its first new moment after | {1000 * shown:.0f} ms |")
     print(f"| frames' fields compared, branch against its replay | {compared} |")
     print(f"| of them equal bit for bit | {equal} |")
-    print(f"| same remarks | {child.past.remarks == replay.past.remarks} |")
+    print(f"| same remarks | {child.history.remarks == replay.history.remarks} |")
     print(f"| same certificates | {child.certificates == replay.certificates} |")
-    print(f"| checkpoints kept, all of the run in MB | {len(parent.past.states)}, ", end="")
+    print(f"| checkpoints kept, all of the run in MB | {len(parent.history.states)}, ", end="")
     print(f"{parent.size / 1e6:.1f} |")
     for live in (parent, child, replay):
         live.stop()
 
 
-def watch_of(run: str) -> LiveRun:
-    """The run of that id."""
+def live_run_of(run: str) -> LiveRun:
+    """The live run of that id."""
     live = registry.find(run)
     assert live is not None
     return live
 
 
 def compare(one: LiveRun, other: LiveRun) -> tuple[int, int]:
-    """How many fields of all frames were compared, and how many are equal."""
+    """The number of fields of all frames, and how many are equal."""
     compared = equal = 0
     for mine, theirs in zip(one.moments, other.moments, strict=True):
         for frame, twin in zip(mine, theirs, strict=True):
             for item in dataclasses.fields(frame):
-                if item.name != "latent_mean":  # kept for the newest moment only
+                if item.name != "latent_mean":  # of the newest moment only
                     values = getattr(frame, item.name), getattr(twin, item.name)
                     compared += 1
                     equal += int(np.array_equal(*values))

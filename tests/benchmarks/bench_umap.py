@@ -1,13 +1,13 @@
-"""Live UMAP against a full umap-learn fit at every frame: quality, stillness, cost, honesty.
+"""Live UMAP against a full umap-learn fit at every frame: quality, stability, cost.
 
     python tests/benchmarks/bench_umap.py > tests/benchmarks/umap.md
 
-Runs of digits: healthy, half-way (σ² near λ_max), and collapsing (σ² raised in mid-run). The peer
-refits umap-learn from scratch and turns each map to the one before: at every frame up to the fifth
-movement, where models are restless, and at every eighth pair of frames after it, which stands for
-its neighbours. (One pair in eight of all, the first among them, would give the restless frames
-too much weight.) "Latents" is how far the latents themselves change shape, as a share of the
-peer's displacement: a map that stays below it moves less than what it shows.
+Runs of digits: healthy, half-way (σ² near λ_max), and collapsing (σ² raised during the run). The
+peer refits umap-learn from scratch and aligns each map with the one before: at every frame up to
+the fifth movement, where models change fast, and at every eighth pair of frames after it, which
+represents its neighbours. (One pair in eight of all, the first among them, would give the first
+frames too much weight.) "Latents" is the change of shape of the latents themselves, as a share of
+the peer's displacement: a map below it moves less than the latents that it shows.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ STORIES = ("healthy", "half-way", "collapsing")
 
 @dataclass(frozen=True)
 class Result:
-    """What one run of frames shows. Movements are per frame, as shares of refit-and-align's."""
+    """The measurements on the frames of one run, movements as shares of refit-and-align's."""
 
     ratios: list[float]  # trustworthiness, live / full fit
     displacement: float
@@ -57,7 +57,7 @@ class Result:
 
 
 def snapshots(story: str, latent_dim: int, seed: int) -> list[Frame]:
-    """Forty frames of one run, evenly spread."""
+    """Forty evenly spaced frames of one run."""
     base = Settings(dataset="digits", method="baseline", latent_dim=latent_dim, seed=seed)
     sigma2 = {"healthy": 0.02, "half-way": 0.08, "collapsing": 0.02}[story]
     settings = replace(base, sigma2=sigma2, epochs=60, device="cpu")
@@ -87,7 +87,7 @@ def full_fit(latent_mean: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def spread(coordinates: np.ndarray) -> float:
-    """Radius of a map: the unit in which movement is told."""
+    """Radius of a map: the unit of movement."""
     return float(np.sqrt(coordinates.var(axis=0).sum()))
 
 
@@ -97,18 +97,18 @@ def displacement(now: np.ndarray, before: np.ndarray) -> float:
 
 
 def compared(moves: int) -> list[int]:
-    """Which of so many movements the peer makes too: the first five, then the middle of eights."""
+    """The movements that the peer makes too: the first five, then the middle of each eight."""
     later = list(range(EARLY + COMPARED // 2, moves, COMPARED))
     return list(range(min(EARLY, moves))) + later
 
 
 def total(found: dict[int, float], moves: range) -> float:
-    """Sum over movements, those not measured taken as the mean of the measured."""
+    """The sum over movements; unmeasured ones count as the mean of the measured."""
     return float(np.mean([found[i] for i in moves if i in found])) * len(moves)
 
 
 def evaluate(frames: list[Frame], pool: ProcessPoolExecutor) -> Result:
-    """Compare live layouts of a run with full fits."""
+    """Compare the live layouts of a run with full fits."""
     layouts, seconds = follow(frames)
     kinds = [layout.kind == "umap" for layout in layouts]
     first, end = kinds.index(True), len(kinds)
@@ -139,7 +139,7 @@ def evaluate(frames: list[Frame], pool: ProcessPoolExecutor) -> Result:
 
 
 def drift() -> tuple[float, float]:
-    """A radius of movement in 2,000 frames: trustworthiness ratio at the end, and CPU s a frame."""
+    """2,000 frames that move by one radius: final trustworthiness ratio, and CPU s per frame."""
     rng = np.random.default_rng(5)
     labels = rng.integers(6, size=600)
     start = (6 * np.eye(6, 8)[labels] + rng.normal(size=(600, 8))).astype(np.float32)
@@ -160,7 +160,7 @@ def drift() -> tuple[float, float]:
 
 
 def row(story: str, latent_dim: int, seed: int, pool: ProcessPoolExecutor) -> str:
-    """One run as a line of the table; stops when a frame is flagged wrongly."""
+    """One run as a line of the table; an error if a frame is flagged wrongly."""
     frames = snapshots(story, latent_dim, seed)
     found = evaluate(frames, pool)
     assert found.flagged == [frame.structure < NO_STRUCTURE for frame in frames]

@@ -1,9 +1,9 @@
-"""Make assets/recorded_run.npz, the run that plays on the first page.
+"""Make assets/recorded_run.npz, the run on the Start page.
 
     PYTHONPATH=. python tests/benchmarks/record_start_run.py
 
-Not a benchmark, but kept with them because it too makes something that is shipped from a real
-run: digits with the default settings.
+Not a benchmark; it is here because it also makes a shipped file from a real run: digits with the
+default settings.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ def main() -> None:
 def thin(
     moments: tuple[Moment, ...], ground: PreparedData, certificates: tuple[Certificate, ...]
 ) -> Recording:
-    """Few frames, denser in the beginning where most happens, and few points."""
+    """Few frames, denser at the beginning where most happens, and few points."""
     share = np.linspace(0, 1, _FRAMES) ** 1.7
     at = np.unique(np.rint(share * (len(moments) - 1)).astype(int))
-    # The last of those that show the same epoch, since epochs label the slider.
+    # The last frame of each epoch, since epochs label the slider.
     chosen = list({moments[index][0].epoch: moments[index] for index in at}.values())
     pick = np.random.default_rng(0).permutation(len(ground.view_index))[:_POINTS]
     titles = scan_methods()

@@ -1,4 +1,4 @@
-"""What saving a run costs its training; a part of bench_runs."""
+"""The cost of saving a run to its training; a part of bench_runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "benchmarks")]
 
 from pages.live import persistence, registry  # noqa: E402
-from pages.live.persistence import Keeper  # noqa: E402
+from pages.live.persistence import Autosave  # noqa: E402
 from pages.live.run import LiveRun  # noqa: E402
 from svae_core.records import Settings  # noqa: E402
 from svae_core.runs import folder as on_disk  # noqa: E402
@@ -30,14 +30,14 @@ KILLS = 3
 
 @contextlib.contextmanager
 def home() -> Iterator[Path]:
-    """A folder for runs, for a while."""
+    """A temporary folder for runs."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SVAE_HOME"] = folder
         yield Path(folder)
 
 
 class Kept:
-    """A watch trained for some seconds, saved or not; and how late the loop was meanwhile."""
+    """A live run trained for some seconds, saved or not, and the delay of the event loop."""
 
     def __init__(self) -> None:
         self.writes: list[float] = []
@@ -45,18 +45,20 @@ class Kept:
         self.speed = 0.0
 
     async def train(self, seed: int, seconds: float, saved: bool, slow: float = 0.0) -> LiveRun:
-        """Steps per second, from the first moment on."""
+        """Steps per second, counted from the first moment."""
         registry._loop = asyncio.get_running_loop()
-        live = registry._live_runs[registry.watch(registry.pair(Settings(epochs=5000, seed=seed)))]
+        live = registry._live_runs[
+            registry.start_run(registry.pair(Settings(epochs=5000, seed=seed)))
+        ]
         run = next(run for run, one in registry._live_runs.items() if one is live)
-        keeper = Keeper(lambda: {run: live})
+        autosave = Autosave(lambda: {run: live})
         real = on_disk.os.fsync
         with live.viewed(), _timed(self.writes), _fsync(real, slow):
             await live.signal.wait_for(lambda: len(live.moments) > 1)
             first, started = live.moments[-1][0].step, time.monotonic()
             tasks = [asyncio.create_task(self._look())]
             if saved:
-                tasks.append(asyncio.create_task(keeper.go_on()))
+                tasks.append(asyncio.create_task(autosave.run()))
             await asyncio.sleep(seconds)
             newest = live.newest
             assert newest is not None
@@ -65,9 +67,9 @@ class Kept:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         live.stop()
-        registry._leave(run)
+        registry._evict(run)
         if saved and not slow:
-            await keeper.close()
+            await autosave.close()
         return live
 
     async def _look(self) -> None:
@@ -79,18 +81,18 @@ class Kept:
 
 @contextlib.contextmanager
 def _timed(writes: list[float]) -> Iterator[None]:
-    real = persistence._Kept._write
+    real = persistence._RunAutosave._write
 
     def timed(self: Any, run: Any) -> None:
         started = time.perf_counter()
         real(self, run)
         writes.append(time.perf_counter() - started)
 
-    persistence._Kept._write = timed  # type: ignore[method-assign]
+    persistence._RunAutosave._write = timed  # type: ignore[method-assign]
     try:
         yield
     finally:
-        persistence._Kept._write = real  # type: ignore[method-assign]
+        persistence._RunAutosave._write = real  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager
@@ -107,9 +109,9 @@ def _fsync(real: Any, slow: float) -> Iterator[None]:
 
 
 def cost() -> None:
-    """Training with and without a keeper, in turn; and with a disk that is slow."""
+    """Training with and without saving, alternately; and with a slow disk."""
     rows: dict[str, list[Kept]] = {"not saved": [], "saved": [], "saved, each fsync 1 s late": []}
-    asyncio.run(Kept().train(99, 8, False))  # what is loaded late is loaded now
+    asyncio.run(Kept().train(99, 8, False))  # loads everything that is imported late
     with home():
         for seed in range(3):
             for name, saved, slow in (

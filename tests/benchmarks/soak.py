@@ -1,11 +1,11 @@
-"""Half an hour with ten visitors who do anything: no error, bounded memory. `make soak`.
+"""Half an hour with ten visitors at random: no error, bounded memory. `make soak`.
 
     python tests/benchmarks/soak.py > tests/benchmarks/soak.md
 
 Visitors come and go without browsers (`students.py`): they train on the Train page, pausing,
-stepping, changing, branching, starting over, decoding points; they open other pages, with sense in
-the URL and without. All they do follows from SVAE_SEED. SVAE_SECONDS gives a shorter soak. Exit
-status 1 where anything failed or memory kept growing.
+stepping, changing, branching, restarting, decoding points; they open other pages, with valid and
+invalid URLs. SVAE_SEED determines everything they do. SVAE_SECONDS gives a shorter soak. Exit
+status 1 if anything failed or memory kept growing.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from websockets.asyncio.client import connect
 VISITORS = 10
 SECONDS = float(os.environ.get("SVAE_SECONDS", "1800"))
 SEED = int(os.environ.get("SVAE_SEED", "0"))
-EVERY = 15.0  # seconds between two looks at the memory
-GROWTH = 1.2  # of the last third over the second: more than this keeps growing
+EVERY = 15.0  # seconds between two measurements of the memory
+GROWTH = 1.2  # largest ratio of the last third to the second that counts as bounded
 PAGES = (
     "start",
     "shell",
@@ -55,7 +55,7 @@ NONSENSE = (
 
 @dataclass
 class Diary:
-    """What all visitors did, and what went wrong."""
+    """The actions of all visitors, and the errors."""
 
     done: dict[str, int] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Diary:
 
 
 def settings(dice: random.Random) -> dict[str, str]:
-    """A small problem, now and then with nonsense in its address."""
+    """A small problem, sometimes with invalid values in its address."""
     dataset, clusters = dice.choice(
         (("wine", 3), ("clusters", 5), ("digits", 10), ("swiss_roll", 4))
     )
@@ -80,7 +80,7 @@ def settings(dice: random.Random) -> dict[str, str]:
 
 
 async def visitor(address: str, number: int, until: float, diary: Diary) -> None:
-    """One visit after the other."""
+    """One visit after another."""
     dice = random.Random(f"{SEED} {number}")
     while time.monotonic() < until - 5:
         leaving = min(until, time.monotonic() + dice.uniform(4.0, 25.0))
@@ -91,7 +91,7 @@ async def visitor(address: str, number: int, until: float, diary: Diary) -> None
 
 
 async def train(address: str, dice: random.Random, leaving: float, diary: Diary) -> None:
-    """Watch a run and handle it as the mood takes."""
+    """Train a run and act on it at random."""
     student = Handler(address, urlencode(settings(dice)), dice.randrange(2**31))
     student.diary = diary
     await student.attend(leaving)
@@ -100,14 +100,14 @@ async def train(address: str, dice: random.Random, leaving: float, diary: Diary)
 
 
 class Handler(Student):
-    """A student whose clicks are anything that the stage understands."""
+    """A student whose clicks are random requests that the stage understands."""
 
     diary: Diary
 
     async def _click(self, session: Any, stage: Any, until: float) -> None:
         while (left := until - time.monotonic()) > 1:
             await asyncio.sleep(min(left, self.random.uniform(0.2, 2.0)))
-            if not self.first_moment:  # there is nothing to handle yet
+            if not self.first_moment:  # there is no moment yet
                 continue
             verb, request = self._request()
             await stage.send(json.dumps(request))
@@ -135,7 +135,7 @@ class Handler(Student):
 
 
 async def leaf(address: str, dice: random.Random, leaving: float, diary: Diary) -> None:
-    """Open pages one after the other in one session, as a browser's tab does."""
+    """Open pages one after another in one session, as a browser's tab does."""
     stream = f"ws://{address}/_stcore/stream"
     origin: Any = f"http://{address}"
     subprotocols: Any = ["streamlit"]
@@ -181,7 +181,7 @@ def resident(process: psutil.Process) -> float:
 
 
 async def soak(address: str, process: psutil.Process, diary: Diary) -> list[float]:
-    """All visitors at once; the memory in between."""
+    """Run all visitors concurrently; the memory during that time."""
     until = time.monotonic() + SECONDS
     visits = [visitor(address, number, until, diary) for number in range(VISITORS)]
     everyone = asyncio.gather(*visits)
@@ -194,7 +194,7 @@ async def soak(address: str, process: psutil.Process, diary: Diary) -> list[floa
 
 
 def main() -> int:
-    """Print what happened."""
+    """Print the results."""
     diary = Diary()
     with server() as (address, process):
         held = asyncio.run(soak(address, process, diary))

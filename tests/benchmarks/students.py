@@ -1,9 +1,9 @@
-"""Students without browsers: they speak Streamlit's own websocket protocol and the stage's.
+"""Students without browsers, who use Streamlit's own websocket protocol and the stage's.
 
 A student opens the page as a browser does (the page itself, then a session on Streamlit's
-websocket, which runs the script), reads from what the script draws where its run is, and follows
-the run on the stage's websocket: it asks for the next moment a while after the last one came, as
-long as drawing takes. Every few seconds the student clicks.
+websocket, which runs the script), reads the address of its run from the script's output, and
+follows the run on the stage's websocket: it requests the next moment after a delay as long as
+drawing takes. Every few seconds the student clicks.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from pages.wire.messages import decode
 
 ROOT = Path(__file__).resolve().parents[2]
-DRAWING = 0.040  # seconds from a moment's arrival to the next question: 25 pictures a second
+DRAWING = 0.040  # seconds from a moment's arrival to the next request: 25 frames per second
 MEGABYTE = 2**20
 
 
 @contextmanager
 def server(**environment: str) -> Iterator[tuple[str, psutil.Process]]:
-    """The app on a free port, with a folder of its own for runs; its address and its process."""
+    """Start the app on a free port, with its own folder for runs; its address and its process."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
     with tempfile.TemporaryDirectory() as home, open(Path(home) / "log", "wb") as log:
@@ -55,14 +55,14 @@ def server(**environment: str) -> Iterator[tuple[str, psutil.Process]]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
-    """Until the server answers."""
+    """Wait until the server answers."""
     while process.poll() is None:
         try:
             urllib.request.urlopen(f"http://{address}/_stcore/health", timeout=5)
@@ -96,13 +96,13 @@ class Student:
     address: str
     query: str
     seed: int = 0
-    steps: int = 0  # trained, as far as the student was shown
+    steps: int = 0  # trained, as far as the student has seen
     moments: int = 0
     reruns: list[float] = field(default_factory=list)  # seconds until the page was drawn again
-    commands: list[float] = field(default_factory=list)  # … until the stage had obeyed
+    commands: list[float] = field(default_factory=list)  # … until the stage had answered
     first_moment: float = 0.0
-    began: float = 0.0  # when the first moment was shown …
-    watched: float = 0.0  # … and for how long others followed
+    began: float = 0.0  # time of the first moment …
+    watched: float = 0.0  # … and seconds from it to the last
     errors: list[str] = field(default_factory=list)
     status: str = ""
 
@@ -134,7 +134,7 @@ class Student:
                 await asyncio.gather(watching, clicking)
 
     async def _run_page(self, session: ClientConnection) -> dict[str, Any]:
-        """Run the page's script; what it gives its component."""
+        """Run the page's script; the data that it gives its component."""
         request = BackMsg()
         request.rerun_script.query_string = self.query
         request.rerun_script.page_name = "train"
@@ -204,7 +204,7 @@ class Student:
     async def _click(
         self, session: ClientConnection, stage: ClientConnection, until: float
     ) -> None:
-        """In turn: a control of the page, pause and play."""
+        """Use a control of the page, pause, or play, in turn."""
         while (left := until - time.monotonic()) > 4:
             await asyncio.sleep(min(left, self.random.uniform(2.0, 4.0)))
             if self.random.random() < 0.5:

@@ -1,7 +1,20 @@
-/** What was measured on the trained models, on all points: shown when training is finished. */
+/**
+ * What was measured on the trained models, on all points: shown when training is finished.
+ *
+ * @import { CertificateNumbers, Declaration, View, ViewContext } from "../types"
+ */
 
 import { make, number } from "../dom.js";
 
+/** @type {Declaration} */
+export const declaration = {
+  order: 100,
+  span: 12,
+  needs: ["certificates"],
+  handout: true,
+};
+
+/** @type {[string, (certificate: CertificateNumbers) => string][]} */
 const ROWS = [
   ["verdict", (c) => c.verdict],
   ["loss D, sampled latents", (c) => `${number(c.loss)} + ${number(c.loss_margin)} ${margin(c)}`],
@@ -16,23 +29,27 @@ const ROWS = [
   ["βσ²/λ_max", (c) => number(c.gauge, 2)],
   ["measured on", (c) => `${c.n_points} points, seed ${c.seed}, ${c.epochs} epochs`],
 ];
+/** @param {CertificateNumbers} c */
 const margin = (c) => `(99 % margin, ${c.draws} draws)`;
+/** @param {CertificateNumbers} c */
 const side = (c) => (c.in_band ? "inside" : "outside");
+/** @param {CertificateNumbers} c */
 const ceiling = (c) => `(at most ${number(c.mi_ceiling, 2)} measurable)`;
 
-export class Certificate {
-  constructor(element, scene, _theme, recording) {
+/** @implements {View} */
+export default class Certificate {
+  /**
+   * @param {HTMLElement} element
+   * @param {ViewContext} context
+   */
+  constructor(element, { scene, recording }) {
     this.element = element;
     this.scene = scene;
     this.recording = recording;
-    this.shown = null;
   }
 
   draw() {
     const { certificates } = this.recording;
-    const key = `${this.recording.generation} ${certificates.length}`;
-    if (key === this.shown) return;
-    this.shown = key;
     this.element.hidden = certificates.length === 0;
     this.element.replaceChildren(...(certificates.length ? this.#content(certificates) : []));
   }
@@ -43,6 +60,7 @@ export class Certificate {
 
   dispose() {}
 
+  /** @param {CertificateNumbers[]} certificates */
   #content(certificates) {
     const names = this.scene.members.map((member) => make("th", { scope: "col" }, member.name));
     const rows = ROWS.map(([name, text]) =>

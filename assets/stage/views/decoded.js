@@ -1,23 +1,81 @@
-/** The point picked out, its centroid, and what both models give back for it now. */
+/**
+ * The point picked out, its centroid, and what both models give back for it now.
+ *
+ * @import { Arrays, Declaration, Message, Theme, View, ViewContext } from "../types"
+ */
 
-import { make, say } from "../dom.js";
+import { make, setText } from "../dom.js";
 import { part } from "../frames.js";
-import { Album } from "../pictures.js";
+import { Thumbnails } from "../thumbnails.js";
+
+/** @type {Declaration} */
+export const declaration = {
+  order: 90,
+  span: 12,
+  needs: [],
+  handout: true,
+  styles: `
+/* Over the lowest part of the stage in sight. */
+& {
+  position: sticky;
+  bottom: 0.5rem;
+  z-index: 3;
+  justify-self: end;
+}
+
+& .svae-place:not([hidden]) {
+  padding: 0.5rem 0.8rem;
+  border: 1px solid var(--line);
+  border-radius: 0.5rem;
+  background: var(--st-background-color, white);
+  box-shadow: 0 2px 10px rgb(0 0 0 / 25%);
+}
+
+& header,
+& .svae-place > div:not([hidden]) {
+  display: flex;
+  flex-wrap: wrap;
+  justify-content: space-between;
+  gap: 0.3rem 1rem;
+}
+
+& .svae-place > div[hidden] {
+  display: none;
+}
+
+& figcaption {
+  font-weight: 400;
+  font-size: 0.875rem;
+}
+`,
+};
 
 const ZOOM = 1.5;
 
-export class Decoded {
-  constructor(element, scene, theme, _recording, selection) {
+/** @implements {View} */
+export default class Decoded {
+  /**
+   * @param {HTMLElement} element
+   * @param {ViewContext} context
+   */
+  constructor(element, { scene, theme, selection, decode }) {
     this.element = element;
     this.scene = scene;
     this.selection = selection;
     this.theme = theme;
-    this.album = new Album(scene);
+    this.decode = decode;
+    this.thumbnails = new Thumbnails(scene);
+    /** @type {Arrays | null} */
     this.point = null;
     const names = ["original", "its centroid", ...scene.members.map((member) => member.name)];
     this.canvases = names.map((name) => make("canvas", { role: "img", "aria-label": name }));
     this.title = make("b", { "aria-live": "polite" });
-    const close = make("button", { type: "button", title: "Close (Escape)", "aria-label": "Close" }, "✕");
+    const close = make("button", {
+      type: "button",
+      className: "svae-flat",
+      title: "Close (Escape)",
+      "aria-label": "Close",
+    }, "✕");
     close.addEventListener("click", () => selection.clear());
     this.pictures = make(
       "div",
@@ -26,30 +84,27 @@ export class Decoded {
     );
     element.append(make("header", {}, this.title, close), this.pictures);
     element.hidden = true;
-    selection.listen((kind) => kind === "picked" && this.#wait());
+    selection.listen((change) => change === "picked" && this.#ask());
   }
 
-  /** What the server, or nobody, says about the point. */
-  show({ header, arrays }) {
+  /**
+   * What the server says about the point.
+   * @param {Message} message
+   */
+  showDecoded({ header, arrays }) {
     if (header.index !== this.selection.picked) return; // another was picked meanwhile
     this.point = arrays;
     const cluster = this.scene.clusters[header.cluster].name;
-    say(this.title, `Point ${header.index + 1}, cluster ${cluster}, decoded at step ${header.step}`);
+    setText(this.title, `Point ${header.index + 1}, cluster ${cluster}, decoded at step ${header.step}`);
     this.pictures.hidden = false;
     this.#paint();
-  }
-
-  /** No server is there to decode. */
-  refuse() {
-    const { picked, labels } = this.selection;
-    const cluster = this.scene.clusters[labels[picked]].name;
-    say(this.title, `Point ${picked + 1}, cluster ${cluster}. Decoding needs the running app.`);
   }
 
   draw() {}
 
   resize() {}
 
+  /** @param {Theme} theme */
   recolour(theme) {
     this.theme = theme;
     this.#paint();
@@ -57,19 +112,24 @@ export class Decoded {
 
   dispose() {}
 
-  #wait() {
-    const { picked } = this.selection;
+  #ask() {
+    const { picked, labels } = this.selection;
     this.element.hidden = picked < 0;
     this.point = null;
     this.pictures.hidden = true;
-    if (picked >= 0) say(this.title, `Point ${picked + 1} …`);
+    if (picked < 0) return;
+    setText(this.title, `Point ${picked + 1} …`);
+    if (this.decode(picked)) return;
+    const cluster = this.scene.clusters[labels[picked]].name;
+    setText(this.title, `Point ${picked + 1}, cluster ${cluster}. Decoding needs the running app.`);
   }
 
   #paint() {
     if (!this.point) return;
     const { original, centroid, outputs } = this.point;
+    /** @param {number} m */
     const row = (m) => ({ shape: [1, outputs.shape[1]], data: part(outputs, m).data });
     const points = [original, centroid, ...this.scene.members.map((_, m) => row(m))];
-    points.forEach((one, n) => this.album.paint(this.canvases[n], one, this.theme, ZOOM));
+    points.forEach((one, n) => this.thumbnails.paint(this.canvases[n], one, this.theme, ZOOM));
   }
 }

@@ -1,18 +1,38 @@
-/** KL per latent dimension, both models side by side: a dead dimension has no bar. */
+/**
+ * KL per latent dimension, both models side by side: a dead dimension has no bar.
+ *
+ * @import { Declaration, Moment, PlotlyElement, Theme, View, ViewContext } from "../types"
+ */
 
-import { axisOf, layoutOf, QUIET } from "../theme.js";
+import { axisOf, layoutOf, PLOT_CONFIG } from "../theme.js";
 
-export class KlBars {
-  constructor(element, scene, theme) {
+/** @type {Declaration} */
+export const declaration = {
+  order: 30,
+  title: "KL per latent dimension",
+  span: 3,
+  height: "clamp(196px, 24vh, 300px)",
+  needs: ["models"],
+};
+
+/** @implements {View} */
+export default class KlBars {
+  /**
+   * @param {HTMLElement} element
+   * @param {ViewContext} context
+   */
+  constructor(element, { scene, theme }) {
+    /** @type {PlotlyElement} */
     this.element = element;
     this.scene = scene;
     this.top = 0.5;
+    /** @type {Moment | null} */
     this.drawn = null;
-    Plotly.newPlot(element, this.#traces(theme, []), this.#layout(theme), QUIET);
+    Plotly.newPlot(element, this.#traces(theme, []), this.#layout(theme), PLOT_CONFIG);
   }
 
+  /** @param {Moment} moment */
   draw(moment) {
-    if (moment === this.drawn) return false;
     this.drawn = moment;
     const bars = moment.models.map((model) => model.kl_per_dim);
     this.top = Math.max(this.top, ...bars.flat());
@@ -22,10 +42,12 @@ export class KlBars {
     return true;
   }
 
+  /** @param {Theme} theme */
   resize(theme) {
-    Plotly.react(this.element, this.element.data, this.#layout(theme), QUIET);
+    Plotly.react(this.element, this.element.data, this.#layout(theme), PLOT_CONFIG);
   }
 
+  /** @param {Theme} theme */
   recolour(theme) {
     this.element.data = this.#traces(theme, this.element.data);
     this.resize(theme);
@@ -35,6 +57,10 @@ export class KlBars {
     Plotly.purge(this.element);
   }
 
+  /**
+   * @param {Theme} theme
+   * @param {{ x: number[], y: number[] }[]} before  the traces drawn last
+   */
   #traces(theme, before) {
     return this.scene.members.map((member, m) => ({
       type: "bar",
@@ -50,6 +76,7 @@ export class KlBars {
     }));
   }
 
+  /** @param {Theme} theme */
   #layout(theme) {
     return layoutOf(theme, {
       width: this.element.clientWidth,

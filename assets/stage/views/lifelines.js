@@ -1,10 +1,100 @@
 /**
  * KL of each latent dimension over time, one strip per model, and the moment each one dies:
  * from when on it stays below DEAD nats.
+ *
+ * @import { Declaration, Member, Moment, Row, Theme, View, ViewContext } from "../types"
+ * @typedef {{ dimension: number, step: number }} Death
+ * @typedef {object} Strip
+ * @property {Member} member
+ * @property {HTMLCanvasElement} canvas
+ * @property {HTMLElement} now  a line at the moment shown
+ * @property {HTMLElement} marks
+ * @property {HTMLElement} note
  */
 
 import { channels, mix } from "../colour.js";
-import { make, say } from "../dom.js";
+import { make, penOf, setText } from "../dom.js";
+
+/** @type {Declaration} */
+export const declaration = {
+  order: 40,
+  title: "KL over time, dimension by dimension",
+  span: 4,
+  height: "clamp(196px, 24vh, 300px)",
+  needs: ["moment", "rows"],
+  lively: true,
+  styles: `
+& .svae-place {
+  display: flex;
+  flex-direction: column;
+}
+
+& p {
+  font-size: 0.875rem;
+  line-height: 1.35;
+}
+
+.svae-projector & {
+  font-size: 1.35rem !important;
+}
+
+& .svae-strip {
+  position: relative;
+  flex: 1;
+  min-height: 0;
+}
+
+& .svae-strip canvas {
+  display: block;
+  width: 100%;
+  height: 100%;
+  background: var(--surface);
+  image-rendering: pixelated;
+}
+
+& .svae-strip i {
+  position: absolute;
+  font-style: normal;
+}
+
+& .svae-now {
+  top: -2px;
+  bottom: -2px;
+  width: 2px;
+  margin-left: -1px;
+  background: currentColor;
+  pointer-events: none;
+}
+
+& .svae-deaths i {
+  color: #d55e00;
+  font-weight: 700;
+  line-height: 1;
+  transform: translate(-50%, -50%);
+  text-shadow: 0 0 2px var(--st-background-color, white);
+}
+
+& .svae-scale {
+  display: flex;
+  align-items: center;
+  gap: 0.4rem;
+  margin-top: 0.25rem;
+  font-size: 0.8125rem;
+  white-space: nowrap;
+}
+
+& .svae-scale canvas {
+  flex: 1;
+  min-width: 2rem;
+  max-width: 7rem;
+  height: 0.7rem;
+}
+
+& .svae-dying {
+  margin-left: auto;
+}
+`,
+};
 
 export const DEAD = 0.01;
 // One hue from the page to the strongest contrast: read by lightness alone.
@@ -14,31 +104,37 @@ const SCALES = {
 };
 const NICE = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50];
 
-export class Lifelines {
-  lively = true;
-
-  constructor(element, scene, theme, recording) {
+/** @implements {View} */
+export default class Lifelines {
+  /**
+   * @param {HTMLElement} element
+   * @param {ViewContext} context
+   */
+  constructor(element, { scene, theme, recording }) {
     this.scene = scene;
     this.recording = recording;
-    this.key = "";
+    this.painted = ""; // which rows the strips show
     this.top = NICE[0];
+    this.colours = palette(SCALES[theme.name]);
     this.strips = scene.members.map((member) => this.#strip(element, member));
     this.legend = make("div", { className: "svae-scale" });
     this.scale = make("canvas", { width: 64, height: 1, "aria-hidden": "true" });
-    this.ends = [make("span", {}, "0"), make("span")];
+    this.highest = make("span");
     this.dying = make("span", { className: "svae-dying" }, `✕ below ${DEAD} nats for good`);
-    this.legend.append(this.ends[0], this.scale, this.ends[1], this.dying);
+    this.legend.append(make("span", {}, "0"), this.scale, this.highest, this.dying);
     element.append(this.legend);
     this.recolour(theme);
   }
 
+  /** @param {Moment} moment */
   draw(moment) {
     const { rows, steps, generation } = this.recording;
+    /** @param {number} step */
     const share = (step) => `${(100 * step) / Math.max(1, steps)}%`;
     for (const { now } of this.strips) now.style.left = share(moment.step);
     const key = `${generation} ${rows.length} ${rows.at(-1)?.step}`;
-    if (key === this.key || !rows.length) return;
-    this.key = key;
+    if (key === this.painted || !rows.length) return;
+    this.painted = key;
     this.#fitScale();
     this.strips.forEach((strip, m) => {
       this.#paint(strip, m);
@@ -48,17 +144,24 @@ export class Lifelines {
 
   resize() {}
 
+  /** @param {Theme} theme */
   recolour(theme) {
     this.colours = palette(SCALES[theme.name]);
-    this.key = "";
-    const pixels = this.scale.getContext("2d").createImageData(64, 1);
+    this.painted = "";
+    const pen = penOf(this.scale);
+    const pixels = pen.createImageData(64, 1);
     const words = new Uint32Array(pixels.data.buffer);
     for (let n = 0; n < 64; n += 1) words[n] = this.colours[4 * n];
-    this.scale.getContext("2d").putImageData(pixels, 0, 0);
+    pen.putImageData(pixels, 0, 0);
   }
 
   dispose() {}
 
+  /**
+   * @param {HTMLElement} element
+   * @param {Member} member
+   * @returns {Strip}
+   */
   #strip(element, member) {
     const canvas = make("canvas", { role: "img" });
     const now = make("i", { className: "svae-now" });
@@ -67,7 +170,7 @@ export class Lifelines {
     const note = make("span", { className: "svae-note" });
     element.append(make("p", {}, make("b", {}, member.name), " ", note), frame);
     const strip = { canvas, now, marks, note, member };
-    frame.addEventListener("pointermove", (event) => this.#tell(strip, frame, event));
+    frame.addEventListener("pointermove", (event) => this.#describe(strip, frame, event));
     return strip;
   }
 
@@ -78,16 +181,20 @@ export class Lifelines {
       for (const { klPerDim } of models) highest = Math.max(highest, ...klPerDim);
     }
     this.top = NICE.find((value) => value >= highest) ?? Math.ceil(highest);
-    say(this.ends[1], `${this.top} nats`);
+    setText(this.highest, `${this.top} nats`);
   }
 
-  /** One pixel per moment and dimension; the browser enlarges them. */
+  /**
+   * One pixel per moment and dimension; the browser enlarges them.
+   * @param {Strip} strip
+   * @param {number} m
+   */
   #paint({ canvas }, m) {
     const { rows, steps } = this.recording;
     const dimensions = rows[0].models[m].klPerDim.length;
     const columns = Math.min(steps, 200) + 1;
     Object.assign(canvas, { width: columns, height: dimensions });
-    const context = canvas.getContext("2d");
+    const context = penOf(canvas);
     const pixels = context.createImageData(columns, dimensions);
     const words = new Uint32Array(pixels.data.buffer);
     let from = 0;
@@ -103,6 +210,11 @@ export class Lifelines {
     context.putImageData(pixels, 0, 0);
   }
 
+  /**
+   * @param {Strip} strip
+   * @param {Death[]} found
+   * @param {(step: number) => string} share
+   */
   #markDeaths({ marks, note, canvas, member }, found, share) {
     const count = this.recording.rows[0].models[0].klPerDim.length;
     marks.replaceChildren(
@@ -114,12 +226,18 @@ export class Lifelines {
         return mark;
       }),
     );
-    say(note, `${count - found.length} of ${count} alive`);
-    const told = found.map(({ dimension, step }) => `dimension ${dimension + 1} died at ${step}`);
-    canvas.setAttribute("aria-label", `KL over time, ${member.name}: ${told.join(", ") || "all alive"}`);
+    setText(note, `${count - found.length} of ${count} alive`);
+    const deaths = found.map(({ dimension, step }) => `dimension ${dimension + 1} died at ${step}`);
+    const label = `KL over time, ${member.name}: ${deaths.join(", ") || "all alive"}`;
+    canvas.setAttribute("aria-label", label);
   }
 
-  #tell({ canvas, member }, frame, event) {
+  /**
+   * @param {Strip} strip
+   * @param {HTMLElement} frame
+   * @param {PointerEvent} event
+   */
+  #describe({ canvas, member }, frame, event) {
     const { rows, steps } = this.recording;
     if (!rows.length) return;
     const box = canvas.getBoundingClientRect();
@@ -134,8 +252,13 @@ export class Lifelines {
   }
 }
 
-/** The dimensions that are dead by the last row, each with the step from which it stayed so. */
+/**
+ * The dimensions that are dead by the last row, each with the step from which it stayed so.
+ * @param {Row[]} rows
+ * @param {number} m
+ */
 export function deaths(rows, m) {
+  /** @type {Death[]} */
   const found = [];
   const count = rows.at(-1)?.models[m].klPerDim.length ?? 0;
   for (let dimension = 0; dimension < count; dimension += 1) {
@@ -145,7 +268,10 @@ export function deaths(rows, m) {
   return found;
 }
 
-/** 256 colours as 32-bit words, as a canvas stores them. */
+/**
+ * 256 colours as 32-bit words, as a canvas stores them.
+ * @param {string[]} stops
+ */
 function palette(stops) {
   return Uint32Array.from({ length: 256 }, (_, level) => {
     const at = (level / 255) * (stops.length - 1);

@@ -1,33 +1,63 @@
-/** The loss of both models on its way into the feasible band, below the collapse loss δ. */
+/**
+ * The loss of both models on its way into the feasible band, below the collapse loss δ.
+ *
+ * @import { Declaration, Moment, PlotlyElement, Theme, View, ViewContext } from "../types"
+ */
 
-import { veil } from "../colour.js";
-import { axisOf, layoutOf, QUIET } from "../theme.js";
-import { Handles } from "./handles.js";
+import { translucent } from "../colour.js";
+import { Handles } from "../handles.js";
+import { axisOf, layoutOf, PLOT_CONFIG } from "../theme.js";
 
-export class LossCorridor {
-  constructor(element, scene, theme, recording) {
+/** @type {Declaration} */
+export const declaration = {
+  order: 50,
+  title: "Loss against the feasible band",
+  span: 5,
+  height: "clamp(196px, 24vh, 300px)",
+  needs: ["moment", "models", "rows", "band"],
+  styles: `
+/* The band's handles stand in it. */
+& .svae-place {
+  position: relative;
+}
+`,
+};
+
+/** @implements {View} */
+export default class LossCorridor {
+  /**
+   * @param {HTMLElement} element
+   * @param {ViewContext} context
+   */
+  constructor(element, { scene, theme, recording, alter }) {
+    /** @type {PlotlyElement} */
     this.element = element;
     this.scene = scene;
     this.theme = theme;
     this.recording = recording;
+    /** @type {Moment | null} */
     this.moment = null;
-    Plotly.newPlot(element, this.#traces(), this.#layout(), QUIET);
-    if (scene.handles) this.handles = new Handles(element, scene.handles);
+    Plotly.newPlot(element, this.#traces(), this.#layout(), PLOT_CONFIG);
+    const { handles } = scene;
+    this.handles = handles && new Handles(element, handles, (band) => alter({ band }));
   }
 
+  /** @param {Moment} moment */
   draw(moment) {
     this.moment = moment;
-    Plotly.react(this.element, this.#traces(), this.#layout(), QUIET);
+    Plotly.react(this.element, this.#traces(), this.#layout(), PLOT_CONFIG);
     this.#showHandles();
     return true;
   }
 
+  /** @param {Theme} theme */
   resize(theme) {
     this.theme = theme;
-    Plotly.react(this.element, this.#traces(), this.#layout(), QUIET);
+    Plotly.react(this.element, this.#traces(), this.#layout(), PLOT_CONFIG);
     this.#showHandles();
   }
 
+  /** @param {Theme} theme */
   recolour(theme) {
     this.resize(theme);
   }
@@ -38,7 +68,8 @@ export class LossCorridor {
   }
 
   #traces() {
-    const rows = this.recording.rows;
+    const { moment } = this;
+    const { rows } = this.recording;
     const steps = rows.map((row) => row.step);
     const lines = this.scene.members.map((member, m) => ({
       type: "scatter",
@@ -52,8 +83,8 @@ export class LossCorridor {
     const now = this.scene.members.map((member, m) => ({
       type: "scatter",
       mode: "markers",
-      x: this.moment ? [this.moment.step] : [],
-      y: this.moment ? [this.moment.models[m].loss] : [],
+      x: moment ? [moment.step] : [],
+      y: moment ? [moment.models[m].loss] : [],
       marker: { color: this.theme.colourOf(member), symbol: member.symbol, size: 10 },
       hoverinfo: "skip",
     }));
@@ -61,6 +92,7 @@ export class LossCorridor {
   }
 
   #layout() {
+    const { moment } = this;
     const highest = Math.max(...(this.moment?.models.map((model) => model.delta) ?? [1]));
     return layoutOf(this.theme, {
       width: this.element.clientWidth,
@@ -73,20 +105,24 @@ export class LossCorridor {
         showgrid: false,
       }),
       yaxis: axisOf(this.theme, "loss D", { range: [0, 1.15 * highest], nticks: 5 }),
-      shapes: this.moment ? this.#marks() : [],
-      annotations: this.moment ? this.#names() : [],
+      shapes: moment ? this.#marks(moment) : [],
+      annotations: moment ? this.#names(moment) : [],
     });
   }
 
-  /** δ, and the band as it was at each step: a change is a stair in it. */
-  #marks() {
+  /**
+   * δ, and the band as it was at each step: a change is a stair in it.
+   * @param {Moment} moment
+   */
+  #marks(moment) {
     const wide = { xref: "paper", x0: 0, x1: 1, layer: "below" };
     const line = { color: this.theme.colourOf(this.scene.look.delta), width: 2, dash: "dot" };
-    const marks = this.moment.models.map(({ delta }) => {
+    /** @type {object[]} */
+    const marks = moment.models.map(({ delta }) => {
       return { ...wide, type: "line", y0: delta, y1: delta, line };
     });
     const { corridor, steps } = this.recording;
-    const fill = { fillcolor: veil(this.theme.colourOf(this.scene.look.band), 0.2) };
+    const fill = { fillcolor: translucent(this.theme.colourOf(this.scene.look.band), 0.2) };
     corridor.forEach(({ step, lo, hi }, index) => {
       const x = { x0: index ? step : 0, x1: corridor[index + 1]?.step ?? 1.02 * steps };
       marks.push({ type: "rect", layer: "below", ...x, y0: lo, y1: hi, ...fill, line: { width: 0 } });
@@ -102,12 +138,14 @@ export class LossCorridor {
     if (settings) this.handles.show(settings.band);
   }
 
-  #names() {
-    const { lo, hi } = this.moment.models.at(-1);
-    const bgcolor = veil(this.theme.background, 0.7);
+  /** @param {Moment} moment */
+  #names(moment) {
+    const { lo, hi } = moment.models[moment.models.length - 1];
+    const bgcolor = translucent(this.theme.background, 0.7);
     const end = { xref: "paper", x: 1, xanchor: "right", yanchor: "bottom" };
     const place = { ...end, showarrow: false, borderpad: 0, bgcolor };
-    const names = this.moment.models.map(({ delta }, m) => {
+    /** @type {object[]} */
+    const names = moment.models.map(({ delta }, m) => {
       return { ...place, y: delta, text: `δ, ${this.scene.members[m].name}` };
     });
     if (hi !== null) names.push({ ...place, y: lo, yanchor: "top", text: "feasible band" });

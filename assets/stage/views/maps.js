@@ -1,45 +1,131 @@
 /**
  * The latent means of both models in two dimensions: PCA at first, UMAP when it is compiled.
  * A drag selects points, by lasso or box; they are marked in all views.
+ *
+ * @import { Declaration, Layout, Moment, Point, Theme, View, ViewContext } from "../types"
+ * @typedef {{ x: Float32Array, y: Float32Array }} Places  of all points on the sheet
  */
 
-import { make, say } from "../dom.js";
-import { FAINT, handle, Sheet } from "../sheet.js";
+import { make, setText } from "../dom.js";
+import { FAINT, listenForDrags, Sheet } from "../sheet.js";
 import { sprites } from "../sprites.js";
+
+/** @type {Declaration} */
+export const declaration = {
+  order: 70,
+  title: "Latent means",
+  span: 5,
+  height: "clamp(230px, 28vh, 340px)",
+  needs: ["layout"],
+  styles: `
+&,
+& .svae-place {
+  position: relative;
+}
+
+& .svae-place {
+  display: flex;
+  flex-direction: column;
+}
+
+& .svae-sheet {
+  flex: 1;
+  min-height: 0;
+  cursor: crosshair;
+}
+
+& .svae-tools {
+  position: absolute;
+  top: -1.75rem;
+  right: 0;
+  display: flex;
+  font-size: 0.875rem;
+}
+
+.svae-stage & .svae-empty {
+  position: absolute;
+  top: 50%;
+  width: 44%;
+  text-align: center;
+  font-size: 0.9375rem;
+  line-height: 1.35;
+  transform: translateY(-50%);
+  pointer-events: none;
+}
+
+& .svae-empty:nth-of-type(1) {
+  left: 3%;
+}
+
+& .svae-empty:nth-of-type(2) {
+  right: 3%;
+}
+
+& .svae-captions {
+  display: grid;
+  grid-template-columns: repeat(2, minmax(0, 1fr));
+  gap: var(--gap);
+  text-align: center;
+}
+
+& .svae-captions p {
+  font-size: 0.875rem;
+  line-height: 1.3;
+}
+
+.svae-projector & .svae-captions p {
+  font-size: 1.35rem !important;
+}
+`,
+};
 
 // Latents are measured against a prior of unit variance: so wide, PCA shows collapse as a dot.
 const PCA_REACH = 3.5;
 const CATCH = 8; // pixels around the pointer
 
-export class Maps {
-  constructor(element, scene, theme, recording, selection) {
+/** @implements {View} */
+export default class Maps {
+  /**
+   * @param {HTMLElement} element
+   * @param {ViewContext} context
+   */
+  constructor(element, { scene, theme, recording, selection }) {
     this.scene = scene;
     this.recording = recording;
     this.selection = selection;
+    this.theme = theme;
+    /** @type {Layout | null} */
     this.drawn = null;
+    /** @type {(Places | null)[]} of each model */
     this.places = scene.members.map(() => null);
+    /** @type {Point[] | null} the drag under way */
+    this.trace = null;
+    this.box = false;
+    /** @type {HTMLCanvasElement[]} a marker for each cluster */
+    this.sprites = [];
     this.sheet = new Sheet(element, "Latent means of both models, in two dimensions");
     this.empty = scene.members.map(() => make("p", { className: "svae-empty" }));
     this.sheet.root.append(...this.empty);
     this.captions = scene.members.map(() => make("p"));
     element.append(this.#tools(), make("div", { className: "svae-captions" }, ...this.captions));
-    selection.listen((kind) => {
-      if (kind === "clusters" || kind === "group") this.#render();
+    selection.listen((change) => {
+      if (change === "clusters" || change === "group") this.#render();
       else this.#mark();
     });
     this.#listen();
     this.recolour(theme);
   }
 
+  /** @param {Moment} moment */
   draw(moment) {
     const layout = this.recording.layoutAt(moment.step);
-    if (!layout || layout === this.drawn) return;
+    if (!layout) return false;
     this.drawn = layout;
     layout.models.forEach((model, m) => {
       const { name } = this.scene.members[m];
       const nothing = model.kind === "none";
-      say(this.captions[m], nothing ? name : `${name}: ${model.sentence}`);
-      say(this.empty[m], nothing ? model.sentence : "");
+      setText(this.captions[m], nothing ? name : `${name}: ${model.sentence}`);
+      setText(this.empty[m], nothing ? model.sentence : "");
     });
     this.#render();
     return true;
@@ -50,6 +136,7 @@ export class Maps {
     this.#render();
   }
 
+  /** @param {Theme} theme */
   recolour(theme) {
     this.theme = theme;
     const size = 5.5 * this.sheet.ratio;
@@ -60,13 +147,17 @@ export class Maps {
   dispose() {}
 
   #tools() {
-    this.box = false;
     const names = { lasso: "Lasso", box: "Box" };
     const buttons = Object.entries(names).map(([kind, name]) => {
-      const button = make("button", { type: "button", title: `Select points by ${kind}` }, name);
+      const button = make(
+        "button",
+        { type: "button", className: "svae-flat", title: `Select points by ${kind}` },
+        name,
+      );
       button.addEventListener("click", () => choose(kind));
       return button;
     });
+    /** @param {string} kind */
     const choose = (kind) => {
       this.box = kind === "box";
       buttons.forEach((button, b) => button.setAttribute("aria-pressed", String(this.box === !!b)));
@@ -77,16 +168,24 @@ export class Maps {
 
   #render() {
     this.sheet.clear(this.sheet.ground);
-    this.drawn?.models.forEach((model, m) => {
-      this.places[m] = model.kind === "none" ? null : this.#project(model.kind, m);
-      if (this.places[m]) this.#drawCloud(this.places[m]);
+    const { drawn } = this;
+    drawn?.models.forEach(({ kind }, m) => {
+      const points = drawn.arrays[`layout${m}`].data;
+      const places = kind === "none" ? null : this.#project(kind, points, m);
+      if (places) this.#drawCloud(places);
+      this.places[m] = places;
     });
     this.#mark();
   }
 
-  /** Where the points of a map are on the sheet: models stand side by side. */
-  #project(kind, m) {
-    const points = this.drawn.arrays[`layout${m}`].data;
+  /**
+   * Where the points of a map are on the sheet: models stand side by side.
+   * @param {string} kind
+   * @param {Float32Array} points
+   * @param {number} m
+   * @returns {Places}
+   */
+  #project(kind, points, m) {
     const { width, height } = this.sheet;
     const count = points.length / 2;
     const reach = kind === "pca" ? PCA_REACH : 1.05 * Math.max(1, largest(points));
@@ -99,6 +198,7 @@ export class Maps {
     return place;
   }
 
+  /** @param {Places} places */
   #drawCloud({ x, y }) {
     const context = this.sheet.ground;
     const { ratio } = this.sheet;
@@ -119,19 +219,26 @@ export class Maps {
     const { sheet, selection } = this;
     const colours = { ink: this.theme.text, paper: this.theme.background };
     sheet.clear(sheet.marks);
-    for (const place of this.places.filter(Boolean)) {
-      const at = (n) => ({ x: place.x[n], y: place.y[n] });
+    for (const { x, y } of this.#maps()) {
+      /** @param {number} n */
+      const at = (n) => ({ x: x[n], y: y[n] });
       sheet.ring(selection.marked.filter((n) => selection.shows(n)).map(at), colours);
       const main = [selection.hovered, selection.picked].filter((n) => n >= 0);
       sheet.ring(main.map(at), colours, true);
     }
-    if (this.trace) this.#drawTrace();
+    if (this.trace) this.#drawTrace(this.trace);
   }
 
-  #drawTrace() {
+  /** The maps that there are. */
+  #maps() {
+    return this.places.filter((places) => places !== null);
+  }
+
+  /** @param {Point[]} trace */
+  #drawTrace(trace) {
     const context = this.sheet.marks;
     context.beginPath();
-    for (const { x, y } of this.#corners()) context.lineTo(x, y);
+    for (const { x, y } of this.#corners(trace)) context.lineTo(x, y);
     context.closePath();
     context.strokeStyle = this.theme.text;
     context.lineWidth = 1.5;
@@ -140,23 +247,26 @@ export class Maps {
     context.setLineDash([]);
   }
 
-  /** The outline drawn so far: as drawn, or the box between its ends. */
-  #corners() {
-    if (!this.box) return this.trace;
-    const [a, b] = [this.trace[0], this.trace.at(-1)];
+  /**
+   * The outline drawn so far: as drawn, or the box between its ends.
+   * @param {Point[]} trace
+   */
+  #corners(trace) {
+    if (!this.box) return trace;
+    const [a, b] = [trace[0], trace[trace.length - 1]];
     return [a, { x: b.x, y: a.y }, b, { x: a.x, y: b.y }];
   }
 
   #listen() {
     const { root } = this.sheet;
-    handle(root, {
+    listenForDrags(root, {
       start: (event) => (this.trace = [this.sheet.at(event)]),
       drag: (event) => {
-        this.trace.push(this.sheet.at(event));
+        this.trace?.push(this.sheet.at(event));
         this.#mark();
       },
       end: () => {
-        const corners = this.#corners();
+        const corners = this.#corners(this.trace ?? []);
         this.trace = null;
         this.selection.mark(this.#inside(corners));
       },
@@ -169,17 +279,22 @@ export class Maps {
     root.addEventListener("pointerleave", () => this.#hover(null));
   }
 
+  /** @param {PointerEvent | null} event */
   #hover(event) {
     const row = event ? this.#nearest(this.sheet.at(event)) : -1;
     this.selection.hover(row);
     const { clusters } = this.scene;
     const text = row < 0 ? "" : `point ${row + 1}, cluster ${clusters[this.selection.labels[row]].name}`;
-    this.sheet.say(text, event ? this.sheet.at(event) : {});
+    this.sheet.showTip(text, event ? this.sheet.at(event) : undefined);
   }
 
+  /**
+   * The nearest point within a few pixels, in either map, or −1.
+   * @param {Point} pointer
+   */
   #nearest({ x, y }) {
     let [found, best] = [-1, CATCH];
-    for (const place of this.places.filter(Boolean)) {
+    for (const place of this.#maps()) {
       for (let n = 0; n < place.x.length; n += 1) {
         const away = Math.hypot(place.x[n] - x, place.y[n] - y);
         if (away < best && this.selection.shows(n)) [found, best] = [n, away];
@@ -188,10 +303,14 @@ export class Maps {
     return found;
   }
 
-  /** The points within an outline, in either map. */
+  /**
+   * The points within an outline, in either map.
+   * @param {Point[]} corners
+   */
   #inside(corners) {
+    /** @type {Set<number>} */
     const found = new Set();
-    for (const place of this.places.filter(Boolean)) {
+    for (const place of this.#maps()) {
       for (let n = 0; n < place.x.length; n += 1) {
         if (this.selection.shows(n) && within(corners, place.x[n], place.y[n])) found.add(n);
       }
@@ -200,16 +319,24 @@ export class Maps {
   }
 }
 
-/** Whether a point lies within a polygon: an odd number of its sides are to the right. */
-function within(corners, x, y) {
+/**
+ * Whether a point lies within a polygon: an odd number of its sides are to the right.
+ * @param {Point[]} corners
+ * @param {number} x
+ * @param {number} y
+ */
+export function within(corners, x, y) {
   let odd = false;
-  corners.forEach((a, n) => {
-    const b = corners.at(n - 1);
+  let b = corners[corners.length - 1];
+  for (const a of corners) {
+    // A side that a horizontal line through the point crosses, where it does so further right.
     if (a.y > y !== b.y > y && x < a.x + ((y - a.y) / (b.y - a.y)) * (b.x - a.x)) odd = !odd;
-  });
+    b = a;
+  }
   return odd;
 }
 
+/** @param {Float32Array} values */
 function largest(values) {
   let found = 0;
   for (const value of values) found = Math.max(found, Math.abs(value));

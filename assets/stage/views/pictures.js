@@ -1,41 +1,81 @@
-/** A few points, and what each model makes of them: images, or the features as bars. */
+/**
+ * A few points, and what each model makes of them: images, or the features as bars.
+ *
+ * @import { Declaration, Moment, Theme, View, ViewContext } from "../types"
+ */
 
 import { make } from "../dom.js";
 import { part } from "../frames.js";
-import { Album } from "../pictures.js";
+import { Thumbnails } from "../thumbnails.js";
 
-export class Pictures {
-  constructor(element, scene, theme) {
+/** @type {Declaration} */
+export const declaration = {
+  order: 80,
+  title: "Reconstructions",
+  span: 3,
+  needs: ["pictures"],
+  styles: `
+& .svae-place {
+  display: grid;
+  gap: 0.4rem;
+}
+
+& .svae-picture-row {
+  display: flex;
+  flex-direction: column;
+  font-size: 0.875rem;
+}
+
+& .svae-picture-row canvas {
+  align-self: start;
+  max-width: 100%;
+}
+`,
+};
+
+/** @implements {View} */
+export default class Pictures {
+  /**
+   * @param {HTMLElement} element
+   * @param {ViewContext} context
+   */
+  constructor(element, { scene, theme }) {
     this.theme = theme;
     this.scene = scene;
+    /** @type {Moment | null} */
     this.drawn = null;
-    this.album = new Album(scene);
+    this.thumbnails = new Thumbnails(scene);
     const names = ["data", ...scene.members.map((member) => member.name)];
     this.rows = names.map((name) => this.#row(element, name));
-    this.album.paint(this.rows[0], scene.arrays.originals, theme);
+    this.thumbnails.paint(this.rows[0], scene.arrays.originals, theme);
   }
 
+  /** @param {Moment} moment */
   draw(moment) {
-    if (moment === this.drawn || !moment.pictures) return;
+    const { pictures } = moment;
+    if (!pictures) return false;
     this.drawn = moment;
     this.scene.members.forEach((_, m) => {
-      this.album.paint(this.rows[m + 1], part(moment.pictures, m), this.theme);
+      this.thumbnails.paint(this.rows[m + 1], part(pictures, m), this.theme);
     });
     return true;
   }
 
   resize() {}
 
+  /** @param {Theme} theme */
   recolour(theme) {
     this.theme = theme;
-    this.album.paint(this.rows[0], this.scene.arrays.originals, theme);
-    const moment = this.drawn;
-    this.drawn = null;
-    if (moment) this.draw(moment);
+    this.thumbnails.paint(this.rows[0], this.scene.arrays.originals, theme);
+    if (this.drawn) this.draw(this.drawn);
   }
 
   dispose() {}
 
+  /**
+   * @param {HTMLElement} element
+   * @param {string} name
+   */
   #row(element, name) {
     const seen = name === "data" ? "The data" : `As the ${name} gives them back`;
     const canvas = make("canvas", { role: "img", "aria-label": seen });

@@ -1,34 +1,60 @@
 /**
  * The rate–distortion plane: loss against KL, the way of both models, and the floors that no model
  * can be below. The floors come from the server some seconds after the first moment.
+ *
+ * @import { Declaration, Moment, Theme, View, ViewContext } from "../types"
  */
 
-import { veil } from "../colour.js";
-import { axisOf, layoutOf, QUIET } from "../theme.js";
+import { translucent } from "../colour.js";
+import { axisOf, layoutOf, PLOT_CONFIG } from "../theme.js";
 
-export class Plane {
-  constructor(element, scene, theme, recording) {
+/** @type {Declaration} */
+export const declaration = {
+  order: 60,
+  title: "Rate–distortion plane",
+  span: 4,
+  height: "clamp(230px, 28vh, 340px)",
+  needs: ["models", "rows", "floors"],
+};
+
+/** @type {["proved" | "tight", string, string][]} each floor's name and dash */
+const FLOORS = [
+  ["proved", "proved floor", "dot"],
+  ["tight", "tight floor (numerical)", "solid"],
+];
+
+/** @implements {View} */
+export default class Plane {
+  /**
+   * @param {HTMLElement} element
+   * @param {ViewContext} context
+   */
+  constructor(element, { scene, theme, recording }) {
     this.element = element;
     this.scene = scene;
     this.theme = theme;
     this.recording = recording;
+    /** @type {Moment | null} */
     this.moment = null;
-    Plotly.newPlot(element, this.#traces(), this.#layout(), QUIET);
+    Plotly.newPlot(element, this.#traces(), this.#layout(), PLOT_CONFIG);
   }
 
+  /** @param {Moment} moment */
   draw(moment) {
     this.moment = moment;
-    Plotly.react(this.element, this.#traces(), this.#layout(), QUIET);
+    Plotly.react(this.element, this.#traces(), this.#layout(), PLOT_CONFIG);
     return true;
   }
 
+  /** @param {Theme} theme */
   resize(theme) {
     this.recolour(theme);
   }
 
+  /** @param {Theme} theme */
   recolour(theme) {
     this.theme = theme;
-    Plotly.react(this.element, this.#traces(), this.#layout(), QUIET);
+    Plotly.react(this.element, this.#traces(), this.#layout(), PLOT_CONFIG);
   }
 
   dispose() {
@@ -39,16 +65,20 @@ export class Plane {
     return [...this.#forbidden(), ...this.#floors(), ...this.#paths(), ...this.#ends()];
   }
 
-  /** Member m's floors: {losses, proved, tight}, or undefined as long as they are unknown. */
+  /**
+   * Member m's floors, or undefined as long as they are unknown.
+   * @param {number} m
+   */
   #floor(m) {
     const floors = this.recording.floors;
     if (!floors) return undefined;
     const size = floors.shape[2];
+    /** @param {number} row */
     const line = (row) => floors.data.subarray((3 * m + row) * size, (3 * m + row + 1) * size);
     return { losses: line(0), proved: line(1), tight: line(2) };
   }
 
-  /** Whose floor is under all models: that of the smallest collapse loss. */
+  /** The model whose floor lies under all others: that of the smallest collapse loss. */
   #lowest() {
     const ends = this.scene.members.map((_, m) => this.#floor(m)?.losses.at(-1) ?? 0);
     return ends.indexOf(Math.min(...ends));
@@ -63,25 +93,21 @@ export class Plane {
         x: floor?.losses ?? [],
         y: floor?.tight ?? [],
         fill: "tozeroy",
-        fillcolor: veil(this.theme.colourOf(this.scene.look.delta), 0.16),
+        fillcolor: translucent(this.theme.colourOf(this.scene.look.delta), 0.16),
         hoverinfo: "skip",
       },
     ];
   }
 
   #floors() {
-    const kinds = [
-      ["proved", "proved floor", "dot", 1.5],
-      ["tight", "tight floor (numerical)", "solid", 1.5],
-    ];
     return this.scene.members.flatMap((member, m) => {
       const floor = this.#floor(m);
-      return kinds.map(([kind, name, dash, width]) => ({
+      return FLOORS.map(([kind, name, dash]) => ({
         type: "scatter",
         mode: "lines",
         x: floor?.losses ?? [],
         y: floor?.[kind] ?? [],
-        line: { color: this.theme.colourOf(member), dash, width },
+        line: { color: this.theme.colourOf(member), dash, width: 1.5 },
         opacity: 0.75,
         hovertemplate: `${name}, ${member.name}<br>loss %{x:.3f}: %{y:.3f} nats<extra></extra>`,
       }));
@@ -148,8 +174,13 @@ export class Plane {
     return { losses: 1.05 * Math.min(losses, 1.2 * delta), nats: 1.08 * Math.ceil(nats) };
   }
 
+  /**
+   * @param {number} losses  where the axes end
+   * @param {number} nats
+   */
   #names(losses, nats) {
-    const plain = { showarrow: false, bgcolor: veil(this.theme.background, 0.6), borderpad: 1 };
+    const plain = { showarrow: false, bgcolor: translucent(this.theme.background, 0.6), borderpad: 1 };
+    /** @type {object[]} */
     const names = (this.moment?.models ?? []).slice(-1).map(({ delta }) => ({
       ...plain, x: delta, y: 0, yshift: 8, yanchor: "bottom", xanchor: "center", text: "δ: collapse",
     }));

@@ -3,17 +3,56 @@
  *
  * Drawn by ourselves on a plain canvas. Plotly's 3-D scenes need a WebGL context each and, where
  * WebGL is done in software, draw a tenth as often (tests/benchmarks/stage.md).
+ *
+ * @import { Declaration, Moment, Point, Theme, View, ViewContext } from "../types"
+ * @import { Viewport } from "../orbit.js"
  */
 
-import { make } from "../dom.js";
 import { part } from "../frames.js";
-import { backToFront, Orbit, room } from "../orbit.js";
-import { FAINT, handle, Sheet } from "../sheet.js";
+import { Legend } from "../legend.js";
+import { backToFront, emptyProjection, Orbit } from "../orbit.js";
+import { FAINT, listenForDrags, Sheet } from "../sheet.js";
 import { sprites } from "../sprites.js";
-import { Legend } from "./legend.js";
+
+/** @type {Declaration} */
+export const declaration = {
+  order: 20,
+  title: "Reconstructions on the shell",
+  span: 12,
+  height: "clamp(250px, 33vh, 620px)",
+  needs: ["shells"],
+  lively: true,
+  early: true,
+  styles: `
+& {
+  position: relative;
+  overflow: hidden;
+}
+
+& > figcaption {
+  position: absolute;
+  z-index: 1;
+}
+
+.svae-projector & > figcaption {
+  position: static;
+}
+
+& .svae-place {
+  position: relative;
+}
+
+@media (max-width: 680px) {
+  & .svae-place {
+    height: 640px;
+    padding-bottom: 5.5rem;
+  }
+}
+`,
+};
 
 const NARROW = 640;
-const MOST_DUST = 600;
+const MOST_DATA = 600;
 const LEVELS = 5;
 const PER_PIXEL = 0.008; // radians
 const BACKGROUND = {
@@ -26,33 +65,41 @@ const HELP =
 // The next run's shells are seen from where the viewer left them.
 const orbit = new Orbit();
 
-export class Shells {
-  lively = true;
-
-  constructor(element, scene, theme, _recording, selection) {
+/** @implements {View} */
+export default class Shells {
+  /**
+   * @param {HTMLElement} element
+   * @param {ViewContext} context
+   */
+  constructor(element, { scene, theme, selection }) {
     this.scene = scene;
     this.selection = selection;
+    this.theme = theme;
+    /** @type {Moment | null} */
     this.moment = null;
+    /** @type {HTMLCanvasElement[][]} for each cluster a marker per depth */
+    this.sprites = [];
+    this.request = 0; // of an animation frame
     const { points, labels } = scene.arrays;
     this.count = labels.data.length;
-    this.seen = scene.members.map(() => room(this.count));
+    this.seen = scene.members.map(() => emptyProjection(this.count));
     this.order = new Uint32Array(this.count);
-    this.dust = every(points.data, Math.ceil(this.count / MOST_DUST));
+    this.data = every(points.data, Math.ceil(this.count / MOST_DATA));
     this.lines = globe(scene.radii[1]);
     this.sheet = new Sheet(element, "Reconstructions of both models on the shell");
     this.sheet.root.title = HELP;
-    Object.assign(element, { camera: orbit, seen: this.seen }); // for those who look from outside
+    Object.assign(element, { camera: orbit, seen: this.seen }); // for tests in a browser
     this.legend = new Legend(element, scene, selection);
-    selection.listen((kind) => {
-      if (kind === "clusters" || kind === "group") this.#render();
+    selection.listen((change) => {
+      if (change === "clusters" || change === "group") this.#render();
       else this.#mark();
     });
     this.#listen();
     this.recolour(theme);
   }
 
+  /** @param {Moment} moment */
   draw(moment) {
-    if (moment === this.moment) return;
     this.moment = moment;
     this.#render();
   }
@@ -62,6 +109,7 @@ export class Shells {
     this.#render();
   }
 
+  /** @param {Theme} theme */
   recolour(theme) {
     this.theme = theme;
     const size = 5.2 * this.sheet.ratio;
@@ -74,8 +122,8 @@ export class Shells {
     cancelAnimationFrame(this.request);
   }
 
-  /** The middle and size of each shell. */
-  #places() {
+  /** Where each shell stands on the sheet. */
+  #viewports() {
     const { width, height } = this.sheet;
     const narrow = width < NARROW;
     const reach = 0.47 * Math.min(narrow ? width : 0.42 * width, narrow ? height / 2 : height);
@@ -92,30 +140,41 @@ export class Shells {
     const { sheet } = this;
     const context = sheet.ground;
     sheet.clear(context);
-    this.#places().forEach((place, m) => {
-      this.#drawBackground(context, place);
-      if (this.moment?.shells) this.#drawCloud(context, place, m);
+    const shells = this.moment?.shells;
+    this.#viewports().forEach((viewport, m) => {
+      this.#drawBackground(context, viewport);
+      if (shells) this.#drawCloud(context, viewport, m, part(shells, m).data);
     });
     this.#mark();
   }
 
-  #drawBackground(context, place) {
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Viewport} viewport
+   */
+  #drawBackground(context, viewport) {
     const colours = BACKGROUND[this.theme.name];
     context.strokeStyle = colours.globe;
     context.lineWidth = 1.2;
     context.beginPath();
     for (const line of this.lines) {
-      const { x, y } = orbit.project(line, place, room(line.length / 3));
+      const { x, y } = orbit.project(line, viewport, emptyProjection(line.length / 3));
       x.forEach((left, n) => (n ? context.lineTo(left, y[n]) : context.moveTo(left, y[n])));
     }
     context.stroke();
     context.fillStyle = colours.data;
-    const { x, y } = orbit.project(this.dust, place, room(this.dust.length / 3));
+    const { x, y } = orbit.project(this.data, viewport, emptyProjection(this.data.length / 3));
     x.forEach((left, n) => context.fillRect(left - 0.75, y[n] - 0.75, 1.5, 1.5));
   }
 
-  #drawCloud(context, place, m) {
-    const seen = orbit.project(part(this.moment.shells, m).data, place, this.seen[m]);
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Viewport} viewport
+   * @param {number} m
+   * @param {Float32Array} points  [3 n]
+   */
+  #drawCloud(context, viewport, m, points) {
+    const seen = orbit.project(points, viewport, this.seen[m]);
     const { labels, hidden, grouped, chosen } = this.selection;
     const { ratio } = this.sheet;
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -138,6 +197,7 @@ export class Shells {
     if (!this.moment?.shells) return;
     const colours = { ink: this.theme.text, paper: this.theme.background };
     for (const { x, y } of this.seen) {
+      /** @param {number} n */
       const place = (n) => ({ x: x[n], y: y[n] });
       sheet.ring(selection.marked.filter((n) => selection.shows(n)).map(place), colours);
       const main = [selection.hovered, selection.picked].filter((n) => n >= 0);
@@ -147,8 +207,9 @@ export class Shells {
 
   #listen() {
     const { root } = this.sheet;
-    let last = null;
-    handle(root, {
+    /** @type {PointerEvent} */
+    let last;
+    listenForDrags(root, {
       start: (event) => (last = event),
       drag: (event) => {
         orbit.move(
@@ -175,17 +236,21 @@ export class Shells {
     );
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     const by = 0.12;
     const { selection } = this;
+    /** @type {Record<string, [number, number]>} */
     const turns = { ArrowLeft: [by, 0], ArrowRight: [-by, 0], ArrowUp: [0, by], ArrowDown: [0, -by] };
-    const act = {
+    /** @type {Record<string, () => unknown>} */
+    const acts = {
       "[": () => orbit.magnify(1 / 1.15),
       "]": () => orbit.magnify(1.15),
       ",": () => selection.walk(-1),
       ".": () => selection.walk(1),
       Enter: () => selection.hovered >= 0 && selection.pick(selection.hovered),
-    }[event.key];
+    };
+    const act = acts[event.key];
     if (event.shiftKey && turns[event.key]) orbit.move(...turns[event.key]);
     else if (act) act();
     else return;
@@ -194,20 +259,25 @@ export class Shells {
     this.#soon();
   }
 
+  /** @param {PointerEvent | null} event */
   #hover(event) {
     const row = event ? this.#nearest(this.sheet.at(event)) : -1;
     this.selection.hover(row);
     const { clusters } = this.scene;
     const text = row < 0 ? "" : `point ${row + 1}, cluster ${clusters[this.selection.labels[row]].name}`;
-    this.sheet.say(text, event ? this.sheet.at(event) : {});
+    this.sheet.showTip(text, event ? this.sheet.at(event) : undefined);
   }
 
+  /** @param {PointerEvent} event */
   #click(event) {
     const row = this.#nearest(this.sheet.at(event));
     if (row >= 0) this.selection.pick(row);
   }
 
-  /** The foremost point within a few pixels, or −1. */
+  /**
+   * The foremost point within a few pixels, or −1.
+   * @param {Point} pointer
+   */
   #nearest({ x, y }) {
     if (!this.moment?.shells) return -1;
     let [found, best] = [-1, 8];
@@ -228,7 +298,11 @@ export class Shells {
   }
 }
 
-/** Every n-th of points [3 n]: the data are mere dust. */
+/**
+ * Every n-th of points [3 n]: of the data, a few hundred show the shape.
+ * @param {Float32Array} points
+ * @param {number} step
+ */
 function every(points, step) {
   const count = Math.floor(points.length / 3 / step);
   const chosen = new Float32Array(3 * count);
@@ -236,9 +310,13 @@ function every(points, step) {
   return chosen;
 }
 
-/** Circles of latitude and longitude on the outer shell. */
+/**
+ * Circles of latitude and longitude on the outer shell.
+ * @param {number} radius
+ */
 function globe(radius) {
   const turn = Array.from({ length: 73 }, (_, step) => (step * Math.PI) / 36);
+  /** @param {(angle: number) => number[]} point */
   const circle = (point) => Float32Array.from(turn.flatMap(point), (value) => radius * value);
   const flat = [-Math.PI / 4, 0, Math.PI / 4].map((latitude) => {
     const [cos, sin] = [Math.cos(latitude), Math.sin(latitude)];

@@ -1,17 +1,126 @@
-/** One card per model: its name, how it stands, and the sentence that says so. */
+/**
+ * One card per model: its name, how it stands, and the sentence that says so.
+ *
+ * @import { Declaration, Member, Moment, Theme, View, ViewContext } from "../types"
+ */
 
-import { make, number, say } from "../dom.js";
+import { capitalised, make, number, setText } from "../dom.js";
 
+/** @type {Declaration} */
+export const declaration = {
+  order: 10,
+  span: 12,
+  needs: ["moment", "models", "certificates"],
+  lively: true,
+  styles: `
+& .svae-place {
+  display: grid;
+  grid-template-columns: repeat(2, minmax(0, 1fr));
+  gap: var(--gap);
+}
+
+& .svae-card {
+  padding: 0.5rem 0.8rem;
+  border-radius: 0.5rem;
+  border-left: 5px solid var(--svae-model);
+  background: var(--surface);
+}
+
+& .svae-card header {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: baseline;
+  gap: 0.1rem 0.6rem;
+}
+
+& .svae-card h3 {
+  font-size: 1.15rem;
+  font-weight: 600;
+}
+
+& .svae-mark {
+  align-self: center;
+  width: 0.8rem;
+  height: 0.8rem;
+  background: var(--svae-model);
+}
+
+& .svae-circle .svae-mark {
+  border-radius: 50%;
+}
+
+& .svae-diamond .svae-mark {
+  transform: rotate(45deg) scale(0.85);
+}
+
+& .svae-cross .svae-mark {
+  clip-path: polygon(
+    33% 0, 67% 0, 67% 33%, 100% 33%, 100% 67%, 67% 67%, 67% 100%, 33% 100%, 33% 67%, 0 67%, 0 33%, 33% 33%
+  );
+}
+
+& .svae-badge:not(:empty) {
+  padding: 0 0.55rem;
+  border-radius: 1rem;
+  color: white;
+  background: #5f6872;
+  font-weight: 600;
+}
+
+& .svae-card[data-verdict="certified"] .svae-badge {
+  background: #007a59;
+}
+
+& .svae-card[data-verdict="collapsed"] .svae-badge {
+  background: #b34700;
+}
+
+& .svae-figures {
+  display: flex;
+  gap: 0.9rem;
+  margin-left: auto !important;
+  font-variant-numeric: tabular-nums;
+}
+
+/* As high as the certificate's sentence from the start: nothing below jumps when it comes. */
+& .svae-sentence {
+  min-height: 4.05em;
+  font-size: 0.9375rem;
+  line-height: 1.35;
+}
+
+@media (min-width: 1500px) {
+  & .svae-sentence { min-height: 2.7em; }
+}
+
+.svae-projector & .svae-card h3,
+.svae-projector & .svae-figures,
+.svae-projector & .svae-sentence {
+  font-size: 1.35rem !important;
+}
+
+@media (max-width: 900px) {
+  & .svae-place {
+    grid-template-columns: 1fr;
+  }
+}
+`,
+};
+
+/** @type {Record<string, string>} */
 const BADGES = {
   certified: "✓ certified",
   "not certified": "not certified",
   collapsed: "✕ collapsed",
 };
 
-export class Verdicts {
-  lively = true;
-
-  constructor(element, scene, theme, recording) {
+/** @implements {View} */
+export default class Verdicts {
+  /**
+   * @param {HTMLElement} element
+   * @param {ViewContext} context
+   */
+  constructor(element, { scene, theme, recording }) {
     this.scene = scene;
     this.recording = recording;
     this.cards = scene.members.map((member) => this.#card(member));
@@ -21,24 +130,26 @@ export class Verdicts {
     this.recolour(theme);
   }
 
+  /** @param {Moment} moment */
   draw(moment) {
     const done = moment.index === this.recording.count - 1 ? this.recording.certificates : [];
     this.cards.forEach((card, m) => {
       const model = done[m] ?? moment.models[m];
       const verdict = done[m]?.verdict ?? "";
-      say(card.loss, number(model.loss));
-      say(card.kl, number(model.kl, 2));
-      say(card.gauge, number(moment.models[m].gauge ?? this.scene.members[m].gauge, 2));
-      say(card.badge, BADGES[verdict] ?? "");
+      setText(card.loss, number(model.loss));
+      setText(card.kl, number(model.kl, 2));
+      setText(card.gauge, number(moment.models[m].gauge ?? this.scene.members[m].gauge, 2));
+      setText(card.badge, BADGES[verdict] ?? "");
       card.root.dataset.verdict = verdict.replace(" ", "-");
-      say(card.sentence, model.sentence);
+      setText(card.sentence, model.sentence);
     });
     const names = this.scene.members.map((member) => member.name);
-    say(this.spoken, done.map((one, m) => `${names[m]}: ${one.sentence}`).join(" "));
+    setText(this.spoken, done.map((one, m) => `${names[m]}: ${one.sentence}`).join(" "));
   }
 
   resize() {}
 
+  /** @param {Theme} theme */
   recolour(theme) {
     this.cards.forEach((card, m) => {
       card.root.style.setProperty("--svae-model", theme.colourOf(this.scene.members[m]));
@@ -47,18 +158,15 @@ export class Verdicts {
 
   dispose() {}
 
+  /** @param {Member} member */
   #card(member) {
-    const card = {
-      badge: make("span", { className: "svae-badge" }),
-      loss: make("b"),
-      kl: make("b"),
-      gauge: make("b"),
-      sentence: make("p", { className: "svae-sentence" }),
-    };
+    const badge = make("span", { className: "svae-badge" });
+    const [loss, kl, gauge] = [make("b"), make("b"), make("b")];
+    const sentence = make("p", { className: "svae-sentence" });
     const help =
       "βσ²/λ_max: above 1, total collapse is a stable state of a conventional VAE by its units";
-    const title = member.name.charAt(0).toUpperCase() + member.name.slice(1);
-    card.root = make(
+    const title = capitalised(member.name);
+    const root = make(
       "article",
       { className: `svae-card svae-${member.symbol}`, "data-method": member.method },
       make(
@@ -66,17 +174,17 @@ export class Verdicts {
         {},
         make("span", { className: "svae-mark", "aria-hidden": "true" }),
         make("h3", {}, title),
-        card.badge,
+        badge,
         make(
           "p",
           { className: "svae-figures" },
-          make("span", { title: "loss, with sampled latents" }, "D ", card.loss),
-          make("span", { title: "mean KL of the posteriors, in nats" }, "KL ", card.kl),
-          make("span", { title: help }, "βσ²/λ", make("sub", {}, "max"), " ", card.gauge),
+          make("span", { title: "loss, with sampled latents" }, "D ", loss),
+          make("span", { title: "mean KL of the posteriors, in nats" }, "KL ", kl),
+          make("span", { title: help }, "βσ²/λ", make("sub", {}, "max"), " ", gauge),
         ),
       ),
-      card.sentence,
+      sentence,
     );
-    return card;
+    return { root, badge, loss, kl, gauge, sentence };
   }
 }

@@ -1,4 +1,4 @@
-"""Phase diagrams: `maps` draws them, `words` says what they show, `exports` gives them away."""
+"""Phase diagrams: `maps` draws them, `words` describes them, `exports` writes them to files."""
 
 from svae_core.figures.phase.axes import AXES, STATISTICS, SYMBOLS, View
 from svae_core.figures.phase.exports import cells_csv, maps_html, maps_json

@@ -1,4 +1,4 @@
-"""What spans a map: the fields of Settings along its sides, and where on them a cell is."""
+"""The axes of a phase map: fields of Settings, and the position of a cell on them."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class View:
 
 @dataclass(frozen=True)
 class Axis:
-    """One side of a map."""
+    """One axis of a phase map."""
 
     name: str
     values: tuple[Any, ...]  # in the order of their positions
-    positions: tuple[float, ...]  # logarithms, or the values themselves
-    even: bool  # whether positions are no more than ranks, so that nothing can be placed between
+    positions: tuple[float, ...]  # logarithms, the values themselves, or ranks
+    even: bool  # whether positions are ranks, so that lines between values cannot be placed
 
     def index(self, cell: Cell) -> int:
-        """The number of the row or column in which a cell is."""
+        """The index of the row or column of a cell."""
         return self.values.index(value_of(cell, self.name))
 
     @property
     def edges(self) -> list[float]:
-        """Of the cells: half-way between neighbours."""
+        """The edges of the cells, half-way between neighbouring positions."""
         at = self.positions
         if len(at) == 1:
             return [at[0] - 0.5, at[0] + 0.5]
@@ -55,7 +55,7 @@ class Axis:
 
 
 def axis_of(cells: Sequence[Cell], name: str) -> Axis:
-    """The side of a map of these cells along which a setting grows."""
+    """The axis of a map of these cells for one setting, increasing."""
     values = sorted({value_of(cell, name) for cell in cells})
     numbers = [value[1] if isinstance(value, tuple) else float(value) for value in values]
     logarithmic = name in _LOGARITHMIC
@@ -73,7 +73,7 @@ def value_of(cell: Cell, name: str) -> Any:
 
 
 def label(value: Any, digits: int = 3) -> str:
-    """A value as it is written beside a map: of a band that begins at W its upper edge only."""
+    """The tick label of a value; for a band that begins at W, its upper edge only."""
     if isinstance(value, tuple):
         return f"{value[1]:g}" if value[0] == 0 else f"{value[0]:g}–{value[1]:g}"
     if isinstance(value, int) and value == 0:  # clusters, whose number is proposed

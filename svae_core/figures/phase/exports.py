@@ -1,4 +1,4 @@
-"""A map to take away: its cells as CSV, its pictures as a page or as JSON."""
+"""Exports of phase maps: cells as CSV, figures as an HTML page or as JSON."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def cells_csv(cells: Sequence[Cell]) -> str:
 
 
 def maps_html(figures: Sequence[go.Figure], sentences: Sequence[str]) -> str:
-    """The maps as one page that needs no network, with what they say."""
+    """The maps and their descriptions as one HTML page that needs no network."""
     parts = [
         figure.to_html(full_html=False, include_plotlyjs=index == 0)
         for index, figure in enumerate(figures)

@@ -1,7 +1,7 @@
-"""Phase diagrams: a number for each cell of a grid of runs, the lines of theory across it.
+"""Phase maps: a number for each cell of a grid of runs, with the lines predicted by theory.
 
-Colour is said twice: the number stands in its cell, with a cross where every seed collapsed and a
-ring where the seeds' verdicts differ.
+Colour is never the only cue: each cell shows its number, with a cross where every seed collapsed
+and a ring where the seeds' verdicts differ.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from svae_core.figures.phase.axes import AXES, Axis, View, axis_of, label
 from svae_core.figures.phase.words import SHARES, hover, mixed
 from svae_core.studies.cells import MEASURES, Cell, Theory
 
-_SCALE = "Cividis"  # made for colour-blind readers, and rising in brightness
+_SCALE = "Cividis"  # readable for colour-blind people, with monotone brightness
 _UNSEEN = "rgba(0,0,0,0)"
-_DARK_HALF = 0.55  # below this share of the scale, text must be white
-# Where a row would need more characters, numbers would run into each other; colour, marks and
-# hover remain.
+_DARK_HALF = 0.55  # below this fraction of the scale, text is white
+# With more characters per row the numbers would overlap and are left out; colour, marks and hover
+# remain.
 _ROW_CHARACTERS = 48
 
 
@@ -33,10 +33,10 @@ def phase_map(
     dark: bool = False,
     picked: int | None = None,
 ) -> go.Figure:
-    """The map of one method's cells; `shared`: the ends of the colour scale, for maps in a row.
+    """The map of one method's cells; `shared`: the ends of the colour scale of all maps in a row.
 
-    A click gives the point whose `customdata` is the cell's number in `cells`; the one that is
-    `picked` has a frame.
+    A click returns a point whose `customdata` is the cell's index in `cells`; the `picked` cell has
+    a frame.
     """
     xs, ys = axis_of(cells, view.x), axis_of(cells, view.y)
     figure = blank(dark, 440)
@@ -83,7 +83,7 @@ def phase_map(
 
 
 def colour_range(cells: Sequence[Cell], view: View) -> tuple[float, float]:
-    """The ends of the colour scale that all these cells need; shares always have the whole."""
+    """The ends of the colour scale for all these cells; 0 to 1 for shares of verdicts."""
     if view.measure in SHARES:
         return 0.0, 1.0
     values = [shown(cell, view) for cell in cells if cell.values]
@@ -125,7 +125,7 @@ def _draw_cells(
     shared: tuple[float, float],
     dark: bool,
 ) -> None:
-    """A number and a mark for each cell, which also take the clicks."""
+    """A number and a mark for each cell, which also receive the clicks."""
     numbers = [_short(shown(c, view)) if c.seeds else "–" if c.refused else "" for c in cells]
     if len(xs.values) * max(map(len, numbers)) > _ROW_CHARACTERS:
         numbers = [number if number == "–" else "" for number in numbers]
@@ -191,7 +191,7 @@ def _draw_lines(
 
 def _draw_frame(figure: go.Figure, cell: Cell, xs: Axis, ys: Axis, dark: bool) -> None:
     column, row = xs.index(cell), ys.index(cell)
-    for colour, width in ((ink(dark), 7), (ink(not dark), 3)):  # seen on bright and dark cells
+    for colour, width in ((ink(dark), 7), (ink(not dark), 3)):  # visible on bright and dark cells
         figure.add_shape(
             type="rect",
             x0=xs.edges[column],
@@ -205,7 +205,7 @@ def _draw_frame(figure: go.Figure, cell: Cell, xs: Axis, ys: Axis, dark: bool) -
 def _line(
     value: float, sigma2: float, beta: float, xs: Axis, ys: Axis
 ) -> list[tuple[float, float]] | None:
-    """The ends of the line βσ² = value in the map's coordinates; None where it is not there."""
+    """The ends of the line βσ² = value in the map's coordinates; None if it is not on the map."""
     named = {axis.name: axis for axis in (xs, ys) if not axis.even}
     whole_x, whole_y = (xs.edges[0], xs.edges[-1]), (ys.edges[0], ys.edges[-1])
     c = math.log10(value) if value > 0 else -math.inf
@@ -225,7 +225,7 @@ def _line(
 
 
 def _label_place(ends: list[tuple[float, float]], xs: Axis, ys: Axis) -> tuple[float, float] | None:
-    """Where the line leaves the map at its top, if it does there."""
+    """The point at which the line leaves the map at its top, if it does."""
     top = max(ends, key=lambda end: end[1])
     return top if abs(top[1] - ys.edges[-1]) < 1e-9 else None
 

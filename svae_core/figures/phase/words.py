@@ -1,4 +1,4 @@
-"""A map in words: what its cells say about the line of theory, and each cell in full."""
+"""Phase maps in words: agreement of the cells with theory, and each cell in full."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from svae_core.figures.phase.axes import SYMBOLS, View, label, value_of
 from svae_core.studies.cells import MEASURES, Cell, Spread, Theory
 
-#: Of verdicts, which are told in words as well.
+#: Measures that are shares of verdicts; the verdicts are also given in words.
 SHARES = ("certified", "collapsed")
 
 
 def describe_map(cells: Sequence[Cell], theory: Theory, name: str) -> str:
-    """What one method's cells say about the line βσ² = λ_max, from the data drawn."""
+    """Verdicts of one method's cells on both sides of the line βσ² = λ_max, in sentences."""
     done = [cell for cell in cells if cell.seeds]
     if not done:
         return f"{name}: nothing is trained yet. The line is βσ² = λ_max = {theory.lambda_max:.3f}."
@@ -39,7 +39,7 @@ def describe_map(cells: Sequence[Cell], theory: Theory, name: str) -> str:
 
 
 def describe_linear(cells: Sequence[Cell]) -> str:
-    """How many cells of a linear conventional VAE have as many active units as theory says."""
+    """In how many cells of a linear conventional VAE the active units agree with theory."""
     done = [cell for cell in cells if cell.seeds]
     agree = sum(
         cell.values["active_units"].low
@@ -48,19 +48,19 @@ def describe_linear(cells: Sequence[Cell]) -> str:
         for cell in done
     )
     return (
-        f"For a linear VAE theory counts the active units: as many as eigenvalues λ_i > βσ². Every "
-        f"seed has that number in {agree} of {len(done)} cells; dotted lines are the λ_i."
+        f"For a linear VAE theory predicts the active units: the number of eigenvalues λ_i > βσ². "
+        f"Every seed has that number in {agree} of {len(done)} cells; dotted lines are the λ_i."
     )
 
 
 def place(cell: Cell, view: View) -> str:
-    """Where on the map a cell is, in words."""
+    """The coordinates of a cell, in words."""
     names = (view.x, view.y)
     return ", ".join(f"{SYMBOLS[name]} = {label(value_of(cell, name))}" for name in names)
 
 
 def cell_table(cells: Sequence[Cell], names: Sequence[str]) -> str:
-    """A Markdown table: every measure of one place, a column for each method."""
+    """A Markdown table: every measure at one point of the map, a column per method."""
     lines = [
         f"| | {' | '.join(names)} |",
         f"| --- |{' ---: |' * len(names)}",
@@ -82,7 +82,7 @@ def mixed(cell: Cell) -> bool:
 
 
 def hover(cell: Cell, view: View) -> str:
-    """What is said beside a cell that is pointed at."""
+    """The hover text of a cell."""
     head = f"<b>{place(cell, view)}</b><br>βσ²/λ_max = {cell.gauge:.3g}"
     if cell.refused:
         return f"{head}<br>{cell.refused}"
@@ -112,7 +112,7 @@ def _spread(found: Spread | None) -> str:
 
 
 def _all(cells: Sequence[Cell], verdict: str) -> str:
-    """In how many of these cells all seeds got that verdict."""
+    """In how many of these cells all seeds have that verdict."""
     count = sum(cell.verdicts[verdict] == len(cell.seeds) for cell in cells)
     return f"{count} of {_count(cells)}"
 

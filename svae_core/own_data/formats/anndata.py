@@ -19,7 +19,7 @@ from svae_core.own_data.hdf5_tree import (
 )
 from svae_core.own_data.limits import CATEGORIES, CLASSES
 from svae_core.own_data.matrix import with_categories, with_note, write_matrix
-from svae_core.own_data.names import plain, some
+from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 
@@ -45,7 +45,7 @@ def read(source: Source) -> Table:
         shapes = {key: _shape(file[key]) for key in _matrices(file)}
         name = source.array or ("X" if "X" in shapes else "")
         name = choose(shapes, name, "AnnData file")
-        note = f"Points are {plain(name)}, a row for each cell; choose another matrix by its name."
+        note = f"Points are {cleaned(name)}, a row for each cell; others are chosen by name."
         array = _matrix(file[name])
         names = _names(file, "var") if shapes[name][1:] == (_length(file, "var"),) else ()
         notes = [note] + (
@@ -63,7 +63,9 @@ def _matrices(file: Any) -> list[str]:
 
 
 def _others(shapes: dict[str, tuple[int, ...]], name: str) -> str:
-    return some([f"{plain(k)} ({' × '.join(map(str, v))})" for k, v in shapes.items() if k != name])
+    return some(
+        [f"{cleaned(k)} ({' × '.join(map(str, v))})" for k, v in shapes.items() if k != name]
+    )
 
 
 def _shape(item: Any) -> tuple[int, ...]:
@@ -108,7 +110,7 @@ def _with_annotations(table: Table, file: Any) -> Table:
     if label:
         names, codes = coded[label]
         table = with_categories(table, label, names, codes)
-    others = [plain(key) for key in coded if key != label]
+    others = [cleaned(key) for key in coded if key != label]
     if others:
         table = with_note(table, f"Other annotations of the cells were left out: {some(others)}.")
     return table

@@ -8,7 +8,7 @@ from typing import Any
 
 from svae_core.own_data.cells import write_cells
 from svae_core.own_data.formats import Format, Source
-from svae_core.own_data.names import plain
+from svae_core.own_data.names import cleaned
 from svae_core.own_data.tables import Table, check_width
 from svae_core.records import RequestError
 
@@ -31,7 +31,7 @@ def read(source: Source) -> Table:
     except (arff.ArffException, ValueError, TypeError, StopIteration, IndexError) as error:
         if isinstance(error, RequestError):
             raise
-        reason = plain(error).rstrip(".").replace(". ", ", ") or "it makes no sense"
+        reason = cleaned(error).rstrip(".").replace(". ", ", ") or "it makes no sense"
         raise RequestError(f"The ARFF file is damaged or cut off: {reason}.") from error
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from svae_core.own_data.column_roles import with_roles
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import BLOCK_BYTES
-from svae_core.own_data.names import plain, some
+from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.numerals import Numerals, guess, parse
 from svae_core.own_data.sniffing import MISSING, Layout, sniff
 from svae_core.own_data.tables import Table, Writer, check_width
@@ -118,7 +118,7 @@ class _Column:
         if habits:
             yield f"In {name}, numbers are written with {habits}."
         if self.wrong and not self.text:
-            texts = some([f"“{plain(text)}”" for text in sorted(self.examples)])
+            texts = some([f"“{cleaned(text)}”" for text in sorted(self.examples)])
             count = (
                 "1 cell that is no number counts"
                 if self.wrong == 1
@@ -149,7 +149,7 @@ def _batches(file: Any, layout: Layout, ragged: list[str]) -> Iterator[pa.Record
     from pyarrow import csv
 
     def leave_out(row: Any) -> str:
-        ragged.append(plain(row.text))
+        ragged.append(cleaned(row.text))
         return "skip"
 
     names = [str(index) for index in range(len(layout.names))]
@@ -184,7 +184,7 @@ def _batches(file: Any, layout: Layout, ragged: list[str]) -> Iterator[pa.Record
 
 
 def _reason(error: Exception) -> str:
-    return plain(str(error).splitlines()[0]).rstrip(".").replace(". ", ", ")
+    return cleaned(str(error).splitlines()[0]).rstrip(".").replace(". ", ", ")
 
 
 def _cells(column: pa.Array) -> pa.Array:

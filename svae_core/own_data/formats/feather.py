@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from svae_core.own_data.archive import is_of_disk
-from svae_core.own_data.arrow import Batches, read_arrow
+from svae_core.own_data.arrow import read_arrow
+from svae_core.own_data.arrow_points import Batches
 from svae_core.own_data.formats import Format, Source, starts_with
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError

@@ -16,7 +16,7 @@ from svae_core.own_data.hdf5_tree import (
     texts_of,
 )
 from svae_core.own_data.matrix import with_labels, with_note, write_matrix
-from svae_core.own_data.names import plain
+from svae_core.own_data.names import cleaned
 from svae_core.own_data.tables import Table
 
 
@@ -28,7 +28,7 @@ def read(source: Source) -> Table:
         matlab = "MATLAB_class" in {key for item in groups.items.values() for key in item.attrs}
         name = choose(shapes, source.array, "HDF5 file")
         array = array_of(groups.items[name])
-        notes = [f"Points are the data set {plain(name)}."]
+        notes = [f"Points are the data set {cleaned(name)}."]
         if matlab:
             # MATLAB stores columns first, so HDF5 shows every matrix on its side.
             array = np.asarray(array[:]).T if len(array.shape) == 2 else array

@@ -1,4 +1,4 @@
-"""A ZIP of equally sized images: grey values row by row; the folder of an image is its label."""
+"""ZIPs of equally sized images: grey values row by row; the folder of an image is its label."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from svae_core.own_data import archive
 from svae_core.own_data.formats import Format, Source, starts_with
 from svae_core.own_data.limits import CATEGORIES, IMAGE_BYTES
-from svae_core.own_data.names import distinct, plain
+from svae_core.own_data.names import cleaned, distinct
 from svae_core.own_data.pictures import open_picture, reading_picture, shrunk
 from svae_core.own_data.tables import CODES, NUMBERS, Column, Table, check_cells, write_about
 from svae_core.records import RequestError
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
-# The largest grey value of images of 8 and of 16 bits, and how their values are kept.
+# The largest grey value of images of 8 and of 16 bits, and the type that stores their values.
 _PLAIN, _DEEP = 2**8 - 1, 2**16 - 1
 _DTYPES = {_PLAIN: "|u1", _DEEP: "<u2"}
 
 
 @dataclass(frozen=True)
 class _Form:
-    """What the first image is like, and all are brought to."""
+    """The size and depth of the first image, to which all images are converted."""
 
     size: tuple[int, int]  # width and height, which all must have
-    small: tuple[int, int]  # … and to which they are shrunk
+    small: tuple[int, int]  # width and height after downscaling
     levels: int  # the largest grey value
 
 
@@ -87,7 +87,7 @@ def _office(members: list[zipfile.ZipInfo]) -> bool:
 
 def _content(packed: zipfile.ZipFile, item: zipfile.ZipInfo) -> tuple[bytes, str]:
     """The bytes of an image, and how sentences speak of it."""
-    where = f"{plain(item.filename)} in the ZIP"
+    where = f"{cleaned(item.filename)} in the ZIP"
     with reading_picture(where):
         return archive.content(packed, item, IMAGE_BYTES), where
 
@@ -118,7 +118,7 @@ def _pixels(packed: zipfile.ZipFile, item: zipfile.ZipInfo, form: _Form) -> np.n
                 f"but the first image has {form.size[0]} × {form.size[1]}; all must be of one size."
             )
         levels = _levels(image)
-        # Made an L, values of 16 bits would be cut off at 255; made an F, they stay what they are.
+        # Mode L would clip 16-bit values at 255; mode F keeps them.
         grey = image.convert("F" if levels == _DEEP else "L")
         if form.small != form.size:
             grey = grey.resize(form.small, Image.Resampling.BOX)
@@ -127,7 +127,7 @@ def _pixels(packed: zipfile.ZipFile, item: zipfile.ZipInfo, form: _Form) -> np.n
 
 
 def _folders(items: list[zipfile.ZipInfo], folder: Path) -> list[Column]:
-    """A column of the images' folders, where they are in several."""
+    """A column of the images' folders, if there are several."""
     names = [PurePosixPath(item.filename).parent.name for item in items]
     values = sorted(set(names))
     if not 2 <= len(values) <= CATEGORIES:

@@ -12,7 +12,7 @@ from svae_core.own_data.candidates import choose, labels_among, said_of_others
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import CATEGORIES, CELLS
 from svae_core.own_data.matrix import with_labels, with_note, write_matrix
-from svae_core.own_data.names import plain, some
+from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.sparse import CompressedRows
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
@@ -37,7 +37,7 @@ def read(source: Source) -> Table:
         declared = {name: (shape, kind) for name, shape, kind in io.whosmat(str(source.path))}
         numbers = {name: shape for name, (shape, kind) in declared.items() if kind in _NUMBERS}
         refused = [
-            plain(f"{n} ({kind})")
+            cleaned(f"{n} ({kind})")
             for n, (_, kind) in declared.items()
             if kind in ("struct", "object", "function", "opaque", "char", "unknown")
         ]
@@ -49,14 +49,16 @@ def read(source: Source) -> Table:
         name = choose(numbers, source.array, ".mat file")
         if math.prod(numbers[name]) > CELLS:
             raise RequestError(
-                f"The matrix {plain(name)} in the .mat file is too large to read; give a sample."
+                f"The matrix {cleaned(name)} in the .mat file is too large to read; give a sample."
             )
         cells = {n: shape for n, (shape, kind) in declared.items() if kind == "cell"}
         labels = labels_among({**numbers, **cells}, name)
         wanted = [name, labels] if labels else [name]
         loaded = io.loadmat(str(source.path), variable_names=wanted)
         array = _matrix(loaded[name])
-        table = write_matrix(source, array, FORMAT.name, (f"Points are the matrix {plain(name)}.",))
+        table = write_matrix(
+            source, array, FORMAT.name, (f"Points are the matrix {cleaned(name)}.",)
+        )
         if labels:
             table = with_labels(table, _labels(loaded[labels]))
         for note in said_of_others(numbers, name, labels):

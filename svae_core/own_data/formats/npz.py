@@ -20,7 +20,7 @@ from svae_core.own_data import archive
 from svae_core.own_data.formats import Format, Source, npy, renamed
 from svae_core.own_data.limits import CELLS, LETTERS
 from svae_core.own_data.matrix import with_labels, with_note, write_matrix
-from svae_core.own_data.names import plain, some
+from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.npy_header import HEADER_BYTES, PARSER_ERRORS, read_header, refuse_objects
 from svae_core.own_data.sparse import CompressedRows, check_compressed
 from svae_core.own_data.tables import Table
@@ -76,7 +76,7 @@ def read(source: Source) -> Table:
         with packed.open(members[points].item) as inner, unpacked.open("wb") as target:
             _copy(inner, target, 8 * CELLS + HEADER_BYTES)
         table = npy.read(renamed(source, unpacked))
-        table = with_note(_as_npz(table), f"Points are the array {plain(points)}.")
+        table = with_note(_as_npz(table), f"Points are the array {cleaned(points)}.")
         labels = _labels_for(points, members)
         if labels:
             table = with_labels(table, _array(packed, members[labels], table.rows), "label")
@@ -93,8 +93,8 @@ def _say_what_was_left_out(
     table: Table, members: dict[str, _Member], points: str, labels: str
 ) -> Table:
     others = [key for key in members if key not in (points, labels)]
-    objects = [plain(key) for key in others if members[key].objects]
-    rest = [plain(key) for key in others if not members[key].objects]
+    objects = [cleaned(key) for key in others if members[key].objects]
+    rest = [cleaned(key) for key in others if not members[key].objects]
     if objects:
         table = with_note(
             table,
@@ -118,8 +118,8 @@ def _points_among(members: dict[str, _Member], wanted: str) -> str:
         raise RequestError("The NPZ file holds no array.")
     if wanted:
         if wanted not in members:
-            names = some([plain(key) for key in members])
-            raise RequestError(f"The NPZ file holds no array {plain(wanted)!r}; it has: {names}.")
+            names = some([cleaned(key) for key in members])
+            raise RequestError(f"The NPZ file holds no array {cleaned(wanted)!r}; it has: {names}.")
         return wanted
     if all(member.objects for member in members.values()):
         refuse_objects(next(iter(members.values())).dtype)
@@ -135,14 +135,14 @@ def _points_among(members: dict[str, _Member], wanted: str) -> str:
         if not _names_no_points(key) and member.dtype.kind in "fiubV"
     }
     if not candidates:
-        names = some([plain(key) for key in members])
+        names = some([cleaned(key) for key in members])
         raise RequestError(
             f"The NPZ file holds {names}, and none of them looks like points; name the array with "
             "the points “points”."
         )
     largest = sorted(candidates, key=lambda key: candidates[key])[-2:]
     if len(largest) == 2 and candidates[largest[0]] == candidates[largest[1]]:
-        names = some([plain(key) for key in candidates])
+        names = some([cleaned(key) for key in candidates])
         raise RequestError(
             f"The NPZ file holds several arrays ({names}); name the one with the points “points”."
         )
@@ -224,7 +224,7 @@ def _read_sparse(source: Source, packed: zipfile.ZipFile, members: dict[str, _Me
             matrix = sparse.coo_matrix((arrays["data"], (arrays["row"], arrays["col"])), shape)
         else:
             raise RequestError(
-                f"The sparse matrix is stored as {plain(kind)}; save it as csr, csc, coo or bsr."
+                f"The sparse matrix is stored as {cleaned(kind)}; save it as csr, csc, coo or bsr."
             )
         rows = CompressedRows.of(matrix.tocsr())
     except (ValueError, KeyError, IndexError, OverflowError, TypeError) as error:

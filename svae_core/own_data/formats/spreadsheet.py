@@ -10,7 +10,7 @@ from svae_core.own_data import archive
 from svae_core.own_data.cells import write_cells
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import CELLS
-from svae_core.own_data.names import plain, some
+from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.tables import Table, check_cells, check_width
 from svae_core.records import RequestError
 
@@ -48,13 +48,15 @@ def read(source: Source) -> Table:
         raise RequestError("The spreadsheet is damaged, cut off, or protected.") from error
     rows = [row for row in rows if any(cell != "" for cell in row)]
     if len(rows) < 2:
-        raise RequestError(f"The sheet {plain(name)} has no rows; give a row for each point.")
+        raise RequestError(f"The sheet {cleaned(name)} has no rows; give a row for each point.")
     width = max(map(len, rows))
     check_width(width)
     check_cells(len(rows), width)
     names, skip = _names(rows, width)
-    notes = [f"Read the sheet {plain(name)}, {'names in the first row' if names else 'no names'}."]
-    others = [plain(sheet) for sheet in book.sheet_names if sheet != name]
+    notes = [
+        f"Read the sheet {cleaned(name)}, {'names in the first row' if names else 'no names'}."
+    ]
+    others = [cleaned(sheet) for sheet in book.sheet_names if sheet != name]
     if others:
         notes.append(f"Other sheets were left out: {some(others)}.")
     body = [[None if cell == "" else cell for cell in row] for row in rows[skip:]]
@@ -72,7 +74,7 @@ def _sheet(book: Any, wanted: str) -> str:
     names = list(book.sheet_names)
     if wanted:
         if wanted not in names:
-            raise RequestError(f"There is no sheet {plain(wanted)!r}; there are: {some(names)}.")
+            raise RequestError(f"There is no sheet {cleaned(wanted)!r}; there are: {some(names)}.")
         return wanted
     for name in names:
         sheet = book.get_sheet_by_name(name)

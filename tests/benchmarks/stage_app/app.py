@@ -1,4 +1,4 @@
-"""The server that bench_stage.py measures: the app's own routes, and runs made of noise."""
+"""The server that bench_stage.py measures: the app's own routes, and runs of random data."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Runs that cost nothing to train: moving points, made before, told by the app's own websocket."""
+"""Runs without training: moving points, made beforehand, sent by the app's own websocket."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from svae_core.figures.palette import cluster_style
 from svae_core.latent.projection import Layout
 from svae_core.records import Moment, PreparedData, Settings
 
-POOL = 40  # clouds made before; a run goes through them in turn
+POOL = 40  # clouds made beforehand; a run shows them in turn
 SCRUBBED = 200  # moments of a finished run
 MOST = 1000  # moments of a live run
-#: The live runs: how many points, and moments a second. More than pages can draw shows how many
-#: they can draw; a slow one shows each of its moments.
+#: The live runs: number of points, and moments per second. A rate above what a page can draw
+#: measures what it can draw; at a low rate it draws every moment.
 LIVE = {"live-2000": (2000, 60.0), "live-5000": (5000, 60.0), "slow-2000": (2000, 8.0)}
 MEMBERS = registry.pair(Settings(dataset="digits"))
 
 
 class Puppet(LiveRun):
-    """A run that is moved from outside, with no work behind it."""
+    """A live run whose moments are added from outside, without computation."""
 
     queue_position = QueuePosition(0, 1)
 
     def start(self) -> None:
-        """There is nothing to start."""
+        """Do nothing: there is no task."""
 
     def add(self, moment: Moment) -> None:
-        """The next moment, and every third time a layout."""
-        self.past.moments.append(moment)
+        """Add the next moment, and with every third one a layout."""
+        self.history.moments.append(moment)
         if moment[0].step % 3 == 0:
             coordinates = moment[0].shell_view[:, :2] * 2
             said = f"PCA, computed at step {moment[0].step}."
             layout = Layout(coordinates, "pca", moment[0].step, said, coordinates)
-            self.past.layouts.append((layout, layout))
+            self.history.layouts.append((layout, layout))
         self.signal.notify()
 
 
 @cache
 def ground(count: int) -> PreparedData:
-    """Digits, some of them more than once, up to so many points."""
+    """Digits, repeated as necessary, up to a number of points."""
     base = engine._prepared_data(MEMBERS[-1])
     rows = np.arange(count) % len(base.view_points)
     return dataclasses.replace(
@@ -64,7 +64,7 @@ def ground(count: int) -> PreparedData:
 
 @cache
 def clouds(count: int) -> list[np.ndarray]:
-    """Points [count, 3] on their way around the shell."""
+    """Points [count, 3] moving around the shell."""
     points = ground(count).view_points
     generator = np.random.default_rng(0)
     found = []
@@ -95,13 +95,13 @@ def moment(count: int, step: int, steps: int) -> Moment:
 
 
 def figure(live: LiveRun, step: int) -> go.Figure:
-    """Both shells of a moment as Plotly draws them best: one figure, one trace per cluster."""
-    assert live.ground is not None
-    labels = live.ground.clusters.labels
+    """Both shells of a moment as Plotly draws them fastest: one figure, one trace per cluster."""
+    assert live.prepared is not None
+    labels = live.prepared.clusters.labels
     frames = moment(len(labels), step, MOST)
     drawn = go.Figure()
     for m, frame in enumerate(frames):
-        for cluster in range(live.ground.clusters.k):
+        for cluster in range(live.prepared.clusters.k):
             x, y, z = frame.shell_view[labels == cluster].T
             colour, symbol = cluster_style(cluster)
             marker = {"size": 2.6, "color": colour, "symbol": symbol}
@@ -117,7 +117,7 @@ def figure(live: LiveRun, step: int) -> go.Figure:
 
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[None]:
-    """Some live runs, and a finished one to scrub through."""
+    """Start some live runs, and a finished one for scrubbing."""
     runs = {name: _puppet(name, count, "playing") for name, (count, _) in LIVE.items()}
     scrubbed = _puppet("scrub-2000", 2000, "finished")
     for step in range(1, SCRUBBED):
@@ -131,7 +131,7 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
 
 def _puppet(name: str, count: int, status: str) -> Puppet:
     registry._live_runs[name] = puppet = Puppet(MEMBERS, None)  # type: ignore[arg-type]
-    puppet.ground, puppet.status = ground(count), status
+    puppet.prepared, puppet.status = ground(count), status
     puppet.add(moment(count, 0, MOST))
     return puppet
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from svae_core.datasets import load_dataset
-from svae_core.own_data.reading import read
+from svae_core.own_data.reading import read_table
 from svae_core.own_data.tables import Table
 from svae_core.records import Dataset, Settings
 
@@ -24,7 +24,7 @@ def read_bytes(folder: Path, content: bytes | str, name: str = "some.csv") -> Ta
     """The table of a file of that content, read in this process."""
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read(path, name, Path(tempfile.mkdtemp(dir=folder)))
+    return read_table(path, name, Path(tempfile.mkdtemp(dir=folder)))
 
 
 def load(key: str) -> Dataset:

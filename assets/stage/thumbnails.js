@@ -1,49 +1,72 @@
-/** One point as a picture: an image where the data are images, else its features as bars. */
+/**
+ * One point as a picture: an image where the data are images, else its features as bars.
+ *
+ * @import { NumberArray, Scene, Theme } from "./types"
+ */
 
 import { channels } from "./colour.js";
+import { penOf } from "./dom.js";
 
 const IMAGE_SIDE = 48; // pixels of a small picture, about
 const GAP = 4;
 
 /** What all pictures of a run have in common. */
-export class Album {
+export class Thumbnails {
+  /** @param {Scene} scene */
   constructor(scene) {
     this.image = scene.image;
-    this.features = scene.features;
     // Features are drawn to one scale, that of the data shown.
     this.reach = 1e-9;
     for (const value of scene.arrays.originals.data) this.reach = Math.max(this.reach, Math.abs(value));
   }
 
-  /** Paint points [n, d] side by side; `zoom` 2 is twice as large. */
+  /**
+   * Paint points [n, d] side by side; `zoom` 2 is twice as large.
+   * @param {HTMLCanvasElement} canvas
+   * @param {NumberArray} points
+   * @param {Theme} theme
+   */
   paint(canvas, points, theme, zoom = 1) {
-    if (this.image) this.#paintImages(canvas, points, theme, zoom);
+    if (this.image) this.#paintImages(canvas, points, theme, zoom, this.image);
     else this.#paintBars(canvas, points, theme, zoom);
     canvas.style.aspectRatio = `${canvas.width} / ${canvas.height}`;
   }
 
-  #paintImages(canvas, { shape, data }, theme, zoom) {
-    const [height, width] = this.image;
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {NumberArray} points
+   * @param {Theme} theme
+   * @param {number} zoom
+   * @param {[number, number]} size  of an image
+   */
+  #paintImages(canvas, { shape, data }, theme, zoom, [height, width]) {
     const [count] = shape;
     const scale = Math.max(1, Math.round((zoom * IMAGE_SIDE) / height));
     resize(canvas, (count * (width * scale + GAP)) - GAP, height * scale);
-    const context = canvas.getContext("2d");
+    const context = penOf(canvas);
     context.imageSmoothingEnabled = false;
     const ink = channels(theme.text);
     const small = new OffscreenCanvas(width, height);
-    const pixels = small.getContext("2d").createImageData(width, height);
+    const pen = penOf(small);
+    const pixels = pen.createImageData(width, height);
     for (let n = 0; n < count; n += 1) {
       for (let p = 0; p < height * width; p += 1) {
         const alpha = 255 * data[n * height * width + p];
         pixels.data.set([...ink, alpha], 4 * p);
       }
-      small.getContext("2d").putImageData(pixels, 0, 0);
+      pen.putImageData(pixels, 0, 0);
       const left = n * (width * scale + GAP);
       context.clearRect(left, 0, width * scale, height * scale);
       context.drawImage(small, left, 0, width * scale, height * scale);
     }
   }
 
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {NumberArray} points
+   * @param {Theme} theme
+   * @param {number} zoom
+   */
   #paintBars(canvas, { shape, data }, theme, zoom) {
     const [count, d] = shape;
     const bar = Math.max(1, Math.round((zoom * IMAGE_SIDE) / d));
@@ -51,7 +74,7 @@ export class Album {
     const height = zoom * IMAGE_SIDE;
     const apart = 3 * GAP;
     resize(canvas, count * (width + apart) - apart, height);
-    const context = canvas.getContext("2d");
+    const context = penOf(canvas);
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.fillStyle = theme.text;
     for (let n = 0; n < count; n += 1) {
@@ -69,7 +92,12 @@ export class Album {
   }
 }
 
-/** Setting a canvas's size clears it and costs layout: only where it differs. */
+/**
+ * Setting a canvas's size clears it and costs layout: only where it differs.
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} width
+ * @param {number} height
+ */
 function resize(canvas, width, height) {
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.live import registry
 from svae_core import objections
 from svae_core.latent import explore as exploration
 from svae_core.latent.results import Question
@@ -22,50 +20,54 @@ from svae_core.studies import attack, band_study, comparison, sweep
 from svae_core.studies.grid import Grid
 from svae_core.studies.k_sensitivity import sensitivity
 
-_ROUTER = str(Path(__file__).parents[1] / "pages" / "router.py")
-_SMALL = {"dataset": "wine", "clusters": "3"}
+_ROUTER = str(Path(__file__).parents[2] / "pages" / "router.py")
+SMALL = {"dataset": "wine", "clusters": "3"}
 
 
-class _Engine:
+# Many tests open the same pages on the same data, and what is prepared is never changed.
+_prepare = functools.lru_cache(maxsize=64)(prepare)
+
+
+class ImmediateEngine:
     """Works at once, in this process: what a page asks for is the same."""
 
     cluster_lost = ""
 
     def prepare(self, settings: Settings) -> Future[Problem]:
-        return _done(lambda: prepare(settings))
+        return resolved(lambda: _prepare(settings))
 
     def explore(self, state: State, question: Question[Any]) -> Future[Any]:
-        return _done(lambda: exploration.answer(state, question))
+        return resolved(lambda: exploration.answer(state, question))
 
     def band_study(self, settings: Settings) -> Future[Any]:
-        return _done(lambda: band_study.short_study(settings))
+        return resolved(lambda: band_study.short_study(settings))
 
     def sensitivity(self, settings: Settings) -> Future[Any]:
-        return _done(lambda: sensitivity(settings))
+        return resolved(lambda: sensitivity(settings))
 
     def objection(self, number: int, settings: Settings) -> Future[Any]:
-        return _done(lambda: objections.answer(number, settings))
+        return resolved(lambda: objections.answer(number, settings))
 
     def attack_plan(self, count: int, seed: int) -> Future[Any]:
-        return _done(lambda: attack.plan(count, seed))
+        return resolved(lambda: attack.plan(count, seed))
 
     def attempt(self, members: tuple[Settings, ...]) -> Future[Any]:
-        return _done(lambda: attack.attempt(members))
+        return resolved(lambda: attack.attempt(members))
 
-    def contest_plan(self, runs: tuple[Settings, ...]) -> Future[Any]:
-        return _done(lambda: comparison.bouts(runs))
+    def comparison_plan(self, runs: tuple[Settings, ...]) -> Future[Any]:
+        return resolved(lambda: comparison.plan(runs))
 
-    def contest(self, bout: comparison.Bout, seconds: float) -> Future[Any]:
-        return _done(lambda: comparison.go_on(bout, seconds))
+    def compare(self, batch: comparison.ComparisonBatch, seconds: float) -> Future[Any]:
+        return resolved(lambda: comparison.advance(batch, seconds))
 
     def sweep_plan(self, grid: Grid) -> Future[Any]:
-        return _done(lambda: tuple(map(sweep.Work, sweep.plan(grid))))
+        return resolved(lambda: tuple(map(sweep.ChunkProgress, sweep.plan(grid))))
 
-    def sweep(self, work: sweep.Work, seconds: float) -> Future[Any]:
-        return _done(lambda: sweep.go_on(work, seconds))
+    def sweep(self, work: sweep.ChunkProgress, seconds: float) -> Future[Any]:
+        return resolved(lambda: sweep.advance(work, seconds))
 
 
-def _done(call: Callable[[], Any]) -> Future[Any]:
+def resolved(call: Callable[[], Any]) -> Future[Any]:
     future: Future[Any] = Future()
     try:
         future.set_result(call())
@@ -74,55 +76,50 @@ def _done(call: Callable[[], Any]) -> Future[Any]:
     return future
 
 
-@pytest.fixture(autouse=True)
-def _engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(registry, "engine", _Engine)
-    yield
-    st.cache_resource.clear()
-
-
-def _open(page: str, query: dict[str, str] | None = None) -> AppTest:
+def open_page(page: str, query: dict[str, str] | None = None) -> AppTest:
     """A visitor who opens this page by its URL."""
-    app = AppTest.from_file(_ROUTER, default_timeout=60)
+    app = AppTest.from_file(_ROUTER, default_timeout=300)
     if page != "start":
         app.switch_page(f"{page}.py")
     for name, text in (query or {}).items():
         app.query_params[name] = text
-    return _quiet(app.run())
+    return without_exception(app.run())
 
 
-def _quiet(app: AppTest) -> AppTest:
+def without_exception(app: AppTest) -> AppTest:
     assert not app.exception, app.exception[0].message
     return app
 
 
-def _charts(app: AppTest) -> list[dict]:
+def charts_of(app: AppTest) -> list[dict]:
     return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
 
 
-def _query(app: AppTest) -> dict[str, str]:
+def query_of(app: AppTest) -> dict[str, str]:
     """The URL's parameters, each with its one value."""
     pairs = app.query_params.items()
     return {name: text if isinstance(text, str) else text[-1] for name, text in pairs}
 
 
-def _press(app: AppTest, label: str) -> AppTest:
-    return _quiet(next(button for button in app.button if button.label == label).click().run())
+def press(app: AppTest, label: str) -> AppTest:
+    return without_exception(
+        next(button for button in app.button if button.label == label).click().run()
+    )
 
 
-def _words(app: AppTest) -> str:
+def words_of(app: AppTest) -> str:
     return " ".join(text.value for text in app.markdown)
 
 
-def _state(app: AppTest) -> str:
+def progress_of(app: AppTest) -> str:
     """What stands beside the progress bar."""
     return str(app.get("progress")[0].proto.text)
 
 
-def _finished(app: AppTest, runs: int = 24) -> list[str]:
+def look_until_whole(app: AppTest, runs: int = 24) -> list[str]:
     """Looks at the map until it is whole; what stood beside the progress bar meanwhile."""
-    seen = [_state(app)]
+    seen = [progress_of(app)]
     while not seen[-1].startswith(f"{runs} of {runs}"):
         assert len(seen) < 40
-        seen.append(_state(_quiet(app.run())))
+        seen.append(progress_of(without_exception(app.run())))
     return seen

@@ -18,7 +18,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from svae_core.own_data.names import file_name
-from svae_core.own_data.reading import read
+from svae_core.own_data.reading import read_table
 from svae_core.own_data.shaping import Choice, shape
 from svae_core.records import RequestError
 
@@ -336,7 +336,7 @@ def outcome(name: str, content: bytes, folder: Path) -> str:
     path = folder / "given"
     path.write_bytes(content)
     try:
-        data = shape(read(path, file_name(name), folder), Choice(), 0)
+        data = shape(read_table(path, file_name(name), folder), Choice(), 0)
     except RequestError as error:
         sentence = str(error)
         if not sentence.endswith(".") or "\n" in sentence or re.search("[<>`*]", sentence):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import json
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
-import pytest
 from starlette.websockets import WebSocket
 
 from pages.live import registry
-from pages.live import run as watching
 from pages.live.run import LiveRun
 from pages.wire import messages, routes
 from pages.wire.messages import decode
@@ -24,7 +23,7 @@ from svae_core.records import RequestError, Settings
 TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=4, batch_size=60, latent_dim=2)
 PAIR = registry.pair(TOY)
 STEPS = 8  # 4 epochs of 2 minibatches, and a frame after each
-WAIT = 60.0
+WAIT = 300.0  # only ends a test that hangs: a busy machine may be slow
 
 
 class Inline:
@@ -79,13 +78,13 @@ def toy_run(refuse: str = "") -> LiveRun:
     return LiveRun(PAIR, Inline(refuse))  # type: ignore[arg-type]
 
 
-def in_a_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-    """A test that runs on an event loop of its own."""
+def in_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """A test that runs on an event loop of its own, with its fixtures."""
 
-    def run() -> None:
-        asyncio.run(asyncio.wait_for(test(), WAIT))
+    @functools.wraps(test)
+    def run(*fixtures: Any, **named: Any) -> None:
+        asyncio.run(asyncio.wait_for(test(*fixtures, **named), WAIT))
 
-    run.__name__, run.__doc__ = test.__name__, test.__doc__
     return run
 
 
@@ -134,9 +133,3 @@ class Viewer:
     async def leave(self, code: int = routes.GOING_AWAY) -> None:
         self._in.put_nowait({"type": "websocket.disconnect", "code": code})
         await asyncio.wait_for(self.served, WAIT)
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs here have no viewers, and a busy machine may need longer for them than a reload."""
-    monkeypatch.setattr(watching, "GRACE", 1e6)

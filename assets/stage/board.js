@@ -1,0 +1,101 @@
+/**
+ * The board: makes every view from what its file declares, and gives it its place.
+ *
+ * @import { Declaration, Message, Theme, ViewContext, ViewModule } from "./types"
+ * @import { Drawable } from "./painter.js"
+ */
+
+import { make } from "./dom.js";
+
+export class Board {
+  /** @param {Record<string, ViewModule>} views  by name, as views/index.js gives them */
+  constructor(views) {
+    this.modules = views;
+    this.root = make("div", { className: "svae-board" });
+    /** @type {Drawable[]} */
+    this.drawables = [];
+  }
+
+  /** Whether there are views already. */
+  get built() {
+    return this.drawables.length > 0;
+  }
+
+  /** @param {ViewContext} context */
+  build(context) {
+    for (const [name, { declaration, default: View }] of ordered(this.modules)) {
+      addStyles(name, declaration);
+      const place = make("div", { className: "svae-place" });
+      this.root.append(frame(name, declaration, place));
+      const view = new View(place, context);
+      this.drawables.push({ view, needs: declaration.needs, lively: declaration.lively ?? false });
+    }
+  }
+
+  /** @param {Theme} theme */
+  recolour(theme) {
+    for (const { view } of this.drawables) view.recolour(theme);
+  }
+
+  /** @param {Theme} theme */
+  resize(theme) {
+    for (const { view } of this.drawables) view.resize(theme);
+  }
+
+  /** @param {Message} message */
+  showDecoded(message) {
+    for (const { view } of this.drawables) view.showDecoded?.(message);
+  }
+
+  dispose() {
+    for (const { view } of this.drawables) view.dispose();
+  }
+}
+
+/**
+ * Views by rising order; where two declare the same, by name.
+ * @param {Record<string, ViewModule>} views
+ */
+export function ordered(views) {
+  return Object.entries(views).sort(
+    ([a, one], [b, other]) => one.declaration.order - other.declaration.order || (a < b ? -1 : 1),
+  );
+}
+
+/**
+ * A view's own rules, with its class for each &.
+ * @param {string} name
+ * @param {Declaration} declaration
+ */
+export function stylesOf(name, { styles = "" }) {
+  return styles.replaceAll("&", `.svae-${name}`);
+}
+
+/**
+ * @param {string} name
+ * @param {Declaration} declaration
+ * @param {HTMLElement} place
+ */
+function frame(name, { title, span, height, handout, early }, place) {
+  const element = make(title ? "figure" : "div", { className: `svae-view svae-${name}` });
+  element.style.setProperty("--span", String(span));
+  if (height) element.style.setProperty("--height", height);
+  if (handout) element.dataset.handout = "";
+  if (early) element.dataset.early = "";
+  if (title) element.append(make("figcaption", {}, title));
+  element.append(place);
+  return element;
+}
+
+const styled = new Set();
+
+/**
+ * Once per page, after the stage's own style sheet.
+ * @param {string} name
+ * @param {Declaration} declaration
+ */
+function addStyles(name, declaration) {
+  if (!declaration.styles || styled.has(name)) return;
+  styled.add(name);
+  document.head.append(make("style", {}, stylesOf(name, declaration)));
+}

@@ -1,0 +1,281 @@
+/** The shapes of messages, runs and views. The wire format is written by pages/wire/messages.py. */
+
+import type { Recording } from "./frames";
+import type { Selection } from "./selection";
+
+/** Numbers of any shape in one block, the last axis varying fastest. */
+export interface NumberArray {
+  shape: number[];
+  data: Float32Array;
+}
+
+export type Arrays = Record<string, NumberArray>;
+
+/** One message; `header.kind` says which of the kinds below it is. */
+export interface Message {
+  header: any;
+  arrays: Arrays;
+}
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+// ------------------------------------------------------------------ fixed before training
+
+/** A thing's colour on a light and on a dark page, as #rrggbb. */
+export interface Themed {
+  light: string;
+  dark: string;
+}
+
+export interface Cluster extends Themed {
+  name: string;
+  symbol: string;
+}
+
+/** One of the models that are trained side by side. */
+export interface Member extends Themed {
+  method: string;
+  name: string;
+  dash: string;
+  symbol: string;
+  /** βσ²/λ_max at the start. */
+  gauge: number;
+}
+
+export interface LessonQuestion {
+  title: string;
+  question: string;
+  options: string[];
+}
+
+export interface Scene {
+  data: string;
+  /** Inner and outer radius of the shell. */
+  radii: [number, number];
+  /** Height and width where the data are images. */
+  image: [number, number] | null;
+  features: string[];
+  band: string;
+  /** The losses W and δ, between which the band's edges are fractions. */
+  handles: { within: number; delta: number } | null;
+  lesson: LessonQuestion | null;
+  members: Member[];
+  clusters: Cluster[];
+  look: Record<"delta" | "band" | "W", Themed>;
+  ink: Themed;
+  faint: Themed;
+  /** points [n, 3], labels [n], originals [few, d]. */
+  arrays: Arrays;
+}
+
+// ------------------------------------------------------------------ one moment of training
+
+/** What may be changed while a run is trained. */
+export interface RunSettings {
+  sigma2: number;
+  beta: number;
+  /** Edges of the band as fractions of the way from W to δ. */
+  band: [number, number];
+  lower_edge: boolean;
+}
+
+/** A model's numbers at one moment; losses are summed squared errors, KL is in nats. */
+export interface ModelNumbers {
+  loss: number;
+  delta: number;
+  lo: number;
+  hi: number | null;
+  kl: number;
+  kl_per_dim: number[];
+  active: boolean[];
+  structure: number | null;
+  sentence: string;
+  gauge?: number;
+}
+
+export interface Moment {
+  index: number;
+  step: number;
+  epoch: number;
+  /** The settings in force then. */
+  then: RunSettings;
+  models: ModelNumbers[];
+  /** [models, n, 3]; absent until the moment was asked for by its index. */
+  shells?: NumberArray;
+  /** [models, few, d]. */
+  pictures?: NumberArray;
+}
+
+/** The numbers that are kept of every moment. */
+export interface Row {
+  step: number;
+  models: { loss: number; kl: number; klPerDim: Float32Array }[];
+}
+
+/** The latent means in two dimensions; arrays are named layout0, layout1, … [n, 2]. */
+export interface Layout {
+  number: number;
+  step: number;
+  models: { kind: string; sentence: string }[];
+  arrays: Arrays;
+}
+
+export interface Remark {
+  step: number;
+  sentence: string;
+}
+
+/** One run in the tree of runs that branched off one another. */
+export interface TreeNode {
+  run: string;
+  parent: string | null;
+  step: number;
+  what: string;
+  changes: { step: number; what: string }[];
+  query: Record<string, string | null>;
+  here: boolean;
+}
+
+export interface LessonState {
+  prediction: number | null;
+  reveal: string | null;
+}
+
+/** What was measured on a trained model; see svae_core/records.py. */
+export interface CertificateNumbers {
+  seed: number;
+  epochs: number;
+  loss: number;
+  loss_margin: number;
+  draws: number;
+  delta: number;
+  delta_definition: string;
+  lo: number;
+  hi: number;
+  in_band: boolean;
+  kl: number;
+  kl_per_dim: number[];
+  active_units: number;
+  mutual_information: number;
+  mi_ceiling: number;
+  floors: { elementary: number; proved: number; tight: number };
+  gauge: number;
+  verdict: string;
+  sentence: string;
+  n_points: number;
+}
+
+// ----------------------------------------------------------------- where moments come from
+
+export interface Receiver {
+  /** Called at the first connection and at every one after it. */
+  open(): void;
+  message(message: Message): void;
+  /** A sentence to show, or null where all is well again. */
+  trouble(sentence: string | null): void;
+}
+
+/** A server (socket.js) or a file (archive.js). */
+export interface MomentSource {
+  ask(request: { want: string | number; [known: string]: unknown }): void;
+  command(verb: string, rest?: object): void;
+  /** Ask for a point as the models give it back; false where no server can decode it. */
+  decode(point: number): boolean;
+  close(): void;
+}
+
+// --------------------------------------------------------------------------------- views
+
+/** Colours and fonts of the page at present. */
+export interface Theme {
+  name: "light" | "dark";
+  background: string;
+  text: string;
+  font: string;
+  size: number;
+  faint: string;
+  colourOf(thing: Themed): string;
+}
+
+/** What a view is given to work with. */
+export interface ViewContext {
+  scene: Scene;
+  theme: Theme;
+  recording: Recording;
+  selection: Selection;
+  /** Ask for a point as the models give it back; false where there is no server to ask. */
+  decode(point: number): boolean;
+  /** Other settings from the moment shown on. */
+  alter(changes: Partial<RunSettings>): void;
+}
+
+/** A part of the run that a view may need; painter.js says how each is looked up. */
+export type Need =
+  | "moment"
+  | "models"
+  | "shells"
+  | "pictures"
+  | "rows"
+  | "layout"
+  | "floors"
+  | "band"
+  | "certificates";
+
+/** What a view's file declares of it. */
+export interface Declaration {
+  /** Views stand on the board by rising order. */
+  order: number;
+  /** A title makes the view a figure. */
+  title?: string;
+  /** How many of the board's twelve columns it takes. */
+  span: number;
+  /** A CSS length; without it the view is as high as its content. */
+  height?: string;
+  /** It is drawn when one of these has changed, and not before all are there. */
+  needs: Need[];
+  /** Drawn at once and together with all lively views; others take turns. */
+  lively?: boolean;
+  /** Left out in big type, where a class follows together. */
+  handout?: boolean;
+  /** Shows the data while a prediction is waited for. */
+  early?: boolean;
+  /** Its own rules; & stands for the view's class. */
+  styles?: string;
+}
+
+export interface View {
+  /** Draw this moment; true where that was enough work for one animation frame. */
+  draw(moment: Moment): boolean | void;
+  /** Its place has another size. */
+  resize(theme: Theme): void;
+  /** The page has other colours. */
+  recolour(theme: Theme): void;
+  dispose(): void;
+  /** A decoded point has arrived. */
+  showDecoded?(message: Message): void;
+}
+
+export interface ViewModule {
+  declaration: Declaration;
+  default: new (element: HTMLElement, context: ViewContext) => View;
+}
+
+// -------------------------------------------------------------------------------- Plotly
+
+/** An element that holds a Plotly figure, as far as views use it. */
+export interface PlotlyElement extends HTMLElement {
+  data?: any;
+  _fullLayout?: any;
+}
+
+declare global {
+  const Plotly: {
+    newPlot(element: HTMLElement, data: object[], layout: object, config?: object): unknown;
+    react(element: HTMLElement, data: object[], layout: object, config?: object): unknown;
+    update(element: HTMLElement, data: object, layout: object): unknown;
+    purge(element: HTMLElement): void;
+  };
+}

@@ -1,0 +1,17 @@
+"""Names of methods in figures and their descriptions: inside a sentence, and as a heading."""
+
+from __future__ import annotations
+
+from svae_core.figures.palette import mark_of
+
+
+def name_of(method: str) -> str:
+    """The name of a method inside a sentence: "conventional VAE", "β-VAE"."""
+    return mark_of(method).name
+
+
+def title_of(method: str) -> str:
+    """The name of a method as a heading or at the start of a sentence: "Conventional VAE"."""
+    name = name_of(method)
+    # Only ASCII letters: the capital of β looks like a Latin B.
+    return name[:1].upper() + name[1:] if name[:1].isascii() else name
