@@ -20,11 +20,11 @@ from svae_core.config.limits import limits
 from svae_core.datasets import scan_datasets
 from svae_core.datasets.file import Config
 from svae_core.own_data import kept as store
+from svae_core.own_data.formats import listed
 from svae_core.own_data.shaping import Choice, label_of, names_of, text_of
 from svae_core.own_data.tables import Table
 from svae_core.records import Options, RequestError, Settings, knobs
 
-_TYPES = ("csv", "tsv", "txt", "parquet", "npy", "npz", "zip")
 _WIDE = 200  # columns beyond which they are not offered one by one
 _SHOWN = 30  # columns of the preview
 _MISSING = {"drop": "Drop the row", "mean": "Fill in the column's mean"}
@@ -101,11 +101,10 @@ def _uploaded(config: Config) -> Config:
     """The configuration, with a newly uploaded file if there is one."""
     uploaded = st.file_uploader(
         "Your file",
-        type=_TYPES,
         key="file.upload",
         max_upload_size=limits().upload_mb,
-        help="CSV, TSV, Parquet, NPY, NPZ, or a ZIP of equally sized images. It stays on this "
-        "server, only people with its link can see it, and it is removed when unused for long.",
+        help=f"{listed()}, or a ZIP of equally sized images. It stays on this server, "
+        " is seen by nobody without the link to it, and is removed when unused for long.",
     )
     if uploaded is None:
         return config

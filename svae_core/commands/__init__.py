@@ -115,7 +115,7 @@ def settings_of(request: argparse.Namespace, method: str | None = None) -> Setti
             if key.startswith(prefix)
         }
         if kind == "dataset" and path is not None:
-            given["key"] = deposited(path)
+            given["key"] = deposited(path, array=str(given.get("array", "")))
         values[f"{kind}_options"] = tuple(sorted(given.items()))
     return check_settings(Settings(**values))
 
@@ -127,15 +127,19 @@ def _file_or_name(dataset: str) -> tuple[Path | None, str]:
     return Path(dataset), "file"
 
 
-def deposited(path: Path, key: str = "") -> str:
-    """The key of a file, which is read first if it is new; with a progress bar on a terminal."""
+def deposited(path: Path, key: str = "", array: str = "") -> str:
+    """The key of a file, read now if it is new, with a bar on a terminal."""
     from tqdm import tqdm
 
     from svae_core.own_data.kept import deposit
 
     with tqdm(total=100, unit="%", desc=path.name, disable=None, leave=False) as bar:
         return deposit(
-            path, tell=lambda share: bar.update(int(100 * share) - bar.n), key=key, copy=False
+            path,
+            tell=lambda share: bar.update(int(100 * share) - bar.n),
+            key=key,
+            copy=False,
+            array=array,
         )
 
 

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from svae_core.commands import deposited, print_json
+from svae_core.own_data.formats import listed
 from svae_core.records import RequestError
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """A file, or an action on the kept files."""
-    command.add_argument("file", nargs="?", metavar="FILE", help="CSV, TSV, Parquet, NPY, NPZ, ZIP")
+    """A file, or what is to be done with those kept."""
+    command.add_argument("file", nargs="?", metavar="FILE", help=f"{listed()}")
+    command.add_argument(
+        "--array", default="", metavar="NAME", help="which of several arrays holds the points"
+    )
     command.add_argument(
         "--key", default="", help="the key that a saved run or a link has for the file"
     )
@@ -35,7 +39,7 @@ def run(request: argparse.Namespace) -> None:
             ]
         }
     elif request.file:
-        answer = _described(deposited(Path(request.file), request.key))
+        answer = _described(deposited(Path(request.file), request.key, request.array))
     else:
         raise RequestError("Name a FILE, or use --kept or --forget KEY; see --help.")
     if request.json:

@@ -1,10 +1,11 @@
 """Own data
 
-A file of your own: CSV, TSV, Parquet, NPY, NPZ, or a ZIP of equally sized images. Columns of text
-with few different values become columns of 0 and 1, rows with missing values are dropped (or
-values filled with the mean), and constant columns are left out; each of these steps is reported.
-Columns of a table are standardised to mean 0 and variance 1, arrays and images are used unchanged,
-unless you choose otherwise. The label is shown, and never trained on.
+A file of your own: a table (CSV, TSV, Parquet, Feather, Excel, ARFF, LIBSVM), arrays (NPY, NPZ,
+HDF5, .mat, AnnData, Matrix Market, safetensors, word vectors) or images (IDX, or a ZIP). Columns
+of text with few different values become columns of 0 and 1, rows with missing values are dropped
+(or values filled with the mean), and columns that never vary are left out; all of it is counted
+and said. Columns of a table are brought to mean 0 and variance 1, arrays and images are taken as
+they are, unless you choose otherwise. The label is shown, and never trained on.
 
 Source: the file you give, kept under a key that only you and those you send a link to know; needs
 no network
@@ -21,7 +22,12 @@ from svae_core.records import Dataset, option
 class Config:
     """The file, and how its table becomes points."""
 
-    key: str = option("", "key of the kept file: its fingerprint and a secret; see data")
+    key: str = option("", "where the file is kept: its fingerprint and a secret; see data")
+    array: str = option(
+        "",
+        "which array of a file that holds several are the points: a name in an NPZ, HDF5, .mat, "
+        ".h5ad or safetensors file, a list column, a sheet (empty: the largest)",
+    )
     features: str = option(
         "", "names of the columns to train on, separated by commas (empty: all that can be used)"
     )

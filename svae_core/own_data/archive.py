@@ -46,8 +46,12 @@ def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]
         if is_of_disk(error):
             raise
         raise RequestError(
-            f"The ZIP is damaged or cut off ({cleaned(error) or 'it ends too early'})."
+            f"The ZIP is damaged or cut off ({_reason(error) or 'it ends too early'})."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    return cleaned(error).rstrip(".").replace(". ", " ")
 
 
 def content(archive: zipfile.ZipFile, item: zipfile.ZipInfo, limit: int) -> bytes:

@@ -21,12 +21,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from svae_core.config.home import home
+from svae_core.own_data.formats import Progress, listed
 from svae_core.own_data.limits import KEPT_BYTES, KEPT_DAYS
 from svae_core.own_data.names import file_name
 from svae_core.own_data.reader import read_apart
 from svae_core.own_data.reading import refused_by_disk
 from svae_core.own_data.tables import ABOUT, Table, read_about
-from svae_core.own_data.text import Tell
 from svae_core.records import RequestError
 
 _KEY = re.compile(r"[0-9a-f]{16}-[0-9a-f]{24}")
@@ -36,22 +36,30 @@ _NPY = b"\x93NUMPY"
 
 
 def deposit(
-    path: Path, name: str = "", tell: Tell = lambda share: None, *, key: str = "", copy: bool = True
+    path: Path,
+    name: str = "",
+    tell: Progress = lambda share: None,
+    *,
+    key: str = "",
+    copy: bool = True,
+    array: str = "",
 ) -> str:
     """Read a file and keep its table; returns its key.
 
-    With a `key` of a saved run or a link, the file must be the one of that key, and is kept under
-    it. `copy`: copy an NPY file; otherwise it stays where it is and is referred to by its path.
-    Raises RequestError, one sentence, if the file cannot be used.
+    With `key`, as a saved run or a link has it, the file must be the one that the key is of, and
+    becomes known under it. `copy`: an NPY file is copied, where it may go away; without, it stays
+    where it is and is only pointed at. `array`: which of several arrays in the file holds the
+    points; each has a key of its own, with the same beginning. RequestError, one sentence, for
+    what cannot be used.
     """
     name = file_name(name or path.name)
     if path.exists() and not path.is_file():
-        raise RequestError(f"{name} is no file; give CSV, TSV, Parquet, NPY, NPZ or ZIP.")
+        raise RequestError(f"{name} is no file; give {listed()}.")
     try:
         digest = _digest(path)
-        key = _agreed(key, digest, name) or f"{digest[:16]}-{_signature(digest)}"
+        key = _agreed(key, digest, name) or f"{digest[:16]}-{_signature(digest + array)}"
         if not _is_whole(_folder(key)):
-            _read_into(_folder(key), path, name, tell, copy)
+            _read_into(_folder(key), path, name, tell, copy, array)
             _tidy()
     except OSError as error:
         raise refused_by_disk(name, error) from error
@@ -145,8 +153,8 @@ def _agreed(key: str, digest: str, name: str) -> str:
     return key
 
 
-def _read_into(folder: Path, path: Path, name: str, tell: Tell, copy: bool) -> None:
-    """Read into a folder, atomically: it appears complete or not at all."""
+def _read_into(folder: Path, path: Path, name: str, tell: Progress, copy: bool, array: str) -> None:
+    """Read into a folder that appears whole or not at all."""
     part = _beside(folder)
     part.mkdir(parents=True, mode=0o700)
     try:
@@ -154,7 +162,7 @@ def _read_into(folder: Path, path: Path, name: str, tell: Tell, copy: bool) -> N
             stays = file.read(6) == _NPY
         if stays and copy:
             path = Path(shutil.copyfile(path, part / "numbers.npy"))
-        read_apart(path, name, part, tell)
+        read_apart(path, name, part, tell, array)
         _put(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -1,44 +1,44 @@
-"""Dispatch of a file to the reader of its format, by its content, not by its name."""
+"""Reads a file by the format that it has, unpacking gzip first; all failures are one sentence."""
 
 from __future__ import annotations
 
 import errno
+import gzip
 import os
-import zipfile
+import zlib
 from pathlib import Path
 
-from svae_core.own_data import archive
-from svae_core.own_data.arrays import read_npy, read_npz
-from svae_core.own_data.images import read_images
+from svae_core.own_data.formats import Progress, Source, recognise, renamed
+from svae_core.own_data.limits import CELLS
 from svae_core.own_data.names import cleaned
-from svae_core.own_data.parquet import read_parquet
 from svae_core.own_data.tables import Table
-from svae_core.own_data.text import Tell, read_text
 from svae_core.records import RequestError
 
-# First bytes of other common formats, with advice.
-_OTHERS = {
-    b"\x1f\x8b": "is compressed by gzip; unpack it first",
-    b"BZh": "is compressed by bzip2; unpack it first",
-    b"\xfd7zXZ": "is compressed by xz; unpack it first",
-    b"\x80\x02": "is a pickle, which could run code and is never loaded; save it as NPY or CSV",
-    b"\x80\x03": "is a pickle, which could run code and is never loaded; save it as NPY or CSV",
-    b"\x80\x04": "is a pickle, which could run code and is never loaded; save it as NPY or CSV",
-    b"\x80\x05": "is a pickle, which could run code and is never loaded; save it as NPY or CSV",
-    b"\x89HDF": "is HDF5; save the array of points as NPY",
-    b"\xd0\xcf\x11\xe0": "is an old spreadsheet; save it as CSV",
-    b"%PDF": "is a PDF; save the table as CSV",
-    b"\x89PNG": "is one image; put images into a ZIP",
-    b"\xff\xd8\xff": "is one image; put images into a ZIP",
-}
+_GZIP = b"\x1f\x8b"
+_UNPACKED = "unpacked"
+#: Bytes that gzip may unpack to: as much as the largest table, in text.
+_UNPACKED_BYTES = 16 * CELLS
 
 
-def read_table(path: Path, name: str, folder: Path, tell: Tell = lambda share: None) -> Table:
+def read_table(
+    path: Path,
+    name: str,
+    folder: Path,
+    progress: Progress = lambda share: None,
+    array: str = "",
+) -> Table:
     """The table of a file, written into a folder that exists; RequestError, one sentence."""
     try:
+        source = Source(path, name, folder, progress, array)
         with path.open("rb") as file:
-            start = file.read(8)
-        return _read_by_format(start, path, name, folder, tell)
+            packed = file.read(2) == _GZIP
+        if packed:
+            source = renamed(source, _unpacked(source))
+        try:
+            return recognise(source.path).read(source)
+        finally:
+            if packed:
+                source.path.unlink(missing_ok=True)
     except RequestError as error:
         raise RequestError(f"{name}: {error}") from error
     except OSError as error:
@@ -57,25 +57,17 @@ def refused_by_disk(name: str, error: OSError) -> RequestError:
     return RequestError(f"{name} cannot be kept or read: {reason}.")
 
 
-def _read_by_format(start: bytes, path: Path, name: str, folder: Path, tell: Tell) -> Table:
-    """The table, by the reader of the format that the first bytes indicate."""
-    if start.startswith(b"\x93NUMPY"):
-        return read_npy(path, name, folder, tell)
-    if start.startswith(b"PAR1"):
-        return read_parquet(path, name, folder, tell)
-    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        reader = read_npz if _holds_arrays(path) else read_images
-        return reader(path, name, folder, tell)
-    for magic, what in _OTHERS.items():
-        if start.startswith(magic):
-            raise RequestError(f"The file {what}.")
-    return read_text(path, name, folder, tell)
-
-
-def _holds_arrays(path: Path) -> bool:
-    with archive.opened(path) as (_, members):
-        return bool(members) and all(_is_array(item) for item in members)
-
-
-def _is_array(item: zipfile.ZipInfo) -> bool:
-    return item.filename.endswith(".npy")
+def _unpacked(source: Source) -> Path:
+    """The file without its gzip, never larger than the limit."""
+    target = source.folder / _UNPACKED
+    left = _UNPACKED_BYTES
+    try:
+        with gzip.open(source.path) as packed, target.open("wb") as out:
+            while block := packed.read(2**20):
+                left -= len(block)
+                if left < 0:
+                    raise RequestError("The file unpacks to more than can be read; give a sample.")
+                out.write(block)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise RequestError("The gzip file is damaged or cut off.") from error
+    return target

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import codecs
 import csv
+import dataclasses
 import io
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -22,12 +24,17 @@ from svae_core.records import RequestError
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _SAMPLE_BYTES = 2**21  # twice the longest line that is allowed
 _SAMPLE_LINES = 200
-#: Cells that mean a missing value.
-MISSING = ("", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "None", "-", "?", "#N/A")
-# Bytes that are undefined in Windows-1252.
+#: Cells that say that nothing is there.
+MISSING = (
+    *("", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "None", "none", "-", "--", "?"),
+    *("#N/A", "#NA", "<NA>", "missing", "Missing", "MISSING", "."),
+)
+# Bytes that mean nothing in Windows-1252.
 _UNDEFINED = b"\x81\x8d\x8f\x90\x9d"
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
+_BLANKS = re.compile(r"[ \t]+")
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ class Layout:
     names: tuple[str, ...]
     skip: int  # lines before the first row of data
     notes: tuple[str, ...]
+    path: Path | None = None  # where the file stands with tabs for blanks, if it was rewritten
 
 
 def sniff(path: Path) -> Layout:
@@ -57,12 +65,15 @@ def sniff(path: Path) -> Layout:
         raise RequestError("The file is empty; give a table with a row for each point.")
     delimiter, rows, line_ends = _delimiter(lines)
     width = _usual_width(rows)
+    if width == 1 and _blanks_separate(lines):
+        return _with_tabs(path, encoding)
     first = _first_row(rows, width)
     header = _has_header(rows[first:], width)
     names = tuple(rows[first]) if header else ()
-    if len(names) == width - 1:  # R writes row names without a heading
+    units = _rows_of_units(rows[first:], width) if header else 0
+    if len(names) == width - 1:  # row names without a heading of their own, as R writes them
         names = ("row name", *names)
-    skip = line_ends[first] if header else (line_ends[first - 1] if first else 0)
+    skip = line_ends[first + units] if header else (line_ends[first - 1] if first else 0)
     decimal = _decimal(rows[first:], delimiter)
     notes = [
         f"Read as text in {encoding}, columns separated by {_DELIMITERS[delimiter]}, "
@@ -71,6 +82,9 @@ def sniff(path: Path) -> Layout:
     ]
     if first:
         notes.append(f"Lines before the table were left out: {first}.")
+    if units:
+        under = "the row" if units == 1 else f"{units} rows"
+        notes.append(f"Left out: {under} under the names, which hold no numbers (units, perhaps).")
     named = tuple(cleaned(name) for name in names) or ("",) * width
     return Layout(encoding, delimiter, decimal, named, skip, tuple(notes))
 
@@ -173,10 +187,17 @@ def _first_row(rows: list[list[str]], width: int) -> int:
     return first
 
 
-def _heads_numbers(rows: list[list[str]], width: int) -> bool:
-    """Whether the first row holds names only, one of them above a column of numbers."""
+def _heads_numbers(rows: list[list[str]], width: int, some_empty: bool = False) -> bool:
+    """Whether the first row is names throughout, and one of them stands above numbers only."""
+    if not rows or len(rows[0]) != width:
+        return False
     names = {cell.strip() for cell in rows[0]}
-    if len(names) < width or names & {*MISSING} or _holds_number(names):
+    if some_empty:  # a row of units may repeat itself, and leave cells empty
+        over = _over_numbers(rows, width)
+        names = {cell.strip() for cell in over} - {*MISSING}
+    elif len(names) < width or names & {*MISSING}:
+        return False
+    if not names or _holds_number(names):
         return False
     full = [row for row in rows[1:] if len(row) == width]
     columns = [
@@ -186,6 +207,17 @@ def _heads_numbers(rows: list[list[str]], width: int) -> bool:
     return any(column and all(_holds_number([cell]) for cell in column) for column in columns)
 
 
+def _over_numbers(rows: list[list[str]], width: int) -> list[str]:
+    """The cells of the first row that stand above columns of numbers."""
+    below = [row for row in rows[1:] if len(row) == width]
+    found = []
+    for index, cell in enumerate(rows[0]):
+        column = [row[index].strip() for row in below if row[index].strip() not in MISSING]
+        if column and all(_holds_number([text]) for text in column):
+            found.append(cell)
+    return found
+
+
 def _holds_number(cells: Iterable[str]) -> bool:
     return any(_NUMBER.fullmatch(cell.strip()) for cell in cells)
 
@@ -193,6 +225,8 @@ def _holds_number(cells: Iterable[str]) -> bool:
 def _has_header(rows: list[list[str]], width: int) -> bool:
     """Whether the first row is a header: no cell is a number or a value of its column."""
     first, others = rows[0], [row for row in rows[1:] if len(row) == width]
+    if _is_counted(first, others):
+        return True
     if _holds_number(first):
         return False
     if len(first) == width - 1 or any(map(_holds_number, others)):
@@ -203,10 +237,86 @@ def _has_header(rows: list[list[str]], width: int) -> bool:
     )
 
 
+def _is_counted(first: list[str], others: list[list[str]]) -> bool:
+    """Whether a row of numbers is names: 0 … d−1 as pandas writes them, years, or the like.
+
+    Integers in equal steps, or from 0 in steps of 1, above columns that hold other numbers; the
+    first cell may be empty, for the column of row names.
+    """
+    cells = [cell.strip() for cell in first]
+    numbers = cells[1:] if cells and cells[0] == "" else cells
+    if len(numbers) < 2 or not all(re.fullmatch(r"\d{1,9}", cell) for cell in numbers):
+        return False
+    steps = {int(b) - int(a) for a, b in itertools.pairwise(numbers)}
+    from_zero = steps == {1} and int(numbers[0]) == 0
+    below = [cell.strip() for row in others for cell in row[-len(numbers) :]]
+    filled = [cell for cell in below if cell not in MISSING]
+    decimals = sum("." in cell or "," in cell for cell in filled)
+    mostly_decimals = bool(filled) and decimals > 0.5 * len(filled)
+    # 0, 1, 2 … could be data where whole numbers stand below as well: names only if they differ.
+    counts_on = len(others) > 0 and any(cell != "" for cell in filled)
+    progression = len(steps) == 1 and steps != {0} and len(numbers) >= 3
+    return counts_on and (mostly_decimals or (progression and (from_zero or _are_years(numbers))))
+
+
+def _are_years(numbers: list[str]) -> bool:
+    return all(1000 <= int(number) <= 2999 for number in numbers)
+
+
+def _rows_of_units(rows: list[list[str]], width: int) -> int:
+    """How many rows under the names hold units or further names: text above numbers only."""
+    count = 0
+    while count < 3 and _heads_numbers(rows[count + 1 :], width, some_empty=True):
+        count += 1
+    return count
+
+
+def _blanks_separate(lines: list[str]) -> bool:
+    """Whether lines are words and numbers between blanks, as many in each: GloVe, savetxt."""
+    rows = [_BLANKS.split(line.strip()) for line in lines if _content(line)]
+    if len(rows) > 1 and len(rows[0]) == 2 and len(rows[1]) > 3:
+        rows = rows[1:]  # word2vec: how many vectors, and of how many numbers
+    if not rows:
+        return False
+    width = _usual_width(rows)
+    alike = sum(len(row) == width for row in rows) / len(rows)
+    numbers = sum(_NUMBER.fullmatch(cell) is not None for row in rows for cell in row[-2:])
+    return width > 1 and alike > 0.9 and numbers > 0.5 * sum(min(2, len(row)) for row in rows)
+
+
+def _content(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith(("#", "%"))
+
+
+def _with_tabs(path: Path, encoding: str) -> Layout:
+    """The layout of a copy of the file that has tabs for blanks, without its comments."""
+    copy = path.with_name(f".{path.name}.tabs")
+    notes = ["Columns are separated by blanks."]
+    first = True
+    with (
+        path.open(encoding=encoding, errors="replace", newline=None) as file,
+        copy.open("w", encoding="utf-8") as out,
+    ):
+        for line in file:
+            if not _content(line):
+                continue
+            cells = _BLANKS.split(line.strip())
+            if first and len(cells) == 2 and all(cell.isdigit() for cell in cells):
+                notes.append("The first line, how many vectors there are, was left out.")
+            else:
+                out.write("\t".join(cells) + "\n")
+            first = False
+    found = sniff(copy)
+    return dataclasses.replace(found, notes=(*notes, *found.notes), path=copy)
+
+
 def _decimal(rows: list[list[str]], delimiter: str) -> str:
     if delimiter == ",":
         return "."
     cells = [cell.strip() for row in rows for cell in row]
-    commas = sum(_DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells)
+    commas = sum(
+        _DECIMAL_COMMA.fullmatch(cell) is not None and _THOUSANDS.fullmatch(cell) is None
+        for cell in cells
+    )
     points = sum("." in cell and _NUMBER.fullmatch(cell) is not None for cell in cells)
     return "," if commas > points else "."

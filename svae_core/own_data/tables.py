@@ -38,6 +38,7 @@ class Column:
     low: float = math.nan  # of the finite numbers
     high: float = math.nan
     categories: tuple[str, ...] = ()
+    role: str = ""  # why it is no feature: see column_roles
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Table:
     """The description of a table on disk, and access to its columns."""
 
     folder: Path
-    name: str  # of the file, cleaned
-    form: str  # CSV | Parquet | NPY | NPZ | images
+    name: str  # of the file, made harmless
+    form: str  # name of its format
     rows: int
     columns: tuple[Column, ...]
     numbers_file: str
@@ -56,6 +57,7 @@ class Table:
     image_shape: tuple[int, int] | None = None
     scale: float = 1.0  # numbers are divided by this
     stamp: str = ""  # size and time of a file that stays where it is
+    tabular: bool = False  # columns have units of their own: standardised by default
 
     def of_kind(self, kind: str) -> tuple[str, ...]:
         """Names of the columns of that kind, in the order in which they are stored."""
@@ -77,7 +79,7 @@ class Table:
         with self._reading():
             if self.stamp and self.stamp != stamp_of(path):
                 raise RequestError(f"{path} has changed since it was read; give it once more.")
-            if self.form in ("NPY", "NPZ"):
+            if self.numbers_file != NUMBERS:  # an NPY file that is mapped as it is
                 return np.load(path, mmap_mode="r", allow_pickle=False).reshape(shape)
             return _mapped(path, self.numbers_dtype, shape)
 
@@ -132,6 +134,8 @@ def read_about(folder: Path) -> Table:
         for column in plain.pop("columns")
     )
     shape = plain.pop("image_shape")
+    # Tables kept before this was recorded.
+    plain.setdefault("tabular", plain["form"] in ("CSV", "Parquet"))
     return Table(
         folder=folder,
         columns=columns,
@@ -149,7 +153,7 @@ class Writer:
         check_width(len(names))
         self.rows = 0
         self._folder = folder
-        self._names = distinct(names, "column")
+        self.names = distinct(names, "column")
         self._numeric = tuple(numeric)
         self._categories: list[dict[str, int]] = [{} for _ in names]
         self._missing = np.zeros(len(names), np.int64)
@@ -181,7 +185,7 @@ class Writer:
     def finish(self, name: str, form: str, notes: tuple[str, ...], **more: Any) -> Table:
         """Close the files and write about.json."""
         self.close()
-        columns = tuple(self._column(index) for index in range(len(self._names)))
+        columns = tuple(self._column(index) for index in range(len(self.names)))
         table = Table(
             folder=self._folder,
             name=name,
@@ -220,7 +224,7 @@ class Writer:
         return codes
 
     def _column(self, index: int) -> Column:
-        name, missing = self._names[index], int(self._missing[index])
+        name, missing = self.names[index], int(self._missing[index])
         if self._numeric[index]:
             low, high = self._low[index], self._high[index]
             known = low <= high

@@ -83,7 +83,7 @@ def _texts() -> list[Specimen]:
         Specimen("same_names.csv", ("a,a\n" + numbers).encode()),
         Specimen("reserved_names.csv", ("auto,none\n" + numbers).encode()),
         Specimen("binary_pickle.csv", pickle.dumps(_Harmful()), "is a pickle"),
-        Specimen("text.gz", b"\x1f\x8b\x08\0\0\0\0\0", "compressed by gzip"),
+        Specimen("text.gz", b"\x1f\x8b\x08\0\0\0\0\0", "gzip file is damaged"),
         Specimen("quotes_in_quotes.csv", b'a,b\n"1 ""x"" ",2\n"3\n4",5\n' * 10),
     ]
 
@@ -129,7 +129,7 @@ def _arrays() -> list[Specimen]:
         Specimen("complex.npy", npy(points.astype(complex)), "must hold real numbers"),
         Specimen("dates.npy", npy(np.zeros((3, 2), "M8[D]")), "must hold real numbers"),
         Specimen("words.npy", npy(np.array([["a", "b"], ["c", "d"]])), "must hold real numbers"),
-        Specimen("records.npy", npy(records), "must hold real numbers"),
+        Specimen("records.npy", npy(records), "is structured"),
         Specimen("pickled.npy", npy(np.array([_Harmful()]), pickled=True), "pickled"),
         Specimen("five_gigabytes.npy", npy_claiming(five_gigabytes, b"\0" * 900), "claims to be"),
         Specimen("computed_shape.npy", npy_claiming(overflowing, b"\0" * 64), "no sense"),
@@ -178,7 +178,6 @@ def _archives() -> list[Specimen]:
         Specimen(
             "labels_pickled.npz",
             packed({"x.npy": npy(points), "y.npy": npy(np.array([_Harmful()] * 30), pickled=True)}),
-            "pickled",
         ),
         Specimen("zeros.npz", bomb, "are equal"),
         Specimen(
@@ -227,7 +226,7 @@ def _tables() -> list[Specimen]:
     return [
         Specimen("plain.parquet", plain),
         Specimen("nested.parquet", table(a=values, b=[[1]] * 30)),
-        Specimen("only_nested.parquet", table(b=[[1]] * 30), "no column of numbers"),
+        Specimen("only_nested.parquet", table(b=[[1]] * 30), "are equal"),
         Specimen("nulls.parquet", table(a=[None, *values[1:]], b=list(range(30)))),
         Specimen("truths.parquet", table(a=values, b=[True, False] * 15)),
         Specimen("integers.parquet", table(a=[2**62, -(2**62)] * 15, b=values)),

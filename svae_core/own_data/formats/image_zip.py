@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -14,17 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from svae_core.own_data import archive
-from svae_core.own_data.limits import CATEGORIES, COLUMNS, IMAGE_BYTES, IMAGE_PIXELS
+from svae_core.own_data.formats import Format, Source, starts_with
+from svae_core.own_data.limits import CATEGORIES, IMAGE_BYTES
 from svae_core.own_data.names import cleaned, distinct
+from svae_core.own_data.pictures import open_picture, reading_picture, shrunk
 from svae_core.own_data.tables import CODES, NUMBERS, Column, Table, check_cells, write_about
-from svae_core.own_data.text import Tell
 from svae_core.records import RequestError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-# Formats with well-tested decoders; others, such as EPS, would start programs.
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 # The largest grey value of images of 8 and of 16 bits, and the type that stores their values.
@@ -41,9 +36,9 @@ class _Form:
     levels: int  # the largest grey value
 
 
-def read_images(path: Path, name: str, folder: Path, tell: Tell) -> Table:
+def read(source: Source) -> Table:
     """The table of a ZIP of images, written into a folder."""
-    with archive.opened(path) as (packed, members):
+    with archive.opened(source.path) as (packed, members):
         items = [item for item in members if item.filename.lower().endswith(_ENDINGS)]
         if not items:
             what = ", which looks like a spreadsheet: save it as CSV" if _office(members) else ""
@@ -54,12 +49,12 @@ def read_images(path: Path, name: str, folder: Path, tell: Tell) -> Table:
         size, small = form.size, form.small
         check_cells(len(items), small[0] * small[1])
         low, high = np.full(small[0] * small[1], form.levels), np.zeros(small[0] * small[1], int)
-        with (folder / NUMBERS).open("wb") as out:
+        with (source.folder / NUMBERS).open("wb") as out:
             for index, item in enumerate(items):
                 pixels = _pixels(packed, item, form)
                 low, high = np.minimum(low, pixels), np.maximum(high, pixels)
                 out.write(pixels.tobytes())
-                tell((index + 1) / len(items))
+                source.progress((index + 1) / len(items))
     notes = [
         f"Read as {len(items):,} images of {size[0]} × {size[1]} pixels, as grey values 0 to 1 in "
         f"{form.levels + 1:,} steps."
@@ -71,11 +66,11 @@ def read_images(path: Path, name: str, folder: Path, tell: Tell) -> Table:
         for i in range(len(low))
     ]
     table = Table(
-        folder=folder,
-        name=name,
-        form="images",
+        folder=source.folder,
+        name=source.name,
+        form=FORMAT.name,
         rows=len(items),
-        columns=(*columns, *_folders(items, folder)),
+        columns=(*columns, *_folders(items, source.folder)),
         numbers_file=NUMBERS,
         numbers_dtype=_DTYPES[form.levels],
         notes=tuple(notes),
@@ -90,26 +85,19 @@ def _office(members: list[zipfile.ZipInfo]) -> bool:
     return any(item.filename == "[Content_Types].xml" for item in members)
 
 
-def _image(packed: zipfile.ZipFile, item: zipfile.ZipInfo) -> Image.Image:
-    """The image, with its pixels not decoded yet."""
-    from PIL import Image
-
-    image = Image.open(io.BytesIO(archive.content(packed, item, IMAGE_BYTES)), formats=_FORMATS)
-    if image.size[0] * image.size[1] > IMAGE_PIXELS:
-        raise RequestError(
-            f"{cleaned(item.filename)} in the ZIP claims {image.size[0]:,} × {image.size[1]:,} "
-            f"pixels, but at most {IMAGE_PIXELS:,} can be read."
-        )
-    return image
+def _content(packed: zipfile.ZipFile, item: zipfile.ZipInfo) -> tuple[bytes, str]:
+    """The bytes of an image, and how sentences speak of it."""
+    where = f"{cleaned(item.filename)} in the ZIP"
+    with reading_picture(where):
+        return archive.content(packed, item, IMAGE_BYTES), where
 
 
 def _form(packed: zipfile.ZipFile, item: zipfile.ZipInfo) -> _Form:
     """The form of an image."""
-    with _reading(item):
-        image = _image(packed, item)
-    if 0 in image.size:
-        raise RequestError(f"{cleaned(item.filename)} in the ZIP is an image without pixels.")
-    return _Form(image.size, _shrunk(image.size), _levels(image))
+    content, where = _content(packed, item)
+    with reading_picture(where):
+        image = open_picture(content, where)
+        return _Form(image.size, shrunk(image.size), _levels(image))
 
 
 def _levels(image: Image.Image) -> int:
@@ -121,13 +109,13 @@ def _pixels(packed: zipfile.ZipFile, item: zipfile.ZipInfo, form: _Form) -> np.n
     """Grey values [height · width] of an image, from 0 to `form.levels`."""
     from PIL import Image
 
-    with _reading(item):
-        image = _image(packed, item)
+    content, where = _content(packed, item)
+    with reading_picture(where):
+        image = open_picture(content, where)
         if image.size != form.size:
             raise RequestError(
-                f"{cleaned(item.filename)} in the ZIP has {image.size[0]} × {image.size[1]} "
-                f"pixels, but the first image has {form.size[0]} × {form.size[1]}; all must be of "
-                "one size."
+                f"{where} has {image.size[0]} × {image.size[1]} pixels, "
+                f"but the first image has {form.size[0]} × {form.size[1]}; all must be of one size."
             )
         levels = _levels(image)
         # Mode L would clip 16-bit values at 255; mode F keeps them.
@@ -136,36 +124,6 @@ def _pixels(packed: zipfile.ZipFile, item: zipfile.ZipInfo, form: _Form) -> np.n
             grey = grey.resize(form.small, Image.Resampling.BOX)
         scaled = np.asarray(grey, np.float64).reshape(-1) * (form.levels / levels)
         return np.rint(scaled).astype(_DTYPES[form.levels])
-
-
-@contextmanager
-def _reading(item: zipfile.ZipInfo) -> Iterator[None]:
-    """Any exception of an image decoder as a RequestError that names the image."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # about odd metadata, and about sizes that are checked here
-            yield
-    except (RequestError, zipfile.BadZipFile, MemoryError):
-        raise
-    except Exception as error:
-        if archive.is_of_disk(error):
-            raise
-        raise RequestError(
-            f"{cleaned(item.filename)} in the ZIP is no image that can be read; it is damaged or "
-            "cut off."
-        ) from error
-
-
-def _shrunk(size: tuple[int, int]) -> tuple[int, int]:
-    """The largest size of about the same aspect ratio with at most COLUMNS pixels."""
-    width, height = size
-    shrink = max(1.0, (width * height / COLUMNS) ** 0.5)
-    small = (max(1, int(width / shrink)), max(1, int(height / shrink)))
-    if small[0] * small[1] <= COLUMNS:
-        return small
-    return (min(small[0], COLUMNS), 1) if small[1] == 1 else (1, min(small[1], COLUMNS))
 
 
 def _folders(items: list[zipfile.ZipInfo], folder: Path) -> list[Column]:
@@ -178,3 +136,6 @@ def _folders(items: list[zipfile.ZipInfo], folder: Path) -> list[Column]:
     codes = np.array([position[name] for name in names], dtype="<i4")
     (folder / CODES).write_bytes(codes.tobytes())
     return [Column("folder", "category", 0, categories=distinct(values, "folder"))]
+
+
+FORMAT = Format("images", (".zip",), starts_with(b"PK\x03\x04", b"PK\x05\x06"), read, rank=1)

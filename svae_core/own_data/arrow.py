@@ -1,0 +1,285 @@
+"""Arrow tables that are not trusted: plain columns, list columns of points, pictures in bytes.
+
+Parquet and Feather both give batches of records; what may be the data is never dropped in silence:
+a list column of one length is the points, a Hugging Face Image column is decoded from its bytes,
+and a nested column that holds most of the numbers but fits neither is refused by name.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from svae_core.own_data.arrow_points import BATCH_CELLS, Batches, ListRows, PictureRows
+from svae_core.own_data.column_roles import with_roles
+from svae_core.own_data.formats import Source
+from svae_core.own_data.matrix import with_categories, with_labels, with_note, write_matrix
+from svae_core.own_data.names import cleaned, distinct, some
+from svae_core.own_data.tables import Table, Writer, check_cells, check_width
+from svae_core.records import RequestError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_LABELS = ("label", "labels", "target", "class", "y", "digit")
+_INDEX = ("__index_level_0__",)
+
+
+def read_arrow(source: Source, batches: Batches, form: str) -> Table:
+    """The table of a file of Arrow columns."""
+    schema = batches.schema
+    check_width(len(schema))
+    check_cells(batches.rows, len(schema))
+    pictures = [i for i, field in enumerate(schema) if _is_picture(field.type)]
+    lists = [i for i, field in enumerate(schema) if _is_list(field.type)]
+    points = _points_among(batches, pictures, lists, source.array)
+    if points is not None:
+        read = _read_pictures if points in pictures else _read_lists
+        table, kept = read(source, batches, points, form)
+        return _with_rest(table, batches, points, kept)
+    return _read_columns(source, batches, form)
+
+
+# ---------------------------------------------------------------------- plain columns
+
+
+def _read_columns(source: Source, batches: Batches, form: str) -> Table:
+    schema = batches.schema
+    numeric = [_is_number(field.type) for field in schema]
+    usable = [
+        index
+        for index, field in enumerate(schema)
+        if field.name not in _index_columns(schema)
+        and (numeric[index] or _is_text(field.type) or _is_dictionary(field.type))
+    ]
+    others = [field.name for i, field in enumerate(schema) if i not in usable]
+    index = [cleaned(name) for name in others if name in _index_columns(schema)]
+    left_out = [cleaned(name) for name in others if name not in _index_columns(schema)]
+    inside = {field.name: _numbers_inside(field.type) for field in schema}
+    most = max(inside, key=lambda name: inside[name], default="")
+    if most and inside[most] > sum(numeric):
+        raise RequestError(
+            f"The column {cleaned(most)!r} of the {form} file is nested and may be the data; save "
+            "it as a list column of one length, or each number as a column of its own."
+        )
+    if not usable:
+        raise RequestError(f"The {form} file has no column of numbers or text.")
+    names = distinct((field.name for field in schema), "column")
+    writer = Writer(source.folder, [names[i] for i in usable], [numeric[i] for i in usable])
+    rows = max(1, batches.rows)
+    try:
+        for batch in batches.read(usable, max(1, BATCH_CELLS // len(schema))):
+            if batch.num_rows:
+                writer.append([_plain_column(column) for column in batch.columns])
+                source.progress(min(1.0, writer.rows / rows))
+    finally:
+        writer.close()
+    notes: tuple[str, ...] = (f"Read as {form}, {writer.rows:,} rows.",)
+    if index:
+        notes += (f"The index of a data frame was left out: {some(index)}.",)
+    if left_out:
+        notes += (f"Left out, since they hold neither numbers nor text: {some(left_out)}.",)
+    return with_roles(writer.finish(source.name, form, notes, tabular=True))
+
+
+def _index_columns(schema: pa.Schema) -> tuple[str, ...]:
+    """Columns that pandas wrote for the index of its frame."""
+    try:
+        about = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        named = [name for name in about.get("index_columns", ()) if isinstance(name, str)]
+    except (ValueError, AttributeError, TypeError):
+        named = []
+    return (*_INDEX, *named)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    types = pa.types
+    checks = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal)
+    return any(check(kind) for check in checks)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    types = pa.types
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _is_dictionary(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_dictionary(kind))
+
+
+def _numbers_inside(kind: pa.DataType) -> int:
+    """How many numbers a nested type holds in each cell, as far as the type tells."""
+    import pyarrow as pa
+
+    if not pa.types.is_nested(kind) or _is_list(kind):
+        return 0
+    return sum(
+        1 if _is_number(kind.field(index).type) else _numbers_inside(kind.field(index).type)
+        for index in range(kind.num_fields)
+    )
+
+
+def _plain_column(column: pa.Array) -> np.ndarray | list[str | None]:
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if _is_number(column.type):
+        if pa.types.is_boolean(column.type):
+            column = compute.cast(column, pa.uint8())
+        # Beyond 2^53 float64 is not exact, which does not matter to distances.
+        wide = compute.cast(column, pa.float64(), safe=False)
+        return np.asarray(wide.to_numpy(zero_copy_only=False))
+    return [None if cell is None else str(cell) for cell in column.to_pylist()]
+
+
+# ----------------------------------------------------------------------- list columns
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    """Whether cells are lists of numbers, or lists of such lists of one length."""
+    import pyarrow as pa
+
+    types = pa.types
+    while types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        kind = kind.value_type
+        if _is_number(kind) and not types.is_decimal(kind):
+            return True
+    return False
+
+
+def _points_among(
+    batches: Batches, pictures: list[int], lists: list[int], wanted: str
+) -> int | None:
+    """The column whose cells are the points; None where plain columns hold more numbers."""
+    schema = batches.schema
+    for index in (*pictures, *lists):
+        if wanted and schema.field(index).name == wanted:
+            return index
+    if pictures:
+        return pictures[0]
+    lengths = _lengths(batches, lists) if lists else {}
+    longest = max(lists, key=lambda index: lengths[index], default=None)
+    aside = {*_LABELS, *_index_columns(schema)}
+    plain_numbers = sum(
+        _is_number(field.type) and field.name.lower() not in aside for field in schema
+    )
+    return longest if longest is not None and lengths[longest] > plain_numbers else None
+
+
+def _lengths(batches: Batches, lists: list[int]) -> dict[int, int]:
+    """How many numbers the first cell of each list column holds, of those that are not null."""
+    lengths = dict.fromkeys(lists, 0)
+    for batch in batches.read(lists, 1_024):
+        for index, column in zip(lists, batch.columns, strict=True):
+            present = column.drop_null()
+            if not lengths[index] and len(present):
+                lengths[index] = int(np.asarray(present[0].as_py(), object).size)
+        if all(lengths.values()):
+            break
+    return lengths
+
+
+def _read_lists(
+    source: Source, batches: Batches, position: int, form: str
+) -> tuple[Table, np.ndarray]:
+    """The table of a list column, and which rows of the file it has."""
+    rows = ListRows(batches, position, form)
+    name = cleaned(batches.schema.field(position).name)
+    lost = int(len(rows.kept) - rows.kept.sum())
+    notes = [f"Points are the lists in the column {name} of the {form} file."]
+    if lost:
+        notes.append(f"Rows without a list were left out: {lost:,}.")
+    return write_matrix(source, rows, form, notes), rows.kept
+
+
+# ---------------------------------------------------------------------------- pictures
+
+
+def _is_picture(kind: pa.DataType) -> bool:
+    """Whether cells are a struct of bytes and path, as Hugging Face stores images."""
+    import pyarrow as pa
+
+    if not pa.types.is_struct(kind):
+        return False
+    names = {kind.field(index).name for index in range(kind.num_fields)}
+    return names == {"bytes", "path"}
+
+
+def _read_pictures(
+    source: Source, batches: Batches, position: int, form: str
+) -> tuple[Table, np.ndarray]:
+    """The table of a column of pictures, and which rows of the file it has."""
+    name = cleaned(batches.schema.field(position).name)
+    rows = PictureRows(batches, position)
+    notes = [f"Points are the pictures in the column {name}, as grey values."]
+    if rows.shape[1:] != rows.size[::-1]:
+        notes.append(
+            f"They were shrunk from {rows.size[0]} × {rows.size[1]} to "
+            f"{rows.shape[2]} × {rows.shape[1]} pixels."
+        )
+    return write_matrix(source, rows, form, notes), np.ones(batches.rows, bool)
+
+
+# ------------------------------------------------------------------------ labels beside
+
+
+def _with_rest(table: Table, batches: Batches, points: int, kept: np.ndarray) -> Table:
+    """The table with the label that stands in a column beside its points; others are named."""
+    schema = batches.schema
+    others = [index for index in range(len(schema)) if index != points]
+    named = {
+        schema.field(index).name.lower(): index
+        for index in others
+        if _is_plain(schema.field(index).type)
+    }
+    label = next((named[name] for name in _LABELS if name in named), None)
+    if label is not None:
+        table = _with_label(table, batches, label, kept)
+    left = [cleaned(schema.field(index).name) for index in others if index != label]
+    return with_note(table, f"Other columns were left out: {some(left)}.") if left else table
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return _is_number(kind) or _is_text(kind) or _is_dictionary(kind)
+
+
+def _with_label(table: Table, batches: Batches, position: int, kept: np.ndarray) -> Table:
+    name = batches.schema.field(position).name
+    values = _whole(batches, position)[kept]
+    classes = class_names(batches.schema, name)
+    if classes and values.dtype.kind in "iuf":
+        codes = np.where(np.isfinite(values), values, -1).astype(np.int64)
+        if codes.min(initial=-1) >= -1 and codes.max(initial=-1) < len(classes):
+            return with_categories(table, name, classes, codes)
+    return with_labels(table, values, name)
+
+
+def _whole(batches: Batches, position: int) -> np.ndarray:
+    parts = []
+    for batch in batches.read([position], 65_536):
+        cells = _plain_column(batch.column(0))
+        if isinstance(cells, list):
+            cells = np.asarray(["" if cell is None else cell for cell in cells])
+        parts.append(cells)
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def class_names(schema: pa.Schema, column: str) -> list[str]:
+    """Names of the classes of a Hugging Face ClassLabel column, from the schema's metadata."""
+    try:
+        about = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        feature = about["info"]["features"][column]
+        names = feature.get("names") or feature["feature"]["names"]
+        return [str(name) for name in names]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []

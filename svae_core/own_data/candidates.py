@@ -1,0 +1,81 @@
+"""Which of several arrays in a file holds the points: by name, else the one with most numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from svae_core.own_data.names import cleaned, some
+from svae_core.records import RequestError
+
+#: Names that files give their points, and their labels, in the order in which they are looked for.
+POINTS = ("points", "x", "data", "features", "images", "embeddings", "arr_0")
+LABELS = ("labels", "label", "y", "target", "targets", "classes", "class", "digit", "digits")
+#: Parts of a name by which an array is never the points.
+_NO_POINTS = ("label", "target", "class", "latents", "index", "ids", "indices", "indptr")
+
+
+def choose(shapes: Mapping[str, Sequence[int]], wanted: str, what: str) -> str:
+    """The name of the array with the points, of arrays of numbers by name and shape.
+
+    `wanted`: the name asked for. RequestError where it is not there, where nothing can be the
+    points, or where two are equally likely; `what` says in the sentence which kind of file it is.
+    """
+    if wanted:
+        if wanted not in shapes:
+            raise RequestError(
+                f"The {what} holds no array {cleaned(wanted)!r}; it has: {_listed(shapes)}."
+            )
+        return wanted
+    if not shapes:
+        raise RequestError(f"The {what} holds no array of numbers.")
+    able = {key: shape for key, shape in shapes.items() if not names_no_points(key)}
+    wide = {key: shape for key, shape in able.items() if len(shape) >= 2} or able
+    lower = {key.lower().rsplit("/", 1)[-1]: key for key in wide}
+    for name in POINTS:
+        if name in lower:
+            return lower[name]
+    if not wide:
+        raise RequestError(
+            f"The {what} holds {_listed(shapes)}, and none of them looks like points; name the "
+            "array with the points “points”."
+        )
+    ordered = sorted(wide, key=lambda key: math.prod(wide[key]))
+    if len(ordered) > 1 and math.prod(wide[ordered[-1]]) == math.prod(wide[ordered[-2]]):
+        raise RequestError(
+            f"The {what} holds several arrays ({_listed(wide)}) of the same size; choose one of "
+            "them, or name the one with the points “points”."
+        )
+    return ordered[-1]
+
+
+def names_no_points(key: str) -> bool:
+    """Whether an array of this name is labels, indices or the like, and never the points."""
+    lower = key.lower()
+    return lower.rsplit("/", 1)[-1] in LABELS or any(part in lower for part in _NO_POINTS)
+
+
+def labels_among(shapes: Mapping[str, Sequence[int]], points: str) -> str:
+    """The name of the labels that belong to the points: as many, and named so; or nothing."""
+    rows = shapes[points][0]
+    lower = {key.lower().rsplit("/", 1)[-1]: key for key in shapes if key != points}
+    for name in LABELS:
+        shape = shapes[lower[name]] if name in lower else ()
+        # A vector, a column, or a row as MATLAB has it.
+        if tuple(shape) in ((rows,), (rows, 1), (1, rows)):
+            return lower[name]
+    return ""
+
+
+def said_of_others(shapes: Mapping[str, Sequence[int]], *used: str) -> tuple[str, ...]:
+    """The note that names the arrays that were left out, if there are any."""
+    others = {key: shape for key, shape in shapes.items() if key not in used}
+    return (f"Other arrays were left out: {_listed(others)}.",) if others else ()
+
+
+def _listed(shapes: Mapping[str, Sequence[int]]) -> str:
+    return some([f"{cleaned(key)} ({_times(shape)})" for key, shape in shapes.items()])
+
+
+def _times(shape: Sequence[int]) -> str:
+    return " × ".join(map(str, shape)) or "a number"

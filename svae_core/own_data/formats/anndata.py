@@ -1,0 +1,137 @@
+"""AnnData .h5ad: cells × genes, dense or sparse, with layers, embeddings and annotations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from svae_core.own_data.candidates import LABELS, choose
+from svae_core.own_data.formats import Format, Source
+from svae_core.own_data.hdf5_tree import (
+    array_of,
+    is_hdf5,
+    opened,
+    reads_elsewhere,
+    sparse_of,
+    texts_of,
+)
+from svae_core.own_data.limits import CATEGORIES, CLASSES
+from svae_core.own_data.matrix import with_categories, with_note, write_matrix
+from svae_core.own_data.names import cleaned, some
+from svae_core.own_data.tables import Table
+from svae_core.records import RequestError
+
+#: Annotations that name cell types, in the order in which they are taken for the label.
+_CELL_TYPES = ("cell_type", "celltype", "louvain", "leiden", "cluster", "clusters", *LABELS)
+
+
+def recognised(path: Path, start: bytes) -> bool:
+    """HDF5 whose root says so, or that has X beside obs and var."""
+    if not is_hdf5(start):
+        return False
+    try:
+        with opened(path) as file:
+            kind = file.attrs.get("encoding-type", "")
+            return kind == "anndata" or {"X", "obs", "var"} <= set(file)
+    except RequestError:
+        return False
+
+
+def read(source: Source) -> Table:
+    """The table of an AnnData file: X or the matrix asked for, with the types of its cells."""
+    with opened(source.path) as file:
+        shapes = {key: _shape(file[key]) for key in _matrices(file)}
+        name = source.array or ("X" if "X" in shapes else "")
+        name = choose(shapes, name, "AnnData file")
+        note = f"Points are {cleaned(name)}, a row for each cell; others are chosen by name."
+        array = _matrix(file[name])
+        names = _names(file, "var") if shapes[name][1:] == (_length(file, "var"),) else ()
+        notes = [note] + (
+            [f"The file also holds {_others(shapes, name)}."] if len(shapes) > 1 else []
+        )
+        table = write_matrix(source, array, FORMAT.name, notes, names)
+        return _with_annotations(table, file)
+
+
+def _matrices(file: Any) -> list[str]:
+    found = ["X"] if "X" in file else []
+    for group in ("layers", "obsm"):
+        found += [f"{group}/{name}" for name in file.get(group, {})]
+    return [key for key in found if _shape(file[key])]
+
+
+def _others(shapes: dict[str, tuple[int, ...]], name: str) -> str:
+    return some(
+        [f"{cleaned(k)} ({' × '.join(map(str, v))})" for k, v in shapes.items() if k != name]
+    )
+
+
+def _shape(item: Any) -> tuple[int, ...]:
+    shape = getattr(item, "shape", None)
+    if shape is None:
+        shape = item.attrs.get("shape", item.attrs.get("h5sparse_shape", ()))
+    return tuple(int(length) for length in shape) if len(shape) == 2 else ()
+
+
+def _matrix(item: Any) -> Any:
+    if hasattr(item, "shape"):
+        if reads_elsewhere(item):
+            raise RequestError("The matrix in the file lies in another file; save it anew.")
+        return array_of(item)
+    kind = str(item.attrs.get("encoding-type", item.attrs.get("h5sparse_format", "csr")))
+    return sparse_of(item, _shape(item), "csc" in kind)
+
+
+def _index(frame: Any) -> Any:
+    name = frame.attrs.get("_index", "_index")
+    return frame.get(name) if not isinstance(name, bytes) else frame.get(name.decode())
+
+
+def _length(file: Any, which: str) -> int:
+    index = _index(file[which]) if which in file else None
+    return 0 if index is None else int(index.shape[0])
+
+
+def _names(file: Any, which: str) -> tuple[str, ...]:
+    index = _index(file[which])
+    return () if index is None else tuple(texts_of(index).tolist())
+
+
+def _with_annotations(table: Table, file: Any) -> Table:
+    """The table with the annotation that names the types of the cells; others are named."""
+    frame = file.get("obs", {})
+    coded = {key: found for key in frame if (found := _categories(frame[key], table.rows))}
+    wanted = [name for name in _CELL_TYPES if name in {key.lower() for key in coded}]
+    label = next((key for key in coded if wanted and key.lower() == wanted[0]), "")
+    if not label:
+        label = next((key for key, (names, _) in coded.items() if 2 <= len(names) <= CLASSES), "")
+    if label:
+        names, codes = coded[label]
+        table = with_categories(table, label, names, codes)
+    others = [cleaned(key) for key in coded if key != label]
+    if others:
+        table = with_note(table, f"Other annotations of the cells were left out: {some(others)}.")
+    return table
+
+
+def _categories(item: Any, rows: int) -> tuple[list[str], np.ndarray] | None:
+    """Names and codes of a categorical column, or of one of few different texts."""
+    if hasattr(item, "keys"):
+        if not {"categories", "codes"} <= set(item):
+            return None
+        names, codes = texts_of(item["categories"]), np.asarray(item["codes"][:], np.int64)
+        fits = len(codes) == rows and len(names) <= CATEGORIES
+        fits = fits and codes.min(initial=-1) >= -1 and codes.max(initial=-1) < len(names)
+        return (names.tolist(), codes) if fits else None
+    if item.shape != (rows,) or item.dtype.kind not in "OSiub":
+        return None
+    if "categories" in item.attrs:  # files of anndata before 0.7 refer to names elsewhere
+        return None
+    values = texts_of(item)
+    names, codes = np.unique(values, return_inverse=True)
+    return (names.tolist(), codes) if len(names) <= min(CLASSES, rows // 2) else None
+
+
+FORMAT = Format("AnnData", (".h5ad",), recognised, read)

@@ -1,0 +1,77 @@
+"""ARFF of Weka and OpenML: typed attributes, then rows, dense or sparse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from svae_core.own_data.cells import write_cells
+from svae_core.own_data.formats import Format, Source
+from svae_core.own_data.names import cleaned
+from svae_core.own_data.tables import Table, check_width
+from svae_core.records import RequestError
+
+_RELATION = re.compile(rb"^\s*(%[^\n]*\n\s*)*@relation\b", re.IGNORECASE)
+
+
+def read(source: Source) -> Table:
+    """The table of an ARFF file; its last nominal attribute is the label where none says so."""
+    import arff
+
+    notes: list[str] = []
+    try:
+        attributes, sparse = _header(source)
+        check_width(len(attributes))
+        rows = _Rows(source, len(attributes), sparse, [kind for _, kind in attributes])
+        names = [name for name, _ in attributes]
+        notes.append(f"Read as ARFF, {'sparse' if sparse else 'dense'} rows.")
+        nominal = [index for index, (_, kind) in enumerate(attributes) if isinstance(kind, list)]
+        return write_cells(source, FORMAT.name, names, rows, notes, categories=nominal)
+    except (arff.ArffException, ValueError, TypeError, StopIteration, IndexError) as error:
+        if isinstance(error, RequestError):
+            raise
+        reason = cleaned(error).rstrip(".").replace(". ", ", ") or "it makes no sense"
+        raise RequestError(f"The ARFF file is damaged or cut off: {reason}.") from error
+
+
+def _header(source: Source) -> tuple[list[tuple[str, Any]], bool]:
+    """Names and types of the attributes, and whether rows are sparse."""
+    import arff
+
+    head: list[str] = []
+    sparse = False
+    with source.path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            head.append(line)
+            if line.strip().lower().startswith("@data"):
+                sparse = next((ahead for ahead in file if ahead.strip()), "").startswith("{")
+                break
+        else:
+            raise RequestError("The ARFF file has no @data; it is cut off.")
+    return list(arff.loads("".join(head))["attributes"]), sparse
+
+
+class _Rows:
+    """The rows of the file, gone through as often as it takes."""
+
+    def __init__(self, source: Source, width: int, sparse: bool, kinds: Sequence[Any]) -> None:
+        self._source, self._width, self._sparse = source, width, sparse
+        # What a sparse row leaves out is 0, or the first of the values of a nominal attribute.
+        self._absent = [kind[0] if isinstance(kind, list) else 0.0 for kind in kinds]
+
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        import arff
+
+        kind = arff.LOD_GEN if self._sparse else arff.DENSE_GEN
+        with self._source.path.open(encoding="utf-8", errors="replace") as file:
+            for row in arff.load(file, return_type=kind)["data"]:
+                if self._sparse:
+                    yield [row.get(index, self._absent[index]) for index in range(self._width)]
+                else:
+                    yield row
+
+
+FORMAT = Format(
+    "ARFF", (".arff",), lambda _path, start: bool(_RELATION.match(start)), read, table=True
+)

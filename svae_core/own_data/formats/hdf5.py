@@ -1,0 +1,51 @@
+"""HDF5: a tree of data sets; also .mat of version 7.3. The points are the one with most numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from svae_core.own_data.candidates import choose, labels_among, said_of_others
+from svae_core.own_data.formats import Format, Source
+from svae_core.own_data.hdf5_tree import (
+    Groups,
+    array_of,
+    is_hdf5,
+    opened,
+    texts_of,
+)
+from svae_core.own_data.matrix import with_labels, with_note, write_matrix
+from svae_core.own_data.names import cleaned
+from svae_core.own_data.tables import Table
+
+
+def read(source: Source) -> Table:
+    """The table of an HDF5 file: its points, and its labels if there are as many."""
+    with opened(source.path) as file:
+        groups = Groups.of(file)
+        shapes = groups.shapes
+        matlab = "MATLAB_class" in {key for item in groups.items.values() for key in item.attrs}
+        name = choose(shapes, source.array, "HDF5 file")
+        array = array_of(groups.items[name])
+        notes = [f"Points are the data set {cleaned(name)}."]
+        if matlab:
+            # MATLAB stores columns first, so HDF5 shows every matrix on its side.
+            array = np.asarray(array[:]).T if len(array.shape) == 2 else array
+            notes.append("Turned on its side, as MATLAB stores matrices.")
+        table = write_matrix(source, array, FORMAT.name, notes)
+        known = {key: tuple(reversed(shape)) if matlab else shape for key, shape in shapes.items()}
+        labels = labels_among({**known, **groups.text_shapes}, name)
+        if labels:
+            table = with_labels(table, _labels(groups, labels))
+        for note in (*said_of_others(shapes, name, labels), *groups.notes):
+            table = with_note(table, note)
+        return table
+
+
+def _labels(groups: Groups, name: str) -> np.ndarray:
+    item: Any = groups.items[name]
+    return texts_of(item) if name in groups.text_shapes else np.asarray(item[()]).reshape(-1)
+
+
+FORMAT = Format("HDF5", (".h5", ".hdf5"), lambda _path, start: is_hdf5(start), read, rank=1)

@@ -1,0 +1,52 @@
+"""LIBSVM: a label and index:value pairs a line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from svae_core.own_data.formats import Format, Source
+from svae_core.own_data.limits import CATEGORIES
+from svae_core.own_data.matrix import with_labels, with_note, write_matrix
+from svae_core.own_data.sparse import CompressedRows
+from svae_core.own_data.tables import Table, check_cells, check_width
+from svae_core.records import RequestError
+
+_LINE = re.compile(
+    rb"[+-]?[\d.]+([eE][+-]?\d+)?(,[+-]?[\d.]+)*([ \t]+(qid:\d+|\d+:[^\s:]+))+[ \t]*(#.*)?\r?"
+)
+
+
+def recognised(_path: Path, start: bytes) -> bool:
+    """All of the first lines are a number and index:value pairs."""
+    lines = [line for line in start.split(b"\n") if line.strip() and not line.startswith(b"#")]
+    lines = lines[:-1] if len(lines) > 1 and not start.endswith(b"\n") else lines
+    return bool(lines) and all(_LINE.fullmatch(line) for line in lines[:20])
+
+
+def read(source: Source) -> Table:
+    """The table of a LIBSVM file; its labels are kept out of training."""
+    from sklearn.datasets import load_svmlight_file
+
+    try:
+        matrix, labels = load_svmlight_file(str(source.path), zero_based=True)
+    except (ValueError, IndexError, OverflowError, TypeError) as error:
+        raise RequestError("The LIBSVM file is damaged or has lines of another kind.") from error
+    # One-based files have no feature 0: an empty column would be left otherwise.
+    one_based = bool(matrix.shape[1] > 1 and matrix.indices.min(initial=1) > 0)
+    matrix = matrix[:, 1:] if one_based else matrix
+    check_width(matrix.shape[1])
+    check_cells(*matrix.shape)
+    note = f"Read as LIBSVM, features counted from {1 if one_based else 0}."
+    table = write_matrix(
+        source, CompressedRows.of(matrix.tocsr()), FORMAT.name, (note,), tabular=FORMAT.table
+    )
+    whole = bool(np.isfinite(labels).all() and (labels == np.rint(labels)).all())
+    if whole and len(np.unique(labels)) <= CATEGORIES:
+        return with_labels(table, labels.astype(np.int64))
+    return with_note(table, "The target of each line is a number with a fraction; it was left out.")
+
+
+FORMAT = Format("LIBSVM", (".svm", ".svmlight", ".libsvm"), recognised, read, table=True)

@@ -1,0 +1,53 @@
+"""Matrix Market .mtx: a dense or sparse matrix as text, also the counts of 10x Genomics."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from svae_core.own_data.formats import Format, Source, starts_with
+from svae_core.own_data.limits import CELLS
+from svae_core.own_data.matrix import write_matrix
+from svae_core.own_data.sparse import CompressedRows
+from svae_core.own_data.tables import Table, check_cells, check_width
+from svae_core.records import RequestError
+
+#: What Cell Ranger writes into the second line of its counts, genes × cells.
+_GENES_FIRST = (b"cellranger", b"software_version", b"10x")
+_LONGEST_START = 4_096
+
+
+def read(source: Source) -> Table:
+    """The table of a Matrix Market file, a row for each point."""
+    from scipy import io, sparse
+
+    with source.path.open("rb") as file:
+        comments = file.read(_LONGEST_START).lower()
+    try:
+        rows, columns, entries, kind, field, _ = io.mminfo(str(source.path))
+        if field in ("complex", "pattern"):
+            raise RequestError(
+                f"The Matrix Market file is of the kind {field}, but must hold real numbers."
+            )
+        transposed = any(word in comments for word in _GENES_FIRST)
+        shape = (columns, rows) if transposed else (rows, columns)
+        check_width(shape[1])
+        check_cells(*shape)
+        if entries > CELLS or entries * 4 > source.size() + 64:
+            raise RequestError(
+                f"The Matrix Market file claims {entries:,} numbers, more than its size allows; it "
+                "is cut off or made up."
+            )
+        matrix = io.mmread(str(source.path))
+    except (ValueError, TypeError, IndexError, OverflowError, EOFError, StopIteration) as error:
+        if isinstance(error, RequestError):
+            raise
+        raise RequestError("The Matrix Market file is damaged or cut off.") from error
+    matrix = matrix.T if transposed else matrix
+    notes = [f"Read as Matrix Market, {kind}, {entries:,} numbers stored."]
+    if transposed:
+        notes.append("Turned on its side: the file has genes × cells, and cells are the points.")
+    array = CompressedRows.of(matrix.tocsr()) if sparse.issparse(matrix) else np.asarray(matrix)
+    return write_matrix(source, array, FORMAT.name, notes)
+
+
+FORMAT = Format("Matrix Market", (".mtx",), starts_with(b"%%MatrixMarket"), read)

@@ -1,0 +1,168 @@
+"""HDF5 files that are not trusted: their data sets by name, read without following any link out.
+
+External links, virtual data sets and external storage may name any file of the server; references
+and filters from plug-ins may run code. They are never followed: such a member is refused by name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from svae_core.own_data.archive import is_of_disk
+from svae_core.own_data.limits import CELLS, LETTERS
+from svae_core.own_data.names import cleaned, some
+from svae_core.own_data.sparse import CompressedRows, check_compressed
+from svae_core.records import RequestError
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_MEMBERS = 10_000  # of a tree that is looked through
+#: Filters that the library itself brings: deflate, shuffle, fletcher32, szip, nbit, scaleoffset.
+_FILTERS = frozenset(range(1, 7))
+_DAMAGE = (OSError, ValueError, TypeError, KeyError, RuntimeError, IndexError, OverflowError)
+
+
+def is_hdf5(start: bytes) -> bool:
+    """The signature at the beginning, or after a user block of 512, 1024 or 2048 bytes."""
+    return any(start[at : at + 8] == _SIGNATURE for at in (0, 512, 1024, 2048))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """The file, open for reading; RequestError for whatever is wrong with it, in use too."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except _DAMAGE as error:
+        if isinstance(error, RequestError) or is_of_disk(error):
+            raise
+        raise RequestError("The HDF5 file is damaged or cut off.") from error
+
+
+@dataclass
+class Groups:
+    """The data sets of a file by their paths."""
+
+    items: dict[str, Any] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, file: Any) -> Groups:
+        """All data sets that lie in the file itself."""
+        found = cls()
+        found._walk(file, "", 0, set())
+        return found
+
+    def _walk(self, group: Any, prefix: str, depth: int, seen: set[Any]) -> None:
+        import h5py
+
+        for name in group:
+            path = f"{prefix}{name}"
+            link = group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                self.refused.append(path)
+                continue
+            if isinstance(link, h5py.SoftLink) or name.startswith("#"):
+                continue  # another name for what is found under its own; MATLAB's own bookkeeping
+            if len(self.items) + len(self.refused) > _MEMBERS or depth > 20:
+                raise RequestError(
+                    "The HDF5 file holds far too many data sets; give a plainer one."
+                )
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                if item.id in seen:
+                    continue
+                seen.add(item.id)
+                self._walk(item, f"{path}/", depth + 1, seen)
+            elif isinstance(item, h5py.Dataset):
+                if reads_elsewhere(item):
+                    self.refused.append(path)
+                else:
+                    self.items[path] = item
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the data sets of real numbers."""
+        return {
+            key: item.shape
+            for key, item in self.items.items()
+            if item.shape and item.dtype.kind in "fiub" and math.prod(item.shape) > 0
+        }
+
+    @property
+    def text_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the data sets of text."""
+        import h5py
+
+        return {
+            key: item.shape
+            for key, item in self.items.items()
+            if item.shape and (h5py.check_string_dtype(item.dtype) or item.dtype.kind == "S")
+        }
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was not opened, in a sentence."""
+        if not self.refused:
+            return ()
+        names = some([cleaned(name) for name in self.refused])
+        return (f"Data sets that lie in other files were not opened: {names}.",)
+
+
+def reads_elsewhere(item: Any) -> bool:
+    """Whether reading a data set would open other files, or run a filter from a plug-in."""
+    plist = item.id.get_create_plist()
+    if item.is_virtual or item.external:
+        return True
+    filters = [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
+    return any(number not in _FILTERS for number in filters)
+
+
+def array_of(item: Any) -> Any:
+    """A data set of numbers, given in blocks of rows; its declared size is checked first."""
+    if math.prod(item.shape) > CELLS:
+        raise RequestError(
+            f"The data set {cleaned(item.name)} holds {math.prod(item.shape):,} numbers, but at "
+            f"most {CELLS:,} can be read; give a sample."
+        )
+    return item
+
+
+def sparse_of(group: Any, shape: tuple[int, ...], by_columns: bool) -> CompressedRows:
+    """A matrix that a group holds as data, indices and indptr (compressed rows or columns)."""
+    from scipy import sparse
+
+    parts = {}
+    for name in ("data", "indices", "indptr"):
+        item = group[name]
+        if reads_elsewhere(item):
+            raise RequestError(
+                f"The data set {cleaned(item.name)} lies in another file; save it anew."
+            )
+        if item.ndim != 1 or item.shape[0] > CELLS:
+            raise RequestError("The sparse matrix in the file is too large to read; give a sample.")
+        parts[name] = np.asarray(item[:])
+    if len(shape) != 2 or min(shape) < 1:
+        raise RequestError("The sparse matrix in the file is damaged: it has no shape.")
+    check_compressed(parts["indptr"], parts["indices"], shape, by_columns)
+    make = sparse.csc_matrix if by_columns else sparse.csr_matrix
+    matrix = make((parts["data"], parts["indices"], parts["indptr"]), shape=shape)
+    return CompressedRows.of(matrix.tocsr())
+
+
+def texts_of(item: Any) -> np.ndarray:
+    """A data set of text as an array of strings, at most four times the letters that are kept."""
+    flat = np.asarray(item[()]).reshape(-1)
+    return np.array([_text(value)[: 4 * LETTERS] for value in flat.tolist()])
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,289 @@
+"""Arrays become tables: rows of numbers of one kind, with labels and row names beside them.
+
+What a library gives (a mapped NPY file, an HDF5 data set, a sparse matrix, a safetensors slice) is
+read in blocks of rows and written as one table of numbers; nothing here needs the whole array in
+memory. Arrays are not standardised by default: their columns share one unit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from svae_core.own_data.formats import Source
+from svae_core.own_data.limits import CATEGORIES, LETTERS
+from svae_core.own_data.names import cleaned, distinct
+from svae_core.own_data.tables import (
+    CODES,
+    NUMBERS,
+    Column,
+    Table,
+    check_cells,
+    check_width,
+    write_about,
+)
+from svae_core.records import RequestError
+
+_BLOCK_CELLS = 2**20
+_EXAMPLES = 8
+#: Weights of red, green and blue in grey, ITU-R BT.601: what Pillow uses too.
+_GREY = np.array([299.0, 587.0, 114.0]) / 1000.0
+#: Sides up to which N × a × b × c is taken for pictures in channels, and more is a mistake.
+_CHANNELS = (1, 3)
+
+
+class Rows(Protocol):
+    """An array [n, …] that gives blocks of rows."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: slice, /) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How an array [n, …] is read as rows of numbers."""
+
+    rows: int
+    width: int
+    image_shape: tuple[int, int] | None = None
+    channels_last: bool | None = None  # of pictures in colour: where their channels are
+
+    @property
+    def coloured(self) -> bool:
+        """Whether rows are pictures in colour, turned grey."""
+        return self.channels_last is not None
+
+
+def layout_of(shape: tuple[int, ...]) -> Layout:
+    """Rows and columns of an array; RequestError, naming the shape, where it has none.
+
+    [n], [n, d]; [n, height, width] are grey pictures, and so are [n, height, width, 1] and
+    [n, 1, height, width]; with 3 channels in either place they are pictures in colour.
+    """
+    if len(shape) == 4 and 0 not in shape:
+        last, first = shape[3] in _CHANNELS, shape[1] in _CHANNELS
+        if last or first:
+            channels_last = last and not (first and shape[3] > shape[1])
+            height, width = shape[1:3] if channels_last else shape[2:4]
+            channels = shape[3] if channels_last else shape[1]
+            check_width(height * width)
+            check_cells(shape[0], height * width)
+            return Layout(
+                shape[0], height * width, (height, width), channels_last if channels > 1 else None
+            )
+    if len(shape) not in (1, 2, 3) or 0 in shape:
+        raise RequestError(
+            f"The array has the shape {' × '.join(map(str, shape[:6])) or '()'}, but must be rows "
+            "× columns or, for pictures, number × height × width, with channels before or after."
+        )
+    width = 1
+    for length in shape[1:]:
+        width *= length
+    check_width(width)
+    check_cells(shape[0], width)
+    return Layout(shape[0], width, (shape[1], shape[2]) if len(shape) == 3 else None)
+
+
+def block_of(raw: Any, layout: Layout) -> np.ndarray:
+    """Rows [r, width] of a block as a library gives it: real numbers, colour turned grey."""
+    block = np.asarray(raw.toarray() if hasattr(raw, "toarray") else raw)
+    if block.dtype.kind == "V" and block.dtype.itemsize == 2 and not block.dtype.names:
+        block = from_bfloat16(block)
+    if block.dtype.kind not in "fiub":
+        raise RequestError(
+            f"The array holds {cleaned(block.dtype.name)}, but must hold real numbers."
+        )
+    if layout.coloured:
+        block = np.moveaxis(block, 1, -1) if not layout.channels_last else block
+        # An alpha channel says nothing of brightness.
+        block = (
+            np.rint(block[..., :3] @ _GREY)
+            if block.dtype == np.uint8
+            else (block[..., :3].astype(np.float64) @ _GREY)
+        )
+    return block.reshape(len(block), layout.width)
+
+
+def from_bfloat16(block: np.ndarray) -> np.ndarray:
+    """float32 of bfloat16 numbers, which NumPy keeps as two bytes without a meaning."""
+    wide = np.ascontiguousarray(block).view("<u2").astype(np.uint32) << 16
+    return wide.view(np.float32)
+
+
+class Extremes:
+    """Missing values, smallest and largest of each column, over blocks."""
+
+    def __init__(self, width: int) -> None:
+        self.missing = np.zeros(width, np.int64)
+        self._low, self._high = np.full(width, np.inf), np.full(width, -np.inf)
+
+    def add(self, block: np.ndarray) -> None:
+        """Take in rows [r, width]."""
+        with np.errstate(invalid="ignore"):  # of bytes that are no number: counted as missing
+            wide = np.asarray(block, np.float64)
+        finite = np.isfinite(wide)
+        self.missing += len(wide) - np.count_nonzero(finite, axis=0)
+        self._low = np.minimum(self._low, np.where(finite, wide, np.inf).min(axis=0))
+        self._high = np.maximum(self._high, np.where(finite, wide, -np.inf).max(axis=0))
+
+    def columns(self, names: Sequence[str]) -> tuple[Column, ...]:
+        """A Column of numbers for each name."""
+        known = self._low <= self._high
+        low, high = np.where(known, self._low, 0.0), np.where(known, self._high, 0.0)
+        return tuple(
+            Column(name, "number", int(self.missing[i]), float(low[i]), float(high[i]))
+            for i, name in enumerate(names)
+        )
+
+
+def names_for(layout: Layout, given: Sequence[str] = ()) -> tuple[str, ...]:
+    """Names of an array's columns: those that are given, or pixel 1 … or column 1 …"""
+    if len(given) == layout.width:
+        return distinct(given, "column")
+    word = "pixel" if layout.image_shape else "column"
+    return tuple(f"{word} {i + 1}" for i in range(layout.width))
+
+
+def examples_of(block: np.ndarray) -> tuple[tuple[str, ...], ...]:
+    """The first rows as text."""
+    return tuple(tuple(f"{value:g}" for value in row) for row in block[:_EXAMPLES].tolist())
+
+
+def blocks_of(rows: int, width: int) -> list[slice]:
+    """Slices of rows that hold about a million numbers each."""
+    step = max(1, _BLOCK_CELLS // max(1, width))
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
+
+
+def write_matrix(
+    source: Source,
+    array: Rows,
+    form: str,
+    notes: Sequence[str] = (),
+    column_names: Sequence[str] = (),
+    tabular: bool = False,
+) -> Table:
+    """The table of an array [n, …], written in blocks; see `layout_of` for what may be read."""
+    layout = layout_of(tuple(int(length) for length in array.shape))
+    said = [f"Read as an array {' × '.join(map(str, array.shape))}.", *notes]
+    extremes, dtype = Extremes(layout.width), ""
+    examples: tuple[tuple[str, ...], ...] = ()
+    with (source.folder / NUMBERS).open("wb") as out:
+        for part in blocks_of(layout.rows, layout.width):
+            block = block_of(array[part], layout)
+            dtype = dtype or _stored_as(block, layout)
+            extremes.add(block)
+            out.write(np.ascontiguousarray(block, dtype).tobytes())
+            if not examples:
+                examples = examples_of(block)
+            source.progress(part.stop / layout.rows)
+    scale = 1.0
+    if layout.coloured:
+        said.append("Pictures in colour were turned grey.")
+    if layout.image_shape and dtype == "|u1":
+        scale = 255.0
+        said.append("Grey values from 0 to 255 are divided by 255.")
+    table = Table(
+        folder=source.folder,
+        name=source.name,
+        form=form,
+        rows=layout.rows,
+        columns=extremes.columns(names_for(layout, column_names)),
+        numbers_file=NUMBERS,
+        numbers_dtype=dtype,
+        notes=tuple(said),
+        examples=examples,
+        image_shape=layout.image_shape,
+        scale=scale,
+        tabular=tabular,
+    )
+    write_about(table)
+    return table
+
+
+def _stored_as(block: np.ndarray, layout: Layout) -> str:
+    """The type of numbers on disk: small where nothing is lost by it."""
+    if layout.image_shape and (block.dtype == np.uint8 or (layout.coloured and block.max() > 1.0)):
+        return "|u1"
+    return "<f4" if block.dtype in (np.float32, np.float16) else "<f8"
+
+
+# ------------------------------------------------------------------------ labels and names
+
+
+def with_labels(table: Table, labels: np.ndarray | None, name: str = "label") -> Table:
+    """The table with a category column of these labels [n] or [n, 1]; said where they cannot be.
+
+    Integers, truth values and text are labels; numbers with a fraction are not.
+    """
+    if labels is None:
+        return table
+    labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if labels.ndim != 1 or len(labels) != table.rows:
+        shape = " × ".join(map(str, labels.shape))
+        return _without(table, f"have the shape {shape} beside {table.rows:,} rows")
+    if labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == labels // 1).all():
+        labels = labels.astype(np.int64)
+    if labels.dtype.itemsize == 0:
+        return _without(table, "hold words without a letter")
+    if labels.dtype.kind not in "iubUSO":
+        return _without(table, f"hold {cleaned(labels.dtype.name)}")
+    if labels.dtype.kind == "U" and _beyond_unicode(labels):
+        raise RequestError("The labels in the file are damaged.")
+    values, codes = np.unique(labels, return_inverse=True)
+    if len(values) > CATEGORIES:
+        return _without(table, f"hold more than {CATEGORIES:,} different values")
+    return with_categories(table, name, [_text(value) for value in values.tolist()], codes)
+
+
+def with_categories(table: Table, name: str, categories: Sequence[str], codes: np.ndarray) -> Table:
+    """The table with one more category column: codes [n] into categories, -1 where missing."""
+    wide = codes.astype("<i4").reshape(-1, 1)
+    path = table.folder / CODES
+    before = [column for column in table.columns if column.kind != "number"]
+    if before:
+        known = np.fromfile(path, "<i4").reshape(table.rows, len(before))
+        wide = np.concatenate([known, wide], axis=1)
+    path.write_bytes(wide.tobytes())
+    (column_name,) = distinct([name], "label")
+    taken = {column.name for column in table.columns}
+    while column_name in taken:
+        column_name += " (label)"
+    missing = int(np.count_nonzero(codes < 0))
+    column = Column(column_name, "category", missing, categories=distinct(categories, "value"))
+    names = (*column.categories, "")
+    examples = tuple(
+        (*row, names[code]) for row, code in zip(table.examples, codes.tolist(), strict=False)
+    )
+    found = dataclasses.replace(table, columns=(*table.columns, column), examples=examples)
+    write_about(found)
+    return found
+
+
+def with_note(table: Table, note: str) -> Table:
+    """The table with one more sentence about how it was read."""
+    found = dataclasses.replace(table, notes=(*table.notes, note))
+    write_about(found)
+    return found
+
+
+def _without(table: Table, what: str) -> Table:
+    return with_note(table, f"The labels were left out, since they {what}.")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value[: 4 * LETTERS].decode("utf-8", "replace")
+    return str(value)[: 4 * LETTERS]
+
+
+def _beyond_unicode(labels: np.ndarray) -> bool:
+    """Whether there are letters no Unicode text can have: bytes that were made up."""
+    letters = np.ascontiguousarray(labels).view(f"{labels.dtype.str[0]}u4")
+    return bool(letters.max(initial=0) > 0x10FFFF)

@@ -1,0 +1,169 @@
+"""Points of a table's features: values filled in, categories coded, columns scaled and centred.
+
+In blocks of rows, in float64; an array that needs none of it is used as it lies on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from svae_core.own_data.names import some
+from svae_core.own_data.tables import Column, Table
+from svae_core.records import RequestError
+
+_BLOCK_CELLS = 2**20
+_FLOAT32 = 1e18  # squares of larger numbers overflow
+_FAR = 1e3  # offsets of so many standard deviations cost float32 half of its digits
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One coordinate of the points: a column of numbers, or one category of a column."""
+
+    name: str
+    column: Column
+    position: int  # of the column among those of its kind
+    code: int = -1  # of the category
+
+
+def is_pair(column: Column) -> bool:
+    """Whether a column holds two categories, coded as one coordinate of 0 and 1."""
+    return len(column.categories) == 2
+
+
+def stored_points(
+    table: Table, features: list[Feature], rows: np.ndarray | None, standardise: bool
+) -> np.ndarray | None:
+    """The array as it lies on disk, mapped, where nothing at all has to be done to it."""
+    if standardise or rows is not None or table.scale != 1.0:
+        return None
+    numbers = table.numbers()
+    every = positions_of(features) == list(range(numbers.shape[1]))
+    varied = all(item.column.low < item.column.high for item in features)
+    small = all(max(-item.column.low, item.column.high) < _FLOAT32 for item in features)
+    whole = not any(item.column.missing for item in features)
+    if not (every and varied and small and whole and len(features) == numbers.shape[1]):
+        return None
+    plain = numbers.dtype == np.float32 and numbers.flags.c_contiguous
+    return numbers if plain else None
+
+
+def made_points(
+    table: Table, features: list[Feature], rows: np.ndarray | None, standardise: bool
+) -> tuple[np.ndarray, list[Feature], tuple[str, ...]]:
+    """Points [n, d] float32, the features that vary, and notes on what was done."""
+    source = _Source(table, features, rows)
+    mean, spread = source.statistics()
+    varies = spread > 0
+    if not varies.any():
+        raise RequestError(
+            f"All rows of {table.name} are equal in the columns chosen; give data that vary."
+        )
+    notes = []
+    constant = [item.name for item, moves in zip(features, varies, strict=True) if not moves]
+    if table.image_shape:
+        varies[:] = True  # images keep constant pixels
+    elif constant:
+        notes.append(f"Constant columns were dropped: {some(constant)}.")
+    kept = [item for item, moves in zip(features, varies, strict=True) if moves]
+    if standardise:
+        notes.append("Every column was brought to mean 0 and variance 1.")
+    points = np.empty((source.count, len(kept)), np.float32)
+    scale = np.where(spread > 0, spread, 1.0)
+    # float32 keeps 24 bits: of a column far from zero they would go into its offset.
+    far = (np.abs(mean) > _FAR * spread) & varies & (not table.image_shape)
+    if far.any() and not standardise:
+        names = [item.name for item, is_far in zip(features, far, strict=True) if is_far]
+        notes.append(f"Columns far from zero were moved to mean 0: {some(names)}.")
+    shift = np.where(far, mean, 0.0)
+    for start, block in source.blocks():
+        filled = np.where(np.isfinite(block), block, mean)
+        filled = (filled - mean) / scale if standardise else filled - shift
+        largest = float(np.abs(filled).max())
+        if largest > _FLOAT32:
+            raise RequestError(
+                f"{table.name} holds numbers up to {largest:.3g}, too large to square; standardise "
+                "its columns."
+            )
+        points[start : start + len(block)] = filled[:, varies]
+    return points, kept, tuple(notes)
+
+
+class _Source:
+    """Blocks of float64 rows of the features, categories coded, gaps as NaN."""
+
+    def __init__(self, table: Table, features: list[Feature], rows: np.ndarray | None) -> None:
+        self.count = table.rows if rows is None else len(rows)
+        self._rows = rows
+        self._features = features
+        self._scale = table.scale
+        self._positions = positions_of(features)
+        self._numbers = table.numbers() if self._positions else None
+        coded = {item.column.name for item in features if item.code >= 0}
+        self._codes = {name: table.codes(name) for name in coded}
+        pairs = {item.column.name for item in features if item.code >= 0 and is_pair(item.column)}
+        # Imputation of a missing category of two: the more frequent one.
+        self._missing = {name: self._more_frequent(name) for name in pairs}
+
+    def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Blocks as (first row, values [rows, features])."""
+        for part in blocks(self.count, len(self._features)):
+            rows = part if self._rows is None else self._rows[part]
+            block = np.empty((part.stop - part.start, len(self._features)))
+            if self._numbers is not None:
+                with np.errstate(invalid="ignore"):
+                    found = np.asarray(self._numbers[rows], np.float64)[:, self._positions]
+                of_numbers = [i for i, item in enumerate(self._features) if item.code < 0]
+                block[:, of_numbers] = found / self._scale
+            for index, item in enumerate(self._features):
+                if item.code >= 0:
+                    name = item.column.name
+                    codes = self._codes[name][rows]
+                    known = np.where(codes < 0, self._missing.get(name, -1), codes)
+                    block[:, index] = known == item.code
+            yield part.start, block
+
+    def _more_frequent(self, name: str) -> int:
+        """The more frequent of two categories in the rows used; the first if equally frequent."""
+        codes = self._codes[name] if self._rows is None else self._codes[name][self._rows]
+        return int(np.count_nonzero(codes == 1) > np.count_nonzero(codes == 0))
+
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of each feature over its finite values."""
+        low, high = self._extremes()
+        # Computed relative to the middle of the range and in units of its half, against overflow
+        # of huge values and cancellation of small variations on a large offset.
+        middle, half = low / 2 + high / 2, np.maximum(high / 2 - low / 2, 0.0)
+        unit = np.where(half > 0, half, 1.0)
+        count, total, squares = (np.zeros(len(low)) for _ in range(3))
+        for _, block in self.blocks():
+            finite = np.isfinite(block)
+            scaled = np.where(finite, (block - middle) / unit, 0.0)
+            count += finite.sum(axis=0)
+            total += scaled.sum(axis=0)
+            squares += (scaled * scaled).sum(axis=0)
+        mean = total / np.maximum(count, 1)
+        variance = np.maximum(squares / np.maximum(count, 1) - mean * mean, 0.0)
+        return middle + unit * mean, np.where(half > 0, unit * np.sqrt(variance), 0.0)
+
+    def _extremes(self) -> tuple[np.ndarray, np.ndarray]:
+        low = np.full(len(self._features), np.inf)
+        high = np.full(len(self._features), -np.inf)
+        for _, block in self.blocks():
+            finite = np.isfinite(block)
+            low = np.minimum(low, np.where(finite, block, np.inf).min(axis=0))
+            high = np.maximum(high, np.where(finite, block, -np.inf).max(axis=0))
+        known = low <= high
+        return np.where(known, low, 0.0), np.where(known, high, 0.0)
+
+
+def positions_of(features: list[Feature]) -> list[int]:
+    return [item.position for item in features if item.code < 0]
+
+
+def blocks(rows: int, width: int) -> list[slice]:
+    step = max(1, _BLOCK_CELLS // max(1, width))
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]

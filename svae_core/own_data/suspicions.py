@@ -1,0 +1,132 @@
+"""What looks wrong in data before anything is trained on them: one sentence for each suspicion.
+
+A suspicion changes nothing: it names a column or a row, and what one might do about it. Columns are
+looked at in at most SAMPLE rows, evenly spaced; rows are all looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from svae_core.own_data.names import some
+
+SAMPLE = 20_000
+#: Share of the variance from which one column or one row decides everything.
+DOMINANT = 0.9
+#: How many times as far from the mean as the median row a row must lie to be named.
+OUTLYING = 30.0
+#: Numbers that stand for a missing value in many files.
+_SENTINELS = (-9.0, -99.0, -999.0, -9999.0, -99999.0, 999.0, 9999.0, 99999.0, -1e30, 1e30)
+_SECONDS = (5e8, 2.5e9)  # of the years 1985 to 2049, since 1970
+_FEW = 8
+
+
+def suspicions_of_points(
+    points: np.ndarray, names: Sequence[str], rows: np.ndarray | None
+) -> list[str]:
+    """Sentences on points [n, d] as they are trained on; `rows`: which of the file's they are."""
+    found = []
+    center = points.mean(axis=0, dtype=np.float64)
+    by_column = np.zeros(points.shape[1])
+    by_row = np.empty(len(points))
+    step = max(1, 2**20 // max(1, points.shape[1]))
+    for start in range(0, len(points), step):
+        gap = (points[start : start + step] - center) ** 2
+        by_column += gap.sum(axis=0)
+        by_row[start : start + step] = gap.sum(axis=1)
+    total = float(by_row.sum())
+    if total <= 0:
+        return []
+    column, row = int(by_column.argmax()), int(by_row.argmax())
+    share = by_column[column] / total
+    if points.shape[1] > 1 and share > DOMINANT and len(names) == points.shape[1]:
+        found.append(
+            f"{names[column]} has {_percent(share)} of the variance and decides nearly all; "
+            "standardise the columns, or leave it out."
+        )
+    median = float(np.median(by_row))
+    ratio = float(np.sqrt(by_row[row] / median)) if median > 0 else np.inf
+    if ratio > OUTLYING:
+        place = row if rows is None else int(rows[row])
+        found.append(
+            f"Row {place + 1} lies {ratio:,.0f} times as far from the mean as the median row and "
+            f"has {_percent(by_row[row] / total)} of the variance; leave it out if it is a mistake."
+        )
+    return found
+
+
+def suspicions_of_columns(columns: np.ndarray, names: Sequence[str]) -> list[str]:
+    """Sentences on columns of numbers [n, c] as the file has them, NaN where missing."""
+    part = columns[:: max(1, -(-len(columns) // SAMPLE))]
+    found: list[str] = []
+    ids, times = [], []
+    sentinels: dict[float, list[str]] = {}
+    for index, name in enumerate(names):
+        values = np.asarray(part[:, index], np.float64)
+        values = values[np.isfinite(values)]
+        if len(values) < _FEW:
+            continue
+        sentinel = _sentinel(values)
+        if sentinel is not None:
+            sentinels.setdefault(sentinel, []).append(name)
+        if _SECONDS[0] < _scaled(values).min() and _scaled(values).max() < _SECONDS[1]:
+            times.append(name)
+        elif _is_id(values):
+            ids.append(name)
+    for sentinel, held in sentinels.items():
+        found.append(
+            f"{sentinel:g} lies far from all other values in {some(held)}; it may stand for "
+            "missing ones, so clear those cells, or leave the columns out."
+        )
+    if times:
+        found.append(f"Looks like a time stamp: {some(times)}; leave it out if it is one.")
+    if ids:
+        found.append(f"Looks like a number of the rows: {some(ids)}; leave it out if it is one.")
+    equal = list(_equal(part, names))
+    if equal:
+        found.append(f"Columns that are equal count twice: {some(equal)}; leave one of each out.")
+    return found
+
+
+def _sentinel(values: np.ndarray) -> float | None:
+    """A number far outside all others that stands for missing values, if there is one."""
+    for sentinel in _SENTINELS:
+        at = values == sentinel
+        rest = values[~at]
+        if not at.any() or len(rest) < _FEW:
+            continue
+        low, high = float(rest.min()), float(rest.max())
+        if max(low - sentinel, sentinel - high) > 3.0 * max(high - low, 1e-12):
+            return sentinel
+    return None
+
+
+def _scaled(values: np.ndarray) -> np.ndarray:
+    """Times in seconds: milli-, micro- and nanoseconds are told by their size."""
+    largest = float(np.abs(values).max())
+    for power in (1.0, 1e3, 1e6, 1e9):
+        if largest / power < _SECONDS[1]:
+            return values / power
+    return values
+
+
+def _is_id(values: np.ndarray) -> bool:
+    """Whether all are different whole numbers that only go up, or only down."""
+    steps = np.diff(values)
+    whole = bool((values == np.rint(values)).all())
+    return whole and bool((steps > 0).all() or (steps < 0).all())
+
+
+def _equal(columns: np.ndarray, names: Sequence[str]) -> Iterator[str]:
+    seen: dict[bytes, str] = {}
+    for index, name in enumerate(names):
+        key = np.ascontiguousarray(columns[:, index]).tobytes()
+        if key in seen:
+            yield f"{seen[key]} and {name}"
+        seen.setdefault(key, name)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

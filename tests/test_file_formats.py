@@ -1,0 +1,201 @@
+"""Files of this field: each is read right, with what was assumed said, or refused by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.digit_files import ARRAYS, DIGITS, PICTURES, PIXELS, TABLES, feather, parquet
+
+from svae_core.certificate.floors import covariance_spectrum
+from svae_core.geometry.kmeans import cluster
+from svae_core.geometry.shell import ShellMap
+from svae_core.own_data.formats import Format, formats, listed, recognise
+from svae_core.own_data.reading import read_table
+from svae_core.own_data.shaping import Choice, shape
+from svae_core.own_data.tables import Table
+from svae_core.records import Dataset, RequestError
+
+CASES = Path(__file__).parent / "own_data_cases"
+
+
+def table_of(path: Path, folder: Path, array: str = "") -> Table:
+    place = folder / f"table-{path.name}"
+    place.mkdir()
+    return read_table(path, path.name, place, array=array)
+
+
+def data_of(path: Path, folder: Path, choice: Choice = Choice()) -> Dataset:  # noqa: B008
+    return shape(table_of(path, folder), choice, 0)
+
+
+def shell_numbers(points: np.ndarray, clusters: int = 10) -> tuple[float, float]:
+    """W and T of points on the default shell."""
+    found = cluster(_shelled(points), clusters, 0)
+    return found.within, found.total
+
+
+def _shelled(points: np.ndarray) -> np.ndarray:
+    return ShellMap(0.8, 1.2, "linear").fit(points).transform(points)
+
+
+# ------------------------------------------------------------------- what failed before
+
+
+#: file -> d, T on the shell to three digits (nan: not stated), and words of its notes.
+RIGHT: dict[str, tuple[int, int, float, tuple[str, ...]]] = {
+    "emb_list.parquet": (300, 16, 0.978, ("lists in the column embedding", "id, text, topic")),
+    "hf_image.parquet": (200, 64, np.nan, ("pictures in the column image", "label is label")),
+    "medmnist_rgb.npz": (150, 64, np.nan, ("train_images", "turned grey", "label is label")),
+    "sparse_counts.npz": (200, 300, 0.917, ("sparse matrix (csr)",)),
+    "us_thousands.tsv": (200, 3, np.nan, ("“,” between thousands",)),
+    "pandas_noindex.csv": (300, 16, 0.941, ("names in the first row",)),
+    "int_label_target.csv": (178, 13, np.nan, ("label is target",)),
+    "dates_small.csv": (40, 2, np.nan, ("dates or times: date",)),
+    "off0.npy": (200, 5, 0.997, ()),
+    "off1e8.npy": (200, 5, 0.997, ("moved to mean 0",)),
+    "iris_nominal_wide.arff": (60, 4, np.nan, ("label is c",)),
+    "index_col.csv": (178, 13, np.nan, ("counts the rows",)),
+    "lt_values.csv": (195, 3, np.nan, ("5 cells that are no numbers count as missing",)),
+    "glove.txt": (300, 16, 0.978, ("separated by blanks", "different in nearly every row")),
+    "mnist_keras.npz": (150, 64, np.nan, ("Points are the array x_train", "label is label")),
+    "one_empty_column.csv": (200, 6, np.nan, ("nearly all of its values are missing: empty",)),
+    "one_outlier.csv": (200, 6, np.nan, ("Row 18 lies 199 times",)),
+    "pandas_index.parquet": (60, 3, np.nan, ("index of a data frame was left out",)),
+    "scales.npy": (200, 6, np.nan, ("of the variance and decides nearly all",)),
+    "sentinel_999.csv": (200, 6, np.nan, ("-999 lies far from all other values",)),
+    "train-images-idx3-ubyte": (200, 64, np.nan, ("IDX",)),
+}
+
+
+def test_every_case_has_its_right_values() -> None:
+    assert {path.name for path in CASES.iterdir()} == set(RIGHT)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_file_that_failed_is_read_right(name: str, tmp_path: Path) -> None:
+    n, d, total, words = RIGHT[name]
+    data = data_of(CASES / name, tmp_path)
+    assert data.points.shape == (n, d)
+    for word in words:
+        assert any(word in note for note in data.notes), (word, data.notes)
+    if np.isfinite(total):
+        assert shell_numbers(data.points)[1] == pytest.approx(total, abs=1e-3)
+
+
+def test_the_lists_of_a_column_keep_their_clusters(tmp_path: Path) -> None:
+    within, total = shell_numbers(data_of(CASES / "emb_list.parquet", tmp_path).points)
+    assert (within, total) == (pytest.approx(0.256, abs=5e-4), pytest.approx(0.978, abs=5e-4))
+
+
+def test_thousands_are_numbers(tmp_path: Path) -> None:
+    income = table_of(CASES / "us_thousands.tsv", tmp_path).column("income")
+    assert (income.low, income.high) == (113, 136_394)
+
+
+def test_nominal_values_stay_as_written(tmp_path: Path) -> None:
+    table = table_of(CASES / "iris_nominal_wide.arff", tmp_path)
+    assert [column.name for column in table.columns] == ["a", "b", "c"]
+    assert set(table.column("b").categories) == {"1", "2", "3"}
+    assert set(table.column("c").categories) == {"x", "y", "z"}
+
+
+def test_offsets_change_nothing(tmp_path: Path) -> None:
+    near = data_of(CASES / "off0.npy", tmp_path).points
+    far = data_of(CASES / "off1e8.npy", tmp_path).points
+    assert shell_numbers(far) == pytest.approx(shell_numbers(near), rel=1e-3)
+
+
+# --------------------------------------------------- the same digits in every format
+
+
+RAW = shell_numbers(PIXELS)
+STANDARD = PIXELS[:, PIXELS.std(axis=0) > 0]
+STANDARDISED = shell_numbers((STANDARD - STANDARD.mean(axis=0)) / STANDARD.std(axis=0))
+
+
+@pytest.mark.parametrize("name", [*TABLES, *ARRAYS, *PICTURES])
+def test_the_same_digits_in_every_format(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    write: Callable[[Path], None] = (TABLES | ARRAYS | PICTURES)[name]
+    write(path)
+    table = table_of(path, tmp_path)
+    as_they_are = shape(table, Choice(standardise="no"), 0)
+    assert len(as_they_are.points) == 1_797
+    found = shell_numbers(as_they_are.points)
+    assert found == pytest.approx(RAW, rel=2e-3 if name in PICTURES else 5e-5)
+    level = covariance_spectrum(_shelled(as_they_are.points))[0]
+    expected = covariance_spectrum(_shelled(PIXELS))[0]
+    assert level == pytest.approx(expected, rel=2e-3 if name in PICTURES else 5e-5)
+    by_default = shell_numbers(shape(table, Choice(), 0).points)
+    assert by_default == pytest.approx(STANDARDISED if name in TABLES else found, rel=5e-5)
+    if name not in ("d.npy", "d.idx.gz"):
+        assert as_they_are.labels is not None
+        names = np.array(as_they_are.label_names)[as_they_are.labels]
+        given = [re.sub(r"\D", "", text) for text in names]
+        order = np.argsort([f"{label}/{i:04}" for i, label in enumerate(DIGITS.target)])
+        expected_labels = DIGITS.target[order] if name == "d.zip" else DIGITS.target
+        assert given == [str(label) for label in expected_labels]
+
+
+# ------------------------------------------------------------------- formats as such
+
+
+def test_a_format_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Feather under another name: one file adds it, and it gives Parquet's W."""
+    import svae_core.own_data.formats as package
+
+    code = (Path(package.__file__).parent / "feather.py").read_text(encoding="utf-8")
+    code = code.replace('"Feather", (".feather", ".arrow")', '"Plume", (".plume",)')
+    code = code.replace('b"ARROW1"', 'b"PLUME1"').replace("source.path", "_plain(source.path)")
+    code += (
+        "\n\ndef _plain(path):\n"
+        "    plain = path.with_suffix('.plain')\n"
+        "    plain.write_bytes(b'ARROW1' + path.read_bytes()[6:])\n"
+        "    return plain\n"
+    )
+    (tmp_path / "plume.py").write_text(code, encoding="utf-8")
+    before = formats()
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    assert "Plume" in listed() and set(before) < set(formats())
+    feather(tmp_path / "plain.feather")
+    content = (tmp_path / "plain.feather").read_bytes()
+    (tmp_path / "d.plume").write_bytes(b"PLUME1" + content[6:])
+    parquet(tmp_path / "d.parquet")
+    points = [data_of(tmp_path / name, tmp_path).points for name in ("d.plume", "d.parquet")]
+    np.testing.assert_array_equal(*points)
+
+
+def test_formats_say_what_they_are() -> None:
+    names = [item.name for item in formats()]
+    assert len(set(names)) == len(names)
+    for item in formats():
+        assert isinstance(item, Format) and all(end.startswith(".") for end in item.endings)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"a": 1}\n{"a": 2}\n', "is JSON"),
+        (b"\x80\x04\x95\0\0\0\0", "is a pickle"),
+        (b"RDX3\nX\n", "is R's own format"),
+        (b"$FL2@(#) SPSS", "is an SPSS file"),
+        (b"BZh91AY", "bunzip2"),
+    ],
+)
+def test_other_formats_are_refused_by_name_with_the_way_to_convert(
+    content: bytes, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "given"
+    path.write_bytes(content)
+    with pytest.raises(RequestError, match=re.escape(words)):
+        recognise(path).read(_source(path, tmp_path))
+
+
+def _source(path: Path, folder: Path):  # type: ignore[no-untyped-def]
+    from svae_core.own_data.formats import Source
+
+    return Source(path, path.name, folder)
