@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from svae_core.own_data.formats import listed
 from svae_core.own_data.limits import LINE_BYTES
 from svae_core.own_data.names import cleaned
 from svae_core.records import RequestError
@@ -105,8 +106,7 @@ def _encoding(path: Path) -> str:
             block = file.read(2**20)
             if b"\0" in block:
                 raise RequestError(
-                    "The file is neither a text table nor a format known here; give CSV, TSV, "
-                    "Parquet, NPY, NPZ or a ZIP of images."
+                    f"The file is neither a text table nor a format known here; give {listed()}."
                 )
             length = _longest(block, length)
             if utf8:
