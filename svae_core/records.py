@@ -234,8 +234,8 @@ class Certificate:
     seed: int
     epochs: int
     part: str  # training | held-out: which points loss, δ and floors were measured on
-    loss: float  # D, sampled latents, all points
-    loss_margin: float  # one-sided 99 % confidence margin of D over the draws
+    loss: float  # D, sampled latents, all points, answers as given
+    loss_margin: float  # one-sided: loss_projected + loss_margin is above D' with `confidence`
     draws: int
     delta: float
     delta_definition: str  # shell | free | between
@@ -259,6 +259,15 @@ class Certificate:
     n_points: int
     version: str
     held_out: Certificate | None = None
+    loss_projected: float = math.nan  # D' of answers projected on the data's ball or the shell
+    mutual_information_error: float = math.nan  # its standard error
+    confidence: float = 0.99  # of margin and floors
+
+    @property
+    def loss_limit(self) -> float:
+        """What D' stays below with `confidence`; certificates of before know D alone."""
+        measured = self.loss if math.isnan(self.loss_projected) else self.loss_projected
+        return measured + self.loss_margin
 
 
 def to_json(value: Any) -> Any:

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 
 from svae_core.certificate.diagnostics import (
     COLLAPSED_KL,
+    COLLAPSED_TOTAL_KL,
     Measurement,
     active_units,
-    loss_margin,
+    information_and_error,
     mutual_information,
     spread,
     structure,
     verdict,
 )
+from svae_core.certificate.losses import Losses, measure_losses
 from svae_core.distributions.gaussian import gaussian_kl, log_density, sample
 from svae_core.records import Floors
 
@@ -29,13 +31,21 @@ def information(mean, log_variance, seed=0):
     )
 
 
-def measurement(loss=0.5, margin=0.01, delta=1.0, kl=(1.0, 0.0)):
+def measurement(loss=0.5, margin=0.01, delta=1.0, kl=(1.0, 0.0), **changed):
+    parts = {
+        "given": loss,
+        "projected": loss,
+        "limit": loss + margin,
+        "draws": 16,
+        "shared_noise": False,
+        "unfinished": False,
+        "first": np.empty(0),
+    }
     return Measurement(
-        loss=loss,
-        margin=margin,
+        losses=Losses(**parts | changed),
+        n_points=1234,
         delta=delta,
         definition="shell",
-        kl=float(sum(kl)),
         kl_per_dim=kl,
         gauge=2.0,
         floors=Floors(0.1, 0.2, 0.3),
@@ -61,12 +71,16 @@ def test_the_mean_reconstruction_counter_example():
         return float(((decode(z) - x) ** 2).sum(axis=1).mean())
 
     assert loss(mean) == pytest.approx(0.0, abs=1e-12)
-    draws = np.array([loss(sample(mean, log_variance, rng.normal(size=x.shape))) for _ in range(8)])
+
+    def draw():
+        return decode(sample(mean, log_variance, rng.normal(size=x.shape)))
+
     delta = 1.0 + (1.0 - np.linalg.norm(x.mean(axis=0))) ** 2 - np.linalg.norm(x.mean(axis=0)) ** 2
-    assert draws.mean() == pytest.approx(delta, rel=0.01)
+    found = measure_losses(draw, x, (1.0, 1.0), delta, draws=8)
+    assert found.given == pytest.approx(delta, rel=0.01)
     kl = tuple(gaussian_kl(mean, log_variance).mean(axis=0))
     assert sum(kl) == pytest.approx(epsilon**2 / 2)
-    name, _ = verdict(measurement(draws.mean(), loss_margin(draws), delta, kl))
+    name, _ = verdict(measurement(found.given, found.limit - found.projected, delta, kl))
     assert name == "collapsed"
 
 
@@ -114,12 +128,23 @@ def test_structure_is_nought_for_noise_and_near_one_for_clear_means():
     assert structure(spread(rng.normal(size=(500, 4))), np.full((500, 4), 0.02)) > 0.95
 
 
-def test_the_margin_covers_the_true_mean():
-    rng = np.random.default_rng(5)
-    covered = [draws.mean() + loss_margin(draws) > 0.0 for draws in rng.normal(size=(4000, 8))]
-    assert np.mean(covered) == pytest.approx(0.99, abs=0.006)
-    with pytest.raises(ValueError, match="two draws"):
-        loss_margin(np.array([1.0]))
+def test_the_error_of_the_information_is_that_of_its_repetitions():
+    """Points fixed, latents drawn anew: the deviation over draws is at most the stated error."""
+    rng = np.random.default_rng(6)
+    mean, log_variance = rng.normal(size=(300, 2)) * 2, np.zeros((300, 2))
+
+    def density(rows, block):
+        return log_density(rows, mean[block], log_variance[block])
+
+    found = np.array(
+        [
+            information_and_error(
+                sample(mean, log_variance, rng.normal(size=mean.shape)), density, 300
+            )
+            for _ in range(100)
+        ]
+    )
+    assert 0.5 * found[:, 1].mean() < found[:, 0].std() < 1.2 * found[:, 1].mean()
 
 
 def test_verdicts_and_their_sentences():
@@ -131,3 +156,32 @@ def test_verdicts_and_their_sentences():
     assert verdict(measurement(loss=0.5, kl=(low,) * 512))[0] == "certified"  # 4.6 nats in all
     assert verdict(measurement(loss=float("nan")))[0] == "not certified"
     assert "diverged" in verdict(measurement(loss=float("nan")))[1]
+
+
+def test_collapsed_is_said_of_all_dimensions_together():
+    many = (COLLAPSED_KL * 0.9,) * 6  # each carries nothing, all carry .054
+    assert verdict(measurement(loss=1.0, kl=many))[0] == "not certified"
+    one = (COLLAPSED_TOTAL_KL * 0.9,)
+    assert verdict(measurement(loss=1.0, kl=one))[0] == "collapsed"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"loss": 1.0},
+        {"loss": 1.0, "kl": (0.001,)},
+        {"loss": 0.995},
+        {"loss": 0.995, "shared_noise": True},
+        {"kl": ()},
+        {"loss": 1.0, "kl": ()},
+        {"projected": 0.4, "limit": 0.42},
+    ],
+)
+def test_every_sentence_has_its_confidence_and_its_points(changed):
+    _, sentence = verdict(measurement(**changed))
+    assert "with 99 % confidence, for these 1,234 points" in sentence
+    assert sentence.endswith(".") and sentence.count(". ") == 0
+    assert ("answers as given" in sentence) == (changed.get("kl") == ())
+    assert ("needs more draws" in sentence) == (changed.get("loss") == 0.995)
+    assert ("projected" in sentence) == ("projected" in changed)

@@ -66,7 +66,7 @@ def _alive(certificate: Certificate) -> int:
 
 
 def _below_delta(certificate: Certificate) -> bool:
-    return certificate.loss + certificate.loss_margin < certificate.delta
+    return certificate.loss_limit < certificate.delta
 
 
 def _baseline_keeps(certificates: Certificates) -> int:

@@ -2,10 +2,11 @@
 
     certify(reconstruct, points) -> Certificate
 
-A model is whatever answers points with sampled reconstructions. Its loss D is measured over
-several draws, with a margin; below the collapse loss δ of the same points it cannot have
-collapsed, and the floors say how many nats must pass at the least. Source of the criterion:
-arXiv 2603.10935 v4; margin, floors and cluster certificate are derived in this package.
+A model is whatever answers points with sampled reconstructions. Its loss is measured over many
+draws, with a limit that it stays under with 99 % confidence; below the collapse loss δ of the same
+points the model cannot have collapsed, and the floors say how many nats must pass at the least.
+Source of the criterion: arXiv 2603.10935 v4; limit, floors and cluster certificate are derived in
+this package.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from svae_core import __version__
+from svae_core.certificate.arrays import check_finite, numbers
+from svae_core.certificate.black_box import BlackBox, answered_posterior
 from svae_core.certificate.diagnostics import (
     ACTIVE_THRESHOLD,
     Measurement,
     active_units,
-    loss_margin,
-    mutual_information,
+    information_and_error,
     spread,
     verdict,
 )
@@ -33,30 +36,17 @@ from svae_core.certificate.floors import (
     floor_curves,
     floors_at,
 )
-from svae_core.distributions.gaussian import Gaussian
+from svae_core.certificate.losses import CONFIDENCE, Losses, measure_losses
+from svae_core.certificate.posteriors import Posteriors, gaussian_posteriors
 from svae_core.geometry.kmeans import cluster, nearest
 from svae_core.geometry.region import collapse_losses
-from svae_core.geometry.shell import check_points, floating
+from svae_core.geometry.row_blocks import center_of
 from svae_core.records import Certificate, FloorCurves, RequestError
 
-#: A certificate averages over at least this many independent draws of every latent …
-DRAWS = 16
-#: … and, where points are few, over as many as make this many losses in all.
-_LOSSES = 65_536
-
-Reconstruct = Callable[[np.ndarray], np.ndarray]
-GaussianPosterior = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-
-@dataclass(frozen=True, eq=False)
-class Posteriors:
-    """What a model says of n points before it decodes: posteriors of any family, as arrays."""
-
-    mean: np.ndarray  # [n, k]
-    variance: np.ndarray  # [n, k]
-    kl: np.ndarray  # [n, k] nats, or [n, 1] where the KL does not split by dimension
-    draw: Callable[[np.ndarray], np.ndarray]  # normal noise [n, k] -> z [n, k]
-    log_density: Callable[[np.ndarray, slice], np.ndarray]  # z [a, k], points -> [a, b]
+#: Points [n, d] -> sampled reconstructions [n, d], as any array that `arrays.numbers` takes.
+Reconstruct = Callable[[np.ndarray], Any]
+#: Points [n, d] -> (means, log-variances), each [n, k].
+GaussianPosterior = Callable[[np.ndarray], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,51 +69,104 @@ class Reference:
 
 def certify(
     reconstruct: Reconstruct,
-    points: np.ndarray,
+    points: Any,
     *,
     posterior: GaussianPosterior | None = None,
     shell: tuple[float, float] | None = None,
     clusters: int = 10,
-    draws: int = DRAWS,
+    draws: int | None = None,
     seed: int = 0,
     name: str = "model",
 ) -> Certificate:
     """Certify any model on its points [n, d], in the space in which it reconstructs.
 
-    `reconstruct(points) -> [n, d]` must sample: encode, draw z ~ q(z|x), decode. It is called
-    `draws` times (at least 8). `posterior(points) -> (mean, log variance)`, each [n, k], adds KL
-    and mutual information of a Gaussian posterior. `shell=(r_min, r_max)` says that outputs keep
-    to those norms (it is checked) and raises δ accordingly; otherwise δ is the total variance and
-    floors are those of a free decoder. `clusters`: K of the cluster certificate; `seed`: of
-    K-means and of the latents drawn for the mutual information.
+    `reconstruct(points) -> [n, d]` must sample: encode, draw z ~ q(z|x), decode, with noise of its
+    own for each row. Every call gets a copy of all points, a NumPy array, in an order permuted
+    anew, and its answer is copied; three calls first check that it samples. Then draws are made
+    until there are 65,536 losses (16 draws at least), and doubled up to three times while the
+    answer is open; or exactly `draws` of them (at least 8).
+    `posterior(points) -> (mean, log variance)`, each [n, k], adds KL and mutual information of a
+    Gaussian posterior, and a check that the answers carry no more than it lets through. Without
+    it the certificate speaks of the answers as given.
+    `shell=(r_min, r_max)` says that outputs keep to those norms (it is checked) and raises δ
+    accordingly; otherwise δ is the total variance and floors are those of a free decoder.
+    `clusters`: K of the cluster certificate; `seed`: of K-means, of the orders, and of the latents
+    drawn for the mutual information.
 
-    Raises RequestError, one sentence, for unusable points or answers: among them the same
-    non-constant answer twice, which betrays decoded posterior means.
+    What is assumed and cannot be seen from outside: calls are independent of each other, and noise
+    that the rows of a call share shows in the calls made. A call-wide failure that is rarer than
+    one in so many calls, or a model that behaves otherwise once it is in use, would go unseen.
+
+    Raises RequestError (a ValueError), one sentence, for points or answers that are not finite
+    real numbers, for decoded posterior means, for noise that is the same in every call, and for
+    answers that carry more nats than the posterior's KL.
     """
-    points = floating(points)
-    check_points(points)
-    if draws < 8:
+    given = _read_points(points)
+    _check_request(draws, shell, clusters)
+    origin = np.zeros(given.shape[1]) if shell else center_of(given)
+    against = reference(given, shell, min(clusters, len(given) - 1), seed)
+    posteriors = None
+    if posterior is not None:
+        posteriors = gaussian_posteriors(*answered_posterior(posterior, given, seed))
+    box = BlackBox(reconstruct, given, seed)
+    box.check_sampling(against.delta)
+    found = measure(
+        against,
+        lambda: box.draw() - origin,
+        posteriors=posteriors,
+        draws=draws,
+        seed=seed,
+        name=name,
+    )
+    _check_consistency(found, posteriors)
+    return found
+
+
+def _read_points(points: Any) -> np.ndarray:
+    """The caller's points as a copy [n, d]; refused where no loss can be defined on them."""
+    given = numbers(points, "The points")
+    if given.ndim != 2 or given.shape[0] < 2 or given.shape[1] < 1:
+        raise RequestError(
+            f"The points have shape {given.shape}, but must be a table of at least two rows and "
+            "one column."
+        )
+    check_finite(given, "The points")
+    spread = float(np.abs(given - center_of(given)).max())
+    if spread <= 1e-12 * float(np.abs(given).max()):
+        raise RequestError(
+            "All points are identical, so the best constant has no loss and nothing can be below "
+            "it; give at least two different points."
+        )
+    return given
+
+
+def _check_request(draws: int | None, shell: tuple[float, float] | None, clusters: int) -> None:
+    if draws is not None and draws < 8:
         raise RequestError(f"draws is {draws}, but a margin worth the name needs at least 8.")
-    if shell is not None and not 0 <= shell[0] < shell[1]:
+    if clusters < 0:
+        raise RequestError(
+            f"clusters is {clusters}, but must be 1 or more (0: proposed by silhouette)."
+        )
+    if shell is not None and not 0 <= shell[0] < shell[1] < math.inf:
         raise RequestError(
             f"shell is {shell[0]:g} {shell[1]:g}, but the inner radius must be smaller than the "
             "outer one, and not below 0."
         )
-    measured_against = reference(points, shell, min(clusters, len(points) - 1), seed)
-    posteriors = None if posterior is None else gaussian_posteriors(*_answered(posterior, points))
-    return measure(
-        measured_against, reconstruct, posteriors=posteriors, draws=draws, seed=seed, name=name
-    )
 
 
-def _answered(posterior: GaussianPosterior, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    mean, log_variance = (np.asarray(part) for part in posterior(points))
-    if mean.ndim != 2 or mean.shape != log_variance.shape or len(mean) != len(points):
+def _check_consistency(found: Certificate, posteriors: Posteriors | None) -> None:
+    """KL ≥ I(x; x̂) is a theorem for answers that are sampled from the posterior."""
+    if posteriors is None:
+        return
+    carried = max(found.floors.proved, found.floors.elementary, found.cluster_floor)
+    # A hundredth covers posteriors in bfloat16; floors hold with the certificate's confidence.
+    if carried > 1.01 * found.kl + 1e-6:
         raise RequestError(
-            f"The posterior gave shapes {mean.shape} and {log_variance.shape}; mean and log "
-            f"variance must both be ({len(points)}, latent dimensions)."
+            f"The reconstructions carry at least {carried:.4g} nats about their points (proved), "
+            f"but the posterior's KL lets through {found.kl:.4g} at most, so they were not sampled "
+            "from it: decoded means with some other noise, or another encoder's; let reconstruct "
+            "draw z from this very posterior."
         )
-    return mean, log_variance
 
 
 def reference(
@@ -131,21 +174,21 @@ def reference(
 ) -> Reference:
     """The reference of points [n, d] on their own, without a problem around them.
 
-    Without a shell the points are measured from their mean: a free decoder's floors need only a
-    ball that holds the data, and this is a small one.
+    Without a shell the points are kept less their mean, in float64: far from the origin nothing is
+    lost, and a free decoder's floors need only a ball that holds the data: this is a small one.
     """
-    center = points.mean(axis=0, dtype=np.float64)
+    center = center_of(points)
     shift = np.zeros_like(center) if shell else center
+    points = points.astype(np.float64) - shift
     found = cluster(points, clusters, seed)
     eigenvalues = covariance_spectrum(points)
-    low, high = shell or (0.0, float(np.linalg.norm(points - center, axis=1).max()))
-    losses = collapse_losses(
-        found.within, found.total, float(np.linalg.norm(center - shift)), low, high
-    )
+    low, high = shell or (0.0, float(np.linalg.norm(points, axis=1).max()))
+    mean_norm = float(np.linalg.norm(center - shift))
+    losses = collapse_losses(found.within, found.total, mean_norm, low, high)
     definition = "shell" if shell else "free"
     curves = floor_curves(
-        points=(points - shift).astype(points.dtype),
-        centroids=found.centroids - shift,
+        points=points,
+        centroids=found.centroids,
         cluster_sizes=found.sizes,
         radii=(low, high),
         delta=losses[definition],
@@ -157,7 +200,7 @@ def reference(
 
 def measure(
     against: Reference,
-    reconstruct: Reconstruct,
+    draw: Callable[[], np.ndarray],
     *,
     posteriors: Posteriors | None = None,
     draws: int | None = None,
@@ -167,23 +210,35 @@ def measure(
 ) -> Certificate:
     """Measure a model against a reference; the work behind every certificate.
 
-    `posteriors`: those of the reference's points; `gauge`: βσ²/λ_max from the measured loss.
+    `draw() -> [n, d]`: a new sampled reconstruction of each of the reference's points, in their
+    order; `posteriors`: those of the same points; `gauge`: βσ²/λ_max from the measured loss.
     """
     points = against.points
-    draws = draws or max(DRAWS, -(-_LOSSES // len(points)))
-    losses, first = _losses(against, reconstruct, draws)
-    kl_per_dim, active, information = _information(posteriors, seed)
-    accuracy, cluster_floor = _cluster_evidence(against, first)
-    measured = _measurement(against, losses, kl_per_dim, gauge)
+    losses = measure_losses(
+        lambda: _kept_to_shell(draw(), against), points, against.floors.radii, against.delta, draws
+    )
+    kl_per_dim, active, (information, error) = _information(posteriors, seed)
+    accuracy, cluster_floor = _cluster_evidence(against, losses)
+    measured = Measurement(
+        losses=losses,
+        n_points=len(points),
+        delta=against.delta,
+        definition=against.definition,
+        kl_per_dim=kl_per_dim,
+        gauge=gauge(losses.given),
+        floors=floors_at(against.floors, losses.limit),
+    )
     judgement, sentence = verdict(measured)
     return Certificate(
         method=name,
         seed=seed,
         epochs=0,
         part="training",
-        loss=measured.loss,
-        loss_margin=measured.margin,
-        draws=draws,
+        loss=losses.given,
+        loss_projected=losses.projected,
+        loss_margin=losses.limit - losses.projected,
+        confidence=CONFIDENCE,
+        draws=losses.draws,
         delta=against.delta,
         delta_definition=against.definition,
         lo=math.nan,
@@ -194,6 +249,7 @@ def measure(
         active_units=active,
         active_threshold=ACTIVE_THRESHOLD,
         mutual_information=information,
+        mutual_information_error=error,
         mi_ceiling=math.log(len(points)),
         floors=measured.floors,
         cluster_accuracy=accuracy,
@@ -205,25 +261,6 @@ def measure(
         fingerprint=against.fingerprint,
         n_points=len(points),
         version=__version__,
-    )
-
-
-def _measurement(
-    against: Reference,
-    losses: np.ndarray,
-    kl_per_dim: tuple[float, ...],
-    gauge: Callable[[float], float],
-) -> Measurement:
-    loss, margin = float(losses.mean()), loss_margin(losses)
-    return Measurement(
-        loss=loss,
-        margin=margin,
-        delta=against.delta,
-        definition=against.definition,
-        kl=float(sum(kl_per_dim)) if kl_per_dim else math.nan,
-        kl_per_dim=kl_per_dim,
-        gauge=gauge(loss),
-        floors=floors_at(against.floors, loss + margin),
     )
 
 
@@ -241,36 +278,8 @@ def with_run(
     )
 
 
-def _losses(
-    against: Reference, reconstruct: Reconstruct, draws: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The mean loss of each draw, [draws], and the reconstructions of the first."""
-    points = against.points
-    first = _checked(reconstruct(points), against)
-    losses = [_mean_squared_error(first, points)]
-    for _ in range(1, draws):
-        again = _checked(reconstruct(points), against)
-        if len(losses) == 1 and np.array_equal(again, first) and np.ptp(first, axis=0).any():
-            raise RequestError(
-                "The model gave the same reconstructions twice, so it decodes posterior means; "
-                "let it sample z ~ q(z|x), since only a sampled loss excludes collapse."
-            )
-        losses.append(_mean_squared_error(again, points))
-    return np.array(losses), first
-
-
-def _mean_squared_error(answers: np.ndarray, points: np.ndarray) -> float:
-    gap = answers - points
-    return float((gap * gap).sum(axis=1, dtype=np.float64).mean())
-
-
-def _checked(answers: np.ndarray, against: Reference) -> np.ndarray:
-    answers = np.asarray(answers)
-    if answers.shape != against.points.shape:
-        raise RequestError(
-            f"The reconstructions have shape {answers.shape}, but the points have shape "
-            f"{against.points.shape}; they must agree."
-        )
+def _kept_to_shell(answers: np.ndarray, against: Reference) -> np.ndarray:
+    """The answers [n, d], refused where their norms are not those that were promised."""
     if against.radii is not None:
         low, high = against.radii
         norms = np.linalg.norm(answers, axis=1)
@@ -283,39 +292,32 @@ def _checked(answers: np.ndarray, against: Reference) -> np.ndarray:
     return answers
 
 
-def gaussian_posteriors(mean: np.ndarray, log_variance: np.ndarray) -> Posteriors:
-    """Posteriors of a Gaussian posterior, from arrays [n, k] each."""
-    posterior = Gaussian(np.asarray(mean), np.asarray(log_variance))
-    return Posteriors(
-        mean=posterior.mean,
-        variance=posterior.variance,
-        kl=posterior.kl(),
-        draw=posterior.draw,
-        log_density=lambda z, block: posterior.rows(block).log_density(z),
-    )
-
-
-def _information(posteriors: Posteriors | None, seed: int) -> tuple[tuple[float, ...], int, float]:
-    """KL per dimension, active units and mutual information, where the posterior is known."""
+def _information(
+    posteriors: Posteriors | None, seed: int
+) -> tuple[tuple[float, ...], int, tuple[float, float]]:
+    """KL per dimension, active units, mutual information and its error, of a known posterior."""
     if posteriors is None:
-        return (), 0, math.nan
+        return (), 0, (math.nan, math.nan)
     kl_per_dim = posteriors.kl.mean(axis=0, dtype=np.float64)
     noise = np.random.default_rng([seed, 23]).normal(size=posteriors.mean.shape)
-    information = mutual_information(
+    information = information_and_error(
         posteriors.draw(noise), posteriors.log_density, len(posteriors.mean)
     )
     active = int(active_units(spread(posteriors.mean), len(kl_per_dim)).sum())
     return tuple(float(value) for value in kl_per_dim), active, information
 
 
-def _cluster_evidence(against: Reference, answers: np.ndarray) -> tuple[float, float]:
+def _cluster_evidence(against: Reference, losses: Losses) -> tuple[float, float]:
     """Share of reconstructions in the cluster of their own point, and the nats it proves.
 
-    One draw per point: these are independent trials, as the limit behind the floor asks.
+    One draw per point: where rows have noise of their own these are independent trials, as the
+    limit behind the floor asks; where they share it, nothing is proved.
     """
+    answers = losses.first
     if not np.isfinite(answers).all():
         return math.nan, 0.0
     own = nearest(against.points, against.centroids)
     correct = int(np.count_nonzero(nearest(answers, against.centroids) == own))
     share = float(np.bincount(own).max()) / len(own)
-    return correct / len(own), cluster_certificate(correct, len(own), share)
+    proved = 0.0 if losses.shared_noise else cluster_certificate(correct, len(own), share)
+    return correct / len(own), proved

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from svae_core.certificate.losses import CONFIDENCE, Losses, is_below
 from svae_core.records import Floors
 
 #: What a certificate may say, best first.
@@ -19,12 +20,10 @@ VERDICTS = ("certified", "not certified", "collapsed")
 #: A dimension is active when the variance of its posterior mean over the data exceeds this.
 #: Usual value of the literature (Burda et al., arXiv 1509.00519).
 ACTIVE_THRESHOLD = 0.01
-#: A dimension with less KL than this, in nats, carries nothing; if all do, the model has collapsed.
+#: A dimension with less KL than this, in nats, carries nothing.
 COLLAPSED_KL = 0.01
-#: Confidence of the one-sided margin on the measured loss.
-CONFIDENCE = 0.99
-#: A loss this near to δ, relatively, is equal to it: losses are means of float32 errors.
-_ROUNDING = 1e-5
+#: A model with less KL than this in all has collapsed, unless its loss is below δ.
+COLLAPSED_TOTAL_KL = 0.05
 # More queries than this add nothing to the mutual information but time (its error is about
 # 1/√queries nats); the aggregate posterior still runs over every point.
 _QUERIES = 5_000
@@ -61,16 +60,27 @@ def mutual_information(
     log_density: Callable[[np.ndarray, slice], np.ndarray],
     n: int,
 ) -> float:
+    """I_q(x; z) in nats, the first of `information_and_error`."""
+    return information_and_error(z, log_density, n)[0]
+
+
+def information_and_error(
+    z: np.ndarray,
+    log_density: Callable[[np.ndarray, slice], np.ndarray],
+    n: int,
+) -> tuple[float, float]:
     """I_q(x; z) = E[log q(z|x)] − E[log q(z)], q(z) the aggregate posterior of all n points.
 
     `z` [n, k] holds one draw from each point's posterior. `log_density(z_rows, points)` gives
     log q(z_a | x_b), [a, b], for a slice of points. Never above log n; noise may take it a little
     below 0, where it is left, since clipping would hide the error.
+    Returned with its standard error, the deviation of the points' terms over √points: noise of z,
+    and for more than 5,000 points of which of them were asked; a little too large otherwise.
     """
     rows = np.arange(n)
     if n > _QUERIES:
         rows = np.linspace(0, n - 1, _QUERIES).astype(int)
-    total = 0.0
+    terms = np.empty(len(rows))
     for start in range(0, len(rows), 512):
         query = rows[start : start + 512]
         own = np.full(len(query), np.nan)
@@ -84,64 +94,96 @@ def mutual_information(
             higher = np.maximum(top, density.max(axis=1))
             mass = mass * np.exp(top - higher) + np.exp(density - higher[:, None]).sum(axis=1)
             top = higher
-        total += float((own - (top + np.log(mass / n))).sum())
-    return total / len(rows)
+        terms[start : start + 512] = own - (top + np.log(mass / n))
+    return float(terms.mean()), float(terms.std() / math.sqrt(len(rows)))
 
 
-def loss_margin(draws: np.ndarray) -> float:
-    """One-sided 99 % margin of the mean loss over independent draws of z, Student's t. [draws]"""
-    if len(draws) < 2:
-        raise ValueError("a margin needs at least two draws")
-    from scipy.stats import t
-
-    spread = float(np.std(draws, ddof=1)) / math.sqrt(len(draws))
-    return float(t.ppf(CONFIDENCE, len(draws) - 1)) * spread
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Measurement:
     """What a verdict is drawn from."""
 
-    loss: float
-    margin: float
+    losses: Losses
+    n_points: int
     delta: float
     definition: str
-    kl: float  # nan, and kl_per_dim empty, where the posterior is not known
-    kl_per_dim: tuple[float, ...]
+    kl_per_dim: tuple[float, ...]  # empty where the posterior is not known
     gauge: float  # nan where σ² is not known
     floors: Floors
+
+    @property
+    def kl(self) -> float:
+        """Nats over all dimensions; nan where the posterior is not known."""
+        return float(sum(self.kl_per_dim)) if self.kl_per_dim else math.nan
 
 
 def verdict(measured: Measurement) -> tuple[str, str]:
     """The verdict, one of VERDICTS, and the sentence that states it."""
-    d, m = measured.loss, measured.margin
-    delta = f"δ = {measured.delta:.3f} ({measured.definition})"
+    losses = measured.losses
     known = len(measured.kl_per_dim) > 0
-    if not math.isfinite(d) or (known and not math.isfinite(measured.kl)):
+    if not math.isfinite(losses.given) or (known and not math.isfinite(measured.kl)):
         return "not certified", (
             "Not certified: training diverged (the loss is not a finite number); try a smaller "
             "learning rate."
         )
-    below = d + m < measured.delta * (1.0 - _ROUNDING)
-    # Many dimensions of little each may add up: a loss below δ then decides.
-    if known and max(measured.kl_per_dim) < COLLAPSED_KL and not below:
-        gauge = "" if math.isnan(measured.gauge) else f"; βσ²/λ_max is {measured.gauge:.2f}"
-        return "collapsed", (
-            f"Collapsed: no latent dimension carries {COLLAPSED_KL} nats (KL {measured.kl:.4f} in "
-            f"all) and the loss {d:.3f} is not below what a decoder which ignores its input "
-            f"reaches, {delta}{gauge}."
-        )
-    if below:
-        return "certified", (
-            f"Certified: the measured loss {d:.3f} (+{m:.3f} margin) is below {delta}, which "
-            f"excludes total collapse; at least {measured.floors.proved:.2f} nats (proved; "
-            f"{measured.floors.tight:.2f} numerical) must pass{_and_kl(measured)}."
-        )
-    return "not certified", (
-        f"Not certified: the measured loss {d:.3f} (+{m:.3f} margin) is not below {delta}, so "
-        f"this does not exclude collapse{_and_kl(measured)}."
+    below = is_below(losses.limit, measured.delta)
+    # Where the loss is below δ it decides, however little the KL is.
+    if known and measured.kl < COLLAPSED_TOTAL_KL and not below:
+        return "collapsed", _collapsed(measured)
+    return ("certified", _certified(measured)) if below else ("not certified", _open(measured))
+
+
+def _collapsed(measured: Measurement) -> str:
+    gauge = "" if math.isnan(measured.gauge) else f"; βσ²/λ_max is {measured.gauge:.2f}"
+    return (
+        f"Collapsed: {_scope(measured)} the KL is {measured.kl:.4f} nats in all, below "
+        f"{COLLAPSED_TOTAL_KL}, and the loss {_loss(measured)} is not below what a decoder which "
+        f"ignores its input reaches, {_delta(measured)}{gauge}."
     )
 
 
+def _certified(measured: Measurement) -> str:
+    floors = measured.floors
+    return (
+        f"Certified: {_scope(measured)} the measured loss {_loss(measured)} is below "
+        f"{_delta(measured)}, which excludes total collapse; at least {floors.proved:.2f} nats "
+        f"(proved; {floors.tight:.2f} numerical) must pass{_and_kl(measured)}."
+    )
+
+
+def _open(measured: Measurement) -> str:
+    losses = measured.losses
+    why = "so this does not exclude collapse"
+    if is_below(losses.projected, measured.delta):
+        why = f"so it needs more draws than {losses.draws}"
+        if losses.shared_noise:
+            why += " (rows of a draw share noise, so each draw counts once)"
+    return (
+        f"Not certified: {_scope(measured)} the measured loss {_loss(measured)} is not below "
+        f"{_delta(measured)}, {why}{_and_kl(measured)}."
+    )
+
+
+def _scope(measured: Measurement) -> str:
+    return f"with {CONFIDENCE:.0%} confidence, for these {measured.n_points:,} points,".replace(
+        "%", " %"
+    )
+
+
+def _loss(measured: Measurement) -> str:
+    """The loss as given and its margin; that of projected answers too where it reads otherwise."""
+    losses = measured.losses
+    margin = f"+{losses.limit - losses.projected:.3f} margin"
+    given, projected = f"{losses.given:.3f}", f"{losses.projected:.3f}"
+    if given == projected:
+        return f"{given} ({margin})"
+    return f"{given} ({projected} {margin} once answers are projected on the data's ball)"
+
+
+def _delta(measured: Measurement) -> str:
+    return f"δ = {measured.delta:.3f} ({measured.definition})"
+
+
 def _and_kl(measured: Measurement) -> str:
-    return f", and the KL is {measured.kl:.2f}" if measured.kl_per_dim else ""
+    if measured.kl_per_dim:
+        return f", and the KL is {measured.kl:.2f}"
+    return "; it speaks of the answers as given, for no posterior was"

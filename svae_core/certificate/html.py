@@ -33,7 +33,8 @@ def certificate_page(certificate: Certificate) -> str:
         f"unit gauge βσ²/λ_max = {_number(certificate.gauge)}.</p>"
         + "".join(parts)
         + "<footer><p>What this says: a measured loss below δ excludes <em>total</em> collapse of "
-        "this model on these points; single dimensions may still be inactive. Loss, margin and δ "
+        "this model on these points, with the confidence that is stated, as long as draws are "
+        "independent of each other; single dimensions may still be inactive. Loss, margin and δ "
         "are sums of squared errors over coordinates, averaged over points, with sampled latents. "
         "Information is in nats. The proved floor needs no search; the numerical floor rests on "
         "a search for modes. Criterion: arXiv 2603.10935 v4.</p></footer></body></html>\n"
@@ -45,14 +46,23 @@ def _part(certificate: Certificate) -> str:
     rows = (
         ("points", f"{c.n_points:,}", "all of this part"),
         ("loss D", f"{c.loss:.4f}", f"mean over {c.draws} draws of every latent"),
-        ("margin", f"{c.loss_margin:.4f}", "one-sided, 99 %"),
+        (
+            "loss, projected",
+            _number(c.loss_projected),
+            "answers kept to the data's ball or shell",
+        ),
+        ("margin", f"{c.loss_margin:.4f}", f"one-sided, {_percent(c)}, on the projected loss"),
         ("collapse loss δ", f"{c.delta:.4f}", f"definition: {c.delta_definition}"),
         ("band", f"{_number(c.lo)} … {_number(c.hi)}", "inside" if c.in_band else "not inside"),
         ("KL", f"{_number(c.kl)} nats", f"active dimensions: {c.active_units}"),
-        ("mutual information", f"{_number(c.mutual_information)} nats", _ceiling(c)),
-        ("floor, elementary", f"{c.floors.elementary:.4f} nats", "at D + margin"),
-        ("floor, proved", f"{c.floors.proved:.4f} nats", "at D + margin"),
-        ("floor, tight", f"{c.floors.tight:.4f} nats", "at D + margin; numerical"),
+        ("mutual information", _information(c), _ceiling(c)),
+        (
+            "floor, elementary",
+            f"{c.floors.elementary:.4f} nats",
+            f"at D′ + margin, {_percent(c)}",
+        ),
+        ("floor, proved", f"{c.floors.proved:.4f} nats", f"at D′ + margin, {_percent(c)}"),
+        ("floor, tight", f"{c.floors.tight:.4f} nats", "at D′ + margin; numerical"),
         ("cluster floor", f"{c.cluster_floor:.4f} nats", f"accuracy {c.cluster_accuracy:.1%}"),
     )
     cells = "".join(
@@ -67,6 +77,17 @@ def _part(certificate: Certificate) -> str:
 
 def _ceiling(certificate: Certificate) -> str:
     return f"no estimate can exceed log n = {certificate.mi_ceiling:.2f}"
+
+
+def _percent(certificate: Certificate) -> str:
+    return f"{100 * certificate.confidence:.0f} %"
+
+
+def _information(certificate: Certificate) -> str:
+    """I(x;z), with its standard error where that was kept."""
+    error = certificate.mutual_information_error
+    known = f" ± {error:.4f}" if math.isfinite(error) else ""
+    return f"{_number(certificate.mutual_information)}{known} nats"
 
 
 def _number(value: float) -> str:

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svae_core.certificate.certify import Posteriors, Reference, measure, with_run
+from svae_core.certificate.certify import Reference, measure, with_run
 from svae_core.certificate.diagnostics import active_units, spread, structure
+from svae_core.certificate.posteriors import Posteriors
 from svae_core.distributions.gaussian import array
 from svae_core.geometry.region import applicable_definition
 from svae_core.geometry.shell import shell_view
@@ -59,7 +60,8 @@ def frame(model: Model, position: RunPosition) -> Frame:
     posteriors = encode(model, points)
     outputs = decode(model, posteriors.draw(_view_noise(model)))
     gap = outputs - points
-    loss = float(np.einsum("nd,nd->n", gap, gap).mean(dtype=np.float64))
+    losses = np.einsum("nd,nd->n", gap, gap).astype(np.float64)
+    loss = float(losses.mean())
     kl_per_dim = posteriors.kl.mean(axis=0, dtype=np.float64)
     region = prepared.region
     definition = applicable_definition(region.collapse_loss, model.member_method.method.projected)
@@ -82,7 +84,7 @@ def frame(model: Model, position: RunPosition) -> Frame:
         latent_mean=posteriors.mean,
         shell_view=shell_view(outputs, prepared.view_basis),
         samples=outputs[:_SAMPLES].astype(np.float32),
-        sentence=_live_sentence(loss, delta, definition, kl),
+        sentence=_live_sentence(losses, delta, definition, kl),
     )
 
 
@@ -123,7 +125,7 @@ def _measured(model: Model, against: Reference, purpose: str, draws: int | None)
     posteriors = encode(model, against.points)
     generator = stream(settings.seed, 0, purpose)
 
-    def reconstruct(_points: np.ndarray) -> np.ndarray:
+    def draw() -> np.ndarray:
         noise = torch.randn(posteriors.mean.shape, generator=generator).numpy()
         return decode(model, posteriors.draw(noise))
 
@@ -135,7 +137,7 @@ def _measured(model: Model, against: Reference, purpose: str, draws: int | None)
 
     return measure(
         against,
-        reconstruct,
+        draw,
         posteriors=posteriors,
         draws=draws,
         seed=settings.seed,
@@ -221,11 +223,19 @@ def _blocks(model: Model, rows: np.ndarray) -> Iterator[Tensor]:
         yield torch.from_numpy(rows[start : start + _BLOCK]).to(device).unsqueeze(0)
 
 
-def _live_sentence(loss: float, delta: float, definition: str, kl: float) -> str:
-    """The frame's loss against δ in one sentence; without a margin, so it certifies nothing."""
+def _live_sentence(losses: np.ndarray, delta: float, definition: str, kl: float) -> str:
+    """What a frame shows, in words, from its points' losses [v]; it certifies nothing.
+
+    The loss is compared with δ where it is away by more than three standard errors, those of one
+    draw of the viewed points; nearer than that nothing is said of sides.
+    """
+    loss = float(losses.mean())
     if not math.isfinite(loss):
         return "Training diverged: the loss is not a finite number; try a smaller learning rate."
-    shown, limit = f"{loss:.3f}", f"{delta:.3f}"
-    # Numbers that look equal after rounding must not be called "below" or "not below".
-    side = "at" if shown == limit else "below" if loss < delta else "not below"
-    return f"Loss {shown} is {side} δ = {limit} ({definition}); KL {kl:.2f} nats."
+    margin = 3.0 * float(losses.std()) / math.sqrt(len(losses))
+    told = f"Loss {loss:.3f}"
+    limit = f"δ = {delta:.3f} ({definition})"
+    if abs(loss - delta) <= max(margin, 1e-5 * delta):
+        return f"{told} (± {margin:.3f}), {limit}; KL {kl:.2f} nats."
+    side = "below" if loss < delta else "above"
+    return f"{told} (± {margin:.3f}) is {side} {limit}; KL {kl:.2f} nats."

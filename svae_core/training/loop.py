@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svae_core.certificate.certify import Posteriors
+from svae_core.certificate.posteriors import Posteriors
 from svae_core.config.limits import check_epochs
 from svae_core.methods import method_for
 from svae_core.nets.architectures import padded
