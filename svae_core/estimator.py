@@ -25,9 +25,16 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from svae_core.config.parameters import (
+    band_edges,
+    draws_of,
+    in_parameter_words,
+    kept_parameters,
+    plain,
+)
 from svae_core.config.settings import check_settings
 from svae_core.datasets import held
-from svae_core.geometry.shell import ShellMap, shell_map
+from svae_core.geometry.shell import ShellMap, far_origin, shell_map
 from svae_core.problem import prepared_data
 from svae_core.records import (
     Budget,
@@ -90,9 +97,11 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     """A VAE on the spherical shell whose loss is held below that of a collapsed model.
 
     Parameters are those of `svae_core.Settings`; `method_options` is a dictionary, and
-    `random_state` seeds clusters, weights, minibatches and noise. `draws`: latents per point for
-    the certificate (None: its default). Computations are in float32.
-    After `fit`: `certificate_` holds the measurements and the verdict.
+    `random_state` gives the seed of clusters, weights, minibatches and noise. `draws`: latents
+    drawn for each point to certify (None: as many as always). Computing is in float32, after
+    columns far from zero were centred in float64 (`origin_`). Of n points at most n − 1 `clusters`
+    are made; `clusters_` says how many.
+    After `fit`: `certificate_` says what was measured and what follows from it.
     """
 
     def __init__(
@@ -146,30 +155,40 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """Train on points [n, d] and certify; RequestError if the settings or data are invalid."""
         from svae_core.training import loop
 
-        X = validate_data(self, X, dtype=np.float32, ensure_min_samples=3)
-        with held(X) as (name, options):
-            settings = self._settings(name, options)
-            state = loop.begin((settings,))
-            while not loop.finished(state):
-                state = loop.advance(state, Budget(frames=False)).state
-            (self.certificate_,) = loop.certify(state, self.draws)
-            self._set_fitted(state, prepared_data(settings), len(X))
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=3)
+        self.origin_ = far_origin(X)
+        X = self._centred(X)
+        try:
+            with held(X) as (name, options):
+                settings = self._settings(name, options, len(X))
+                state = loop.begin((settings,))
+                while not loop.finished(state):
+                    state = loop.advance(state, Budget(frames=False)).state
+                (self.certificate_,) = loop.certify(state, draws_of(self.draws))
+                self._set_fitted(state, prepared_data(settings), len(X))
+        except RequestError as error:  # in the words of this door, not of the command line
+            raise in_parameter_words(error) from error
         return self
 
-    def _settings(self, dataset: str, options: Options) -> Settings:
-        seed = self.random_state
-        if not isinstance(seed, int | np.integer):
-            seed = check_random_state(seed).randint(2**31 - 1)
-        chosen = self.get_params(deep=False)
-        del chosen["random_state"], chosen["draws"]
-        chosen["band"] = tuple(float(edge) for edge in self.band)
-        chosen["method_options"] = tuple(sorted((self.method_options or {}).items()))
+    def _centred(self, X: np.ndarray) -> np.ndarray:
+        return np.asarray(X - self.origin_, np.float32)
+
+    def _settings(self, dataset: str, options: Options, count: int) -> Settings:
+        chosen = {name: plain(value) for name, value in self.get_params(deep=False).items()}
+        seed = chosen.pop("random_state")
+        if not isinstance(seed, int):
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+        del chosen["draws"]
+        if isinstance(chosen["clusters"], int) and chosen["clusters"] >= count:
+            chosen["clusters"] = count - 1
+        chosen["band"] = band_edges(chosen["band"])
+        chosen["method_options"] = tuple(sorted((chosen["method_options"] or {}).items()))
         return check_settings(
             Settings(
                 dataset=dataset,
                 dataset_options=options,
-                data_seed=int(seed),
-                seed=int(seed),
+                data_seed=seed,
+                seed=seed,
                 **chosen,
             )
         )
@@ -183,6 +202,7 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         )
         self.prepared_ = thin(prepared)
         self.n_samples_ = count
+        self.clusters_ = prepared.clusters.k
 
     # ------------------------------------------------------------------------- inference
 
@@ -200,7 +220,8 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         z = check_array(X, dtype=np.float32)
         if z.shape[1] != self._n_features_out:
             raise ValueError(f"X has {z.shape[1]} columns, but there are {self._n_features_out}.")
-        return shell_map(self.prepared_.shell).inverse_transform(decode(model, z))
+        back = shell_map(self.prepared_.shell).inverse_transform(decode(model, z))
+        return back + self.origin_ if self.origin_.any() else back
 
     def score_samples(self, X: Any) -> np.ndarray:
         """A lower bound on the log-likelihood of each point on the shell, [n] nats.
@@ -247,8 +268,8 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return model_of(self.state_, as_if_of(self.prepared_, self.n_samples_))
 
     def _on_shell(self, X: Any) -> np.ndarray:
-        X = validate_data(self, X, dtype=np.float32, reset=False)
-        return shell_map(self.prepared_.shell).transform(X)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return shell_map(self.prepared_.shell).transform(self._centred(X))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -258,17 +279,23 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     # ------------------------------------------------------------------- saving, loading
 
     def save(self, folder: str | Path) -> None:
-        """Write the fitted model into a new folder, as a run, without any of the data."""
+        """Write the fitted model into a folder, as a run; nothing of the data is in it.
+
+        The folder is new, empty, or that of a saved model, which is replaced; RequestError where
+        there are other files in it.
+        """
         from safetensors.numpy import save_file
 
         from svae_core.runs import folder as run
 
         check_is_fitted(self)
         folder = Path(folder)
+        _check_free(folder)
         run.save(_with_moments(self.state_), (self.certificate_,), folder=folder)
         arrays, words = pack(self.prepared_)
         about = {
-            "parameters": _json_parameters(self.get_params(deep=False)),
+            "parameters": kept_parameters(self.get_params(deep=False)),
+            "origin": self.origin_.tolist(),
             "n_samples": self.n_samples_,
             "n_features_in": self.n_features_in_,
             "feature_names_in": list(getattr(self, "feature_names_in_", ())),
@@ -291,6 +318,7 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             model = cls(**about["parameters"] | {"band": tuple(about["parameters"]["band"])})
             model._set_fitted(saved.state, unpack(arrays, about["ground"]), about["n_samples"])
             model.n_features_in_ = about["n_features_in"]
+            model.origin_ = np.array(about.get("origin", [0.0] * about["n_features_in"]))
             if about["feature_names_in"]:
                 model.feature_names_in_ = np.array(about["feature_names_in"], dtype=object)
             (model.certificate_,) = saved.certificates
@@ -315,12 +343,15 @@ def _with_moments(state: State) -> State:
     return dataclasses.replace(state, first_moment=none, second_moment=none)
 
 
-def _json_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as JSON values; a generator given as random state is stored as None."""
-    kept = {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in parameters.items()
-    }
-    if not isinstance(kept["random_state"], int):
-        kept["random_state"] = None
-    return kept
+def _check_free(folder: Path) -> None:
+    """RequestError unless this may become, or is, the folder of a saved model."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise RequestError(f"{folder} is a file; name a folder for the model.")
+    inside = {path.name for path in folder.iterdir()}
+    if inside and f"{_KEPT}.safetensors" not in inside:
+        raise RequestError(
+            f"{folder} holds other files ({min(inside)!r} for one) and no saved SphericalVAE; name "
+            "a new folder."
+        )

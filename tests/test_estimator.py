@@ -31,7 +31,7 @@ QUICK: dict[str, Any] = {"latent_dim": 2, "clusters": 3, "epochs": 3, "hidden": 
 POINTS = StandardScaler().fit_transform(load_wine().data)
 
 
-@parametrize_with_checks([SphericalShell(), SphericalVAE(**QUICK)])
+@parametrize_with_checks([SphericalShell(), SphericalVAE()])
 def test_scikit_learn_is_content(estimator: Any, check: Any) -> None:
     check(estimator)
 
@@ -173,14 +173,121 @@ def test_what_is_no_saved_model_is_refused(tmp_path: Path) -> None:
         SphericalVAE.load(tmp_path)
 
 
+@pytest.mark.parametrize("number", [np.float64(0.5), np.float32(0.5), np.array(0.5)])
+def test_numbers_of_numpy_are_plain_ones_and_leave_nothing_behind(number: Any) -> None:
+    """Caches are keyed by equal values: a run of np.float64(.5) must not be met by one of .5."""
+    other = SphericalVAE(**QUICK, sigma2=number).fit(POINTS)
+    plain = SphericalVAE(**QUICK, sigma2=0.5).fit(POINTS)
+    assert np.array_equal(other.transform(POINTS), plain.transform(POINTS))
+    (settings,) = other.state_.settings
+    assert type(settings.sigma2) is float
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"latent_dim": np.int64(2)},
+        {"clusters": np.array(3)},
+        {"hidden": 8.0},
+        {"sigma2": 1, "beta": 1},
+        {"beta": np.array(2.0)},
+        {"band": np.array([0.0, 0.5])},
+        {"band": [np.float32(0), np.float64(0.5)]},
+        {"lower_edge": np.bool_(True)},
+        {"method": np.str_("baseline")},
+        {"draws": np.int64(9)},
+        {"random_state": np.int64(4)},
+        {"method_options": {"strength": np.float64(3)}},
+    ],
+    ids=str,
+)
+def test_parameters_of_other_types_are_taken_and_kept(
+    parameters: dict[str, Any], tmp_path: Path
+) -> None:
+    model = SphericalVAE(**QUICK | parameters).fit(POINTS)
+    (settings,) = model.state_.settings
+    allowed = (bool, int, float, str, tuple)
+    assert {type(getattr(settings, name)) for name in vars(settings)} <= set(allowed)
+    model.save(tmp_path / "model")
+    again = SphericalVAE.load(tmp_path / "model")
+    assert np.array_equal(again.transform(POINTS), model.transform(POINTS))
+
+
+def test_searches_over_numpy_grids_are_saved_and_loaded(tmp_path: Path) -> None:
+    grid = {"sigma2": np.logspace(-1, 0, 2), "latent_dim": np.arange(1, 3)}
+    search = GridSearchCV(SphericalVAE(**QUICK), grid, cv=2).fit(POINTS)
+    best = search.best_estimator_
+    best.save(tmp_path / "best")
+    again = SphericalVAE.load(tmp_path / "best")
+    assert again.get_params() == best.get_params()
+    assert np.array_equal(again.transform(POINTS), best.transform(POINTS))
+
+
+def test_data_far_from_the_origin_lose_nothing() -> None:
+    far = load_wine().data * 0.01 + 5e6
+    near = SphericalVAE(**QUICK).fit(load_wine().data * 0.01)
+    model = SphericalVAE(**QUICK).fit(far)
+    assert model.certificate_.delta == pytest.approx(near.certificate_.delta, rel=1e-4)
+    assert np.allclose(model.transform(far), near.transform(load_wine().data * 0.01), atol=1e-3)
+    back = model.inverse_transform(model.transform(far))
+    assert np.abs(back - far).max() < 100 * far.std(axis=0).max()
+    assert np.isfinite(model.score(far))
+    again = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(again.transform(far), model.transform(far))
+    shell = SphericalShell().fit(far)
+    assert shell.inverse_transform(shell.transform(far)) == pytest.approx(far, abs=1e-6)
+
+
+def test_a_saved_model_keeps_its_origin(tmp_path: Path) -> None:
+    far = POINTS * 0.01 + 5e6
+    model = SphericalVAE(**QUICK).fit(far)
+    model.save(tmp_path / "far")
+    again = SphericalVAE.load(tmp_path / "far")
+    assert np.array_equal(again.transform(far), model.transform(far))
+    assert np.array_equal(again.sample(3), model.sample(3))
+
+
+@pytest.mark.parametrize("method", ["spherical", "baseline", "sigma_vae"])
+def test_a_point_at_the_mean_with_a_cluster_for_nearly_every_point(method: str) -> None:
+    ring = np.exp(2j * np.pi * np.arange(12) / 12)
+    points = np.concatenate([np.stack([ring.real, ring.imag], axis=1), np.zeros((1, 2))])
+    for clusters in (6, 12):
+        model = SphericalVAE(**QUICK | {"clusters": clusters, "method": method}).fit(points)
+        assert np.isfinite(model.certificate_.floors.proved)
+    rng = np.random.default_rng(0)
+    found = certify(lambda x: x + rng.normal(0, 0.01, x.shape), points, clusters=12)
+    assert 0 < found.floors.proved <= found.floors.tight <= np.log(13) + 1e-6
+
+
+def test_clusters_are_fewer_than_points() -> None:
+    model = SphericalVAE(**QUICK | {"clusters": 10}).fit(POINTS[:10])
+    assert model.clusters == 10 and model.clusters_ == 9
+
+
+def test_nothing_is_saved_among_other_files(fitted: SphericalVAE, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(RequestError, match=r"holds other files \('notes.txt' for one\)"):
+        fitted.save(tmp_path)
+    with pytest.raises(RequestError, match="is a file"):
+        fitted.save(tmp_path / "notes.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    (tmp_path / "empty").mkdir()
+    fitted.save(tmp_path / "empty")
+    fitted.save(tmp_path / "empty")  # its own folder may be written again
+    assert SphericalVAE.load(tmp_path / "empty").certificate_ == fitted.certificate_
+
+
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
         ({"band": (0.5, 0.1)}, "needs 0 <= A < B < 1"),
-        ({"method": "magic"}, "magic"),
-        ({"latent_dim": 0}, r"latent.dim"),
-        ({"epochs": "many"}, "epochs"),
-        ({"method_options": {"wings": 2}}, "wings"),
+        ({"method": "magic"}, "Unknown method 'magic'"),
+        ({"latent_dim": 0}, "must be from 1"),
+        ({"epochs": "many"}, "must be a finite number"),
+        ({"method_options": {"wings": 2}}, "has no option 'wings'"),
+        ({"band": 0.5}, "band is 0.5, but must be two numbers"),
+        ({"draws": 1}, "draws is 1, but must be None or a whole number from 2"),
+        ({"latent_dim": -1}, "^latent_dim is -1"),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(

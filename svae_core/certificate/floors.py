@@ -249,7 +249,8 @@ def _proved_exponents(
     best = -math.inf
     for at in knots:
         top = np.linalg.eigvalsh(_mean_outer(points, np.exp(-lambdas[at] * excess), origin))[-1]
-        log_tops.append(math.log(top))
+        # Where one point lies at the origin all other weights may underflow: any bound will do.
+        log_tops.append(math.log(max(top, 1e-300)))
         terms = np.array([[mass[at], drift[at] / longest, top / longest**2]])
         peak = _radial_maximum(lambdas[[at]], terms, longest, radii, delta)[0]
         here = shortest * lambdas[at] - peak

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, get_type_hints
@@ -72,6 +73,28 @@ def _hints(kind: type) -> dict[str, Any]:
 def flag(name: str) -> str:
     """The command-line spelling of a field name."""
     return "--" + name.replace("_", "-")
+
+
+def plain_value(value: Any, kind: Any) -> Any:
+    """A value as a field declared as `kind` ("int", "float", …) keeps it: of Python's own types.
+
+    NumPy scalars and arrays of no dimension become numbers, arrays tuples; of those and of tuples
+    each item does. An integral float for an int, and an int for a float, are converted.
+    """
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        value = value.item()
+    elif isinstance(value, np.ndarray):
+        value = tuple(value)
+    if isinstance(value, tuple):
+        inner = "float" if kind == "tuple[float, float]" else ""
+        items = tuple(plain_value(item, inner) for item in value)
+        same = len(items) == len(value) and all(map(operator.is_, items, value))
+        return value if same else items
+    if kind == "float" and type(value) is int and abs(value) < 2**53:
+        return float(value)
+    if kind == "int" and type(value) is float and value.is_integer():
+        return int(value)
+    return value
 
 
 def check_knobs(record: Any, owner: str = "") -> None:

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-from svae_core.config.fields import RequestError, check_knobs, option
+from svae_core.config.fields import RequestError, check_knobs, option, plain_value
 
 Scalar = bool | int | float | str
 Options = tuple[tuple[str, Scalar], ...]
@@ -106,6 +106,18 @@ class Settings:
     device: str = option(
         "auto", "where training runs", choices=("auto", "cpu", "cuda"), group="training"
     )
+
+    def __post_init__(self) -> None:
+        """Values of the declared types: NumPy's numbers, and 8.0 for 8, become plain.
+
+        Equal settings then are the same settings: caches, texts and tensors made of them agree.
+        What is no number of the kind stays as it is, for `check_settings` to name.
+        """
+        for item in fields(self):
+            value = getattr(self, item.name)
+            plain = plain_value(value, item.type)
+            if plain is not value:
+                object.__setattr__(self, item.name, plain)
 
 
 #: Fields that decide the data, shell and clusters (but not the band).

@@ -125,16 +125,20 @@ def fit_shell(
 ) -> Shell:
     """Fit the map on `points`, and map them and any held-out points to the shell as float32.
 
+    float64 points are centred in float64 first, so that what is far from the origin keeps its
+    directions.
+
     `round_trip_error` is the largest ‖x − inverse(s(x))‖ over the training points, divided by the
     largest norm.
     """
-    points = np.asarray(points, dtype=np.float32)
-    kept_out = np.empty((0, points.shape[1]), np.float32) if held_out is None else held_out
+    points = floating(points)
+    kept_out = np.empty((0, points.shape[1]), points.dtype) if held_out is None else held_out
     shell = ShellMap(r_min, r_max, radial_map).fit(points)
-    on_shell = shell.transform(points)
+    on_shell = shell.transform(points).astype(np.float32, copy=False)
     worst = 0.0
     for rows, block in rows_of(points):
-        gap = shell.inverse_transform(on_shell[rows]) - block
+        back = on_shell[rows].astype(points.dtype, copy=False)
+        gap = shell.inverse_transform(back) - block
         worst = max(worst, float(np.linalg.norm(gap, axis=1).max()))
     return Shell(
         r_min=r_min,
@@ -146,9 +150,19 @@ def fit_shell(
         points=on_shell,
         directionless=int(np.count_nonzero(shell.norms_ == 0)),
         round_trip_error=worst / float(shell.norms_.max()),
-        held_out=shell.transform(kept_out),
+        held_out=shell.transform(kept_out).astype(np.float32, copy=False),
         clamped=shell.clamped(kept_out),
     )
+
+
+def far_origin(points: np.ndarray) -> np.ndarray:
+    """What to take off each column [d] before it becomes float32: its mean, where that is far.
+
+    Far is more than 64 standard deviations: float32 keeps seven digits, and fewer than five of
+    them would be left for what varies.
+    """
+    mean, deviation = points.mean(axis=0, dtype=np.float64), points.std(axis=0, dtype=np.float64)
+    return np.where(np.abs(mean) > 64 * deviation, mean, 0.0)
 
 
 def shell_map(record: Shell) -> ShellMap:

@@ -1,0 +1,59 @@
+"""Parameters of the estimators: plain values, and errors in their own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from svae_core.config.fields import RequestError
+
+_FLAG = re.compile(r"--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
+
+
+def plain(value: Any) -> Any:
+    """A parameter as JSON has it: NumPy's numbers and arrays, at any depth, become plain."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def band_edges(band: Any) -> tuple[float, float]:
+    """The two edges of a band given as any pair of numbers; else RequestError."""
+    try:
+        low, high = (float(edge) for edge in band)
+    except (TypeError, ValueError) as error:
+        raise RequestError(
+            f"band is {band!r}, but must be two numbers, its edges as fractions of the way from W "
+            "to the collapse loss."
+        ) from error
+    return low, high
+
+
+def draws_of(value: Any) -> int | None:
+    """The number of draws to certify with, None for as many as always; else RequestError."""
+    value = plain(value)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 2):
+        return value
+    raise RequestError(f"draws is {value!r}, but must be None or a whole number from 2.")
+
+
+def kept_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON has them; a generator as random state cannot be kept."""
+    kept: dict[str, Any] = plain(parameters)
+    if not isinstance(kept["random_state"], int):
+        kept["random_state"] = None
+    return kept
+
+
+def in_parameter_words(error: RequestError) -> RequestError:
+    """The error with options of the command line (--latent-dim) as parameters (latent_dim)."""
+    return RequestError(_FLAG.sub(lambda flag: flag[1].replace("-", "_"), str(error)))
