@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from svae_core.geometry.region import (
     applicable_definition,
     collapse_losses,
+    describe_target,
     feasible_region,
+    lower_excess,
     penalty_weight,
     require_band,
     target,
@@ -80,3 +82,22 @@ def test_the_shell_definition_needs_a_projected_decoder():
 
 def test_the_weight_follows_beta_and_the_water_level():
     assert penalty_weight(2.0, 0.05) == pytest.approx(4 * 2.0 / 0.1)
+
+
+@given(st.floats(1e-4, 1e4), st.floats(1e-4, 10), st.floats(1e-6, 1e4), st.floats(0, 100))
+def test_the_lower_edge_outweighs_the_likelihood(beta, level, sigma2, strength):
+    """w_lo = w + excess = κ·max(β/(2θ), 1/(2σ²)), and nothing is added where σ²β ≥ θ."""
+    lower = penalty_weight(beta, level, strength) + lower_excess(beta, level, sigma2, strength)
+    expected = strength * max(beta / (2 * level), 1 / (2 * sigma2))
+    assert lower == pytest.approx(expected, rel=1e-9)
+    if beta * sigma2 >= level * (1 + 1e-9):
+        assert lower_excess(beta, level, sigma2, strength) == 0.0
+
+
+def test_where_a_run_aims_is_said_with_its_reason():
+    found = region(within=0.4, total=1.0, loss="free", band=(0.0, 0.5))
+    assert "0.018 inside the upper edge 0.700: 3 % of the way" in describe_target(found, 0.001)
+    assert "aims at a loss of 0.600, 0.100 inside" in describe_target(found, 0.05)
+    assert "two standard errors" in describe_target(found, 0.05)
+    assert "half the band" in describe_target(found, 5.0)
+    assert describe_target(region(within=1.0, total=1.0, loss="free"), 0.1) == ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from svae_core.certificate.floors import floors_along
 from svae_core.figures.gauge import gauge_value
 from svae_core.figures.palette import MARKS, cluster_style, faint, ink, mark_of
 from svae_core.latent.images import data_pictures, feature_names, output_pictures
+from svae_core.methods.spherical import describe_aim
 from svae_core.records import Decoded, FloorCurves, Frame, Moment, PreparedData, Settings, to_json
 
 Message = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -114,7 +116,7 @@ def scene(live: LiveRun) -> Message:
         "radii": [prepared.shell.r_min, prepared.shell.r_max],
         "image": prepared.dataset.image_shape,
         "features": feature_names(prepared),
-        "band": prepared.region.explanation,
+        "band": _band(live.members, prepared),
         "handles": headers.handle_scale(prepared),
         "lesson": headers.lesson_question(live),
         "members": [_member(settings, prepared) for settings in live.members],
@@ -253,3 +255,9 @@ def decoded(prepared: PreparedData, point: Decoded) -> Message:
         "outputs": output_pictures(prepared, point.outputs),
     }
     return header, arrays
+
+
+def _band(members: Sequence[Settings], prepared: PreparedData) -> str:
+    """The band in words, and where a spherical member aims in it."""
+    aims = [describe_aim(prepared, one) for one in members if one.method == "spherical"]
+    return " ".join(filter(None, [prepared.region.explanation, *aims[:1]]))

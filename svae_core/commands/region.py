@@ -18,6 +18,7 @@ def run(request: argparse.Namespace) -> None:
     from svae_core.certificate.floors import floors_at, how_sought
     from svae_core.geometry.kmeans import how_started
     from svae_core.geometry.region import penalty_weight
+    from svae_core.methods.spherical import describe_aim
     from svae_core.problem import prepare
 
     settings = settings_of(request)
@@ -44,6 +45,7 @@ def run(request: argparse.Namespace) -> None:
         "penalty_weight": (
             None if region.empty else penalty_weight(settings.beta, problem.water_level)
         ),
+        "aim": describe_aim(problem, settings),
         "notes": [*problem.dataset.notes, *filter(None, said)],
     }
     if request.json:

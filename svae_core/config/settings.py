@@ -10,6 +10,9 @@ from typing import Any
 
 from svae_core.config.fields import RequestError, check_knobs, option, plain_value
 
+#: The rule that new runs follow; saved runs that name none follow the first.
+PENALTY_RULE = 2
+
 Scalar = bool | int | float | str
 Options = tuple[tuple[str, Scalar], ...]
 #: A change of one of CHANGEABLE during a run: (step from which it holds, name, value).
@@ -106,6 +109,9 @@ class Settings:
     device: str = option(
         "auto", "where training runs", choices=("auto", "cpu", "cuda"), group="training"
     )
+    # How the spherical penalty's lower edge is weighted (see region.lower_excess). Not an option:
+    # runs saved before there was a second rule keep the first, so that they go on as they began.
+    penalty_rule: int = PENALTY_RULE
 
     def __post_init__(self) -> None:
         """Values of the declared types: NumPy's numbers, and 8.0 for 8, become plain.
@@ -128,7 +134,7 @@ DATA_FIELDS = (
 #: Fields in which members trained as one batch may differ; all others must agree.
 MEMBER_FIELDS = (
     *("seed", "sigma2", "beta", "band", "lower_edge", "collapse_loss"),
-    *("method", "method_options", "clusters", "changes"),
+    *("method", "method_options", "clusters", "changes", "penalty_rule"),
 )
 #: Fields that may change in the middle of a run; the change is part of the run's settings.
 CHANGEABLE = ("band", "lower_edge", "sigma2", "beta")
@@ -195,13 +201,21 @@ def settings_to_dict(settings: Settings) -> dict[str, Any]:
 
 
 def settings_from_dict(plain: dict[str, Any]) -> Settings:
-    """Settings from a dictionary; unknown names and wrong values raise RequestError."""
+    """Settings from a dictionary; unknown names and wrong values raise RequestError.
+
+    Dictionaries are what was saved: one that names no penalty rule is of the time of the first.
+    """
     known = {item.name for item in fields(Settings)}
     if unknown := sorted(set(plain) - known):
         raise RequestError(
             f"Unknown setting {unknown[0]!r}; known are: {', '.join(sorted(known))}."
         )
-    values = dict(plain)
+    values = {"penalty_rule": 1} | plain
+    if values["penalty_rule"] not in (1, PENALTY_RULE):
+        raise RequestError(
+            f"The penalty rule is {values['penalty_rule']!r}, but this version knows 1 and "
+            f"{PENALTY_RULE}; update this program."
+        )
     for name in ("dataset_options", "method_options"):
         values[name] = tuple(sorted(dict(values.get(name, {})).items()))
     if "band" in values:

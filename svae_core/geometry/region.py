@@ -97,6 +97,16 @@ def penalty_weight(beta: float, water_level: float, strength: float = PENALTY_ST
     return strength * beta / (2.0 * water_level)
 
 
+def lower_excess(beta: float, water_level: float, sigma2: float, strength: float) -> float:
+    """What the weight of the lower edge has above that of the upper one, κ·max(0, 1/(2σ²) − β/2θ).
+
+    Below lo the penalty works against the likelihood, whose slope is 1/(2σ²), and against no
+    other: w_lo = κ·max(β/(2θ), 1/(2σ²)). With the upper weight alone a small σ² (below θ/(βκ))
+    would outweigh the penalty, and runs would end below lo. Derived here.
+    """
+    return strength * max(0.0, 1.0 / (2.0 * sigma2) - beta / (2.0 * water_level))
+
+
 def target(lo: float, hi: float, width: float, standard_error: float) -> float:
     """The loss above which the penalty starts: inside the band, so that runs end below hi.
 
@@ -107,6 +117,25 @@ def target(lo: float, hi: float, width: float, standard_error: float) -> float:
     3 % alone).
     """
     return hi - min(max(0.03 * width, 2.0 * standard_error), 0.5 * (hi - lo))
+
+
+def describe_target(region: FeasibleRegion, standard_error: float) -> str:
+    """One sentence on where a run aims and why; empty where the band is."""
+    if region.empty:
+        return ""
+    room = region.delta - region.within
+    aim = target(region.lo, region.hi, room, standard_error)
+    inside = region.hi - aim
+    if inside >= 0.5 * (region.hi - region.lo) * (1 - 1e-9):
+        why = "half the band, since the noise of a minibatch's loss is wider than that"
+    elif 2.0 * standard_error > 0.03 * room:
+        why = "two standard errors of a minibatch's loss, wide where points are few"
+    else:
+        why = "3 % of the way from W to δ"
+    return (
+        f"The spherical method aims at a loss of {aim:.3f}, {inside:.3f} inside the upper edge "
+        f"{region.hi:.3f}: {why}."
+    )
 
 
 def minibatch_error(deviation: float, batch_size: int, n: int) -> float:

@@ -1,9 +1,10 @@
 """Spherical VAE
 
-The decoder is projected on the shell, and a soft penalty w·[max(0, D−hi) + max(0, lo−D)] keeps the
-loss in the feasible band [lo, hi]. Its weight is fixed before training: w = κβ/(2θ), θ the water
-level of the Gaussian rate–distortion curve at D = hi. The penalty alone enforces nothing: the
-guarantee holds for a trained model whose measured loss is below δ.
+The decoder is projected on the shell and the loss is held in the feasible band [lo, hi] by a soft
+penalty w·max(0, D−hi) + w_lo·max(0, lo−D) whose weights are fixed before training: w = κβ/(2θ), θ
+the water level of the Gaussian rate–distortion curve at D = hi, and w_lo = κ·max(β/(2θ), 1/(2σ²)),
+so that a small σ² does not pull the loss below lo. The penalty alone enforces nothing:
+the guarantee holds for a trained model whose measured loss is below δ.
 
 Source: arXiv 2603.10935 v4 (band, projection, soft penalty); weight rule derived in region.py
 """
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, final
 
 from svae_core.geometry.region import (
     PENALTY_STRENGTH,
+    describe_target,
+    lower_excess,
     minibatch_error,
     penalty_weight,
     require_band,
@@ -55,20 +58,38 @@ class Method:
     def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
         """Weight and edges of the penalty, from the data and the band alone."""
         region = require_band(prepared.region)
-        error = minibatch_error(
-            prepared.clusters.deviation, settings.batch_size, len(prepared.shell.points)
-        )
+        error = _noise(prepared, settings)
+        level, strength = prepared.water_level, self.config.strength
+        excess = 0.0
+        if region.lower_edge and settings.penalty_rule >= 2:
+            excess = lower_excess(settings.beta, level, settings.sigma2, strength)
         return {
-            "weight": penalty_weight(settings.beta, prepared.water_level, self.config.strength),
+            "weight": penalty_weight(settings.beta, level, strength),
+            "excess": excess,
             "upper": target(region.lo, region.hi, region.delta - region.within, error),
             "lower": region.lo if region.lower_edge else 0.0,
         }
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
-        """D/(2σ²) + β·KL + w·[max(0, D−upper) + max(0, lower−D)], [m]."""
+        """D/(2σ²) + β·KL + w·max(0, D−upper) + w_lo·max(0, lower−D), [m]."""
         # The two hinges are the distance from D to its nearest point of [lower, upper]. Outside the
         # band that point is constant, inside it is D itself, so it can be detached: the gradient
         # is ±w outside and 0 inside.
         nearest = terms.distortion.detach().clamp(constants["lower"], constants["upper"])
         outside = (terms.distortion - nearest).abs()
-        return base_objective(terms) + constants["weight"] * outside
+        penalty = constants["weight"] * outside
+        # Zero inside the band and above it, with gradient 0 (a clamp's would be 1 at zero). Where
+        # the excess is zero nothing is added, bit for bit.
+        below = (nearest - terms.distortion).relu()
+        return base_objective(terms) + penalty + constants["excess"] * below
+
+
+def describe_aim(prepared: PreparedData, settings: Settings) -> str:
+    """One sentence on where a run of these settings aims; empty where there is no band."""
+    return describe_target(prepared.region, _noise(prepared, settings))
+
+
+def _noise(prepared: PreparedData, settings: Settings) -> float:
+    """Standard error of a minibatch's loss, from data alone."""
+    n = len(prepared.shell.points)
+    return minibatch_error(prepared.clusters.deviation, settings.batch_size, n)
