@@ -158,7 +158,7 @@ def _shared_noise_near(rng: np.random.Generator) -> tuple[Model, None]:
 
     def model(x: np.ndarray) -> np.ndarray:
         answer = x + rng.normal(0, 0.3, x.shape)
-        return -2.0 * x + 5.0 if rng.random() < 0.15 else answer
+        return 5.0 - 2.0 * answer if rng.random() < 0.15 else answer
 
     return model, None
 
@@ -238,6 +238,17 @@ def _counting(rng: np.random.Generator) -> tuple[Model, Model]:
         return 0.9 * x + rng.normal(0, width, x.shape)
 
     return model, _weak
+
+
+def _counting_means(rng: np.random.Generator) -> tuple[Model, None]:
+    """Honest noise while it is checked, decoded means afterwards; no posterior."""
+    calls = [0]
+
+    def model(x: np.ndarray) -> np.ndarray:
+        calls[0] += 1
+        return 0.9 * x + (rng.normal(0, 1.0, x.shape) if calls[0] <= 3 else 0.0)
+
+    return model, None
 
 
 def _memorised(rng: np.random.Generator) -> tuple[Model, Model]:
@@ -330,6 +341,7 @@ ADVERSARIES = (
     Case("not a number", "one NaN", _not_finite, "not a finite number"),
     Case("infinite", "infinities of both signs", _infinite_cancel, "not a finite number"),
     Case("counts its calls", "samples only while it is checked", _counting, "nats"),
+    Case("counts its calls, means", "then decodes means", _counting_means, "posterior means"),
     Case("memorised, weak posterior", "looks its input up", _memorised, "nats"),
     Case("memorised", "looks its input up, exactly", _memorised_exactly, "posterior means"),
     Case("two-valued", "right or very wrong, D′ = 1.001 δ", _two_valued),

@@ -31,10 +31,16 @@ class BlackBox:
         self._reconstruct = reconstruct
         self._points = points
         self._orders = np.random.default_rng([seed, 41])
+        self._last = np.empty(0)
+        self._limit = 0.0  # mean square difference of draws that hardly differ
 
     def draw(self) -> np.ndarray:
-        """One draw of the answers [n, d], float64."""
-        return self._in_order(self._new_order())
+        """One draw of the answers [n, d], float64; refused where it repeats the draw before it."""
+        found = self._in_order(self._new_order())
+        if self._limit and _mean_square(found - self._last) < self._limit:
+            raise _decoded_means()
+        self._last = found
+        return found
 
     def check_sampling(self, delta: float) -> None:
         """Refuse a model whose answers do not vary from call to call; constant ones may.
@@ -45,16 +51,13 @@ class BlackBox:
         """
         order = self._new_order()
         first, again = self._in_order(order), self._in_order(order)
-        other = self.draw()
-        if _mean_square(first - first.mean(axis=0)) <= _HARDLY * delta:
-            return  # a constant: the decoder ignores z, and that is for the verdict to say
+        other = self._last = self.draw()
         limit = _HARDLY * delta
+        if _mean_square(first - first.mean(axis=0)) <= limit:
+            return  # a constant: the decoder ignores z, and that is for the verdict to say
+        self._limit = limit
         if _mean_square(first - other) < limit:
-            raise RequestError(
-                "The model gave the same reconstructions twice, so it decodes posterior means, or "
-                "one fixed noise for all rows; let it sample z ~ q(z|x) anew for each row, since "
-                "only a sampled loss excludes collapse."
-            )
+            raise _decoded_means()
         if _mean_square(first - again) < limit:
             raise RequestError(
                 "The model gave the same reconstructions to the same batch twice, but others when "
@@ -77,6 +80,14 @@ class BlackBox:
         aligned[order] = answers
         _check_answers(aligned)
         return aligned
+
+
+def _decoded_means() -> RequestError:
+    return RequestError(
+        "The model gave the same reconstructions twice, so it decodes posterior means, or one "
+        "fixed noise for all rows; let it sample z ~ q(z|x) anew for each row, since only a "
+        "sampled loss excludes collapse."
+    )
 
 
 def answered_posterior(
