@@ -350,7 +350,7 @@ def _check_free(folder: Path) -> None:
     if not folder.is_dir():
         raise RequestError(f"{folder} is a file; name a folder for the model.")
     inside = {path.name for path in folder.iterdir()}
-    if inside and f"{_KEPT}.safetensors" not in inside:
+    if inside and f"{_ESTIMATOR_FILE}.safetensors" not in inside:
         raise RequestError(
             f"{folder} holds other files ({min(inside)!r} for one) and no saved SphericalVAE; name "
             "a new folder."

@@ -11,7 +11,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from adversaries import ADVERSARIES, HONEST, POINTS, Case
+from adversaries import ADVERSARIES, POINTS, Case
+from honest_models import HONEST
 
 from svae_core import certify
 from svae_core.records import Certificate, RequestError

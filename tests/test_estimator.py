@@ -31,8 +31,14 @@ QUICK: dict[str, Any] = {"latent_dim": 2, "clusters": 3, "epochs": 3, "hidden": 
 POINTS = StandardScaler().fit_transform(load_wine().data)
 
 
-@parametrize_with_checks([SphericalShell(), SphericalVAE()])
+@parametrize_with_checks([SphericalShell()])
 def test_scikit_learn_is_content(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([SphericalVAE()])
+def test_scikit_learn_is_content_with_default_arguments(estimator: Any, check: Any) -> None:
     check(estimator)
 
 

@@ -29,7 +29,8 @@ from svae_core.distributions.gaussian import gaussian_kl
 from svae_core.records import RequestError
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from adversaries import ADVERSARIES, HONEST, MEAN, POINTS, SPREAD, Case
+from adversaries import ADVERSARIES, MEAN, POINTS, SPREAD, Case
+from honest_models import HONEST
 
 Answer = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 

@@ -142,11 +142,11 @@ def spread_and_bound(state: object) -> tuple[float, float]:
     from svae_core.training.loop import models
 
     (model,) = models(state)
-    points = model.ground.shell.points
+    points = model.prepared.shell.points
     posteriors = encode(model, points)
     noise = np.random.default_rng(0).normal(size=posteriors.mean.shape)
     losses = ((decode(model, posteriors.draw(noise)) - points) ** 2).sum(axis=1)
-    return float(losses.std()), prepare(model.ground.settings).floors.bound
+    return float(losses.std()), prepare(model.prepared.settings).floors.bound
 
 
 def main() -> None:
