@@ -130,6 +130,7 @@ class FloorCurves:
     cluster_entropy: float  # … in nats
     log_n: float  # no information estimate on n points can exceed log n
     sought_in: int = 0  # points used in the search for modes: all, or a sample (0: unknown)
+    kernel_part: int = 0  # points in each part of the kernel bounds; all are in some (0: not yet)
 
 
 @dataclass(frozen=True, eq=False)
