@@ -10,6 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import gammaln, logsumexp
+from support.floor_cases import (
+    RADII,
+    Case,
+    achievable,
+    on_shell,
+    polygon,
+    quantised,
+    random_case,
+    shell_alphabet,
+)
 
 from svae_core.certificate import kernel_bounds
 from svae_core.certificate.degree_weights import DegreeWeights, choose_weights, degree_for
@@ -22,16 +32,6 @@ from svae_core.certificate.floors import floors_along, floors_at
 from svae_core.certificate.kernel_bounds import how_proved, radial_maximum, sharpen
 from svae_core.problem import prepare
 from svae_core.records import FloorCurves, Settings
-from tests.test_floors import (
-    RADII,
-    Case,
-    achievable,
-    on_shell,
-    polygon,
-    quantised,
-    random_case,
-    shell_alphabet,
-)
 
 BALL = (0.0, 1.2)
 few = settings(max_examples=15, deadline=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,9 +179,15 @@ _CERTIFIED: dict[str, Any] = {
     "active units": lambda c: str(c.active_units),
     "mutual information, nats": lambda c: f"{c.mutual_information:.4f}",
     "floor, proved": lambda c: f"{c.floors.proved:.4f}",
-    "floor, tight": lambda c: f"{c.floors.tight:.4f}",
+    "floor, tight (numerical)": lambda c: f"{c.floors.tight:.4f}",
+    "floor, model-specific (99 %)": lambda c: _nats(c.floors.specific),
     "gauge βσ²/λ_max": lambda c: f"{c.gauge:.3g}",
 }
+
+
+def _nats(value: float) -> str:
+    """A number of nats; a dash where an older certificate has none."""
+    return f"{value:.4f}" if math.isfinite(value) else "–"
 
 
 def uncertified(entries: list[Entry]) -> str:
