@@ -170,6 +170,7 @@ def test_bound_is_the_formula_by_dense_eigenvalues_never_lower(
 # -------------------------------------------------------------------------------- oracles
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", range(10))
 def test_never_above_the_numerical_floor_nor_the_exact_rate(block: int) -> None:
     """Two hundred small random cases, alternately on the shell and in the ball."""

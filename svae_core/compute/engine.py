@@ -179,7 +179,7 @@ class Engine:
 
     def sharpened(self, settings: Settings) -> Future[Problem]:
         """The problem with the kernel bounds in its proved floor, for whoever can wait."""
-        return self._background_task.submit(_sharpened, settings)
+        return self._background.submit(_sharpened, settings)
 
     def sensitivity(self, settings: Settings) -> Future[tuple[BandAtK, ...]]:
         """The band for several numbers of clusters, with the best and worst start of K-means."""
