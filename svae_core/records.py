@@ -109,9 +109,9 @@ class Floors:
     elementary: float
     proved: float
     tight: float  # numerical: overstated if the search missed a mode
-    specific: float = math.nan  # of one model's own answers, 99 % limit; certificates only
+    specific: float | None = None  # of one model's own answers, 99 % limit; certificates only
     specific_answers: int = 0  # answers it was evaluated on, each against all points
-    population: float = math.nan  # on new points of the same kind, 99 %; held-out points only
+    population: float | None = None  # on new points of the same kind, 99 %; held-out points only
     population_needs: int = 0  # about so many more points would prove some (or 0)
 
 

@@ -150,7 +150,7 @@ def test_guarantee_marks_measured_models_by_their_own_floor(problem: Problem) ->
     )
     floors = dataclasses.replace(measured.floors, specific=0.9, specific_answers=5)
     known = dataclasses.replace(measured, loss=0.4, floors=floors)
-    older = dataclasses.replace(known, floors=dataclasses.replace(floors, specific=float("nan")))
+    older = dataclasses.replace(known, floors=dataclasses.replace(floors, specific=None))
     figure = guarantee.guarantee(problem.floors, problem.region, certificates=(known, older))
     marks = trace_of(figure, "model-specific floor (99 %)")
     assert marks.x == (0.4,) and marks.y == (0.9,)

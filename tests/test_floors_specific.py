@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 
@@ -10,14 +11,17 @@ import pytest
 
 from svae_core.certificate import specific
 from svae_core.certificate.bernstein import bernstein_lower, bernstein_upper
+from svae_core.certificate.certify import certify
 from svae_core.certificate.floors import covariance_spectrum, floor_curves
+from svae_core.certificate.html import certificate_page
 from svae_core.certificate.population import (
     PopulationFloor,
     candidate_lambdas,
     population_floor,
 )
 from svae_core.certificate.specific import SpecificMeter, specific_floor
-from svae_core.records import FloorCurves
+from svae_core.records import Budget, FloorCurves, Floors, Settings
+from svae_core.training import loop
 
 LAMBDAS = np.geomspace(0.05, 60, 100)
 
@@ -171,6 +175,38 @@ def test_bernstein_limits_hold(law: str) -> None:
 def test_bernstein_limits_of_too_few_values_are_the_bounds() -> None:
     assert bernstein_lower(np.array([3.0]), 1.0, 5.0, 0.01) == 1.0
     assert bernstein_upper(np.array([3.0]), 1.0, 5.0, 0.01) == 5.0
+
+
+def test_certificates_carry_the_model_specific_floor() -> None:
+    """Copies of far clusters with noise: the floor is near the entropy and never above it."""
+    rng = np.random.default_rng(13)
+    points = np.repeat(8 * np.eye(5), 40, axis=0) + 0.1 * rng.normal(size=(200, 5))
+    found = certify(lambda x: x + rng.normal(size=x.shape), points, clusters=5, draws=40)
+    assert found.floors.specific is not None
+    assert 1.3 < found.floors.specific <= found.mi_ceiling
+    assert found.floors.specific > found.floors.proved
+    assert found.floors.specific_answers == 39 * 200
+    assert found.floors.population is None
+    page = certificate_page(found)
+    assert f"{found.floors.specific:.4f} nats" in page and "99 % confidence" in page
+    older = dataclasses.replace(found, floors=Floors(0.1, 0.2, 0.3))
+    assert "not measured" in certificate_page(older)
+
+
+@pytest.mark.slow
+def test_trained_models_carry_no_more_than_was_measured_by_other_means() -> None:
+    """Ten short runs: never above I(x; z) by the aggregate posterior and three of its errors."""
+    for seed in range(10):
+        method = ("spherical", "baseline", "sigma_vae")[seed % 3]
+        settings = Settings(dataset="wine", clusters=3, method=method, epochs=30, seed=seed)
+        state = loop.begin((settings,))
+        while not loop.finished(state):
+            state = loop.advance(state, Budget(seconds=30, frames=False)).state
+        (found,) = loop.certify(state)
+        assert found.floors.specific is not None
+        error = 3 / math.sqrt(found.n_points)  # log-ratios of single points vary by about a nat
+        assert found.floors.specific <= found.mutual_information + error
+        assert found.floors.specific <= found.kl
 
 
 # -------------------------------------------------------------------------------- population

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,9 +184,9 @@ _CERTIFIED: dict[str, Any] = {
 }
 
 
-def _nats(value: float) -> str:
+def _nats(value: float | None) -> str:
     """A number of nats; a dash where an older certificate has none."""
-    return f"{value:.4f}" if math.isfinite(value) else "–"
+    return "–" if value is None else f"{value:.4f}"
 
 
 def uncertified(entries: list[Entry]) -> str:

@@ -33,6 +33,8 @@ from svae_core.certificate.floors import (
     floor_curves,
     floors_at,
 )
+from svae_core.certificate.kernel_bounds import sharpen
+from svae_core.certificate.own_floors import OwnFloors
 from svae_core.distributions.gaussian import Gaussian
 from svae_core.geometry.kmeans import cluster, nearest
 from svae_core.geometry.region import collapse_losses
@@ -75,6 +77,7 @@ class Reference:
     radii: tuple[float, float] | None  # of decoder outputs, where they are known to keep to it
     dataset: str = ""
     fingerprint: str = ""
+    population_lambdas: np.ndarray | None = None  # asks for a population floor: see `population`
 
 
 def certify(
@@ -143,8 +146,9 @@ def reference(
         found.within, found.total, float(np.linalg.norm(center - shift)), low, high
     )
     definition = "shell" if shell else "free"
+    moved = (points - shift).astype(points.dtype)
     curves = floor_curves(
-        points=(points - shift).astype(points.dtype),
+        points=moved,
         centroids=found.centroids - shift,
         cluster_sizes=found.sizes,
         radii=(low, high),
@@ -152,7 +156,9 @@ def reference(
         within=found.within,
         eigenvalues=eigenvalues,
     )
-    return Reference(points, losses[definition], definition, curves, found.centroids, shell)
+    return Reference(
+        points, losses[definition], definition, sharpen(curves, moved), found.centroids, shell
+    )
 
 
 def measure(
@@ -171,7 +177,8 @@ def measure(
     """
     points = against.points
     draws = draws or max(DRAWS, -(-_LOSSES // len(points)))
-    losses, first = _losses(against, reconstruct, draws)
+    own = OwnFloors(points, against.floors, seed, against.population_lambdas)
+    losses, first = _losses(against, own.follow(reconstruct), draws)
     kl_per_dim, active, information = _information(posteriors, seed)
     accuracy, cluster_floor = _cluster_evidence(against, first)
     measured = _measurement(against, losses, kl_per_dim, gauge)
@@ -195,7 +202,7 @@ def measure(
         active_threshold=ACTIVE_THRESHOLD,
         mutual_information=information,
         mi_ceiling=math.log(len(points)),
-        floors=measured.floors,
+        floors=own.added(measured.floors),
         cluster_accuracy=accuracy,
         cluster_floor=cluster_floor,
         gauge=measured.gauge,

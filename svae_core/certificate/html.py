@@ -70,7 +70,7 @@ def _part(certificate: Certificate) -> str:
 
 def _specific(certificate: Certificate) -> str:
     floors = certificate.floors
-    if not math.isfinite(floors.specific):
+    if floors.specific is None:
         return "not measured"
     return f"{floors.specific:.4f} nats ({floors.specific_answers:,} answers)"
 
@@ -78,7 +78,7 @@ def _specific(certificate: Certificate) -> str:
 def _population(certificate: Certificate) -> tuple[tuple[str, str, str], ...]:
     """What held-out points say of new ones; nothing where that was not asked."""
     floors = certificate.floors
-    if not math.isfinite(floors.population):
+    if floors.population is None:
         return ()
     if floors.population == 0 and floors.population_needs:
         value = f"needs about {floors.population_needs:,} more points"

@@ -7,7 +7,6 @@ there on a collapsed model is possible.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -88,7 +87,7 @@ def draw_specific(
 
     They belong to single models: at a given loss they may lie far above the floors of all models.
     """
-    known = [c for c in certificates if math.isfinite(c.floors.specific)]
+    known = [c for c in certificates if c.floors.specific is not None]
     if not known:
         return
     name = "model-specific floor (99 %)"
