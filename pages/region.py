@@ -33,14 +33,27 @@ else:
 st.caption(number_line.describe_edges(region))
 
 st.subheader("What the upper edge guarantees")
-for column, (name, value, help) in zip(
-    st.columns(3), guarantee.floor_rows(problem.floors, region), strict=True
-):
-    column.metric(name, value, help=help)
-sentence = guarantee.describe_guarantee(problem.floors, region)
-st.write(sentence)
-chart(guarantee.guarantee(problem.floors, region, dark), sentence)
-st.caption(guarantee.describe_plane(problem.floors))
+
+
+def show_floors() -> bool:
+    """The floors, those of the closed form until the kernel bounds are there; whether they wait."""
+    sharper = cache.sharpened(settings)
+    ready = sharper.done() and not sharper.cancelled() and sharper.exception() is None
+    floors = sharper.result().floors if ready else problem.floors
+    for column, (name, value, help) in zip(
+        st.columns(3), guarantee.floor_rows(floors, region), strict=True
+    ):
+        column.metric(name, value, help=help)
+    sentence = guarantee.describe_guarantee(floors, region)
+    st.write(sentence)
+    chart(guarantee.guarantee(floors, region, dark), sentence)
+    st.caption(guarantee.describe_plane(floors))
+    if not sharper.done():
+        st.caption("Sharper proved floors are being computed in the background …")
+    return not sharper.done()
+
+
+background.section("floors", show_floors)
 
 st.subheader("Three definitions of the collapse loss")
 regions_by_definition = cache.regions_by_definition(problem, settings)

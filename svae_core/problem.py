@@ -13,6 +13,7 @@ import numpy as np
 
 from svae_core.certificate.certify import Reference
 from svae_core.certificate.floors import covariance_spectrum, floor_curves, water_level
+from svae_core.certificate.kernel_bounds import Progress, sharpen
 from svae_core.config.limits import check_data
 from svae_core.config.settings import DATA_FIELDS, check_settings
 from svae_core.datasets import load_dataset
@@ -72,6 +73,23 @@ def prepare(settings: Settings) -> Problem:
     return Problem(**parts, floors=floors)
 
 
+def sharpened(problem: Problem, progress: Progress | None = None) -> Problem:
+    """The same problem with the kernel bounds in its proved floor: some seconds, once per data.
+
+    `progress` is called with what is done and what there is to do.
+    """
+    key = _data_only(problem.settings), method_for(problem.settings).projected
+    if key not in _SHARPENED:
+        while len(_SHARPENED) >= 16:
+            _SHARPENED.pop(next(iter(_SHARPENED)))
+        _SHARPENED[key] = sharpen(problem.floors, problem.shell.points, progress=progress)
+    return dataclasses.replace(problem, floors=_SHARPENED[key])
+
+
+#: Sharpened curves by the data they depend on: kept like all stages, whoever followed the work.
+_SHARPENED: dict[tuple[Settings, bool], FloorCurves] = {}
+
+
 def with_band(problem: Problem, settings: Settings) -> Problem:
     """The same problem under another band or collapse loss (data fields must agree); instant."""
     region = region_of(problem.shell, problem.clusters, settings)
@@ -86,7 +104,8 @@ def with_band(problem: Problem, settings: Settings) -> Problem:
 def references(problem: Problem) -> tuple[Reference, Reference | None]:
     """The references that a model is evaluated against: training points and held-out points.
 
-    Each has its own δ and floors; the second is None if no points are held out.
+    Each has its own δ and floors, sharpened if those of the problem are; the second is None if no
+    points are held out.
     """
     settings, shell = problem.settings, problem.shell
     projected = method_for(settings).projected
@@ -103,7 +122,7 @@ def references(problem: Problem) -> tuple[Reference, Reference | None]:
     )
     if len(shell.held_out) == 0:
         return training, None
-    deltas, curves = _held_out(_data_only(settings), projected)
+    deltas, curves = _held_out(_data_only(settings), projected, problem.floors.kernel_part > 0)
     return training, dataclasses.replace(
         training, points=shell.held_out, delta=deltas[definition], floors=curves
     )
@@ -199,7 +218,9 @@ def _floors(settings: Settings, projected: bool) -> FloorCurves:
 
 
 @lru_cache(maxsize=4)
-def _held_out(settings: Settings, projected: bool) -> tuple[dict[str, float], FloorCurves]:
+def _held_out(
+    settings: Settings, projected: bool, sharp: bool
+) -> tuple[dict[str, float], FloorCurves]:
     """Collapse losses and floors of the held-out points, with the clusters of training."""
     _, shell, _ = _on_shell(_data_only(settings, clusters=0))
     points, centroids = shell.held_out, _clusters(settings).centroids
@@ -207,7 +228,7 @@ def _held_out(settings: Settings, projected: bool) -> tuple[dict[str, float], Fl
     within = float(squared_distances(points, labels, centroids).mean())
     total = total_variance(points, center_of(points))
     losses = _losses(points, within, total, shell)
-    return losses, floor_curves(
+    curves = floor_curves(
         points=points,
         centroids=centroids,
         cluster_sizes=np.bincount(labels, minlength=len(centroids)),
@@ -216,6 +237,7 @@ def _held_out(settings: Settings, projected: bool) -> tuple[dict[str, float], Fl
         within=within,
         eigenvalues=covariance_spectrum(points),
     )
+    return losses, sharpen(curves, points) if sharp else curves
 
 
 def _losses(points: np.ndarray, within: float, total: float, shell: Shell) -> dict[str, float]:

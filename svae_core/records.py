@@ -109,6 +109,10 @@ class Floors:
     elementary: float
     proved: float
     tight: float  # numerical: overstated if the search missed a mode
+    specific: float | None = None  # of one model's own answers, 99 % limit; certificates only
+    specific_answers: int = 0  # answers it was evaluated on, each against all points
+    population: float | None = None  # on new points of the same kind, 99 %; held-out points only
+    population_needs: int = 0  # about so many more points would prove some (or 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +120,8 @@ class FloorCurves:
     """The curves from which floors at any distortion follow, per data and decoder domain.
 
     A(λ) = log max_y E exp(−λ‖x−y‖²) over decoder outputs y: `proved` holds an upper bound,
-    `tight` its numerical value, on a common grid of λ. A floor is then max_λ −λD − A(λ).
+    `tight` its numerical value, on a common grid of λ. A floor is then max_λ −λD − A(λ). At first
+    `proved` is a closed form; of sharpened curves it is the least of all proved bounds.
     """
 
     radii: tuple[float, float]  # decoder outputs have norms in this interval
@@ -130,6 +135,7 @@ class FloorCurves:
     cluster_entropy: float  # … in nats
     log_n: float  # no information estimate on n points can exceed log n
     sought_in: int = 0  # points used in the search for modes: all, or a sample (0: unknown)
+    kernel_part: int = 0  # points in each part of the kernel bounds; all are in some (0: not yet)
 
 
 @dataclass(frozen=True, eq=False)

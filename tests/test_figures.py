@@ -15,6 +15,7 @@ from support.figure_subjects import (
     trace_of,
 )
 
+from svae_core.certificate.certify import certify
 from svae_core.certificate.floors import floors_at
 from svae_core.figures import (
     cluster_curves,
@@ -141,6 +142,22 @@ def test_empty_band_is_drawn_and_explained(empty: Problem) -> None:
     assert "from W to δ" not in cluster_curves.describe_restarts(empty.clusters, region)
 
 
+def test_guarantee_marks_measured_models_by_their_own_floor(problem: Problem) -> None:
+    """Older certificates have none: they are left out."""
+    rng = np.random.default_rng(0)
+    measured = certify(
+        lambda points: points + 0.1 * rng.normal(size=points.shape), rng.normal(size=(20, 2))
+    )
+    floors = dataclasses.replace(measured.floors, specific=0.9, specific_answers=5)
+    known = dataclasses.replace(measured, loss=0.4, floors=floors)
+    older = dataclasses.replace(known, floors=dataclasses.replace(floors, specific=None))
+    figure = guarantee.guarantee(problem.floors, problem.region, certificates=(known, older))
+    marks = trace_of(figure, "model-specific floor (99 %)")
+    assert marks.x == (0.4,) and marks.y == (0.9,)
+    bare = guarantee.guarantee(problem.floors, problem.region)
+    assert all("specific" not in (trace.name or "") for trace in bare.data)
+
+
 def test_guarantee_marks_the_floors_at_hi_and_says_them(problem: Problem) -> None:
     curves, region = problem.floors, problem.region
     floors = floors_at(curves, region.hi)
@@ -148,7 +165,7 @@ def test_guarantee_marks_the_floors_at_hi_and_says_them(problem: Problem) -> Non
     assert marks.y == (floors.elementary, floors.proved, floors.tight)
     assert set(marks.x) == {region.hi}
     words = guarantee.describe_guarantee(curves, region)
-    for value in dataclasses.astuple(floors):
+    for value in (floors.elementary, floors.proved, floors.tight):
         assert f"{value:.3f}" in words
     assert "numerical" in words and "total collapse" in words
 

@@ -10,12 +10,14 @@ from support.floor_cases import (
     GRID,
     RADII,
     Case,
+    achievable,
     curves_of_digits,
     digits_on_the_shell,
     few,
     polygon,
     random_case,
     seeds,
+    shell_alphabet,
 )
 
 from svae_core.certificate.floors import (
@@ -50,38 +52,6 @@ def test_digits_agree_with_the_prototype(digits: Case, digits_curves: FloorCurve
     assert found.tight == pytest.approx(0.914, rel=0.03)
     heights = -0.730 * digits_curves.lambdas - digits_curves.tight
     assert digits_curves.lambdas[heights.argmax()] == pytest.approx(2.2, rel=0.15)
-
-
-def achievable(points: np.ndarray, alphabet: np.ndarray, lam: float) -> tuple[float, float]:
-    """Distortion and information of Blahut-Arimoto's channel to an alphabet at slope −λ.
-
-    However few the iterations and however coarse the alphabet, the channel exists: information ≥
-    R(distortion). With enough of both the two are nearly equal.
-    """
-    distances = ((points[:, None] - alphabet) ** 2).sum(axis=-1)
-    kernel = np.exp(-lam * (distances - distances.min(axis=1, keepdims=True)))
-    output = np.full(len(alphabet), 1 / len(alphabet))
-    for _ in range(400):
-        channel = kernel * output
-        channel /= channel.sum(axis=1, keepdims=True)
-        output = channel.mean(axis=0)
-    ratio = np.log(np.maximum(channel, 1e-300) / np.maximum(output, 1e-300))
-    information = float((channel * ratio).sum(axis=1).mean())
-    return float((channel * distances).sum(axis=1).mean()), information
-
-
-def shell_alphabet(points: np.ndarray, radii: tuple[float, float] = RADII) -> np.ndarray:
-    """A fine grid of admissible outputs in the plane or in space, and the points themselves."""
-    if points.shape[1] == 2:
-        angles = np.linspace(0, 2 * np.pi, 240, endpoint=False)
-        directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    else:  # a Fibonacci lattice on the sphere
-        height = 1 - 2 * (np.arange(600) + 0.5) / 600
-        angles = np.pi * (1 + 5**0.5) * np.arange(600)
-        flat = np.sqrt(1 - height**2)
-        directions = np.stack([flat * np.cos(angles), flat * np.sin(angles), height], axis=1)
-    lengths = np.linspace(*radii, 5)
-    return np.concatenate([*(length * directions for length in lengths), points])
 
 
 @pytest.mark.slow

@@ -46,6 +46,13 @@ def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
     )
 
 
+def sharpened(chosen: Settings) -> Future[Problem]:
+    """The same problem with the kernel bounds in its proved floor, computed in the background."""
+    asked = Settings(**{name: getattr(chosen, name) for name in _PREPARED_FIELDS})
+    key = f"sharpened.{settings_key(asked, _PREPARED_FIELDS)}"
+    return background_task(key, lambda: registry.engine().sharpened(asked))
+
+
 def explore(state: State, question: Question[A]) -> A:
     """The answer to a question about the latent spaces of the state's models."""
     models = [settings_key(settings) for settings in state.settings]

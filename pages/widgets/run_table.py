@@ -178,9 +178,15 @@ _CERTIFIED: dict[str, Any] = {
     "active units": lambda c: str(c.active_units),
     "mutual information, nats": lambda c: f"{c.mutual_information:.4f}",
     "floor, proved": lambda c: f"{c.floors.proved:.4f}",
-    "floor, tight": lambda c: f"{c.floors.tight:.4f}",
+    "floor, tight (numerical)": lambda c: f"{c.floors.tight:.4f}",
+    "floor, model-specific (99 %)": lambda c: _nats(c.floors.specific),
     "gauge βσ²/λ_max": lambda c: f"{c.gauge:.3g}",
 }
+
+
+def _nats(value: float | None) -> str:
+    """A number of nats; a dash where an older certificate has none."""
+    return "–" if value is None else f"{value:.4f}"
 
 
 def uncertified(entries: list[Entry]) -> str:

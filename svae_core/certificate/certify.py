@@ -36,7 +36,9 @@ from svae_core.certificate.floors import (
     floor_curves,
     floors_at,
 )
+from svae_core.certificate.kernel_bounds import sharpen
 from svae_core.certificate.losses import CONFIDENCE, Losses, measure_losses
+from svae_core.certificate.own_floors import OwnFloors
 from svae_core.certificate.posteriors import Posteriors, gaussian_posteriors
 from svae_core.geometry.kmeans import cluster, nearest
 from svae_core.geometry.region import collapse_losses
@@ -65,6 +67,7 @@ class Reference:
     radii: tuple[float, float] | None  # of decoder outputs, where they are known to keep to it
     dataset: str = ""
     fingerprint: str = ""
+    population_lambdas: np.ndarray | None = None  # asks for a population floor: see `population`
 
 
 def certify(
@@ -195,7 +198,9 @@ def reference(
         within=found.within,
         eigenvalues=eigenvalues,
     )
-    return Reference(points, losses[definition], definition, curves, found.centroids, shell)
+    return Reference(
+        points, losses[definition], definition, sharpen(curves, points), found.centroids, shell
+    )
 
 
 def measure(
@@ -214,9 +219,9 @@ def measure(
     order; `posteriors`: those of the same points; `gauge`: βσ²/λ_max from the measured loss.
     """
     points = against.points
-    losses = measure_losses(
-        lambda: _kept_to_shell(draw(), against), points, against.floors.radii, against.delta, draws
-    )
+    own = OwnFloors(points, against.floors, seed, against.population_lambdas)
+    answers = own.follow(lambda: _kept_to_shell(draw(), against))
+    losses = measure_losses(answers, points, against.floors.radii, against.delta, draws)
     kl_per_dim, active, (information, error) = _information(posteriors, seed)
     accuracy, cluster_floor = _cluster_evidence(against, losses)
     measured = Measurement(
@@ -251,7 +256,7 @@ def measure(
         mutual_information=information,
         mutual_information_error=error,
         mi_ceiling=math.log(len(points)),
-        floors=measured.floors,
+        floors=own.added(measured.floors),
         cluster_accuracy=accuracy,
         cluster_floor=cluster_floor,
         gauge=measured.gauge,

@@ -37,7 +37,8 @@ def certificate_page(certificate: Certificate) -> str:
         "independent of each other; single dimensions may still be inactive. Loss, margin and δ "
         "are sums of squared errors over coordinates, averaged over points, with sampled latents. "
         "Information is in nats. The proved floor needs no search; the numerical floor rests on "
-        "a search for modes. Criterion: arXiv 2603.10935 v4.</p></footer></body></html>\n"
+        "a search for modes; the model-specific floor is a confidence limit. "
+        "Criterion: arXiv 2603.10935 v4.</p></footer></body></html>\n"
     )
 
 
@@ -63,6 +64,8 @@ def _part(certificate: Certificate) -> str:
         ),
         ("floor, proved", f"{c.floors.proved:.4f} nats", f"at D′ + margin, {_percent(c)}"),
         ("floor, tight", f"{c.floors.tight:.4f} nats", "at D′ + margin; numerical"),
+        ("floor, model-specific", _specific(c), "of this model's own answers, 99 % confidence"),
+        *_population(c),
         ("cluster floor", f"{c.cluster_floor:.4f} nats", f"accuracy {c.cluster_accuracy:.1%}"),
     )
     cells = "".join(
@@ -73,6 +76,25 @@ def _part(certificate: Certificate) -> str:
         f"<h2>{escape(c.part.capitalize())} points</h2>"
         f'<p class="verdict">{escape(c.sentence)}</p><table>{cells}</table>'
     )
+
+
+def _specific(certificate: Certificate) -> str:
+    floors = certificate.floors
+    if floors.specific is None:
+        return "not measured"
+    return f"{floors.specific:.4f} nats ({floors.specific_answers:,} answers)"
+
+
+def _population(certificate: Certificate) -> tuple[tuple[str, str, str], ...]:
+    """What held-out points say of new ones; nothing where that was not asked."""
+    floors = certificate.floors
+    if floors.population is None:
+        return ()
+    if floors.population == 0 and floors.population_needs:
+        value = f"needs about {floors.population_needs:,} more points"
+    else:
+        value = f"{floors.population:.4f} nats"
+    return (("floor, population", value, "on new points of the same kind, 99 % confidence"),)
 
 
 def _ceiling(certificate: Certificate) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from svae_core.commands import add_settings, format_value, print_json, settings_of
-from svae_core.records import to_json
+from svae_core.records import Problem, to_json
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -16,15 +17,17 @@ def add_options(command: argparse.ArgumentParser) -> None:
 def run(request: argparse.Namespace) -> None:
     """Print all numbers that are fixed before training."""
     from svae_core.certificate.floors import floors_at, how_sought
+    from svae_core.certificate.kernel_bounds import how_proved
     from svae_core.geometry.kmeans import how_started
     from svae_core.geometry.region import penalty_weight
     from svae_core.methods.spherical import describe_aim
     from svae_core.problem import prepare
 
     settings = settings_of(request)
-    problem = prepare(settings)
+    problem = _sharpened(prepare(settings))
     region = problem.region
-    said = how_started(problem.clusters), how_sought(problem.floors)
+    floors = problem.floors
+    said = how_started(problem.clusters), how_sought(floors), how_proved(floors)
     answer = {
         "dataset": problem.dataset.name,
         "n": len(problem.shell.points),
@@ -40,7 +43,7 @@ def run(request: argparse.Namespace) -> None:
         "empty": region.empty,
         "explanation": region.explanation,
         "lambda_max": problem.lambda_max,
-        "floors": None if region.empty else floors_at(problem.floors, region.hi),
+        "floors": None if region.empty else floors_at(floors, region.hi),
         "water_level": None if region.empty else problem.water_level,
         "penalty_weight": (
             None if region.empty else penalty_weight(settings.beta, problem.water_level)
@@ -53,3 +56,18 @@ def run(request: argparse.Namespace) -> None:
         return
     for name, value in to_json(answer).items():
         print(f"{name:16} {format_value(value)}")
+
+
+def _sharpened(problem: Problem) -> Problem:
+    """The problem with the kernel bounds in its proved floor; progress on standard error."""
+    from tqdm import tqdm
+
+    from svae_core.problem import sharpened
+
+    with tqdm(unit="kernel", file=sys.stderr, disable=None, leave=False) as bar:
+
+        def follow(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return sharpened(problem, follow)

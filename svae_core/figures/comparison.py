@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from svae_core.certificate.floors import floors_along
+from svae_core.figures.guarantee import draw_specific
 from svae_core.figures.names import title_of
 from svae_core.figures.palette import blank, faint, ink, mark_of, veil
 from svae_core.records import FeasibleRegion, FloorCurves
@@ -74,7 +75,10 @@ def _strip(name: str, mine: list[Score], dark: bool) -> go.Scatter:
 
 
 def plane(scores: Sequence[Score], floors: FloorCurves, dark: bool = False) -> go.Figure:
-    """Each run's loss against its KL, with the proved and the tight floor of these decoders."""
+    """Each run's loss against its KL, with the proved and the tight floor of these decoders.
+
+    An open triangle under a run is its model-specific floor.
+    """
     figure = blank(dark, 380)
     losses = [floors.delta * step / 100 for step in range(2, 101)]
     along = floors_along(floors, losses)
@@ -118,6 +122,7 @@ def plane(scores: Sequence[Score], floors: FloorCurves, dark: bool = False) -> g
                 ),
             )
         )
+    draw_specific(figure, [s.certificate for s in scores if s.certificate], dark)
     figure.update_layout(
         xaxis={"title": {"text": "loss D"}, "range": [0, 1.1 * floors.delta]},
         yaxis={"title": {"text": "KL, nats"}, "range": [-0.05 * highest, 1.15 * highest]},

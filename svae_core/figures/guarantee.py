@@ -7,19 +7,27 @@ there on a collapsed model is possible.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
 from svae_core.certificate.floors import floors_along, floors_at, how_sought
-from svae_core.figures.palette import GREY, MARKS, blank, faint, veil
-from svae_core.records import FeasibleRegion, FloorCurves, Floors
+from svae_core.certificate.kernel_bounds import how_proved
+from svae_core.figures.palette import GREY, MARKS, blank, faint, ink, veil
+from svae_core.records import Certificate, FeasibleRegion, FloorCurves, Floors
 
 FORBIDDEN = "no model can be here (numerical)"
 _CURVES = ("elementary", "proved", "tight")
 
 
-def guarantee(curves: FloorCurves, region: FeasibleRegion, dark: bool = False) -> go.Figure:
-    """Floors, forbidden region, reference points, and the chosen upper edge."""
+def guarantee(
+    curves: FloorCurves,
+    region: FeasibleRegion,
+    dark: bool = False,
+    certificates: Sequence[Certificate] = (),
+) -> go.Figure:
+    """Floors, forbidden region, reference points, the chosen upper edge, and certified models."""
     losses = _losses(curves)
     along = floors_along(curves, losses)
     figure = blank(dark, 460)
@@ -27,6 +35,7 @@ def guarantee(curves: FloorCurves, region: FeasibleRegion, dark: bool = False) -
     _draw_points(figure, curves, dark)
     if not region.empty:
         _draw_edge(figure, floors_at(curves, region.hi), region.hi, dark)
+    draw_specific(figure, certificates, dark)
     top = 1.5 * max(curves.cluster_entropy, floors_at(curves, curves.within).tight, 0.1)
     _draw_levels(figure, curves, region, top, dark)
     figure.update_layout(
@@ -71,11 +80,41 @@ def describe_plane(curves: FloorCurves) -> str:
     )
 
 
+def draw_specific(
+    figure: go.Figure, certificates: Sequence[Certificate], dark: bool = False
+) -> None:
+    """The model-specific floors of measured models at their losses, where certificates have them.
+
+    They belong to single models: at a given loss they may lie far above the floors of all models.
+    """
+    known = [c for c in certificates if c.floors.specific is not None]
+    if not known:
+        return
+    name = "model-specific floor (99 %)"
+    figure.add_trace(
+        go.Scatter(
+            x=[c.loss for c in known],
+            y=[c.floors.specific for c in known],
+            name=name,
+            mode="markers",
+            marker={"symbol": "triangle-up-open", "size": 9, "color": ink(dark)},
+            customdata=[[c.method, c.seed] for c in known],
+            hovertemplate=(
+                "%{customdata[0]}, seed %{customdata[1]}<br>D %{x:.3f}: at least %{y:.2f} nats "
+                "with 99 % confidence<extra></extra>"
+            ),
+        )
+    )
+
+
 def floor_rows(curves: FloorCurves, region: FeasibleRegion) -> list[tuple[str, str, str]]:
     """Name, value at hi, and explanation of each floor; a dash if the band is empty."""
     explained = {
         "elementary": "Needs only the size of the shell: the Bernoulli divergence of D/M from δ/M.",
-        "proved": "Proved for any decoder outputs, without a numerical search.",
+        "proved": (
+            "Proved for any decoder outputs, without a numerical search: the largest of several "
+            f"bounds. {how_proved(curves)}"
+        ).rstrip(),
         "tight": (
             f"Numerical: a mode that the search missed would overstate it. {how_sought(curves)}"
         ).rstrip(),

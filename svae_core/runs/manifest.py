@@ -129,8 +129,11 @@ def _value(kind: Any, value: Any) -> Any:
     """A field's value of this annotation from JSON; TypeError if it has another type."""
     if kind == "float":
         return float("nan") if value is None else _of_kind((int, float), value)
+    if kind == "float | None":
+        return None if value is None else _of_kind((int, float), value)
     if kind == "Floors":
-        return Floors(**{name: _value("float", nats) for name, nats in dict(value).items()})
+        kinds = {item.name: item.type for item in dataclasses.fields(Floors)}
+        return Floors(**{name: _value(kinds[name], nats) for name, nats in dict(value).items()})
     if kind == "Certificate | None":
         return None if value is None else certificate_from_dict(_of_kind(dict, value))
     if kind.startswith("tuple[float"):

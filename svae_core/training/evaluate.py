@@ -18,6 +18,7 @@ from torch import Tensor
 
 from svae_core.certificate.certify import Reference, measure, with_run
 from svae_core.certificate.diagnostics import active_units, spread, structure
+from svae_core.certificate.population import candidate_lambdas
 from svae_core.certificate.posteriors import Posteriors
 from svae_core.distributions.gaussian import array
 from svae_core.geometry.region import applicable_definition
@@ -106,13 +107,17 @@ def certificate(model: Model, epochs: int, draws: int | None = None) -> Certific
     problem = model.prepared
     assert isinstance(problem, Problem)
     training, held_out = references(problem)
+    found = _measured(model, training, "certify", draws)
     kept_out = None
     if held_out is not None:
+        # λ comes from the training points alone, as a claim on new points requires.
+        lambdas = candidate_lambdas(training.floors, found.loss + found.loss_margin)
+        against = dataclasses.replace(held_out, population_lambdas=lambdas)
         kept_out = dataclasses.replace(
-            _measured(model, held_out, "held-out", draws), part="held-out"
+            _measured(model, against, "held-out", draws), part="held-out"
         )
     return with_run(
-        _measured(model, training, "certify", draws),
+        found,
         epochs=epochs,
         lo=problem.region.lo,
         hi=problem.region.hi,

@@ -33,7 +33,7 @@ from svae_core.nets.networks import (
     networks,
 )
 from svae_core.nets.stack import constant
-from svae_core.problem import prepare, prepared_data
+from svae_core.problem import prepare, prepared_data, sharpened
 from svae_core.records import (
     Advance,
     Budget,
@@ -331,7 +331,7 @@ def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
     `draws`: latents per point; None takes the certificate's default.
     """
     context = batch_context(state.settings, state.step)
-    problems = (prepare(settings) for settings in context.settings)
+    problems = (sharpened(prepare(settings)) for settings in context.settings)
     epochs = state.step // steps_per_epoch(context.settings[0], len(context.points))
     return tuple(
         certificate(model, epochs, draws) for model in _models_of(context, state, problems)

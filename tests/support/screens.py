@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from svae_core import objections
 from svae_core.latent import explore as exploration
 from svae_core.latent.results import Question
-from svae_core.problem import prepare
+from svae_core.problem import prepare, sharpened
 from svae_core.records import Problem, RequestError, Settings, State
 from svae_core.studies import attack, band_study, comparison, sweep
 from svae_core.studies.grid import Grid
@@ -41,6 +41,9 @@ class ImmediateEngine:
 
     def band_study(self, settings: Settings) -> Future[Any]:
         return resolved(lambda: band_study.short_study(settings))
+
+    def sharpened(self, settings: Settings) -> Future[Problem]:
+        return resolved(lambda: sharpened(prepare(settings)))
 
     def sensitivity(self, settings: Settings) -> Future[Any]:
         return resolved(lambda: sensitivity(settings))
