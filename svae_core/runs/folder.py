@@ -37,8 +37,8 @@ from svae_core.records import Certificate, Moment, RequestError, State, to_json
 from svae_core.runs.manifest import (
     ABOUT,
     DAMAGE,
-    LONGEST,
     FILE_NAME,
+    LONGEST,
     About,
     FileEntry,
     about_to_json,
