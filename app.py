@@ -1,8 +1,8 @@
 """The Spherical VAE Explorer: `streamlit run app.py`.
 
 The routes serve the live figures to the browser; the lifespan starts the worker processes with the
-server and stops them with it; the middleware sets the cookie that identifies a browser's runs;
-pages/router.py lists the screens.
+server and stops them with it; the middleware refuses foreign host names, frees what closed tabs
+held, and sets the cookie that identifies a browser's runs; pages/router.py lists the screens.
 """
 
 import sys
@@ -12,6 +12,9 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from pages.live import registry
+from pages.live.closed_tabs import ClosedTabs
+from pages.live.descriptors import allow_many
+from pages.visitor.hosts import AllowedHosts
 from pages.visitor.owner_cookie import OwnerCookie
 from pages.wire import routes
 
@@ -20,9 +23,18 @@ SCRIPT = Path(__file__).resolve().parent / "pages" / "router.py"
 # which an import in another thread may fail. It does not remove a folder that was there before.
 sys.path.append(str(SCRIPT.parent))
 
+
+def say_failed(_error: Exception) -> bool:
+    """What visitors are told of a failure that no page foresaw; Streamlit has logged it by now."""
+    st.error("This page failed; the server's log says why. Reload it, or go on from another page.")
+    return True
+
+
+allow_many()
 app = st.App(
     SCRIPT,
     lifespan=registry.lifespan,
     routes=routes.routes(),
-    middleware=[Middleware(OwnerCookie)],
+    middleware=[Middleware(AllowedHosts), Middleware(ClosedTabs), Middleware(OwnerCookie)],
+    on_script_error=say_failed,
 )

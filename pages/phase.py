@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.live import registry
 from pages.visitor import cache, session, url
+from pages.visitor.markdown import refusal
 from pages.widgets import background, phase_axes
 from pages.widgets import settings as controls
 from pages.widgets.charts import QUIET
@@ -139,6 +140,6 @@ axes = phase_axes.axis_controls()
 try:
     grid = phase_axes.grid_of(settings, methods, axes)
 except RequestError as error:
-    st.error(str(error))
+    st.error(refusal(error))
     st.stop()
 background.section("phase", draw)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.live import registry
 from pages.visitor import session
-from pages.visitor.markdown import plain
+from pages.visitor.markdown import plain, refusal, without_paths
 from pages.widgets import run_table
 from pages.wire import routes
 from pages.wire.component import stage
@@ -45,13 +45,13 @@ def choose(entries: list[Entry]) -> list[Entry]:
 def show_one(entry: Entry) -> None:
     """The results of one run, and the actions on it."""
     st.subheader(plain(run_table.display_name(entry)))
+    entry, sentences, query = run_table.details(entry)
     if entry.about is None:
-        st.error(plain(entry.trouble))
+        st.error(plain(without_paths(entry.trouble)))
         delete([entry])
         return
-    for sentence in run_table.sentences(entry):
-        st.write(sentence)
-    query = run_table.query_of(entry)
+    for sentence in sentences:
+        st.text(sentence)
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     with left:
         if query:
@@ -59,7 +59,7 @@ def show_one(entry: Entry) -> None:
         if entry.about.id and st.button("Replay here", width="stretch"):
             session.replay(entry.about.id)
     with middle, st.form("runs.rename", border=False):
-        key = f"runs.name.{entry.folder.name}"  # so that text typed for another run is not shown
+        key = f"name.{run_table.key([entry])}"  # so that text typed for another run is not shown
         name = st.text_input("Name", value=entry.name, max_chars=store.LONGEST_NAME, key=key)
         if st.form_submit_button("Rename", width="stretch"):
             apply_and_rerun(partial(store.rename, entry.folder, name))
@@ -142,7 +142,7 @@ def import_form() -> None:
         )
         sent = st.form_submit_button("Import", width="stretch")
     if sent and file:
-        apply_and_rerun(lambda: transfer.unpack(file.getvalue(), home(), viewer.owner))
+        apply_and_rerun(lambda: run_table.take_in(file.getvalue(), home(), viewer))
     elif sent:
         st.info("Choose an exported run first: a file that ends in .svae.zip.")
 
@@ -152,7 +152,7 @@ def apply_and_rerun(work: Callable[[], object]) -> None:
     try:
         work()
     except RequestError as error:
-        st.error(plain(str(error)))
+        st.error(refusal(error))
         return
     st.rerun()
 
@@ -161,7 +161,7 @@ st.subheader("Saved runs")
 try:
     entries, deleted = run_table.saved(home(), viewer), run_table.trashed(home(), viewer)
 except RequestError as error:
-    st.error(str(error))
+    st.error(refusal(error))
     st.stop()
 search, summary = st.columns([1, 2], vertical_alignment="bottom")
 words = search.text_input("Search", placeholder="name, data, method, verdict", key="runs.search")
@@ -192,7 +192,7 @@ if run := session.replayed():
     try:
         known = registry.find_paused(run)
     except RequestError as error:
-        st.error(str(error))
+        st.error(refusal(error))
     else:
         if known:
             stage(run)

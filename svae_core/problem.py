@@ -6,16 +6,23 @@ a batch share their arrays.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
+import os
+import pickle
+from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from svae_core.certificate.certify import Reference
 from svae_core.certificate.floors import covariance_spectrum, floor_curves, water_level
 from svae_core.certificate.kernel_bounds import Progress, sharpen
-from svae_core.config.limits import check_data
-from svae_core.config.settings import DATA_FIELDS, check_settings
+from svae_core.config.limits import check_data, check_preparation
+from svae_core.config.settings import DATA_FIELDS, check_settings, settings_key
 from svae_core.datasets import load_dataset
 from svae_core.geometry.kmeans import cluster, nearest, squared_distances, total_variance
 from svae_core.geometry.region import applicable_definition, collapse_losses, feasible_region
@@ -34,6 +41,7 @@ from svae_core.records import (
     Shell,
 )
 
+Made = TypeVar("Made")
 # Viewed points, at most, and their coordinates in total, to keep live evaluation fast.
 _VIEW_POINTS = 2_000
 _VIEW_NUMBERS = 2**18
@@ -155,13 +163,55 @@ def _data_only(settings: Settings, clusters: int | None = None) -> Settings:
     return Settings(**kept)
 
 
+def share(folder: str) -> None:
+    """Take from this folder what other processes have prepared, and leave there what this one has.
+
+    The folder must be its server's own: what lies there is unpickled.
+    """
+    global _shared
+    _shared = Path(folder)
+
+
+_shared: Path | None = None
+_MOST_SHARED = 64  # files; the oldest go first
+
+
+def _check_time(points: np.ndarray, clusters: int = 0) -> None:
+    """RequestError where a server would be kept busy too long; on one's own machine all may ask."""
+    if _shared is not None:
+        n, d = points.shape
+        check_preparation(n, d, clusters)
+
+
+def _once(part: str, settings: Settings, make: Callable[[], Made]) -> Made:
+    """A part of the preparation, made by whichever process needs it first; the same bit for bit."""
+    if _shared is None:
+        return make()
+    key = hashlib.sha256(settings_key(settings).encode()).hexdigest()[:32]
+    path = _shared / f"{part}-{key}.pickle"
+    with contextlib.suppress(OSError, EOFError, pickle.UnpicklingError):
+        made: Made = pickle.loads(path.read_bytes())
+        return made
+    made = make()
+    with contextlib.suppress(OSError):  # without the folder, each process makes its own
+        part_of_it = path.with_suffix(f".{os.getpid()}")
+        part_of_it.write_bytes(pickle.dumps(made))
+        part_of_it.replace(path)
+        kept = sorted(_shared.glob("*.pickle"), key=lambda one: one.stat().st_mtime)
+        for old in kept[:-_MOST_SHARED]:
+            old.unlink(missing_ok=True)
+    return made
+
+
 @lru_cache(maxsize=4)
 def _on_shell(settings: Settings) -> tuple[Dataset, Shell, np.ndarray]:
     loaded = load_dataset(settings)
     check_data(*loaded.points.shape)
     dataset, held_out = _split(loaded, settings)
+    _check_time(dataset.points)
     shell = fit_shell(dataset.points, settings.r_min, settings.r_max, settings.radial_map, held_out)
-    return dataset, shell, covariance_spectrum(shell.points)
+    spectrum = _once("spectrum", settings, lambda: covariance_spectrum(shell.points))
+    return dataset, shell, spectrum
 
 
 def _split(dataset: Dataset, settings: Settings) -> tuple[Dataset, np.ndarray]:
@@ -197,7 +247,12 @@ def _view(settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @lru_cache(maxsize=16)
 def _clusters(settings: Settings) -> Clusters:
     _, shell, _ = _on_shell(_data_only(settings, clusters=0))
-    return cluster(shell.points, settings.clusters, settings.data_seed)
+    _check_time(shell.points, settings.clusters)
+    return _once(
+        "clusters",
+        settings,
+        lambda: cluster(shell.points, settings.clusters, settings.data_seed),
+    )
 
 
 @lru_cache(maxsize=16)
@@ -206,14 +261,18 @@ def _floors(settings: Settings, projected: bool) -> FloorCurves:
     _, shell, eigenvalues = _on_shell(_data_only(settings, clusters=0))
     clusters = _clusters(settings)
     losses = _losses(shell.points, clusters.within, clusters.total, shell)
-    return floor_curves(
-        points=shell.points,
-        centroids=clusters.centroids,
-        cluster_sizes=clusters.sizes,
-        radii=(shell.r_min if projected else 0.0, shell.r_max),
-        delta=losses["shell" if projected else "free"],
-        within=clusters.within,
-        eigenvalues=eigenvalues,
+    return _once(
+        f"floors-{projected}",
+        settings,
+        lambda: floor_curves(
+            points=shell.points,
+            centroids=clusters.centroids,
+            cluster_sizes=clusters.sizes,
+            radii=(shell.r_min if projected else 0.0, shell.r_max),
+            delta=losses["shell" if projected else "free"],
+            within=clusters.within,
+            eigenvalues=eigenvalues,
+        ),
     )
 
 

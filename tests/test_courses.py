@@ -129,7 +129,7 @@ async def test_a_course_that_nobody_follows_is_gone() -> None:
     engine = Inline()
     one = watch(engine)
     await finished(one)
-    task = one._task
+    task = one.task
     one.stop()
     assert task is not None
     await asyncio.wait([task])

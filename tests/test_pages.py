@@ -202,4 +202,5 @@ def test_parameters_of_others_are_left_alone() -> None:
 
 def test_words_of_visitors_are_shown_as_they_are() -> None:
     assert plain("iris.csv, 3 × 4") == "iris.csv, 3 × 4"
-    assert plain("![x](http://y) <b> $a$ `c` *d*") == (r"!\[x\](http://y) \<b> \$a\$ \`c\` \*d\*")
+    joined = "!\\[x\\](http:\u2060//y) \\<b> \\$a\\$ \\`c\\` \\*d\\*"
+    assert plain("![x](http://y) <b> $a$ `c` *d*") == joined

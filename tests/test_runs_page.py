@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
+from support.runs_page import MINE, THEIRS, opened, press, runs_in
 from support.saved_runs import PAIR, put, tiny
 
 from pages.live import registry
@@ -20,10 +20,7 @@ from pages.visitor import owner_cookie, session
 from pages.widgets import run_table
 from svae_core.runs import store, transfer
 from svae_core.runs.folder import load
-from svae_core.runs.manifest import new_id
 
-_ROUTER = str(Path(__file__).parents[1] / "pages" / "router.py")
-MINE, THEIRS = new_id(), new_id()
 ALL = run_table.Viewer(MINE, True)
 ONLY_MINE = run_table.Viewer(MINE, False)
 WISH = {"wish": [], "lesson": "", "playing": False, "prediction": None, "parent": None}
@@ -37,28 +34,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "home").mkdir()
     yield tmp_path / "home"
     st.cache_resource.clear()
-
-
-def opened(*picked: Path, **query: str) -> AppTest:
-    """A visitor who opens the page, with these runs picked."""
-    app = AppTest.from_file(_ROUTER, default_timeout=300)
-    app.switch_page("runs.py")
-    app.query_params["pick"] = ",".join(folder.name for folder in picked)
-    for name, text in query.items():
-        app.query_params[name] = text
-    app.run()
-    assert not app.exception, app.exception[0].message
-    return app
-
-
-def press(app: AppTest, label: str) -> None:
-    (button,) = (one for one in app.button if one.label.startswith(label))
-    button.click().run()
-    assert not app.exception, app.exception[0].message
-
-
-def runs_in(app: AppTest) -> list[str]:
-    return list(app.dataframe[0].value["Run"]) if app.dataframe else []
 
 
 def test_without_runs_the_page_says_so() -> None:

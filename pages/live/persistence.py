@@ -26,12 +26,11 @@ from pages.live.history import History
 from pages.live.origin import Branching, OnDisk, RunRequest
 from pages.live.run import LiveRun
 from svae_core.compute.engine import Engine
-from svae_core.config.limits import limits, variable
 from svae_core.config.settings import settings_from_dict, settings_to_dict
 from svae_core.records import RequestError
 from svae_core.runs import store
 from svae_core.runs.folder import RunWriter, SavedRun, folder_name, home, load
-from svae_core.runs.manifest import About
+from svae_core.runs.manifest import About, damaged
 
 try:
     import fcntl
@@ -82,6 +81,8 @@ class Autosave:
                 autosave = self._autosaves[run]
                 if autosave.due(now, closing):
                     await autosave.write(self._thread)
+                elif autosave.complete and not live.observed:
+                    autosave.release()  # frees a descriptor; locked again before it is written
             except Exception:  # concerns one run; the others still have to be saved
                 _log.exception("A run could not be saved.")
 
@@ -173,6 +174,7 @@ class _RunAutosave:
         return (
             *(live.generation, live.newest and live.newest.step, live.members, live.plays),
             *(len(live.moments), len(live.layouts), len(live.certificates), live.prediction),
+            live.imported,
         )
 
     def _snapshot(self) -> SavedRun:
@@ -190,8 +192,9 @@ class _RunAutosave:
             title=prepared.dataset.title if prepared else about.title,
             fingerprint=prepared.dataset.fingerprint if prepared else about.fingerprint,
             page=_page(live),
+            imported=live.imported,
         )
-        certificates = live.certificates
+        certificates = live.certificates or live.claimed
         state = dataclasses.replace(live.newest, settings=live.members)
         return SavedRun(self._about, state, tuple(live.moments), tuple(live.layouts), certificates)
 
@@ -200,7 +203,7 @@ class _RunAutosave:
         folder = self._writer.folder
         if self._writer.written and not folder.exists():
             raise NotSaved("This run was deleted on the Runs page, and is kept in memory only.")
-        self._disk_quota.check()
+        self._disk_quota.check(run.about.owner)
         self._lock_folder(folder)
         self._writer.write(run, last=bool(run.certificates))
         self._lock_folder(folder)
@@ -229,23 +232,29 @@ class _RunAutosave:
 
 
 class _DiskQuota:
-    """The limit on the disk space of all saved runs."""
+    """The limits on the disk space of all saved runs, and of one visitor's."""
 
     def __init__(self) -> None:
-        self._measured = -_USAGE_SECONDS
-        self._full = False
+        self._measured: dict[str, tuple[float, str]] = {}  # by owner: when, and why not
 
-    def check(self) -> None:
-        """NotSaved if saved runs take all the space they are allowed."""
-        allowed = limits().disk_mb
-        if time.monotonic() - self._measured >= _USAGE_SECONDS:
-            self._full = store.usage(home()) > allowed * 2**20
-            self._measured = time.monotonic()
-        if self._full:
-            raise NotSaved(
-                f"This run is not saved: saved runs fill the {allowed:,} MB they may. Delete some "
-                f"on the Runs page, or raise {variable('disk_mb')}. Training goes on in memory."
-            )
+    def check(self, owner: str) -> None:
+        """NotSaved if saved runs, or those of this owner, take all the space they are allowed."""
+        now = time.monotonic()
+        measured, refusal = self._measured.get(owner, (-_USAGE_SECONDS, ""))
+        if now - measured >= _USAGE_SECONDS:
+            refusal = ""
+            try:
+                store.check_room(home(), 0, owner)
+            except RequestError as error:
+                refusal = str(error)
+            self._measured = {
+                one: found
+                for one, found in self._measured.items()
+                if now - found[0] < _USAGE_SECONDS
+            }
+            self._measured[owner] = now, refusal
+        if refusal:
+            raise NotSaved(f"This run is not saved. {refusal} Training goes on in memory.")
 
 
 def sentence_on(error: Exception) -> str:
@@ -277,7 +286,12 @@ def load_live_run(run: str, engine: Engine) -> LiveRun | None:
     folder = store.by_id(home(), run)
     if folder is None:
         return None
-    return live_run_from(load(folder), folder, engine)
+    saved = load(folder)
+    try:
+        return live_run_from(saved, folder, engine)
+    except Exception as error:  # its parts are valid, but do not fit together
+        _log.warning("A saved run cannot be shown: %s", folder, exc_info=error)
+        raise damaged(folder, "what is in it does not fit together") from error
 
 
 def live_run_from(saved: SavedRun, folder: Path, engine: Engine) -> LiveRun:

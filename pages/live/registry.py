@@ -24,7 +24,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from pages.live import changes as change_rules
-from pages.live import persistence, quota
+from pages.live import closed_tabs, persistence, quota
 from pages.live.changes import Changes
 from pages.live.history import History
 from pages.live.origin import Branching, RunRequest
@@ -264,7 +264,7 @@ def _evict(run: str) -> None:
     if live is None:
         return
     live.tree.pop(run, None)
-    live.stop()
+    live.let_go()
 
 
 @asynccontextmanager
@@ -323,6 +323,7 @@ async def _evict_idle_runs(saved: Callable[[str], bool]) -> None:
                 _evict(run)
             for live in to_pause:
                 live.interrupt(quota.sentence())
+            closed_tabs.let_go()  # a script may have ended only after its tab
             viewed_now = any(one.viewers for one in _all())
             if to_evict or (viewed_before and not viewed_now):
                 due, return_until = now, now + _RETURN_PERIOD
@@ -341,8 +342,12 @@ def _expired_runs(now: float, saved: Callable[[str], bool]) -> list[str]:
     all_bytes = sum(live.size for live in _all())
     to_evict = []
     for last_viewed_at, run in sorted(idle):
-        too_many = idle_bytes > KEPT_BYTES and now - last_viewed_at > GRACE and saved(run)
-        if now - last_viewed_at > KEPT_SECONDS or too_many or all_bytes > HELD_BYTES:
+        live = _live_runs[run]
+        alone = now - last_viewed_at > GRACE
+        too_many = idle_bytes > KEPT_BYTES and alone and saved(run)
+        given_up = alone and live.task and live.status == "preparing" and not live.moments
+        expired = now - last_viewed_at > KEPT_SECONDS
+        if expired or too_many or given_up or all_bytes > HELD_BYTES:
             to_evict.append(run)
             idle_bytes -= _live_runs[run].size
             all_bytes -= _live_runs[run].size

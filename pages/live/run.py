@@ -60,25 +60,22 @@ class LiveRun:
         self.owner = ""  # key of the browser that started it
         self.on_disk: OnDisk | None = None  # as loaded, until `Autosave` takes it over
         self.fingerprint = ""  # of the data that a run from disk was trained on
+        self.imported = False  # whether its history was recorded on another server …
+        self.claimed: tuple[Certificate, ...] = ()  # … as were these, until measured here
         self.notice: str | None = None  # a sentence that every viewer is shown once
         self.error: str | None = None
-        self.speed = Speed()
+        self.speed, self.signal = Speed(), Signal()
         self.status = "preparing"
-        self.version = 0
-        self.generation = 0
-        self.viewers = 0
-        self.last_viewed_at = time.monotonic()
-        self.size = self.history.size
+        self.version = self.generation = self.viewers = 0
+        self.last_viewed_at, self.size = time.monotonic(), self.history.size
         self._engine = engine
         self._shared_training: SharedTraining | None = None  # what it subscribes to
         self._map_layouts = MapLayouts(self)
         self.plays = not self.request.lesson  # while observed; a lesson waits for a prediction
         self._pending: dict[str, Any] = {}  # changes for the next slice
-        self._single_step = False
-        self._viewer_closes = False
+        self._single_step = self._viewer_closes = False
         self._known_loss = engine.cluster_lost  # the cluster loss handled last
-        self.signal = Signal()
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
 
     @property
     def moments(self) -> list[Moment]:
@@ -140,10 +137,7 @@ class LiveRun:
 
     def restart(self) -> None:
         """Train again from the same start; moments that are shared are not trained twice."""
-        self.stop()
-        if self._shared_training is not None:
-            shared_training.disconnect(self._shared_training, self, failed=self.status == "failed")
-            self._shared_training = None
+        self.let_go()
         self._reset_history()
         self.status, self.plays, self._single_step = "preparing", True, False
         self.start()
@@ -162,12 +156,8 @@ class LiveRun:
 
     def copy_static(self, parent: LiveRun) -> None:
         """Copy from a parent run what does not depend on the changes."""
-        self.prepared, self.floors, self.prediction = (
-            parent.prepared,
-            parent.floors,
-            parent.prediction,
-        )
-        self.plays = True
+        self.prepared, self.floors = parent.prepared, parent.floors
+        self.prediction, self.imported, self.plays = parent.prediction, parent.imported, True
         # A viewer that moves to another run of the tree sees a new generation and reloads all.
         self.generation = max(one.generation for one in parent.tree.values()) + 1000
 
@@ -175,9 +165,11 @@ class LiveRun:
         """Continue from a saved run, whose history this run was constructed with."""
         self.on_disk, self.generation = found, found.generation
         self.fingerprint = found.run.about.fingerprint
-        self.certificates, self.plays = found.run.certificates, playing
-        if self.certificates:
-            self.status = "finished"
+        self.plays, self.imported = playing, found.run.about.imported
+        if self.imported:  # only what is measured here counts here
+            self.claimed = found.run.certificates
+        elif found.run.certificates:
+            self.certificates, self.status = found.run.certificates, "finished"
 
     def change(self, changes: Changes) -> None:
         """Change settings from the next slice on. RequestError if a change is invalid."""
@@ -208,7 +200,7 @@ class LiveRun:
         try:
             state = await self._shared_training.state_exactly_at(self.newest_step)
             return await asyncio.wrap_future(self._engine.decode(state, index))
-        except WorkerLost:  # the viewer may click again
+        except (WorkerLost, RequestError):  # the viewer may click again
             return None
 
     # ----------------------------------------------------------------- for the server
@@ -253,14 +245,21 @@ class LiveRun:
 
     def start(self) -> None:
         """Start the run's task, unless it is running."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
+        if self.task is None:
+            self.task = asyncio.create_task(self._run())
 
     def stop(self) -> None:
         """Cancel the run's task; the history stays."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        if self.task is not None:
+            self.task.cancel()
+            self.task = None
+
+    def let_go(self) -> None:
+        """End the run's task, and follow its training no longer."""
+        self.stop()
+        if self._shared_training is not None:
+            shared_training.disconnect(self._shared_training, self, failed=self.status == "failed")
+            self._shared_training = None
 
     # ---------------------------------------------------------------------- the task
 
@@ -347,6 +346,7 @@ class LiveRun:
         self.status = "certifying"
         self.announce()
         self.certificates = await shared.certify()
+        self.imported, self.claimed = False, ()
         self.status = "finished"
         self.announce()
 
@@ -377,6 +377,7 @@ class LiveRun:
     def _reset_history(self) -> None:
         """Return to the state before the first moment; a new generation tells viewers so."""
         self.history, self.certificates, self._pending = History(), (), {}
+        self.imported, self.claimed = False, ()
         self.error, self.size, self.speed = None, 0, Speed()
         self.generation += 1
 

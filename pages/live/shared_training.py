@@ -23,11 +23,13 @@ from pages.live.history import History
 from svae_core.compute.engine import Engine
 from svae_core.compute.scheduler import FairShare
 from svae_core.records import (
+    Advance,
     Budget,
     Certificate,
     FloorCurves,
     Moment,
     PreparedData,
+    RequestError,
     Settings,
     State,
 )
@@ -67,6 +69,7 @@ def join(members: tuple[Settings, ...], engine: Engine, subscriber: Subscriber) 
 def disconnect(shared: SharedTraining, subscriber: Subscriber, failed: bool = False) -> None:
     """End a subscription; a training that failed is not offered to later subscribers."""
     shared.subscribers.discard(subscriber)
+    shared.let_go()
     if failed:
         _shared.pop((id(shared.engine), shared.members), None)
 
@@ -90,6 +93,12 @@ class SharedTraining:
     def note_viewers(self) -> None:
         """Update the priority of waiting calls: a run with viewers is served first."""
         self.share.watched = any(one.viewers for one in self.subscribers)
+
+    def let_go(self) -> None:
+        """Give up the preparation of the data if no subscriber waits for it."""
+        preparing = self._shared.get("prepared_data")
+        if not self.subscribers and preparing is not None:
+            preparing.cancel()
 
     # ------------------------------------------------------------- what has been recorded
 
@@ -164,8 +173,7 @@ class SharedTraining:
     async def _train_slice(self) -> None:
         assert self.newest is not None
         started, before = time.monotonic(), len(self.history.moments)
-        call = self.engine.advance(self.newest, self._budget(self.newest.step), self.share)
-        advance = await asyncio.wrap_future(call)
+        advance = await self._advance(self.newest, self._budget(self.newest.step))
         self.newest = advance.state
         self.history.add(advance.moments, self.members)
         self.history.keep_state(advance.state)
@@ -196,9 +204,20 @@ class SharedTraining:
         state: State = kept
         while state.step < step:
             budget = Budget(step - state.step, self.engine.slice_seconds(), frames=False)
-            call = self.engine.advance(state, budget, self.share)
-            state = (await asyncio.wrap_future(call)).state
+            state = (await self._advance(state, budget)).state
         return state
+
+    async def _advance(self, state: State, budget: Budget) -> Advance:
+        """A slice from this state on. RequestError where there is nothing left to train.
+
+        Its moments say that there is; a run from a file may hold moments beyond its settings.
+        """
+        advance = await asyncio.wrap_future(self.engine.advance(state, budget, self.share))
+        if advance.state.step <= state.step:
+            raise RequestError(
+                "What was recorded of this run goes beyond its settings, so it cannot go on."
+            )
+        return advance
 
     @property
     def layouts(self) -> list[tuple[Layout, ...]]:

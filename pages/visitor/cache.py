@@ -7,16 +7,19 @@ sentence.
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import streamlit as st
 
 from pages.live import registry
-from pages.visitor.markdown import plain
+from pages.visitor.markdown import plain, without_paths
 from svae_core.compute.workers import WorkerLost
 from svae_core.config.settings import DATA_FIELDS, settings_key
 from svae_core.figures.recorded import Recording, load_recording
@@ -24,6 +27,10 @@ from svae_core.latent.results import A, BandStudy, Question, load_studies
 from svae_core.problem import with_band
 from svae_core.records import FeasibleRegion, Problem, RequestError, Settings, State
 
+#: A call for which nobody waited for so many seconds is given up.
+_NOBODY_WAITS = 4.0
+_lock = threading.Lock()
+_waiters: Counter[Future[Any]] = Counter()
 SharedObject = TypeVar("SharedObject")
 Result = TypeVar("Result")
 #: The settings that decide the region.
@@ -134,17 +141,53 @@ def _result(
     finish: Callable[[Any], Result],
     forget: Callable[[], None],
 ) -> Result:
-    """The result of a call. A failed call is removed from the cache, so that it can be repeated."""
+    """The result of a call. A failed call is removed from the cache, so that it can be repeated.
+
+    A call for which nobody waits any more is cancelled.
+    """
     try:
-        _await(future, doing)
+        with _waiting(future, forget):
+            _await(future, doing)
         return finish(future.result())
     except (RequestError, WorkerLost) as error:
         sentence = str(error)
     except CancelledError:
-        sentence = "The server is stopping; reload the page in a moment."
+        sentence = "This was given up, since nobody waited for it; reload the page to ask again."
     forget()
-    st.error(plain(sentence))
+    st.error(plain(without_paths(sentence)))
     st.stop()
+
+
+@contextmanager
+def _waiting(future: Future[Any], forget: Callable[[], None]) -> Iterator[None]:
+    """Count as one who waits meanwhile; whoever leaves last lets the call be given up soon.
+
+    Not at once: a page that is drawn again because a control was moved waits for it again.
+    """
+    with _lock:
+        _waiters[future] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _waiters[future] -= 1
+        if not future.done():
+            timer = threading.Timer(_NOBODY_WAITS, _give_up, (future, forget))
+            timer.daemon = True
+            timer.start()
+        else:
+            with _lock:
+                _waiters.pop(future, None)
+
+
+def _give_up(future: Future[Any], forget: Callable[[], None]) -> None:
+    """Cancel a call for which nobody waits now."""
+    with _lock:
+        if _waiters[future] > 0:
+            return
+        _waiters.pop(future, None)
+    if future.cancel():
+        forget()
 
 
 def _await(future: Future[Any], doing: str) -> None:

@@ -23,8 +23,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from pages.classroom import lessons, sessions
 from pages.live import registry
 from pages.live.origin import RunRequest
-from pages.visitor import cache, owner_cookie, url
+from pages.visitor import cache, hosts, owner_cookie, url
 from pages.visitor.job import Job
+from pages.visitor.markdown import refusal
 from svae_core.config.settings import settings_at
 from svae_core.records import Certificate, Moment, RequestError, Settings, State
 from svae_core.runs.manifest import new_id
@@ -172,12 +173,12 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
     try:
         registry.find_or_load(run)
     except RequestError as error:
-        st.warning(str(error))
+        st.warning(refusal(error))
     if run is None or registry.request_of(run) != request:
         try:
             run = registry.start_run(members, lesson, owner())
         except RequestError as error:
-            st.error(str(error))
+            st.error(refusal(error))
             st.stop()
     state[_RUN] = run
     sessions.enter(class_code(), run)
@@ -205,8 +206,7 @@ def sees_all_runs() -> bool:
     chosen = os.environ.get("SVAE_SHARED_RUNS", "")
     if chosen in ("0", "1"):
         return chosen == "1"
-    local = st.get_option("server.address") in ("localhost", "127.0.0.1", "::1")
-    return local and "X-Forwarded-For" not in st.context.headers
+    return hosts.answers_this_machine_only() and not hosts.is_passed_on(st.context.headers)
 
 
 def picked() -> list[str]:
@@ -264,7 +264,7 @@ def last_run(members: tuple[Settings, ...]) -> LastRun:
     try:
         live = registry.find_paused(_run_in_url(fits))
     except RequestError as error:
-        st.warning(str(error))
+        st.warning(refusal(error))
     if live is None or not fits(live.request):
         return LastRun((), (), members)
     last = tuple(settings_at(settings, sys.maxsize) for settings in live.members)

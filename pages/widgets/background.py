@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.visitor import cache, session
 from pages.visitor.job import Job
+from pages.visitor.markdown import refusal
 from svae_core.compute.workers import WorkerLost
 from svae_core.records import RequestError
 
@@ -58,7 +59,7 @@ def background_task(
     try:
         show(future.result())
     except RequestError as error:
-        st.error(str(error))
+        st.error(refusal(error))
     except (WorkerLost, CancelledError):
         st.error("The process that computed this was lost.")
         if st.button("Try again", key=f"{key}.again"):

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.classroom import sessions
 from pages.visitor import session
+from pages.visitor.markdown import refusal
 from pages.wire import component
 from svae_core.records import RequestError
 
@@ -21,7 +22,7 @@ def class_controls(run: str) -> None:
             try:
                 classroom = sessions.begin(run)
             except RequestError as error:
-                st.error(str(error))
+                st.error(refusal(error))
                 return
             session.lead_class(classroom.key, classroom.code)
             st.rerun()

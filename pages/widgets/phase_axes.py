@@ -150,9 +150,18 @@ def cell_choice(places: list[str], picked: int | None) -> int | None:
 
 def grid_of(settings: Settings, methods: tuple[str, ...], axes: tuple[str, str]) -> Grid:
     """The grid that the controls describe; RequestError, one sentence, if it is invalid."""
+    allowed = limits().map_runs
     texts = {name: session.parameter(f"grid.{name}", _VALUES[name]) for name in axes}
     # In the same order when the axes are swapped, so that swapping them trains nothing again.
-    values = tuple((name, values_of(name, texts[name])) for name in sorted(axes))
+    values = tuple((name, values_of(name, texts[name], allowed)) for name in sorted(axes))
+    seeds = seeds_of(session.parameter("seeds", _SEEDS), settings.seed, allowed)
+    # Counted before any of them is made: this is done whenever the page is drawn.
+    count = len(methods) * len(seeds) * math.prod(len(found) for _, found in values)
+    if count > allowed:
+        raise RequestError(
+            f"The map has {count:,} runs, and {allowed:,} are allowed here; take fewer "
+            f"values or seeds, or raise {variable('map_runs')}."
+        )
     first = {name: found[0] for name, found in values}
     bases = tuple(
         dataclasses.replace(
@@ -165,15 +174,7 @@ def grid_of(settings: Settings, methods: tuple[str, ...], axes: tuple[str, str])
         )
         for method in methods
     )
-    seeds = seeds_of(session.parameter("seeds", _SEEDS), settings.seed)
-    grid = check_grid(Grid(bases, values, seeds))
-    allowed = limits().map_runs
-    if len(grid.runs) > allowed:
-        raise RequestError(
-            f"The map has {len(grid.runs):,} runs, and {allowed:,} are allowed here; take fewer "
-            f"values or seeds, or raise {variable('map_runs')}."
-        )
-    return grid
+    return check_grid(Grid(bases, values, seeds))
 
 
 def _select(

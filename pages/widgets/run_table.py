@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
+import logging
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +15,30 @@ from typing import Any
 from pages.live import persistence, registry
 from pages.live.history import member_name
 from pages.visitor import url
+from pages.visitor.markdown import line, plain, without_paths
 from svae_core.config.fields import knobs
-from svae_core.config.limits import limits
+from svae_core.config.limits import MEGABYTE, limits
 from svae_core.config.settings import settings_to_dict
 from svae_core.figures.palette import mark_of
 from svae_core.methods import scan_methods
 from svae_core.records import Certificate, Settings
-from svae_core.runs import store
+from svae_core.runs import store, transfer
 from svae_core.runs.folder import certificates_in
+from svae_core.runs.manifest import About
 from svae_core.runs.store import Entry
 
+_log = logging.getLogger(__name__)
 Table = dict[str, list[Any]]
 _MEGABYTE = 1e6
 _UNKNOWN = "–"
+#: Said of every verdict and number that another server claims to have measured.
+AS_IMPORTED = "as imported"
+#: Members of a run that a row tells of.
+_SHOWN = 8
+_LONGEST_CELL = 300
+_taking_in = threading.Lock()
+#: Numbers from here on are written with an exponent: 1e300 has 301 digits.
+_WIDE = 1e9
 #: Settings that are part of a run's name if they differ from their defaults.
 _DISTINGUISHING = ("beta", "sigma2", "latent_dim", "epochs")
 
@@ -37,21 +50,32 @@ class Viewer:
     owner: str  # key of the browser
     all: bool  # whether all runs of the machine are shown, whoever started them
 
-    def sees(self, entry: Entry) -> bool:
-        """Whether this entry is in the visitor's list; an unreadable folder has no owner."""
-        return self.all or bool(entry.about and entry.about.owner == self.owner)
+    @property
+    def whose(self) -> str | None:
+        """Whose runs alone are looked at; None: everybody's. No key is nobody's key."""
+        return None if self.all else self.owner or "nobody"
 
 
 def saved(home: Path, viewer: Viewer) -> list[Entry]:
     """The runs that a visitor may see, the newest first. RequestError if there is no folder."""
     # By their start, which stays the same: by their last write, runs in training would move.
-    entries = sorted(store.shelf(home), key=lambda entry: entry.folder.name, reverse=True)
-    return [entry for entry in entries if viewer.sees(entry)]
+    found = map(showable, store.shelf(home, viewer.whose))
+    return sorted(found, key=lambda entry: entry.folder.name, reverse=True)
 
 
 def trashed(home: Path, viewer: Viewer) -> list[Entry]:
     """The deleted runs that a visitor may restore, the last deleted first."""
-    return [entry for entry in store.trash(home) if viewer.sees(entry)]
+    return list(map(showable, store.trash(home, viewer.whose)))
+
+
+def take_in(data: bytes, home: Path, viewer: Viewer) -> None:
+    """An exported run into the list; RequestError where it is none, or holds too much.
+
+    One at a time, and no larger than what a session may hold: it is read as a whole once.
+    """
+    with _taking_in:
+        largest = min(transfer.LARGEST, limits().session_mb * MEGABYTE)
+        transfer.unpack(data, home, viewer.owner, largest)
 
 
 def matching(entries: list[Entry], words: str) -> list[Entry]:
@@ -62,7 +86,8 @@ def matching(entries: list[Entry], words: str) -> list[Entry]:
 
 def key(entries: list[Entry]) -> str:
     """A widget key for this very list: its selection applies to no other list."""
-    return "runs." + hashlib.sha256("/".join(e.folder.name for e in entries).encode()).hexdigest()
+    names = "/".join(entry.folder.name for entry in entries)
+    return "runs." + hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def rows(entries: list[Entry], names: Iterable[str]) -> list[int]:
@@ -73,6 +98,10 @@ def rows(entries: list[Entry], names: Iterable[str]) -> list[int]:
 
 def display_name(entry: Entry) -> str:
     """The name of a run in the list."""
+    return line(_called(entry))[: 2 * store.LONGEST_NAME]
+
+
+def _called(entry: Entry) -> str:
     if entry.name or entry.about is None:
         return entry.name or entry.folder.name
     settings = entry.about.members[-1]
@@ -85,10 +114,39 @@ def display_name(entry: Entry) -> str:
 
 
 def table(entries: list[Entry]) -> Table:
-    """The list, column by column; an unreadable folder shows the reason."""
+    """The list, column by column; a folder that cannot be read or shown has the reason."""
     parts: list[dict[str, Any]] = [_row(entry) for entry in entries]
     names = ("Run", "Saved", "Models", "Trained", "Loss", "KL, nats", "Ended", "MB")
     return {name: [row[name] for row in parts] for name in names}
+
+
+def showable(entry: Entry) -> Entry:
+    """The entry, or where its row cannot be made, one that says so: it can be deleted all the same.
+
+    One run must never keep the others from being listed, whatever is in it.
+    """
+    try:
+        _row(entry)
+        _text(entry)
+    except Exception as error:
+        return _not_shown(entry, error)
+    return entry
+
+
+def details(entry: Entry) -> tuple[Entry, list[str], dict[str, str] | None]:
+    """A run to be shown in full, what was certified of it, and the query that opens it."""
+    if entry.about is None:
+        return entry, [], None
+    try:
+        return entry, sentences(entry), query_of(entry)
+    except Exception as error:
+        return _not_shown(entry, error), [], None
+
+
+def _not_shown(entry: Entry, error: Exception) -> Entry:
+    _log.warning("A run cannot be shown: %s", entry.folder, exc_info=error)
+    trouble = f"What is in it cannot be shown ({type(error).__name__})."
+    return dataclasses.replace(entry, about=None, trouble=trouble, touched=0.0)
 
 
 def _row(entry: Entry) -> dict[str, Any]:
@@ -97,14 +155,28 @@ def _row(entry: Entry) -> dict[str, Any]:
     about = entry.about
     if about is None:
         blank = dict.fromkeys(("Models", "Loss", "KL, nats"), _UNKNOWN)
-        return row | blank | {"Trained": None, "Ended": f"not readable: {entry.trouble}"}
+        trouble = line(without_paths(entry.trouble))
+        return row | blank | {"Trained": None, "Ended": f"not readable: {trouble}"}
+    models = [member_name(settings) for settings in about.members[:_SHOWN]]
     return row | {
-        "Models": " + ".join(member_name(settings) for settings in about.members),
-        "Trained": about.step / about.steps if about.steps else None,
+        "Models": line(" + ".join(models)) + _more(about.members),
+        "Trained": min(1.0, about.step / about.steps) if about.steps else None,
         "Loss": _numbers(about.losses, 3),
         "KL, nats": _numbers(about.nats, 2),
-        "Ended": ", ".join(about.verdicts) or "not yet",
+        "Ended": _ended(about),
     }
+
+
+def _ended(about: About) -> str:
+    """How it ended: by our own measure, or as a file from elsewhere says."""
+    told = line(", ".join(about.verdicts[:_SHOWN])) + _more(about.verdicts)
+    if not told:
+        return "not yet"
+    return f"{told} ({AS_IMPORTED})" if about.imported else told
+
+
+def _more(listed: tuple[Any, ...]) -> str:
+    return f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
 
 
 def describe_storage(entries: list[Entry], deleted: list[Entry], viewer: Viewer) -> str:
@@ -146,13 +218,14 @@ def query_of(entry: Entry) -> dict[str, str] | None:
 def differences(one: Entry, other: Entry) -> Table:
     """Settings in which two runs differ, member by member."""
     assert one.about is not None and other.about is not None
-    parts: Table = {"Setting": [], f"1: {display_name(one)}": [], f"2: {display_name(other)}": []}
+    titles = (plain(f"1: {display_name(one)}"), plain(f"2: {display_name(other)}"))
+    parts: Table = {"Setting": [], titles[0]: [], titles[1]: []}  # st.table reads Markdown
     columns = list(parts.values())
     pairs = zip(_settings(one.about.members), _settings(other.about.members), strict=True)
     for (name, mine), (_, theirs) in pairs:
         if mine != theirs:
             for column, value in zip(columns, (name, mine, theirs), strict=True):
-                column.append(value)
+                column.append(plain(value[:_LONGEST_CELL]))
     return parts
 
 
@@ -161,10 +234,12 @@ def certificates(entries: list[Entry]) -> Table:
     columns: Table = {"": list(_CERTIFIED)}
     for number, entry in enumerate(entries, start=1):
         for certificate in certificates_in(entry.folder):
-            title = f"{number}: {mark_of(certificate.method).name}, seed {certificate.seed}"
+            imported = f", {AS_IMPORTED}" if entry.about and entry.about.imported else ""
+            name = mark_of(certificate.method).name
+            title = plain(f"{number}: {name}, seed {certificate.seed}{imported}")
             while title in columns:
                 title += "′"
-            columns[title] = [cell(certificate) for cell in _CERTIFIED.values()]
+            columns[title] = [plain(cell(certificate)) for cell in _CERTIFIED.values()]
     return columns
 
 
@@ -200,9 +275,14 @@ def uncertified(entries: list[Entry]) -> str:
 
 
 def sentences(entry: Entry) -> list[str]:
-    """The sentences of a run's certificates."""
+    """The sentences of a run's certificates, as plain text."""
     found: tuple[Certificate, ...] = certificates_in(entry.folder)
-    return [f"**{_title(certificate.method)}**: {certificate.sentence}" for certificate in found]
+    told = [line(f"{_title(certificate.method)}: {certificate.sentence}") for certificate in found]
+    if entry.about is not None and entry.about.imported:
+        return [f"{sentence} ({AS_IMPORTED})" for sentence in told] + [
+            "This run was imported. Open it in Train, and its models are measured here."
+        ]
+    return told
 
 
 def _settings(members: tuple[Settings, ...]) -> list[tuple[str, str]]:
@@ -229,8 +309,12 @@ def _title(method: str) -> str:
 
 
 def _numbers(values: tuple[float | None, ...], digits: int) -> str:
-    parts = (_UNKNOWN if value is None else f"{value:.{digits}f}" for value in values)
-    return " | ".join(parts) or _UNKNOWN
+    parts = (_UNKNOWN if value is None else _number(value, digits) for value in values[:_SHOWN])
+    return " | ".join(parts) + _more(values) if values else _UNKNOWN
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if abs(value) < _WIDE else f"{value:.{digits}e}"
 
 
 def _text(entry: Entry) -> str:

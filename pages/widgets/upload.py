@@ -132,7 +132,9 @@ def _store_upload(uploaded: Any, wanted: str) -> tuple[str, str]:
         try:
             # A link whose data were removed works again once its file is uploaded again.
             key = wanted if wanted and store.is_of(wanted, path) else ""
-            return store.deposit(path, uploaded.name, show_progress, key=key), ""
+            key = store.deposit(path, uploaded.name, show_progress, key=key)
+            store.give_to(key, session.owner())
+            return key, ""
         except RequestError as error:
             return "", str(error)
         finally:

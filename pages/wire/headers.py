@@ -122,6 +122,8 @@ def _lesson(live: LiveRun) -> dict[str, Any] | None:
     if lesson is None:
         return None
     outcome = None
+    # A run from a file may bring along anything for an answer.
+    answer = live.prediction if live.prediction in range(len(lesson.options)) else None
     if live.certificates:
-        outcome = lessons.reveal(lesson, live.prediction, live.certificates)
+        outcome = lessons.reveal(lesson, answer, live.certificates)
     return {"prediction": live.prediction, "reveal": outcome}

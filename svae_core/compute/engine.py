@@ -13,11 +13,13 @@ import dataclasses
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from svae_core.compute.dask_cluster import Cluster
+from svae_core.compute.preparation import Preparation, check_size, warm_sharing
 from svae_core.compute.scheduler import PATIENCE, FairShare, Priority, QueuePosition, Scheduler
 from svae_core.compute.workers import WorkerPool
 from svae_core.geometry.region import BandAtK
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
     from svae_core.studies.comparison import ComparisonBatch
     from svae_core.studies.sweep import ChunkProgress
 
-
 #: A slice of training in seconds: long enough for little overhead, short enough to alternate runs.
 SLICE, SHORTEST_SLICE = 0.045, 0.010
 #: Every run gets a slice within this time in seconds, where slices can be that short.
@@ -69,15 +70,18 @@ class Engine:
 
     def __init__(self, workers: int | None = None, scheduler: str | None = None) -> None:
         address = scheduler or os.environ.get("SVAE_SCHEDULER")
+        self._preparation = Preparation()
+        warm = partial(warm_sharing, self._preparation.folder, _warm_training)
         self._cluster = Cluster(address, _warm_training) if address else None
-        self._local = WorkerPool(workers or _workers(), _warm_training)
+        self._local = WorkerPool(workers or _workers(), warm)
         self._layouts = WorkerPool(1, _warm_layouts)
-        self._background = WorkerPool(1, _warm_training)
+        self._background = WorkerPool(1, warm)
 
     def start(self) -> None:
         """Start the processes; returns at once, they warm up in the background."""
         self._training.start()
         self._layouts.start()
+        self._preparation.start()
 
     def stop(self) -> None:
         """End the processes now; waiting calls are cancelled."""
@@ -86,6 +90,7 @@ class Engine:
         self._local.shutdown()
         self._layouts.shutdown()
         self._background.shutdown()
+        self._preparation.shutdown()
 
     @property
     def _training(self) -> Scheduler:
@@ -123,16 +128,16 @@ class Engine:
 
     def prepared_data(self, settings: Settings) -> Future[PreparedData]:
         """The prepared data, reduced to the viewed points: what the screen shows of them."""
-        return self._training.in_turn(_AT_ONCE, _prepared_data, settings)
+        return self._preparation.make(_prepared_data, settings, self._background)
 
     def prepare(self, settings: Settings) -> Future[Problem]:
         """All that is fixed before training; RequestError if the settings are invalid."""
-        return self._training.in_turn(_AT_ONCE, _prepare, settings)
+        return self._preparation.make(_prepare, settings, self._background)
 
     def begin(
         self, members: tuple[Settings, ...], share: FairShare | None = None
     ) -> Future[tuple[State, Moment]]:
-        """The state before the first step and its frames."""
+        """The state before the first step and its frames; RequestError if it is too large."""
         return self._training.in_turn(Priority(share, first=True), _begin, members)
 
     def advance(
@@ -145,7 +150,7 @@ class Engine:
         """
         patience = PATIENCE
         if budget.seconds is not None:
-            preparing = _SLOWER * self._training.slowest_urgent
+            preparing = _SLOWER * max(self._training.slowest_urgent, self._preparation.slowest)
             patience = max(_HANGS * budget.seconds, _HANGS_SECONDS, preparing)
         return self._training.in_turn(Priority(share, False, patience), _advance, state, budget)
 
@@ -284,6 +289,7 @@ def _prepare(settings: Settings) -> Problem:
 def _begin(members: tuple[Settings, ...]) -> tuple[State, Moment]:
     from svae_core.training import loop
 
+    check_size(members)
     state = loop.begin(members)
     return state, loop.first_frames(state)
 
@@ -307,9 +313,9 @@ def _decode(state: State, index: int) -> Decoded:
 
 
 def _explore(state: State, question: Question[A]) -> A:
-    from svae_core.latent import explore as exploration
+    from svae_core.latent import explore
 
-    return exploration.answer(state, question)
+    return explore.answer(state, question)
 
 
 def _band_study(settings: Settings) -> BandStudy:

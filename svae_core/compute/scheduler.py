@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+from svae_core.config.fields import RequestError
+
 _log = logging.getLogger(__name__)
 #: Attempts at a call before it is refused as the cause of its workers' loss.
 TRIES = 3
@@ -66,6 +68,8 @@ class Priority:
     share: FairShare | None = None
     first: bool = False  # a person waits for the result at the screen
     patience: float = PATIENCE
+    refusal: str = ""  # said when its patience ends, instead of making it again; such a call ends
+    # its worker as soon as nobody waits for it any more
 
     @property
     def urgent(self) -> bool:
@@ -107,6 +111,7 @@ class _Call:
     priority: Priority
     tries: int = 0
     since: float = 0.0
+    late: bool = False  # its patience has ended, and it is not made again
 
     @property
     def rank(self) -> tuple[int, float, int]:
@@ -272,7 +277,8 @@ class Scheduler(Executor):
         error = None if inner.cancelled() else inner.exception()
         lost = inner.cancelled() or (error is not None and self._slots[number].lost(error))
         seconds, value = (0.0, None) if lost or error else inner.result()
-        retry = lost and (call.tries < TRIES or inner.cancelled()) and not self._stopping
+        retriable = lost and not call.late and not self._stopping
+        retry = retriable and (call.tries < TRIES or inner.cancelled())
         with self._lock:
             if retry and not call.future.done():
                 call.tries -= inner.cancelled()  # a cancelled call never started
@@ -306,7 +312,8 @@ class Scheduler(Executor):
 
     def _refuse(self, call: _Call, sentence: str) -> None:
         if call.future.set_running_or_notify_cancel():
-            call.future.set_exception(self._lost_error(sentence))
+            late = RequestError(call.priority.refusal) if call.late else None
+            call.future.set_exception(late or self._lost_error(sentence))
 
     def _lost_error(self, sentence: str) -> WorkerLost:
         return WorkerLost(sentence)
@@ -321,12 +328,15 @@ class Scheduler(Executor):
             now = time.monotonic()
             with self._lock:
                 hanging = [
-                    number
+                    (number, call)
                     for number, call in self._running.items()
                     if now - call.since > call.priority.patience
+                    or (call.priority.refusal and call.future.cancelled())
                 ]
-            for number in hanging:
-                _log.warning("A worker hangs; it is replaced and its call repeated.")
+            for number, call in hanging:
+                call.late = bool(call.priority.refusal)
+                what = "its call given up" if call.late else "its call repeated"
+                _log.warning("A worker hangs, or nobody waits; it is replaced and %s.", what)
                 self._slots[number].replace()
 
 

@@ -119,7 +119,7 @@ def _check_number(title: str, value: Any, kind: type, knob: Knob) -> None:
     number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(
         value, bool
     )
-    if not number or not math.isfinite(value):
+    if not number or not _is_finite(value):
         raise RequestError(f"{title} is {value!r}, but must be a finite number.")
     if kind is int and value != int(value):
         raise RequestError(f"{title} is {value!r}, but must be a whole number.")
@@ -128,3 +128,10 @@ def _check_number(title: str, value: Any, kind: type, knob: Knob) -> None:
     if not low <= value <= high:
         bounds = f"at least {knob.low:g}" if high == math.inf else f"from {low:g} to {high:g}"
         raise RequestError(f"{title} is {value:g}, but must be {bounds}.")
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that is larger than any float
+        return False

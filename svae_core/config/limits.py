@@ -18,6 +18,13 @@ from svae_core.config.fields import RequestError, knobs, option
 MEGABYTE = 2**20
 #: Points of a data set on the command line.
 OWN_POINTS = 2**24
+#: What else a command may ask for: whoever waits for it is who asked.
+_OWN = {"points": OWN_POINTS, "clusters": OWN_POINTS, "prepare_s": 10**9, "weights": 10**12}
+#: Seconds of one core for one point, cluster and coordinate: ten starts of K-means on the sample
+#: that they run on, then what is done on all points; and for the spectrum of the covariance, by
+#: n d² and d³. Measured, and rather too many than too few.
+_STARTS, _FINISHING, _PRODUCTS, _SPECTRUM = 7e-8, 4e-9, 1e-10, 3e-10
+_STARTED_ON, _FEW_COORDINATES = 20_000, 20
 
 
 @dataclass(frozen=True)
@@ -27,11 +34,17 @@ class Limits:
     points: int = option(200_000, "points of a data set", low=4)
     dimensions: int = option(10_000, "features of each point", low=2)
     epochs: int = option(100_000, "passes over the data in one run", low=1)
+    clusters: int = option(1_000, "clusters of a data set", low=1)
+    prepare_s: int = option(60, "seconds that clustering data and their floors may take", low=1)
+    weights: int = option(16_000_000, "weights of all models of one run together", low=1)
     runs: int = option(40, "runs that one session keeps on the server", low=1)
     map_runs: int = option(2_000, "runs of one phase diagram in the app", low=1)
     session_mb: int = option(512, "megabytes that one session's runs may hold", low=1)
     upload_mb: int = option(100, "megabytes of one uploaded file", low=1)
     disk_mb: int = option(4096, "megabytes that saved runs may fill", low=1)
+    visitor_mb: int = option(
+        2048, "megabytes that one visitor's runs may fill, and as many their own data", low=1
+    )
 
 
 def variable(name: str) -> str:
@@ -50,8 +63,9 @@ def limits() -> Limits:
 
 
 def own_machine() -> None:
-    """Raise the limit on points for commands, in this process and its child processes."""
-    os.environ.setdefault(variable("points"), str(OWN_POINTS))
+    """Raise the limits for commands, in this process and its child processes."""
+    for name, allowed in _OWN.items():
+        os.environ.setdefault(variable(name), str(allowed))
 
 
 def check_data(points: int, dimensions: int) -> None:
@@ -66,6 +80,42 @@ def check_data(points: int, dimensions: int) -> None:
         raise RequestError(
             f"The data have {dimensions:,} features, and {allowed.dimensions:,} are allowed here; "
             f"leave some out, or raise {variable('dimensions')}."
+        )
+
+
+def check_clusters(clusters: int) -> None:
+    """RequestError where more clusters are asked for than the limits allow, whatever the data."""
+    allowed = limits().clusters
+    if clusters > allowed:
+        raise RequestError(
+            f"K is {clusters:,}, and {allowed:,} clusters are allowed here; ask for fewer, or "
+            f"raise {variable('clusters')}."
+        )
+
+
+def check_preparation(points: int, dimensions: int, clusters: int = 0) -> None:
+    """RequestError where clustering data of this size, or their spectrum, would take too long."""
+    allowed = limits().prepare_s
+    started_on = min(points, max(_STARTED_ON, 10 * clusters))
+    passes = _STARTS * started_on + _FINISHING * points
+    seconds = clusters * (dimensions + _FEW_COORDINATES) * passes
+    seconds += _PRODUCTS * points * dimensions**2 + _SPECTRUM * dimensions**3
+    if seconds > allowed:
+        with_k = f" in K = {clusters:,} clusters" if clusters else ""
+        raise RequestError(
+            f"Preparing {points:,} points with {dimensions:,} features{with_k} would take about "
+            f"{seconds:,.0f} s, and {allowed:,} are allowed here; ask for less, or raise "
+            f"{variable('prepare_s')}."
+        )
+
+
+def check_weights(weights: int) -> None:
+    """RequestError where the models of a run have more weights than the limits allow."""
+    allowed = limits().weights
+    if weights > allowed:
+        raise RequestError(
+            f"The models have {weights:,} weights, and {allowed:,} are allowed here; ask for "
+            f"narrower layers, or raise {variable('weights')}."
         )
 
 

@@ -138,6 +138,8 @@ MEMBER_FIELDS = (
 )
 #: Fields that may change in the middle of a run; the change is part of the run's settings.
 CHANGEABLE = ("band", "lower_edge", "sigma2", "beta")
+#: So many changes of one run at most: each is in its settings, which every slice carries along.
+MOST_CHANGES = 1000
 
 
 def check_settings(settings: Settings) -> Settings:
@@ -177,6 +179,8 @@ def change(settings: Settings, step: int, name: str, value: Any) -> Settings:
         item for item in settings.changes if item[0] < step or (item[0] == step and item[1] != name)
     )
     changed = dataclasses.replace(settings, changes=(*kept, (step, name, value)))
+    if len(changed.changes) > MOST_CHANGES:
+        raise RequestError(f"This run was changed {MOST_CHANGES:,} times; begin another one.")
     check_settings(settings_at(changed, step))
     return changed
 
@@ -225,10 +229,23 @@ def settings_from_dict(plain: dict[str, Any]) -> Settings:
         for step, name, value in values.get("changes", ())
     )
     settings = Settings(**values)
-    for step, name, _ in settings.changes:
-        check_changeable(name)
-        check_settings(settings_at(settings, step))
+    _check_changes(settings)
     return check_settings(settings)
+
+
+def _check_changes(settings: Settings) -> None:
+    """RequestError where the settings make no sense at one of the steps at which they change."""
+    if len(settings.changes) > MOST_CHANGES:
+        raise RequestError(
+            f"The run has {len(settings.changes):,} changes, and {MOST_CHANGES:,} are the most."
+        )
+    steps = [step for step, _, _ in settings.changes]
+    if steps != sorted(steps) or min(steps, default=0) < 0:
+        raise RequestError("The changes of a run must be in the order of their steps.")
+    then = dataclasses.replace(settings, changes=())
+    for _, name, value in settings.changes:
+        check_changeable(name)
+        then = check_settings(dataclasses.replace(then, **{name: value}))
 
 
 def settings_key(settings: Settings, names: tuple[str, ...] | None = None) -> str:

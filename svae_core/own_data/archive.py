@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from svae_core.own_data.limits import COMPRESSIONS, CONTENTS_BYTES
 from svae_core.own_data.names import cleaned
@@ -33,7 +34,8 @@ DAMAGE = (
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]]:
     """The archive and its members by name; damage found during use raises RequestError, too."""
-    _check_contents(path)
+    with path.open("rb") as file:
+        check_contents(file, CONTENTS_BYTES)
     try:
         with zipfile.ZipFile(path) as archive:
             members = [item for item in archive.infolist() if not _is_ignored(item)]
@@ -91,12 +93,11 @@ def _check(item: zipfile.ZipInfo) -> None:
         raise RequestError("The ZIP uses an unusual compression; pack it anew with the usual one.")
 
 
-def _check_contents(path: Path) -> None:
+def check_contents(file: BinaryIO, most: int) -> None:
     """Refuse a table of contents that would fill the memory before any member is read."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - _TAIL))
-        tail = file.read()
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _TAIL))
+    tail = file.read()
     claimed = []
     if (at := tail.rfind(_END)) >= 0 and len(tail) >= at + 22:
         claimed.append(int.from_bytes(tail[at + 12 : at + 16], "little"))
@@ -104,5 +105,5 @@ def _check_contents(path: Path) -> None:
         claimed = [int.from_bytes(tail[at + 40 : at + 48], "little")]
     if not claimed or max(claimed) > size:
         raise RequestError("The ZIP is damaged or cut off: it has no table of contents.")
-    if max(claimed) > CONTENTS_BYTES:
+    if max(claimed) > most:
         raise RequestError("The ZIP holds far too many files; give a sample of them.")

@@ -17,10 +17,11 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from svae_core.config.home import home
+from svae_core.config.limits import MEGABYTE, limits
 from svae_core.own_data.formats import Progress, listed
 from svae_core.own_data.limits import KEPT_BYTES, KEPT_DAYS
 from svae_core.own_data.names import file_name
@@ -32,6 +33,7 @@ from svae_core.records import RequestError
 _KEY = re.compile(r"[0-9a-f]{16}-[0-9a-f]{24}")
 _PLACE = "data"
 _SECRET = "secret"
+_OWNER = "owner"  # of a table that a visitor gave: the key of their browser
 _NPY = b"\x93NUMPY"
 
 
@@ -65,6 +67,24 @@ def deposit(
         raise refused_by_disk(name, error) from error
     _use(_folder(key))
     return key
+
+
+def give_to(key: str, owner: str) -> None:
+    """Note the visitor who uploaded a table, by the key of their browser, unless one is noted.
+
+    If all tables of this visitor take more than one visitor's may, those unused for longest are
+    removed: nobody else's have to make room for them.
+    """
+    room = limits().visitor_mb * MEGABYTE
+    with contextlib.suppress(OSError):  # another process may remove the table at any time
+        if not (_folder(key) / _OWNER).exists():
+            (_folder(key) / _OWNER).write_text(owner)
+        folders = [one for one in (home() / _PLACE).iterdir() if _KEY.fullmatch(one.name)]
+        theirs = sorted(filter(_owned_by(owner), folders), key=_used, reverse=True)
+        for position, folder in enumerate(theirs):
+            room -= _size(folder)
+            if position > 0 and room < 0:
+                _remove(folder)
 
 
 def find(key: str) -> Table:
@@ -239,6 +259,18 @@ def _tidy() -> None:
             and _used(folder) == folders[folder]
         ):
             _remove(folder)
+
+
+def _owned_by(owner: str) -> Callable[[Path], bool]:
+    """Whether a table's folder is this visitor's."""
+
+    def is_theirs(folder: Path) -> bool:
+        try:
+            return (folder / _OWNER).read_text() == owner
+        except OSError:
+            return False
+
+    return is_theirs
 
 
 def _used(folder: Path) -> float:

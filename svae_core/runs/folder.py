@@ -36,19 +36,29 @@ from svae_core.latent.projection import Layout
 from svae_core.records import Certificate, Moment, RequestError, State, to_json
 from svae_core.runs.manifest import (
     ABOUT,
+    DAMAGE,
     FILE_NAME,
+    LONGEST,
     About,
     FileEntry,
     about_to_json,
-    certificate_from_dict,
+    certificates_from_json,
     certificates_schema_1,
     damaged,
     read_about,
 )
-from svae_core.runs.tensors import NO_LATENTS, pack_frames, pack_state, unpack_frames, unpack_state
+from svae_core.runs.tensors import (
+    MOST_MOMENTS,
+    NO_LATENTS,
+    pack_frames,
+    pack_state,
+    unpack_frames,
+    unpack_state,
+)
 
 #: Files of frames before they are merged into one.
 _MOST_SHARDS = 40
+_WIDEST = 1024  # latent dimensions of a frame; settings allow half as many
 _TRIES = 5  # attempts at reading, since a writer may replace files meanwhile
 
 
@@ -258,12 +268,13 @@ def load(folder: Path) -> SavedRun:
 
 def certificates_in(folder: Path) -> tuple[Certificate, ...]:
     """The certificates of a run; empty if it has none or they cannot be read."""
-    with contextlib.suppress(OSError, RequestError, ValueError, TypeError, KeyError):
+    with contextlib.suppress(*DAMAGE):
         about = read_about(folder)
         if not about.files:
             return certificates_schema_1(folder)
         (entry,) = (entry for entry in about.files if entry.kind == "certificates")
-        return tuple(map(certificate_from_dict, json.loads((folder / entry.name).read_bytes())))
+        with (folder / entry.name).open("rb") as file:
+            return certificates_from_json(file.read(LONGEST + 1))
     return ()
 
 
@@ -282,18 +293,35 @@ def _load(folder: Path, about: About) -> SavedRun:
             elif entry.kind == "state":
                 state, latents, mapped = unpack_state(data, about.members)
             else:
-                certificates = tuple(map(certificate_from_dict, json.loads(data)))
-        except (RequestError, ValueError, TypeError, KeyError) as error:
+                certificates = certificates_from_json(data)
+        except DAMAGE as error:
             raise damaged(folder, f"{entry.name}: {error}") from error
+        if max(len(moments), len(layouts)) > MOST_MOMENTS:
+            raise damaged(folder, "it has more frames than a run can have")
     if state is None:
         raise damaged(folder, "it has no state")
     if {len(row) for row in (*moments, *layouts)} - {len(about.members)}:
         raise damaged(folder, "its frames are not of its members")
     if any(later[0].step <= earlier[0].step for earlier, later in pairwise(moments)):
         raise damaged(folder, "its frames are not in order")
+    if not _alike(moments):
+        raise damaged(folder, "its frames do not fit together")
     _give_latents(moments, latents)
     _give_latents(layouts, mapped)
     return SavedRun(about, state, tuple(moments), tuple(layouts), certificates)
+
+
+def _alike(moments: list[Moment]) -> bool:
+    """Whether what is drawn of each frame has one shape from first to last."""
+    kept = ("kl_per_dim", "active", "shell_view", "samples")
+    shapes = {
+        tuple((frame.steps, *(getattr(frame, name).shape for name in kept)) for frame in moment)
+        for moment in moments
+    }
+    parts = [part for row in shapes for part in row]
+    drawn = {part[3:] for part in parts}
+    wide = any(part[1][0] > _WIDEST or part[1] != part[2] for part in parts)
+    return len(shapes) <= 1 and len(drawn) <= 1 and not wide
 
 
 def _give_latents(rows: list[Any], latents: list[Any]) -> None:
@@ -332,5 +360,5 @@ def _load_schema_1(folder: Path, about: About) -> SavedRun:
         return SavedRun(about, state, certificates=certificates_schema_1(folder))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
+    except (*DAMAGE, SafetensorError) as error:
         raise damaged(folder, str(error)) from error

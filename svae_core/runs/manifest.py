@@ -18,6 +18,7 @@ from typing import Any
 
 from svae_core.config.settings import settings_from_dict, settings_to_dict
 from svae_core.records import Certificate, Floors, RequestError, Settings, to_json
+from svae_core.runs.bounded import COUNT, LATEST, parse
 
 #: Version of the file format; newer ones are refused.
 SCHEMA = 2
@@ -25,7 +26,21 @@ ABOUT = "run.json"
 #: Names of all other files of a run.
 FILE_NAME = re.compile(r"(frames|state|certificates)-\d{6}-[0-9a-f]{6}\.(safetensors|json)")
 _OLD = "settings.json"  # of schema 1
-_LONGEST = 2**22  # bytes of run.json; longer ones are not ours
+#: Bytes and values of run.json or of certificates; longer ones are not ours.
+LONGEST, MOST_VALUES = 2**20, 2**16
+#: What a screen keeps with a run holds so many characters at most.
+_LONGEST_PAGE = 2**17
+_LONGEST_REASON, _LONGEST_SENTENCE = 200, 1000
+_ID = re.compile(r"[A-Za-z0-9_-]{0,64}")
+#: How run.json begins, so that its owner is known before anything else of it is read.
+_HEAD = re.compile(rb'\{\s*"schema": \d{1,4},\s*"owner": "([A-Za-z0-9_-]{0,64})"')
+_HEAD_BYTES = 160
+#: Characters of the words that a list shows.
+_WORDS = {"status": 40, "title": 200, "fingerprint": 64}
+
+
+#: What reading a file that may hold anything ends in, where it is no run's.
+DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 class NewerRun(RequestError):
@@ -70,6 +85,7 @@ class About:
     verdicts: tuple[str, ...] = ()
     page: dict[str, Any] = field(default_factory=dict)  # state of the screen that shows it
     files: tuple[FileEntry, ...] = ()
+    imported: bool = False  # its verdicts and numbers are another's word, not measured here
 
 
 def read_about(folder: Path) -> About:
@@ -86,8 +102,18 @@ def read_about(folder: Path) -> About:
         ) from error
     except NewerRun:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except DAMAGE as error:
         raise damaged(folder, f"{ABOUT}: {error}") from error
+
+
+def owner_of(folder: Path) -> str | None:
+    """Whose run a folder holds, from the first bytes of run.json; None where they do not say."""
+    try:
+        with (folder / ABOUT).open("rb") as file:
+            head = _HEAD.match(file.read(_HEAD_BYTES))
+    except OSError:
+        return None
+    return head[1].decode() if head else None
 
 
 def check_sizes(folder: Path, about: About, sizes: Mapping[str, int]) -> None:
@@ -104,13 +130,17 @@ def check_sizes(folder: Path, about: About, sizes: Mapping[str, int]) -> None:
 
 
 def damaged(folder: Path, reason: str) -> RequestError:
-    """The sentence on a folder that cannot be read."""
-    return RequestError(f"The run in {folder} is damaged ({reason}).")
+    """The sentence on a folder that cannot be read. A reason may quote what is in it: not all."""
+    told = " ".join(reason.split())[:_LONGEST_REASON]
+    return RequestError(f"The run in {folder} is damaged ({told}).")
 
 
 def about_to_json(about: About) -> str:
     """The text of run.json."""
     plain = {item.name: getattr(about, item.name) for item in dataclasses.fields(About)}
+    plain = {"owner": plain.pop("owner"), **plain}
+    if not about.imported:  # older versions know all other fields
+        del plain["imported"]
     plain["members"] = [settings_to_dict(settings) for settings in about.members]
     plain["files"] = [dataclasses.asdict(entry) for entry in about.files]
     return json.dumps({"schema": SCHEMA, **plain}, indent=1, ensure_ascii=False)
@@ -140,6 +170,8 @@ def _value(kind: Any, value: Any) -> Any:
         return tuple(_value("float", each) for each in _of_kind(list, value))
     if kind.startswith("tuple[bool"):
         return tuple(_of_kind(bool, each) for each in _of_kind(list, value))
+    if kind == "str" and len(value) > _LONGEST_SENTENCE:
+        raise ValueError("a sentence in a certificate is too long")
     return _of_kind({"int": int, "str": str, "bool": bool}[kind], value)
 
 
@@ -149,10 +181,19 @@ def _of_kind(kind: Any, value: Any) -> Any:
     return value
 
 
+def certificates_from_json(data: bytes) -> tuple[Certificate, ...]:
+    """Certificates as a run's folder keeps them; ValueError, KeyError or TypeError if not such."""
+    if len(data) > LONGEST:
+        raise ValueError(f"longer than {LONGEST} bytes")
+    return tuple(map(certificate_from_dict, _of_kind(list, parse(data, MOST_VALUES))))
+
+
 def _read(path: Path) -> dict[str, Any]:
-    if path.stat().st_size > _LONGEST:
-        raise ValueError(f"longer than {_LONGEST} bytes")
-    plain = json.loads(path.read_text("utf-8"))
+    with path.open("rb") as file:
+        data = file.read(LONGEST + 1)
+    if len(data) > LONGEST:
+        raise ValueError(f"longer than {LONGEST} bytes")
+    plain = parse(data, MOST_VALUES)
     if not isinstance(plain, dict):
         raise ValueError("it is no JSON object")
     return plain
@@ -187,12 +228,35 @@ def _from_dict(plain: dict[str, Any]) -> About:
     for kind, found in kinds:
         if not all(isinstance(value, kind) and not isinstance(value, bool) for value in found):
             raise ValueError("something in it is of a wrong kind")
-    if not about.members or not 0 <= about.created < 2**40 or not 0 <= about.saved < 2**40:
+    _check_about(about)
+    return about
+
+
+def _check_about(about: About) -> None:
+    """ValueError where a field of the right kind has a value that no run can have."""
+    if not about.members or not (0 <= about.created < LATEST and 0 <= about.saved < LATEST):
         raise ValueError("it has no members, or no possible date")
+    counts = (about.step, about.steps, *(entry.size for entry in about.files))
+    if not all(0 <= count < COUNT for count in counts):
+        raise ValueError("it has an impossible number of steps or bytes")
+    if not (_ID.fullmatch(about.id) and _ID.fullmatch(about.owner)):
+        raise ValueError("its id or its owner is none")
+    if not isinstance(about.imported, bool):
+        raise ValueError("something in it is of a wrong kind")
+    for name, longest in _WORDS.items():
+        if len(getattr(about, name)) > longest:
+            raise ValueError(f"its {name} is too long")
+    if any(len(one.dataset) > _WORDS["title"] for one in about.members):
+        raise ValueError("its data set has no such name")
+    if max(map(len, (about.losses, about.nats, about.verdicts))) > len(about.members):
+        raise ValueError("it has more results than members")
+    if any(len(verdict) > _WORDS["status"] for verdict in about.verdicts):
+        raise ValueError("a verdict is too long")
+    if len(json.dumps(about.page)) > _LONGEST_PAGE:
+        raise ValueError("what a screen kept with it is too long")
     for entry in about.files:
         if not FILE_NAME.fullmatch(entry.name):
             raise ValueError(f"{entry.name[:40]!r} is no file of a run")
-    return about
 
 
 def _about_schema_1(folder: Path) -> About:

@@ -10,6 +10,7 @@ cleaned up.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import time
@@ -17,9 +18,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from svae_core.config.limits import MEGABYTE, limits, variable
 from svae_core.records import RequestError
 from svae_core.runs.folder import id_digest, replace
-from svae_core.runs.manifest import About, check_sizes, read_about
+from svae_core.runs.manifest import ABOUT, About, check_sizes, owner_of, read_about
 
 NAME = "name.txt"
 TRASH = ".trash"
@@ -29,6 +31,8 @@ NOT_RUNS = ("data",)
 _LOOKS = 4
 #: A name may have so many characters …
 LONGEST_NAME = 80
+#: … of up to four bytes, and no more of its file is ever read …
+NAME_BYTES = 4 * LONGEST_NAME
 #: … and what was left half-written so long ago, in seconds, is nobody's any more.
 _ABANDONED = 3600.0
 
@@ -43,43 +47,65 @@ class Entry:
     touched: float  # seconds since 1970: last saved; in the trash: deleted
     about: About | None  # None where it cannot be read …
     trouble: str = ""  # … and then why
+    owner: str = ""  # key of the browser it was begun in, known also where the rest is damaged
 
 
-def shelf(home: Path) -> list[Entry]:
-    """All runs of a folder, the newest first. RequestError where the folder itself is no folder."""
-    return sorted(_entries(home), key=lambda entry: -entry.touched)
+def shelf(home: Path, owner: str | None = None) -> list[Entry]:
+    """All runs of a folder, the newest first. RequestError where the folder itself is no folder.
+
+    With an owner only theirs: of runs that say they are another's nothing else is read.
+    """
+    return sorted(_entries(home, owner), key=lambda entry: -entry.touched)
 
 
-def trash(home: Path) -> list[Entry]:
+def trash(home: Path, owner: str | None = None) -> list[Entry]:
     """What was deleted and can be taken back, the last first."""
-    return shelf(home / TRASH)
+    return shelf(home / TRASH, owner)
 
 
 def look(folder: Path) -> Entry:
     """One folder as the list shows it; never an error."""
-    entry = _look(folder)
-    for _ in range(_LOOKS):  # its files may have been replaced between two looks at it
-        if entry.about is not None:
-            break
+    for _ in range(_LOOKS):
+        before = _version(folder)
         entry = _look(folder)
+        # Its files may have been replaced while it was looked at; then run.json is another one.
+        if entry.about is not None or _version(folder) == before:
+            break
     return entry
+
+
+def _version(folder: Path) -> tuple[int, int] | None:
+    """What changes whenever run.json is replaced."""
+    with contextlib.suppress(OSError):
+        found = (folder / ABOUT).stat()
+        return found.st_ino, found.st_mtime_ns
+    return None
 
 
 def _look(folder: Path) -> Entry:
     size, touched = 0, 0.0
     try:
-        with os.scandir(folder) as found:
-            sizes = {item.name: item.stat(follow_symlinks=False).st_size for item in found}
+        sizes = _sizes(folder)
         size = sum(sizes.values())
         touched = folder.stat().st_mtime
         about = read_about(folder)
         check_sizes(folder, about, sizes)
     except RequestError as error:
-        return Entry(folder, "", size, touched, None, str(error))
+        return Entry(folder, "", size, touched, None, str(error), owner_of(folder) or "")
     except OSError as error:
         return Entry(folder, "", size, touched, None, f"{folder} cannot be read: {error.strerror}.")
     name = read_name(folder) if NAME in sizes else ""
-    return Entry(folder, name, size, about.saved, about)
+    return Entry(folder, name, size, about.saved, about, owner=about.owner)
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes of each file in a folder; those that are removed meanwhile are left out."""
+    sizes = {}
+    with os.scandir(folder) as found:
+        for item in found:
+            with contextlib.suppress(FileNotFoundError):
+                sizes[item.name] = item.stat(follow_symlinks=False).st_size
+    return sizes
 
 
 def find(home: Path, wanted: str) -> Entry:
@@ -112,15 +138,16 @@ def by_id(home: Path, run: str) -> Path | None:
 def read_name(folder: Path) -> str:
     """The name given to a run; empty if it has none."""
     try:
-        text = (folder / NAME).read_text("utf-8", errors="replace")
+        with (folder / NAME).open("rb") as file:
+            text = file.read(NAME_BYTES).decode("utf-8", errors="replace")
     except OSError:
         return ""
-    return " ".join(text.split())[:LONGEST_NAME]
+    return _one_line(text)
 
 
 def rename(folder: Path, name: str) -> str:
     """Name a run; returns the name as stored. RequestError if it cannot be written."""
-    kept = " ".join(name.split())[:LONGEST_NAME]
+    kept = _one_line(name)
     if not kept:
         raise RequestError("A run's name needs at least one letter or digit.")
     with _saying(f"{folder} cannot be renamed"):
@@ -128,8 +155,16 @@ def rename(folder: Path, name: str) -> str:
     return kept
 
 
+def _one_line(text: str) -> str:
+    """A name: one line, no control characters, nothing that cannot be sent as UTF-8."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(shown.split())[:LONGEST_NAME]
+
+
 def delete(folder: Path) -> Path:
     """Move a folder to the trash, from which `undo` restores it; returns its new path."""
+    if folder.name in NOT_RUNS:
+        raise RequestError(f"{folder.name} holds data that were uploaded; it is no run to delete.")
     where = folder.parent / TRASH / folder.name
     with _saying(f"{folder} cannot be deleted"):
         where.parent.mkdir(mode=0o700, exist_ok=True)
@@ -182,6 +217,31 @@ def usage(home: Path) -> int:
     return total
 
 
+def usage_of(home: Path, owner: str) -> int:
+    """Bytes on disk of one owner's runs in a folder, trash included."""
+    return sum(
+        usage(folder)
+        for place in (home, home / TRASH)
+        for folder in _listed(place)
+        if not folder.name.startswith(".") and owner_of(folder) == owner
+    )
+
+
+def check_room(home: Path, more: int, owner: str = "") -> None:
+    """RequestError where so many bytes more are not allowed: for all runs, or for this owner's."""
+    allowed = limits()
+    if usage(home) + more > allowed.disk_mb * MEGABYTE:
+        raise RequestError(
+            f"Saved runs fill the {allowed.disk_mb:,} MB they may, or would with this one. Delete "
+            f"some on the Runs page, or raise {variable('disk_mb')}."
+        )
+    if owner and usage_of(home, owner) + more > allowed.visitor_mb * MEGABYTE:
+        raise RequestError(
+            f"Your saved runs fill the {allowed.visitor_mb:,} MB that one visitor's may, or would "
+            f"with this one. Delete some on the Runs page, or raise {variable('visitor_mb')}."
+        )
+
+
 def clean(home: Path, older: float = 0.0) -> int:
     """Remove for good what was deleted so many seconds ago, and what was left half-written.
 
@@ -223,7 +283,7 @@ def _remove(path: Path) -> None:
             shutil.rmtree(path)  # raises the reason why something remains
 
 
-def _entries(home: Path) -> Iterator[Entry]:
+def _entries(home: Path, owner: str | None) -> Iterator[Entry]:
     try:
         with os.scandir(home) as found:
             names = [item.name for item in found if item.is_dir() and not item.name.startswith(".")]
@@ -232,16 +292,21 @@ def _entries(home: Path) -> Iterator[Entry]:
     except OSError as error:
         raise RequestError(f"{home} cannot be read: {error.strerror}.") from error
     for name in names:
+        deleted = home.name == TRASH
+        # In the trash such a folder is what older versions took for a run: it can be taken back.
+        if name in NOT_RUNS and not deleted:
+            continue
+        if owner is not None and owner_of(home / name) not in (owner, None):
+            continue
         entry = look(home / name)
-        if home.name == TRASH:
-            entry = _deleted(entry)
-        yield entry
+        if owner is None or entry.owner == owner:
+            yield _deleted(entry) if deleted else entry
 
 
 def _deleted(entry: Entry) -> Entry:
     with contextlib.suppress(OSError):
         deleted = entry.folder.stat().st_mtime
-        return Entry(entry.folder, entry.name, entry.size, deleted, entry.about, entry.trouble)
+        return dataclasses.replace(entry, touched=deleted)
     return entry
 
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from svae_core.latent.projection import Layout
 from svae_core.records import Frame, Moment, RequestError, Settings, State
+from svae_core.runs.bounded import COUNT, parse
 
 #: Fields of a frame that are arrays: their type, and their axes in one frame.
 _ARRAYS = {
@@ -37,6 +38,10 @@ _NOT_KEPT = "latent_mean"
 NO_LATENTS = np.empty((0, 0), np.float32)
 _STATE = ("parameters", "first_moment", "second_moment")
 _MAP_TEXTS = ("kind", "step", "sentence")
+#: Moments and maps of a run at most; training makes about 200.
+MOST_MOMENTS = 4096
+#: Bytes and values of a file's words, and characters of one sentence, at most.
+_LONGEST_WORDS, _MOST_WORDS, _LONGEST_SENTENCE = 2**22, 2**19, 1000
 Arrays = dict[str, np.ndarray]
 
 
@@ -70,16 +75,16 @@ def unpack_frames(data: bytes) -> tuple[list[Moment], list[tuple[Layout, ...]]]:
     """The inverse of `pack_frames`, without latents. RequestError where it is not such a file."""
     arrays, texts = _unpack(data)
     try:
-        count = int(texts["moments"])
+        count = _count(texts["moments"], MOST_MOMENTS)
         members = [list(_frames(arrays, texts, m, count)) for m in range(_members(arrays))]
         layouts = [
             tuple(
-                Layout(_map(arrays[f"layouts.{number}.{m}"]), latent_mean=NO_LATENTS, **told)
-                for m, told in enumerate(dict(zip(_MAP_TEXTS, one, strict=True)) for one in row)
+                Layout(_map(arrays[f"layouts.{number}.{m}"]), *_map_words(*told), NO_LATENTS)
+                for m, told in enumerate(row)
             )
             for number, row in enumerate(texts["layouts"])
         ]
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise RequestError(f"Its frames cannot be read ({error}).") from error
     return list(zip(*members, strict=True)), layouts
 
@@ -96,9 +101,11 @@ def _frames(arrays: Arrays, texts: dict[str, Any], member: int, count: int) -> I
         if item.name == _NOT_KEPT:
             continue
         if key in texts:
-            columns[item.name] = [str(text) for text in texts[key]]
+            columns[item.name] = [_sentence(text) for text in texts[key]]
         elif key in arrays:
-            columns[item.name] = _column(item.name, arrays[key])
+            if arrays[key].shape[:1] != (count,):  # before it is listed: rows may take no bytes
+                raise ValueError(f"{item.name} is not there for every moment")
+            columns[item.name] = _column(item.name, str(item.type), arrays[key])
         elif item.default is dataclasses.MISSING:
             raise KeyError(f"there is no {key}")
     if wrong := [name for name, column in columns.items() if len(column) != count]:
@@ -108,10 +115,13 @@ def _frames(arrays: Arrays, texts: dict[str, Any], member: int, count: int) -> I
         yield Frame(**{name: column[number] for name, column in columns.items()})
 
 
-def _column(name: str, array: np.ndarray) -> list[Any]:
+def _column(name: str, kind_of_number: str, array: np.ndarray) -> list[Any]:
     if name not in _ARRAYS:
-        if array.ndim != 1 or array.dtype not in (np.dtype("<f8"), np.dtype("<i8")):
+        whole = kind_of_number == "int"
+        if array.ndim != 1 or array.dtype != np.dtype("<i8" if whole else "<f8"):
             raise ValueError(f"{name} is no column of numbers")
+        if whole and not ((array >= 0) & (array < COUNT)).all():
+            raise ValueError(f"{name} holds an impossible number")
         return list(array.tolist())
     kind, axes = _ARRAYS[name]
     if array.dtype != kind or array.ndim != axes + 1:
@@ -119,6 +129,24 @@ def _column(name: str, array: np.ndarray) -> list[Any]:
     if name == "shell_view" and array.shape[-1] != 3:
         raise ValueError("shell_view is not three-dimensional")
     return list(array)
+
+
+def _count(value: Any, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise ValueError("it has an impossible number of steps or moments")
+    return value
+
+
+def _sentence(text: Any) -> str:
+    if not isinstance(text, str) or len(text) > _LONGEST_SENTENCE:
+        raise ValueError("a sentence in it is none, or too long")
+    return text
+
+
+def _map_words(kind: Any, step: Any, sentence: Any) -> tuple[Any, int, str]:
+    if kind not in ("pca", "umap", "none"):
+        raise ValueError("a map is of an unknown kind")
+    return kind, _count(step, COUNT - 1), _sentence(sentence)
 
 
 def _map(coordinates: np.ndarray) -> np.ndarray:
@@ -160,8 +188,8 @@ def unpack_state(
             for name, array in arrays.items()
             if name.startswith("memory.")
         }
-        state = State(members, int(texts["step"]), **rows, memory=memory)
-    except (KeyError, TypeError, ValueError) as error:
+        state = State(members, _count(texts["step"], COUNT - 1), **rows, memory=memory)
+    except (LookupError, TypeError, ValueError) as error:
         raise RequestError(f"Its state cannot be read ({error}).") from error
     latents, maps = (
         [arrays[f"{kind}.{m}"] for m in range(len(members)) if f"{kind}.{m}" in arrays]
@@ -186,11 +214,17 @@ def _unpack(data: bytes) -> tuple[Arrays, dict[str, Any]]:
     from safetensors.numpy import load
 
     try:
-        arrays = load(data)
         (length,) = struct.unpack_from("<Q", data)
-        texts = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["texts"])
+        if length > _LONGEST_WORDS:
+            raise ValueError("its words are too long")
+        header = parse(data[8 : 8 + length], _MOST_WORDS)
+        texts = parse(header["__metadata__"]["texts"].encode(), _MOST_WORDS)
         if not isinstance(texts, dict):
             raise ValueError("its words are no dictionary")
-    except (SafetensorError, ValueError, KeyError, TypeError, struct.error) as error:
+        arrays = load(data)
+    except (
+        *(SafetensorError, ValueError, LookupError, TypeError, AttributeError),
+        *(OverflowError, struct.error),
+    ) as error:
         raise RequestError(f"It is cut short or no such file ({error}).") from error
     return arrays, texts

@@ -15,15 +15,24 @@ import dataclasses
 import io
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from svae_core.own_data.archive import DAMAGE
+from svae_core.own_data.archive import DAMAGE, check_contents
 from svae_core.own_data.limits import COMPRESSIONS
 from svae_core.own_data.names import inert
 from svae_core.records import RequestError
 from svae_core.runs.folder import SavedRun, folder_name, load, replace
-from svae_core.runs.manifest import ABOUT, FILE_NAME, about_to_json, new_id, read_about
-from svae_core.runs.store import NAME
+from svae_core.runs.manifest import (
+    ABOUT,
+    FILE_NAME,
+    LONGEST,
+    about_to_json,
+    new_id,
+    read_about,
+)
+from svae_core.runs.store import NAME, NAME_BYTES, check_room
 
 SUFFIX = ".svae.zip"
 #: No run is larger than this when unpacked, in bytes.
@@ -31,8 +40,12 @@ LARGEST = 2**31
 #: Arrays hardly compress, so a file with a larger compression ratio is no run.
 _MOST_PACKED = 50
 _MOST_FILES = 1000
+_CONTENTS_BYTES = 200 * _MOST_FILES  # of the ZIP's table of contents
+_BLOCK = 2**20
 #: Fields of a screen's state that refer to the server of origin or to other runs there.
 _PRIVATE = ("parent", "comparison")
+#: Bytes of each kind of file, however large a run may be as a whole.
+_LARGEST_OF = {ABOUT: LONGEST, NAME: NAME_BYTES, "certificates": LONGEST}
 
 
 def pack(folder: Path) -> bytes:
@@ -40,8 +53,7 @@ def pack(folder: Path) -> bytes:
     about = load(folder).about  # reads everything, so that no damaged run is exported
     if not about.files:
         raise RequestError(f"{folder} is of an old version; train it again to export it.")
-    page = {name: value for name, value in about.page.items() if name not in _PRIVATE}
-    public = dataclasses.replace(about, id="", owner="", page=page)
+    public = dataclasses.replace(about, id="", owner="", page=_public(about.page), imported=False)
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
         file.writestr(ABOUT, about_to_json(public))
@@ -52,6 +64,10 @@ def pack(folder: Path) -> bytes:
     return whole.getvalue()
 
 
+def _public(page: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in page.items() if name not in _PRIVATE}
+
+
 def unpack(data: bytes, home: Path, owner: str = "", largest: int = LARGEST) -> Path:
     """Put a run from such a file on the shelf, under a new id; where it is.
 
@@ -60,8 +76,11 @@ def unpack(data: bytes, home: Path, owner: str = "", largest: int = LARGEST) -> 
     part = home / f".{new_id()}.part"
     try:
         part.mkdir(mode=0o700, parents=True)
-        _extract(data, part, largest)
-        about = dataclasses.replace(read_about(part), id=new_id(), owner=owner)
+        _extract(data, part, largest, lambda whole: check_room(home, whole, owner))
+        about = read_about(part)
+        about = dataclasses.replace(
+            about, id=new_id(), owner=owner, page=_public(about.page), imported=True
+        )
         replace(part / ABOUT, about_to_json(about).encode())
         load(part)
         folder = home / folder_name(about)
@@ -75,13 +94,22 @@ def unpack(data: bytes, home: Path, owner: str = "", largest: int = LARGEST) -> 
     return folder
 
 
-def _extract(data: bytes, part: Path, largest: int) -> None:
+def _extract(data: bytes, part: Path, largest: int, check: Callable[[int], None]) -> None:
+    """Unpack after `check` has seen how many bytes that will be."""
+    try:
+        check_contents(io.BytesIO(data), _CONTENTS_BYTES)
+    except RequestError as error:
+        raise RequestError(
+            "This file is no exported run: it is damaged, or holds far too many files."
+        ) from error
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             listed = file.infolist()
             _check(listed, len(data), largest)
-            for item in listed:
-                (part / item.filename).write_bytes(file.read(item))  # no more than file_size
+            check(sum(item.file_size for item in listed))
+            for item in listed:  # block by block; no more comes out than file_size says
+                with file.open(item) as packed, (part / item.filename).open("wb") as whole:
+                    shutil.copyfileobj(packed, whole, _BLOCK)
     except DAMAGE as error:
         if isinstance(error, RequestError):
             raise
@@ -103,6 +131,13 @@ def _check(listed: list[zipfile.ZipInfo], size: int, largest: int) -> None:
         raise RequestError(
             f"This file would unpack to {whole / 1e6:.0f} MB, more than a run of its size can hold."
         )
+    for item in listed:
+        most = _LARGEST_OF.get(item.filename.split("-")[0], largest)
+        if item.file_size > most:
+            raise RequestError(
+                f"This file is no exported run: {item.filename} in it would unpack to "
+                f"{item.file_size:,} bytes, and {most:,} are the most."
+            )
 
 
 def history(saved: SavedRun) -> str:

@@ -72,15 +72,18 @@ def check_grid(grid: Grid) -> Grid:
 # ------------------------------------------------------------------------------- parsing
 
 
-def values_of(name: str, text: str) -> tuple[Any, ...]:
+def values_of(name: str, text: str, most: int = MOST_RUNS) -> tuple[Any, ...]:
     """Parse the values of an axis; raises RequestError with one sentence if malformed.
 
+    Ranges of more than `most` steps, and more words than that, are refused before they are made.
     sigma2, beta: numbers and ranges LOW:HIGH:STEPS. clusters: the same in whole numbers, or auto.
     band: edges A,B; B may be a range; a range alone has the lower edge 0. arch: names.
     """
     words = text.split() if name == "band" else text.replace(",", " ").split()
     if not words:
         raise RequestError(f"{flag(name)} names no value.")
+    if len(words) + sum(map(_steps, words)) > most:
+        raise RequestError(f"{flag(name)} names more than {most:,} values; give fewer.")
     if name == "arch":
         return tuple(words)
     if name == "band":
@@ -95,15 +98,25 @@ def values_of(name: str, text: str) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(values)) if ":" in text else tuple(values)
 
 
-def seeds_of(text: str, first: int = 0) -> tuple[int, ...]:
+def seeds_of(text: str, first: int = 0, most: int = MOST_RUNS) -> tuple[int, ...]:
     """Parse seeds: one number is a count, from `first` up; several are the seeds themselves."""
+    words = text.replace(",", " ").split()
+    if len(words) > most:
+        raise RequestError(f"--seeds names more than {most:,} seeds; give fewer.")
     try:
-        numbers = [int(word) for word in text.replace(",", " ").split()]
+        numbers = [int(word) for word in words]
     except ValueError as error:
         raise RequestError(f"--seeds is {text!r}, but must be whole numbers.") from error
-    if len(numbers) == 1 and not 1 <= numbers[0] <= MOST_RUNS:
-        raise RequestError(f"--seeds is {text}, but must be at least 1 and at most {MOST_RUNS}.")
+    if len(numbers) == 1 and not 1 <= numbers[0] <= most:
+        raise RequestError(f"--seeds is {text}, but must be at least 1 and at most {most}.")
     return tuple(range(first, first + numbers[0])) if len(numbers) == 1 else tuple(numbers)
+
+
+def _steps(word: str) -> int:
+    """How many values a word stands for, if it is a range; 0 where it is none."""
+    steps = word.rpartition(":")[2] if ":" in word else ""
+    # What has so many digits is refused in any case.
+    return int(steps[:9]) if steps.isascii() and steps.isdecimal() else 0
 
 
 def _numbers(word: str, name: str) -> list[float]:

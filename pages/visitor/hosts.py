@@ -1,0 +1,99 @@
+"""Which names this server answers to, and whether somebody passes its visitors on to it.
+
+A page from elsewhere can have its own name lead to this machine (DNS rebinding); its requests are
+then of the same origin, and only the name in `Host` tells them. Streamlit asks for that name where
+its own websocket is opened; here it is asked for in front of every route, ours included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import streamlit as st
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+LOCAL = ("localhost", "127.0.0.1", "::1")
+#: What proxies tell of those whose requests they pass on.
+_PASSED_ON = (
+    *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"),
+    *("X-Real-IP", "Forwarded", "Via"),
+)
+_SENTENCE = (
+    "This server is not known by that name; start it with --server.allowedHosts NAME to allow it."
+)
+
+
+class AllowedHosts:
+    """Refuses requests that come by a name that is not this server's."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or one websocket."""
+        if scope["type"] == "lifespan" or is_allowed(HTTPConnection(scope).headers.get("host")):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "unknown host"})
+        else:
+            await PlainTextResponse(_SENTENCE, 421)(scope, receive, send)
+
+
+def answers_this_machine_only() -> bool:
+    """Whether the server listens at this machine's own address."""
+    return st.get_option("server.address") in LOCAL
+
+
+def is_allowed(host: str | None) -> bool:
+    """Whether a `Host` header names this server.
+
+    As `server.allowedHosts` says; where that is empty, a server that answers this machine only has
+    this machine's names, and any other has any name.
+    """
+    patterns = [str(one).strip().lower().rstrip(".") for one in _configured()]
+    if not patterns:
+        return not answers_this_machine_only() or is_local(host)
+    name = _name(f"//{host or ''}")
+    return name is not None and any(
+        pattern == "*" or name == pattern or (pattern[:2] == "*." and name.endswith(pattern[1:]))
+        for pattern in patterns
+    )
+
+
+def is_local(host: str | None) -> bool:
+    """Whether this is a name of the machine itself."""
+    return _name(f"//{host or ''}") in LOCAL
+
+
+def is_passed_on(headers: Mapping[str, str]) -> bool:
+    """Whether a request reached this server through a proxy, as far as that shows.
+
+    Most say so in a header. One that does not leaves the name that the visitor's browser knows the
+    server by, in `Host` or, where it rewrites that, in `Origin`.
+    """
+    if any(name in headers for name in _PASSED_ON):
+        return True
+    host, origin = headers.get("Host"), headers.get("Origin")
+    return (host is not None and not is_local(host)) or (
+        origin is not None and _name(origin) not in LOCAL
+    )
+
+
+def _configured() -> list[str]:
+    return list(st.get_option("server.allowedHosts") or ())
+
+
+def _name(address: str) -> str | None:
+    """The host in an address; None where it names none, or more than host and port."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # ValueError where it is no number
+    except ValueError:
+        return None
+    if "@" in parts.netloc or parts.path or parts.query or not parts.hostname:
+        return None
+    return parts.hostname.lower().rstrip(".")
