@@ -176,10 +176,10 @@ def test_a_wrong_address_is_said_and_the_next_call_runs_here(
 
 def test_other_versions_and_other_code_are_told_apart() -> None:
     mine = versions()
-    assert dask_cluster._difference({"tcp://a": mine, "tcp://b": dict(mine)}) == ""
-    other = dask_cluster._difference({"tcp://a": mine, "tcp://b": {**mine, "torch": "1.0"}})
+    assert dask_cluster._version_difference({"tcp://a": mine, "tcp://b": dict(mine)}) == ""
+    other = dask_cluster._version_difference({"tcp://a": mine, "tcp://b": {**mine, "torch": "1.0"}})
     assert other.startswith("has a worker (tcp://b) with torch 1.0, and here it is ")
-    assert "svae_core" in dask_cluster._difference({"tcp://a": {**mine, "svae_core": "0"}})
+    assert "svae_core" in dask_cluster._version_difference({"tcp://a": {**mine, "svae_core": "0"}})
 
 
 def test_a_cluster_that_was_let_go_connects_no_more() -> None:

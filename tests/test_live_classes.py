@@ -106,7 +106,7 @@ def test_the_board_shows_what_runs_came_to_and_forgets_nothing(watched: LiveRun)
         registry._live_runs.pop("run")
         assert room.dots() == dots and room.training == 0
         told = board.describe_board(dots, 0)
-        assert "Of 1 baseline models" in told and "Of 1 spherical models" in told
+        assert "Conventional VAE, 1 model:" in told and "Spherical VAE, 1 model:" in told
         figure = board.board(dots)
         assert sum(len(trace.x) for trace in figure.data) == 2
         watched.stop()

@@ -65,7 +65,7 @@ def test_commands_take_a_file_for_a_dataset(
     assert answer("data", "--kept")["kept"][0]["key"] == about["key"]
     answer("data", "--forget", about["key"])
     problem._on_shell.cache_clear()  # as in a new process
-    context._make_context.cache_clear()
+    context._cached_context.cache_clear()
     assert main(["certify", trained["run"]]) == 2
     assert "give the same file again" in capsys.readouterr().err
     answer("data", str(path), "--key", about["key"])
