@@ -39,7 +39,7 @@ def show_floors() -> bool:
     """The floors, those of the closed form until the kernel bounds are there; whether they wait."""
     sharper = cache.sharpened(settings)
     ready = sharper.done() and not sharper.cancelled() and sharper.exception() is None
-    floors = sharper.result().floors if ready else problem.floors
+    floors = sharper.result()[0] if ready else problem.floors
     for column, (name, value, help) in zip(
         st.columns(3), guarantee.floor_rows(floors, region), strict=True
     ):

@@ -120,3 +120,7 @@ def test_rare_errors_of_single_rows_are_not_taken_for_shared_ones():
 def test_values_that_no_limit_holds_for_are_refused(values):
     with pytest.raises(ValueError, match="limit"):
         upper_limit(np.array(values), 0.0, 1.0)
+
+
+def test_constant_rows_share_no_noise_though_their_means_are_rounded() -> None:
+    assert not rows_share_noise(np.full((399, 50), np.log(50)))

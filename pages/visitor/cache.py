@@ -25,7 +25,7 @@ from svae_core.config.settings import DATA_FIELDS, settings_key
 from svae_core.figures.recorded import Recording, load_recording
 from svae_core.latent.results import A, BandStudy, Question, load_studies
 from svae_core.problem import with_band
-from svae_core.records import FeasibleRegion, Problem, RequestError, Settings, State
+from svae_core.records import FeasibleRegion, FloorCurves, Problem, RequestError, Settings, State
 
 #: A call for which nobody waited for so many seconds is given up.
 _NOBODY_WAITS = 4.0
@@ -53,11 +53,11 @@ def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
     )
 
 
-def sharpened(chosen: Settings) -> Future[Problem]:
-    """The same problem with the kernel bounds in its proved floor, computed in the background."""
+def sharpened(chosen: Settings) -> Future[tuple[FloorCurves, ...]]:
+    """The floors of the same data with the kernel bounds in them, computed in the background."""
     asked = Settings(**{name: getattr(chosen, name) for name in _PREPARED_FIELDS})
     key = f"sharpened.{settings_key(asked, _PREPARED_FIELDS)}"
-    return background_task(key, lambda: registry.engine().sharpened(asked))
+    return background_task(key, lambda: registry.engine().floors((asked,)))
 
 
 def explore(state: State, question: Question[A]) -> A:

@@ -85,6 +85,8 @@ def rows_share_noise(values: np.ndarray) -> bool:
     residuals = values - values.mean(axis=0)
     measured = float((residuals.sum(axis=1) ** 2).sum())
     expected = float((residuals**2).sum())
+    if expected <= residuals.size * (1e-12 * float(np.abs(values).max())) ** 2:
+        return False  # constant rows: what is left is the rounding of their means, common to all
     deviation = math.sqrt(2 / (draws - 1))  # of measured/expected, were the means normal
     if measured <= expected * (1 + 2 * deviation):
         return False

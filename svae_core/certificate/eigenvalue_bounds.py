@@ -74,7 +74,7 @@ class ScaledMatrix:
 
 
 def deflated_bound(
-    matrix: ScaledMatrix, start: np.ndarray, steps: int = 3
+    matrix: ScaledMatrix, start: np.ndarray, steps: int = 2
 ) -> tuple[float, np.ndarray]:
     """An upper bound on λ_max(K) by deflation of a subspace; `start` [n, p] proposes it.
 

@@ -49,13 +49,14 @@ from svae_core.records import FloorCurves
 Progress = Callable[[int, int], None]
 
 _CELLS = 1 << 16  # that inner products are sorted into, to tabulate f(t)
-_PAIRS = 12_000_000  # pairs of points in all parts together, about …
+_PAIRS = 8_000_000  # pairs of points in all parts together, about …
 _PART = (500, 2_400)  # … with parts of at least and at most so many points
+_LEAST = 1.001  # a bound on λ_max of a kernel matrix whose least value is 1
 _WIDTH = 24  # vectors of the subspace that is deflated …
 _WHOLE = 64  # … of so few points it is the whole space
 _EVERY = 5  # knots are every 5th λ of the curves' grid
 _SERIES = (0.5, 10.0)  # λ max‖x‖² between which degree weights are worth their cost
-_PLAIN = 2.0  # … and from which the plain kernel is
+_PLAIN = 4.0  # … and from which the plain kernel is
 
 
 def sharpen(
@@ -197,11 +198,17 @@ def _plain_exponents(parts: list[_Part], lambdas: np.ndarray, n: int, count: _Co
     for part in parts:
         u = np.ones(len(part.points))
         kernel = np.empty_like(part.gaps)
+        top = math.inf
         for at, lam in enumerate(lambdas):
+            if top <= _LEAST:  # no entry off the diagonal counts any more, nor at larger λ
+                sums[at] += top
+                count.step()
+                continue
             np.multiply(part.gaps, np.float32(-0.5 * lam), out=kernel)
             np.exp(kernel, out=kernel)
             top, u = collatz_wielandt(kernel, u, absolute=2e-38)
-            sums[at] += top * (1 + 3e-5)
+            top *= 1 + 3e-5
+            sums[at] += top
             count.step()
     return np.asarray(np.log(sums / n))
 

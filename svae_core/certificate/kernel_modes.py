@@ -18,7 +18,7 @@ from svae_core.geometry.row_blocks import blocks
 SOUGHT_IN = 8_192  # points: in more of them, modes are first sought in a sample …
 _COMPARED_IN = 131_072  # … and what is found is compared in one of so many
 _BLOCK = 4_000_000  # numbers that sums over many points hold at once
-_PAIRS = 25_000_000  # pairs of a start and a point that the first look for modes may cost
+_PAIRS = 12_500_000  # pairs of a start and a point that the first look for modes may cost
 
 
 @dataclass(frozen=True, eq=False)

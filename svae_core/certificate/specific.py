@@ -36,7 +36,7 @@ _MOST = 65_536
 #: … and at least so many where they are many.
 _FEWEST = 2_048
 _CHOOSERS = 64  # answers at least that λ and c are chosen on …
-_CHOICE = 1_000_000  # … and distances at most, beyond these
+_CHOICE = 500_000  # … and distances at most, beyond these
 _CAPS = (1.0, 3.0, 6.0)  # λc − log N that compete
 _BLOCK = 2_000_000  # numbers that a block of answers against all points holds
 

@@ -182,10 +182,6 @@ class Engine:
         """The floor curves of each member, as a background task of some seconds."""
         return self._background.submit(_floors, members)
 
-    def sharpened(self, settings: Settings) -> Future[Problem]:
-        """The problem with the kernel bounds in its proved floor, for whoever can wait."""
-        return self._background.submit(_sharpened, settings)
-
     def sensitivity(self, settings: Settings) -> Future[tuple[BandAtK, ...]]:
         """The band for several numbers of clusters, with the best and worst start of K-means."""
         return self._background.submit(_sensitivity, settings)
@@ -328,12 +324,6 @@ def _floors(members: tuple[Settings, ...]) -> tuple[FloorCurves, ...]:
     from svae_core.problem import prepare, sharpened
 
     return tuple(sharpened(prepare(settings)).floors for settings in members)
-
-
-def _sharpened(settings: Settings) -> Problem:
-    from svae_core.problem import prepare, sharpened
-
-    return sharpened(prepare(settings))
 
 
 def _sensitivity(settings: Settings) -> tuple[BandAtK, ...]:

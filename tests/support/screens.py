@@ -42,8 +42,8 @@ class ImmediateEngine:
     def band_study(self, settings: Settings) -> Future[Any]:
         return resolved(lambda: band_study.short_study(settings))
 
-    def sharpened(self, settings: Settings) -> Future[Problem]:
-        return resolved(lambda: sharpened(prepare(settings)))
+    def floors(self, members: tuple[Settings, ...]) -> Future[Any]:
+        return resolved(lambda: tuple(sharpened(prepare(one)).floors for one in members))
 
     def sensitivity(self, settings: Settings) -> Future[Any]:
         return resolved(lambda: sensitivity(settings))
