@@ -74,7 +74,7 @@ def made_points(
     points = np.empty((source.count, len(kept)), np.float32)
     scale = np.where(spread > 0, spread, 1.0)
     # float32 keeps 24 bits: of a column far from zero they would go into its offset.
-    far = (np.abs(mean) > _FAR * spread) & varies & (not table.image_shape)
+    far = (np.abs(mean) / _FAR > spread) & varies & (not table.image_shape)
     if far.any() and not standardise:
         names = [item.name for item, is_far in zip(features, far, strict=True) if is_far]
         notes.append(f"Columns far from zero were moved to mean 0: {some(names)}.")
