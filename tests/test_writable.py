@@ -23,6 +23,7 @@ from svae_core.config.locks import lock, locked
 from svae_core.records import Advance, Budget, RequestError, Settings
 from svae_core.runs import recorder as recording
 from svae_core.runs import transfer
+from svae_core.runs.comparison_folders import ComparisonFolders, comparison_of
 from svae_core.runs.folder import RunWriter, SavedRun, load, save
 from svae_core.runs.manifest import About
 from svae_core.runs.recorder import Recorder
@@ -216,12 +217,35 @@ def test_a_comparison_that_makes_no_sense_is_refused(
     state = loop.begin((WINE,))
     moments = (loop.first_frames(state),)
     for number, page in enumerate(
-        ({"comparison": 3}, {"comparison": {"id": "x", "created": float("nan"), "runs": []}})
+        ({"comparison": 3}, {"comparison": {"id": "x", "created": -1.0, "runs": []}})
     ):
         folder = home / f"run{number}"
         RunWriter(folder).write(SavedRun(About((WINE,), page=page), state, moments))
         said = _refused(["runs", "resume", folder.name], capsys)
         assert "cannot be read" in said or "is damaged" in said
+
+
+def test_a_large_comparison_is_read_back_from_any_batch(tmp_path: Path) -> None:
+    """1,500 runs: what is kept with each batch stays below what a page may hold."""
+    members = [
+        replace(WINE, method=m, sigma2=s) for m in ("baseline", "spherical") for s in (1, 2, 3)
+    ]
+    runs = tuple(replace(one, seed=seed) for one in members for seed in range(250))
+    folders = ComparisonFolders(runs, place=tmp_path)
+    folders.check()
+    about = folders.batch(runs[:2])
+    state = loop.begin((WINE,))
+    RunWriter(tmp_path / "run").write(
+        SavedRun(replace(about, members=(WINE,)), state, (loop.first_frames(state),))
+    )
+    found = comparison_of(replace(load(tmp_path / "run").about, members=runs[:2]), tmp_path)
+    assert found == folders and found.batch(runs[:2]).id == about.id
+
+
+def test_a_comparison_too_large_to_be_saved_is_refused_before_the_work() -> None:
+    runs = tuple(replace(WINE, sigma2=1 + number / 1000) for number in range(1000))
+    with pytest.raises(RequestError, match="1,000 runs is too large"):
+        ComparisonFolders(runs).check()
 
 
 # ------------------------------------------------------------------------------------ locks

@@ -59,10 +59,13 @@ def run(request: argparse.Namespace) -> None:
 
     check_tables(request)
     runs = _runs(request)
+    folders = None
     if request.save:
         check_folder(home(), "Runs")
+        folders = ComparisonFolders(runs)
+        folders.check()
     with engine_of(request) as engine:
-        answer(request, runs, ComparisonFolders(runs) if request.save else None, engine)
+        answer(request, runs, folders, engine)
 
 
 def check_tables(request: argparse.Namespace) -> None:

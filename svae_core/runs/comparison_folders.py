@@ -13,7 +13,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
+import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from typing import Any
 from svae_core.config.settings import settings_from_dict, settings_key, settings_to_dict
 from svae_core.records import RequestError, Settings
 from svae_core.runs.folder import folder_name, home
-from svae_core.runs.manifest import About, new_id
+from svae_core.runs.manifest import LONGEST_PAGE, About, new_id
 
 #: Key of `About.page` of a batch.
 PAGE = "comparison"
@@ -38,13 +41,17 @@ class ComparisonFolders:
 
     def batch(self, members: tuple[Settings, ...]) -> About:
         """The manifest of a batch before it trains."""
-        plain = {
-            "id": self.id,
-            "created": self.created,
-            "runs": [settings_to_dict(settings) for settings in self.runs],
-        }
+        plain = {"id": self.id, "created": self.created, "runs": _plain(self.runs)}
         about = About(members, id=self._id("batch", members), created=self.created)
         return dataclasses.replace(about, page={PAGE: plain})
+
+    def check(self) -> None:
+        """Raise RequestError if the comparison is too large to be kept with each batch."""
+        if len(json.dumps(self.batch(self.runs[:1]).page)) > LONGEST_PAGE // 2:
+            raise RequestError(
+                f"A comparison of {len(self.runs):,} runs is too large to be saved as one; compare "
+                "fewer data sets, methods or seeds at a time."
+            )
 
     def run(self, settings: Settings) -> About:
         """The manifest of one run of the comparison."""
@@ -69,10 +76,30 @@ def comparison_of(about: About, place: Path) -> ComparisonFolders | None:
     if plain is None:
         return None
     try:
-        runs = tuple(settings_from_dict(dict(one)) for one in plain["runs"])
+        runs = tuple(_runs(plain["runs"]))
         found = ComparisonFolders(runs, str(plain["id"]), float(plain["created"]), place)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise RequestError(f"The comparison of this run cannot be read ({error}).") from error
     if not set(about.members) <= set(runs) or not 0 <= found.created < 2**40:
         raise RequestError("The comparison of this run cannot be read: it is of other runs.")
     return found
+
+
+def _plain(runs: tuple[Settings, ...]) -> list[dict[str, Any]]:
+    """The runs as JSON values: settings, with the seeds of consecutive runs that share them.
+
+    A page has a limited length, and the settings of hundreds of runs would exceed it.
+    """
+    groups = itertools.groupby(runs, key=lambda one: dataclasses.replace(one, seed=0))
+    return [
+        {"settings": settings_to_dict(shared), "seeds": [one.seed for one in group]}
+        for shared, group in groups
+    ]
+
+
+def _runs(plain: Any) -> Iterator[Settings]:
+    """The inverse of `_plain`."""
+    for group in plain:
+        shared = settings_from_dict(dict(group["settings"]))
+        for seed in group["seeds"]:
+            yield settings_from_dict(settings_to_dict(shared) | {"seed": seed})

@@ -29,7 +29,7 @@ _OLD = "settings.json"  # of schema 1
 #: Bytes and values of run.json or of certificates; longer ones are not ours.
 LONGEST, MOST_VALUES = 2**20, 2**16
 #: What a screen keeps with a run holds so many characters at most.
-_LONGEST_PAGE = 2**17
+LONGEST_PAGE = 2**17
 _LONGEST_REASON, _LONGEST_SENTENCE = 200, 1000
 _ID = re.compile(r"[A-Za-z0-9_-]{0,64}")
 #: How run.json begins, so that its owner is known before anything else of it is read.
@@ -252,7 +252,7 @@ def _check_about(about: About) -> None:
         raise ValueError("it has more results than members")
     if any(len(verdict) > _WORDS["status"] for verdict in about.verdicts):
         raise ValueError("a verdict is too long")
-    if len(json.dumps(about.page)) > _LONGEST_PAGE:
+    if len(json.dumps(about.page)) > LONGEST_PAGE:
         raise ValueError("what a screen kept with it is too long")
     for entry in about.files:
         if not FILE_NAME.fullmatch(entry.name):
