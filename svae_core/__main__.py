@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import signal
 import sys
 from typing import IO, NoReturn
 
@@ -56,6 +57,7 @@ def entry() -> int:
         status = int(ended.code or 0)
     except OSError as error:
         refused = error
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # from here on it ends the program without a word
     for stream in (sys.stdout, sys.stderr):
         refused = _flush(stream) or refused
     if refused is None:

@@ -272,12 +272,12 @@ LONG = [*TRAIN[:-3], "100000", "--save", "--json"]
 
 @pytest.mark.slow
 def test_the_command_that_ctrl_c_names_goes_on(home: Path) -> None:
-    with in_training(*LONG[:-3], "300", "--save", "--json", home=home) as process:
+    with in_training(*LONG[:-3], "3000", "--save", "--json", home=home) as process:
         process.send_signal(signal.SIGINT)
         said, complaint = process.communicate()
     assert process.returncode == 130 and complaint.count("\n") == 1
     told = json.loads(said)
-    assert complaint.endswith(f"go on with: {told['resume']}\n") and told["steps"] == 600
+    assert complaint.endswith(f"go on with: {told['resume']}\n") and told["steps"] == 6000
     program, *arguments = shlex.split(told["resume"])
     assert program == "python"
     done = subprocess.run(
