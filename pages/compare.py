@@ -8,9 +8,9 @@ import streamlit as st
 from pages.live import registry
 from pages.visitor import cache, session, url
 from pages.visitor.markdown import plain
-from pages.widgets import background
 from pages.widgets import comparison as comparison_widgets
 from pages.widgets import settings as controls
+from pages.widgets import waiting_section
 from pages.widgets.charts import chart
 from pages.widgets.comparison import ComparisonJob
 from svae_core.figures import comparison
@@ -78,7 +78,7 @@ def draw() -> bool:
     )
     place, button = st.columns([5, 1])
     place.caption(f"{len(names)} methods × {seeds} seeds, {settings.epochs} epochs each.")
-    going = background.job_controls("compare", key, found.job, button)
+    going = waiting_section.job_controls("compare", key, found.job, button)
     show(found)
     return going
 
@@ -103,4 +103,4 @@ names, seeds = comparison_widgets.choice(plugins)
 if not names:
     st.error("No method is chosen; choose at least one.")
     st.stop()
-background.section("compare", draw)
+waiting_section.section("compare", draw)

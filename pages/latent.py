@@ -6,8 +6,8 @@ import streamlit as st
 
 from pages.live import registry
 from pages.visitor import cache, session
-from pages.widgets import background
 from pages.widgets import settings as controls
+from pages.widgets import waiting_section
 from pages.widgets.charts import BARE, static_chart
 from pages.widgets.latent_run import trained_state
 from svae_core.config.settings import settings_key
@@ -137,7 +137,7 @@ def show_study(study: BandStudy, key: str) -> None:
 
 def own_study() -> bool:
     """The same study on the visitor's data, on request; return whether it is running."""
-    return background.background_task(
+    return waiting_section.background_task(
         f"study.{settings_key(settings)}",
         "Measure on my data",
         partial(registry.engine().band_study, settings),
@@ -179,4 +179,4 @@ st.write(
     f"Measure the same on the data chosen at the left, with at most {SHORT_POINTS:,} points, "
     f"{SHORT_EPOCHS} epochs and {SHORT_SEEDS} seeds. This takes about half a minute."
 )
-background.section("own study", own_study)
+waiting_section.section("own study", own_study)

@@ -8,14 +8,14 @@ import streamlit as st
 from pages.live import registry
 from pages.visitor import cache, session, url
 from pages.visitor.markdown import refusal
-from pages.widgets import background, phase_axes
+from pages.widgets import phase_axes, waiting_section
 from pages.widgets import settings as controls
 from pages.widgets.charts import QUIET
 from pages.widgets.sweep import SweepJob
 from svae_core.figures import phase
 from svae_core.methods import scan_methods
 from svae_core.records import RequestError
-from svae_core.studies.cells import Cell, Theory
+from svae_core.studies.phase_cells import Cell, Theory
 
 
 def presets() -> None:
@@ -37,7 +37,7 @@ def draw() -> bool:
         view = phase_axes.view_controls(*axes)
     key = repr(grid)
     sweep = cache.shared_job("phase", key, partial(SweepJob, grid, registry.engine()))
-    going = background.job_controls("phase", key, sweep.job, button)
+    going = waiting_section.job_controls("phase", key, sweep.job, button)
     cells = sweep.cells(theory)
     by_method = [[cell for cell in cells if cell.settings.method == name] for name in methods]
     maps, one_cell = st.container(), st.container()
@@ -142,4 +142,4 @@ try:
 except RequestError as error:
     st.error(refusal(error))
     st.stop()
-background.section("phase", draw)
+waiting_section.section("phase", draw)

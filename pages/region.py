@@ -6,8 +6,8 @@ import streamlit as st
 
 from pages.live import registry
 from pages.visitor import cache, session
-from pages.widgets import background
 from pages.widgets import settings as controls
+from pages.widgets import waiting_section
 from pages.widgets.charts import chart, is_narrow
 from svae_core.config.settings import settings_key
 from svae_core.figures import cluster_curves, gauge, guarantee, number_line, sensitivity
@@ -53,7 +53,7 @@ def show_floors() -> bool:
     return not sharper.done()
 
 
-background.section("floors", show_floors)
+waiting_section.section("floors", show_floors)
 
 st.subheader("Three definitions of the collapse loss")
 regions_by_definition = cache.regions_by_definition(problem, settings)
@@ -83,7 +83,7 @@ def show_sensitivity(bands: tuple[BandAtK, ...]) -> None:
 
 def compare() -> bool:
     """The band for other K, on request; return whether it is being computed."""
-    return background.background_task(
+    return waiting_section.background_task(
         f"sensitivity.{settings_key(settings, cache.REGION_FIELDS)}",
         "Compare",
         partial(registry.engine().sensitivity, settings),
@@ -92,4 +92,4 @@ def compare() -> bool:
 
 
 st.subheader("W, δ and the nats for other numbers of clusters")
-background.section("sensitivity", compare)
+waiting_section.section("sensitivity", compare)

@@ -8,8 +8,8 @@ import streamlit as st
 
 from pages.live import registry
 from pages.visitor import cache, session, url
-from pages.widgets import background
 from pages.widgets import settings as controls
+from pages.widgets import waiting_section
 from pages.widgets.attack import AttackJob
 from pages.widgets.charts import chart
 from svae_core.certificate.html import certificate_page
@@ -89,7 +89,7 @@ def show_objection(objection: Objection) -> bool:
     """One objection; return whether its answer is being measured."""
     with st.expander(f"{objection.number}. {objection.title}"):
         st.write(objection.text)
-        return background.background_task(
+        return waiting_section.background_task(
             f"objection.{objection.number}.{settings_key(settings, DEPENDS_ON)}",
             "Measure",
             partial(registry.engine().objection, objection.number, settings),
@@ -109,7 +109,7 @@ def attack() -> bool:
     number = seed.number_input("Seed", min_value=0, value=0, step=1, key="attack.seed")
     key = f"{count} runs from {number}"
     search = cache.shared_job("attack", key, partial(AttackJob, count, number, registry.engine()))
-    going = background.job_controls("attack", key, search.job, button)
+    going = waiting_section.job_controls("attack", key, search.job, button)
     if search.attempts:
         show_outcomes(search.summary())
     for broken in search.broken():
@@ -163,7 +163,7 @@ st.caption(
     "Answers are measured on the data chosen at the left, with short runs on a sample. They "
     "describe these runs, no more."
 )
-background.section("objections", show_objections)
+waiting_section.section("objections", show_objections)
 
 st.subheader("Try to break it")
 st.write(
@@ -171,4 +171,4 @@ st.write(
     "without structure, degenerate data, tiny nets, starts at the collapsed solution, K up to "
     "half the points, and β and σ² over four decades. The same seed gives the same runs."
 )
-background.section("attack", attack)
+waiting_section.section("attack", attack)

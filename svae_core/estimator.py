@@ -45,7 +45,7 @@ from svae_core.records import (
     Settings,
     State,
 )
-from svae_core.runs.slim import as_if_of, pack, thin, unpack
+from svae_core.runs.data_without_points import as_if_of, pack, thin, unpack
 
 if TYPE_CHECKING:
     from svae_core.training.evaluate import Model

@@ -13,8 +13,8 @@ from svae_core.latent.projection import pca_layout, umap_layout
 from svae_core.records import Settings
 from svae_core.studies import scores
 from svae_core.studies.comparison import advance, plan
-from svae_core.studies.measure import cluster_agreement, log_likelihood, neighbour_accuracy
-from svae_core.studies.measure import score as score_of
+from svae_core.studies.compute_scores import cluster_agreement, log_likelihood, neighbour_accuracy
+from svae_core.studies.compute_scores import score as score_of
 from svae_core.studies.scores import Score, rows, to_csv, to_latex, to_markdown
 from svae_core.training import loop
 from svae_core.training.evaluate import decode

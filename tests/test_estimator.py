@@ -24,7 +24,7 @@ from svae_core.certificate.certify import certify
 from svae_core.datasets import held
 from svae_core.estimator import SphericalShell, SphericalVAE
 from svae_core.records import Budget, RequestError, Settings
-from svae_core.runs.slim import pack, unpack
+from svae_core.runs.data_without_points import pack, unpack
 from svae_core.training import loop
 
 QUICK: dict[str, Any] = {"latent_dim": 2, "clusters": 3, "epochs": 3, "hidden": 8, "draws": 8}

@@ -7,23 +7,11 @@ import json
 
 import numpy as np
 import pytest
-from support.figure_subjects import (
-    SETTINGS,
-    an_empty_band,
-    notes_of,
-    three_clusters,
-    trace_of,
-)
+from support.figure_subjects import SETTINGS, an_empty_band, notes_of, three_clusters, trace_of
 
 from svae_core.certificate.certify import certify
 from svae_core.certificate.floors import floors_at
-from svae_core.figures import (
-    cluster_curves,
-    gauge,
-    guarantee,
-    number_line,
-    shell_view,
-)
+from svae_core.figures import cluster_curves, gauge, guarantee, number_line, shell_view
 from svae_core.figures.palette import CLUSTER_STYLES, MARKS, cluster_style
 from svae_core.problem import prepare, with_band
 from svae_core.records import Problem, Settings

@@ -10,13 +10,7 @@ import pytest
 from support.figure_subjects import SETTINGS, an_empty_band, three_clusters, trace_of
 from support.information_laws import assert_information_laws
 
-from svae_core.figures import (
-    conditions,
-    outcomes,
-    recorded,
-    sensitivity,
-    trajectories,
-)
+from svae_core.figures import conditions, outcomes, recorded, sensitivity, trajectories
 from svae_core.figures.palette import MARKS
 from svae_core.problem import prepare, with_band
 from svae_core.records import Certificate, Moment, Problem

@@ -23,11 +23,7 @@ from support.floor_cases import (
 
 from svae_core.certificate import kernel_bounds
 from svae_core.certificate.degree_weights import DegreeWeights, choose_weights, degree_for
-from svae_core.certificate.eigenvalue_bounds import (
-    ScaledMatrix,
-    collatz_wielandt,
-    deflated_bound,
-)
+from svae_core.certificate.eigenvalue_bounds import ScaledMatrix, collatz_wielandt, deflated_bound
 from svae_core.certificate.floors import floors_along, floors_at
 from svae_core.certificate.kernel_bounds import how_proved, radial_maximum, sharpen
 from svae_core.problem import prepare

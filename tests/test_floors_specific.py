@@ -14,11 +14,7 @@ from svae_core.certificate.bernstein import bernstein_lower, bernstein_upper
 from svae_core.certificate.certify import certify
 from svae_core.certificate.floors import covariance_spectrum, floor_curves
 from svae_core.certificate.html import certificate_page
-from svae_core.certificate.population import (
-    PopulationFloor,
-    candidate_lambdas,
-    population_floor,
-)
+from svae_core.certificate.population import PopulationFloor, candidate_lambdas, population_floor
 from svae_core.certificate.specific import SpecificMeter, specific_floor
 from svae_core.records import Budget, FloorCurves, Floors, Settings
 from svae_core.training import loop

@@ -27,7 +27,7 @@ from svae_core.geometry import kmeans, row_blocks
 from svae_core.geometry.kmeans import cluster, how_started
 from svae_core.geometry.shell import fit_shell, view_basis
 from svae_core.records import Clusters, FloorCurves, Settings
-from svae_core.training import context, loop
+from svae_core.training import batch_context, loop
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAINED = Settings(epochs=2, batch_size=64, latent_dim=2, clusters=3, hidden=8)
@@ -231,7 +231,7 @@ def test_training_on_a_mapped_array_is_training_on_the_array(tmp_path: Path) -> 
             problem._on_shell.cache_clear()
             state = loop.begin((chosen,))
             state = loop.advance(state, loop.Budget(frames=False)).state
-            made = context.batch_context(state.settings, state.step)
+            made = batch_context.batch_context(state.settings, state.step)
             assert np.shares_memory(made.points.numpy(), made.member_data[0].shell.points)
         return state.parameters
 

@@ -13,9 +13,9 @@ from torch.nn import functional
 
 from svae_core.nets.architectures import laid_out
 from svae_core.nets.convolution import Doubling, Grid, Halving, col2im, im2col
+from svae_core.nets.layer_stack import Affine, Layer, Stack, layer_tensors
 from svae_core.nets.networks import architecture, initial_weights, networks
 from svae_core.nets.residual import Block
-from svae_core.nets.stack import Affine, Layer, Stack, layer_tensors
 from svae_core.records import Budget, RequestError, Settings, knobs
 from svae_core.training.loop import advance, begin, certify, chunk_size
 

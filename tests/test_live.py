@@ -14,8 +14,8 @@ from support.live_runs import PAIR, STEPS, TOY, WAIT, Inline, Viewer, in_a_loop,
 
 from pages.live import registry
 from pages.live import run as watching
-from pages.live.origin import Branching
 from pages.live.run import LiveRun, RunRequest
+from pages.live.run_source import Branching
 from pages.wire import messages, routes
 from pages.wire.messages import FrameRequest, decode, encode
 

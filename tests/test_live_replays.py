@@ -13,7 +13,7 @@ from support.live_runs import STEPS, in_a_loop, toy_run, until
 
 from pages.live import registry
 from pages.live.run import LiveRun
-from pages.wire import messages, replay, routes
+from pages.wire import messages, replay_file, routes
 from pages.wire.messages import FrameRequest
 
 pytestmark = pytest.mark.usefixtures("patience")
@@ -31,11 +31,13 @@ async def test_a_replay_holds_what_was_told_and_fetches_nothing() -> None:
     live = toy_run()
     live.start()
     await until(live, lambda: live.status == "finished" and bool(live.layouts))
-    page = replay.page(replay.snapshot(live), routes._code(), "</script>")
-    assert page == replay.page(replay.snapshot(live), routes._code(), "</script>"), "deterministic"
+    page = replay_file.page(replay_file.snapshot(live), routes._code(), "</script>")
+    assert page == replay_file.page(replay_file.snapshot(live), routes._code(), "</script>"), (
+        "deterministic"
+    )
     found = re.search(r'id="run">(.*?)</script>', page)
     assert found is not None
-    header, arrays = replay.unpack(base64.b64decode(found[1]))
+    header, arrays = replay_file.unpack(base64.b64decode(found[1]))
     assert len(header["moments"]) == STEPS + 1
     shells = np.stack([[frame.shell_view for frame in frames] for frames in live.moments])
     np.testing.assert_allclose(arrays["shells"], shells, atol=1e-3)
@@ -51,7 +53,7 @@ def test_modules_in_a_replay_import_by_name() -> None:
     code = {"a.js": b'import { b } from "./rooms/b.js";', "rooms/b.js": b'import "../a.js";'}
     sources = {
         name: base64.b64decode(url.split(",")[1]).decode()
-        for name, url in replay.modules(code).items()
+        for name, url in replay_file.modules(code).items()
     }
     assert sources == {
         "svae/a.js": 'import { b } from "svae/rooms/b.js";',

@@ -20,7 +20,7 @@ from svae_core.own_data import kept as store
 from svae_core.own_data.reading import read_table
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
-from svae_core.training import context
+from svae_core.training import batch_context
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -65,7 +65,7 @@ def test_commands_take_a_file_for_a_dataset(
     assert answer("data", "--kept")["kept"][0]["key"] == about["key"]
     answer("data", "--forget", about["key"])
     problem._on_shell.cache_clear()  # as in a new process
-    context._cached_context.cache_clear()
+    batch_context._cached_context.cache_clear()
     assert main(["certify", trained["run"]]) == 2
     assert "give the same file again" in capsys.readouterr().err
     answer("data", str(path), "--key", about["key"])

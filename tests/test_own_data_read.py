@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from support.hostile_files import npy, npy_claiming, packed, picture
 from support.own_tables import MIXED, is_one_sentence, read_bytes
 
-from svae_core.own_data import points, shaping
+from svae_core.own_data import points, table_to_points
 from svae_core.own_data.reading import read_table
-from svae_core.own_data.shaping import Choice, label_of, shape
+from svae_core.own_data.table_to_points import Choice, label_of, shape
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 
@@ -115,7 +115,7 @@ def test_the_label_that_looks_like_one_is_taken(table_of: Callable[..., Table]) 
 def test_a_sample_is_drawn_where_there_is_too_much(
     table_of: Callable[..., Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shaping, "NUMBERS", 60)
+    monkeypatch.setattr(table_to_points, "NUMBERS", 60)
     table = table_of(npy(np.random.default_rng(0).normal(size=(50, 3))), "a.npy")
     first, again, other = (shape(table, Choice(), seed) for seed in (0, 0, 1))
     assert len(first.points) == 20
@@ -194,7 +194,7 @@ def test_the_more_frequent_category_is_counted_among_the_rows_used(
 ) -> None:
     table = table_of("sex,n\nf,1\nf,2\nm,3\n,4\nm,5\nf,6\n")
     choice = Choice(label="none", missing="mean")
-    features, _ = shaping._features(table, choice, None)
+    features, _ = table_to_points._features(table, choice, None)
     source = points._Source(table, features, np.array([2, 3, 4]))
     assert next(source.blocks())[1][:, 0].tolist() == [1, 1, 1]
 

@@ -15,7 +15,7 @@ from support.screens import (
     words_of,
 )
 
-from svae_core.studies.cells import MEASURES
+from svae_core.studies.phase_cells import MEASURES
 
 pytestmark = pytest.mark.usefixtures("immediate_engine")
 

@@ -9,13 +9,7 @@ from pathlib import Path
 import pytest
 
 from svae_core import methods
-from svae_core.figures.palette import (
-    METHOD_COLOURS,
-    METHOD_DASHES,
-    METHOD_SYMBOLS,
-    Mark,
-    mark_of,
-)
+from svae_core.figures.palette import METHOD_COLOURS, METHOD_DASHES, METHOD_SYMBOLS, Mark, mark_of
 from svae_core.methods import scan_methods
 
 SHIPPED = sorted(scan_methods())

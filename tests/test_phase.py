@@ -15,8 +15,8 @@ from hypothesis import strategies as some
 from svae_core.figures import phase
 from svae_core.figures.phase import View
 from svae_core.records import Settings
-from svae_core.studies.cells import MEASURES, Cell, Outcome, Theory, cells
 from svae_core.studies.grid import Grid
+from svae_core.studies.phase_cells import MEASURES, Cell, Outcome, Theory, cells
 
 THEORY = Theory((0.5, 0.2, 0.1, 0.0))
 SIGMA2, BETA = (0.05, 0.1, 0.4, 1.6), (0.5, 2.0)

@@ -16,15 +16,7 @@ from hypothesis.extra import numpy as npst
 from support.saved_runs import PAIR, WINE, assert_same, assert_same_run, layout_of, part_of
 
 from svae_core.latent.projection import Layout
-from svae_core.records import (
-    Budget,
-    Certificate,
-    Floors,
-    Frame,
-    RequestError,
-    State,
-    to_json,
-)
+from svae_core.records import Budget, Certificate, Floors, Frame, RequestError, State, to_json
 from svae_core.runs import folder as on_disk
 from svae_core.runs import tensors
 from svae_core.runs.folder import RunWriter, SavedRun, load, save

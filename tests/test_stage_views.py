@@ -15,7 +15,7 @@ from starlette.requests import Request
 from support.browser import Visit
 from support.live_runs import toy_run, until
 
-from pages.wire import browser_code, replay, routes
+from pages.wire import browser_code, replay_file, routes
 
 pytestmark = pytest.mark.usefixtures("patience")
 
@@ -107,8 +107,8 @@ def test_the_routes_serve_the_new_view_at_a_new_address(
 
 
 def test_a_replay_holds_the_new_view(extended: Path) -> None:
-    modules = replay.modules(browser_code.read(extended))
-    before = replay.modules(browser_code.read(STAGE))
+    modules = replay_file.modules(browser_code.read(extended))
+    before = replay_file.modules(browser_code.read(STAGE))
     index = base64.b64decode(modules["svae/views/index.js"].split(",")[1]).decode()
     assert 'from "svae/views/words.js"' in index
     assert modules.keys() - before.keys() == {"svae/views/words.js"}
@@ -119,7 +119,7 @@ async def _replay_of(code: dict[str, bytes]) -> str:
     live = toy_run()
     live.start()
     await until(live, lambda: live.status == "finished" and bool(live.layouts))
-    return replay.page(replay.snapshot(live), code, routes._plotly_source().decode())
+    return replay_file.page(replay_file.snapshot(live), code, routes._plotly_source().decode())
 
 
 @pytest.mark.browser

@@ -54,7 +54,9 @@ class Child:
     def run(self) -> int:
         """Its exit status; what it said is in files beside the folder."""
         context = multiprocessing.get_context("forkserver")  # torch is imported once for all
-        context.set_forkserver_preload(["svae_core.training.loop", "svae_core.studies.measure"])
+        context.set_forkserver_preload(
+            ["svae_core.training.loop", "svae_core.studies.compute_scores"]
+        )
         process = context.Process(target=_in_child, args=(self,))
         process.start()
         process.join()

@@ -15,7 +15,8 @@ from svae_core.methods import scan_methods
 from svae_core.problem import prepared_data
 from svae_core.records import Budget, RequestError, Settings
 from svae_core.studies import jsonl, sweep
-from svae_core.studies.cells import (
+from svae_core.studies.grid import Grid, check_grid, seeds_of, values_of
+from svae_core.studies.phase_cells import (
     MEASURES,
     Outcome,
     cells,
@@ -23,7 +24,6 @@ from svae_core.studies.cells import (
     outcome_to_dict,
     spread,
 )
-from svae_core.studies.grid import Grid, check_grid, seeds_of, values_of
 from svae_core.training import loop
 from svae_core.training.loop import chunk_size
 

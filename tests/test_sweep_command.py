@@ -11,7 +11,7 @@ from support.grids import BANDS, OPENING, ROOT, grid
 
 from svae_core.__main__ import main
 from svae_core.studies import jsonl, sweep
-from svae_core.studies.cells import MEASURES
+from svae_core.studies.phase_cells import MEASURES
 
 ARGUMENTS = [
     *("sweep", "--dataset", "wine", "--clusters", "3", "--latent-dim", "2", "--epochs", "4"),

@@ -12,8 +12,8 @@ import pytest
 from support.live_runs import PAIR, STEPS, WAIT, Inline, Viewer, in_a_loop, toy_run, until
 
 from pages.classroom import lessons
-from pages.live import changes as changing
 from pages.live import history, registry
+from pages.live import setting_changes as changing
 from pages.live.run import LiveRun, RunRequest
 from pages.wire import messages
 from pages.wire.messages import FrameRequest, decode

@@ -1,6 +1,6 @@
 /**
  * Where moments come from when there is no server: a whole run, packed into the page. The same
- * interface as socket.js; pages/wire/replay.py writes what is read here.
+ * interface as socket.js; pages/wire/replay_file.py writes what is read here.
  *
  * @import { Arrays, Message, MomentSource, NumberArray, Receiver } from "./types"
  */

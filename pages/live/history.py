@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pages.live import changes
+from pages.live import setting_changes
 from svae_core import commentary
 from svae_core.commentary import CommentaryState, Remark
 from svae_core.figures.palette import mark_of
@@ -81,7 +81,7 @@ class History:
     def _comment(self, moment: Moment, members: tuple[Settings, ...]) -> None:
         names = tuple(map(member_name, members))
         before = self.moments[-1][0].step if self.moments else 0
-        for step, line in changes.change_history(members[-1]):
+        for step, line in setting_changes.change_history(members[-1]):
             if before <= step < moment[0].step:
                 self.remarks.append(Remark(step, line, "change"))
         self._commentary, remarks = commentary.update(self._commentary, names, moment)

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from pages.live.history import History
-from pages.live.origin import Branching, OnDisk, RunRequest
 from pages.live.run import LiveRun
+from pages.live.run_source import Branching, OnDisk, RunRequest
 from svae_core.compute.engine import Engine
 from svae_core.config.settings import settings_from_dict, settings_to_dict
 from svae_core.records import RequestError

@@ -23,13 +23,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from pages.live import changes as change_rules
 from pages.live import closed_tabs, persistence, quota
-from pages.live.changes import Changes
+from pages.live import setting_changes as change_rules
 from pages.live.history import History
-from pages.live.origin import Branching, RunRequest
 from pages.live.persistence import Autosave
 from pages.live.run import GRACE, LiveRun
+from pages.live.run_source import Branching, RunRequest
+from pages.live.setting_changes import Changes
 from svae_core.compute.engine import Engine
 from svae_core.config.settings import DATA_FIELDS
 from svae_core.records import RequestError, Settings

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pages.live import changes as changing
+from pages.live import setting_changes as changing
 from pages.live import shared_training
-from pages.live.changes import Changes
 from pages.live.history import History
 from pages.live.map_layouts import MapLayouts
-from pages.live.origin import Branching, OnDisk, RunRequest, check_data
+from pages.live.run_source import Branching, OnDisk, RunRequest, check_data
+from pages.live.setting_changes import Changes
 from pages.live.shared_training import SharedTraining
 from pages.live.signal import Signal
-from pages.live.speed import Speed
+from pages.live.time_remaining import Speed
 from svae_core.compute.dask_cluster import ClusterLost
 from svae_core.compute.engine import Engine
 from svae_core.compute.scheduler import QueuePosition

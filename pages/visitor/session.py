@@ -22,10 +22,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.classroom import lessons, sessions
 from pages.live import registry
-from pages.live.origin import RunRequest
+from pages.live.run_source import RunRequest
 from pages.visitor import cache, hosts, owner_cookie, url
-from pages.visitor.job import Job
 from pages.visitor.markdown import refusal
+from pages.visitor.shared_job import Job
 from svae_core.config.settings import settings_at
 from svae_core.records import Certificate, Moment, RequestError, Settings, State
 from svae_core.runs.manifest import new_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pages.visitor.job import Job
+from pages.visitor.shared_job import Job
 from svae_core.compute.engine import Engine
 from svae_core.records import Settings
 from svae_core.studies import attack

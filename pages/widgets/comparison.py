@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.visitor import session, url
-from pages.visitor.job import Job
+from pages.visitor.shared_job import Job
 from svae_core.compute.engine import Engine
 from svae_core.config.plugins import Plugin
 from svae_core.records import Settings

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.live import registry
 from pages.visitor import session
-from pages.widgets import background
+from pages.widgets import waiting_section
 from svae_core.records import Settings, State
 
 
@@ -18,7 +18,7 @@ def trained_state(members: tuple[Settings, ...]) -> State | None:
     It stays the same while the visitor explores it, even if the run trains further.
     """
     run = session.current_run(members)
-    background.section("trained", partial(_draw_status, run))
+    waiting_section.section("trained", partial(_draw_status, run))
     return session.explored_state(run)
 
 

@@ -14,8 +14,8 @@ from svae_core.config.limits import limits, variable
 from svae_core.figures.phase import AXES, STATISTICS, SYMBOLS, View
 from svae_core.methods import scan_methods
 from svae_core.records import RequestError, Settings
-from svae_core.studies.cells import MEASURES
 from svae_core.studies.grid import Grid, check_grid, seeds_of, values_of
+from svae_core.studies.phase_cells import MEASURES
 
 _VALUES = {
     "sigma2": "0.02:2:9",

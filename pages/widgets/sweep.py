@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pages.visitor.job import Job
+from pages.visitor.shared_job import Job
 from svae_core.compute.engine import Engine
-from svae_core.studies.cells import Cell, Outcome, Theory, cells
 from svae_core.studies.grid import Grid
+from svae_core.studies.phase_cells import Cell, Outcome, Theory, cells
 from svae_core.studies.sweep import ChunkProgress
 
 #: Longer than the time between two polls, so that the worker never waits for the next one.

@@ -21,7 +21,7 @@ from svae_core.datasets import scan_datasets
 from svae_core.datasets.file import Config
 from svae_core.own_data import kept as store
 from svae_core.own_data.formats import listed
-from svae_core.own_data.shaping import Choice, label_of, names_of, text_of
+from svae_core.own_data.table_to_points import Choice, label_of, names_of, text_of
 from svae_core.own_data.tables import Table
 from svae_core.records import Options, RequestError, Settings, knobs
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from pages.live.history import member_name
 from pages.live.run import LiveRun
-from pages.wire import headers
+from pages.wire import message_headers
 from svae_core.certificate.floors import floors_along
 from svae_core.figures.gauge import gauge_value
 from svae_core.figures.palette import MARKS, cluster_style, faint, ink, mark_of
@@ -117,8 +117,8 @@ def scene(live: LiveRun) -> Message:
         "image": prepared.dataset.image_shape,
         "features": feature_names(prepared),
         "band": _band(live.members, prepared),
-        "handles": headers.handle_scale(prepared),
-        "lesson": headers.lesson_question(live),
+        "handles": message_headers.handle_scale(prepared),
+        "lesson": message_headers.lesson_question(live),
         "members": [_member(settings, prepared) for settings in live.members],
         "clusters": [_cluster(number) for number in range(prepared.clusters.k)],
         "look": {name: _themes(name) for name in ("delta", "band", "W")},
@@ -173,7 +173,7 @@ def moment(live: LiveRun, index: int, request: FrameRequest) -> Message:
         "index": index,
         "certificates": live.certificates,
     }
-    header |= headers.time_fields(
+    header |= message_headers.time_fields(
         live, 0 if fresh else request.remarks, fresh or live.version != request.version
     )
     arrays: dict[str, np.ndarray] = {}
@@ -182,11 +182,11 @@ def moment(live: LiveRun, index: int, request: FrameRequest) -> Message:
     frames = live.moments[index]
     first = frames[0]
     header |= {"step": first.step, "steps": first.steps, "epoch": first.epoch}
-    header["then"] = headers.settings_at_step(live, first.step)
+    header["then"] = message_headers.settings_at_step(live, first.step)
     header["models"] = [_numbers(frame) for frame in frames]
     if live.prepared:
         for model, gauge in zip(
-            header["models"], headers.gauges(live, live.prepared, first.step), strict=True
+            header["models"], message_headers.gauges(live, live.prepared, first.step), strict=True
         ):
             model["gauge"] = gauge
     rows = 0 if fresh else min(request.rows, len(live.moments))

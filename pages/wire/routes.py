@@ -49,10 +49,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from pages.classroom import lessons, sessions
 from pages.classroom.sessions import Class
 from pages.live import registry
-from pages.live.changes import read_changes
 from pages.live.run import LiveRun
+from pages.live.setting_changes import read_changes
 from pages.visitor import owner_cookie
-from pages.wire import browser_code, headers, messages, replay
+from pages.wire import browser_code, message_headers, messages, replay_file
 from svae_core.records import RequestError
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "stage"
@@ -259,7 +259,7 @@ class ViewerConnection:
         if command != "copy":
             raise RequestError("Only the teacher can change this run; take a copy to change it.")
         copy = registry.copy(classroom.run, owner_cookie.key_of(self._socket))
-        self._replies.append(headers.copy_taken(copy, registry.find(copy), classroom.code))
+        self._replies.append(message_headers.copy_taken(copy, registry.find(copy), classroom.code))
 
     def _change_run(self, command: str, request: dict[str, Any]) -> None:
         """Change settings of this run, or start another run from it."""
@@ -274,7 +274,7 @@ class ViewerConnection:
                 moved = registry.branch(run, int(request["step"]), read_changes(request["changes"]))
             else:
                 moved = registry.reseed(run)
-            self._replies.append(headers.moved(moved, registry.find(moved)))
+            self._replies.append(message_headers.moved(moved, registry.find(moved)))
         else:
             raise KeyError(command)
 
@@ -302,8 +302,8 @@ async def serve_replay(request: Request) -> Response:
     await live.signal.wait_for(lambda: bool(live.prepared or live.error))
     if live.prepared is None:
         return Response(str(live.error), 409)
-    frozen = replay.snapshot(live)
-    page = await asyncio.to_thread(replay.page, frozen, _code(), _plotly_source().decode())
+    frozen = replay_file.snapshot(live)
+    page = await asyncio.to_thread(replay_file.page, frozen, _code(), _plotly_source().decode())
     name = f"svae-{frozen.members[0].dataset}-replay.html"
     sent = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Response(page, headers=sent, media_type="text/html; charset=utf-8")

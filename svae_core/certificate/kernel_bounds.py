@@ -38,11 +38,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.certificate.degree_weights import DegreeWeights, choose_weights
-from svae_core.certificate.eigenvalue_bounds import (
-    ScaledMatrix,
-    collatz_wielandt,
-    deflated_bound,
-)
+from svae_core.certificate.eigenvalue_bounds import ScaledMatrix, collatz_wielandt, deflated_bound
 from svae_core.records import FloorCurves
 
 #: Called with what is done and what there is to do, as the work goes on.

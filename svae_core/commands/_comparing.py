@@ -55,7 +55,7 @@ def scored(
     are removed after it. `tables` are further options of the command that resumes.
     """
     from svae_core.studies import comparison
-    from svae_core.studies.measure import score
+    from svae_core.studies.compute_scores import score
 
     one_thread()
     with Stop() as stop:

@@ -168,12 +168,12 @@ def _train_to_end(
 ) -> Trained:
     from tqdm import tqdm
 
-    from svae_core.training import context, loop
+    from svae_core.training import batch_context, loop
 
     one_thread()
     state = recorder.run.state if recorder else loop.begin(members)
     n = loop.point_count(state)
-    steps = context.total_steps(members[0], n)
+    steps = batch_context.total_steps(members[0], n)
     budget, seconds = Budget(seconds=_SLICE, frames=recorder is not None), 0.0
     with tqdm(
         total=steps, initial=state.step, unit="step", file=sys.stderr, disable=None, leave=False

@@ -50,7 +50,7 @@ def run(request: argparse.Namespace) -> None:
 
 def _described(key: str) -> dict[str, Any]:
     from svae_core.own_data.kept import find
-    from svae_core.own_data.shaping import Choice, label_of
+    from svae_core.own_data.table_to_points import Choice, label_of
 
     table = find(key)
     label = label_of(table, Choice())

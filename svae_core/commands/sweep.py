@@ -23,7 +23,7 @@ from svae_core.studies.grid import AXES, Grid, check_grid, seeds_of, values_of
 
 if TYPE_CHECKING:
     from svae_core.compute.engine import Engine
-    from svae_core.studies.cells import Outcome
+    from svae_core.studies.phase_cells import Outcome
     from svae_core.studies.sweep import Chunk
 
 #: Seconds of a slice of training. A stopped command loses only the chunks in progress.

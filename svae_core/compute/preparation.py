@@ -81,7 +81,7 @@ def _takes_long(settings: Settings) -> bool:
 def check_size(members: tuple[Settings, ...]) -> None:
     """In a worker: RequestError where the models of a run have too many weights."""
     from svae_core.problem import prepared_data
-    from svae_core.training.context import weight_layout
+    from svae_core.training.batch_context import weight_layout
 
     arch = weight_layout(members, prepared_data(members[-1]))
     check_weights(arch.size * len(members))

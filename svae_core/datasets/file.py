@@ -50,7 +50,7 @@ class Config:
 def load(config: Config, seed: int) -> Dataset:
     """The points of the file; the seed selects the sample if there are too many."""
     from svae_core.own_data.kept import find
-    from svae_core.own_data.shaping import Choice, shape
+    from svae_core.own_data.table_to_points import Choice, shape
 
     choice = Choice(config.features, config.label, config.missing, config.standardise)
     return shape(find(config.key), choice, seed)

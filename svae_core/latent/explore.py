@@ -35,7 +35,7 @@ from svae_core.latent.results import (
 from svae_core.latent.sample_quality import nearest
 from svae_core.nets.networks import stream
 from svae_core.records import PreparedData, RequestError, State
-from svae_core.training.context import total_steps
+from svae_core.training.batch_context import total_steps
 from svae_core.training.evaluate import Model, decode, draw_prior, encode
 from svae_core.training.loop import models
 

@@ -15,8 +15,8 @@ from functools import partial
 
 from svae_core.config.fields import RequestError
 from svae_core.nets.convolution import Doubling, Grid, Halving
+from svae_core.nets.layer_stack import Affine, Layer
 from svae_core.nets.residual import Block
-from svae_core.nets.stack import Affine, Layer
 
 # Rows are padded to a multiple of this many floats, so that a member's numbers meet the same
 # vector instructions in a batch as alone: members then equal solo runs bit for bit.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from svae_core.nets.stack import LayerTensors, layer_tensors, multiply
+from svae_core.nets.layer_stack import LayerTensors, layer_tensors, multiply
 
 _SIDE, _STEP, _EDGE = 4, 2, 1  # kernel size, stride and padding
 

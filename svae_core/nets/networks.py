@@ -17,7 +17,7 @@ from torch import Tensor
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE
 from svae_core.nets.architectures import laid_out, padded
 from svae_core.nets.autoregressive import free_running, strictly_lower
-from svae_core.nets.stack import Layer, Stack
+from svae_core.nets.layer_stack import Layer, Stack
 
 
 @dataclass(frozen=True)

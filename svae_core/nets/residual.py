@@ -13,7 +13,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from svae_core.nets.stack import Affine, LayerTensors, activated
+from svae_core.nets.layer_stack import Affine, LayerTensors, activated
 
 
 @final

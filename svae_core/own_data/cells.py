@@ -17,8 +17,8 @@ import numpy as np
 from svae_core.own_data.column_roles import with_roles
 from svae_core.own_data.formats import Source
 from svae_core.own_data.names import cleaned, some
-from svae_core.own_data.sniffing import MISSING
 from svae_core.own_data.tables import Table, Writer, check_width
+from svae_core.own_data.text_layout import MISSING
 
 _BLOCK = 4_096
 #: Up to this share of a column's cells may be no numbers.

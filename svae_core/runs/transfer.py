@@ -24,14 +24,7 @@ from svae_core.own_data.limits import COMPRESSIONS
 from svae_core.own_data.names import inert
 from svae_core.records import RequestError
 from svae_core.runs.folder import SavedRun, folder_name, load, replace
-from svae_core.runs.manifest import (
-    ABOUT,
-    FILE_NAME,
-    LONGEST,
-    about_to_json,
-    new_id,
-    read_about,
-)
+from svae_core.runs.manifest import ABOUT, FILE_NAME, LONGEST, about_to_json, new_id, read_about
 from svae_core.runs.store import NAME, NAME_BYTES, check_room
 
 SUFFIX = ".svae.zip"

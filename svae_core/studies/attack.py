@@ -84,7 +84,7 @@ def plan(count: int, seed: int = 0) -> tuple[tuple[Settings, ...], ...]:
 
 def attempt(members: tuple[Settings, ...]) -> tuple[Attempt, ...]:
     """Train a batch of the plan; returns the outcome of each run, in the order given."""
-    from svae_core.training.context import check_run
+    from svae_core.training.batch_context import check_run
 
     able, refused = [], {}
     for settings in members:

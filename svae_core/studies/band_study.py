@@ -30,7 +30,7 @@ from svae_core.latent.sample_quality import diversity
 from svae_core.nets.networks import stream
 from svae_core.problem import prepared_data
 from svae_core.records import Budget, PreparedData, Settings
-from svae_core.training.context import total_steps
+from svae_core.training.batch_context import total_steps
 from svae_core.training.evaluate import Model, decode, encode
 from svae_core.training.loop import advance, begin, chunk_size, models
 

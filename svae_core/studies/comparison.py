@@ -49,7 +49,7 @@ class ComparisonBatch:
 
 def plan(runs: Iterable[Settings]) -> tuple[ComparisonBatch, ...]:
     """All runs in batches; refused runs come first, with scores that hold the reason."""
-    from svae_core.training.context import check_run
+    from svae_core.training.batch_context import check_run
     from svae_core.training.loop import chunk_size
 
     groups: dict[str, list[Settings]] = {}
@@ -74,8 +74,8 @@ def plan(runs: Iterable[Settings]) -> tuple[ComparisonBatch, ...]:
 
 def advance(batch: ComparisonBatch, seconds: float) -> ComparisonBatch:
     """Train for about `seconds` or, once all epochs are done, score the next run."""
-    from svae_core.studies.measure import score
-    from svae_core.training import context, loop
+    from svae_core.studies.compute_scores import score
+    from svae_core.training import batch_context, loop
 
     if batch.done:
         return batch
@@ -83,7 +83,7 @@ def advance(batch: ComparisonBatch, seconds: float) -> ComparisonBatch:
     started = time.perf_counter()
     state = loop.advance(state, Budget(seconds=seconds, frames=False)).state
     spent = batch.seconds + time.perf_counter() - started
-    steps = context.total_steps(batch.runs[0], loop.point_count(state))
+    steps = batch_context.total_steps(batch.runs[0], loop.point_count(state))
     batch = dataclasses.replace(batch, state=state, seconds=spent, progress=state.step / steps)
     if state.step < steps:
         return batch

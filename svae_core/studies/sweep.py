@@ -25,7 +25,8 @@ from svae_core.config.settings import MEMBER_FIELDS, settings_key, settings_to_d
 from svae_core.problem import prepared_data
 from svae_core.records import Budget, Certificate, RequestError, Settings, State, to_json
 from svae_core.studies import jsonl
-from svae_core.studies.cells import (
+from svae_core.studies.grid import Grid, check_grid
+from svae_core.studies.phase_cells import (
     Outcome,
     Theory,
     cell_to_dict,
@@ -34,7 +35,6 @@ from svae_core.studies.cells import (
     outcome_from_dict,
     outcome_to_dict,
 )
-from svae_core.studies.grid import Grid, check_grid
 
 #: A sweep measures each loss with a quarter of a certificate's draws, but with at least the eight
 #: that a margin needs: full certificates would take a third of the training time of small nets.
@@ -115,7 +115,7 @@ def plan(grid: Grid, done: Iterable[Settings] = ()) -> tuple[Chunk, ...]:
 
 def _training_key(settings: Settings) -> str:
     """A key that is equal for runs with the same training; RequestError for an invalid run."""
-    from svae_core.training.context import check_run
+    from svae_core.training.batch_context import check_run
 
     constants = check_run(settings)
     names = tuple(
@@ -157,7 +157,7 @@ def advance(current: ChunkProgress, seconds: float) -> ChunkProgress:
 
     Pure: the outcomes do not depend on how the training is sliced.
     """
-    from svae_core.training import context, loop
+    from svae_core.training import batch_context, loop
 
     chunk = current.chunk
     if not chunk.trained:
@@ -165,7 +165,7 @@ def advance(current: ChunkProgress, seconds: float) -> ChunkProgress:
     state = current.state or loop.begin(chunk.trained)
     deadline = time.perf_counter() + seconds
     state = loop.advance(state, Budget(seconds=seconds, frames=False)).state
-    steps = context.total_steps(chunk.trained[0], loop.point_count(state))
+    steps = batch_context.total_steps(chunk.trained[0], loop.point_count(state))
     current = dataclasses.replace(current, state=state, progress=state.step / steps)
     if state.step < steps:
         return current

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE, gaussian_kl, sample
 from svae_core.nets.autoregressive import free_running, teacher_forced
+from svae_core.nets.layer_stack import constant
 from svae_core.nets.networks import Networks, project_on_shell, shell_radii
-from svae_core.nets.stack import constant
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ from svae_core.certificate.posteriors import Posteriors
 from svae_core.config.limits import check_epochs
 from svae_core.methods import method_for
 from svae_core.nets.architectures import padded
+from svae_core.nets.layer_stack import constant
 from svae_core.nets.networks import (
     GradientBuffers,
     Networks,
@@ -32,7 +33,6 @@ from svae_core.nets.networks import (
     initial_weights,
     networks,
 )
-from svae_core.nets.stack import constant
 from svae_core.problem import prepare, prepared_data, sharpened
 from svae_core.records import (
     Advance,
@@ -44,14 +44,14 @@ from svae_core.records import (
     Settings,
     State,
 )
-from svae_core.training.batch_loss import Batch
-from svae_core.training.context import (
+from svae_core.training.batch_context import (
     BatchContext,
     batch_context,
     pick_device,
     steps_per_epoch,
     weight_layout,
 )
+from svae_core.training.batch_loss import Batch
 from svae_core.training.evaluate import (
     Model,
     RunPosition,

@@ -20,7 +20,7 @@ import tqdm
 
 from svae_core import __version__
 from svae_core.records import Budget, Certificate, Settings
-from svae_core.training.context import total_steps
+from svae_core.training.batch_context import total_steps
 from svae_core.training.loop import advance, begin, certify, point_count
 
 BETAS = (0.5, 1.0, 4.0, 16.0)

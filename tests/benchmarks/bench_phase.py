@@ -23,8 +23,8 @@ import tqdm
 
 from svae_core import __version__
 from svae_core.records import Settings
-from svae_core.studies.cells import Cell, Theory, cells
 from svae_core.studies.grid import Grid
+from svae_core.studies.phase_cells import Cell, Theory, cells
 from svae_core.studies.sweep import ChunkProgress, advance, plan, theory_of
 
 #: Relative distance to a line below which a cell is not judged: the KL of theory is near 0 there.

@@ -16,7 +16,7 @@ import torch
 
 from svae_core import __version__
 from svae_core.records import Budget, Settings
-from svae_core.training.context import steps_per_epoch
+from svae_core.training.batch_context import steps_per_epoch
 from svae_core.training.loop import advance, begin, chunk_size, point_count
 
 ROUNDS = 7

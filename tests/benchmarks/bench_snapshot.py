@@ -20,7 +20,7 @@ import torch
 from svae_core import __version__
 from svae_core.problem import prepared_data
 from svae_core.records import Budget, Settings, State
-from svae_core.training.context import total_steps
+from svae_core.training.batch_context import total_steps
 from svae_core.training.loop import advance, begin, is_frame_step
 
 ROUNDS = 5

@@ -1,4 +1,4 @@
-/** Laws of a packed run: what pages/wire/replay.py wrote is read back, up to its rounding. */
+/** Laws of a packed run: what pages/wire/replay_file.py wrote is read back, up to its rounding. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from svae_core.studies.cells import Cell
+from svae_core.studies.phase_cells import Cell
 
 AXES = {
     "sigma2": "decoder variance σ²",

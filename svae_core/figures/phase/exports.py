@@ -11,7 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from svae_core.figures.phase.axes import SYMBOLS
-from svae_core.studies.cells import MEASURES, Cell
+from svae_core.studies.phase_cells import MEASURES, Cell
 
 
 def cells_csv(cells: Sequence[Cell]) -> str:

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from svae_core.figures.palette import FONT_SIZE, MARKS, blank, ink
 from svae_core.figures.phase.axes import AXES, Axis, View, axis_of, label
 from svae_core.figures.phase.words import SHARES, hover, mixed
-from svae_core.studies.cells import MEASURES, Cell, Theory
+from svae_core.studies.phase_cells import MEASURES, Cell, Theory
 
 _SCALE = "Cividis"  # readable for colour-blind people, with monotone brightness
 _UNSEEN = "rgba(0,0,0,0)"

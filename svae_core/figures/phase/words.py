@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from svae_core.figures.phase.axes import SYMBOLS, View, label, value_of
-from svae_core.studies.cells import MEASURES, Cell, Spread, Theory
+from svae_core.studies.phase_cells import MEASURES, Cell, Spread, Theory
 
 #: Measures that are shares of verdicts; the verdicts are also given in words.
 SHARES = ("certified", "collapsed")

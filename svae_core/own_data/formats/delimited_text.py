@@ -17,8 +17,8 @@ from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import BLOCK_BYTES
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.numerals import Numerals, guess, parse
-from svae_core.own_data.sniffing import MISSING, Layout, sniff
 from svae_core.own_data.tables import Table, Writer, check_width
+from svae_core.own_data.text_layout import MISSING, Layout, sniff
 from svae_core.records import RequestError
 
 if TYPE_CHECKING:

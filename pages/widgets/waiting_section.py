@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.visitor import cache, session
-from pages.visitor.job import Job
 from pages.visitor.markdown import refusal
+from pages.visitor.shared_job import Job
 from svae_core.compute.workers import WorkerLost
 from svae_core.records import RequestError
 

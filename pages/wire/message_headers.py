@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from pages.classroom import lessons
-from pages.live.changes import Changes, change_history, changeable_at
 from pages.live.run import LiveRun
+from pages.live.setting_changes import Changes, change_history, changeable_at
 from pages.visitor import url
 from svae_core.config.settings import settings_at
 from svae_core.figures.gauge import gauge_value
