@@ -3,7 +3,8 @@
 # make lint   style and types, the browser's code included
 # make cluster  starts a Dask scheduler and two workers on this machine, to try it
 # make bench  the benchmarks behind every number we claim
-# make soak   half an hour with ten visitors who do anything; not part of make test
+# make soak   half an hour with ten visitors who do anything, and commands stopped at twenty moments
+#             each; not part of make test
 # make audit  known vulnerabilities of what is installed; asks the network
 # make pictures  the README's pictures, made anew
 # make clean  removes what tools left behind; the virtual environment stays
@@ -46,6 +47,7 @@ bench: .venv/installed
 
 soak: .venv/installed-for-tests
 	$(PYTHON) tests/benchmarks/soak.py
+	SVAE_STOPS=20 $(PYTHON) -m pytest tests/test_stopping.py
 
 # In an environment of its own, so that its needs do not come between our pinned versions. What could
 # not be looked up is a failure too; PyPI knows torch without its "+cpu".
