@@ -10,7 +10,7 @@ from pages.widgets import settings as controls
 from pages.widgets import waiting_section
 from pages.widgets.charts import chart, is_narrow
 from svae_core.config.settings import settings_key
-from svae_core.figures import cluster_curves, gauge, guarantee, number_line, sensitivity
+from svae_core.figures import cluster_curves, number_line, rate_distortion, sensitivity, unit_gauge
 from svae_core.geometry.region import BandAtK
 
 with st.sidebar:
@@ -41,13 +41,13 @@ def show_floors() -> bool:
     ready = sharper.done() and not sharper.cancelled() and sharper.exception() is None
     floors = sharper.result()[0] if ready else problem.floors
     for column, (name, value, help) in zip(
-        st.columns(3), guarantee.floor_rows(floors, region), strict=True
+        st.columns(3), rate_distortion.floor_rows(floors, region), strict=True
     ):
         column.metric(name, value, help=help)
-    sentence = guarantee.describe_guarantee(floors, region)
+    sentence = rate_distortion.describe_guarantee(floors, region)
     st.write(sentence)
-    chart(guarantee.guarantee(floors, region, dark), sentence)
-    st.caption(guarantee.describe_plane(floors))
+    chart(rate_distortion.guarantee(floors, region, dark), sentence)
+    st.caption(rate_distortion.describe_plane(floors))
     if not sharper.done():
         st.caption("Sharper proved floors are being computed in the background …")
     return not sharper.done()
@@ -63,8 +63,8 @@ st.write(sensitivity.describe_definitions(regions_by_definition))
 left, right = st.columns(2, gap="medium")
 with left:
     st.subheader("Units: βσ² against λ_max")
-    sentence = gauge.describe_gauge(problem, settings)
-    chart(gauge.unit_gauge(problem, settings, dark), sentence)
+    sentence = unit_gauge.describe_gauge(problem, settings)
+    chart(unit_gauge.unit_gauge(problem, settings, dark), sentence)
     st.write(sentence)
 with right:
     st.subheader("How stable is W?")

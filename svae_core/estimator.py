@@ -25,7 +25,7 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from svae_core.config.parameters import (
+from svae_core.config.estimator_parameters import (
     band_edges,
     draws_of,
     in_parameter_words,

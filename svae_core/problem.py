@@ -19,8 +19,8 @@ from typing import TypeVar
 import numpy as np
 
 from svae_core.certificate.certify import Reference
-from svae_core.certificate.floors import covariance_spectrum, floor_curves, water_level
-from svae_core.certificate.kernel_bounds import Progress, sharpen
+from svae_core.certificate.information_floors import covariance_spectrum, floor_curves, water_level
+from svae_core.certificate.kernel_floors import Progress, sharpen
 from svae_core.config.limits import check_data, check_preparation
 from svae_core.config.settings import DATA_FIELDS, check_settings, settings_key
 from svae_core.datasets import load_dataset

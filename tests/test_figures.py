@@ -10,8 +10,8 @@ import pytest
 from support.figure_subjects import SETTINGS, an_empty_band, notes_of, three_clusters, trace_of
 
 from svae_core.certificate.certify import certify
-from svae_core.certificate.floors import floors_at
-from svae_core.figures import cluster_curves, gauge, guarantee, number_line, shell_view
+from svae_core.certificate.information_floors import floors_at
+from svae_core.figures import cluster_curves, number_line, rate_distortion, shell_view, unit_gauge
 from svae_core.figures.palette import CLUSTER_STYLES, MARKS, cluster_style
 from svae_core.problem import prepare, with_band
 from svae_core.records import Problem, Settings
@@ -37,8 +37,8 @@ def test_every_figure_is_finite_json_without_backgrounds(problem: Problem, dark:
         cluster_curves.per_cluster(problem.clusters, dark),
         cluster_curves.restarts(problem.clusters, dark),
         number_line.number_line(problem.region, dark),
-        guarantee.guarantee(problem.floors, problem.region, dark),
-        gauge.unit_gauge(problem, problem.settings, dark),
+        rate_distortion.guarantee(problem.floors, problem.region, dark),
+        unit_gauge.unit_gauge(problem, problem.settings, dark),
     ]
     for figure in figures:
         plain = json.loads(figure.to_json())
@@ -123,10 +123,10 @@ def test_empty_band_is_drawn_and_explained(empty: Problem) -> None:
     assert trace_of(figure, "empty band").x == (region.delta, region.within)
     words = number_line.describe_number_line(region)
     assert words == region.explanation and f"{region.within:.3f}" in words
-    values = {value for _, value, _ in guarantee.floor_rows(empty.floors, region)}
+    values = {value for _, value, _ in rate_distortion.floor_rows(empty.floors, region)}
     assert values == {"–"}
-    assert "nothing is guaranteed" in guarantee.describe_guarantee(empty.floors, region)
-    guarantee.guarantee(empty.floors, region)
+    assert "nothing is guaranteed" in rate_distortion.describe_guarantee(empty.floors, region)
+    rate_distortion.guarantee(empty.floors, region)
     assert "from W to δ" not in cluster_curves.describe_restarts(empty.clusters, region)
 
 
@@ -139,20 +139,22 @@ def test_guarantee_marks_measured_models_by_their_own_floor(problem: Problem) ->
     floors = dataclasses.replace(measured.floors, specific=0.9, specific_answers=5)
     known = dataclasses.replace(measured, loss=0.4, floors=floors)
     older = dataclasses.replace(known, floors=dataclasses.replace(floors, specific=None))
-    figure = guarantee.guarantee(problem.floors, problem.region, certificates=(known, older))
+    figure = rate_distortion.guarantee(problem.floors, problem.region, certificates=(known, older))
     marks = trace_of(figure, "model-specific floor (99 %)")
     assert marks.x == (0.4,) and marks.y == (0.9,)
-    bare = guarantee.guarantee(problem.floors, problem.region)
+    bare = rate_distortion.guarantee(problem.floors, problem.region)
     assert all("specific" not in (trace.name or "") for trace in bare.data)
 
 
 def test_guarantee_marks_the_floors_at_hi_and_says_them(problem: Problem) -> None:
     curves, region = problem.floors, problem.region
     floors = floors_at(curves, region.hi)
-    marks = trace_of(guarantee.guarantee(curves, region), f"guaranteed at hi = {region.hi:.3f}")
+    marks = trace_of(
+        rate_distortion.guarantee(curves, region), f"guaranteed at hi = {region.hi:.3f}"
+    )
     assert marks.y == (floors.elementary, floors.proved, floors.tight)
     assert set(marks.x) == {region.hi}
-    words = guarantee.describe_guarantee(curves, region)
+    words = rate_distortion.describe_guarantee(curves, region)
     for value in (floors.elementary, floors.proved, floors.tight):
         assert f"{value:.3f}" in words
     assert "numerical" in words and "total collapse" in words
@@ -161,9 +163,9 @@ def test_guarantee_marks_the_floors_at_hi_and_says_them(problem: Problem) -> Non
 def test_forbidden_region_ends_at_the_tight_floor_and_collapse_sits_at_its_end(
     problem: Problem,
 ) -> None:
-    figure = guarantee.guarantee(problem.floors, problem.region)
+    figure = rate_distortion.guarantee(problem.floors, problem.region)
     forbidden, tight = (
-        trace_of(figure, guarantee.FORBIDDEN),
+        trace_of(figure, rate_distortion.FORBIDDEN),
         trace_of(figure, MARKS["tight"].name),
     )
     np.testing.assert_array_equal(forbidden.y, tight.y)
@@ -175,7 +177,7 @@ def test_forbidden_region_ends_at_the_tight_floor_and_collapse_sits_at_its_end(
 
 def test_a_hi_beyond_the_decoders_own_collapse_loss_guarantees_nothing(problem: Problem) -> None:
     free = dataclasses.replace(problem.floors, delta=0.9 * problem.region.hi)
-    assert "nothing is guaranteed" in guarantee.describe_guarantee(free, problem.region)
+    assert "nothing is guaranteed" in rate_distortion.describe_guarantee(free, problem.region)
 
 
 def test_chosen_k_is_marked(problem: Problem) -> None:
@@ -206,9 +208,9 @@ def test_shell_words_count_what_was_lost(problem: Problem) -> None:
 def test_gauge_says_which_side_of_one(problem: Problem) -> None:
     high = dataclasses.replace(SETTINGS, sigma2=2 * problem.lambda_max)
     low = dataclasses.replace(SETTINGS, sigma2=0.5 * problem.lambda_max)
-    assert gauge.gauge_value(problem, high) == pytest.approx(2.0)
-    assert "above 1" in gauge.describe_gauge(problem, high)
-    assert "below 1" in gauge.describe_gauge(problem, low)
+    assert unit_gauge.gauge_value(problem, high) == pytest.approx(2.0)
+    assert "above 1" in unit_gauge.describe_gauge(problem, high)
+    assert "below 1" in unit_gauge.describe_gauge(problem, low)
 
 
 def test_on_a_telephone_labels_climb_and_shells_are_seen_whole() -> None:

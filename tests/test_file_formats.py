@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.digit_files import ARRAYS, DIGITS, PICTURES, PIXELS, TABLES, feather, parquet
 
-from svae_core.certificate.floors import covariance_spectrum
+from svae_core.certificate.information_floors import covariance_spectrum
 from svae_core.geometry.kmeans import cluster
 from svae_core.geometry.shell import ShellMap
 from svae_core.own_data.formats import Format, formats, listed, recognise

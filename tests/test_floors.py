@@ -20,7 +20,7 @@ from support.floor_cases import (
     shell_alphabet,
 )
 
-from svae_core.certificate.floors import floors_along, floors_at
+from svae_core.certificate.information_floors import floors_along, floors_at
 from svae_core.records import FloorCurves
 
 

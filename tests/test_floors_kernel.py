@@ -21,11 +21,11 @@ from support.floor_cases import (
     shell_alphabet,
 )
 
-from svae_core.certificate import kernel_bounds
+from svae_core.certificate import kernel_floors
 from svae_core.certificate.degree_weights import DegreeWeights, choose_weights, degree_for
 from svae_core.certificate.eigenvalue_bounds import ScaledMatrix, collatz_wielandt, deflated_bound
-from svae_core.certificate.floors import floors_along, floors_at
-from svae_core.certificate.kernel_bounds import how_proved, radial_maximum, sharpen
+from svae_core.certificate.information_floors import floors_along, floors_at
+from svae_core.certificate.kernel_floors import how_proved, radial_maximum, sharpen
 from svae_core.problem import prepare
 from svae_core.records import FloorCurves, Settings
 
@@ -146,11 +146,11 @@ def test_bound_is_the_formula_by_dense_eigenvalues_never_lower(
     points = case.points.astype(np.float64)
     gram, squares = inner_products(points), (points**2).sum(axis=1)
     lambdas = np.array([0.5, 2.0, 5.0])
-    parts = list(kernel_bounds._parts(points, 0))
+    parts = list(kernel_floors._parts(points, 0))
     weights = choose_weights(points, lambdas, radii, 0)
-    count = kernel_bounds._Count(None, 0)
-    found = kernel_bounds._weighted_exponents(parts, weights, radii, len(points), count)
-    plain = kernel_bounds._plain_exponents(parts, lambdas, len(points), count)
+    count = kernel_floors._Count(None, 0)
+    found = kernel_floors._weighted_exponents(parts, weights, radii, len(points), count)
+    plain = kernel_floors._plain_exponents(parts, lambdas, len(points), count)
     for at, lam in enumerate(lambdas):
         series = weights[at].gram_series()
         root = np.exp(-0.5 * lam * squares)
@@ -216,11 +216,11 @@ def test_weights_by_degree_beat_the_plain_kernel_on_the_shell() -> None:
     A(1) = log ¼ Σ_j e^{−2 + 2cos(θ − jπ/2)} at its best θ; the plain kernel is a circulant.
     """
     points = polygon(4).points
-    parts = list(kernel_bounds._parts(points, 0))
-    count, lam = kernel_bounds._Count(None, 0), np.array([1.0])
-    plain = kernel_bounds._plain_exponents(parts, lam, 4, count)[0]
+    parts = list(kernel_floors._parts(points, 0))
+    count, lam = kernel_floors._Count(None, 0), np.array([1.0])
+    plain = kernel_floors._plain_exponents(parts, lam, 4, count)[0]
     weights = choose_weights(points, lam, (1.0, 1.0), 0)
-    found = kernel_bounds._weighted_exponents(parts, weights, (1.0, 1.0), 4, count)[0]
+    found = kernel_floors._weighted_exponents(parts, weights, (1.0, 1.0), 4, count)[0]
     angles = np.linspace(0, np.pi / 2, 400)[:, None] - np.arange(4) * np.pi / 2
     exact = np.log(np.exp(-2 + 2 * np.cos(angles)).mean(axis=1).max())
     assert plain == pytest.approx(np.log((1 + 2 * np.exp(-1) + np.exp(-2)) / 4), abs=1e-3)
@@ -275,8 +275,8 @@ def test_parts_weaken_the_bound_and_never_break_it(monkeypatch: pytest.MonkeyPat
     rng = np.random.default_rng(5)
     case = quantised(on_shell(rng.normal(size=(300, 4)), rng.random(300)), np.eye(4))
     whole = sharp(case)
-    monkeypatch.setattr(kernel_bounds, "_PAIRS", 1)
-    monkeypatch.setattr(kernel_bounds, "_PART", (40, 80))
+    monkeypatch.setattr(kernel_floors, "_PAIRS", 1)
+    monkeypatch.setattr(kernel_floors, "_PART", (40, 80))
     cut = sharp(case)
     assert whole.kernel_part == 300 and cut.kernel_part == 38
     assert "every point is in one" in how_proved(cut) and how_proved(whole) == ""
@@ -291,7 +291,7 @@ def test_hull_of_bounds_lies_between_a_convex_function_and_them() -> None:
     lambdas = np.geomspace(0.1, 10, 60)
     exact = 1 / (1 + lambdas)
     loose = exact + np.random.default_rng(0).random(60) * (np.arange(60) % 7 > 0)
-    found = kernel_bounds._convex_hull(lambdas, loose)
+    found = kernel_floors._convex_hull(lambdas, loose)
     assert np.all(found >= exact - 1e-15) and np.all(found <= loose)
     np.testing.assert_allclose(found[::7], exact[::7])
 

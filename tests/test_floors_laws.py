@@ -20,7 +20,7 @@ from support.floor_cases import (
 )
 
 from svae_core.certificate import kernel_modes
-from svae_core.certificate.floors import (
+from svae_core.certificate.information_floors import (
     cluster_entropy,
     covariance_spectrum,
     floors_along,

@@ -9,13 +9,17 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from svae_core.certificate import specific
+from svae_core.certificate import specific_floor as specific
 from svae_core.certificate.bernstein import bernstein_lower, bernstein_upper
 from svae_core.certificate.certify import certify
-from svae_core.certificate.floors import covariance_spectrum, floor_curves
 from svae_core.certificate.html import certificate_page
-from svae_core.certificate.population import PopulationFloor, candidate_lambdas, population_floor
-from svae_core.certificate.specific import SpecificMeter, specific_floor
+from svae_core.certificate.information_floors import covariance_spectrum, floor_curves
+from svae_core.certificate.population_floor import (
+    PopulationFloor,
+    candidate_lambdas,
+    population_floor,
+)
+from svae_core.certificate.specific_floor import SpecificMeter, specific_floor
 from svae_core.records import Budget, FloorCurves, Floors, Settings
 from svae_core.training import loop
 

@@ -19,8 +19,13 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
 from svae_core import problem
-from svae_core.certificate import floors, kernel_modes
-from svae_core.certificate.floors import covariance_spectrum, floor_curves, floors_along, how_sought
+from svae_core.certificate import information_floors, kernel_modes
+from svae_core.certificate.information_floors import (
+    covariance_spectrum,
+    floor_curves,
+    floors_along,
+    how_sought,
+)
 from svae_core.config.limits import OWN_POINTS, variable
 from svae_core.datasets import fingerprint, held, load_dataset
 from svae_core.geometry import kmeans, row_blocks
@@ -176,7 +181,7 @@ def test_floors_of_many_points_are_those_of_a_full_search(
     direct = curves_of(points, found)
     monkeypatch.setattr(kernel_modes, "SOUGHT_IN", 400)
     monkeypatch.setattr(kernel_modes, "_COMPARED_IN", 1_000)
-    monkeypatch.setattr(floors, "SOUGHT_IN", 400)
+    monkeypatch.setattr(information_floors, "SOUGHT_IN", 400)
     in_small_blocks(monkeypatch, 50_000)
     sampled = curves_of(points, found)
     assert sampled.sought_in == 400 and "400 of 1,500 points" in how_sought(sampled)

@@ -10,7 +10,7 @@ import pytest
 from support.information_laws import assert_information_laws
 
 from svae_core import objections
-from svae_core.certificate.floors import cluster_entropy
+from svae_core.certificate.information_floors import cluster_entropy
 from svae_core.objections import Answer, answer, short, spread, tiny, trained
 from svae_core.problem import prepared_data
 from svae_core.records import RequestError, Settings

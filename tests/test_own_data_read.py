@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support.hostile_files import npy, npy_claiming, packed, picture
 from support.own_tables import MIXED, is_one_sentence, read_bytes
 
-from svae_core.own_data import points, table_to_points
+from svae_core.own_data import preprocessing, table_to_points
 from svae_core.own_data.reading import read_table
 from svae_core.own_data.table_to_points import Choice, label_of, shape
 from svae_core.own_data.tables import Table
@@ -195,7 +195,7 @@ def test_the_more_frequent_category_is_counted_among_the_rows_used(
     table = table_of("sex,n\nf,1\nf,2\nm,3\n,4\nm,5\nf,6\n")
     choice = Choice(label="none", missing="mean")
     features, _ = table_to_points._features(table, choice, None)
-    source = points._Source(table, features, np.array([2, 3, 4]))
+    source = preprocessing._Source(table, features, np.array([2, 3, 4]))
     assert next(source.blocks())[1][:, 0].tolist() == [1, 1, 1]
 
 

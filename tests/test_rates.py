@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from svae_core.certificate.floors import (
+from svae_core.certificate.information_floors import (
     bernoulli_kl,
     cluster_certificate,
     cluster_entropy,

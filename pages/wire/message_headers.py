@@ -12,7 +12,7 @@ from pages.live.run import LiveRun
 from pages.live.setting_changes import Changes, change_history, changeable_at
 from pages.visitor import url
 from svae_core.config.settings import settings_at
-from svae_core.figures.gauge import gauge_value
+from svae_core.figures.unit_gauge import gauge_value
 from svae_core.records import PreparedData, Settings
 
 

@@ -19,9 +19,9 @@ import numpy as np
 from pages.live.history import member_name
 from pages.live.run import LiveRun
 from pages.wire import message_headers
-from svae_core.certificate.floors import floors_along
-from svae_core.figures.gauge import gauge_value
+from svae_core.certificate.information_floors import floors_along
 from svae_core.figures.palette import MARKS, cluster_style, faint, ink, mark_of
+from svae_core.figures.unit_gauge import gauge_value
 from svae_core.latent.images import data_pictures, feature_names, output_pictures
 from svae_core.methods.spherical import describe_aim
 from svae_core.records import Decoded, FloorCurves, Frame, Moment, PreparedData, Settings, to_json

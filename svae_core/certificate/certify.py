@@ -21,7 +21,6 @@ import numpy as np
 
 from svae_core import __version__
 from svae_core.certificate.arrays import check_finite, numbers
-from svae_core.certificate.black_box import BlackBox, answered_posterior
 from svae_core.certificate.diagnostics import (
     ACTIVE_THRESHOLD,
     Measurement,
@@ -30,15 +29,16 @@ from svae_core.certificate.diagnostics import (
     spread,
     verdict,
 )
-from svae_core.certificate.floors import (
+from svae_core.certificate.guarded_model import BlackBox, answered_posterior
+from svae_core.certificate.information_floors import (
     cluster_certificate,
     covariance_spectrum,
     floor_curves,
     floors_at,
 )
-from svae_core.certificate.kernel_bounds import sharpen
+from svae_core.certificate.kernel_floors import sharpen
 from svae_core.certificate.losses import CONFIDENCE, Losses, measure_losses
-from svae_core.certificate.own_floors import OwnFloors
+from svae_core.certificate.model_floors import OwnFloors
 from svae_core.certificate.posteriors import Posteriors, gaussian_posteriors
 from svae_core.geometry.kmeans import cluster, nearest
 from svae_core.geometry.region import collapse_losses
@@ -67,7 +67,7 @@ class Reference:
     radii: tuple[float, float] | None  # of decoder outputs, where they are known to keep to it
     dataset: str = ""
     fingerprint: str = ""
-    population_lambdas: np.ndarray | None = None  # asks for a population floor: see `population`
+    population_lambdas: np.ndarray | None = None  # asks for a `population_floor`
 
 
 def certify(

@@ -1,6 +1,6 @@
 """How heavily each degree of the exponential series counts in the kernel floor: h_m = λ^m e^{g_m}.
 
-`kernel_bounds` explains the bound, which holds for *any* weights. They are therefore chosen freely:
+`kernel_floors` explains the bound, which holds for *any* weights. They are therefore chosen freely:
 on a sample of points, for a smooth stand-in of the bound, by a numerical minimiser.
 """
 

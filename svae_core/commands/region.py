@@ -16,8 +16,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> None:
     """Print all numbers that are fixed before training."""
-    from svae_core.certificate.floors import floors_at, how_sought
-    from svae_core.certificate.kernel_bounds import how_proved
+    from svae_core.certificate.information_floors import floors_at, how_sought
+    from svae_core.certificate.kernel_floors import how_proved
     from svae_core.geometry.kmeans import how_started
     from svae_core.geometry.region import penalty_weight
     from svae_core.methods.spherical import describe_aim

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from svae_core.certificate.floors import floors_along
-from svae_core.figures.guarantee import draw_specific
+from svae_core.certificate.information_floors import floors_along
 from svae_core.figures.names import title_of
 from svae_core.figures.palette import blank, faint, ink, mark_of, veil
+from svae_core.figures.rate_distortion import draw_specific
 from svae_core.records import FeasibleRegion, FloorCurves
 from svae_core.studies.scores import MEASURES, Row, Score
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from svae_core.figures.gauge import gauge_value
 from svae_core.figures.names import title_of
+from svae_core.figures.unit_gauge import gauge_value
 from svae_core.records import Certificate, Problem, Settings
 
 HOLDS, OPEN, NOTE, FAILS = "holds", "open", "note", "fails"

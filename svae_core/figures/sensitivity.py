@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from svae_core.certificate.floors import floors_at
+from svae_core.certificate.information_floors import floors_at
 from svae_core.figures.palette import FONT_SIZE, MARKS, ink, template
 from svae_core.geometry.region import BandAtK
 from svae_core.records import FeasibleRegion, FloorCurves

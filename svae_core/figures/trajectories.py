@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from svae_core.certificate.floors import floors_along
+from svae_core.certificate.information_floors import floors_along
 from svae_core.figures.names import title_of
 from svae_core.figures.palette import FONT_SIZE, GREY, MARKS, blank, mark_of, veil
 from svae_core.records import FeasibleRegion, FloorCurves, Frame, Moment

@@ -12,7 +12,7 @@ import dataclasses
 
 import numpy as np
 
-from svae_core.certificate.floors import covariance_spectrum, water_level
+from svae_core.certificate.information_floors import covariance_spectrum, water_level
 from svae_core.geometry.kmeans import cluster
 from svae_core.geometry.region import collapse_losses, penalty_weight
 from svae_core.methods import method_for

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.certificate.diagnostics import mutual_information
-from svae_core.certificate.floors import cluster_entropy
+from svae_core.certificate.information_floors import cluster_entropy
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE, log_density, sample
 from svae_core.objections import Answer, baseline, short, trained
 from svae_core.problem import prepared_data

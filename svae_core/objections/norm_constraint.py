@@ -13,7 +13,7 @@ import dataclasses
 
 import numpy as np
 
-from svae_core.certificate.floors import cluster_entropy
+from svae_core.certificate.information_floors import cluster_entropy
 from svae_core.objections import Answer, baseline, short, spread, tiny, trained
 from svae_core.problem import prepared_data
 from svae_core.records import Certificate, PreparedData, Settings

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from svae_core.own_data.array_to_table import with_categories, with_labels, with_note, write_matrix
 from svae_core.own_data.arrow_points import BATCH_CELLS, Batches, ListRows, PictureRows
 from svae_core.own_data.column_roles import with_roles
 from svae_core.own_data.formats import Source
-from svae_core.own_data.matrix import with_categories, with_labels, with_note, write_matrix
 from svae_core.own_data.names import cleaned, distinct, some
 from svae_core.own_data.tables import Table, Writer, check_cells, check_width
 from svae_core.records import RequestError

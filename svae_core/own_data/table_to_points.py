@@ -17,7 +17,7 @@ from svae_core.config.limits import limits
 from svae_core.own_data.column_roles import REASONS
 from svae_core.own_data.limits import CATEGORIES, CATEGORIES_UNASKED, CLASSES, COLUMNS, NUMBERS
 from svae_core.own_data.names import some
-from svae_core.own_data.points import (
+from svae_core.own_data.preprocessing import (
     Feature,
     blocks,
     is_pair,

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from svae_core.certificate.certify import Reference, measure, with_run
 from svae_core.certificate.diagnostics import active_units, spread, structure
-from svae_core.certificate.population import candidate_lambdas
+from svae_core.certificate.population_floor import candidate_lambdas
 from svae_core.certificate.posteriors import Posteriors
 from svae_core.distributions.gaussian import array
 from svae_core.geometry.region import applicable_definition

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from svae_core.certificate.certify import certify, reference
-from svae_core.certificate.floors import floors_at
+from svae_core.certificate.information_floors import floors_at
 from svae_core.distributions.gaussian import gaussian_kl
 from svae_core.records import RequestError
 

@@ -21,8 +21,13 @@ from sklearn.datasets import load_digits
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from svae_core.certificate.floors import covariance_spectrum, floor_curves, floors_along, floors_at
-from svae_core.certificate.kernel_bounds import sharpen
+from svae_core.certificate.information_floors import (
+    covariance_spectrum,
+    floor_curves,
+    floors_along,
+    floors_at,
+)
+from svae_core.certificate.kernel_floors import sharpen
 from svae_core.records import FloorCurves
 
 RADII = (0.8, 1.2)

@@ -29,7 +29,7 @@ import sklearn
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from svae_core import problem
-from svae_core.certificate import floors, kernel_modes
+from svae_core.certificate import information_floors, kernel_modes
 from svae_core.config.limits import own_machine
 from svae_core.geometry import kmeans
 from svae_core.geometry.region import collapse_losses
@@ -121,18 +121,18 @@ def peers(folder: Path) -> list[str]:
     theirs, slow = clocked(grouped)
     mean_norm = float(np.linalg.norm(points.mean(axis=0, dtype=float)))
     delta = collapse_losses(slow.within, slow.total, mean_norm, 0.8, 1.2)["shell"]
-    spectrum = floors.covariance_spectrum(points)
+    spectrum = information_floors.covariance_spectrum(points)
     loss = slow.within + 0.25 * (delta - slow.within)
 
     def curves() -> FloorCurves:
-        return floors.floor_curves(
+        return information_floors.floor_curves(
             points, slow.centroids, slow.sizes, (0.8, 1.2), delta, slow.within, spectrum
         )
 
     sampled, few = clocked(curves)
     kernel_modes.SOUGHT_IN = len(points)
     full, many = clocked(curves)
-    tight = [floors.floors_at(found, loss).tight for found in (few, many)]
+    tight = [information_floors.floors_at(found, loss).tight for found in (few, many)]
     return [
         f"| K-means | {ours:.1f} | {theirs:.1f} | {theirs / ours:.1f}× "
         f"| W {quick.within:.6f} | {slow.within:.6f} |",

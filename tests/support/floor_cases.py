@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
-from svae_core.certificate.floors import covariance_spectrum, floor_curves
+from svae_core.certificate.information_floors import covariance_spectrum, floor_curves
 from svae_core.records import FloorCurves
 
 RADII = (0.8, 1.2)

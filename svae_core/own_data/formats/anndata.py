@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from svae_core.own_data.array_to_table import with_categories, with_note, write_matrix
 from svae_core.own_data.candidates import LABELS, choose
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import (
@@ -18,7 +19,6 @@ from svae_core.own_data.hdf5_tree import (
     texts_of,
 )
 from svae_core.own_data.limits import CATEGORIES, CLASSES
-from svae_core.own_data.matrix import with_categories, with_note, write_matrix
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError

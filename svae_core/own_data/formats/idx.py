@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from svae_core.own_data.array_to_table import layout_of, write_matrix
 from svae_core.own_data.formats import Format, Source
-from svae_core.own_data.matrix import layout_of, write_matrix
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 

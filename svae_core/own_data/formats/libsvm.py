@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from svae_core.own_data.array_to_table import with_labels, with_note, write_matrix
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import CATEGORIES
-from svae_core.own_data.matrix import with_labels, with_note, write_matrix
 from svae_core.own_data.sparse import CompressedRows
 from svae_core.own_data.tables import Table, check_cells, check_width
 from svae_core.records import RequestError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from svae_core.own_data.array_to_table import write_matrix
 from svae_core.own_data.formats import Format, Source, starts_with
 from svae_core.own_data.limits import CELLS
-from svae_core.own_data.matrix import write_matrix
 from svae_core.own_data.sparse import CompressedRows
 from svae_core.own_data.tables import Table, check_cells, check_width
 from svae_core.records import RequestError

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from svae_core.own_data.formats import Format, Source, starts_with
-from svae_core.own_data.matrix import (
+from svae_core.own_data.array_to_table import (
     Extremes,
     block_of,
     blocks_of,
@@ -14,6 +13,7 @@ from svae_core.own_data.matrix import (
     names_for,
     write_matrix,
 )
+from svae_core.own_data.formats import Format, Source, starts_with
 from svae_core.own_data.npy_header import checked_header
 from svae_core.own_data.tables import Table, stamp_of, write_about
 from svae_core.records import RequestError

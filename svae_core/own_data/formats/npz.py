@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from svae_core.own_data import archive
+from svae_core.own_data.array_to_table import with_labels, with_note, write_matrix
 from svae_core.own_data.formats import Format, Source, npy, renamed
 from svae_core.own_data.limits import CELLS, LETTERS
-from svae_core.own_data.matrix import with_labels, with_note, write_matrix
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.npy_header import HEADER_BYTES, PARSER_ERRORS, read_header, refuse_objects
 from svae_core.own_data.sparse import CompressedRows, check_compressed

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from svae_core.own_data.array_to_table import with_labels, with_note, write_matrix
 from svae_core.own_data.candidates import choose, labels_among, said_of_others
 from svae_core.own_data.formats import Format, Source
-from svae_core.own_data.matrix import with_labels, with_note, write_matrix
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 

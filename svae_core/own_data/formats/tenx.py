@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from svae_core.own_data.array_to_table import write_matrix
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import is_hdf5, opened, sparse_of, texts_of
-from svae_core.own_data.matrix import write_matrix
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 

@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 
+from svae_core.own_data.array_to_table import with_labels, write_matrix
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import CELLS
-from svae_core.own_data.matrix import with_labels, write_matrix
 from svae_core.own_data.tables import Table, check_cells, check_width
 from svae_core.records import RequestError
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from svae_core.certificate.floors import floors_along, floors_at, how_sought
-from svae_core.certificate.kernel_bounds import how_proved
+from svae_core.certificate.information_floors import floors_along, floors_at, how_sought
+from svae_core.certificate.kernel_floors import how_proved
 from svae_core.figures.palette import GREY, MARKS, blank, faint, ink, veil
 from svae_core.records import Certificate, FeasibleRegion, FloorCurves, Floors
 

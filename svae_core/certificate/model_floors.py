@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.certificate.population import PopulationFloor, population_floor
-from svae_core.certificate.specific import SpecificMeter
+from svae_core.certificate.population_floor import PopulationFloor, population_floor
+from svae_core.certificate.specific_floor import SpecificMeter
 from svae_core.records import FloorCurves, Floors
 
 _DRAWS, _LOSSES = 16, 65_536  # of the first stage of a certificate: later draws are not looked at
