@@ -3,7 +3,7 @@
     A(λ) = max_y log E exp(−λ‖x − y‖²),    y with a norm between two radii
 
 is what the tight floor is made of (`information_floors`). The search is numerical: a missed mode
-makes A too low. Of many points a sample is searched; what is found is compared and evaluated on all.
+makes A too low. Of many points a sample is searched; its modes are compared and evaluated on all.
 """
 
 from __future__ import annotations
