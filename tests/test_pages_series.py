@@ -137,7 +137,7 @@ def test_methods_are_compared_run_by_run_and_lead_to_training() -> None:
     assert {"guards KL", "guards information", "KL", "I(x;z)", "± KL"} <= set(table.columns)
     strips, bars, plane = charts_of(app)
     assert [len(trace["x"]) for trace in strips["data"]] == [2, 2, 2]
-    assert len(bars["data"]) == 2 and len(plane["data"]) == 5
+    assert len(bars["data"]) == 2 and len(plane["data"]) == 6
     assert "lies below its proved floor" in words_of(app)
     assert len(app.get("download_button")) == 3
     again = open_page("compare", _BRIEF)  # by the link, and for everybody

@@ -183,7 +183,8 @@ def stopped_and_resumed(whole: Whole, arguments: list[str], place: Path, rng: ra
         assert all(entry.about is not None for entry in store.shelf(place))
         if number == signal.SIGINT and status:
             assert status == 130
-            _assert_says_how_to_go_on(child, unfinished)
+            # Ended between its last write and its answer, a run is finished: resumed, it answers.
+            _assert_says_how_to_go_on(child, unfinished or store.shelf(place))
         assert status in (0, 130, -signal.SIGKILL)
         if status == 0 and not unfinished:
             return json.loads(child.said("out"))
@@ -199,14 +200,14 @@ def stopped_and_resumed(whole: Whole, arguments: list[str], place: Path, rng: ra
     return json.loads(child.said("out"))
 
 
-def _assert_says_how_to_go_on(child: Child, unfinished: list[store.Entry]) -> None:
+def _assert_says_how_to_go_on(child: Child, entries: list[store.Entry]) -> None:
     said = child.said("err")
     assert said.count("\n") == 1 and "Traceback" not in said
     if "--out" in child.arguments:
         assert "the same command goes on" in said or said == "svae_core: stopped.\n"
     elif "runs resume" in said:
         name = shlex.split(said)[-1]
-        assert name in {entry.folder.name for entry in unfinished}
+        assert name in {entry.folder.name for entry in entries}
         told = json.loads(child.said("out"))
         assert told["resume"] in said and told["complete"] is False
     else:
