@@ -6,7 +6,8 @@ For any critic f(x, x̂) Donsker-Varadhan gives
 
 x' drawn anew from the points. The floors of `information_floors` bound the last term by its
 largest value over all y; here it is a mean over the model's own answers. E_x' runs over all
-points, so it is exact, and only x̂ is sampled. With f = −λ min(‖x − x̂‖², c) each answer gives one value
+points, so it is exact, and only x̂ is sampled. With f = −λ min(‖x − x̂‖², c) each answer gives
+one value
 
     v = f(x, x̂) − log E_x' e^{f(x', x̂)},    −λc ≤ v ≤ log N,
 
