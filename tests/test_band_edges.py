@@ -43,11 +43,11 @@ def test_the_penalty_is_flat_inside_the_band() -> None:
     method, prepared = method_for(settings), prepared_data(settings)
     fixed = method.constants(prepared, settings)
     constants = {name: torch.tensor([value]) for name, value in fixed.items()}
-    assert fixed["excess"] > 0
+    assert fixed["lower_weight"] > fixed["weight"]
     half = 1 / (2 * settings.sigma2)
     weight, lower, upper = fixed["weight"], fixed["lower"], fixed["upper"]
     slopes = (
-        (0.9 * lower, half - weight - fixed["excess"]),
+        (0.9 * lower, half - fixed["lower_weight"]),
         ((lower + upper) / 2, half),
         (1.1 * upper, half + weight),
     )

@@ -63,9 +63,10 @@ class Method:
         excess = 0.0
         if region.lower_edge and settings.penalty_rule >= 2:
             excess = lower_excess(settings.beta, level, settings.sigma2, strength)
+        weight = penalty_weight(settings.beta, level, strength)
         return {
-            "weight": penalty_weight(settings.beta, level, strength),
-            "excess": excess,
+            "weight": weight,
+            "lower_weight": weight + excess,
             "upper": target(region.lo, region.hi, region.delta - region.within, error),
             "lower": region.lo if region.lower_edge else 0.0,
         }
@@ -77,11 +78,10 @@ class Method:
         # is ±w outside and 0 inside.
         nearest = terms.distortion.detach().clamp(constants["lower"], constants["upper"])
         outside = (terms.distortion - nearest).abs()
-        penalty = constants["weight"] * outside
-        # Zero inside the band and above it, with gradient 0 (a clamp's would be 1 at zero). Where
-        # the excess is zero nothing is added, bit for bit.
-        below = (nearest - terms.distortion).relu()
-        return base_objective(terms) + penalty + constants["excess"] * below
+        # The side of the band decides the weight; which side it is has no gradient.
+        below = terms.distortion.detach() < constants["lower"]
+        weight = constants["lower_weight"].where(below, constants["weight"])
+        return base_objective(terms) + weight * outside
 
 
 def describe_aim(prepared: PreparedData, settings: Settings) -> str:
