@@ -14,6 +14,7 @@ from pages.widgets import waiting_section
 from pages.widgets.charts import chart
 from pages.widgets.comparison import ComparisonJob
 from svae_core.figures import comparison
+from svae_core.figures.names import counted
 from svae_core.methods import scan_methods
 from svae_core.records import to_json
 from svae_core.studies.scores import rows, to_csv, to_latex
@@ -42,6 +43,7 @@ def show(found: ComparisonJob) -> None:
     picked = st.dataframe(
         comparison.table(table),
         hide_index=True,
+        placeholder="–",
         on_select="rerun",
         selection_mode="single-row",
         key="compare.table",
@@ -77,7 +79,10 @@ def draw() -> bool:
         "compare", key, partial(ComparisonJob, settings, names, seeds, registry.engine())
     )
     place, button = st.columns([5, 1])
-    place.caption(f"{len(names)} methods × {seeds} seeds, {settings.epochs} epochs each.")
+    place.caption(
+        f"{counted(len(names), 'method')} × {counted(seeds, 'seed')}, "
+        f"{counted(settings.epochs, 'epoch')} each."
+    )
     going = waiting_section.job_controls("compare", key, found.job, button)
     show(found)
     return going

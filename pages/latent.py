@@ -153,6 +153,7 @@ with st.sidebar:
 dark = session.dark()
 members = registry.pair(settings)
 st.subheader("Explore two latent spaces")
+cache.wait_for_file(settings)
 state = trained_state(members)
 if state is not None:
     picker, _ = st.columns([1, 3])

@@ -11,6 +11,7 @@ from pages.visitor.markdown import refusal
 from pages.widgets import phase_axes, waiting_section
 from pages.widgets import settings as controls
 from pages.widgets.charts import QUIET
+from pages.widgets.presets import open_here_button
 from pages.widgets.sweep import SweepJob
 from svae_core.figures import phase
 from svae_core.methods import scan_methods
@@ -19,14 +20,11 @@ from svae_core.studies.phase_cells import Cell, Theory
 
 
 def presets() -> None:
-    """Links to phase diagrams that are trained in about a minute."""
+    """Buttons that open phase diagrams which are trained in about a minute."""
     for column, preset in zip(st.columns(4), phase_axes.PRESETS, strict=True):
         with column.container(border=True, height="stretch"):
-            st.page_link(
-                "phase.py",
-                label=f"**{preset.title}**",
-                query_params=phase_axes.preset_query(preset, settings, len(problem.shell.points)),
-            )
+            query = phase_axes.preset_query(preset, settings, len(problem.shell.points))
+            open_here_button(f"**{preset.title}**", query)
             st.caption(preset.text)
 
 

@@ -26,6 +26,7 @@ def choose(entries: list[Entry]) -> list[Entry]:
         run_table.table(entries),
         key=run_table.key(entries),
         on_select="rerun",
+        placeholder="–",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": run_table.rows(entries, session.picked())}},
         hide_index=True,

@@ -6,22 +6,6 @@ from pages.classroom import lessons
 from pages.visitor import cache, session, url
 from pages.widgets.charts import chart, is_narrow
 from svae_core.figures import recorded
-from svae_core.records import Settings
-
-LESSONS = (
-    *(
-        (found.title, found.text, "train.py", found.settings, {"lesson": found.name})
-        for found in (lessons.LESSONS["collapse"], lessons.LESSONS["alive"])
-    ),
-    (
-        "Try to break the guarantee",
-        "A measured loss below δ excludes total collapse. Let a seeded search try hundreds of runs "
-        "on hard and degenerate data for one that has both, and read what is proved and what not.",
-        "theory.py",
-        Settings(),
-        {},
-    ),
-)
 
 st.header("Spherical VAE Explorer")
 st.write(
@@ -43,8 +27,9 @@ st.caption(
     f"point; small dots are the data. {sentence}"
 )
 
-for column, (title, text, page, settings, query) in zip(st.columns(3), LESSONS, strict=True):
+for column, lesson in zip(st.columns(3), lessons.LESSONS.values(), strict=True):
     with column.container(border=True, height="stretch"):
-        st.markdown(f"**{title}**")
-        st.write(text)
-        st.page_link(page, label="Open the lesson", query_params=url.to_link(settings) | query)
+        st.markdown(f"**{lesson.title}**")
+        st.write(lesson.text)
+        query = url.to_link(lesson.settings) | {"lesson": lesson.name}
+        st.page_link("train.py", label="Open the lesson", query_params=query)

@@ -3,12 +3,26 @@
 import streamlit as st
 
 from pages.live import registry
-from pages.visitor import session
+from pages.visitor import cache, session
 from pages.visitor.markdown import plain
 from pages.widgets import classroom as teaching
 from pages.widgets import settings as controls
 from pages.widgets import upload
 from pages.wire.component import stage
+from svae_core.figures.names import counted
+from svae_core.records import Settings
+
+
+def weights(run: str, settings: Settings) -> str:
+    """σ² and β of the run, with what they were changed to in it or in the branch that it is."""
+    live = registry.find(run)
+    now = live.changeable_now if live else {}
+    parts = []
+    for name, symbol in (("sigma2", "σ²"), ("beta", "β")):
+        first = getattr(settings, name)
+        last = now.get(name, first)
+        parts.append(f"{symbol} = {first:g}" + (f" → {last:g}" if last != first else ""))
+    return ", ".join(parts)
 
 
 def own_run() -> None:
@@ -28,11 +42,12 @@ def own_run() -> None:
         classroom = class_.popover("Class", width="stretch")
     title = upload.title(settings)
     start = f"**{lesson.title}**" if lesson else "**Same data, same start, two models**"
-    summary.markdown(
-        f"{start}: {plain(title)}, σ² = {settings.sigma2:g}, "
-        f"β = {settings.beta:g}, {settings.latent_dim} latent dimensions, {settings.epochs} epochs"
-    )
+    cache.wait_for_file(settings)
     run = session.run_of(registry.pair(settings), lesson.name if lesson else "")
+    summary.markdown(
+        f"{start}: {plain(title)}, {weights(run, settings)}, "
+        f"{counted(settings.latent_dim, 'latent dimension')}, {counted(settings.epochs, 'epoch')}"
+    )
     if classroom:
         with classroom:
             teaching.class_controls(run)

@@ -7,11 +7,12 @@ import json
 
 import numpy as np
 import pytest
-from support.live_runs import TOY, Viewer, toy_run, until
+from support.live_runs import PAIR, TOY, Inline, Viewer, in_a_loop, toy_run, until
 
 from pages.classroom import sessions
 from pages.live import registry
 from pages.live.run import LiveRun
+from pages.live.run_source import RunRequest
 from pages.wire import routes
 from pages.wire.messages import decode
 from svae_core.figures import board
@@ -64,6 +65,35 @@ def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
         watched.stop()
 
     asyncio.run(run())
+
+
+@in_a_loop
+async def test_a_class_that_follows_a_lesson_sees_its_results_whoever_predicts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    live = LiveRun(PAIR, Inline(), RunRequest(PAIR, "collapse"))  # type: ignore[arg-type]
+    monkeypatch.setitem(registry._live_runs, "run", live)
+    room = sessions.begin("run")
+    teacher, one, other = Viewer("run"), Viewer("", code=room.code), Viewer("", code=room.code)
+    for viewer in (teacher, one, other):
+        await viewer.event()
+    await until(live, lambda: bool(live.moments))
+    told, _ = await one.ask(want="newest", answer=0)
+    assert told["lesson"] == {"prediction": None, "reveal": None} and not live.training
+    teacher.send(json.dumps({"do": "predict", "answer": 2}))
+    await until(live, lambda: live.status == "finished")
+    known = {"version": live.version, "generation": live.generation}
+    for viewer in (one, other):
+        told, _ = await viewer.ask(want=3, **known)
+        assert "lesson" not in told and "tree" not in told, "as on the teacher's page: no news"
+    mine, _ = await one.ask(want="newest", answer=0)
+    none, _ = await other.ask(want="newest")
+    assert mine["lesson"]["prediction"] == none["lesson"]["prediction"] == 2
+    assert "predicted" in mine["lesson"]["reveal"] and "It uses most" in mine["lesson"]["reveal"]
+    assert none["lesson"]["reveal"].startswith("The outcome:")
+    wrong, _ = await other.ask(want="newest", answer=99)
+    assert wrong["lesson"] == none["lesson"]
+    live.stop()
 
 
 def test_a_copy_goes_its_own_way(watched: LiveRun, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def _key(app: AppTest) -> str:
 @pytest.mark.slow
 def test_an_upload_is_shown_chosen_from_and_found_again_by_its_address() -> None:
     app = _open()
-    assert "No file" in app.error[0].value
+    assert "Your file" in app.info[0].value
     _quiet(app.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
     assert not app.error
     assert app.subheader[0].value == "my.csv, on the shell"
@@ -93,7 +93,7 @@ def test_another_visitor_sees_nothing_of_it() -> None:
     mine = _open()
     _quiet(mine.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
     theirs = _open()
-    assert "No file" in theirs.error[0].value
+    assert "Your file" in theirs.info[0].value
     assert "my.csv" not in str(theirs)
 
 
@@ -115,3 +115,16 @@ def test_a_link_whose_data_are_gone_says_so_and_works_again_with_the_same_file()
     _quiet(gone.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
     assert not gone.error
     assert _key(gone) == key
+
+
+@pytest.mark.parametrize(
+    "page", ["shell", "region", "train", "latent", "compare", "phase", "theory"]
+)
+def test_before_any_upload_a_page_asks_for_the_file_and_complains_of_nothing(page: str) -> None:
+    app = AppTest.from_file(_ROUTER, default_timeout=300)
+    app.switch_page(f"{page}.py")
+    app.query_params["dataset"] = "file"
+    _quiet(app.run())
+    assert not app.error and not app.warning
+    assert ["Your file" in info.value for info in app.info] == [True]
+    assert any(uploader.proto.label == "Your file" for uploader in app.get("file_uploader"))

@@ -9,7 +9,7 @@ from support.screens import SMALL, charts_of, open_page, query_of, without_excep
 
 from pages.live import registry
 from pages.visitor import url
-from pages.visitor.markdown import plain
+from pages.visitor.markdown import for_visitors, plain
 from svae_core.config.settings import check_settings
 from svae_core.records import Settings
 
@@ -204,3 +204,28 @@ def test_words_of_visitors_are_shown_as_they_are() -> None:
     assert plain("iris.csv, 3 × 4") == "iris.csv, 3 × 4"
     joined = "!\\[x\\](http:\u2060//y) \\<b> \\$a\\$ \\`c\\` \\*d\\*"
     assert plain("![x](http://y) <b> $a$ `c` *d*") == joined
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("--n-points is 9, but must be 4.", "“Points” is 9, but must be 4."),
+        ("--delta_vae.rate asks for 2 nats.", "“Committed nats δ” asks for 2 nats."),
+        ("--sigma2 is -1; --seeds is 0.", "“σ²” is -1; “Seeds” is 0."),
+        (
+            "They are not here; give the file again, by upload or by: python -m svae_core data "
+            "FILE --key abc.",
+            "They are not here; give the file again, by upload.",
+        ),
+        ("A dash -- like this -- stays, and so does a--b.", None),
+    ],
+)
+def test_refusals_on_screens_name_controls_and_no_command(sentence: str, shown: str | None) -> None:
+    assert for_visitors(sentence) == (shown or sentence)
+
+
+def test_no_refusal_of_a_setting_shows_an_option_of_the_command_line() -> None:
+    for query in ({"clusters": "900"}, {"n_points": "9999"}, {"dataset": "file", "file.key": "x"}):
+        app = open_page("shell", {**SMALL, **query})
+        assert len(app.error) == 1
+        assert "--" not in app.error[0].value and "python" not in app.error[0].value

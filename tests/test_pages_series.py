@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.screens import (
     SMALL,
@@ -15,6 +17,7 @@ from support.screens import (
     words_of,
 )
 
+from pages.widgets import comparison, phase_axes
 from svae_core.studies.phase_cells import MEASURES
 
 pytestmark = pytest.mark.usefixtures("immediate_engine")
@@ -81,9 +84,9 @@ def test_every_measure_can_be_the_colour(measure: str) -> None:
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ({"grid.sigma2": "many"}, "--sigma2"),
-        ({"grid.band": "0.5,0.2 0,0.1"}, "--band"),
-        ({"seeds": "-1"}, "--seeds"),
+        ({"grid.sigma2": "many"}, "“σ²”"),
+        ({"grid.band": "0.5,0.2 0,0.1"}, "“Band”"),
+        ({"seeds": "-1"}, "“Seeds”"),
         ({"grid.sigma2": "0.01:1:999", "grid.band": "0.1:0.9:9"}, "SVAE_MAX_MAP_RUNS"),
         ({"y": "clusters", "grid.clusters": "900"}, ""),
         ({"x": "nosuch", "y": "nosuch", "methods": "nosuch", "measure": "x", "cell": "99"}, ""),
@@ -112,14 +115,33 @@ def test_a_map_of_the_linear_vae_has_every_line_and_counts_its_units() -> None:
 
 
 def test_presets_keep_the_data_and_stay_small() -> None:
-    app = open_page("phase", {"dataset": "digits", "clusters": "7"})
-    links = [link.proto.query_string for link in app.get("page_link")]
-    assert len(links) == 4
-    for link in links:
-        assert "clusters=7" in link and "n_points=400" in link
-    assert "epochs=200" in links[0] and "epochs=1500" in links[2]  # of 4 steps, of 2
-    small = open_page("phase", SMALL)
-    assert all("n_points" not in link.proto.query_string for link in small.get("page_link"))
+    query = {"clusters": "7", "class": "a class"}
+    opened = [
+        query_of(press(open_page("phase", {"dataset": "digits", **query}), f"**{preset.title}**"))
+        for preset in phase_axes.PRESETS
+    ]
+    for found in opened:
+        assert query.items() <= found.items() and found["n_points"] == "400"
+    epochs = [found["epochs"] for found in opened]
+    assert epochs == ["200", "200", "1500", "200"]  # of 4 steps, but of 2 in the third
+    small = press(open_page("phase", SMALL), f"**{phase_axes.PRESETS[0].title}**")
+    assert "n_points" not in query_of(small)
+
+
+@pytest.mark.parametrize("preset", phase_axes.PRESETS, ids=lambda preset: preset.title)
+def test_a_preset_of_the_map_is_what_start_trains(preset: phase_axes.Preset) -> None:
+    """Opened on a page whose link has other settings, and still there when it is drawn again."""
+    other = {**_MAP, "seeds": "3", "x": "band", "y": "sigma2", "measure": "certified", "cell": "1"}
+    app = press(open_page("phase", other), f"**{preset.title}**")
+    shown = query_of(app)
+    assert preset.query.items() <= shown.items()
+    assert "cell" not in shown and ("seeds" in shown) == ("seeds" in preset.query)
+    press(press(app, "Start"), "Cancel")
+    across, up, seeds = re.search(r"(\d+) × (\d+) cells, (\d+|one) seed", preset.text).groups()  # type: ignore[union-attr]
+    methods = len(preset.query.get("methods", "baseline,spherical").split(","))
+    runs = int(across) * int(up) * int(seeds.replace("one", "1")) * methods
+    assert query_of(app) == shown
+    assert f" of {runs} runs, paused" in progress_of(app)
 
 
 # -------------------------------------------------------------------------------- compare
@@ -142,6 +164,30 @@ def test_methods_are_compared_run_by_run_and_lead_to_training() -> None:
     assert len(app.get("download_button")) == 3
     again = open_page("compare", _BRIEF)  # by the link, and for everybody
     assert progress_of(again) == "6 of 6 runs"
+
+
+@pytest.mark.parametrize("title", list(comparison.PRESETS))
+def test_a_preset_of_the_comparison_is_what_start_trains(title: str) -> None:
+    methods = comparison.PRESETS[title].methods
+    app = press(open_page("compare", {**_BRIEF, "methods": "geco"}), f"**{title}**")
+    assert tuple(app.multiselect(key="compare.methods").value) == methods
+    assert query_of(app)["epochs"] == "3"
+    press(press(app, "Start"), "Cancel")
+    assert tuple(app.multiselect(key="compare.methods").value) == methods
+    assert progress_of(app).split()[2] == str(3 * len(methods))
+
+
+def test_one_seed_and_one_method_are_spoken_of_in_the_singular_and_have_no_spread() -> None:
+    query = {**_BRIEF, "seeds": "1", "methods": "spherical", "epochs": "1"}
+    app = press(open_page("compare", query), "Start")
+    seen = look_until_whole(app, 1)
+    assert seen[-1] == "1 of 1 run"
+    assert "1 method × 1 seed, 1 epoch each." in [text.value for text in app.caption]
+    table = app.dataframe[0].value
+    assert not [name for name in table.columns if name.startswith("±")]
+    assert app.dataframe[0].proto.placeholder == "–"
+    assert "The run lies at or above its proved floor." in words_of(app)
+    assert not re.search(r"\b1 (?!of )[a-z]+s\b", words_of(app))
 
 
 def test_a_comparison_without_methods_says_so_and_unknown_ones_are_left_out() -> None:

@@ -11,6 +11,7 @@ from support.screens import SMALL, open_page, query_of, without_exception
 
 from pages.classroom import sessions
 from pages.live import registry
+from pages.wire import headers
 from svae_core.records import Settings
 
 pytestmark = pytest.mark.usefixtures("immediate_engine")
@@ -79,3 +80,46 @@ def test_a_class_is_led_by_its_key_only_and_as_long_as_there_is_one() -> None:
     assert led_with("œ") == led_with("wrong") == ""
     sessions.end(room.key)
     assert led_with(room.key) == ""
+
+
+def _go_to(app: AppTest, run: str) -> AppTest:
+    """What the stage does when its viewer goes to another run of the tree."""
+    told = headers.moved(run, registry.find(run))
+    for name, text in {**told["query"], "run": run}.items():
+        if text is None:
+            app.query_params.pop(name, None)
+        else:
+            app.query_params[name] = text
+    return without_exception(app.run())
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_run_opened_by_its_link_alone_stays_the_page_s_in_all_its_branches(seed: int) -> None:
+    members = tuple(dataclasses.replace(one, seed=seed) for one in PAIR)
+    run = registry.start_run(members)
+    app = open_page("train", {"run": run})
+    assert _run(app) == run
+    child = registry.reseed(run)
+    for there in (child, run, child):
+        assert _run(_go_to(app, there)) == there
+    grandchild = registry.reseed(child)
+    assert _run(_go_to(app, grandchild)) == grandchild
+    live = registry.find(grandchild)
+    assert live is not None and list(live.tree) == [run, child, grandchild]
+
+
+def test_the_header_names_what_the_branch_has_not_what_the_page_began_with() -> None:
+    app = open_page("train", SMALL)
+    assert "σ² = 1, β = 1," in app.markdown[0].value
+    live = registry.find(_run(app))
+    assert live is not None
+    live.members = tuple(dataclasses.replace(one, changes=((0, "beta", 4.0),)) for one in PAIR)
+    assert "σ² = 1, β = 1 → 4," in without_exception(app.run()).markdown[0].value
+
+
+def test_a_link_that_names_the_default_data_is_left_as_it_is() -> None:
+    """Each write of the URL is an entry of the browser's history, to which Back would lead."""
+    app = open_page("shell", {"dataset": "digits", "epochs": "7"})
+    assert query_of(app) == {"dataset": "digits", "epochs": "7"}
+    without_exception(app.number_input(key="n_points").set_value(300).run())
+    assert query_of(app) == {"n_points": "300", "epochs": "7"}

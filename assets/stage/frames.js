@@ -58,6 +58,7 @@ export class Recording {
     this.tree = [];
     /** @type {LessonState | null} */
     this.lesson = null;
+    this.answer = -1; // in a class: this viewer's own answer to the lesson's question, −1 for none
     this.generation = -1;
     this.lead = -1; // in a class: the moment that the teacher shows, −1 for the newest
     /** @type {Map<number, Moment>} by index */
@@ -89,8 +90,8 @@ export class Recording {
 
   /** The run has started over: only what holds for all its generations is kept. */
   forget() {
-    const { scene, now, tree, lesson, lead } = this;
-    Object.assign(this, new Recording(), { scene, now, tree, lesson, lead });
+    const { scene, now, tree, lesson, answer, lead } = this;
+    Object.assign(this, new Recording(), { scene, now, tree, lesson, answer, lead });
   }
 
   /**
@@ -166,7 +167,8 @@ export class Recording {
       this.corridor = edges.map(([step, lo, hi]) => ({ step, lo, hi }));
     }
     if (now) this.now = now;
-    if (tree) Object.assign(this, { tree, lesson });
+    if (tree) this.tree = tree;
+    if (lesson !== undefined) this.lesson = lesson;
   }
 
   /**

@@ -76,6 +76,7 @@ class Stage {
     this.disposed = false;
     this.lastSent = ""; // to a class: which moment is shown
     this.size = "";
+    this.weights = ""; // σ² and β, as the page was told last
     /** @type {Theme | null} once there are views */
     this.theme = null;
     /** @type {Selection | null} once there are views */
@@ -207,7 +208,8 @@ class Stage {
       window.location.assign(url.href);
       return;
     }
-    window.history.replaceState(window.history.state, "", url);
+    // An entry of its own, so that the browser's Back returns to the run before.
+    window.history.pushState(window.history.state, "", url);
     const { run: before, socket, replay } = this.data;
     this.data = { ...this.data, run };
     this.data.socket = socket?.replace(before, run);
@@ -216,6 +218,16 @@ class Stage {
     this.source = this.player.source = this.#connect();
     if (this.link && this.data.replay) this.link.href = this.data.replay;
     this.tell?.(run);
+  }
+
+  /** The page names σ² and β: it is told when this run's have changed. */
+  #tellChanges() {
+    const { now } = this.recording;
+    if (!now) return;
+    const weights = `${now.sigma2} ${now.beta}`;
+    const changed = this.weights !== "" && this.weights !== weights;
+    this.weights = weights;
+    if (changed) this.tell?.(`${this.data.run} ${weights}`);
   }
 
   /** The class is shown another run, perhaps of other data: begin anew. */
@@ -242,6 +254,7 @@ class Stage {
     const { recording, player } = this;
     this.transport.update();
     this.branching.update();
+    this.#tellChanges();
     this.following?.update();
     this.root.dataset.led = String(player.led);
     this.show();
@@ -249,10 +262,27 @@ class Stage {
     setText(this.remark, remark ? capitalised(remark.sentence) : "");
     if (recording.scene?.lesson && !this.lesson) {
       /** @param {number} answer */
-      const predict = (answer) => this.source.command("predict", { answer });
+      const predict = (answer) => this.#predict(answer);
       this.lesson = new Lesson(this.aside, recording.scene.lesson, predict);
     }
-    if (this.lesson) this.#wait(this.lesson.update(recording.lesson));
+    const own = this.data.follow ? recording.answer : null;
+    if (this.lesson) this.#wait(this.lesson.update(recording.lesson, own));
+  }
+
+  /**
+   * An answer to the lesson's question. In a class the run is the teacher's, and each viewer's answer
+   * their own: it goes along with every request.
+   * @param {number} answer
+   */
+  #predict(answer) {
+    if (!this.data.follow) {
+      this.source.command("predict", { answer });
+      return;
+    }
+    this.recording.answer = answer;
+    this.recording.version = -1; // so that the reveal comes at once, if there is one already
+    this.player.ask();
+    this.#update();
   }
 
   /**

@@ -33,15 +33,18 @@ export class Lesson {
   /**
    * Whether an answer is still waited for, so that results stay hidden.
    * @param {LessonState | null} lesson
+   * @param {number | null} own  in a class: this viewer's own answer; −1 before there is one
    */
-  update(lesson) {
-    const chosen = lesson?.prediction ?? null;
+  update(lesson, own = null) {
+    const mine = own !== null && own >= 0;
+    const chosen = mine ? own : (lesson?.prediction ?? null);
+    const who = own === null || mine ? "You" : "The teacher";
     this.buttons.forEach((button, answer) => {
       button.disabled = chosen !== null;
       button.setAttribute("aria-pressed", String(answer === chosen));
       button.hidden = chosen !== null && answer !== chosen; // afterwards every line is worth having
     });
-    setText(this.asking, chosen === null ? "Predict first:" : "You predicted:");
+    setText(this.asking, chosen === null ? "Predict first:" : `${who} predicted:`);
     setText(this.reveal, lesson?.reveal ?? "");
     this.reveal.hidden = !lesson?.reveal;
     return chosen === null;

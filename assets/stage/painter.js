@@ -19,6 +19,7 @@ export const PARTS = {
   shells: (moment) => moment.shells,
   pictures: (moment) => moment.pictures,
   rows: (_, { generation, rows }) => `${generation} ${rows.length} ${rows.at(-1)?.step}`,
+  remarks: (_, { generation, remarks }) => `${generation} ${remarks.length}`,
   layout: (moment, recording) => recording.layoutAt(moment.step) ?? undefined,
   floors: (_, recording) => recording.floors, // null until they are computed
   band: (_, { corridor, now }) => JSON.stringify([corridor, now?.band]),
@@ -53,6 +54,13 @@ export class Painter {
   show(moment) {
     this.moment = moment;
     this.fresh = true;
+    for (const drawable of this.drawables) this.due.add(drawable);
+    this.request ??= requestAnimationFrame(() => this.#next());
+  }
+
+  /** Something else than the moment has changed: draw the views again that need it. */
+  refresh() {
+    if (!this.moment) return;
     for (const drawable of this.drawables) this.due.add(drawable);
     this.request ??= requestAnimationFrame(() => this.#next());
   }

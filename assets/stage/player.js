@@ -17,7 +17,7 @@ export class Player {
   /**
    * @param {MomentSource} source
    * @param {Recording} recording
-   * @param {{ show(moment: Moment): void }} painter  calls `drawn` here when it has drawn
+   * @param {{ show(moment: Moment): void, refresh(): void }} painter  calls `drawn` when it has drawn
    * @param {() => void} onChange
    */
   constructor(source, recording, painter, onChange) {
@@ -86,6 +86,8 @@ export class Player {
     if (moment && moment.index === target && moment.shells) {
       this.#show(moment);
     } else {
+      // Certificates may come with a moment that is not the one shown.
+      if (this.index >= 0) this.painter.refresh();
       this.ask();
     }
     this.onChange();
@@ -120,6 +122,7 @@ export class Player {
       remarks: this.recording.remarks.length,
       floors: Number(Boolean(this.recording.floors)),
       lead: this.recording.lead,
+      answer: this.recording.answer,
     });
   }
 

@@ -126,6 +126,12 @@ export interface Layout {
 export interface Remark {
   step: number;
   sentence: string;
+  /** start | change | died | woke | entered | left | collapsed | recovered | diverged */
+  kind: string;
+  /** Index of the model, −1 for all. */
+  model: number;
+  /** Counted from 1; −1 where the remark is on no dimension. */
+  dimension: number;
 }
 
 /** One run in the tree of runs that branched off one another. */
@@ -219,6 +225,7 @@ export type Need =
   | "shells"
   | "pictures"
   | "rows"
+  | "remarks"
   | "layout"
   | "floors"
   | "band"

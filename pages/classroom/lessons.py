@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from svae_core.certificate.diagnostics import COLLAPSED_KL
+from svae_core.figures.names import counted
 from svae_core.records import Certificate, RequestError, Settings
 
 Certificates = tuple[Certificate, ...]
@@ -65,6 +66,10 @@ def _alive(certificate: Certificate) -> int:
     return sum(kl >= COLLAPSED_KL for kl in certificate.kl_per_dim)
 
 
+def _dimensions(certificate: Certificate) -> str:
+    return counted(len(certificate.kl_per_dim), "dimension")
+
+
 def _below_delta(certificate: Certificate) -> bool:
     return certificate.loss_limit < certificate.delta
 
@@ -94,7 +99,7 @@ def _both_kls(certificates: Certificates) -> str:
     return (
         f"βσ²/λ_max is {first.gauge:.2f} here; above 1 total collapse is a stable state of a "
         f"conventional VAE. It ended with {first.kl:.2f} nats in {_alive(first)} of its "
-        f"{len(first.kl_per_dim)} dimensions, the spherical one with {last.kl:.2f} in "
+        f"{_dimensions(first)}, the spherical one with {last.kl:.2f} in "
         f"{_alive(last)}."
     )
 
@@ -104,7 +109,7 @@ def _held(certificates: Certificates) -> str:
     return (
         f"The loss ended at {last.loss:.3f}, and the band's upper edge is {last.hi:.3f}. Such a "
         f"loss takes at least {last.floors.proved:.2f} nats (proved); the KL is {last.kl:.2f}. "
-        f"Of the {len(first.kl_per_dim)} dimensions of the conventional VAE, at the same βσ², "
+        f"Of the {_dimensions(first)} of the conventional VAE, at the same βσ², "
         f"{_alive(first)} stayed alive."
     )
 
@@ -113,7 +118,7 @@ def _tried(certificates: Certificates) -> str:
     last = certificates[-1]
     return (
         f"The loss ended at {last.loss:.3f} beside δ = {last.delta:.3f}, with {last.kl:.2f} nats "
-        f"in {_alive(last)} of its {len(last.kl_per_dim)} dimensions. Change β and the band, and "
+        f"in {_alive(last)} of its {_dimensions(last)}. Change β and the band, and "
         "try again: a loss below δ without any information would be a counter-example."
     )
 
@@ -157,7 +162,7 @@ LESSONS = {
             "break",
             "Try to break the guarantee",
             "Push β to 16, widen the band. A measured loss below δ excludes total collapse; see "
-            "whether you find a model that has both.",
+            "whether you find a model that has both. The Theory page lets a search try hundreds.",
             Settings(band=(0.0, 0.5), beta=16.0),
             "The KL costs sixteen times as much, and the band reaches half-way to δ. Drag its "
             "edges while it trains. Can a model end below δ with nothing in its latent?",

@@ -125,7 +125,9 @@ def find_or_load(run: str | None) -> LiveRun | None:
         if live is None and run and _loop is not None:
             live = persistence.load_live_run(run, engine())
             if live is not None:
-                _register(run, live, _tree_of(run, live))
+                _register(run, live, {})
+                _join_trees(run, live)
+                _load_ancestors(live)
         return live
 
 
@@ -249,14 +251,35 @@ def _evict_for(owner: str) -> None:
             _loop.call_soon_threadsafe(_evict, run)
 
 
-def _tree_of(run: str, loaded: LiveRun) -> dict[str, LiveRun]:
-    """The tree that a loaded run belongs to, if another run of it is in memory."""
+def _load_ancestors(live: LiveRun) -> None:
+    """Load the runs that a loaded one branched off from, so that its tree leads back to them.
+
+    They stay idle until somebody views them.
+    """
+    while live.branching and len(live.tree) < LARGEST_TREE:
+        parent = live.branching.parent
+        if find(parent) is not None:
+            return
+        try:
+            found = persistence.load_live_run(parent, engine())
+        except RequestError:
+            return
+        if found is None:
+            return
+        found.tree = live.tree
+        live.tree[parent] = _live_runs[parent] = found
+        _join_trees(parent, found)
+        live = found
+
+
+def _join_trees(run: str, loaded: LiveRun) -> None:
+    """Make one tree of a loaded run's and those of its parent and children in memory."""
     for other, live in list(_live_runs.items()):
-        if loaded.branching and loaded.branching.parent == other:
-            return live.tree
-        if live.branching and live.branching.parent == run:
-            return live.tree
-    return {}
+        above = loaded.branching is not None and loaded.branching.parent == other
+        below = live.branching is not None and live.branching.parent == run
+        if (above or below) and live.tree is not loaded.tree:
+            for name, member in list(loaded.tree.items()):
+                live.tree[name], member.tree = member, live.tree
 
 
 def _evict(run: str) -> None:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from pages.live import registry
-from pages.visitor.markdown import plain, without_paths
+from pages.visitor.markdown import for_visitors, plain
 from svae_core.compute.workers import WorkerLost
 from svae_core.config.settings import DATA_FIELDS, settings_key
 from svae_core.figures.recorded import Recording, load_recording
@@ -43,6 +43,7 @@ _STUDIED = Path(__file__).parents[2] / "assets" / "band_study.json"
 
 def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
     """Everything that is fixed before training, prepared by a worker and cached."""
+    wait_for_file(chosen)
     asked = Settings(**{name: getattr(chosen, name) for name in _PREPARED_FIELDS})
     key = settings_key(asked, _PREPARED_FIELDS)
     return _result(
@@ -51,6 +52,13 @@ def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
         lambda prepared: with_band(prepared, chosen),
         forget=lambda: _preparation.clear(key, asked),
     )
+
+
+def wait_for_file(chosen: Settings) -> None:
+    """End the page with an invitation where own data are chosen and none are given yet."""
+    if chosen.dataset == "file" and not dict(chosen.dataset_options).get("key"):
+        st.info("Give your file under “Your file”, and it is drawn here.")
+        st.stop()
 
 
 def sharpened(chosen: Settings) -> Future[tuple[FloorCurves, ...]]:
@@ -154,7 +162,7 @@ def _result(
     except CancelledError:
         sentence = "This was given up, since nobody waited for it; reload the page to ask again."
     forget()
-    st.error(plain(without_paths(sentence)))
+    st.error(plain(for_visitors(sentence)))
     st.stop()
 
 

@@ -77,11 +77,13 @@ def keep(chosen: Settings) -> Settings:
     query = url.to_query(chosen)
     if query == state[_WRITTEN]:
         return chosen
-    present = url.owned(st.query_params.to_dict())
-    for name in present.keys() - query.keys():
-        del st.query_params[name]
-    if changed := {name: text for name, text in query.items() if present.get(name) != text}:
-        st.query_params.update(changed)
+    whole = st.query_params.to_dict()
+    present = url.owned(whole)
+    if present and url.from_query(present) == chosen:  # it says so already
+        query = present
+    else:
+        others = whole.keys() - present.keys()  # all at once: one entry of the history
+        st.query_params.from_dict({name: whole[name] for name in others} | query)
     state[_WRITTEN] = query
     return chosen
 
@@ -165,8 +167,8 @@ def projector() -> bool:
 def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
     """The run started for these members: the current one if it fits, else a new one.
 
-    Its id is written into the URL, for reloads and shared links. A run that was changed or branched
-    since is still the run of these settings: a new one starts only when the page's settings change.
+    Its id is written into the URL, for reloads and links. A run that was changed or branched since
+    is still the run of these settings: a new one starts only when the page's settings change.
     """
     state, request = st.session_state, RunRequest(members, lesson)
     run = _run_in_url(request.__eq__)

@@ -13,6 +13,7 @@ from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, TypeVar
 
 from svae_core.compute.workers import WorkerLost
+from svae_core.figures.names import counted
 from svae_core.records import RequestError
 
 Item = TypeVar("Item")
@@ -96,7 +97,7 @@ class Job(Generic[Item]):
 
     def state(self, going: bool) -> str:
         """The progress in words."""
-        text = f"{int(self.completed_runs + 1e-6)} of {self.total} runs"
+        text = f"{int(self.completed_runs + 1e-6)} of {counted(self.total, 'run')}"
         if self.complete:
             return text
         if not going:

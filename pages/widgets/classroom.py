@@ -9,7 +9,9 @@ import streamlit as st
 from pages.classroom import sessions
 from pages.visitor import session
 from pages.visitor.markdown import refusal
+from pages.widgets.presets import open_here_button
 from pages.wire import component
+from svae_core.figures.names import counted
 from svae_core.records import RequestError
 
 
@@ -29,8 +31,10 @@ def class_controls(run: str) -> None:
         return
     st.write("Students open this link:")
     st.code(_link(follow=classroom.code), language=None)
+    verb = "s" if classroom.followers == 1 else ""
     st.write(
-        f"{classroom.followers} follow now. Students with this link can look, but change nothing."
+        f"{counted(classroom.followers, 'student')} follow{verb} now. Students with this link can "
+        "look, but change nothing."
     )
     st.write("Students who train runs of their own, shown on the class board, open this link:")
     st.code(_link(**{"class": classroom.code}), language=None)
@@ -49,9 +53,7 @@ def follow(code: str) -> None:
             "There is no class with this code: it has ended, or the link is incomplete. "
             "Ask your teacher for the link."
         )
-        st.page_link(
-            "train.py", label="Train a run of your own", query_params={"dataset": "digits"}
-        )
+        open_here_button("Train a run of your own", {"dataset": "digits"})
         return
     component.follow(code)
     st.page_link("board.py", label="Class board", query_params={"class": code})

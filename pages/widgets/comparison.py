@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.visitor import session, url
 from pages.visitor.shared_job import Job
+from pages.widgets.presets import open_here_button
 from svae_core.compute.engine import Engine
 from svae_core.config.plugins import Plugin
 from svae_core.records import Settings
@@ -53,12 +54,8 @@ def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
     columns = st.columns(len(titles))
     for column, title in zip(columns, titles, strict=True):
         with column.container(border=True, height="stretch"):
-            st.page_link(
-                "compare.py",
-                label=f"**{title}**",
-                query_params=url.to_link(session.settings())
-                | {"methods": ",".join(PRESETS[title].methods)},
-            )
+            query = url.to_link(session.settings()) | {"methods": ",".join(PRESETS[title].methods)}
+            open_here_button(f"**{title}**", query)
             st.caption(PRESETS[title].text)
     default = ",".join(PRESETS[titles[0]].methods)
     left, right = st.columns([4, 1])

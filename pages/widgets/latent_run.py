@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.live import registry
 from pages.visitor import session
+from pages.visitor.markdown import for_visitors, plain
 from pages.widgets import waiting_section
 from svae_core.records import Settings, State
 
@@ -29,7 +30,7 @@ def _draw_status(run: str) -> bool:
         st.info("This run is no longer on the server; reload the page to train it again.")
         return False
     if live.error:
-        st.error(live.error)
+        st.error(plain(for_visitors(live.error)))
         return False
     newest, kept = live.newest, session.explored_state(run)
     trains = live.status in ("preparing", "playing")

@@ -84,7 +84,7 @@ PRESETS = (
 
 
 def preset_query(preset: Preset, settings: Settings, n: int) -> dict[str, str]:
-    """The link that opens a preset on the present data of n points."""
+    """The query that opens a preset on the present data of n points."""
     few = min(n, _FEW_POINTS)
     sample = few if settings.n_points or n > few else 0
     epochs = math.ceil(preset.steps / math.ceil(few / preset.settings["batch_size"]))

@@ -15,10 +15,11 @@ from typing import Any
 import streamlit as st
 
 from pages.visitor import session
-from pages.visitor.markdown import plain
+from pages.visitor.markdown import for_visitors, plain
 from svae_core.config.limits import limits
 from svae_core.datasets import scan_datasets
 from svae_core.datasets.file import Config
+from svae_core.figures.names import counted
 from svae_core.own_data import kept as store
 from svae_core.own_data.formats import listed
 from svae_core.own_data.table_to_points import Choice, label_of, names_of, text_of
@@ -59,12 +60,14 @@ def preview(settings: Settings) -> None:
     table = _table(_key(settings)) if settings.dataset == "file" else None
     if table is None:
         return
-    with st.expander(f"The file as read: {table.rows:,} rows, {len(table.columns):,} columns"):
+    with st.expander(
+        f"The file as read: {counted(table.rows, 'row')}, {counted(len(table.columns), 'column')}"
+    ):
         columns = table.columns[:_SHOWN]
         if table.examples:
             rows = zip(*table.examples, strict=True)
             first = {column.name: list(cells) for column, cells in zip(columns, rows, strict=False)}
-            st.dataframe(first, hide_index=True, alt="The first rows of the file")
+            st.dataframe(first, hide_index=True, placeholder="–", alt="The first rows of the file")
         st.dataframe(
             {
                 "column": [column.name for column in columns],
@@ -74,6 +77,7 @@ def preview(settings: Settings) -> None:
                 "largest": [column.high if column.kind == "number" else None for column in columns],
             },
             hide_index=True,
+            placeholder="–",
             alt="What each column holds",
         )
         if len(table.columns) > _SHOWN:
@@ -112,7 +116,7 @@ def _uploaded(config: Config) -> Config:
         uploaded.file_id, lambda: _store_upload(uploaded, config.key)
     )
     if refusal:
-        st.error(plain(refusal))
+        st.error(plain(for_visitors(refusal)))
         return config
     # Another file has other columns, to which the last one's options do not apply.
     return Config(key=key) if fresh and key != config.key else config
@@ -188,4 +192,4 @@ def _select(name: str, options: list[str], value: str, shown: dict[str, str]) ->
 
 def _held(kind: str, categories: int) -> str:
     words = {"number": "numbers", "text": "free text or dates, not used"}
-    return words.get(kind, f"{categories} categories")
+    return words.get(kind, "1 category" if categories == 1 else f"{categories} categories")

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.visitor import cache, session
-from pages.visitor.markdown import refusal
+from pages.visitor.markdown import for_visitors, plain, refusal
 from pages.visitor.shared_job import Job
 from svae_core.compute.workers import WorkerLost
 from svae_core.records import RequestError
@@ -87,5 +87,5 @@ def job_controls(section: str, key: str, job: Job[Any], button_place: DeltaGener
     if job.begun:
         st.progress(job.progress, text=job.state(going))
     if job.error:
-        st.error(job.error)
+        st.error(plain(for_visitors(job.error)))
     return going

@@ -24,7 +24,7 @@ def time_fields(live: LiveRun, known: int, all_of_it: bool) -> dict[str, Any]:
         "now": live.changeable_now,
     }
     if all_of_it:
-        fields |= {"tree": _tree(live), "lesson": _lesson(live)}
+        fields |= {"tree": _tree(live), "lesson": _lesson(live, live.prediction)}
     return fields
 
 
@@ -87,7 +87,8 @@ def _corridor(live: LiveRun) -> list[list[float]]:
 
 
 def _tree(live: LiveRun) -> list[dict[str, Any]]:
-    """All runs of the tree, in the order they were started."""
+    """All runs of the tree, parents first, then in the order they were started or loaded."""
+    runs = sorted(live.tree.items(), key=lambda item: _depth(item[1]))
     return [
         {
             "run": run,
@@ -98,8 +99,16 @@ def _tree(live: LiveRun) -> list[dict[str, Any]]:
             "query": _query(one.request.members[-1]),
             "here": one is live,
         }
-        for run, one in list(live.tree.items())
+        for run, one in runs
     ]
+
+
+def _depth(live: LiveRun) -> int:
+    """How many runs of the tree lead to this one; a file may name any parent, even itself."""
+    depth, one, most = 0, live, len(live.tree)
+    while one.branching and one.branching.parent in one.tree and depth < most:
+        depth, one = depth + 1, one.tree[one.branching.parent]
+    return depth
 
 
 def _changes(live: LiveRun) -> list[dict[str, Any]]:
@@ -113,17 +122,49 @@ def _changes(live: LiveRun) -> list[dict[str, Any]]:
 
 
 def _query(settings: Settings) -> dict[str, str | None]:
-    """The URL parameters by which a page requests this run; None removes one."""
-    return {"seed": str(settings.seed) if settings.seed != Settings().seed else None}
+    """The URL parameters by which a page requests this run; None removes one.
+
+    All of its settings, since the page may have been opened by a link that names only a run.
+    """
+    return {"seed": None, **url.to_link(settings)}
 
 
-def _lesson(live: LiveRun) -> dict[str, Any] | None:
+def class_lesson(live: LiveRun, answer: int) -> dict[str, Any] | None:
+    """A lesson on a student's page: the reveal stands beside the student's own answer, if any."""
+    return _lesson(live, answer)
+
+
+def _lesson(live: LiveRun, answer: int | None) -> dict[str, Any] | None:
+    """The prediction made for the run, and the reveal beside this answer."""
     lesson = lessons.find(live.request.lesson)
     if lesson is None:
         return None
-    outcome = None
     # A run from a file may bring along anything for an answer.
-    answer = live.prediction if live.prediction in range(len(lesson.options)) else None
-    if live.certificates:
-        outcome = lessons.reveal(lesson, answer, live.certificates)
-    return {"prediction": live.prediction, "reveal": outcome}
+    known = answer if answer in range(len(lesson.options)) else None
+    return {"prediction": live.prediction, "reveal": _reveal(lesson, known, live)}
+
+
+def _reveal(lesson: lessons.Lesson, answer: int | None, live: LiveRun) -> str | None:
+    """What came true of the lesson's own run, which a branch is not; None before its end."""
+    asked = _lesson_run(live)
+    if asked is live:
+        return lessons.reveal(lesson, answer, live.certificates) if live.certificates else None
+    if asked is None or not asked.certificates:
+        return (
+            "The question is about the lesson's own run, which has not ended: go back to it to see "
+            "what comes true."
+        )
+    told = lessons.reveal(lesson, answer, asked.certificates)
+    return f"{told} (This is about the lesson's own run, not about this branch.)"
+
+
+def _lesson_run(live: LiveRun) -> LiveRun | None:
+    """The run that the tree of this one began with; None if it is not in memory."""
+    one, seen = live, {id(live)}
+    while one.branching is not None:
+        parent = one.tree.get(one.branching.parent)
+        if parent is None or id(parent) in seen:  # a file may name any parent
+            return None
+        one = parent
+        seen.add(id(one))
+    return one

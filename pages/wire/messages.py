@@ -11,13 +11,14 @@ import json
 import math
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from pages.live.history import member_name
 from pages.live.run import LiveRun
+from pages.visitor.markdown import for_visitors
 from pages.wire import message_headers
 from svae_core.certificate.information_floors import floors_along
 from svae_core.figures.palette import MARKS, cluster_style, faint, ink, mark_of
@@ -41,7 +42,8 @@ class FrameRequest:
     layout: int = -1  # number of the layout it shows
     floors: int = 0  # whether it has the floors
     remarks: int = 0  # how many remarks it has
-    lead: int = -2  # on a student's page: the moment that the teacher showed last
+    lead: int = -2  # on a student's page: the moment that the teacher showed last …
+    answer: int = -1  # … and the student's own answer to the lesson's question
 
     @classmethod
     def read(cls, request: dict[str, Any]) -> FrameRequest:
@@ -49,7 +51,7 @@ class FrameRequest:
         want = request["want"]
         if want not in ("scene", "newest"):
             want = int(want)
-        names = ("have", "version", "generation", "rows", "layout", "floors", "remarks", "lead")
+        names = [field.name for field in fields(cls)[1:]]
         return cls(want, **{name: int(request[name]) for name in names if name in request})
 
 
@@ -98,7 +100,9 @@ def answer_class_follower(live: LiveRun, request: FrameRequest, shown: int) -> M
     if message is None:
         return None
     header, arrays = message
-    return {**header, "lead": shown, "tree": []}, arrays
+    if "tree" in header:
+        header |= {"tree": [], "lesson": message_headers.class_lesson(live, request.answer)}
+    return {**header, "lead": shown}, arrays
 
 
 # ------------------------------------------------------------------------------- scene
@@ -107,7 +111,7 @@ def answer_class_follower(live: LiveRun, request: FrameRequest, shown: int) -> M
 def scene(live: LiveRun) -> Message:
     """Everything that is fixed before training, and the colours and symbols."""
     if live.prepared is None:
-        return {"kind": "scene", "error": live.error}, {}
+        return {"kind": "scene", "error": for_visitors(live.error or "") or None}, {}
     prepared = live.prepared
     header = {
         "kind": "scene",
@@ -165,7 +169,7 @@ def moment(live: LiveRun, index: int, request: FrameRequest) -> Message:
         "generation": live.generation,
         "version": live.version,
         "status": live.status,
-        "error": live.error,
+        "error": for_visitors(live.error or "") or None,
         "left": live.speed.seconds_left,
         "speed": live.speed.steps_per_second,
         "standing": live.queue_position,

@@ -18,7 +18,8 @@ so a slow or hidden page is never sent more than it can show. Only the last requ
 A class has its own address, by its code. It accepts the same requests for moments, none that
 changes the run, and `{"do": "copy"}`, which gives the student a run of their own. Its answers
 contain the moment that the teacher shows (`lead`), never the run's id; when the teacher moves to
-another run, the answer is `{"kind": "again"}`.
+another run, the answer is `{"kind": "again"}`. A student's requests may contain `"answer": 2`, the
+student's own answer to the lesson's question, which the reveal then stands beside.
 
 To a branch, a copy or another seed the answer is `{"kind": "moved", "run": …, "query": …}`; to a
 request that is invalid there, or not allowed to this viewer,
@@ -52,6 +53,7 @@ from pages.live import registry
 from pages.live.run import LiveRun
 from pages.live.setting_changes import read_changes
 from pages.visitor import owner_cookie
+from pages.visitor.markdown import for_visitors
 from pages.wire import browser_code, message_headers, messages, replay_file
 from svae_core.records import RequestError
 
@@ -229,7 +231,7 @@ class ViewerConnection:
             try:
                 self._run_command(str(request["do"]), request)
             except RequestError as error:
-                self._replies.append({"kind": "refused", "sentence": str(error)})
+                self._replies.append({"kind": "refused", "sentence": for_visitors(str(error))})
         else:
             self._request = messages.FrameRequest.read(request)
         self._wake.set()
@@ -301,7 +303,7 @@ async def serve_replay(request: Request) -> Response:
     live.start()
     await live.signal.wait_for(lambda: bool(live.prepared or live.error))
     if live.prepared is None:
-        return Response(str(live.error), 409)
+        return Response(for_visitors(str(live.error)), 409)
     frozen = replay_file.snapshot(live)
     page = await asyncio.to_thread(replay_file.page, frozen, _code(), _plotly_source().decode())
     name = f"svae-{frozen.members[0].dataset}-replay.html"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from svae_core.figures.names import title_of
+from svae_core.figures.names import counted, title_of
 from svae_core.figures.palette import BLUE, GREEN, VERMILLION, ink, template
 
 #: Colour and symbol of each verdict.
@@ -85,5 +85,5 @@ def describe_board(dots: tuple[Dot, ...], training: int) -> str:
         counts = ", ".join(
             f"{sum(dot.verdict == verdict for dot in mine)} {verdict}" for verdict in _VERDICTS
         )
-        lines.append(f"{title_of(method)}, {len(mine)} model{'s' * (len(mine) > 1)}: {counts}.")
+        lines.append(f"{title_of(method)}, {counted(len(mine), 'model')}: {counts}.")
     return " ".join(lines) + waiting

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from svae_core.certificate.information_floors import floors_along
-from svae_core.figures.names import title_of
+from svae_core.figures.names import counted, title_of
 from svae_core.figures.palette import blank, faint, ink, mark_of, veil
 from svae_core.figures.rate_distortion import draw_specific
 from svae_core.records import FeasibleRegion, FloorCurves
@@ -160,8 +160,12 @@ def kl_and_information(found: Sequence[Row], dark: bool = False) -> go.Figure:
 
 
 def table(found: Sequence[Row]) -> list[dict[str, object]]:
-    """One dictionary per method, for a data frame: means, and the spread of the main measures."""
+    """One dictionary per method, for a data frame: means, and the spread of the main measures.
+
+    One seed has no spread, so there are no columns of it.
+    """
     listed = []
+    spread = any(row.runs > 1 for row in found)
     for row in found:
         cells: dict[str, object] = {
             "method": title_of(row.method),
@@ -172,7 +176,7 @@ def table(found: Sequence[Row]) -> list[dict[str, object]]:
         }
         for name, measure in MEASURES.items():
             cells[measure.title] = row.means[name]
-            if name in ("loss", "kl", "mutual_information"):
+            if spread and name in ("loss", "kl", "mutual_information"):
                 cells[f"± {measure.title}"] = row.spreads[name]
         listed.append(cells)
     return listed
@@ -210,5 +214,11 @@ def describe_plane(scores: Sequence[Score]) -> str:
     measured = [score.certificate for score in scores if score.certificate]
     under = sum(c.kl < c.floors.proved for c in measured)
     if under:
-        return f"{under} of {len(measured)} runs lie BELOW their proved floor: please report them."
+        lie = "lies" if under == 1 else "lie"
+        return (
+            f"{under} of {counted(len(measured), 'run')} {lie} BELOW the proved floor: "
+            "please report it."
+        )
+    if len(measured) == 1:
+        return "The run lies at or above its proved floor."
     return f"None of the {len(measured)} runs lies below its proved floor."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from svae_core.figures.names import title_of
+from svae_core.figures.names import counted, title_of
 from svae_core.figures.unit_gauge import gauge_value
 from svae_core.records import Certificate, Problem, Settings
 
@@ -74,7 +74,9 @@ def _sampled(certificates: tuple[Certificate, ...]) -> Condition:
     if not certificates:
         return Condition(OPEN, sentence, _NO_RUN)
     draws = min(certificate.draws for certificate in certificates)
-    return Condition(HOLDS, sentence, f"Each loss is the mean over {draws} draws of every latent.")
+    return Condition(
+        HOLDS, sentence, f"Each loss is the mean over {counted(draws, 'draw')} of every latent."
+    )
 
 
 def _same_points(problem: Problem, certificates: tuple[Certificate, ...]) -> Condition:

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from svae_core.figures.names import counted
 from svae_core.figures.palette import FONT_SIZE, ink, mark_of, template
 from svae_core.latent.results import BandStudy, Sampling
 
@@ -41,7 +42,7 @@ def describe_diversity(study: BandStudy) -> str:
     narrow, wide = (_of_edge(study, edge) for edge in (edges[0], edges[-1]))
     seeds = len(narrow)
     text = (
-        f"{study.title}, {study.n_points:,} points, {seeds} seed{'s' if seeds > 1 else ''} each "
+        f"{study.title}, {counted(study.n_points, 'point')}, {counted(seeds, 'seed')} each "
         "(median, least – most). "
         f"From b = {edges[0]:g} to b = {edges[-1]:g} coverage goes from "
         f"{_range(narrow, 'coverage')} to {_range(wide, 'coverage')}, and precision from "

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from svae_core.figures.gallery import gallery
-from svae_core.figures.names import title_of
+from svae_core.figures.names import counted, title_of
 from svae_core.figures.palette import FONT_SIZE, blank, faint, ink, mark_of, veil
 from svae_core.latent.results import LatentSpace, LatentSpaces
 
@@ -18,9 +18,10 @@ def describe_spaces(spaces: LatentSpaces) -> str:
     """The step and the points that the following figures refer to."""
     done = "trained to the end" if spaces.step >= spaces.steps else f"of {spaces.steps:,}"
     return (
-        f"Both models as of step {spaces.step:,} ({done}), on {len(spaces.rows):,} points. "
-        f"{_pictures_are(spaces)} These figures show what the decoders do; the certificate shows "
-        "whether the latents carry information."
+        f"Both models as of step {spaces.step:,} ({done}), on "
+        f"{counted(len(spaces.rows), 'point')}. "
+        f"{_pictures_are(spaces)} These figures show what the decoders do; the "
+        "certificate shows whether the latents carry information."
     )
 
 
@@ -38,14 +39,17 @@ def describe_traversals(space: LatentSpace) -> str:
     name = title_of(space.method)
     left_out = "" if k == len(shown) else f" (the {len(shown)} of most KL are drawn)"
     if space.dead.all():
+        which = "its one dimension is dead," if k == 1 else f"all {k} dimensions are dead, each"
         return (
-            f"{name}: all {k} dimensions are dead, each below 0.01 nats{left_out}. Varied from −3 "
+            f"{name}: {which} below 0.01 nats{left_out}. Varied from −3 "
             f"to 3, none moves the output further than {space.travel.max():.2f}; the output is "
             "nearly the same everywhere."
         )
+    alive = int(k - space.dead.sum())
+    carry = "carries" if alive == 1 else "carry"
     best, value = shown[0], space.kl_per_dim[shown[0]]
     text = (
-        f"{name}: {k - space.dead.sum()} of {k} dimensions carry information{left_out}. Dimension "
+        f"{name}: {alive} of {counted(k, 'dimension')} {carry} information{left_out}. Dimension "
         f"{best + 1} carries most, {value:.2f} nats, and moves the output along a path of length "
         f"{space.travel[0]:.2f}."
     )

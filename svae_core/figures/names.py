@@ -1,4 +1,4 @@
-"""Names of methods in figures and their descriptions: inside a sentence, and as a heading."""
+"""Names of methods inside a sentence and as a heading, and counts with their noun."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ def title_of(method: str) -> str:
     name = name_of(method)
     # Only ASCII letters: the capital of β looks like a Latin B.
     return name[:1].upper() + name[1:] if name[:1].isascii() else name
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: "1 seed", "1,200 points"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -6,6 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from svae_core.figures.names import counted
 from svae_core.figures.palette import BLUE, FONT_SIZE, GREY, VERMILLION, YELLOW, blank, veil
 
 # Colours by the order of outcomes: held, broken, outside, no band.
@@ -46,8 +47,9 @@ def describe_outcomes(summary: dict[str, Any]) -> str:
         else f"{broken} COUNTER-EXAMPLE{'S' if broken > 1 else ''}"
     )
     text = (
-        f"{summary['runs']} runs: {found}. {held} ended inside their band and not collapsed, "
-        f"{outside} never reached it, and for {empty} the band was empty, so they were not trained."
+        f"{counted(summary['runs'], 'run')}: {found}. {held} ended inside their band and "
+        f"not collapsed, {outside} never reached it, and for {empty} "
+        "the band was empty, so they were not trained."
     )
     if summary["least_kl_inside"] is None:
         return text

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from svae_core.figures.names import counted
 from svae_core.figures.palette import (
     CLUSTER_STYLES,
     FONT_SIZE,
@@ -69,8 +70,9 @@ def describe_shell(prepared: PreparedData) -> str:
         1: "One point sits at the centre, has no direction, and got a fixed one.",
     }.get(lost, f"{lost:,} points sit at the centre, have no direction, and got a fixed one.")
     return (
-        f"{n:,} points in {d} dimensions{drawn} lie between radius {prepared.shell.r_min:g} and "
-        f"{prepared.shell.r_max:g}. Mapping to the shell and back moves no point by more than "
+        f"{counted(n, 'point')} in {counted(d, 'dimension')}{drawn} lie between radius "
+        f"{prepared.shell.r_min:g} and {prepared.shell.r_max:g}. Mapping to the "
+        "shell and back moves no point by more than "
         f"{prepared.shell.round_trip_error:.1g} of the largest norm. {directions} New "
         "data outside this range of norms would be clamped to it."
     )

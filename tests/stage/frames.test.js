@@ -93,3 +93,11 @@ test("remarks are added where they go on from those known, and the latest counts
   assert.equal(recording.remarkAt(6)?.sentence, "a");
   assert.equal(recording.remarkAt(99)?.sentence, "c");
 });
+
+test("what a lesson has come to is kept while messages say nothing of it", () => {
+  const recording = new Recording();
+  recording.accept(momentMessage({ index: 0, steps: [0], tree: [], lesson: { prediction: 1 } }));
+  recording.accept(momentMessage({ index: 1, from: 1, steps: [10] }));
+  recording.accept(momentMessage({ index: 2, from: 2, steps: [20], tree: [] }));
+  assert.deepEqual(recording.lesson, { prediction: 1 });
+});

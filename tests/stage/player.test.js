@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 
 import { Recording } from "../../assets/stage/frames.js";
+import { Painter } from "../../assets/stage/painter.js";
 import { Player, SPEEDS } from "../../assets/stage/player.js";
 import { momentMessage } from "./messages.js";
 
@@ -40,7 +41,8 @@ function playerOf(count, status = "playing") {
     ask: (request) => asked.push(request),
     command: (verb, rest) => commands.push([verb, ...(rest ? [rest] : [])]),
   };
-  const player = new Player(source, recording, { show: (m) => shown.push(m.index) }, () => {});
+  const painter = { show: (m) => shown.push(m.index), refresh() {} };
+  const player = new Player(source, recording, painter, () => {});
   /** As the server would: this moment, of so many. */
   const arrive = (index, rest = {}) => {
     const from = Math.min(index, recording.rows.length);
@@ -207,4 +209,29 @@ test("speed goes up and down its list and stays within it", () => {
   assert.equal(player.speed, SPEEDS.at(-1));
   for (const _ of SPEEDS) player.shift(-1);
   assert.equal(player.speed, SPEEDS[0]);
+});
+
+test("certificates are drawn when they come, though with a moment that was only missing", () => {
+  const frames = [];
+  globalThis.requestAnimationFrame = (act) => frames.push(act);
+  const recording = new Recording();
+  const seen = [];
+  const view = { draw: (moment) => void seen.push([moment.index, recording.certificates.length]) };
+  const asked = [];
+  const source = { ask: (request) => asked.push(request.want), command: () => {} };
+  const drawable = { view, needs: ["moment", "certificates"], lively: true };
+  const painter = new Painter([drawable], recording, () => player.drawn());
+  const player = new Player(source, recording, painter, () => {});
+  const answer = (index, rest) => {
+    player.receive(recording.accept(momentMessage({ index, count: 3, steps: [0, 10, 20], ...rest })));
+    while (frames.length) frames.shift()();
+  };
+  // A short run ends before all of its moments are here: they are asked for while it is certified.
+  answer(2, { status: "certifying" });
+  assert.equal(asked.at(-1), 1);
+  answer(1, { status: "finished", version: 2, certificates: [{}, {}] });
+  answer(0, { status: "finished", version: 2, certificates: [{}, {}] });
+  assert.equal(asked.at(-1), "newest"); // which is not answered: nothing else will change
+  assert.deepEqual(seen.at(-1), [2, 2]);
+  delete globalThis.requestAnimationFrame;
 });

@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import { ordered, stylesOf } from "../../assets/stage/board.js";
 import { PARTS } from "../../assets/stage/painter.js";
-import { DEAD, deaths } from "../../assets/stage/views/lifelines.js";
+import { deaths } from "../../assets/stage/views/lifelines.js";
 import { within } from "../../assets/stage/views/maps.js";
 
 const STAGE = new URL("../../assets/stage/", import.meta.url);
@@ -73,14 +73,21 @@ test("no style sheet and no module outside its file knows a view by name", () =>
   }
 });
 
-test("a dimension is dead from the row after its last sign of life, if it stays so to the end", () => {
-  const row = (step, ...kl) => ({ step, models: [{ loss: 0, kl: 0, klPerDim: kl }] });
-  const rows = [row(0, 1, 0, 1, 1), row(5, 0, 0, DEAD, 1), row(9, 0, 0, 0, 0), row(12, 0, 1, 0, 0)];
-  assert.deepEqual(deaths(rows, 0), [
-    { dimension: 0, step: 5 },
-    { dimension: 2, step: 9 },
-    { dimension: 3, step: 9 },
+test("a dimension died at the step of the remark that says so, unless it woke again", () => {
+  const remark = (step, kind, model, dimension) => {
+    return { step, kind, model, dimension, sentence: `${kind} at step ${step}` };
+  };
+  const remarks = [
+    remark(0, "start", -1, -1),
+    remark(5, "died", 0, 3), remark(5, "died", 0, 1), remark(5, "died", 1, 2),
+    remark(7, "woke", 0, 3), remark(8, "entered", 0, -1),
+    remark(9, "died", 0, 2), remark(9, "collapsed", 0, -1),
+  ];
+  assert.deepEqual(deaths(remarks, 0), [
+    { dimension: 0, step: 5, sentence: "died at step 5" },
+    { dimension: 1, step: 9, sentence: "died at step 9" },
   ]);
+  assert.deepEqual(deaths(remarks.slice(0, 4), 0).map(({ dimension }) => dimension), [0, 2]);
   assert.deepEqual(deaths([], 0), []);
 });
 

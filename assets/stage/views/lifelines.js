@@ -1,9 +1,9 @@
 /**
- * KL of each latent dimension over time, one strip per model, and the moment each one dies:
- * from when on it stays below DEAD nats.
+ * KL of each latent dimension over time, one strip per model, and the moment each one dies. The
+ * deaths are those that the commentary remarks on, so that both name the same step.
  *
- * @import { Declaration, Member, Moment, Row, Theme, View, ViewContext } from "../types"
- * @typedef {{ dimension: number, step: number }} Death
+ * @import { Declaration, Member, Moment, Remark, Theme, View, ViewContext } from "../types"
+ * @typedef {{ dimension: number, step: number, sentence: string }} Death  dimensions from 0
  * @typedef {object} Strip
  * @property {Member} member
  * @property {HTMLCanvasElement} canvas
@@ -21,7 +21,7 @@ export const declaration = {
   title: "KL over time, dimension by dimension",
   span: 4,
   height: "clamp(196px, 24vh, 300px)",
-  needs: ["moment", "rows"],
+  needs: ["moment", "rows", "remarks"],
   lively: true,
   styles: `
 & .svae-place {
@@ -96,7 +96,7 @@ export const declaration = {
 `,
 };
 
-export const DEAD = 0.01;
+const DEAD = 0.01; // nats, as COLLAPSED_KL in svae_core/certificate/diagnostics.py
 // One hue from the page to the strongest contrast: read by lightness alone.
 const SCALES = {
   light: ["#eef3f8", "#a9cbe3", "#4f97c9", "#1b5c9e", "#08204a"],
@@ -120,7 +120,7 @@ export default class Lifelines {
     this.legend = make("div", { className: "svae-scale" });
     this.scale = make("canvas", { width: 64, height: 1, "aria-hidden": "true" });
     this.highest = make("span");
-    this.dying = make("span", { className: "svae-dying" }, `✕ below ${DEAD} nats for good`);
+    this.dying = make("span", { className: "svae-dying" }, `✕ died, below ${DEAD} nats`);
     this.legend.append(make("span", {}, "0"), this.scale, this.highest, this.dying);
     element.append(this.legend);
     this.recolour(theme);
@@ -128,17 +128,17 @@ export default class Lifelines {
 
   /** @param {Moment} moment */
   draw(moment) {
-    const { rows, steps, generation } = this.recording;
+    const { rows, remarks, steps, generation } = this.recording;
     /** @param {number} step */
     const share = (step) => `${(100 * step) / Math.max(1, steps)}%`;
     for (const { now } of this.strips) now.style.left = share(moment.step);
-    const key = `${generation} ${rows.length} ${rows.at(-1)?.step}`;
+    const key = `${generation} ${rows.length} ${rows.at(-1)?.step} ${remarks.length}`;
     if (key === this.painted || !rows.length) return;
     this.painted = key;
     this.#fitScale();
     this.strips.forEach((strip, m) => {
       this.#paint(strip, m);
-      this.#markDeaths(strip, deaths(rows, m), share);
+      this.#markDeaths(strip, deaths(remarks, m), share);
     });
   }
 
@@ -218,8 +218,8 @@ export default class Lifelines {
   #markDeaths({ marks, note, canvas, member }, found, share) {
     const count = this.recording.rows[0].models[0].klPerDim.length;
     marks.replaceChildren(
-      ...found.map(({ dimension, step }) => {
-        const mark = make("i", { title: `dimension ${dimension + 1} died at step ${step}` }, "✕");
+      ...found.map(({ dimension, step, sentence }) => {
+        const mark = make("i", { title: sentence }, "✕");
         mark.style.left = share(step);
         mark.style.top = `${(100 * (dimension + 0.5)) / count}%`;
         mark.style.fontSize = `${Math.max(8, Math.min(13, 76 / count))}px`;
@@ -227,8 +227,8 @@ export default class Lifelines {
       }),
     );
     setText(note, `${count - found.length} of ${count} alive`);
-    const deaths = found.map(({ dimension, step }) => `dimension ${dimension + 1} died at ${step}`);
-    const label = `KL over time, ${member.name}: ${deaths.join(", ") || "all alive"}`;
+    const told = [...new Set(found.map(({ sentence }) => sentence))];
+    const label = `KL over time, ${member.name}: ${told.join(", ") || "all alive"}`;
     canvas.setAttribute("aria-label", label);
   }
 
@@ -253,19 +253,19 @@ export default class Lifelines {
 }
 
 /**
- * The dimensions that are dead by the last row, each with the step from which it stayed so.
- * @param {Row[]} rows
+ * The dimensions of a model that died and did not wake again, by rising number.
+ * @param {Remark[]} remarks  in the order in which they were made
  * @param {number} m
  */
-export function deaths(rows, m) {
-  /** @type {Death[]} */
-  const found = [];
-  const count = rows.at(-1)?.models[m].klPerDim.length ?? 0;
-  for (let dimension = 0; dimension < count; dimension += 1) {
-    const alive = rows.findLastIndex((row) => row.models[m].klPerDim[dimension] >= DEAD);
-    if (alive + 1 < rows.length) found.push({ dimension, step: rows[alive + 1].step });
+export function deaths(remarks, m) {
+  /** @type {Map<number, Death>} */
+  const found = new Map();
+  for (const { model, kind, dimension, step, sentence } of remarks) {
+    if (model !== m) continue;
+    if (kind === "died") found.set(dimension, { dimension: dimension - 1, step, sentence });
+    if (kind === "woke") found.delete(dimension);
   }
-  return found;
+  return [...found.values()].sort((one, other) => one.dimension - other.dimension);
 }
 
 /**

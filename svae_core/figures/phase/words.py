@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from svae_core.figures.names import counted
 from svae_core.figures.phase.axes import SYMBOLS, View, label, value_of
 from svae_core.studies.phase_cells import MEASURES, Cell, Spread, Theory
 
@@ -49,7 +50,7 @@ def describe_linear(cells: Sequence[Cell]) -> str:
     )
     return (
         f"For a linear VAE theory predicts the active units: the number of eigenvalues λ_i > βσ². "
-        f"Every seed has that number in {agree} of {len(done)} cells; dotted lines are the λ_i."
+        f"Every seed has that number in {agree} of {_count(done)}; dotted lines are the λ_i."
     )
 
 
@@ -93,7 +94,7 @@ def hover(cell: Cell, view: View) -> str:
         for name, measure in MEASURES.items()
         if name not in SHARES
     ]
-    return "<br>".join([head, f"{len(cell.seeds)} seeds: {_verdicts(cell)}", *lines])
+    return "<br>".join([head, f"{counted(len(cell.seeds), 'seed')}: {_verdicts(cell)}", *lines])
 
 
 def _verdicts(cell: Cell) -> str:
@@ -118,5 +119,4 @@ def _all(cells: Sequence[Cell], verdict: str) -> str:
 
 
 def _count(cells: Sequence[Cell] | int) -> str:
-    count = cells if isinstance(cells, int) else len(cells)
-    return "1 cell" if count == 1 else f"{count} cells"
+    return counted(cells if isinstance(cells, int) else len(cells), "cell")
