@@ -16,7 +16,7 @@
  * @property {boolean} [projector]  in big type
  * @property {boolean} [follow]  show what the teacher of a class shows
  * @property {string} [lead]  the key of the class that sees this page
- * @typedef {(run: string) => void} Tell
+ * @typedef {(moved: { run: string, query: TreeNode["query"] }) => void} Tell
  */
 
 import { Archive } from "./archive.js";
@@ -46,9 +46,9 @@ const stages = new WeakMap();
  */
 export function mount(parent, data, tell) {
   const stage = stages.get(parent);
+  if (stage && stage.data.run === data.run) stage.left = "";
   // A page that was already running when the viewer went to a branch still names the run before.
-  const here = new URLSearchParams(window.location.search).get("run");
-  if (stage && (stage.data.run === data.run || stage.data.run === here)) {
+  if (stage && (stage.data.run === data.run || stage.left === data.run)) {
     stage.data.lead = data.lead; // a class may have begun or ended
     stage.show();
     stage.recolour();
@@ -76,6 +76,8 @@ class Stage {
     this.disposed = false;
     this.lastSent = ""; // to a class: which moment is shown
     this.size = "";
+    this.left = ""; // the run before, until the page names the one that the viewer went to
+    this.toldOf = -1; // the generation of which the page was told
     this.weights = ""; // σ² and β, as the page was told last
     /** @type {Theme | null} once there are views */
     this.theme = null;
@@ -208,8 +210,6 @@ class Stage {
       window.location.assign(url.href);
       return;
     }
-    // An entry of its own, so that the browser's Back returns to the run before.
-    window.history.pushState(window.history.state, "", url);
     const { run: before, socket, replay } = this.data;
     this.data = { ...this.data, run };
     this.data.socket = socket?.replace(before, run);
@@ -217,17 +217,20 @@ class Stage {
     this.source.close();
     this.source = this.player.source = this.#connect();
     if (this.link && this.data.replay) this.link.href = this.data.replay;
-    this.tell?.(run);
+    this.left = before;
+    // The page writes the URL: an entry of its own, so that Back returns to the run before.
+    this.tell?.({ run, query });
   }
 
   /** The page names σ² and β: it is told when this run's have changed. */
   #tellChanges() {
-    const { now } = this.recording;
+    const { now, generation } = this.recording;
     if (!now) return;
     const weights = `${now.sigma2} ${now.beta}`;
-    const changed = this.weights !== "" && this.weights !== weights;
+    const changed = this.weights !== weights && this.toldOf === generation; // not by moving here
     this.weights = weights;
-    if (changed) this.tell?.(`${this.data.run} ${weights}`);
+    this.toldOf = generation;
+    if (changed) this.tell?.({ run: this.data.run, query: {} });
   }
 
   /** The class is shown another run, perhaps of other data: begin anew. */

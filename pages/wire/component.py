@@ -45,4 +45,13 @@ def follow(code: str) -> None:
 
 def _show(data: dict[str, Any]) -> None:
     data |= {"module": routes.module_path(), "plotly": routes.plotly_path()}
-    _component(key="svae.stage", data=data, on_moved_change=lambda: None)
+    _component(key="svae.stage", data=data, on_moved_change=_follow_viewer)
+
+
+def _follow_viewer() -> None:
+    """Name the run that the viewer went to in the URL, in one entry of the browser's history."""
+    moved = st.session_state["svae.stage"]["moved"]
+    query = {**st.query_params.to_dict(), **moved["query"], "run": moved["run"]}
+    kept = {name: str(text) for name, text in query.items() if text is not None}
+    if kept != st.query_params.to_dict():
+        st.query_params.from_dict(kept)

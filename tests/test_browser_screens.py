@@ -1,0 +1,132 @@
+"""Screens that stopped people, in a real browser: lessons, presets, verdicts, branches."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from support.browser import WAIT, Visit
+
+from pages.widgets import comparison, phase_axes
+
+pytestmark = pytest.mark.browser
+Server = tuple[str, subprocess.Popen[bytes]]
+SMALL = "dataset=wine&clusters=3&epochs=20"
+
+
+def _query(page: Page) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def test_the_verdict_of_a_short_run_appears_by_itself(visit: Visit, server: Server) -> None:
+    """Twelve runs that end before their moments have all arrived; no key is pressed."""
+    page = visit.page
+    for seed in range(12):
+        page.goto(f"{server[0]}/train?{SMALL}&seed={seed}")
+        expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
+        expect(page.locator(".svae-badge:not(:empty)")).to_have_count(2, timeout=WAIT)
+        expect(page.get_by_role("heading", name="Certificate")).to_be_visible(timeout=WAIT)
+    assert visit.errors == []
+
+
+def test_a_class_follows_a_lesson_and_each_student_may_answer(
+    visit: Visit, server: Server, browser: Browser
+) -> None:
+    teacher = visit.page
+    teacher.goto(f"{server[0]}/train?lesson=collapse&{SMALL}")
+    expect(teacher.get_by_text("Predict first:")).to_be_visible(timeout=WAIT)
+    teacher.get_by_role("button", name="Class").click()
+    teacher.get_by_role("button", name="Begin a class").click()
+    link = teacher.locator("code").filter(has_text="follow=").inner_text()
+    teacher.keyboard.press("Escape")
+    students = [browser.new_page() for _ in range(2)]
+    for student in students:
+        student.set_default_timeout(WAIT)
+        student.goto(link)
+        expect(student.get_by_text("Predict first:")).to_be_visible(timeout=WAIT)
+    students[0].get_by_role("button", name="It uses most").click()
+    expect(students[0].get_by_text("You predicted:")).to_be_visible(timeout=WAIT)
+    teacher.get_by_role("button", name="It uses none").click()
+    for page, told in ((teacher, "You"), (students[0], "You"), (students[1], "The teacher")):
+        expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
+        expect(page.get_by_text(f"{told} predicted:", exact=True)).to_be_visible(timeout=WAIT)
+        expect(page.locator(".svae-reveal")).to_contain_text("utcome", timeout=WAIT)
+        expect(page.locator(".svae-badge:not(:empty)")).to_have_count(2, timeout=WAIT)
+        assert page.locator(".svae-stage").get_attribute("data-waiting") == "false"
+    expect(students[0].locator(".svae-reveal")).to_contain_text("It uses most")
+    expect(students[1].locator(".svae-reveal")).to_contain_text("The outcome:")
+    for student in students:
+        student.close()
+    assert visit.errors == []
+
+
+def _start_and_cancel(page: Page, runs: int) -> None:
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_text(re.compile(rf" of {runs} runs"))).to_be_visible(timeout=WAIT)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text(re.compile(rf" of {runs} runs, paused"))).to_be_visible(timeout=WAIT)
+
+
+@pytest.mark.parametrize("preset", phase_axes.PRESETS, ids=lambda preset: preset.title)
+def test_a_preset_of_the_map_is_what_start_trains(
+    visit: Visit, server: Server, preset: phase_axes.Preset
+) -> None:
+    page = visit.page
+    page.goto(f"{server[0]}/phase?{SMALL}&seeds=3&y=band&grid.band=0.2:0.6:3")
+    page.get_by_role("button", name=preset.title, exact=True).click()
+    page.wait_for_function("!location.search.includes('grid.band=0.2')")
+    across, up, seeds = re.search(r"(\d+) × (\d+) cells, (\d+|one) seed", preset.text).groups()  # type: ignore[union-attr]
+    methods = len(preset.query.get("methods", "baseline,spherical").split(","))
+    _start_and_cancel(page, int(across) * int(up) * int(seeds.replace("one", "1")) * methods)
+    assert _query(page)["dataset"] == "wine"
+    for name, value in preset.query.items():
+        assert _query(page).get(name, value) == value
+
+
+@pytest.mark.parametrize("title", list(comparison.PRESETS))
+def test_a_preset_of_the_comparison_is_what_start_trains(
+    visit: Visit, server: Server, title: str
+) -> None:
+    page = visit.page
+    page.goto(f"{server[0]}/compare?{SMALL}&methods=geco")
+    page.get_by_role("button", name=title, exact=True).click()
+    page.wait_for_function("!location.search.includes('methods=geco')")
+    _start_and_cancel(page, 3 * len(comparison.PRESETS[title].methods))
+    assert _query(page)["epochs"] == "20"
+
+
+def test_a_run_opened_by_its_link_is_branched_and_back_returns_to_it(
+    visit: Visit, server: Server
+) -> None:
+    page = visit.page
+    page.goto(f"{server[0]}/train?{SMALL}&seed=3")
+    expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
+    run = _query(page)["run"]
+    page.goto("about:blank")
+    page.goto(f"{server[0]}/train?run={run}")
+    expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
+    page.locator(".svae-stage").focus()
+    page.keyboard.press("Home")
+    page.wait_for_selector("[data-moment='0']")
+    page.get_by_role("button", name="Change or branch from here").click()
+    page.get_by_label("β").fill("4")
+    page.get_by_role("button", name=re.compile("^Branch off at step")).click()
+    here = page.locator(".svae-tree [aria-current]")
+    expect(here).to_contain_text("β 1 → 4", timeout=WAIT)
+    expect(page.get_by_text("β = 1 → 4,")).to_be_visible(timeout=WAIT)
+    branch = _query(page)["run"]
+    expect(page.locator(".svae-tree li")).to_have_count(2)
+    assert branch != run
+    page.wait_for_timeout(1000)  # whatever the page would do with the URL, it has done
+    assert _query(page)["run"] == branch
+    page.go_back()
+    expect(here).to_contain_text("the start", timeout=WAIT)
+    assert _query(page)["run"] == run
+    expect(page.get_by_text("β = 1,")).to_be_visible(timeout=WAIT)
+    page.go_forward()
+    expect(here).to_contain_text("β 1 → 4", timeout=WAIT)
+    expect(page.locator(".svae-tree li")).to_have_count(2)
+    assert visit.errors == []
