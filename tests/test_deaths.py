@@ -15,7 +15,7 @@ from support.live_runs import Inline
 from pages.live import registry
 from pages.live.history import History
 from pages.live.run import LiveRun
-from pages.wire import headers, replay
+from pages.wire import message_headers, replay_file
 from svae_core.certificate.diagnostics import COLLAPSED_KL
 from svae_core.compute import engine
 from svae_core.records import Moment, Settings, to_json
@@ -75,17 +75,19 @@ def _by_the_frames(moments: list[Moment], model: int) -> dict[int, int]:
 def _exported(live: LiveRun) -> list[dict[str, Any]]:
     """The remarks in the file that a viewer exports."""
     code = {"stage.css": b"", "index.js": b""}
-    page = replay.page(replay.snapshot(live), code, "")
+    page = replay_file.page(replay_file.snapshot(live), code, "")
     packed = re.search(r'id="run">([^<]*)<', page)
     assert packed
-    header, _ = replay.unpack(base64.b64decode(packed[1]))
+    header, _ = replay_file.unpack(base64.b64decode(packed[1]))
     return [line for one in header["moments"] for line in one["remarks"]["lines"]]
 
 
 def test_remark_lifeline_replay_and_frames_name_the_same_step_in_20_runs() -> None:
     assert shutil.which("node"), "the browser's code is run by node"
     runs = [_run(number) for number in range(RUNS)]
-    told = [to_json(headers.time_fields(live, 0, False)["remarks"])["lines"] for live in runs]
+    told = [
+        to_json(message_headers.time_fields(live, 0, False)["remarks"])["lines"] for live in runs
+    ]
     node = subprocess.run(
         ["node", "--input-type=module", "-e", _LIFELINES],
         input=json.dumps(told),
