@@ -1,8 +1,7 @@
 """A visitor's state across pages: settings, runs, choices.
 
-The only user of session_state; `cache` holds what visitors share. Settings live here and in every
-page's URL, which is written here: Streamlit's `bind="query-params"` drops parameters that a page
-does not bind.
+The only user of session_state. Settings live here and in every page's URL, which is written here:
+Streamlit's `bind="query-params"` drops parameters that a page does not bind.
 """
 
 from __future__ import annotations
@@ -79,7 +78,7 @@ def keep(chosen: Settings) -> Settings:
         return chosen
     whole = st.query_params.to_dict()
     present = url.owned(whole)
-    if present and url.from_query(present) == chosen:  # it says so already
+    if present and url.from_query(present) == chosen:
         query = present
     else:
         others = whole.keys() - present.keys()  # all at once: one entry of the history
@@ -348,24 +347,9 @@ def clicked(keys: Iterable[str]) -> Any:
     return None
 
 
-def parameter(name: str, default: str) -> str:
-    """The value of a page's own URL parameter."""
-    return str(st.query_params.get(name, default))
-
-
-def list_parameter(name: str, default: str, known: Iterable[str]) -> list[str]:
-    """The known names in a URL parameter that is a list, each once."""
-    names = parameter(name, default).split(",")
-    return [one for one in dict.fromkeys(names) if one in known]
-
-
-def put_parameter(name: str, value: str, default: str) -> None:
-    """Write a page's own parameter into the URL, unless it has this value already."""
-    if value != parameter(name, default):
-        if value == default:
-            del st.query_params[name]
-        else:
-            st.query_params[name] = value
+def viewer_went_to(component: str) -> dict[str, Any]:
+    """The run that this component's viewer went to, and the settings' part of its query."""
+    return dict(st.session_state[component]["moved"])
 
 
 def dark() -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.visitor import session
 from pages.wire import routes
 
 # The code has its own route, so that the browser caches it and Plotly.js between pages.
@@ -50,7 +51,7 @@ def _show(data: dict[str, Any]) -> None:
 
 def _follow_viewer() -> None:
     """Name the run that the viewer went to in the URL, in one entry of the browser's history."""
-    moved = st.session_state["svae.stage"]["moved"]
+    moved = session.viewer_went_to("svae.stage")
     query = {**st.query_params.to_dict(), **moved["query"], "run": moved["run"]}
     kept = {name: str(text) for name, text in query.items() if text is not None}
     if kept != st.query_params.to_dict():
