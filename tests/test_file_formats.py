@@ -199,3 +199,16 @@ def _source(path: Path, folder: Path):  # type: ignore[no-untyped-def]
     from svae_core.own_data.formats import Source
 
     return Source(path, path.name, folder)
+
+
+def test_bfloat16_is_read_whatever_else_is_imported(tmp_path: Path) -> None:
+    """NumPy has no such type: NPY stores it as two bytes, and safetensors cannot give it."""
+    import torch
+    from safetensors.torch import save_file
+
+    numbers = torch.arange(24, dtype=torch.bfloat16).reshape(8, 3)
+    save_file({"points": numbers}, tmp_path / "b.safetensors")
+    np.save(tmp_path / "b.npy", numbers.view(torch.int16).numpy().view("V2"))
+    for name in ("b.safetensors", "b.npy"):
+        found = data_of(tmp_path / name, tmp_path).points
+        np.testing.assert_array_equal(found, np.arange(24).reshape(8, 3))
