@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from support.bench import opened
 
-from pages.visitor import cache, session
+from pages.visitor import cache, url_parameters
 from pages.widgets import phase_axes
 from svae_core import problem
 from svae_core.compute.engine import Engine
@@ -120,7 +120,7 @@ def test_a_map_is_counted_before_it_is_made(
         return check(settings)
 
     monkeypatch.setattr(grid, "check_settings", counted)
-    monkeypatch.setattr(session, "parameter", lambda name, default: query.get(name, default))
+    monkeypatch.setattr(url_parameters, "parameter", lambda name, default: query.get(name, default))
     axes = ("clusters", "sigma2") if "grid.clusters" in query else ("band", "sigma2")
     with pytest.raises(RequestError):
         phase_axes.grid_of(TOY, ("baseline", "spherical"), axes)
