@@ -38,7 +38,7 @@ def test_from_a_file_to_a_certificate_and_back_by_a_link(
 ) -> None:
     page = visit.page
     page.goto(f"{server[0]}/shell?dataset=file&clusters=3&epochs=40")
-    expect(page.get_by_test_id("stAlert")).to_contain_text("No file", timeout=WAIT)
+    expect(page.get_by_test_id("stAlert").first).to_contain_text("Give your file", timeout=WAIT)
     page.locator("input[type=file]").set_input_files(flowers)
     heading = page.get_by_role("heading", name="b_Blumen.csv, on the shell")
     expect(heading).to_be_visible(timeout=WAIT)
