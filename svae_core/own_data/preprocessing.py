@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from svae_core.own_data.array_to_table import blocks_of
 from svae_core.own_data.names import some
 from svae_core.own_data.tables import Column, Table
 from svae_core.records import RequestError
 
-_BLOCK_CELLS = 2**20
 _FLOAT32 = 1e18  # squares of larger numbers overflow
 _FAR = 1e3  # offsets of so many standard deviations cost float32 half of its digits
 
@@ -110,7 +110,7 @@ class _Source:
 
     def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
         """Blocks as (first row, values [rows, features])."""
-        for part in blocks(self.count, len(self._features)):
+        for part in blocks_of(self.count, len(self._features)):
             rows = part if self._rows is None else self._rows[part]
             block = np.empty((part.stop - part.start, len(self._features)))
             if self._numbers is not None:
@@ -162,8 +162,3 @@ class _Source:
 
 def positions_of(features: list[Feature]) -> list[int]:
     return [item.position for item in features if item.code < 0]
-
-
-def blocks(rows: int, width: int) -> list[slice]:
-    step = max(1, _BLOCK_CELLS // max(1, width))
-    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.config.limits import limits
+from svae_core.own_data.array_to_table import blocks_of
 from svae_core.own_data.column_roles import REASONS
 from svae_core.own_data.limits import CATEGORIES, CATEGORIES_UNASKED, CLASSES, COLUMNS, NUMBERS
 from svae_core.own_data.names import some
 from svae_core.own_data.preprocessing import (
     Feature,
-    blocks,
     is_pair,
     made_points,
     positions_of,
@@ -255,7 +255,7 @@ def _complete(table: Table, features: list[Feature]) -> np.ndarray:
     positions = positions_of(features)
     if positions:
         numbers = table.numbers()
-        for block in blocks(table.rows, numbers.shape[1]):
+        for block in blocks_of(table.rows, numbers.shape[1]):
             keep[block] &= np.isfinite(numbers[block][:, positions]).all(axis=1)
     return np.flatnonzero(keep)
 

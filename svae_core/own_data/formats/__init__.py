@@ -64,11 +64,6 @@ def formats() -> tuple[Format, ...]:
     return tuple(sorted(found, key=lambda item: item.rank))
 
 
-def endings() -> tuple[str, ...]:
-    """Endings of all formats without their dots, each once, and .gz."""
-    return tuple(dict.fromkeys(end[1:] for item in formats() for end in (*item.endings, ".gz")))
-
-
 def listed() -> str:
     """The names of all formats as one phrase."""
     names = sorted({item.name for item in formats() if item.endings}, key=str.lower)

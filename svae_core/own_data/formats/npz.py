@@ -18,6 +18,7 @@ import numpy as np
 
 from svae_core.own_data import archive
 from svae_core.own_data.array_to_table import with_labels, with_note, write_matrix
+from svae_core.own_data.candidates import POINTS
 from svae_core.own_data.formats import Format, Source, npy, renamed
 from svae_core.own_data.limits import CELLS, LETTERS
 from svae_core.own_data.names import cleaned, some
@@ -35,7 +36,6 @@ _SPLITS = {
     "test_images": ("test_labels",),
     "imgs": ("latents_classes",),
 }
-_POINTS = ("points", "x", "data", "features", "images", "embeddings", "arr_0")
 _LABELS = ("labels", "label", "y", "target", "targets", "classes", "digit", "digits", "arr_1")
 #: Parts of a name by which an array is never the points.
 _NO_POINTS = ("label", "target", "class", "latents", "index", "ids")
@@ -126,7 +126,7 @@ def _points_among(members: dict[str, _Member], wanted: str) -> str:
     known = {key: member for key, member in members.items() if not member.objects}
     wide = {key: member for key, member in known.items() if len(member.shape) >= 2} or known
     lower = {key.lower(): key for key in wide}
-    for name in (*_SPLITS, *_POINTS):
+    for name in (*_SPLITS, *POINTS):
         if name in lower:
             return lower[name]
     candidates = {
