@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # What Streamlit does around every run of a session's script, in a process of its own.
@@ -20,6 +22,7 @@ assert sys.path == before, "taken off when it ends"
 """
 
 
+@pytest.mark.slow
 def test_no_session_changes_where_modules_are_found() -> None:
     """Thirty sessions begin at once; one that ends must not hide modules from the others."""
     done = subprocess.run(

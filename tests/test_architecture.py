@@ -295,6 +295,7 @@ def test_the_public_names_load_on_demand() -> None:
 # -------------------------------------------------------------------------------- tests
 
 
+@pytest.mark.slow
 def test_no_test_module_imports_another() -> None:
     """What several need is in tests/support: a test can then be moved, or read, by itself."""
     wrong = {}

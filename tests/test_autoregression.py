@@ -52,6 +52,7 @@ def _innovations(points: np.ndarray) -> np.ndarray:
     return np.diag(np.linalg.cholesky(covariance + 1e-9 * np.eye(len(covariance)))) ** 2
 
 
+@pytest.mark.slow
 @given(st.integers(1, 9), st.integers(1, 4), st.integers(0, 999))
 def test_running_freely_is_the_recursion_step_by_step(d: int, b: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -91,6 +92,7 @@ def test_the_classical_collapse_where_an_mlp_would_live(state: State) -> None:
     assert spherical.verdict == "certified" and spherical.kl > spherical.floors.tight > 0.5
 
 
+@pytest.mark.slow
 def test_teacher_forcing_falls_to_the_innovation_variances_without_a_word_from_z(
     state: State,
 ) -> None:
@@ -103,6 +105,7 @@ def test_teacher_forcing_falls_to_the_innovation_variances_without_a_word_from_z
     assert plain.loss > 0.98 * plain.delta  # what is measured: the decoder running freely
 
 
+@pytest.mark.slow
 def test_the_collapse_is_predicted_by_the_largest_innovation(state: State) -> None:
     """βσ² against the variance left to foretell, not against the data's own λ_max."""
     ground = models(state)[0].prepared

@@ -115,6 +115,7 @@ def test_the_gradient_is_that_of_finite_differences(name, d, k, hidden):
     assert torch.autograd.gradcheck(lambda rows: Node.apply(rows, arch, on), flat, fast_mode=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     shape=st.sampled_from(SHAPES),

@@ -30,6 +30,7 @@ def ended(settings: Settings) -> tuple[float, float, float]:
     return found.lo, found.loss, found.hi
 
 
+@pytest.mark.slow
 def test_wine_ends_inside_the_band_at_a_small_variance() -> None:
     lo, loss, hi = ended(WINE)
     # The likelihood pulls down all the way to lo, and no penalty pushes up inside the band.

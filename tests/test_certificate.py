@@ -37,6 +37,7 @@ def test_one_collapses_and_one_is_certified(pair):
         assert_information_laws(certificate)
 
 
+@pytest.mark.slow
 def test_answers_of_a_wrong_shape_and_shells_inside_out_are_refused():
     rng = np.random.default_rng(0)
     points = rng.standard_normal((60, 4))
@@ -167,6 +168,7 @@ def wine(scale: float) -> np.ndarray:
     return (scale * (points - points.mean(0)) / points.std(0)).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scale", "verdict"), [(0.2, "collapsed"), (3.0, "certified")])
 def test_a_plain_torch_module(scale, verdict):
     points = wine(scale)
@@ -256,6 +258,7 @@ def test_a_constant_answer_is_a_collapsed_model_not_an_error():
     assert found.floors.tight == 0.0
 
 
+@pytest.mark.slow
 def test_wrong_answers_are_said_in_one_sentence():
     points = wine(1.0)
     rng = np.random.default_rng(0)
@@ -273,6 +276,7 @@ def test_wrong_answers_are_said_in_one_sentence():
         certify(lambda x: x * np.nan, points)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 100.0])
 def test_a_certificate_does_not_depend_on_where_the_data_lie(shift):
     points = (wine(1.0) + shift).astype(np.float32)
@@ -285,6 +289,7 @@ def test_a_certificate_does_not_depend_on_where_the_data_lie(shift):
     assert noisy.floors.tight == pytest.approx(plain.floors.tight, rel=0.02, abs=0.01)
 
 
+@pytest.mark.slow
 def test_whole_numbers_are_certified_as_the_same_numbers_with_a_point():
     """A difference from the mean is no whole number; cut off, floors were higher than they are."""
     whole = np.random.default_rng(0).integers(0, 3, size=(60, 4))

@@ -64,6 +64,7 @@ READ = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READ)
 def test_numbers_are_read_from_whatever_holds_them(name: str) -> None:
     kept = POINTS.copy()

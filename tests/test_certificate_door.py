@@ -29,6 +29,7 @@ def outcome(case: Case) -> Certificate | RequestError:
         return refusal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ADVERSARIES, ids=lambda case: case.name)
 def test_an_adversary_is_refused_or_not_certified(case: Case) -> None:
     torch.manual_seed(0)
@@ -42,6 +43,7 @@ def test_an_adversary_is_refused_or_not_certified(case: Case) -> None:
         assert found.verdict in ("not certified", "collapsed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", HONEST, ids=lambda case: case.name)
 def test_an_honest_model_is_certified(case: Case) -> None:
     torch.manual_seed(0)
@@ -51,6 +53,7 @@ def test_an_honest_model_is_certified(case: Case) -> None:
     assert found.loss_limit < found.delta
 
 
+@pytest.mark.slow
 def test_the_caller_s_points_are_left_as_they_were() -> None:
     points = POINTS.copy()
     torch_points = torch.from_numpy(points.copy())
@@ -88,6 +91,7 @@ def test_every_call_has_another_order_and_a_posterior_too() -> None:
             np.testing.assert_array_equal(np.sort(one, axis=0), np.sort(POINTS, axis=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [1e6, -3e8])
 def test_points_far_from_the_origin_lose_no_accuracy(offset: float) -> None:
     points = POINTS.astype(np.float64)
@@ -103,6 +107,7 @@ def test_points_far_from_the_origin_lose_no_accuracy(offset: float) -> None:
     assert far.floors.proved == pytest.approx(near.floors.proved, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_huge_rare_errors_are_reported_and_harmless() -> None:
     """D is above δ, D′ is not: the projected answers, a function of them, carry the nats."""
     rng = np.random.default_rng(3)
@@ -118,6 +123,7 @@ def test_huge_rare_errors_are_reported_and_harmless() -> None:
     assert "projected" in found.sentence
 
 
+@pytest.mark.slow
 def test_more_draws_are_made_where_the_answer_is_open() -> None:
     """D′ = 0.9993 δ: nearer than the first margin, wider than the last."""
     rng = np.random.default_rng(4)
@@ -132,6 +138,7 @@ def test_more_draws_are_made_where_the_answer_is_open() -> None:
     assert "needs more draws" in few.sentence
 
 
+@pytest.mark.slow
 def test_far_log_variances_leak_no_warnings(recwarn: pytest.WarningsRecorder) -> None:
     rng = np.random.default_rng(5)
 
@@ -167,6 +174,7 @@ def test_the_information_has_its_error() -> None:
     assert 0.01 < found.mutual_information_error < 1.0
 
 
+@pytest.mark.slow
 def test_noise_shared_by_rows_proves_nothing_of_clusters_and_widens_the_margin() -> None:
     rng = np.random.default_rng(8)
     shared = certify(lambda x: x + rng.normal(0, 0.3, (1, x.shape[1])), POINTS, clusters=3)

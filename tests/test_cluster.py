@@ -152,6 +152,7 @@ async def _through_the_loss(live: LiveRun, dask: Dask) -> None:
     assert live.error is None and kept < len(live.moments)
 
 
+@pytest.mark.slow
 def test_a_command_says_that_the_cluster_does_not_answer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,6 +49,7 @@ def test_region_with_an_empty_band_says_so(capsys):
     assert "empty" in found["explanation"]
 
 
+@pytest.mark.slow
 def test_train_answers_in_full(capsys):
     found = answer(capsys, "train", *QUICK, "--method", "baseline")
     assert set(found) >= {
@@ -60,6 +61,7 @@ def test_train_answers_in_full(capsys):
     assert math.isfinite(found["loss"]) and found["run"] is None
 
 
+@pytest.mark.slow
 def test_compare_runs_every_method_with_every_seed(capsys):
     found = answer(capsys, "compare", *QUICK, "--methods", "baseline,spherical", "--seeds", "2")
     assert [(run["method"], run["seed"]) for run in found["runs"]] == [
@@ -84,6 +86,7 @@ def test_help(command, capsys):
     assert "--help" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

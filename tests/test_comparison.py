@@ -65,6 +65,7 @@ def test_slices_change_nothing_and_a_batch_is_its_members(scored):
     assert alone.certificate.loss == scored[2].certificate.loss
 
 
+@pytest.mark.slow
 def test_likelihood_of_a_linear_model_is_the_exact_one():
     """p(x) = N(b, WᵀW + σ²I) for a linear decoder; importance sampling comes from below."""
     settings = replace(
@@ -103,6 +104,7 @@ def test_agreement_of_latents_with_classes():
     assert math.isnan(neighbour_accuracy(noise, np.r_[np.zeros(298, int), 1, 1]))
 
 
+@pytest.mark.slow
 def test_runs_that_cannot_be_say_why_and_hold_up_no_other():
     empty = replace(WINE, clusters=1, collapse_loss="between", epochs=2)
     ended = finished([replace(empty, method=name) for name in ("spherical", "baseline")])

@@ -35,6 +35,7 @@ def laws(name: str, rng: np.random.Generator, shape: tuple[int, int]) -> tuple[n
     return values, float((0.5 + 0.05 * (shape[1] - 1)) / shape[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["beta", "two-valued", "rare", "one row bad"])
 @pytest.mark.parametrize("shape", [(40, 1), (16, 30)])
 def test_limits_are_passed_no_more_often_than_they_say(name, shape):
@@ -47,6 +48,7 @@ def test_limits_are_passed_no_more_often_than_they_say(name, shape):
     assert above <= MOST and below <= MOST
 
 
+@pytest.mark.slow
 def test_a_limit_may_be_read_at_every_draw():
     rng = np.random.default_rng(1)
     false = 0

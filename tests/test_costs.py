@@ -130,6 +130,7 @@ def test_a_map_is_counted_before_it_is_made(
 # ------------------------------------------------------------------------------- how long
 
 
+@pytest.mark.slow
 def test_preparation_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SVAE_MAX_PREPARE_S", "1")
     preparation = Preparation()
@@ -156,6 +157,7 @@ def test_a_call_that_is_late_is_given_up_and_one_without_a_limit_made_again() ->
     scheduler.shutdown()
 
 
+@pytest.mark.slow
 def test_a_call_that_nobody_waits_for_ends_its_worker() -> None:
     scheduler, bench = opened()
     call = scheduler.in_turn(Priority(refusal="It took too long."), int)
@@ -196,6 +198,7 @@ def test_as_long_as_one_waits_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> Non
 # ------------------------------------------------------------------------- whose turn it is
 
 
+@pytest.mark.slow
 def test_preparing_takes_no_turn_of_training(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +209,7 @@ def test_preparing_takes_no_turn_of_training(
     assert not asked
 
 
+@pytest.mark.slow
 def test_a_heavy_preparation_holds_up_no_light_one(engine: Engine) -> None:
     """Five links that ask for all they may, and a visitor who asks for little."""
     heavy = [engine.prepare(replace(BOMB, clusters=700, data_seed=seed)) for seed in range(5)]

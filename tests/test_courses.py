@@ -36,6 +36,7 @@ def assert_same(moments: list[Moment], others: list[Moment]) -> None:
             np.testing.assert_array_equal(frame.samples, its.samples)
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_equal_settings_are_trained_once() -> None:
     engine = Inline()
@@ -95,6 +96,7 @@ async def test_a_change_is_nobody_elses_and_gives_what_its_settings_give() -> No
     assert other.moments[-1][0].kl != alone.moments[-1][0].kl
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_point_is_decoded_where_the_follower_is() -> None:
     engine = Inline()
@@ -109,6 +111,7 @@ async def test_a_point_is_decoded_where_the_follower_is() -> None:
     slow.stop()
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_slice_that_waits_is_watched_as_soon_as_somebody_comes() -> None:
     """Else it waits behind all runs that are watched, and its new viewer with it."""
@@ -124,6 +127,7 @@ async def test_a_slice_that_waits_is_watched_as_soon_as_somebody_comes() -> None
     assert not one._shared_training.share.watched
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_course_that_nobody_follows_is_gone() -> None:
     engine = Inline()
@@ -139,6 +143,7 @@ async def test_a_course_that_nobody_follows_is_gone() -> None:
     assert not [key for key in shared_training._shared if key[0] == id(engine)]
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_who_starts_over_after_a_failure_does_not_join_what_failed() -> None:
     engine = Inline("Refused; ask for something else.")

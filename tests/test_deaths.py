@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from typing import Any
 
+import pytest
 from support.live_runs import Inline
 
 from pages.live import registry
@@ -82,6 +83,7 @@ def _exported(live: LiveRun) -> list[dict[str, Any]]:
     return [line for one in header["moments"] for line in one["remarks"]["lines"]]
 
 
+@pytest.mark.slow
 def test_remark_lifeline_replay_and_frames_name_the_same_step_in_20_runs() -> None:
     assert shutil.which("node"), "the browser's code is run by node"
     runs = [_run(number) for number in range(RUNS)]

@@ -98,6 +98,7 @@ def test_a_call_whose_worker_is_killed_is_made_again(pool: WorkerPool, tmp_path:
     assert after.result(WAIT) == second, "a call behind the lost one is not lost"
 
 
+@pytest.mark.slow
 def test_a_call_that_ends_its_process_every_time_is_given_up(pool: WorkerPool) -> None:
     with pytest.raises(WorkerLost):
         pool.submit(_die).result(WAIT)
@@ -130,6 +131,7 @@ def test_stopping_cancels_what_waits(tmp_path: Path) -> None:
     _eventually(lambda: not _alive(worker))
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_killed_server() -> None:
     code = (
         "from svae_core.compute.workers import WorkerPool; import os, signal, time\n"

@@ -100,6 +100,7 @@ def test_samples_lie_where_the_data_are(fitted: SphericalVAE) -> None:
     assert mine.min() - 1e-3 <= norms.min() and norms.max() <= mine.max() + 1e-3
 
 
+@pytest.mark.slow
 def test_it_works_in_a_pipeline_and_in_a_search_over_the_band() -> None:
     pipeline = make_pipeline(StandardScaler(), SphericalVAE(**QUICK))
     bands = [(0.0, 0.25), (0.0, 0.5), (0.25, 0.75)]
@@ -120,6 +121,7 @@ def test_the_shell_before_any_other_estimator_is_its_inverse_behind() -> None:
     assert radii.min() == pytest.approx(0.8) and radii.max() == pytest.approx(1.2)
 
 
+@pytest.mark.slow
 def test_certify_takes_what_the_estimator_gives(fitted: SphericalVAE) -> None:
     noise = np.random.default_rng(0)
     shell = SphericalShell().fit(POINTS)
@@ -189,6 +191,7 @@ def test_numbers_of_numpy_are_plain_ones_and_leave_nothing_behind(number: Any) -
     assert type(settings.sigma2) is float
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -219,6 +222,7 @@ def test_parameters_of_other_types_are_taken_and_kept(
     assert np.array_equal(again.transform(POINTS), model.transform(POINTS))
 
 
+@pytest.mark.slow
 def test_searches_over_numpy_grids_are_saved_and_loaded(tmp_path: Path) -> None:
     grid = {"sigma2": np.logspace(-1, 0, 2), "latent_dim": np.arange(1, 3)}
     search = GridSearchCV(SphericalVAE(**QUICK), grid, cv=2).fit(POINTS)
@@ -229,6 +233,7 @@ def test_searches_over_numpy_grids_are_saved_and_loaded(tmp_path: Path) -> None:
     assert np.array_equal(again.transform(POINTS), best.transform(POINTS))
 
 
+@pytest.mark.slow
 def test_data_far_from_the_origin_lose_nothing() -> None:
     far = load_wine().data * 0.01 + 5e6
     near = SphericalVAE(**QUICK).fit(load_wine().data * 0.01)
@@ -253,6 +258,7 @@ def test_a_saved_model_keeps_its_origin(tmp_path: Path) -> None:
     assert np.array_equal(again.sample(3), model.sample(3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["spherical", "baseline", "sigma_vae"])
 def test_a_point_at_the_mean_with_a_cluster_for_nearly_every_point(method: str) -> None:
     ring = np.exp(2j * np.pi * np.arange(12) / 12)

@@ -130,6 +130,7 @@ def test_empty_band_is_drawn_and_explained(empty: Problem) -> None:
     assert "from W to δ" not in cluster_curves.describe_restarts(empty.clusters, region)
 
 
+@pytest.mark.slow
 def test_guarantee_marks_measured_models_by_their_own_floor(problem: Problem) -> None:
     """Older certificates have none: they are left out."""
     rng = np.random.default_rng(0)
@@ -213,6 +214,7 @@ def test_gauge_says_which_side_of_one(problem: Problem) -> None:
     assert "below 1" in unit_gauge.describe_gauge(problem, low)
 
 
+@pytest.mark.slow
 def test_on_a_telephone_labels_climb_and_shells_are_seen_whole() -> None:
     problem = prepare(Settings())
     wide, narrow = (number_line.number_line(problem.region, narrow=it) for it in (False, True))

@@ -117,6 +117,7 @@ STANDARD = PIXELS[:, PIXELS.std(axis=0) > 0]
 STANDARDISED = shell_numbers((STANDARD - STANDARD.mean(axis=0)) / STANDARD.std(axis=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TABLES, *ARRAYS, *PICTURES])
 def test_the_same_digits_in_every_format(name: str, tmp_path: Path) -> None:
     path = tmp_path / name

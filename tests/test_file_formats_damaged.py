@@ -49,6 +49,7 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
 APART = ("d.h5", "v73.mat", "v5.mat")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in APART])
 def test_damaged_files_are_taken_or_refused(name: str, tmp_path: Path) -> None:
     chance = random.Random(name)

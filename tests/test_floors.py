@@ -108,6 +108,7 @@ def test_modes_agree_with_a_polar_grid(seed: int, radii: tuple[float, float]) ->
         assert curves.tight[at] <= best + 2 * step**2 * (lam + 2 * lam**2)  # ½|∂²|·2·step²
 
 
+@pytest.mark.slow
 def test_no_higher_mode_is_found_from_more_starts(digits: Case, digits_curves: FloorCurves) -> None:
     """Plain mean-shift in float64 from every sixth digit."""
     points = digits.points.astype(np.float64)
@@ -138,6 +139,7 @@ def proved_reference(
     return float((-lam * rho**2 + np.log(series)).max())
 
 
+@pytest.mark.slow
 @few
 @given(seeds, st.sampled_from([RADII, (0.0, 1.2)]))
 def test_proved_exponent_is_the_formula_never_lower(seed: int, radii: tuple[float, float]) -> None:

@@ -227,6 +227,7 @@ def test_weights_by_degree_beat_the_plain_kernel_on_the_shell() -> None:
     assert exact - 1e-12 <= found < plain - 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dataset", "clusters", "method", "shares", "least"),
     [
@@ -253,6 +254,7 @@ def test_proved_floors_come_near_the_numerical_ones(
 # ------------------------------------------------------------------------------------ laws
 
 
+@pytest.mark.slow
 @few
 @given(seeds, st.sampled_from([RADII, BALL]))
 def test_sharpening_only_raises_the_proved_floor(seed: int, radii: tuple[float, float]) -> None:
@@ -271,6 +273,7 @@ def test_sharpening_only_raises_the_proved_floor(seed: int, radii: tuple[float, 
     assert np.all(np.diff(found["proved"]) <= 0)
 
 
+@pytest.mark.slow
 def test_parts_weaken_the_bound_and_never_break_it(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(5)
     case = quantised(on_shell(rng.normal(size=(300, 4)), rng.random(300)), np.eye(4))
@@ -304,6 +307,7 @@ def test_progress_is_told_from_first_to_last() -> None:
     assert len({total for _, total in told}) == 1
 
 
+@pytest.mark.slow
 @few
 @given(seeds)
 def test_points_far_out_and_alike_are_no_trouble(seed: int) -> None:

@@ -62,6 +62,7 @@ def test_laws_of_the_floors(seed: int, radii: tuple[float, float]) -> None:
     assert np.all(curves.tight <= curves.proved + 1e-12)
 
 
+@pytest.mark.slow
 @few
 @given(seeds)
 def test_no_quantiser_beats_the_floors(seed: int) -> None:
@@ -84,6 +85,7 @@ def test_a_larger_domain_lowers_every_floor(seed: int) -> None:
         assert np.all(theirs[kind] <= ours[kind] * (1 + GRID) + 1e-6), kind
 
 
+@pytest.mark.slow
 @few
 @given(seeds)
 def test_exponent_is_convex_so_no_mode_is_lost_between_lambdas(seed: int) -> None:
@@ -94,6 +96,7 @@ def test_exponent_is_convex_so_no_mode_is_lost_between_lambdas(seed: int) -> Non
     assert np.all(np.diff(slopes) >= -1e-5 * curves.delta)
 
 
+@pytest.mark.slow
 @few
 @given(seeds)
 def test_neither_order_nor_rotation_matters(seed: int) -> None:
@@ -142,6 +145,7 @@ def test_one_loss_is_many_losses(digits: Case, digits_curves: FloorCurves) -> No
         assert at.tight == along["tight"][position]
 
 
+@pytest.mark.slow
 def test_grid_reaches_losses_well_below_the_quantiser(digits: Case) -> None:
     """At D = W/4 the best λ is inside the grid, for loose and for very tight clusters."""
     rng = np.random.default_rng(5)
@@ -153,6 +157,7 @@ def test_grid_reaches_losses_well_below_the_quantiser(digits: Case) -> None:
         assert heights.argmax() < len(heights) - 1
 
 
+@pytest.mark.slow
 def test_identical_points_guarantee_nothing() -> None:
     points = np.tile([[0.6, 0.8, 0.0]], (7, 1)).astype(np.float32)
     found = floors_along(quantised(points, points[:1]).curves(), np.array([0.0, 1e-3, 1.0]))

@@ -52,6 +52,7 @@ def random_channel(rng: np.random.Generator) -> Channel:
     return Channel(points, weights / weights.sum(axis=1, keepdims=True))
 
 
+@pytest.mark.slow
 def test_never_above_the_information_of_a_hundred_channels() -> None:
     """Each limit may fail once in a hundred, and in fact hardly ever does."""
     rng = np.random.default_rng(1)
@@ -64,6 +65,7 @@ def test_never_above_the_information_of_a_hundred_channels() -> None:
     assert above <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [2, 40])
 def test_limit_holds_where_the_floor_is_the_information_itself(rows: int) -> None:
     """A bit through a symmetric channel, where f = −λ‖x − x̂‖² is the best of all critics: the
@@ -177,6 +179,7 @@ def test_bernstein_limits_of_too_few_values_are_the_bounds() -> None:
     assert bernstein_upper(np.array([3.0]), 1.0, 5.0, 0.01) == 5.0
 
 
+@pytest.mark.slow
 def test_certificates_carry_the_model_specific_floor() -> None:
     """Copies of far clusters with noise: the floor is near the entropy and never above it."""
     rng = np.random.default_rng(13)
@@ -226,6 +229,7 @@ def corners(n: int, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(np.eye(8)[rng.integers(8, size=n)])
 
 
+@pytest.mark.slow
 def test_population_floor_holds_for_a_population_known_exactly() -> None:
     """Answers are right but for a tenth, another corner: I = log 8 − h(.1) − .1 log 7."""
     rng = np.random.default_rng(9)
@@ -242,6 +246,7 @@ def test_population_floor_holds_for_a_population_known_exactly() -> None:
     assert "more points" in found[0].sentence and "nats pass" in found[2].sentence
 
 
+@pytest.mark.slow
 def test_number_of_points_that_is_asked_for_is_about_enough() -> None:
     rng = np.random.default_rng(10)
     lambdas = candidate_lambdas(population_curves(corners(500, rng)), 0.2)

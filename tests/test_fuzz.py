@@ -16,6 +16,7 @@ from support.hostile_files import HEADERS, TEXTS, ZIPS, corpus, damaged, outcome
 SMALL = [specimen for specimen in corpus() if len(specimen.content) < 20_000]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_damaged_files(seed: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(seed)

@@ -124,6 +124,7 @@ def imported(home: Path, files: Files) -> None:
     transfer.unpack(transfer.pack(taken), home, THEIRS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EDITS)
 def test_a_hostile_edit_harms_nobody(home: Path, good: Files, name: str) -> None:
     files = dict(good)
@@ -136,6 +137,7 @@ def test_the_good_run_itself_passes(home: Path, good: Files) -> None:
     harmless(home, dict(good))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(60))
 def test_random_damage_harms_nobody(home: Path, good: Files, number: int) -> None:
     harmless(home, hostile_runs.random_damage(good, number))
@@ -148,6 +150,7 @@ def test_a_thousand_random_damages_harm_nobody(home: Path, good: Files, hundred:
         harmless(home / str(number), hostile_runs.random_damage(good, number))
 
 
+@pytest.mark.slow
 def test_the_page_lists_and_deletes_all_of_them(home: Path, good: Files) -> None:
     """All hostile runs at once on one page, and one after the other picked."""
     for number, edit in enumerate(EDITS.values()):
@@ -300,6 +303,7 @@ def _peak(home: Path) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.slow
 def test_twenty_hostile_runs_cost_the_page_no_memory(home: Path, good: Files) -> None:
     """Ten that are imported as they are, if they can be, and ten put there by hand."""
     put(home, id="mine", owner=MINE, page=WISH)

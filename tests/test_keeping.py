@@ -65,6 +65,7 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
             kept.release()
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_who_lags_behind_on_a_shared_course_is_saved_where_they_are() -> None:
     leader = toy_run()
@@ -86,6 +87,7 @@ async def test_who_lags_behind_on_a_shared_course_is_saved_where_they_are() -> N
     await keeper.close()
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_finished_run_is_replayed_and_not_measured_again() -> None:
     live = toy_run()
@@ -198,6 +200,7 @@ async def test_other_data_than_then_are_noticed() -> None:
 # ------------------------------------------------------------------------- disks that refuse
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_full_disk_stops_no_training_and_is_said_once(
     monkeypatch: pytest.MonkeyPatch, home: Path

@@ -172,6 +172,7 @@ def curves_of(points: np.ndarray, found: Clusters) -> FloorCurves:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_floors_of_many_points_are_those_of_a_full_search(
     seed: int, monkeypatch: pytest.MonkeyPatch

@@ -113,6 +113,7 @@ def test_a_run_that_trains_is_waited_for_unless_one_looks_now(
     assert any("as of step 20 (of 60)" in text.value for text in app.markdown)
 
 
+@pytest.mark.slow
 def test_a_paused_run_is_looked_into_and_can_be_trained_on(
     monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
 ) -> None:
@@ -151,6 +152,7 @@ def test_a_run_that_failed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     assert app.error[0].value == "Refused." and _explored(app) == 0
 
 
+@pytest.mark.slow
 def test_the_study_can_be_made_on_ones_own_data() -> None:
     app = open_page("latent", {**_WINE, "epochs": "3"})
     before = len(charts_of(app))

@@ -107,6 +107,7 @@ def _stacks() -> dict[str, tuple[Layer, ...]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(_stacks()))
 def test_hand_written_gradients_are_right(name: str) -> None:
     """Against finite differences, in float64, for the values and for all weights."""
@@ -162,6 +163,7 @@ def test_resumed_equals_uninterrupted(arch: str, steps: int) -> None:
     np.testing.assert_array_equal(state.parameters, whole.parameters)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", NEW)
 @pytest.mark.parametrize("hidden", [32, 20])
 def test_a_member_equals_its_solo_run(arch: str, hidden: int) -> None:

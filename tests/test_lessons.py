@@ -18,6 +18,7 @@ from pages.wire import message_headers
 pytestmark = pytest.mark.usefixtures("patience")
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_prediction_is_judged_by_the_lesson_s_own_run_not_by_a_branch(
     monkeypatch: pytest.MonkeyPatch,
@@ -50,6 +51,7 @@ async def test_a_prediction_is_judged_by_the_lesson_s_own_run_not_by_a_branch(
     branch.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("immediate_engine")
 def test_every_card_on_the_start_page_opens_its_lesson() -> None:
     """The link of each card, followed: a page that asks that lesson's question."""

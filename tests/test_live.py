@@ -53,6 +53,7 @@ def test_a_message_never_holds_what_json_cannot_say() -> None:
         encode({"loss": float("nan")}, {})
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_what_is_known_already_is_not_sent_again() -> None:
     live = toy_run()
@@ -70,6 +71,7 @@ async def test_what_is_known_already_is_not_sent_again() -> None:
     }, "a run that started over is sent in full"
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_history_holds_the_numbers_of_every_moment() -> None:
     live = toy_run()
@@ -86,6 +88,7 @@ async def test_history_holds_the_numbers_of_every_moment() -> None:
 # ----------------------------------------------------------------------------- the watch
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_run_plays_to_its_certificates() -> None:
     live = toy_run()
@@ -109,6 +112,7 @@ async def test_pause_holds_and_step_makes_one_moment() -> None:
     live.stop()
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_cluster_lost_between_two_slices_pauses_a_run_once() -> None:
     """No call is under way then that could say so; and a run begun afterwards is not told."""
@@ -129,6 +133,7 @@ async def test_a_cluster_lost_between_two_slices_pauses_a_run_once() -> None:
     assert later.status == "finished"
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_starting_over_gives_the_same_run_again() -> None:
     live = toy_run()
@@ -300,6 +305,7 @@ def test_nonsense_ends_the_connection(watched: LiveRun, text: str, code: int) ->
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_viewer_is_told_when_asking_and_not_before(watched: LiveRun) -> None:
     async def run() -> None:
         viewer = Viewer("run")
@@ -362,6 +368,7 @@ def test_the_code_has_an_address_that_changes_with_it() -> None:
 # ------------------------------------------------------------------- floors and decoding
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_floors_come_once_and_lie_under_nothing_they_should_not() -> None:
     live = toy_run()
@@ -376,6 +383,7 @@ async def test_floors_come_once_and_lie_under_nothing_they_should_not() -> None:
     assert "floors" not in messages.moment(live, 0, known)[1]
 
 
+@pytest.mark.slow
 def test_a_point_is_decoded_as_the_frame_shows_it(watched: LiveRun) -> None:
     async def run() -> None:
         viewer = Viewer("run")

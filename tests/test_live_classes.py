@@ -28,6 +28,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> LiveRun:
     return live
 
 
+@pytest.mark.slow
 def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
     watched: LiveRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +97,7 @@ async def test_a_class_that_follows_a_lesson_sees_its_results_whoever_predicts(
     live.stop()
 
 
+@pytest.mark.slow
 def test_a_copy_goes_its_own_way(watched: LiveRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "engine", lambda: watched._engine)
     watched.tree = {"run": watched}
@@ -122,6 +124,7 @@ def test_a_copy_goes_its_own_way(watched: LiveRun, monkeypatch: pytest.MonkeyPat
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_the_board_shows_what_runs_came_to_and_forgets_nothing(watched: LiveRun) -> None:
     async def run() -> None:
         room = sessions.begin("run")

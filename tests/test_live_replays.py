@@ -26,6 +26,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> LiveRun:
     return live
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_replay_holds_what_was_told_and_fetches_nothing() -> None:
     live = toy_run()
@@ -61,6 +62,7 @@ def test_modules_in_a_replay_import_by_name() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

@@ -86,6 +86,7 @@ def test_its_objective_is_finite_and_has_one_value_per_member(settings, scale, a
             assert carried.dtype == torch.float32 and not carried.requires_grad
 
 
+@pytest.mark.slow
 def test_it_learns_something_on_a_toy(settings):
     moments = trained(settings).moments
     assert np.isfinite([moment[0].loss for moment in moments]).all()
@@ -100,6 +101,7 @@ def test_its_certificate_keeps_the_laws(settings):
     assert len(frame.kl_per_dim) == len(frame.active) == len(certificate.kl_per_dim)
 
 
+@pytest.mark.slow
 def test_it_leaves_the_global_generators_alone(settings):
     torch.manual_seed(7)
     np.random.seed(7)
@@ -123,6 +125,7 @@ def test_a_member_among_all_methods_equals_its_solo_run(settings):
             np.testing.assert_array_equal(value, getattr(theirs[index], name), err_msg=name)
 
 
+@pytest.mark.slow
 def test_two_seeds_of_it_equal_their_solo_runs(settings):
     members = tuple(replace(settings, epochs=2, seed=seed, beta=1.0 + seed) for seed in (0, 1))
     together = advance(begin(members)).state
@@ -130,6 +133,7 @@ def test_two_seeds_of_it_equal_their_solo_runs(settings):
         assert_same_state(advance(begin((alone,))).state, member(together, index))
 
 
+@pytest.mark.slow
 def test_it_resumes_exactly(settings):
     short = replace(settings, epochs=3)
     whole = advance(begin((short,))).state

@@ -49,6 +49,7 @@ def test_every_objection_has_a_title_and_a_text() -> None:
         assert len(item.text) > 80 and "arXiv" not in item.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number", [1, 2, *(pytest.param(dear, marks=pytest.mark.slow) for dear in (3, 4, 5)), 6]
 )
@@ -81,6 +82,7 @@ def test_bands_of_worse_partitions_never_reach_delta(answers: _Answers) -> None:
     assert answers[1].rows[-1][4:] == ("empty", "empty")  # one cluster: W = T
 
 
+@pytest.mark.slow
 def test_the_projected_quantiser_loses_less_than_the_collapse_loss(
     answers: _Answers,
 ) -> None:
@@ -90,6 +92,7 @@ def test_the_projected_quantiser_loses_less_than_the_collapse_loss(
     assert found["moved"] < 1e-6
 
 
+@pytest.mark.slow
 def test_one_cluster_is_no_way_below_delta() -> None:
     one = Settings(**{**vars(DATA), "clusters": 1})
     found = answer(2, one)
@@ -122,6 +125,7 @@ def test_verdicts_add_up(answers: _Answers) -> None:
             assert float(row[3]) < float(row[2])  # hi < δ
 
 
+@pytest.mark.slow
 def test_modes_of_collapse_keep_the_laws_of_information(answers: _Answers) -> None:
     found = answers[6].numbers
     assert 0 <= found["dead"] <= DATA.latent_dim

@@ -96,6 +96,7 @@ def test_sigma_vae_stands_at_the_best_variance():
     )
 
 
+@pytest.mark.slow
 def test_the_gauge_of_a_certificate_is_that_of_the_learned_variance():
     settings, _ = configured("sigma_vae")
     settings = replace(settings, sigma2=100.0)
@@ -106,6 +107,7 @@ def test_the_gauge_of_a_certificate_is_that_of_the_learned_variance():
     assert certificate.verdict == "certified"  # σ² = 100 alone would have collapsed it
 
 
+@pytest.mark.slow
 def test_geco_pushes_by_its_moving_average_until_the_bound_is_met():
     _, method = configured("geco", memory=0.5, rate=0.1)
     memory = tensors({"log_multiplier": 0.0, "excess": 0.0})
@@ -122,6 +124,7 @@ def test_geco_pushes_by_its_moving_average_until_the_bound_is_met():
     assert certificate.verdict == "certified"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("excess", [-0.2, 0.2])
 def test_the_lagrangian_follows_a_lasting_error_and_keeps_below_the_penalty(excess):
     settings, method = configured("spherical_lagrangian")
@@ -189,6 +192,7 @@ def test_a_large_kl_without_information():
     assert certificate.loss > 0.95 * certificate.delta
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "options", "least"),
     # Running averages stand in for a minibatch: nearly 3·½. A fixed κ has the KL of (3, 5).

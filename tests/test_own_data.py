@@ -35,6 +35,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # ------------------------------------------------------------------------------ hostile
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("specimen", SPECIMENS, ids=lambda specimen: specimen.name)
 def test_a_hostile_file_is_taken_or_refused_in_one_sentence(
     specimen: Specimen, tmp_path: Path
@@ -82,6 +83,7 @@ def test_a_list_of_names_comes_back(names: list[str]) -> None:
     assert names_of(text_of(names)) == tuple(names)
 
 
+@pytest.mark.slow
 def test_a_reader_that_is_silent_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "a.csv")  # nobody writes into it, so reading never comes to an end
     monkeypatch.setattr(reader, "READER_SILENCE", 0.5)
@@ -109,6 +111,7 @@ def test_a_reader_has_no_more_memory_than_it_may(tmp_path: Path) -> None:
     assert done.stdout.strip() == "refused"
 
 
+@pytest.mark.slow
 def test_a_reader_reads_and_tells(tmp_path: Path) -> None:
     told: list[float] = []
     key = kept.deposit(given(tmp_path), tell=told.append)

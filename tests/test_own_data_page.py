@@ -89,6 +89,7 @@ def test_an_upload_is_shown_chosen_from_and_found_again_by_its_address() -> None
     assert "The label is" not in _said(again)
 
 
+@pytest.mark.slow
 def test_another_visitor_sees_nothing_of_it() -> None:
     mine = _open()
     _quiet(mine.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
@@ -97,6 +98,7 @@ def test_another_visitor_sees_nothing_of_it() -> None:
     assert "my.csv" not in str(theirs)
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_used_is_refused_and_changes_nothing() -> None:
     app = _open()
     _quiet(app.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
@@ -106,6 +108,7 @@ def test_a_file_that_cannot_be_used_is_refused_and_changes_nothing() -> None:
     assert _key(app) == key
 
 
+@pytest.mark.slow
 def test_a_link_whose_data_are_gone_says_so_and_works_again_with_the_same_file() -> None:
     app = _open()
     _quiet(app.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
@@ -117,6 +120,7 @@ def test_a_link_whose_data_are_gone_says_so_and_works_again_with_the_same_file()
     assert _key(gone) == key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page", ["shell", "region", "train", "latent", "compare", "phase", "theory"]
 )

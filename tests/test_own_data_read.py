@@ -66,6 +66,7 @@ def test_columns_of_a_table_are_standardised_and_arrays_are_not(
     assert np.array_equal(of_array, points.astype(np.float32))
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=2, max_size=30, unique=True
@@ -290,6 +291,7 @@ def test_wide_letters_are_read(table_of: Callable[..., Table], encoding: str) ->
     assert table.of_kind("number") == ("größe", "b")
 
 
+@pytest.mark.slow
 def test_the_last_of_a_few_long_lines_counts(table_of: Callable[..., Table]) -> None:
     """Only in a sample it may be cut off, and this file is read whole."""
     names = ",".join(f"{i}".rjust(200, "n") for i in range(3_000))

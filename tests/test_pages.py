@@ -36,12 +36,14 @@ def test_pages_open_by_url_with_what_it_asks_for(page: str, charts: int) -> None
     assert app.number_input(key="clusters").value == 3
 
 
+@pytest.mark.slow
 def test_every_chart_has_its_text() -> None:
     for page in ("start", "shell", "region", "theory", "phase", "compare"):
         for chart in open_page(page, SMALL).get("plotly_chart"):
             assert len(chart.proto.alt) > 20
 
 
+@pytest.mark.slow
 def test_another_dataset_gives_another_figure_and_another_url() -> None:
     app = open_page("shell", SMALL)
     before = charts_of(app)[0]
@@ -50,6 +52,7 @@ def test_another_dataset_gives_another_figure_and_another_url() -> None:
     assert query_of(app)["dataset"] == "clusters"
 
 
+@pytest.mark.slow
 def test_dataset_options_have_widgets_and_stand_in_the_url() -> None:
     app = open_page("shell", {"dataset": "clusters", "clusters.points": "200", "clusters": "3"})
     assert app.number_input(key="clusters.points").value == 200
@@ -58,6 +61,7 @@ def test_dataset_options_have_widgets_and_stand_in_the_url() -> None:
     assert "200 points" in " ".join(text.value for text in app.markdown)
 
 
+@pytest.mark.slow
 def test_clusters_can_be_proposed() -> None:
     app = open_page("shell", SMALL)
     without_exception(app.toggle(key="propose").set_value(True).run())
@@ -67,6 +71,7 @@ def test_clusters_can_be_proposed() -> None:
     assert app.number_input(key="clusters").value == Settings().clusters
 
 
+@pytest.mark.slow
 def test_before_and_after_are_different_pictures() -> None:
     app = open_page("shell", SMALL)
     after = charts_of(app)[0]
@@ -74,6 +79,7 @@ def test_before_and_after_are_different_pictures() -> None:
     assert charts_of(app)[0] != after
 
 
+@pytest.mark.slow
 def test_settings_follow_from_page_to_page() -> None:
     app = open_page("shell", SMALL)
     without_exception(app.number_input(key="clusters").set_value(4).run())
@@ -88,6 +94,7 @@ def test_settings_follow_from_page_to_page() -> None:
     assert query_of(app) == {"dataset": "wine", "clusters": "4", "band": "0.1,0.6"}
 
 
+@pytest.mark.slow
 def test_a_link_brings_its_settings_along() -> None:
     app = open_page("shell", SMALL)
     app.query_params.clear()
@@ -114,6 +121,7 @@ def test_handles_on_top_of_each_other_are_parted() -> None:
     assert not app.error
 
 
+@pytest.mark.slow
 def test_empty_band_is_explained() -> None:
     app = open_page("region", {"collapse_loss": "between", "clusters": "10", "n_points": "400"})
     assert "empty" in app.warning[0].value
@@ -129,6 +137,7 @@ def test_switching_the_lower_edge_off_says_what_matters() -> None:
     assert "switched off" in words and "Only the upper edge matters" in words
 
 
+@pytest.mark.slow
 def test_definitions_stand_side_by_side_and_an_empty_one_is_explained() -> None:
     app = open_page("region", {"clusters": "10", "n_points": "400"})
     tables = [text.value for text in app.markdown if text.value.startswith("| δ by")]
@@ -137,6 +146,7 @@ def test_definitions_stand_side_by_side_and_an_empty_one_is_explained() -> None:
     assert any("An empty band (between) is no error" in text.value for text in app.markdown)
 
 
+@pytest.mark.slow
 def test_other_numbers_of_clusters_are_compared_on_demand() -> None:
     app = open_page("region", SMALL)
     without_exception(
@@ -148,6 +158,7 @@ def test_other_numbers_of_clusters_are_compared_on_demand() -> None:
     assert len(charts_of(app)) == 5  # it stays
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["shell", "region"])
 @pytest.mark.parametrize(
     "query",

@@ -63,6 +63,7 @@ def test_a_map_rests_when_cancelled_and_goes_on_when_resumed() -> None:
     assert look_until_whole(press(app, "Resume"))[-1] == "24 of 24 runs"
 
 
+@pytest.mark.slow
 def test_a_cell_is_shown_in_full_and_leads_to_a_run_of_it() -> None:
     app = press(open_page("phase", _MAP), "Start")
     look_until_whole(app)
@@ -75,12 +76,14 @@ def test_a_cell_is_shown_in_full_and_leads_to_a_run_of_it() -> None:
     assert "sigma2=5" in link.proto.query_string and "epochs=2" in link.proto.query_string
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", list(MEASURES))
 def test_every_measure_can_be_the_colour(measure: str) -> None:
     app = open_page("phase", {**_MAP, "measure": measure, "statistic": "range"})
     assert MEASURES[measure].title in charts_of(app)[0]["data"][0]["colorbar"]["title"]["text"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "says"),
     [
@@ -114,6 +117,7 @@ def test_a_map_of_the_linear_vae_has_every_line_and_counts_its_units() -> None:
     assert "Every seed has that number in 0 of 0 cells" in words_of(app)
 
 
+@pytest.mark.slow
 def test_presets_keep_the_data_and_stay_small() -> None:
     query = {"clusters": "7", "class": "a class"}
     opened = [
@@ -128,6 +132,7 @@ def test_presets_keep_the_data_and_stay_small() -> None:
     assert "n_points" not in query_of(small)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", phase_axes.PRESETS, ids=lambda preset: preset.title)
 def test_a_preset_of_the_map_is_what_start_trains(preset: phase_axes.Preset) -> None:
     """Opened on a page whose link has other settings, and still there when it is drawn again."""
@@ -166,6 +171,7 @@ def test_methods_are_compared_run_by_run_and_lead_to_training() -> None:
     assert progress_of(again) == "6 of 6 runs"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", list(comparison.PRESETS))
 def test_a_preset_of_the_comparison_is_what_start_trains(title: str) -> None:
     methods = comparison.PRESETS[title].methods
@@ -177,6 +183,7 @@ def test_a_preset_of_the_comparison_is_what_start_trains(title: str) -> None:
     assert progress_of(app).split()[2] == str(3 * len(methods))
 
 
+@pytest.mark.slow
 def test_one_seed_and_one_method_are_spoken_of_in_the_singular_and_have_no_spread() -> None:
     query = {**_BRIEF, "seeds": "1", "methods": "spherical", "epochs": "1"}
     app = press(open_page("compare", query), "Start")
@@ -197,6 +204,7 @@ def test_a_comparison_without_methods_says_so_and_unknown_ones_are_left_out() ->
     assert "choose at least one" in app.error[0].value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", ["0", "-1", "21", "²", "1.5", "9" * 5000])
 def test_a_number_of_seeds_that_makes_no_sense_is_as_usual(seeds: str) -> None:
     app = open_page("compare", {**SMALL, "seeds": seeds, "methods": "baseline,baseline"})

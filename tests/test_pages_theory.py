@@ -34,6 +34,7 @@ def test_theory_checks_what_it_can_without_a_run() -> None:
     assert "✗ fails" in table and "empty" in table and "below 1" in table
 
 
+@pytest.mark.slow
 def test_theory_checks_the_run_that_was_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     members = registry.pair(Settings(dataset="wine", clusters=3, epochs=30))
     state = loop.begin(members)
@@ -55,6 +56,7 @@ def test_theory_checks_the_run_that_was_watched(monkeypatch: pytest.MonkeyPatch)
     }
 
 
+@pytest.mark.slow
 def test_an_objection_is_measured_when_asked_and_stays() -> None:
     app = open_page("theory", SMALL)
     assert len(app.expander) == len(objections.objections()) + 2  # and two in the sidebar

@@ -63,6 +63,7 @@ def test_controls_can_be_locked_and_the_stage_made_big_by_a_link() -> None:
     assert live is not None and live.members[0].dataset == "wine"
 
 
+@pytest.mark.slow
 def test_labels_that_begin_with_a_symbol_keep_it() -> None:
     app = open_page("train", SMALL)
     assert app.number_input(key="beta").label == "β"
@@ -70,6 +71,7 @@ def test_labels_that_begin_with_a_symbol_keep_it() -> None:
     assert app.number_input(key="epochs").label == "Epochs"
 
 
+@pytest.mark.slow
 def test_a_class_is_led_by_its_key_only_and_as_long_as_there_is_one() -> None:
     def led_with(key: str) -> str:
         app = open_page("train", {**SMALL, "teach": key})
@@ -93,6 +95,7 @@ def _go_to(app: AppTest, run: str) -> AppTest:
     return without_exception(app.run())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 3])
 def test_a_run_opened_by_its_link_alone_stays_the_page_s_in_all_its_branches(seed: int) -> None:
     members = tuple(dataclasses.replace(one, seed=seed) for one in PAIR)
@@ -117,6 +120,7 @@ def test_the_header_names_what_the_branch_has_not_what_the_page_began_with() -> 
     assert "σ² = 1, β = 1 → 4," in without_exception(app.run()).markdown[0].value
 
 
+@pytest.mark.slow
 def test_a_link_that_names_the_default_data_is_left_as_it_is() -> None:
     """Each write of the URL is an entry of the browser's history, to which Back would lead."""
     app = open_page("shell", {"dataset": "digits", "epochs": "7"})

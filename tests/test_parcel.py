@@ -62,6 +62,7 @@ def _lying() -> bytes:
     return data.replace((2**20).to_bytes(4, "little"), (4).to_bytes(4, "little"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [

@@ -154,6 +154,7 @@ def test_words_and_marks_say_what_the_cells_say() -> None:
     assert "nothing is trained" in phase.describe_map(cells(SQUARE, [], THEORY), THEORY, "Plain")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", list(MEASURES))
 @pytest.mark.parametrize("statistic", list(phase.STATISTICS))
 @pytest.mark.parametrize("dark", [False, True])

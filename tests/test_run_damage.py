@@ -49,6 +49,7 @@ def test_files_cut_at_every_tenth_byte_are_listed_as_damaged(tmp_path: Path) -> 
     assert look(folder).trouble == "" and len(load(folder).moments) == 3
 
 
+@pytest.mark.slow
 def test_a_changed_byte_anywhere_is_noticed(tmp_path: Path) -> None:
     """Frames, state and certificates have digests; run.json, which has none, is said to be JSON."""
     folder = tmp_path / "run"

@@ -67,6 +67,7 @@ def test_search_narrows_the_list(home: Path) -> None:
     assert runs_in(app) == [] and "No run contains" in app.info[0].value
 
 
+@pytest.mark.slow
 def test_one_run_can_be_renamed_deleted_and_taken_back(home: Path) -> None:
     folder = put(home, id="a")
     app = opened(folder)

@@ -24,6 +24,7 @@ def name(text: str) -> str:
     return text
 
 
+@pytest.mark.slow
 @given(sizes=st.lists(st.floats(0.1, 10.0), min_size=2, max_size=6))
 def test_every_run_gets_equal_time_whatever_the_size_of_its_steps(sizes: list[float]) -> None:
     scheduler, bench = opened()
@@ -160,6 +161,7 @@ def test_a_process_that_hangs_is_replaced_and_its_call_made_again(tmp_path: Path
     other.shutdown()
 
 
+@pytest.mark.slow
 def test_a_killed_process_disturbs_no_other() -> None:
     pool = WorkerPool(2, _nothing)
     pool.start()

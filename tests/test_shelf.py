@@ -208,6 +208,7 @@ def ask(
     return asked
 
 
+@pytest.mark.slow
 def test_train_save_certify_and_look_after_runs(ask: Callable[..., Any], tmp_path: Path) -> None:
     quick = ["--dataset", "wine", "--clusters", "3", "--epochs", "3", "--latent-dim", "2"]
     assert ask("runs")["runs"] == []
@@ -258,6 +259,7 @@ def test_wrong_requests_get_one_sentence(ask: Callable[..., Any], tmp_path: Path
     assert main(["runs"]) == 0, "a foreign folder is listed like any other"
 
 
+@pytest.mark.slow
 def test_all_models_of_a_saved_run_are_certified_as_far_as_they_were_trained(
     ask: Callable[..., Any], tmp_path: Path
 ) -> None:

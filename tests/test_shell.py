@@ -25,6 +25,7 @@ def fitted(points, radial_map):
         return None
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(TABLES, st.sampled_from(["linear", "rank"]), st.sampled_from([np.float32, np.float64]))
 def test_training_points_come_back(points, radial_map, dtype):

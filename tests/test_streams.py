@@ -39,6 +39,7 @@ def test_output_is_utf_8_under_any_locale(arguments: list[str]) -> None:
         assert (done.returncode, done.stderr, done.stdout) == (0, b"", usual.stdout)
 
 
+@pytest.mark.slow
 def test_errors_are_utf_8_and_name_any_file(tmp_path: Path) -> None:
     name = str(tmp_path / "σ²") + os.fsdecode(b"\xff.csv")  # its last part is no UTF-8
     done = program("data", name, PYTHONIOENCODING="cp1252", LC_ALL="C.UTF-8")
@@ -48,6 +49,7 @@ def test_errors_are_utf_8_and_name_any_file(tmp_path: Path) -> None:
     assert json.loads(listed.stdout.decode("utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [(["methods", "--json"], 141), (["train", "--help"], 0)],  # of help argparse tells nobody

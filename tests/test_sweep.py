@@ -137,6 +137,7 @@ def test_large_grids_are_cut_into_chunks():
     assert max(np.diff([1, *first, 100])) < 25  # the whole axis is seen early
 
 
+@pytest.mark.slow
 def test_points_that_cannot_be_are_settled_by_saying_why():
     asked = grid((("clusters", (1, 3, 500)), ("sigma2", (1.0,))), (0,), collapse_loss="between")
     ended = finish(sweep.plan(asked))
@@ -156,6 +157,7 @@ def reasons_in_order(found, reasons):
     return [reasons[cell.settings.method, cell.settings.clusters] for cell in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", sorted(scan_methods()))
 def test_runs_taken_for_alike_train_to_the_same_weights(method):
     """Whatever a method asks of the settings: answering for another run must be exact."""

@@ -26,6 +26,7 @@ def answer(capsys, *more, status=0):
     return json.loads(out)
 
 
+@pytest.mark.slow
 def test_the_command_answers_in_full(capsys):
     found = answer(capsys)
     assert set(found) == {"complete", "grid", "cells", "theory"} and found["complete"]
@@ -66,6 +67,7 @@ def test_the_command_goes_on_where_it_stopped(capsys, tmp_path, monkeypatch):
     assert len(fewer["cells"]) == 4  # a part of the grid is read from the same file
 
 
+@pytest.mark.slow
 def test_a_stopped_command_keeps_what_is_done(capsys, tmp_path, monkeypatch):
     out = tmp_path / "runs.jsonl"
     advance, calls = sweep.advance, []

@@ -89,6 +89,7 @@ async def at_step(run: str, moments: int) -> LiveRun:
 # ------------------------------------------------------------------------------ changes
 
 
+@pytest.mark.slow
 def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: None) -> None:
     @in_a_loop
     async def run() -> None:
@@ -118,6 +119,7 @@ def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: No
     run()
 
 
+@pytest.mark.slow
 def test_a_change_before_the_first_step_shows_in_the_first_moment(server: None) -> None:
     @in_a_loop
     async def run() -> None:
@@ -180,6 +182,7 @@ def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int
     run()
 
 
+@pytest.mark.slow
 def test_a_branch_does_not_train_again_what_a_checkpoint_holds(server: None) -> None:
     @in_a_loop
     async def run() -> None:
@@ -191,6 +194,7 @@ def test_a_branch_does_not_train_again_what_a_checkpoint_holds(server: None) -> 
     run()
 
 
+@pytest.mark.slow
 def test_checkpoints_are_bounded(monkeypatch: pytest.MonkeyPatch, server: None) -> None:
     @in_a_loop
     async def run() -> None:
@@ -280,6 +284,7 @@ def test_changes_are_read_with_care(raw: Any, sentence: str) -> None:
         changing.read_changes(raw)
 
 
+@pytest.mark.slow
 def test_viewers_change_branch_and_are_refused(server: None) -> None:
     @in_a_loop
     async def run() -> None:
@@ -311,6 +316,7 @@ def test_viewers_change_branch_and_are_refused(server: None) -> None:
     run()
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_remarks_are_sent_once() -> None:
     live = toy_run()

@@ -41,6 +41,7 @@ def pair(**changes):
     return tuple(replace(settings, method=name) for name in ("baseline", "spherical"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["linear", "mlp"])
 @pytest.mark.parametrize("steps", [1, 3, 7])
 def test_resumed_equals_uninterrupted(arch, steps):
@@ -74,6 +75,7 @@ def test_a_member_equals_its_solo_run(dataset, arch):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["digits", "clusters", "mnist5k"])
 def test_members_of_a_shipped_chunk_equal_their_solo_runs(dataset):
     """With the sizes that are shipped: default nets and batches, as many members as a sweep has."""
@@ -144,6 +146,7 @@ def test_a_time_budget_stops_early_and_changes_nothing():
     assert_same_state(whole.state, state)
 
 
+@pytest.mark.slow
 def test_certificates_agree_with_frames():
     """The last frame and the certificate measure the same model on the same points."""
     result = advance(begin(pair(epochs=60)))
@@ -170,6 +173,7 @@ def test_an_empty_band_stops_the_method_that_needs_it_only():
     begin((replace(empty, method="baseline"),))
 
 
+@pytest.mark.slow
 def test_a_change_takes_effect_at_its_step_and_replays_exactly():
     """A band dragged in the middle of a run: live, replayed from the start, branched from there."""
     members = pair(epochs=12)

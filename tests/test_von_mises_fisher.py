@@ -88,6 +88,7 @@ def test_vmf_gradients_are_those_of_the_expectation():
     assert slope.item() == pytest.approx(5.0 * exact.item(), rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "epochs"), [({"kappa": 1.5}, 100), ({"least": 1.5}, 20)])
 def test_vmf_trains_in_128_dimensions_with_a_small_concentration(options, epochs):
     """Where implementations by scaled Bessel functions give NaN."""

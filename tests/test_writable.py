@@ -151,6 +151,7 @@ def test_what_is_in_a_file_stays_when_it_is_asked_for(tmp_path: Path) -> None:
     assert there.read_text() == "kept" and list(tmp_path.iterdir()) == [there]
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_stops_no_training(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
