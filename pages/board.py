@@ -5,7 +5,7 @@ import streamlit as st
 from pages.classroom import sessions
 from pages.visitor import session
 from pages.widgets.charts import chart
-from svae_core.figures import board
+from svae_core.figures import class_board
 
 
 @st.fragment(run_every=2.0)
@@ -16,8 +16,8 @@ def show() -> None:
         st.info("There is no class here. A teacher begins one on the Train page, under Class.")
         return
     dots = classroom.dots()
-    sentence = board.describe_board(dots, classroom.training)
-    chart(board.board(dots, session.dark()), sentence)
+    sentence = class_board.describe_board(dots, classroom.training)
+    chart(class_board.board(dots, session.dark()), sentence)
     st.write(sentence)
     st.caption(
         "Each dot is one model of a student's run: its settings, and what was measured at its end. "

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.classroom import lessons
 from pages.visitor import cache, session, url
 from pages.widgets.charts import chart, is_narrow
-from svae_core.figures import recorded
+from svae_core.figures import start_animation
 
 st.header("Spherical VAE Explorer")
 st.write(
@@ -17,9 +17,9 @@ st.write(
 )
 
 recording = cache.recording()
-sentence = recorded.describe_recorded(recording)
+sentence = start_animation.describe_recorded(recording)
 chart(
-    recorded.recorded(recording, session.dark(), is_narrow()),
+    start_animation.recorded(recording, session.dark(), is_narrow()),
     sentence,
 )
 st.caption(

@@ -14,7 +14,7 @@ from pages.widgets.attack import AttackJob
 from pages.widgets.charts import chart
 from svae_core.certificate.html import certificate_page
 from svae_core.config.settings import settings_key
-from svae_core.figures import conditions, outcomes, trajectories
+from svae_core.figures import attack_outcomes, conditions, trajectories
 from svae_core.objections import DEPENDS_ON, Answer, Objection, objections
 from svae_core.records import Certificate, Settings, to_json
 
@@ -120,12 +120,12 @@ def attack() -> bool:
 
 def show_outcomes(summary: dict[str, Any]) -> None:
     """The outcomes so far, and why runs ended outside their band."""
-    sentence = outcomes.describe_outcomes(summary)
-    chart(outcomes.outcomes(summary, dark), sentence)
+    sentence = attack_outcomes.describe_outcomes(summary)
+    chart(attack_outcomes.outcomes(summary, dark), sentence)
     st.write(sentence)
     if summary["outside"]:
         with st.expander("Why runs did not reach their band"):
-            st.markdown(outcomes.explanation_table(summary))
+            st.markdown(attack_outcomes.explanation_table(summary))
 
 
 with st.sidebar:

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from support.bench import opened
 
-from pages.visitor import cache, url_parameters
+from pages.visitor import cache, page_parameters
 from pages.widgets import phase_axes
 from svae_core import problem
 from svae_core.compute.engine import Engine
-from svae_core.compute.preparation import Preparation, check_size
+from svae_core.compute.preparation_worker import Preparation, check_size
 from svae_core.compute.scheduler import Priority
 from svae_core.compute.workers import WorkerPool
 from svae_core.config.limits import check_clusters, check_preparation
@@ -120,7 +120,9 @@ def test_a_map_is_counted_before_it_is_made(
         return check(settings)
 
     monkeypatch.setattr(grid, "check_settings", counted)
-    monkeypatch.setattr(url_parameters, "parameter", lambda name, default: query.get(name, default))
+    monkeypatch.setattr(
+        page_parameters, "parameter", lambda name, default: query.get(name, default)
+    )
     axes = ("clusters", "sigma2") if "grid.clusters" in query else ("band", "sigma2")
     with pytest.raises(RequestError):
         phase_axes.grid_of(TOY, ("baseline", "spherical"), axes)

@@ -16,7 +16,7 @@ from support.live_runs import Inline
 from pages.live import registry
 from pages.live.history import History
 from pages.live.run import LiveRun
-from pages.wire import message_headers, replay_file
+from pages.wire import header_fields, replay_file
 from svae_core.certificate.diagnostics import COLLAPSED_KL
 from svae_core.compute import engine
 from svae_core.records import Moment, Settings, to_json
@@ -87,9 +87,7 @@ def _exported(live: LiveRun) -> list[dict[str, Any]]:
 def test_remark_lifeline_replay_and_frames_name_the_same_step_in_20_runs() -> None:
     assert shutil.which("node"), "the browser's code is run by node"
     runs = [_run(number) for number in range(RUNS)]
-    told = [
-        to_json(message_headers.time_fields(live, 0, False)["remarks"])["lines"] for live in runs
-    ]
+    told = [to_json(header_fields.time_fields(live, 0, False)["remarks"])["lines"] for live in runs]
     node = subprocess.run(
         ["node", "--input-type=module", "-e", _LIFELINES],
         input=json.dumps(told),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svae_core.methods import parts_of
-from svae_core.training.autograd_boundary import Leaves, MemberIndex
+from svae_core.training.autograd_leaves import Leaves, MemberIndex
 
 K = 3
 NAMES = ("loss", "kl", "kl_per_dim", "base")

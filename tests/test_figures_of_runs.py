@@ -10,7 +10,13 @@ import pytest
 from support.figure_subjects import SETTINGS, an_empty_band, three_clusters, trace_of
 from support.information_laws import assert_information_laws
 
-from svae_core.figures import conditions, outcomes, recorded, sensitivity, trajectories
+from svae_core.figures import (
+    attack_outcomes,
+    conditions,
+    sensitivity,
+    start_animation,
+    trajectories,
+)
 from svae_core.figures.palette import MARKS
 from svae_core.problem import prepare, with_band
 from svae_core.records import Certificate, Moment, Problem
@@ -55,7 +61,7 @@ def free() -> Problem:
 
 def test_recorded_run_plays_and_ends_where_its_words_say(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    run = recorded.Recording(
+    run = start_animation.Recording(
         titles=np.array(["one", "two"]),
         sentences=np.array(["Collapsed.", "Certified."]),
         points=rng.random((2, 3, 5, 3)).astype(np.float16),
@@ -68,13 +74,13 @@ def test_recorded_run_plays_and_ends_where_its_words_say(tmp_path: Path) -> None
         radii=np.array([0.8, 1.2]),
     )
     path = tmp_path / "run.npz"
-    recorded.save_recording(run, path)
-    figure = recorded.recorded(recorded.load_recording(path))
+    start_animation.save_recording(run, path)
+    figure = start_animation.recorded(start_animation.load_recording(path))
     assert len(figure.frames) == 3
     assert f"{run.kls[1, 2]:.2f} nats" in figure.layout.annotations[1].text
     assert f"{run.kls[0, 0]:.2f} nats" in figure.frames[0].layout.annotations[0].text
     np.testing.assert_array_equal(figure.data[0].x, run.points[0, 2, :, 0])
-    assert "two: Certified." in recorded.describe_recorded(run)
+    assert "two: Certified." in start_animation.describe_recorded(run)
 
 
 def test_trajectories_start_and_end_where_the_frames_do(
@@ -191,12 +197,12 @@ def test_outcomes_of_a_search_are_counted_in_bars_and_words(run: _Run) -> None:
         attack.Attempt(SETTINGS, attack.NO_BAND, "empty", None),
     )
     summary = attack.summary([attack.record(None, 0, 0, attempts)], 0)
-    (bars,) = outcomes.outcomes(summary).data
+    (bars,) = attack_outcomes.outcomes(summary).data
     assert list(bars.x) == [1, 0, 1, 1] and list(bars.y) == list(attack.OUTCOMES)
-    words = outcomes.describe_outcomes(summary)
+    words = attack_outcomes.describe_outcomes(summary)
     assert "3 runs: no counter-example" in words
     assert f"{run.certificates[1].kl:.3f} nats" in words
-    assert "| below the band | 1 |" in outcomes.explanation_table(summary)
+    assert "| below the band | 1 |" in attack_outcomes.explanation_table(summary)
     broken = attack.Attempt(SETTINGS, attack.BROKEN, "why", run.certificates[1])
     loud = attack.summary([attack.record(None, 0, 0, (broken,))], 0)
-    assert "1 COUNTER-EXAMPLE" in outcomes.describe_outcomes(loud)
+    assert "1 COUNTER-EXAMPLE" in attack_outcomes.describe_outcomes(loud)

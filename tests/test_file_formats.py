@@ -91,6 +91,33 @@ def test_the_lists_of_a_column_keep_their_clusters(tmp_path: Path) -> None:
     assert (within, total) == (pytest.approx(0.256, abs=5e-4), pytest.approx(0.978, abs=5e-4))
 
 
+@pytest.mark.parametrize(
+    ("cells", "low", "high"),
+    [
+        (("2,038", "0,031", "0,192"), 0.031, 2.038),  # a zero in front: no thousands
+        (("2,038", "1,031", "7,5"), 1.031, 7.5),
+        (("2,038", "1,031", "136"), 136, 2038),
+        (("2.038", "1.031", "136"), 1.031, 136),
+        (("2.038", "1.031.500", "136"), 136, 1031500),
+        (("2,038.5", "1,031", "136"), 136, 2038.5),
+    ],
+)
+def test_groups_of_three_digits_are_decimals_or_thousands(
+    tmp_path: Path, cells: tuple[str, ...], low: float, high: float
+) -> None:
+    path = tmp_path / "groups.csv"
+    path.write_text("a;b\n" + "".join(f"{cell};{i}\n" for i, cell in enumerate(cells * 20)))
+    column = table_of(path, tmp_path).column("a")
+    assert (column.low, column.high) == (low, high)
+
+
+def test_a_file_of_decimal_commas_has_no_thousands_in_any_column(tmp_path: Path) -> None:
+    path = tmp_path / "groups.csv"
+    path.write_text("a;b\n" + "".join(f"{i},25;{c}\n" for i, c in enumerate(["2,857", "136"] * 9)))
+    column = table_of(path, tmp_path).column("b")
+    assert (column.low, column.high) == (2.857, 136.0)
+
+
 def test_thousands_are_numbers(tmp_path: Path) -> None:
     income = table_of(CASES / "us_thousands.tsv", tmp_path).column("income")
     assert (income.low, income.high) == (113, 136_394)

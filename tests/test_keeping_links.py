@@ -18,7 +18,7 @@ from support.live_runs import TOY, Inline, Viewer, in_a_loop, toy_run
 from pages.live import persistence, registry
 from pages.live.persistence import Autosave
 from pages.visitor.owner_cookie import COOKIE, OwnerCookie, is_key
-from pages.wire import message_headers
+from pages.wire import header_fields
 from svae_core.records import RequestError
 from svae_core.runs import folder as on_disk
 from svae_core.runs.folder import RunWriter, SavedRun, load
@@ -70,7 +70,7 @@ async def test_a_tree_of_runs_grows_together_again(monkeypatch: pytest.MonkeyPat
     await keeper.close()
     alone = registry.find_or_load(child)
     assert alone is not None and alone.tree.keys() == {RUN, child}, "a link to the branch is enough"
-    told = message_headers.time_fields(alone, 0, True)["tree"]
+    told = header_fields.time_fields(alone, 0, True)["tree"]
     assert [(node["run"], node["parent"]) for node in told] == [(RUN, None), (child, RUN)]
     for run in (RUN, child):
         registry._evict(run)

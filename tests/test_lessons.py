@@ -13,7 +13,7 @@ from pages.classroom import lessons
 from pages.live import registry
 from pages.live.run import LiveRun
 from pages.live.run_source import RunRequest
-from pages.wire import message_headers
+from pages.wire import header_fields
 
 pytestmark = pytest.mark.usefixtures("patience")
 
@@ -39,14 +39,14 @@ async def test_a_prediction_is_judged_by_the_lesson_s_own_run_not_by_a_branch(
     # The two came to something else, or this would say nothing.
     assert lessons.reveal(lesson, 1, branch.certificates) != own
     for one in (live, branch):
-        told = message_headers.time_fields(one, 0, True)["lesson"]
+        told = header_fields.time_fields(one, 0, True)["lesson"]
         assert told["prediction"] == 1 and told["reveal"].startswith(own)
     live.certificates = ()
-    told = message_headers.time_fields(branch, 0, True)["lesson"]
+    told = header_fields.time_fields(branch, 0, True)["lesson"]
     assert "go back to it" in told["reveal"]
     branch.branching = dataclasses.replace(branch.branching, parent="itself")  # type: ignore[type-var]
     branch.tree["itself"] = branch
-    assert "go back to it" in message_headers.time_fields(branch, 0, True)["lesson"]["reveal"]
+    assert "go back to it" in header_fields.time_fields(branch, 0, True)["lesson"]["reveal"]
     live.stop()
     branch.stop()
 

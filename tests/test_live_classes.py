@@ -15,7 +15,7 @@ from pages.live.run import LiveRun
 from pages.live.run_source import RunRequest
 from pages.wire import routes
 from pages.wire.messages import decode
-from svae_core.figures import board
+from svae_core.figures import class_board
 from svae_core.records import RequestError
 
 pytestmark = pytest.mark.usefixtures("patience")
@@ -138,9 +138,9 @@ def test_the_board_shows_what_runs_came_to_and_forgets_nothing(watched: LiveRun)
         assert all(dot.sigma2 == TOY.sigma2 and dot.band == TOY.band[1] for dot in dots)
         registry._live_runs.pop("run")
         assert room.dots() == dots and room.training == 0
-        told = board.describe_board(dots, 0)
+        told = class_board.describe_board(dots, 0)
         assert "Conventional VAE, 1 model:" in told and "Spherical VAE, 1 model:" in told
-        figure = board.board(dots)
+        figure = class_board.board(dots)
         assert sum(len(trace.x) for trace in figure.data) == 2
         watched.stop()
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pages.live import registry
 from pages.live.run import LiveRun
 from svae_core.config.settings import settings_at
-from svae_core.figures.board import Dot
+from svae_core.figures.class_board import Dot
 from svae_core.records import RequestError
 
 #: Instead of a moment's index: the newest moment, whichever it is.

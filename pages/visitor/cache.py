@@ -22,7 +22,7 @@ from pages.live import registry
 from pages.visitor.markdown import for_visitors, plain
 from svae_core.compute.workers import WorkerLost
 from svae_core.config.settings import DATA_FIELDS, settings_key
-from svae_core.figures.recorded import Recording, load_recording
+from svae_core.figures.start_animation import Recording, load_recording
 from svae_core.latent.results import A, BandStudy, Question, load_studies
 from svae_core.problem import with_band
 from svae_core.records import FeasibleRegion, FloorCurves, Problem, RequestError, Settings, State

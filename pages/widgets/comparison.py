@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.visitor import session, url, url_parameters
+from pages.visitor import page_parameters, session, url
 from pages.visitor.shared_job import Job
 from pages.widgets.presets import open_here_button
 from svae_core.compute.engine import Engine
@@ -60,7 +60,7 @@ def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
     default = ",".join(PRESETS[titles[0]].methods)
     left, right = st.columns([4, 1])
     session.preset_widget(
-        "compare.methods", url_parameters.list_parameter("methods", default, plugins)
+        "compare.methods", page_parameters.list_parameter("methods", default, plugins)
     )
     names = session.widget_drawn(
         "compare.methods",
@@ -71,14 +71,14 @@ def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
             format_func=lambda name: plugins[name].title,
         ),
     )
-    url_parameters.put_parameter("methods", ",".join(names) or default, default)
-    given = url_parameters.parameter("seeds", str(_SEEDS))
+    page_parameters.put_parameter("methods", ",".join(names) or default, default)
+    given = page_parameters.parameter("seeds", str(_SEEDS))
     session.preset_widget("compare.seeds", int(given) if given in _COUNTS else _SEEDS)
     seeds = session.widget_drawn(
         "compare.seeds",
         right.number_input("Seeds", min_value=1, max_value=_MOST_SEEDS, key="compare.seeds"),
     )
-    url_parameters.put_parameter("seeds", str(seeds), str(_SEEDS))
+    page_parameters.put_parameter("seeds", str(seeds), str(_SEEDS))
     return tuple(names), int(seeds)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.visitor import session, url, url_parameters
+from pages.visitor import page_parameters, session, url
 from svae_core.config.limits import limits, variable
 from svae_core.figures.phase import AXES, STATISTICS, SYMBOLS, View
 from svae_core.methods import scan_methods
@@ -108,7 +108,7 @@ def method_controls() -> tuple[str, ...]:
     plugins = scan_methods()
     left, right = st.columns([3, 1])
     default = ",".join(_METHODS)
-    wanted = url_parameters.list_parameter("methods", default, plugins)
+    wanted = page_parameters.list_parameter("methods", default, plugins)
     session.preset_widget("phase.methods", wanted or list(_METHODS))
     chosen = session.widget_drawn(
         "phase.methods",
@@ -119,7 +119,7 @@ def method_controls() -> tuple[str, ...]:
             format_func=lambda name: plugins[name].title,
         ),
     )
-    url_parameters.put_parameter("methods", ",".join(chosen) or default, default)
+    page_parameters.put_parameter("methods", ",".join(chosen) or default, default)
     _text(right, "seeds", "Seeds", _SEEDS, "How many, or the seeds themselves (0 5 7).")
     return tuple(chosen) or _METHODS
 
@@ -141,7 +141,7 @@ def cell_choice(places: list[str], picked: int | None) -> int | None:
     if picked != session.page_value("phase.picked"):
         session.set_page_value("phase.picked", picked)
         if picked is not None:
-            url_parameters.put_parameter("cell", str(picked), "")
+            page_parameters.put_parameter("cell", str(picked), "")
     titles = {"": "Click a cell, or choose one here"}
     titles |= {str(number): place for number, place in enumerate(places)}
     chosen = _select(st, "cell", "Cell", titles, "")
@@ -151,10 +151,10 @@ def cell_choice(places: list[str], picked: int | None) -> int | None:
 def grid_of(settings: Settings, methods: tuple[str, ...], axes: tuple[str, str]) -> Grid:
     """The grid that the controls describe; RequestError, one sentence, if it is invalid."""
     allowed = limits().map_runs
-    texts = {name: url_parameters.parameter(f"grid.{name}", _VALUES[name]) for name in axes}
+    texts = {name: page_parameters.parameter(f"grid.{name}", _VALUES[name]) for name in axes}
     # In the same order when the axes are swapped, so that swapping them trains nothing again.
     values = tuple((name, values_of(name, texts[name], allowed)) for name in sorted(axes))
-    seeds = seeds_of(url_parameters.parameter("seeds", _SEEDS), settings.seed, allowed)
+    seeds = seeds_of(page_parameters.parameter("seeds", _SEEDS), settings.seed, allowed)
     # Counted before any of them is made: this is done whenever the page is drawn.
     count = len(methods) * len(seeds) * math.prod(len(found) for _, found in values)
     if count > allowed:
@@ -186,7 +186,7 @@ def _select(
 ) -> str:
     """A select box among titles, kept in the URL."""
     key = f"phase.{name}"
-    shown = url_parameters.parameter(name, default)
+    shown = page_parameters.parameter(name, default)
     session.preset_widget(key, shown if shown in titles else default)
     chosen = session.widget_drawn(
         key,
@@ -197,13 +197,13 @@ def _select(
             format_func=lambda option: titles.get(option, option),
         ),
     )
-    url_parameters.put_parameter(name, chosen, default)
+    page_parameters.put_parameter(name, chosen, default)
     return str(chosen)
 
 
 def _text(place: Any, name: str, label: str, default: str, help: str) -> None:
     """A text field, kept in the URL."""
     key = f"phase.{name}"
-    session.preset_widget(key, url_parameters.parameter(name, default))
+    session.preset_widget(key, page_parameters.parameter(name, default))
     text = session.widget_drawn(key, place.text_input(label, key=key, help=help, max_chars=200))
-    url_parameters.put_parameter(name, text.strip() or default, default)
+    page_parameters.put_parameter(name, text.strip() or default, default)

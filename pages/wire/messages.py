@@ -19,7 +19,7 @@ import numpy as np
 from pages.live.history import member_name
 from pages.live.run import LiveRun
 from pages.visitor.markdown import for_visitors
-from pages.wire import message_headers
+from pages.wire import header_fields
 from svae_core.certificate.information_floors import floors_along
 from svae_core.figures.palette import MARKS, cluster_style, faint, ink, mark_of
 from svae_core.figures.unit_gauge import gauge_value
@@ -101,7 +101,7 @@ def answer_class_follower(live: LiveRun, request: FrameRequest, shown: int) -> M
         return None
     header, arrays = message
     if "tree" in header:
-        header |= {"tree": [], "lesson": message_headers.class_lesson(live, request.answer)}
+        header |= {"tree": [], "lesson": header_fields.class_lesson(live, request.answer)}
     return {**header, "lead": shown}, arrays
 
 
@@ -121,8 +121,8 @@ def scene(live: LiveRun) -> Message:
         "image": prepared.dataset.image_shape,
         "features": feature_names(prepared),
         "band": _band(live.members, prepared),
-        "handles": message_headers.handle_scale(prepared),
-        "lesson": message_headers.lesson_question(live),
+        "handles": header_fields.handle_scale(prepared),
+        "lesson": header_fields.lesson_question(live),
         "members": [_member(settings, prepared) for settings in live.members],
         "clusters": [_cluster(number) for number in range(prepared.clusters.k)],
         "look": {name: _themes(name) for name in ("delta", "band", "W")},
@@ -177,7 +177,7 @@ def moment(live: LiveRun, index: int, request: FrameRequest) -> Message:
         "index": index,
         "certificates": live.certificates,
     }
-    header |= message_headers.time_fields(
+    header |= header_fields.time_fields(
         live, 0 if fresh else request.remarks, fresh or live.version != request.version
     )
     arrays: dict[str, np.ndarray] = {}
@@ -186,11 +186,11 @@ def moment(live: LiveRun, index: int, request: FrameRequest) -> Message:
     frames = live.moments[index]
     first = frames[0]
     header |= {"step": first.step, "steps": first.steps, "epoch": first.epoch}
-    header["then"] = message_headers.settings_at_step(live, first.step)
+    header["then"] = header_fields.settings_at_step(live, first.step)
     header["models"] = [_numbers(frame) for frame in frames]
     if live.prepared:
         for model, gauge in zip(
-            header["models"], message_headers.gauges(live, live.prepared, first.step), strict=True
+            header["models"], header_fields.gauges(live, live.prepared, first.step), strict=True
         ):
             model["gauge"] = gauge
     rows = 0 if fresh else min(request.rows, len(live.moments))

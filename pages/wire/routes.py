@@ -54,7 +54,7 @@ from pages.live.run import LiveRun
 from pages.live.setting_changes import read_changes
 from pages.visitor import owner_cookie
 from pages.visitor.markdown import for_visitors
-from pages.wire import browser_code, message_headers, messages, replay_file
+from pages.wire import browser_code, header_fields, messages, replay_file
 from svae_core.records import RequestError
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "stage"
@@ -261,7 +261,7 @@ class ViewerConnection:
         if command != "copy":
             raise RequestError("Only the teacher can change this run; take a copy to change it.")
         copy = registry.copy(classroom.run, owner_cookie.key_of(self._socket))
-        self._replies.append(message_headers.copy_taken(copy, registry.find(copy), classroom.code))
+        self._replies.append(header_fields.copy_taken(copy, registry.find(copy), classroom.code))
 
     def _change_run(self, command: str, request: dict[str, Any]) -> None:
         """Change settings of this run, or start another run from it."""
@@ -276,7 +276,7 @@ class ViewerConnection:
                 moved = registry.branch(run, int(request["step"]), read_changes(request["changes"]))
             else:
                 moved = registry.reseed(run)
-            self._replies.append(message_headers.moved(moved, registry.find(moved)))
+            self._replies.append(header_fields.moved(moved, registry.find(moved)))
         else:
             raise KeyError(command)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from svae_core.compute.dask_cluster import Cluster
-from svae_core.compute.preparation import Preparation, check_size, warm_sharing
+from svae_core.compute.preparation_worker import Preparation, check_size, warm_sharing
 from svae_core.compute.scheduler import PATIENCE, FairShare, Priority, QueuePosition, Scheduler
 from svae_core.compute.workers import WorkerPool
 from svae_core.geometry.region import BandAtK

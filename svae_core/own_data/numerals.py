@@ -2,7 +2,8 @@
 
     numerals = guess(cells, ".");  values, wrong = parse(cells, numerals)
 
-A separator in groups of three (2,857 or 1.234.567) in every cell that has it means thousands.
+A separator in groups of three (2,857 or 1.234.567) in every cell that has it means thousands; a
+zero in front of it (0,192) does not.
 Cells that are no number become NaN and are counted by the caller: a few of them ("<0.05") do not
 make a column of numbers text.
 """
@@ -55,7 +56,7 @@ def guess(cells: pa.Array, decimal: str) -> Numerals:
     bare = [re.sub(_MARKS, "", text) for text in texts] if habit else texts
     for sign, other in ((",", "."), (".", ","), (" ", decimal), ("'", "."), ("’", ".")):
         having = [text for text in bare if sign in text]
-        grouped = re.compile(rf"[+-]?\d{{1,3}}({re.escape(sign)}\d{{3}})+(\{other}\d+)?")
+        grouped = re.compile(rf"[+-]?[1-9]\d{{0,2}}({re.escape(sign)}\d{{3}})+(\{other}\d+)?")
         if not having or not all(grouped.fullmatch(text) for text in having):
             continue
         if _means_thousands(having, bare, sign, other, decimal):
@@ -71,9 +72,10 @@ def _means_thousands(
         return True
     if any(text.count(sign) > 1 or other in text for text in having):
         return True  # 1,234,567 or 1,234.5
+    if sign == decimal:
+        return False  # the rest of the file says that 2,857 is a little less than three
     if sign == ".":
-        # 12.345 is a plain decimal unless the file writes its decimals with commas.
-        return decimal == ","
+        return True  # 12.345 in a file that writes its decimals with commas
     if any(other in text for text in all_cells):
         return True  # 2,857 beside 136.5
     # 2,857 beside 136: numbers without a separator are below a thousand, the others are not.

@@ -34,7 +34,8 @@ MISSING = (
 _UNDEFINED = b"\x81\x8d\x8f\x90\x9d"
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
+# Nobody writes 192 as 0,192: a zero in front of the comma means decimals of three places.
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 _BLANKS = re.compile(r"[ \t]+")
 
 

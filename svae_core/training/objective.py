@@ -25,7 +25,7 @@ from svae_core.methods import (
 )
 from svae_core.nets.networks import GradientBuffers, Networks, project_on_shell, stream
 from svae_core.records import PreparedData, RequestError, Settings
-from svae_core.training.autograd_boundary import Leaves, MemberIndex
+from svae_core.training.autograd_leaves import Leaves, MemberIndex
 from svae_core.training.batch_loss import Batch, autoregressive_loss, batch_loss
 from svae_core.training.groups import (
     Group,

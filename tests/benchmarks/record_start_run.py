@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from svae_core.figures.recorded import Recording, save_recording
+from svae_core.figures.start_animation import Recording, save_recording
 from svae_core.methods import scan_methods
 from svae_core.problem import prepared_data
 from svae_core.records import Certificate, Moment, PreparedData, Settings

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from svae_core.own_data.cells import write_cells
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.names import cleaned
+from svae_core.own_data.rows_to_table import write_cells
 from svae_core.own_data.tables import Table, check_width
 from svae_core.records import RequestError
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from svae_core.own_data import archive
-from svae_core.own_data.cells import write_cells
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import CELLS
 from svae_core.own_data.names import cleaned, some
+from svae_core.own_data.rows_to_table import write_cells
 from svae_core.own_data.tables import Table, check_cells, check_width
 from svae_core.records import RequestError
 

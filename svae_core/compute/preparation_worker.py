@@ -1,6 +1,6 @@
 """Preparation of data: in its own process, within a time limit, and only while somebody waits.
 
-    preparation.make(function, settings, errands) -> Future
+    preparation_worker.make(function, settings, errands) -> Future
 
 Nobody's live training stands still meanwhile, and what takes long holds up no other visitor's page.
 What one process has prepared lies in a folder for the others, which prepare it no more.
