@@ -70,19 +70,27 @@ def background_task(
 
 def job_controls(section: str, key: str, job: Job[Any], button_place: DeltaGenerator) -> bool:
     """Draw a job's progress and its Start, Cancel and Resume button; return whether it runs."""
+    # Callbacks run before anything is drawn: a click whose run is cut short by the next update of
+    # the section would be lost if it were read from what the button returns.
     if session.job_is_running(section, key):
-        if button_place.button("Cancel", key=f"{section}.cancel", width="stretch"):
-            session.pause_job(section)
+        button_place.button(
+            "Cancel",
+            key=f"{section}.cancel",
+            width="stretch",
+            on_click=session.pause_job,
+            args=(section,),
+        )
     else:
         label = "Resume" if job.begun and not job.complete else "Start"
-        if button_place.button(
+        button_place.button(
             label,
             key=f"{section}.start",
             type="primary",
             width="stretch",
             disabled=job.complete,
-        ):
-            session.start_job(section, key, job)
+            on_click=session.start_job,
+            args=(section, key, job),
+        )
     going = session.advance_job(section, key, job)
     if job.begun:
         st.progress(job.progress, text=job.state(going))
