@@ -1,6 +1,5 @@
 # make run    installs what is missing and opens the app
 # make test   installs what tests need, a browser and node included, and runs all of them
-# make screens  browser tests that have not passed whole yet; see there
 # make lint   style and types, the browser's code included
 # make cluster  starts a Dask scheduler and two workers on this machine, to try it
 # make bench  the benchmarks behind every number we claim
@@ -16,7 +15,7 @@ PYTHON := .venv/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check
 export PYTHONPATH := .
 
-.PHONY: run test screens lint cluster bench soak audit pictures clean chromium node
+.PHONY: run test lint cluster bench soak audit pictures clean chromium node
 
 run: .venv/installed
 	$(PYTHON) -m streamlit run app.py
@@ -25,13 +24,7 @@ run: .venv/installed
 test: .venv/installed-for-tests chromium node
 	node --test tests/stage/*.test.js
 	$(PYTHON) -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-	$(PYTHON) -m pytest -m browser --ignore tests/test_browser_screens.py \
-		--deselect tests/test_browser_data.py::test_from_a_file_to_a_certificate_and_back_by_a_link
-
-# Browser tests that `make test` leaves out until they have passed whole: twelve short runs, every
-# preset, a class on a lesson, and the way of an own file (it did not end in its time on 2026-11-29).
-screens: .venv/installed-for-tests chromium
-	$(PYTHON) -m pytest -m browser tests/test_browser_screens.py tests/test_browser_data.py
+	$(PYTHON) -m pytest -m browser
 
 lint: .venv/installed-for-tests node_modules/installed
 	$(PYTHON) -m ruff check .
