@@ -66,7 +66,8 @@ def _knobs(kind: type) -> dict[str, Knob]:
 
 
 @lru_cache(maxsize=256)
-def _hints(kind: type) -> dict[str, Any]:
+def type_hints(kind: type) -> dict[str, Any]:
+    """The types of a record's fields, by name."""
     return get_type_hints(kind)
 
 
@@ -100,7 +101,7 @@ def plain_value(value: Any, kind: Any) -> Any:
 def check_knobs(record: Any, owner: str = "") -> None:
     """Raise RequestError naming the first field outside its range, its choices or its type."""
     kind: Any = type(record)
-    hints = _hints(kind)
+    hints = type_hints(kind)
     for name, knob in _knobs(kind).items():
         value = getattr(record, name)
         title = f"{owner}{flag(name)}"

@@ -18,7 +18,7 @@ import numpy as np
 
 from svae_core.certificate.diagnostics import VERDICTS
 from svae_core.config.settings import settings_from_dict, settings_to_dict
-from svae_core.records import Certificate, Settings
+from svae_core.records import Certificate, Settings, from_json, to_json
 from svae_core.studies.grid import AXES, Grid
 
 
@@ -63,20 +63,12 @@ def outcome(settings: Settings, certificate: Certificate) -> Outcome:
 
 def outcome_to_dict(ended: Outcome) -> dict[str, Any]:
     """The outcome as JSON values; `outcome_from_dict` is the inverse."""
-    plain = {item.name: getattr(ended, item.name) for item in dataclasses.fields(Outcome)}
-    numbers = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in plain.items()
-    }
-    return numbers | {"settings": settings_to_dict(ended.settings)}
+    return to_json(vars(ended) | {"settings": settings_to_dict(ended.settings)})
 
 
 def outcome_from_dict(plain: dict[str, Any]) -> Outcome:
-    """An outcome from JSON values; raises RequestError, KeyError or TypeError if malformed."""
-    values: dict[str, Any] = {
-        name: math.nan if value is None else value for name, value in plain.items()
-    }
-    return Outcome(**values | {"settings": settings_from_dict(plain["settings"])})
+    """An outcome from JSON values; raises ValueError, KeyError or TypeError if malformed."""
+    return from_json(Outcome, plain | {"settings": settings_from_dict(plain["settings"])})
 
 
 # ------------------------------------------------------------------------------ measures
