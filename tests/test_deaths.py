@@ -18,7 +18,7 @@ from pages.live.history import History
 from pages.live.run import LiveRun
 from pages.wire import header_fields, replay_file
 from svae_core.certificate.diagnostics import COLLAPSED_KL
-from svae_core.compute import engine
+from svae_core.compute import tasks
 from svae_core.records import Moment, Settings, to_json
 from svae_core.training import loop
 
@@ -43,7 +43,7 @@ def _run(number: int) -> LiveRun:
     live = LiveRun(members, Inline())  # type: ignore[arg-type]
     state = loop.begin(members)
     live.history.add((loop.first_frames(state), *loop.advance(state).moments), members)
-    live.prepared = engine._prepared_data(members[-1])
+    live.prepared = tasks.prepared_data(members[-1])
     return live
 
 

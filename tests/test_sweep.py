@@ -31,10 +31,10 @@ from svae_core.training.loop import chunk_size
 def finish(chunks, seconds=60.0):
     ended = []
     for chunk in chunks:
-        work = sweep.ChunkProgress(chunk)
+        work = chunk
         while not work.done:
-            work = sweep.advance(work, seconds)
-        ended += work.outcomes
+            work = work.advance(seconds)
+        ended += work.rows
     return ended
 
 
@@ -187,12 +187,12 @@ def test_slices_change_nothing_and_a_run_is_what_training_it_alone_gives():
     whole = {item.settings: item for item in finish(sweep.plan(asked))}
     sliced = []
     for chunk in sweep.plan(asked):
-        work = sweep.ChunkProgress(chunk)
+        work = chunk
         while not work.done:
             before = work.progress
-            work = pickle.loads(pickle.dumps(sweep.advance(work, 0.0)))
+            work = pickle.loads(pickle.dumps(work.advance(0.0)))
             assert before <= work.progress <= 1
-        sliced += work.outcomes
+        sliced += work.rows
     assert {item.settings: item for item in sliced} == whole
     for settings in (asked.runs[0], asked.runs[7], asked.runs[-1]):
         state = loop.advance(loop.begin((settings,)), Budget(frames=False)).state

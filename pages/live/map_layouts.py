@@ -90,7 +90,7 @@ class MapLayouts:
         return bool(shared and moments and shared.outdated(moments[-1]))
 
     def _complete(self) -> bool:
-        return self._run.status in _ENDED and not self._outdated() and not self._provisional()
+        return self._run.status in _ENDED and not self._provisional() and not self._outdated()
 
     def _provisional(self) -> bool:
         """Whether the newest layout is by PCA, which a layout by UMAP will replace."""

@@ -18,8 +18,9 @@ from pages.live.setting_changes import Changes
 from pages.live.shared_training import SharedTraining
 from pages.live.signal import Signal
 from pages.live.time_remaining import Speed
+from svae_core.compute import tasks
 from svae_core.compute.dask_cluster import ClusterLost
-from svae_core.compute.engine import Engine
+from svae_core.compute.engine import Engine, Lane
 from svae_core.compute.scheduler import QueuePosition
 from svae_core.compute.workers import WorkerLost
 from svae_core.config.settings import Settings
@@ -199,7 +200,8 @@ class LiveRun:
             return None
         try:
             state = await self._shared_training.state_exactly_at(self.newest_step)
-            return await asyncio.wrap_future(self._engine.decode(state, index))
+            call = self._engine.submit(tasks.decode, state, index, lane=Lane.AT_ONCE)
+            return await asyncio.wrap_future(call)
         except (WorkerLost, RequestError):  # the viewer may click again
             return None
 

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
 from pages.live.history import History
-from svae_core.compute.engine import Engine
+from svae_core.compute import tasks
+from svae_core.compute.engine import Engine, Lane
 from svae_core.compute.scheduler import FairShare
 from svae_core.records import (
     Advance,
@@ -127,13 +128,11 @@ class SharedTraining:
 
     async def prepared_data(self) -> PreparedData:
         """The data, shell, clusters and region, which every figure needs."""
-        return await self._call_once(
-            "prepared_data", lambda: self.engine.prepared_data(self.members[-1])
-        )
+        return await self._call_once(tasks.prepared_data, self.members[-1], lane=Lane.PREPARATION)
 
     async def floors(self) -> tuple[FloorCurves, ...]:
         """The floors on the KL of each member."""
-        return await self._call_once("floors", lambda: self.engine.floors(self.members))
+        return await self._call_once(tasks.floors, self.members, lane=Lane.BACKGROUND)
 
     async def certify(self) -> tuple[Certificate, ...]:
         """The certificates of the trained members."""
@@ -141,7 +140,7 @@ class SharedTraining:
             await self.train_slice()  # the state of a saved run may be older than its moments
         state = self.newest
         assert state is not None
-        return await self._call_once("certificates", lambda: self.engine.certify(state, self.share))
+        return await self._call_once(tasks.certify, state, share=self.share)
 
     async def begin(self, history: History, state: State | None = None) -> None:
         """Initialise the training, or continue from a subscriber's longer history."""
@@ -157,11 +156,14 @@ class SharedTraining:
             await self._join_running("begin", self._begin)
 
     async def _begin(self) -> None:
-        call = self.engine.begin(self.members, self.share)
-        state, moment = await asyncio.wrap_future(call)
+        state, moment = await self._begun()
         if not self.history.moments:
             self.history.add((moment,), self.members)
         self.newest = self._first = state
+
+    async def _begun(self) -> tuple[State, Moment]:
+        call = self.engine.submit(tasks.begin, self.members, lane=Lane.AT_ONCE, share=self.share)
+        return await asyncio.wrap_future(call)
 
     # ------------------------------------------------------------------------ training
 
@@ -200,7 +202,7 @@ class SharedTraining:
         """The state at a step, trained again from the last one kept if necessary."""
         kept = self.state_at(step)
         if kept is None:
-            kept = (await asyncio.wrap_future(self.engine.begin(self.members, self.share)))[0]
+            kept, _ = await self._begun()
         state: State = kept
         while state.step < step:
             budget = Budget(step - state.step, self.engine.slice_seconds(), frames=False)
@@ -212,7 +214,8 @@ class SharedTraining:
 
         Its moments say that there is; a run from a file may hold moments beyond its settings.
         """
-        advance = await asyncio.wrap_future(self.engine.advance(state, budget, self.share))
+        call = self.engine.submit(tasks.advance, state, budget, share=self.share)
+        advance = await asyncio.wrap_future(call)
         if advance.state.step <= state.step:
             raise RequestError(
                 "What was recorded of this run goes beyond its settings, so it cannot go on."
@@ -234,7 +237,7 @@ class SharedTraining:
         if not self.layouts or self.layouts[-1][0].step < moment[0].step:
             return True
         provisional = any(layout.kind == "pca" for layout in self.layouts[-1])
-        return provisional and self.engine.umap_ready
+        return provisional and self.engine.start_maps()
 
     def copy_layouts(self, layouts: list[tuple[Layout, ...]], copied: int, step: int) -> int:
         """Append the layouts from number `copied` up to a step; return how many are copied now."""
@@ -250,11 +253,13 @@ class SharedTraining:
         await self._join_running("layout", lambda: self._lay_out(moment, before))
 
     async def _lay_out(self, moment: Moment, before: tuple[Layout, ...] | None) -> None:
-        call = self.engine.embed(
+        call = self.engine.submit(
+            tasks.lay_out,
             tuple(frame.latent_mean for frame in moment),
             tuple(frame.structure for frame in moment),
             moment[0].step,
             self.layouts[-1] if self.layouts else _continued(before),
+            lane=Lane.MAPS,
         )
         self.layouts.append(await asyncio.wrap_future(call))
         if len(self.layouts) > 1:
@@ -262,11 +267,14 @@ class SharedTraining:
 
     # ----------------------------------------------------- calls that subscribers share
 
-    async def _call_once(self, name: str, call: Callable[[], Any]) -> Any:
+    async def _call_once(self, task: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
         """The result of a call made once for all subscribers, and again only after it failed."""
+        name = task.__name__
         shared = self._shared.get(name)
         if shared is None or (shared.done() and (shared.cancelled() or shared.exception())):
-            shared = self._shared[name] = asyncio.wrap_future(call())
+            shared = self._shared[name] = asyncio.wrap_future(
+                self.engine.submit(task, *arguments, **how)
+            )
         return await asyncio.shield(shared)
 
     async def _join_running(self, name: str, work: Callable[[], Awaitable[None]]) -> None:

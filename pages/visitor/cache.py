@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 import streamlit as st
 
 from pages.live import registry
 from pages.visitor.markdown import for_visitors, plain
+from svae_core.compute import tasks
+from svae_core.compute.engine import Lane
 from svae_core.compute.workers import WorkerLost
 from svae_core.config.settings import DATA_FIELDS, settings_key
 from svae_core.figures.start_animation import Recording, load_recording
@@ -31,6 +33,7 @@ from svae_core.records import FeasibleRegion, FloorCurves, Problem, RequestError
 _NOBODY_WAITS = 4.0
 _lock = threading.Lock()
 _waiters: Counter[Future[Any]] = Counter()
+Arguments = TypeVarTuple("Arguments")
 SharedObject = TypeVar("SharedObject")
 Result = TypeVar("Result")
 #: The settings that decide the region.
@@ -65,7 +68,7 @@ def sharpened(chosen: Settings) -> Future[tuple[FloorCurves, ...]]:
     """The floors of the same data with the kernel bounds in them, computed in the background."""
     asked = Settings(**{name: getattr(chosen, name) for name in _PREPARED_FIELDS})
     key = f"sharpened.{settings_key(asked, _PREPARED_FIELDS)}"
-    return background_task(key, lambda: registry.engine().floors((asked,)))
+    return background_task(key, in_background(tasks.floors, (asked,)))
 
 
 def explore(state: State, question: Question[A]) -> A:
@@ -107,6 +110,13 @@ def studies() -> tuple[BandStudy, ...]:
     return load_studies(_STUDIED)
 
 
+def in_background(
+    task: Callable[[*Arguments], Result], *arguments: *Arguments
+) -> Callable[[], Future[Result]]:
+    """A call on the worker for what takes many seconds, for `background_task`."""
+    return lambda: registry.engine().submit(task, *arguments, lane=Lane.BACKGROUND)
+
+
 def background_task(key: str, call: Callable[[], Future[Any]]) -> Future[Any]:
     """A call of many seconds, started by the first visitor who requests it."""
     return _background_task(key, call)
@@ -125,12 +135,12 @@ def shared_job(section: str, key: str, make: Callable[[], SharedObject]) -> Shar
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _exploration(key: str, _state: State, _question: Question[Any]) -> Future[Any]:
-    return registry.engine().explore(_state, _question)
+    return registry.engine().submit(tasks.explore, _state, _question, lane=Lane.AT_ONCE)
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _preparation(key: str, _asked: Settings) -> Future[Problem]:
-    return registry.engine().prepare(_asked)
+    return registry.engine().submit(tasks.prepare, _asked, lane=Lane.PREPARATION)
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
 
 from svae_core.compute.engine import Engine
 from svae_core.compute.scheduler import WorkerLost
@@ -32,48 +30,9 @@ def engine_of(request: argparse.Namespace) -> Iterator[Engine | None]:
         return
     engine = Engine(scheduler=request.scheduler)
     try:
-        engine.call(int).result()  # waits for the connection
+        engine.submit(int).result()  # waits for the connection
         yield engine
     except WorkerLost as lost:
         raise RequestError(str(lost)) from lost
     finally:
         engine.stop()
-
-
-class Slices(Protocol):
-    """A task that is advanced in slices until it is done."""
-
-    @property
-    def done(self) -> bool: ...
-
-
-W = TypeVar("W", bound=Slices)
-
-
-def in_slices(
-    engine: Engine | None,
-    chunks: Iterable[W],
-    advance: Callable[[W, float], W],
-    seconds: float,
-) -> Iterator[W]:
-    """Run all chunks to their end; yields the progress of a chunk after each of its slices.
-
-    `advance(progress, seconds)` is the pure call for one slice of a chunk. Without an engine chunks
-    run one after the other, on an engine in parallel on its workers.
-    """
-    if engine is None:
-        for progress in chunks:
-            while not progress.done:
-                progress = advance(progress, seconds)
-                yield progress
-        return
-    ahead = iter(chunks)
-    first = [progress for _, progress in zip(range(2 * engine.size), ahead, strict=False)]
-    going = {engine.call(advance, progress, seconds) for progress in first}
-    while going:
-        done, going = wait(going, return_when=FIRST_COMPLETED)
-        for future in done:
-            progress = future.result()
-            yield progress
-            if (following := next(ahead, None) if progress.done else progress) is not None:
-                going.add(engine.call(advance, following, seconds))

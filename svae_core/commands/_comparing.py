@@ -63,7 +63,7 @@ def scored(
         try:
             planned = comparison.plan(runs)
             found: dict[Settings, tuple[Score, dict[str, Any]]] = {
-                batch.runs[0]: (batch.scores[0], {"run": None}) for batch in planned if batch.done
+                batch.runs[0]: (batch.rows[0], {"run": None}) for batch in planned if batch.done
             }
             if len(found) == len(set(runs)):
                 raise RequestError(next(iter(found.values()))[0].refused)

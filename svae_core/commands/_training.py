@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svae_core.commands._stopping import Stop, Stopped, resume_command
+from svae_core.compute import tasks
 from svae_core.records import Advance, Budget, Certificate, RequestError, Settings, State
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def _train_to_end(
             if engine is None:
                 advance = loop.advance(state, budget)
             else:
-                advance = engine.advance(state, budget).result()
+                advance = engine.submit(tasks.advance, state, budget).result()
             spent = time.perf_counter() - started
             state, seconds = advance.state, seconds + spent
             if recorder is not None:
@@ -212,7 +213,7 @@ def trained_from(run: SavedRun, folder: Path) -> Trained:
 def _certified(state: State, engine: Engine | None) -> tuple[Certificate, ...]:
     from svae_core.training import loop
 
-    return loop.certify(state) if engine is None else engine.certify(state).result()
+    return loop.certify(state) if engine is None else engine.submit(tasks.certify, state).result()
 
 
 def _record(recorder: Recorder, advance: Advance, seconds: float) -> None:

@@ -9,25 +9,15 @@ appended to that file, and the same command resumes where the last one was stopp
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from svae_core.commands import add_settings, print_json, settings_of
-from svae_core.commands._cluster import add_scheduler, engine_of, in_slices
-from svae_core.commands._stopping import Stop
-from svae_core.commands._training import one_thread
+from svae_core.commands._cluster import add_scheduler, engine_of
+from svae_core.commands._studying import make
 from svae_core.methods import method_for, title_of
 from svae_core.records import RequestError, Settings, knobs
 from svae_core.studies.grid import AXES, Grid, check_grid, seeds_of, values_of
 
-if TYPE_CHECKING:
-    from svae_core.compute.engine import Engine
-    from svae_core.studies.phase_cells import Outcome
-    from svae_core.studies.sweep import Chunk
-
-#: Seconds of a slice of training. A stopped command loses only the chunks in progress.
-_SLICE_SECONDS = 0.5
 _VALUE_HELP = {
     "sigma2": "LOW:HIGH:STEPS, or values",
     "beta": "LOW:HIGH:STEPS, or values",
@@ -74,23 +64,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> int:
     """Print the grid's cells; with --json, the theory as well. Exit status 130 if interrupted."""
-    from svae_core.studies import jsonl, sweep
+    from svae_core.studies.sweep import Sweep, report
 
-    grid = _grid(request)
-    one_thread()
-    complete = True
-    with jsonl.writing(request.out), Stop() as stop:
-        ended = sweep.recorded(request.out, grid)
-        try:
-            with engine_of(request) as engine:
-                for outcomes in _trained(sweep.plan(grid, ended), engine):
-                    with stop.writing():
-                        sweep.record(request.out, outcomes)
-                        ended |= {item.settings: item for item in outcomes}
-        except KeyboardInterrupt:
-            complete = False
-            print(_stopped(len(ended), len(grid.runs), request.out), file=sys.stderr)
-    answer = {"complete": complete, **sweep.report(grid, ended.values())}
+    sweep = Sweep(_grid(request))
+    with engine_of(request) as engine:
+        complete = make(sweep, request.out, engine)
+    answer = {"complete": complete, **report(sweep.grid, sweep.outcomes.values())}
     if request.json:
         print_json(answer)
     else:
@@ -108,29 +87,6 @@ def _grid(request: argparse.Namespace) -> Grid:
     for base in bases:
         method_for(base)
     return check_grid(Grid(bases, axes, seeds_of(" ".join(request.seeds), request.seed)))
-
-
-def _trained(chunks: tuple[Chunk, ...], engine: Engine | None) -> Iterator[tuple[Outcome, ...]]:
-    """Train all chunks; yields outcomes once they are certified, with a bar on a terminal."""
-    from tqdm import tqdm
-
-    from svae_core.studies import sweep
-
-    total = sum(chunk.runs for chunk in chunks)
-    yielded: dict[Chunk, int] = {}  # number of outcomes of each chunk
-    waiting = (sweep.ChunkProgress(chunk) for chunk in chunks)
-    with tqdm(total=total, unit="run", file=sys.stderr, disable=None, leave=False) as bar:
-        for current in in_slices(engine, waiting, sweep.advance, _SLICE_SECONDS):
-            new = current.outcomes[yielded.get(current.chunk, 0) :]
-            yielded[current.chunk] = len(current.outcomes)
-            bar.update(len(new))
-            if new:
-                yield new
-
-
-def _stopped(done: int, count: int, out: str | None) -> str:
-    kept = f"they are kept in {out}; the same command goes on" if out else "--out FILE keeps them"
-    return f"svae_core: stopped after {done} of {count} runs ({kept})."
 
 
 def _print_cells(answer: dict[str, Any]) -> None:

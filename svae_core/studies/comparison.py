@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from svae_core.config.settings import MEMBER_FIELDS, settings_key
-from svae_core.records import Budget, RequestError, Settings, State
+from svae_core.records import RequestError, Settings, State
 from svae_core.studies.scores import Score
 
 #: Fields that all runs of a batch have in common.
@@ -34,7 +34,7 @@ class ComparisonBatch:
     state: State | None = None
     progress: float = 0.0  # fraction of the steps done
     seconds: float = 0.0  # training time so far
-    scores: tuple[Score, ...] = ()
+    rows: tuple[Score, ...] = ()
 
     @property
     def completed_runs(self) -> float:
@@ -44,7 +44,42 @@ class ComparisonBatch:
     @property
     def done(self) -> bool:
         """Whether every run has a score."""
-        return len(self.scores) == len(self.runs)
+        return len(self.rows) == len(self.runs)
+
+    def advance(self, seconds: float) -> ComparisonBatch:
+        """Train for about `seconds` or, once all epochs are done, score the next run."""
+        from svae_core.studies.compute_scores import score
+        from svae_core.training import loop
+
+        if self.done:
+            return self
+        started = time.perf_counter()
+        state, progress = loop.slice_of(self.runs, self.state, seconds)
+        spent = self.seconds + time.perf_counter() - started
+        batch = dataclasses.replace(self, state=state, seconds=spent, progress=progress)
+        if progress < 1.0:
+            return batch
+        solo = loop.member(state, len(batch.rows))
+        (certificate,) = loop.certify(solo)
+        scored = score(solo, certificate, spent / len(batch.runs))
+        batch = dataclasses.replace(batch, rows=(*batch.rows, scored))
+        return dataclasses.replace(batch, state=None) if batch.done else batch
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs of several methods as a study."""
+
+    runs: tuple[Settings, ...]
+
+    @property
+    def total(self) -> int:
+        """The number of runs."""
+        return len(self.runs)
+
+    def plan(self) -> tuple[ComparisonBatch, ...]:
+        """All runs in batches of one method."""
+        return plan(self.runs)
 
 
 def plan(runs: Iterable[Settings]) -> tuple[ComparisonBatch, ...]:
@@ -61,34 +96,10 @@ def plan(runs: Iterable[Settings]) -> tuple[ComparisonBatch, ...]:
             refused.append(Score(settings, refused=str(error)))
             continue
         groups.setdefault(settings_key(settings, _COMMON_FIELDS), []).append(settings)
-    batches = [
-        ComparisonBatch((score.settings,), progress=1.0, scores=(score,)) for score in refused
-    ]
+    batches = [ComparisonBatch((score.settings,), progress=1.0, rows=(score,)) for score in refused]
     for alike in groups.values():
         size = chunk_size(alike[0])
         batches += [
             ComparisonBatch(tuple(alike[at : at + size])) for at in range(0, len(alike), size)
         ]
     return tuple(batches)
-
-
-def advance(batch: ComparisonBatch, seconds: float) -> ComparisonBatch:
-    """Train for about `seconds` or, once all epochs are done, score the next run."""
-    from svae_core.studies.compute_scores import score
-    from svae_core.training import batch_context, loop
-
-    if batch.done:
-        return batch
-    state = batch.state or loop.begin(batch.runs)
-    started = time.perf_counter()
-    state = loop.advance(state, Budget(seconds=seconds, frames=False)).state
-    spent = batch.seconds + time.perf_counter() - started
-    steps = batch_context.total_steps(batch.runs[0], loop.point_count(state))
-    batch = dataclasses.replace(batch, state=state, seconds=spent, progress=state.step / steps)
-    if state.step < steps:
-        return batch
-    solo = loop.member(state, len(batch.scores))
-    (certificate,) = loop.certify(solo)
-    scored = score(solo, certificate, spent / len(batch.runs))
-    batch = dataclasses.replace(batch, scores=(*batch.scores, scored))
-    return dataclasses.replace(batch, state=None) if batch.done else batch

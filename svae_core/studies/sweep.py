@@ -1,9 +1,8 @@
 """A sweep trains the runs of a grid in chunks, by pure calls that any process can continue.
 
-    for chunk in plan(grid):                        # runs that are trained as one batch
-        current = ChunkProgress(chunk)
-        while not current.done:
-            current = advance(current, seconds=1.0)  # pure and picklable: one slice
+    for chunk in plan(grid):                    # runs that are trained as one batch
+        while not chunk.done:
+            chunk = chunk.advance(seconds=1.0)  # pure and picklable: one slice
 
 Runs with equal training are trained once: a method that does not use the band has, bit for bit, the
 same weights for every band, so only the verdicts differ from cell to cell.
@@ -23,7 +22,7 @@ from svae_core import __version__
 from svae_core.certificate.certify import with_run
 from svae_core.config.settings import MEMBER_FIELDS, settings_key, settings_to_dict
 from svae_core.problem import prepared_data
-from svae_core.records import Budget, Certificate, RequestError, Settings, State, to_json
+from svae_core.records import Certificate, RequestError, Settings, State, to_json
 from svae_core.studies import jsonl
 from svae_core.studies.grid import Grid, check_grid
 from svae_core.studies.phase_cells import (
@@ -52,39 +51,81 @@ _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 _SCHEMA = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chunk:
     """Runs trained as one batch, and the runs of the grid that share the training of each."""
 
     trained: tuple[Settings, ...]
     answers: tuple[tuple[Settings, ...], ...]  # per trained run: all runs of equal training
-    refused: tuple[Outcome, ...] = ()  # refused runs form a chunk of their own
+    rows: tuple[Outcome, ...] = ()  # of the members certified so far, or of refused runs
+    state: State | None = None
+    progress: float = 0.0  # fraction of the steps done
+    certified: int = 0  # the number of members certified so far
 
     @property
     def runs(self) -> int:
         """The number of the grid's runs that this chunk completes."""
-        return len(self.refused) + sum(len(runs) for runs in self.answers)
-
-
-@dataclass(frozen=True, eq=False)
-class ChunkProgress:
-    """The progress of a chunk; picklable, so any process can continue it."""
-
-    chunk: Chunk
-    state: State | None = None
-    progress: float = 0.0  # fraction of the steps done
-    outcomes: tuple[Outcome, ...] = ()  # of the members certified so far
-    certified: int = 0  # the number of these members
+        return sum(map(len, self.answers)) if self.trained else len(self.rows)
 
     @property
     def done(self) -> bool:
         """Whether all runs of the chunk are complete."""
-        return self.certified == len(self.chunk.trained) and len(self.outcomes) == self.chunk.runs
+        return len(self.rows) == self.runs
 
     @property
     def completed_runs(self) -> float:
         """The number of completed runs; runs in training count by their progress."""
-        return self.progress * (self.chunk.runs if self.done else max(0, self.chunk.runs - 1))
+        return self.runs if self.done else self.progress * max(0, self.runs - 1)
+
+    def advance(self, seconds: float) -> Chunk:
+        """Train for about `seconds` or, once all epochs are done, certify members.
+
+        Pure: the outcomes do not depend on how the training is sliced.
+        """
+        from svae_core.training import loop
+
+        if self.done:
+            return self
+        deadline = time.perf_counter() + seconds
+        state, progress = loop.slice_of(self.trained, self.state, seconds)
+        chunk = dataclasses.replace(self, state=state, progress=progress)
+        while progress == 1.0 and not chunk.done:
+            runs = self.answers[chunk.certified]
+            judged = tuple(itertools.starmap(outcome, _certified(state, chunk.certified, runs)))
+            chunk = dataclasses.replace(
+                chunk, rows=chunk.rows + judged, certified=chunk.certified + 1
+            )
+            if time.perf_counter() >= deadline:
+                break
+        return dataclasses.replace(chunk, state=None) if chunk.done else chunk
+
+
+class Sweep:
+    """A grid of runs as a study; its file has one line for each run."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self.total = len(grid.runs)
+        self.outcomes: dict[Settings, Outcome] = {}
+
+    def plan(self) -> tuple[Chunk, ...]:
+        """The chunks of the runs that have no outcome yet."""
+        return plan(self.grid, self.outcomes)
+
+    def resume(self, out: str | None) -> None:
+        """Take over the outcomes that a file holds."""
+        self.outcomes = recorded(out, self.grid)
+
+    def take(self, _part: Chunk, rows: tuple[Outcome, ...]) -> list[dict[str, Any]]:
+        """Take over new outcomes; the lines that record them."""
+        self.outcomes |= {item.settings: item for item in rows}
+        about = {"sweep": _SCHEMA, "version": __version__}
+        return [about | {"outcome": outcome_to_dict(item)} for item in rows]
+
+    @property
+    def ended(self) -> int:
+        """The number of runs that have an outcome."""
+        return len(self.outcomes)
 
 
 # ------------------------------------------------------------------------------ planning
@@ -110,7 +151,7 @@ def plan(grid: Grid, done: Iterable[Settings] = ()) -> tuple[Chunk, ...]:
     if refused and len(refused) == len(grid.runs):
         raise RequestError(refused[0].refused)
     chunks = list(_chunks(list(alike.values())))
-    return tuple([Chunk((), (), tuple(refused)), *chunks] if refused else chunks)
+    return tuple([Chunk((), (), tuple(refused), progress=1.0), *chunks] if refused else chunks)
 
 
 def _training_key(settings: Settings) -> str:
@@ -149,35 +190,7 @@ def _chunks(alike: list[list[Settings]]) -> Iterator[Chunk]:
                     yield Chunk(tuple(runs[0] for runs in tasks), tuple(map(tuple, tasks)))
 
 
-# -------------------------------------------------------------------------------- training
-
-
-def advance(current: ChunkProgress, seconds: float) -> ChunkProgress:
-    """Train a chunk for about `seconds` or, once its epochs are done, certify its members.
-
-    Pure: the outcomes do not depend on how the training is sliced.
-    """
-    from svae_core.training import batch_context, loop
-
-    chunk = current.chunk
-    if not chunk.trained:
-        return dataclasses.replace(current, progress=1.0, outcomes=chunk.refused)
-    state = current.state or loop.begin(chunk.trained)
-    deadline = time.perf_counter() + seconds
-    state = loop.advance(state, Budget(seconds=seconds, frames=False)).state
-    steps = batch_context.total_steps(chunk.trained[0], loop.point_count(state))
-    current = dataclasses.replace(current, state=state, progress=state.step / steps)
-    if state.step < steps:
-        return current
-    while not current.done:
-        runs = chunk.answers[current.certified]
-        judged = tuple(itertools.starmap(outcome, _certified(state, current.certified, runs)))
-        current = dataclasses.replace(
-            current, outcomes=current.outcomes + judged, certified=current.certified + 1
-        )
-        if time.perf_counter() >= deadline:
-            break
-    return dataclasses.replace(current, state=None) if current.done else current
+# ---------------------------------------------------------------------------- certifying
 
 
 def _certified(
@@ -236,13 +249,6 @@ def recorded(out: str | None, grid: Grid) -> dict[Settings, Outcome]:
         if ended.settings in wanted:
             found[ended.settings] = ended
     return found
-
-
-def record(out: str | None, ended: Iterable[Outcome]) -> None:
-    """Append completed runs to the file `out`, if any."""
-    if out is not None:
-        about = {"sweep": _SCHEMA, "version": __version__}
-        jsonl.append(out, [about | {"outcome": outcome_to_dict(item)} for item in ended])
 
 
 def report(grid: Grid, ended: Iterable[Outcome]) -> dict[str, Any]:

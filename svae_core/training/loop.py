@@ -325,6 +325,14 @@ def _models_of(
     )
 
 
+def slice_of(
+    members: tuple[Settings, ...], state: State | None, seconds: float
+) -> tuple[State, float]:
+    """The state after a slice without frames, from `state` or the beginning; the share done."""
+    state = advance(state or begin(members), Budget(seconds=seconds, frames=False)).state
+    return state, state.step / batch_context(state.settings, state.step).steps
+
+
 def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
     """Certificates of all members at this state, measured on all points.
 

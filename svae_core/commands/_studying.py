@@ -1,0 +1,83 @@
+"""How commands make a study: in slices, here or on a cluster, and kept in a file to resume."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import TYPE_CHECKING, Any
+
+from svae_core.commands._stopping import Stop
+from svae_core.commands._training import one_thread
+from svae_core.compute import tasks
+from svae_core.studies import jsonl
+from svae_core.studies.job import KeptStudy, P
+
+if TYPE_CHECKING:
+    from svae_core.compute.engine import Engine
+
+#: Seconds of a slice of training. A stopped command loses only the parts in progress.
+_SLICE_SECONDS = 0.5
+
+
+def make(study: KeptStudy[Any], out: str | None, engine: Engine | None = None) -> bool:
+    """Make what is missing of a study in its file `out`, if any; whether it is complete now.
+
+    Ctrl-C ends it early, with one sentence on how to go on, and the file keeps what was made.
+    """
+    from tqdm import tqdm
+
+    one_thread()
+    with jsonl.writing(out), Stop() as stop:
+        study.resume(out)
+        try:
+            parts = study.plan()
+            taken: dict[int, int] = {}  # the number of rows taken of each part
+            with tqdm(
+                **{"total": study.total, "initial": study.ended, "unit": "run"},
+                **{"file": sys.stderr, "disable": None, "leave": False},
+            ) as bar:
+                for number, part in in_slices(parts, engine):
+                    new = part.rows[taken.get(number, 0) :]
+                    taken[number] = len(part.rows)
+                    if new:
+                        with stop.writing():
+                            lines = study.take(part, new)
+                            if out is not None:
+                                jsonl.append(out, lines)
+                    bar.update(study.ended - bar.n)
+        except KeyboardInterrupt:
+            kept = f"they are kept in {out}; the same command goes on" if out else ""
+            told = f"{study.ended} of {study.total} runs ({kept or '--out FILE keeps them'})"
+            print(f"svae_core: stopped after {told}.", file=sys.stderr)
+            return False
+    return True
+
+
+def in_slices(parts: Iterable[P], engine: Engine | None) -> Iterator[tuple[int, P]]:
+    """Make all parts to their end; yields the number and progress of a part after each slice.
+
+    Parts that are done already are yielded once. Without an engine parts are made one after the
+    other, on an engine side by side on its workers.
+    """
+    ahead = enumerate(parts)
+    if engine is None:
+        for number, part in ahead:
+            yield number, part
+            while not part.done:
+                part = part.advance(_SLICE_SECONDS)
+                yield number, part
+        return
+    going: dict[Future[P], int] = {}
+    while True:
+        while len(going) < 2 * engine.size and (new := next(ahead, None)) is not None:
+            yield new
+            if not new[1].done:
+                going[engine.submit(tasks.go_on, new[1], _SLICE_SECONDS)] = new[0]
+        if not going:
+            return
+        for future in wait(going, return_when=FIRST_COMPLETED).done:
+            number, part = going.pop(future), future.result()
+            yield number, part
+            if not part.done:
+                going[engine.submit(tasks.go_on, part, _SLICE_SECONDS)] = number
