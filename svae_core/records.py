@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 # Re-exported, so that a plug-in needs one import line.
-from svae_core.config.fields import Knob as Knob
+from svae_core.config.fields import Field as Field
 from svae_core.config.fields import RequestError as RequestError
 from svae_core.config.fields import check_knobs as check_knobs
 from svae_core.config.fields import flag as flag

@@ -86,7 +86,7 @@ def _grid(request: argparse.Namespace) -> Grid:
     bases = tuple(settings_of(settings, name) for name in dict.fromkeys(names))
     for base in bases:
         method_for(base)
-    return check_grid(Grid(bases, axes, seeds_of(" ".join(request.seeds), request.seed)))
+    return check_grid(Grid(bases, axes, seeds_of(" ".join(request.seeds), bases[0].seed)))
 
 
 def _print_cells(answer: dict[str, Any]) -> None:

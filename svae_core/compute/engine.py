@@ -20,7 +20,9 @@ from svae_core.compute.dask_cluster import Cluster
 from svae_core.compute.preparation_worker import Preparation, warm_sharing
 from svae_core.compute.scheduler import PATIENCE, FairShare, Priority, QueuePosition, Scheduler
 from svae_core.compute.workers import WorkerPool
-from svae_core.records import Budget, RequestError, Settings
+from svae_core.config.fields import Field
+from svae_core.config.limits import from_variable
+from svae_core.records import Budget, Settings
 
 Arguments = TypeVarTuple("Arguments")
 Answer = TypeVar("Answer")
@@ -154,9 +156,7 @@ def _workers() -> int:
     """SVAE_WORKERS, or the number of cores that this process may use."""
     text = os.environ.get("SVAE_WORKERS", "")
     if text:
-        if not text.isdecimal() or int(text) < 1:
-            raise RequestError(f"SVAE_WORKERS is {text!r}, but must be a whole number from 1 up.")
-        return int(text)
+        return from_variable(Field("", "", low=1, kind=int), "SVAE_WORKERS", text)
     from loky import cpu_count
 
     return int(cpu_count())

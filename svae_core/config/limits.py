@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, fields
 
-from svae_core.config.fields import RequestError, knobs, option
+from svae_core.config.fields import Field, RequestError, knobs, option
 
 MEGABYTE = 2**20
 #: Points of a data set on the command line.
@@ -58,8 +58,18 @@ def limits() -> Limits:
     for item in fields(Limits):
         text = os.environ.get(variable(item.name), "").strip()
         if text:
-            chosen[item.name] = _read(item.name, text)
+            chosen[item.name] = from_variable(knobs(Limits)[item.name], variable(item.name), text)
     return Limits(**chosen)
+
+
+def from_variable(about: Field, variable: str, text: str) -> int:
+    """The whole number that an environment variable holds; RequestError if it is none."""
+    try:
+        return int(about.parse(text))
+    except RequestError as error:
+        raise RequestError(
+            f"{variable} is {text!r}, but must be a whole number from {about.low:g} up."
+        ) from error
 
 
 def own_machine() -> None:
@@ -127,17 +137,3 @@ def check_epochs(epochs: int) -> None:
             f"The run has {epochs:,} epochs, and {allowed:,} are allowed here; ask for fewer, or "
             f"raise {variable('epochs')}."
         )
-
-
-def _read(name: str, text: str) -> int:
-    low = knobs(Limits)[name].low
-    assert low is not None
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
-    if value < low:
-        raise RequestError(
-            f"{variable(name)} is {text!r}, but must be a whole number from {low:g} up."
-        )
-    return value
