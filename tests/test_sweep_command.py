@@ -59,7 +59,7 @@ def test_the_command_goes_on_where_it_stopped(capsys, tmp_path, monkeypatch):
         sweep.Chunk, "advance", lambda chunk, s: trained.append(chunk) or advance(chunk, s)
     )
     assert answer(capsys, "--out", str(out)) == whole
-    assert sum({chunk.trained: chunk.runs for chunk in trained}.values()) == 14
+    assert sum({chunk.members: chunk.runs for chunk in trained}.values()) == 14
     assert len(sweep.recorded(str(out), grid(hidden=64, device="auto"))) == 24
     monkeypatch.setattr(sweep.Chunk, "advance", lambda *_: pytest.fail("nothing is left to train"))
     assert answer(capsys, "--out", str(out)) == whole
@@ -74,7 +74,7 @@ def test_a_stopped_command_keeps_what_is_done(capsys, tmp_path, monkeypatch):
 
     def stopped_late(chunk, seconds):
         calls.append(chunk)
-        if len({chunk.trained for chunk in calls}) == 3:
+        if len({chunk.members for chunk in calls}) == 3:
             raise KeyboardInterrupt
         return advance(chunk, seconds)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TYPE_CHECKING, Any
 
+from svae_core.commands._cluster import in_slices
 from svae_core.commands._stopping import Stop
 from svae_core.commands._training import one_thread
-from svae_core.compute import tasks
 from svae_core.studies import jsonl
-from svae_core.studies.job import KeptStudy, P
+from svae_core.studies.job import KeptStudy
 
 if TYPE_CHECKING:
     from svae_core.compute.engine import Engine
@@ -37,7 +35,7 @@ def make(study: KeptStudy[Any], out: str | None, engine: Engine | None = None) -
                 **{"total": study.total, "initial": study.ended, "unit": "run"},
                 **{"file": sys.stderr, "disable": None, "leave": False},
             ) as bar:
-                for number, part in in_slices(parts, engine):
+                for number, part in in_slices(parts, engine, _SLICE_SECONDS):
                     new = part.rows[taken.get(number, 0) :]
                     taken[number] = len(part.rows)
                     if new:
@@ -52,32 +50,3 @@ def make(study: KeptStudy[Any], out: str | None, engine: Engine | None = None) -
             print(f"svae_core: stopped after {told}.", file=sys.stderr)
             return False
     return True
-
-
-def in_slices(parts: Iterable[P], engine: Engine | None) -> Iterator[tuple[int, P]]:
-    """Make all parts to their end; yields the number and progress of a part after each slice.
-
-    Parts that are done already are yielded once. Without an engine parts are made one after the
-    other, on an engine side by side on its workers.
-    """
-    ahead = enumerate(parts)
-    if engine is None:
-        for number, part in ahead:
-            yield number, part
-            while not part.done:
-                part = part.advance(_SLICE_SECONDS)
-                yield number, part
-        return
-    going: dict[Future[P], int] = {}
-    while True:
-        while len(going) < 2 * engine.size and (new := next(ahead, None)) is not None:
-            yield new
-            if not new[1].done:
-                going[engine.submit(tasks.go_on, new[1], _SLICE_SECONDS)] = new[0]
-        if not going:
-            return
-        for future in wait(going, return_when=FIRST_COMPLETED).done:
-            number, part = going.pop(future), future.result()
-            yield number, part
-            if not part.done:
-                going[engine.submit(tasks.go_on, part, _SLICE_SECONDS)] = number

@@ -11,12 +11,13 @@ A batch holds runs of one method only, so that its training time is that of the 
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import final
 
 from svae_core.config.settings import MEMBER_FIELDS, settings_key
 from svae_core.records import RequestError, Settings, State
+from svae_core.studies.job import TrainedPart
 from svae_core.studies.scores import Score
 
 #: Fields that all runs of a batch have in common.
@@ -26,44 +27,18 @@ _COMMON_FIELDS = (
 )
 
 
+@final
 @dataclass(frozen=True, eq=False)
-class ComparisonBatch:
-    """Runs of one method that train as one batch, and their progress."""
+class ComparisonBatch(TrainedPart):
+    """Runs of one method that train as one batch, with a score each."""
 
-    runs: tuple[Settings, ...]
-    state: State | None = None
-    progress: float = 0.0  # fraction of the steps done
-    seconds: float = 0.0  # training time so far
-    rows: tuple[Score, ...] = ()
-
-    @property
-    def completed_runs(self) -> float:
-        """The number of completed runs; runs in training count by their progress."""
-        return len(self.runs) if self.done else self.progress * max(0.5, len(self.runs) - 1)
-
-    @property
-    def done(self) -> bool:
-        """Whether every run has a score."""
-        return len(self.rows) == len(self.runs)
-
-    def advance(self, seconds: float) -> ComparisonBatch:
-        """Train for about `seconds` or, once all epochs are done, score the next run."""
+    def measure(self, solo: State) -> tuple[Score, ...]:
+        """The score of a run."""
         from svae_core.studies.compute_scores import score
         from svae_core.training import loop
 
-        if self.done:
-            return self
-        started = time.perf_counter()
-        state, progress = loop.slice_of(self.runs, self.state, seconds)
-        spent = self.seconds + time.perf_counter() - started
-        batch = dataclasses.replace(self, state=state, seconds=spent, progress=progress)
-        if progress < 1.0:
-            return batch
-        solo = loop.member(state, len(batch.rows))
         (certificate,) = loop.certify(solo)
-        scored = score(solo, certificate, spent / len(batch.runs))
-        batch = dataclasses.replace(batch, rows=(*batch.rows, scored))
-        return dataclasses.replace(batch, state=None) if batch.done else batch
+        return (score(solo, certificate, self.seconds / self.runs),)
 
 
 @dataclass(frozen=True)
@@ -96,7 +71,7 @@ def plan(runs: Iterable[Settings]) -> tuple[ComparisonBatch, ...]:
             refused.append(Score(settings, refused=str(error)))
             continue
         groups.setdefault(settings_key(settings, _COMMON_FIELDS), []).append(settings)
-    batches = [ComparisonBatch((score.settings,), progress=1.0, rows=(score,)) for score in refused]
+    batches = [ComparisonBatch((score.settings,), (score,)) for score in refused]
     for alike in groups.values():
         size = chunk_size(alike[0])
         batches += [

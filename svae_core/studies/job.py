@@ -10,7 +10,13 @@ So one mechanism drives, saves, resumes and shows all of them, here or in any ot
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Self, TypeVar
+import abc
+import dataclasses
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, TypeVar, final
+
+from svae_core.records import Budget, Moment, Settings, State
 
 
 class Part(Protocol):
@@ -59,3 +65,77 @@ class KeptStudy(Study[P_co], Protocol):
     @property
     def ended(self) -> int:
         """The number of runs that have a result."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedPart(abc.ABC):
+    """Members that train as one batch and are then measured, one after the other."""
+
+    members: tuple[Settings, ...]
+    rows: tuple[Any, ...] = ()
+    frames: bool = False  # whether moments are measured on the way, and the state is kept
+    state: State | None = None
+    moments: tuple[Moment, ...] = ()  # of the last slice
+    progress: float = 0.0  # fraction of the steps done
+    seconds: float = 0.0  # of training so far, all members together
+    measured: int = 0  # the number of members that have rows
+
+    @abc.abstractmethod
+    def measure(self, solo: State) -> tuple[Any, ...]:
+        """The rows of the next member, given its state at the end."""
+
+    @property
+    def runs(self) -> int:
+        """The number of runs that the part completes."""
+        return len(self.members)
+
+    @final
+    @property
+    def done(self) -> bool:
+        """Whether all rows are there."""
+        return len(self.rows) == self.runs
+
+    @final
+    @property
+    def completed_runs(self) -> float:
+        """The number of completed runs; runs in training count by their progress."""
+        return self.runs if self.done else self.progress * max(0.5, self.runs - 1)
+
+    @final
+    def advance(self, seconds: float) -> Self:
+        """Train for about `seconds` or, once all epochs are done, measure members."""
+        from svae_core.training import loop
+
+        if self.done:
+            return self
+        started = time.perf_counter()
+        state = self.state or loop.begin(self.members)
+        part = dataclasses.replace(self, moments=())
+        if not loop.finished(state):
+            found = loop.advance(state, Budget(seconds=seconds, frames=self.frames))
+            state, spent = found.state, time.perf_counter() - started
+            part = dataclasses.replace(
+                part,
+                state=state,
+                moments=found.moments,
+                progress=state.step / loop.step_count(state),
+                seconds=self.seconds + spent,
+            )
+        while loop.finished(state) and not part.done:
+            new = part.measure(loop.member(state, part.measured))
+            part = dataclasses.replace(part, rows=part.rows + new, measured=part.measured + 1)
+            if time.perf_counter() - started >= seconds:
+                break
+        return dataclasses.replace(part, state=None) if part.done and not self.frames else part
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class CertifiedPart(TrainedPart):
+    """Members with a certificate each."""
+
+    def measure(self, solo: State) -> tuple[Any, ...]:
+        """The certificate of a member."""
+        from svae_core.training import loop
+
+        return loop.certify(solo)

@@ -13,10 +13,9 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, final
 
 from svae_core import __version__
 from svae_core.certificate.certify import with_run
@@ -25,6 +24,7 @@ from svae_core.problem import prepared_data
 from svae_core.records import Certificate, RequestError, Settings, State, to_json
 from svae_core.studies import jsonl
 from svae_core.studies.grid import Grid, check_grid
+from svae_core.studies.job import TrainedPart
 from svae_core.studies.phase_cells import (
     Outcome,
     Theory,
@@ -51,53 +51,21 @@ _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 _SCHEMA = 1
 
 
+@final
 @dataclass(frozen=True, eq=False)
-class Chunk:
+class Chunk(TrainedPart):
     """Runs trained as one batch, and the runs of the grid that share the training of each."""
 
-    trained: tuple[Settings, ...]
-    answers: tuple[tuple[Settings, ...], ...]  # per trained run: all runs of equal training
-    rows: tuple[Outcome, ...] = ()  # of the members certified so far, or of refused runs
-    state: State | None = None
-    progress: float = 0.0  # fraction of the steps done
-    certified: int = 0  # the number of members certified so far
+    answers: tuple[tuple[Settings, ...], ...] = ()  # per member: all runs of equal training
 
     @property
     def runs(self) -> int:
         """The number of the grid's runs that this chunk completes."""
-        return sum(map(len, self.answers)) if self.trained else len(self.rows)
+        return sum(map(len, self.answers)) or len(self.rows)
 
-    @property
-    def done(self) -> bool:
-        """Whether all runs of the chunk are complete."""
-        return len(self.rows) == self.runs
-
-    @property
-    def completed_runs(self) -> float:
-        """The number of completed runs; runs in training count by their progress."""
-        return self.runs if self.done else self.progress * max(0, self.runs - 1)
-
-    def advance(self, seconds: float) -> Chunk:
-        """Train for about `seconds` or, once all epochs are done, certify members.
-
-        Pure: the outcomes do not depend on how the training is sliced.
-        """
-        from svae_core.training import loop
-
-        if self.done:
-            return self
-        deadline = time.perf_counter() + seconds
-        state, progress = loop.slice_of(self.trained, self.state, seconds)
-        chunk = dataclasses.replace(self, state=state, progress=progress)
-        while progress == 1.0 and not chunk.done:
-            runs = self.answers[chunk.certified]
-            judged = tuple(itertools.starmap(outcome, _certified(state, chunk.certified, runs)))
-            chunk = dataclasses.replace(
-                chunk, rows=chunk.rows + judged, certified=chunk.certified + 1
-            )
-            if time.perf_counter() >= deadline:
-                break
-        return dataclasses.replace(chunk, state=None) if chunk.done else chunk
+    def measure(self, solo: State) -> tuple[Outcome, ...]:
+        """The outcomes of all runs that share a member's training."""
+        return tuple(itertools.starmap(outcome, _certified(solo, self.answers[self.measured])))
 
 
 class Sweep:
@@ -151,7 +119,7 @@ def plan(grid: Grid, done: Iterable[Settings] = ()) -> tuple[Chunk, ...]:
     if refused and len(refused) == len(grid.runs):
         raise RequestError(refused[0].refused)
     chunks = list(_chunks(list(alike.values())))
-    return tuple([Chunk((), (), tuple(refused), progress=1.0), *chunks] if refused else chunks)
+    return tuple([Chunk((), tuple(refused)), *chunks] if refused else chunks)
 
 
 def _training_key(settings: Settings) -> str:
@@ -187,15 +155,14 @@ def _chunks(alike: list[list[Settings]]) -> Iterator[Chunk]:
         for turn in itertools.zip_longest(*(batch for _, batch in same_seed)):
             for tasks in turn:
                 if tasks:
-                    yield Chunk(tuple(runs[0] for runs in tasks), tuple(map(tuple, tasks)))
+                    members = tuple(runs[0] for runs in tasks)
+                    yield Chunk(members, answers=tuple(map(tuple, tasks)))
 
 
 # ---------------------------------------------------------------------------- certifying
 
 
-def _certified(
-    state: State, index: int, runs: tuple[Settings, ...]
-) -> Iterator[tuple[Settings, Certificate]]:
+def _certified(solo: State, runs: tuple[Settings, ...]) -> Iterator[tuple[Settings, Certificate]]:
     """The certificate of each run that shares the training of this member.
 
     Measured once for all runs that differ only in the edges of the band.
@@ -203,7 +170,6 @@ def _certified(
     from svae_core.training import loop
 
     names = tuple(item.name for item in dataclasses.fields(Settings) if item.name not in _EDGES)
-    solo = loop.member(state, index)
     measured: dict[str, Certificate] = {}
     for settings in runs:
         key = settings_key(settings, names)

@@ -144,8 +144,12 @@ def point_count(state: State) -> int:
 
 def finished(state: State) -> bool:
     """Whether the run has completed all its epochs."""
-    context = batch_context(state.settings, state.step)
-    return state.step >= context.steps
+    return state.step >= step_count(state)
+
+
+def step_count(state: State) -> int:
+    """The number of steps of the whole run."""
+    return batch_context(state.settings, state.step).steps
 
 
 def first_frames(state: State) -> Moment:
@@ -323,14 +327,6 @@ def _models_of(
     return _models(
         context, flat, memory_from_state(context.objective.groups, state.memory), member_data
     )
-
-
-def slice_of(
-    members: tuple[Settings, ...], state: State | None, seconds: float
-) -> tuple[State, float]:
-    """The state after a slice without frames, from `state` or the beginning; the share done."""
-    state = advance(state or begin(members), Budget(seconds=seconds, frames=False)).state
-    return state, state.step / batch_context(state.settings, state.step).steps
 
 
 def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
