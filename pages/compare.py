@@ -101,7 +101,7 @@ st.write(
     "minibatches and the same number of epochs. The table always shows both what a method "
     "**guards**, KL or information, and what was **measured** of both."
 )
-names, seeds = comparison_widgets.choice(plugins)
+names, seeds = comparison_widgets.choice()
 if not names:
     st.error("No method is chosen; choose at least one.")
     st.stop()

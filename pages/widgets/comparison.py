@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.visitor import page_parameters, session, url
+from pages.widgets.method_choice import method_choice
 from pages.widgets.presets import open_here_button
-from svae_core.config.plugins import Plugin
 from svae_core.records import Settings
 
 _SEEDS, _MOST_SEEDS = 3, 20
@@ -42,7 +42,7 @@ PRESETS = {
 }
 
 
-def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
+def choice() -> tuple[tuple[str, ...], int]:
     """Controls for methods and seeds, kept in the URL; a preset sets the methods."""
     titles = list(PRESETS)
     columns = st.columns(len(titles))
@@ -51,21 +51,8 @@ def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
             query = url.to_link(session.settings()) | {"methods": ",".join(PRESETS[title].methods)}
             open_here_button(f"**{title}**", query)
             st.caption(PRESETS[title].text)
-    default = ",".join(PRESETS[titles[0]].methods)
     left, right = st.columns([4, 1])
-    session.preset_widget(
-        "compare.methods", page_parameters.list_parameter("methods", default, plugins)
-    )
-    names = session.widget_drawn(
-        "compare.methods",
-        left.multiselect(
-            "Methods",
-            list(plugins),
-            key="compare.methods",
-            format_func=lambda name: plugins[name].title,
-        ),
-    )
-    page_parameters.put_parameter("methods", ",".join(names) or default, default)
+    names = method_choice(left, "compare.methods", "Methods", PRESETS[titles[0]].methods)
     given = page_parameters.parameter("seeds", str(_SEEDS))
     session.preset_widget("compare.seeds", int(given) if given in _COUNTS else _SEEDS)
     seeds = session.widget_drawn(
@@ -73,7 +60,7 @@ def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
         right.number_input("Seeds", min_value=1, max_value=_MOST_SEEDS, key="compare.seeds"),
     )
     page_parameters.put_parameter("seeds", str(seeds), str(_SEEDS))
-    return tuple(names), int(seeds)
+    return names, int(seeds)
 
 
 def runs_of(settings: Settings, names: tuple[str, ...], seeds: int) -> tuple[Settings, ...]:

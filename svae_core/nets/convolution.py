@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from svae_core.nets.layer_stack import LayerTensors, layer_tensors, multiply
+from svae_core.nets.layer_stack import LayerTensors, Placed, multiply
 
 _SIDE, _STEP, _EDGE = 4, 2, 1  # kernel size, stride and padding
 
@@ -43,7 +43,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class _Windowed(ABC):
+class _Windowed(Placed, ABC):
     """A layer that links each pixel of the coarse image with a 4 × 4 window of the fine one."""
 
     name: str
@@ -64,24 +64,6 @@ class _Windowed(ABC):
     @abstractmethod
     def shape(self) -> tuple[int, int]:
         """The shape of the weight matrix, (inputs, outputs) of the matrix product."""
-
-    @property
-    def weight(self) -> slice:
-        return slice(self.start, self.start + self.shape[0] * self.shape[1])
-
-    @property
-    def bias(self) -> slice:
-        return slice(self.weight.stop, self.weight.stop + self.fan_out)
-
-    @property
-    def stop(self) -> int:
-        return self.bias.stop
-
-    def tensors(self, row: Tensor, start: int) -> LayerTensors:
-        """Weight [m, *shape] and bias [m, 1, fan_out], views of rows that begin at `start`."""
-        weight = row[:, self.weight.start - start : self.weight.stop - start]
-        bias = row[:, self.bias.start - start : self.bias.stop - start]
-        return layer_tensors(weight.unflatten(1, self.shape), bias.unsqueeze(1))
 
     def forward(self, tensors: LayerTensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""

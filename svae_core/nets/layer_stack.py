@@ -63,6 +63,11 @@ class Layer(Protocol):
     def start(self) -> int: ...
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """The shape of the weight matrix, (inputs, outputs) of the matrix product."""
+        ...
+
+    @property
     def weight(self) -> slice: ...
 
     @property
@@ -71,9 +76,7 @@ class Layer(Protocol):
     @property
     def stop(self) -> int: ...
 
-    def tensors(self, row: Tensor, start: int) -> LayerTensors:
-        """Weight and bias, views of rows [m, ·] that begin at `start`."""
-        ...
+    def tensors(self, row: Tensor, start: int) -> LayerTensors: ...
 
     def forward(self, tensors: LayerTensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
@@ -91,9 +94,35 @@ class Layer(Protocol):
         ...
 
 
+class Placed:
+    """Where a layer's weight, of its `shape`, and its bias are in a member's row."""
+
+    @property
+    def weight(self: Layer) -> slice:
+        """The weight's numbers, from the layer's start."""
+        return slice(self.start, self.start + self.shape[0] * self.shape[1])
+
+    @property
+    def bias(self: Layer) -> slice:
+        """The bias's numbers, after the weight."""
+        return slice(self.weight.stop, self.weight.stop + self.fan_out)
+
+    @property
+    def stop(self: Layer) -> int:
+        """Where the next layer may begin."""
+        return self.bias.stop
+
+    def tensors(self: Layer, row: Tensor, start: int) -> LayerTensors:
+        """Weight [m, *shape] and bias [m, 1, fan_out], views of rows that begin at `start`."""
+        weight = row[:, self.weight.start - start : self.weight.stop - start]
+        bias = row[:, self.bias.start - start : self.bias.stop - start]
+        m = len(row)
+        return layer_tensors(weight.view(m, *self.shape), bias.view(m, 1, self.fan_out))
+
+
 @final
 @dataclass(frozen=True)
-class Affine:
+class Affine(Placed):
     """values @ weight + bias; weight [fan_in, fan_out] and bias begin at `start` of a row."""
 
     name: str
@@ -104,28 +133,13 @@ class Affine:
 
     @property
     def receptive_field(self) -> int:
+        """Inputs that one output depends on."""
         return self.fan_in
 
     @property
-    def weight(self) -> slice:
-        return slice(self.start, self.start + self.fan_in * self.fan_out)
-
-    @property
-    def bias(self) -> slice:
-        return slice(self.weight.stop, self.weight.stop + self.fan_out)
-
-    @property
-    def stop(self) -> int:
-        return self.bias.stop
-
-    def tensors(self, row: Tensor, start: int) -> LayerTensors:
-        """Weight [m, fan_in, fan_out] and bias [m, 1, fan_out], views of rows."""
-        weight = row[:, self.weight.start - start : self.weight.stop - start]
-        bias = row[:, self.bias.start - start : self.bias.stop - start]
-        m = len(row)
-        return layer_tensors(
-            weight.view(m, self.fan_in, self.fan_out), bias.view(m, 1, self.fan_out)
-        )
+    def shape(self) -> tuple[int, int]:
+        """(inputs, outputs)."""
+        return self.fan_in, self.fan_out
 
     def forward(self, tensors: LayerTensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""

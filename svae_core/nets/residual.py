@@ -13,12 +13,12 @@ from typing import final
 import torch
 from torch import Tensor
 
-from svae_core.nets.layer_stack import Affine, LayerTensors, activated
+from svae_core.nets.layer_stack import Affine, LayerTensors, Placed, activated
 
 
 @final
 @dataclass(frozen=True)
-class Block:
+class Block(Placed):
     """One of `depth` residual blocks of this width; `start` is its offset in a member's row."""
 
     name: str
@@ -41,16 +41,9 @@ class Block:
         return self.width
 
     @property
-    def weight(self) -> slice:
-        return self._affine.weight
-
-    @property
-    def bias(self) -> slice:
-        return self._affine.bias
-
-    @property
-    def stop(self) -> int:
-        return self._affine.stop
+    def shape(self) -> tuple[int, int]:
+        """(inputs, outputs)."""
+        return self.width, self.width
 
     @property
     def _affine(self) -> Affine:
@@ -59,10 +52,6 @@ class Block:
     @property
     def _scale(self) -> float:
         return 1.0 / math.sqrt(self.depth)
-
-    def tensors(self, row: Tensor, start: int) -> LayerTensors:
-        """Weight [m, width, width] and bias [m, 1, width], views of rows that begin at `start`."""
-        return self._affine.tensors(row, start)
 
     def forward(self, tensors: LayerTensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, width] of values [m, b, width]."""

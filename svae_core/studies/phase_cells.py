@@ -44,20 +44,11 @@ class Outcome:
 
 def outcome(settings: Settings, certificate: Certificate) -> Outcome:
     """The outcome of a run from its certificate."""
+    measured = {item.name for item in dataclasses.fields(Outcome)} & vars(certificate).keys()
     return Outcome(
-        settings=settings,
-        loss=certificate.loss,
-        loss_margin=certificate.loss_margin,
-        draws=certificate.draws,
-        delta=certificate.delta,
-        lo=certificate.lo,
-        hi=certificate.hi,
-        in_band=certificate.in_band,
-        kl=certificate.kl,
-        active_units=certificate.active_units,
-        mutual_information=certificate.mutual_information,
+        settings,
         floor=certificate.floors.tight,
-        verdict=certificate.verdict,
+        **{name: getattr(certificate, name) for name in measured},
     )
 
 
