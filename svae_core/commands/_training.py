@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from svae_core.commands import print_json
 from svae_core.commands._cluster import in_slices
 from svae_core.commands._stopping import Stop, Stopped, resume_command
-from svae_core.records import Advance, Certificate, RequestError, Settings, State
+from svae_core.records import Advance, Certificate, RequestError, Settings, State, to_json
 from svae_core.studies.job import CertifiedPart, TrainedPart
 
 if TYPE_CHECKING:
@@ -164,6 +165,18 @@ def trained(settings: Settings, save: bool, engine: Engine | None = None) -> Bat
         except KeyboardInterrupt:
             raise Stopped("stopped before the first step; nothing was trained.") from None
         return train_recorded(recorder, stop, engine)
+
+
+def tell(batch: Batch, as_json: bool) -> None:
+    """Print the certificates of a run; RequestError where its end could not be saved."""
+    answers: list[dict[str, Any]] = [to_json(one) for one in batch.certificates]
+    if not as_json:
+        print("\n".join(one.sentence for one in batch.certificates))
+    else:
+        first = answers[0] if len(answers) == 1 else {"certificates": answers}
+        print_json(first | batch.about())
+    if batch.trouble:
+        raise RequestError(batch.trouble)
 
 
 def start_recorder(about: About, folder: Path) -> Recorder:

@@ -31,31 +31,19 @@ def add_options(command: argparse.ArgumentParser) -> None:
     """The settings; those that can be axes take several values."""
     add_settings(command, without=("method", *AXES))
     axes = command.add_argument_group("axes", "each takes several values; the grid has all of them")
-    for name in reversed(AXES):
-        default = getattr(Settings(), name)
-        shown = ",".join(f"{edge:g}" for edge in default) if name == "band" else str(default)
-        text = f"{knobs(Settings)[name].help.replace('%', '%%')}; {_VALUE_HELP[name]}"
-        axes.add_argument(
-            f"--{name}",
-            nargs="+",
-            metavar="VALUE",
-            default=[shown],
-            help=f"{text} (default: {shown})",
-        )
-    axes.add_argument(
-        "--methods",
-        nargs="+",
-        metavar="NAME",
-        default=["baseline,spherical"],
-        help="training methods, separated by commas or blanks (default: baseline,spherical)",
-    )
-    axes.add_argument(
-        "--seeds",
-        nargs="+",
-        metavar="N",
-        default=["1"],
-        help="one number: the count, from --seed up; several: the seeds themselves (default: 1)",
-    )
+    known = knobs(Settings)
+    texts = {
+        name: f"{known[name].help.replace('%', '%%')}; {_VALUE_HELP[name]}"
+        for name in reversed(AXES)
+    }
+    defaults = {name: known[name].format(known[name].default) for name in AXES}
+    texts["methods"] = "training methods, separated by commas or blanks"
+    texts["seeds"] = "one number: the count, from --seed up; several: the seeds themselves"
+    defaults |= {"methods": "baseline,spherical", "seeds": "1"}
+    for name, text in texts.items():
+        shown = f"{text} (default: {defaults[name]})"
+        default = [defaults[name]]
+        axes.add_argument(f"--{name}", nargs="+", metavar="VALUE", default=default, help=shown)
     command.add_argument(
         "--out", metavar="FILE.jsonl", help="append completed runs to this file and resume from it"
     )

@@ -13,10 +13,23 @@ from __future__ import annotations
 import abc
 import dataclasses
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar, final
+from typing import Any, Generic, Protocol, Self, TypeVar, final
 
 from svae_core.records import Budget, Moment, Settings, State
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Measure(Generic[Row]):
+    """A number of every row, for a table or a map."""
+
+    title: str
+    unit: str
+    explanation: str
+    of: Callable[[Row], float]
 
 
 class Part(Protocol):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from svae_core.certificate.diagnostics import VERDICTS
 from svae_core.config.settings import settings_from_dict, settings_to_dict
 from svae_core.records import Certificate, Settings, from_json, to_json
 from svae_core.studies.grid import AXES, Grid
+from svae_core.studies.job import Measure
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,6 @@ def outcome_from_dict(plain: dict[str, Any]) -> Outcome:
 
 
 # ------------------------------------------------------------------------------ measures
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A number of every outcome that a phase map can show."""
-
-    title: str
-    unit: str
-    explanation: str
-    of: Callable[[Outcome], float]
 
 
 def _position(ended: Outcome) -> float:
