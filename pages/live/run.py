@@ -18,9 +18,8 @@ from pages.live.setting_changes import Changes
 from pages.live.shared_training import SharedTraining
 from pages.live.signal import Signal
 from pages.live.time_remaining import Speed
-from svae_core.compute import tasks
 from svae_core.compute.dask_cluster import ClusterLost
-from svae_core.compute.engine import Engine, Lane
+from svae_core.compute.engine import Engine
 from svae_core.compute.scheduler import QueuePosition
 from svae_core.compute.workers import WorkerLost
 from svae_core.config.settings import Settings
@@ -199,9 +198,7 @@ class LiveRun:
         if self._shared_training is None or not self.moments:
             return None
         try:
-            state = await self._shared_training.state_exactly_at(self.newest_step)
-            call = self._engine.submit(tasks.decode, state, index, lane=Lane.AT_ONCE)
-            return await asyncio.wrap_future(call)
+            return await self._shared_training.decode(self.newest_step, index)
         except (WorkerLost, RequestError):  # the viewer may click again
             return None
 

@@ -27,6 +27,7 @@ from svae_core.records import (
     Advance,
     Budget,
     Certificate,
+    Decoded,
     FloorCurves,
     Moment,
     PreparedData,
@@ -208,6 +209,12 @@ class SharedTraining:
             budget = Budget(step - state.step, self.engine.slice_seconds(), frames=False)
             state = (await self._advance(state, budget)).state
         return state
+
+    async def decode(self, step: int, index: int) -> Decoded:
+        """The members' reconstructions of one viewed point at a step."""
+        state = await self.state_exactly_at(step)
+        call = self.engine.submit(tasks.decode, state, index, lane=Lane.AT_ONCE)
+        return await asyncio.wrap_future(call)
 
     async def _advance(self, state: State, budget: Budget) -> Advance:
         """A slice from this state on. RequestError where there is nothing left to train.
