@@ -6,7 +6,6 @@ that makes it.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,22 +34,10 @@ if TYPE_CHECKING:
 
 def prepared_data(settings: Settings) -> PreparedData:
     """The prepared data, reduced to the viewed points: what the screen shows of them."""
-    from svae_core.problem import prepared_data
+    from svae_core.problem import only, prepared_data
 
     prepared = prepared_data(settings)
-    rows = prepared.view_index
-    labels = prepared.dataset.labels
-    return dataclasses.replace(
-        prepared,
-        dataset=dataclasses.replace(
-            prepared.dataset,
-            points=prepared.dataset.points[rows],
-            labels=None if labels is None else labels[rows],
-        ),
-        shell=dataclasses.replace(prepared.shell, points=prepared.shell.points[rows]),
-        clusters=dataclasses.replace(prepared.clusters, labels=prepared.clusters.labels[rows]),
-        view_index=np.arange(len(rows)),
-    )
+    return only(prepared, prepared.view_index)
 
 
 def prepare(settings: Settings) -> Problem:

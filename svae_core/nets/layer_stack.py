@@ -32,6 +32,15 @@ class LayerTensors(NamedTuple):
     weight_t: Tensor  # [m, ·, ·] transposed view; kept, as creating one takes time
 
 
+class Backward(NamedTuple):
+    """What a layer's backward pass is given."""
+
+    tensors: LayerTensors
+    values: Tensor  # [m, b, fan_in] inputs of the forward pass
+    grad_output: Tensor  # [m, b, fan_out]
+    grads: LayerTensors  # to be written
+
+
 def layer_tensors(weight: Tensor, bias: Tensor) -> LayerTensors:
     """A layer's tensors, with the transposed view."""
     return LayerTensors(weight, bias, weight.mT)
@@ -82,15 +91,8 @@ class Layer(Protocol):
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
         ...
 
-    def backward(
-        self,
-        tensors: LayerTensors,
-        values: Tensor,
-        grad_output: Tensor,
-        grads: LayerTensors,
-        needs_input_grad: bool,
-    ) -> Tensor | None:
-        """Write gradients of weight and bias into `grads`; return that of `values` if asked."""
+    def backward(self, back: Backward, needs_input_grad: bool) -> Tensor | None:
+        """Write the gradients of weight and bias; return that of the inputs if asked."""
         ...
 
 
@@ -145,18 +147,11 @@ class Affine(Placed):
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
         return torch.baddbmm(tensors.bias, values, tensors.weight, beta=scale, alpha=scale)
 
-    def backward(
-        self,
-        tensors: LayerTensors,
-        values: Tensor,
-        grad_output: Tensor,
-        grads: LayerTensors,
-        needs_input_grad: bool,
-    ) -> Tensor | None:
-        """Write gradients of weight and bias into `grads`; return that of `values` if asked."""
-        multiply(values.mT, grad_output, grads.weight)
-        torch.sum(grad_output, 1, True, out=grads.bias)
-        return torch.bmm(grad_output, tensors.weight_t) if needs_input_grad else None
+    def backward(self, back: Backward, needs_input_grad: bool) -> Tensor | None:
+        """Write the gradients of weight and bias; return that of the inputs if asked."""
+        multiply(back.values.mT, back.grad_output, back.grads.weight)
+        torch.sum(back.grad_output, 1, True, out=back.grads.bias)
+        return torch.bmm(back.grad_output, back.tensors.weight_t) if needs_input_grad else None
 
 
 def multiply(one: Tensor, other: Tensor, into: Tensor) -> None:
@@ -209,9 +204,8 @@ class Stack:
         back: Tensor | None = grad_output
         for i in reversed(range(len(self.layers))):
             assert back is not None
-            back = self.layers[i].backward(
-                self.tensors[i], inputs[i], back, into.tensors[i], needs_input_grad or i > 0
-            )
+            given = Backward(self.tensors[i], inputs[i], back, into.tensors[i])
+            back = self.layers[i].backward(given, needs_input_grad or i > 0)
             if i > 0 and self.layers[i - 1].activated:
                 # A layer's input is the tanh t of the layer before: ∂t/∂u = 1 − t², in place.
                 torch.ops.aten.tanh_backward.grad_input(back, inputs[i], grad_input=back)

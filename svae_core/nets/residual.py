@@ -13,7 +13,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from svae_core.nets.layer_stack import Affine, LayerTensors, Placed, activated
+from svae_core.nets.layer_stack import Affine, Backward, LayerTensors, Placed, activated
 
 
 @final
@@ -60,17 +60,10 @@ class Block(Placed):
         added += values
         return added if scale == 1 else added.mul_(scale)
 
-    def backward(
-        self,
-        tensors: LayerTensors,
-        values: Tensor,
-        grad_output: Tensor,
-        grads: LayerTensors,
-        needs_input_grad: bool,
-    ) -> Tensor | None:
-        """Write gradients of weight and bias into `grads`; return that of `values` if asked."""
+    def backward(self, back: Backward, needs_input_grad: bool) -> Tensor | None:
+        """Write the gradients of weight and bias; return that of the inputs if asked."""
         # With t = tanh(x·W + b): ∂L/∂x = g + (g/√depth ⊙ (1 − t²))·Wᵀ for the gradient g by y.
-        tangent = activated(self._affine, tensors, values)
-        inner = torch.ops.aten.tanh_backward(grad_output * self._scale, tangent)
-        back = self._affine.backward(tensors, values, inner, grads, needs_input_grad)
-        return None if back is None else back.add_(grad_output)
+        tangent = activated(self._affine, back.tensors, back.values)
+        inner = torch.ops.aten.tanh_backward(back.grad_output * self._scale, tangent)
+        by_values = self._affine.backward(back._replace(grad_output=inner), needs_input_grad)
+        return None if by_values is None else by_values.add_(back.grad_output)
