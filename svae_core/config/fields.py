@@ -67,7 +67,7 @@ class Field:
 
     def check(self, value: Any, title: str) -> None:
         """RequestError where a value is of another type, or outside the range or the choices."""
-        said = f"{title} is {value!r}, but must be"
+        said = f"{title} is {_shown(value)}, but must be"
         if self.kind in (int, float):
             self._check_number(value, title)
         elif self.choices and value not in self.choices:
@@ -83,7 +83,8 @@ class Field:
 
     def _check_number(self, value: Any, title: str) -> None:
         if not _is_number(value):
-            raise RequestError(f"{title} is {value!r}, but must be a finite number.")
+            words = "".join(f" or {word}" for word, _ in self.words)
+            raise RequestError(f"{title} is {_shown(value)}, but must be a finite number{words}.")
         if self.kind is int and value != int(value):
             raise RequestError(f"{title} is {value!r}, but must be a whole number.")
         low = -math.inf if self.low is None else self.low
@@ -93,6 +94,8 @@ class Field:
             raise RequestError(f"{title} is {value:g}, but must be {bounds}.")
 
 
+#: Characters of a wrong value in a sentence.
+_LONGEST = 60
 #: How truth values are spelt; the first two are written, all are read.
 TRUTHS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
 TRUTHS |= {"1": True, "0": False}
@@ -172,6 +175,12 @@ def check_knobs(record: Any, owner: str = "") -> None:
     """Raise RequestError naming the first field outside its range, its choices or its type."""
     for name, about in knobs(record).items():
         about.check(getattr(record, name), f"{owner}{flag(name)}")
+
+
+def _shown(value: Any) -> str:
+    """What was given, as far as a sentence has room for it."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _is_number(value: Any) -> bool:
