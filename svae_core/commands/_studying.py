@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from svae_core.commands._cluster import in_slices
@@ -18,15 +19,22 @@ if TYPE_CHECKING:
 _SLICE_SECONDS = 0.5
 
 
-def make(study: KeptStudy[Any], out: str | None, engine: Engine | None = None) -> bool:
+def make(
+    study: KeptStudy[Any],
+    out: str | None,
+    engine: Engine | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> bool:
     """Make what is missing of a study in its file `out`, if any; whether it is complete now.
 
+    `check` is called before any work, once the file is ours.
     Ctrl-C ends it early, with one sentence on how to go on, and the file keeps what was made.
     """
     from tqdm import tqdm
 
     one_thread()
     with jsonl.writing(out), Stop() as stop:
+        check()
         study.resume(out)
         try:
             parts = study.plan()

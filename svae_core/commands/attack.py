@@ -37,9 +37,8 @@ def run(request: argparse.Namespace) -> int:
         raise RequestError(f"--runs is {request.runs}, but must be at least 1.")
     if request.seed < 0:
         raise RequestError(f"--seed is {request.seed}, but must be at least 0.")
-    check_folder(home(), "Counter-examples")
     search = attack.Attack(request.runs, request.seed, found=_save)
-    complete = make(search, request.out)
+    complete = make(search, request.out, check=lambda: check_folder(home(), "Counter-examples"))
     answer = {"complete": complete, **attack.summary(search.rows, request.seed)}
     if request.json:
         print_json(answer)
