@@ -181,6 +181,7 @@ class State:
     memory: dict[str, np.ndarray] = field(
         default_factory=dict
     )  # running state of the methods, [m, …]
+    engine: str = "torch"  # what trains it where it can: see training/trainer
 
 
 @dataclass(frozen=True, eq=False)

@@ -356,7 +356,7 @@ def _load_schema_1(folder: Path, about: About) -> SavedRun:
             if key.startswith("memory.")
         }
         rows = {name: arrays[name] for name in ("parameters", "first_moment", "second_moment")}
-        state = State(about.members, int(arrays["step"][0]), **rows, memory=memory)
+        state = State(about.members, int(arrays["step"][0]), memory=memory, **rows)
         return SavedRun(about, state, certificates=certificates_schema_1(folder))
     except FileNotFoundError:
         raise

@@ -169,7 +169,7 @@ def pack_state(
         f"latents.{m}": frame.latent_mean for m, frame in enumerate(newest[-1] if newest else ())
     }
     arrays |= {f"maps.{m}": layout.latent_mean for m, layout in enumerate(maps[-1] if maps else ())}
-    return _pack(arrays, {"step": state.step})
+    return _pack(arrays, {"step": state.step, "engine": state.engine})
 
 
 def unpack_state(
@@ -189,7 +189,9 @@ def unpack_state(
             for name, array in arrays.items()
             if name.startswith("memory.")
         }
-        state = State(members, _count(texts["step"], COUNT - 1), **rows, memory=memory)
+        step = _count(texts["step"], COUNT - 1)
+        engine = str(texts.get("engine", "torch"))  # what there was before there were two
+        state = State(members, step, **rows, memory=memory, engine=engine)
     except (LookupError, TypeError, ValueError) as error:
         raise RequestError(f"Its state cannot be read ({error}).") from error
     latents, maps = (
