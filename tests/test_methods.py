@@ -151,20 +151,3 @@ def test_it_resumes_exactly(settings):
     for _ in range(9):
         state = advance(state, Budget(steps=1)).state
     assert_same_state(state, whole)
-
-
-@pytest.mark.parametrize("others", [(), ("free_bits", "iwae")])
-def test_a_memory_may_look_at_kl_per_dimension_after_the_gradient(others, monkeypatch):
-    """It is made when it is asked for, and must not pass for a place where autograd ended."""
-    members = tuple(replace(TOY, method=name, epochs=1) for name in ("geco", "spherical", *others))
-    wanted = advance(begin(members)).state
-    method, seen = scan_methods()["geco"].module.Method, []
-    update = method.update
-
-    def looking(self, terms, constants):
-        seen.append(terms.kl_per_dim)
-        return update(self, terms, constants)
-
-    monkeypatch.setattr(method, "update", looking)
-    assert_same_state(advance(begin(members)).state, wanted)
-    assert seen and all(kl.shape == (1, TOY.latent_dim) and bool((kl > 0).all()) for kl in seen)

@@ -10,6 +10,7 @@ minimax fit (iteratively reweighted least squares, tests/benchmarks/fit_elementa
 No `nnan` and no `ninf` among the fast-math flags: a NaN must stay one.
 """
 
+# mypy: disable-error-code="no-untyped-def, assignment"
 from __future__ import annotations
 
 import numpy as np
@@ -32,7 +33,7 @@ _ONE_FROM = F(9.2)  # tanh is 1 in float32 from here on
 
 
 @njit(fastmath=_EXACT, error_model="numpy")
-def exp(x):  # type: ignore[no-untyped-def]
+def exp(x):
     """e^x for −87 < x < 88; NaN for NaN is the caller's to see."""
     n = np.floor(x * _LOG2E + F(0.5))
     t = (x - n * _HIGH) - n * _LOW
@@ -42,7 +43,7 @@ def exp(x):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=_EXACT, error_model="numpy")
-def tanh(x):  # type: ignore[no-untyped-def]
+def tanh(x):
     """tanh x."""
     a = min(abs(x), _ONE_FROM)
     u = a * a

@@ -8,6 +8,7 @@ is done number by number is a plain loop, which the compiler vectorises. Sums ov
 in float64: naive float32 sums lose digits. tests/test_native.py compares with autograd.
 """
 
+# mypy: disable-error-code="no-untyped-def, assignment"
 from __future__ import annotations
 
 import math
@@ -50,7 +51,7 @@ COLUMNS = 3  # of the table of layers: start in the row, fan_in, fan_out
 
 
 @njit(fastmath=FAST, error_model="numpy")
-def _gather(points, order, into):  # type: ignore[no-untyped-def]
+def _gather(points, order, into):
     for r in range(into.shape[0]):
         at = order[r]
         for c in range(into.shape[1]):
@@ -58,25 +59,25 @@ def _gather(points, order, into):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy")
-def _weight(row, layer):  # type: ignore[no-untyped-def]
+def _weight(row, layer):
     start, fan_in, fan_out = layer[0], layer[1], layer[2]
     return row[start : start + fan_in * fan_out].reshape(fan_in, fan_out)
 
 
 @njit(error_model="numpy")
-def _bias(row, layer):  # type: ignore[no-untyped-def]
+def _bias(row, layer):
     start = layer[0] + layer[1] * layer[2]
     return row[start : start + layer[2]]
 
 
 @njit(error_model="numpy")
-def _columns(work, start, rows, width):  # type: ignore[no-untyped-def]
+def _columns(work, start, rows, width):
     """A matrix [rows, width] in the workspace."""
     return work[start : start + rows * width].reshape(rows, width)
 
 
 @njit(fastmath=FAST, error_model="numpy")
-def _add_bias(values, bias, activated):  # type: ignore[no-untyped-def]
+def _add_bias(values, bias, activated):
     if activated:
         for r in range(values.shape[0]):
             for c in range(values.shape[1]):
@@ -88,7 +89,7 @@ def _add_bias(values, bias, activated):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=FAST, error_model="numpy")
-def _gradient_of_tanh(by_values, values, by_bias):  # type: ignore[no-untyped-def]
+def _gradient_of_tanh(by_values, values, by_bias):
     """∂ tanh(a) = 1 − tanh²(a), in place; the bias gains the sum over points."""
     by_bias[:] = F(0)
     for r in range(by_values.shape[0]):
@@ -99,7 +100,7 @@ def _gradient_of_tanh(by_values, values, by_bias):  # type: ignore[no-untyped-de
 
 
 @njit(fastmath=FAST, error_model="numpy")
-def _sum_over_points(by_values, by_bias):  # type: ignore[no-untyped-def]
+def _sum_over_points(by_values, by_bias):
     by_bias[:] = F(0)
     for r in range(by_values.shape[0]):
         for c in range(by_values.shape[1]):
@@ -107,7 +108,7 @@ def _sum_over_points(by_values, by_bias):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy")
-def _forward(row, layers, values, work, starts):  # type: ignore[no-untyped-def]
+def _forward(row, layers, values, work, starts):
     """A stack of layers, tanh between them; activations stay in the workspace."""
     rows, last = values.shape[0], layers.shape[0] - 1
     for i in range(last + 1):
@@ -119,7 +120,7 @@ def _forward(row, layers, values, work, starts):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy")
-def _backward(row, gradient, layers, inputs, work, starts, by_out, spare, needs_input):  # type: ignore[no-untyped-def]
+def _backward(row, gradient, layers, inputs, work, starts, by_out, spare, needs_input):
     """Gradients of a stack's weights; those by its inputs if asked, else an empty matrix.
 
     The halves of `spare` take turns.
@@ -142,7 +143,7 @@ def _backward(row, gradient, layers, inputs, work, starts, by_out, spare, needs_
 
 
 @njit(fastmath=FAST, error_model="numpy")
-def _draw(out, free, noise, mean, log_variance, deviation, z, kl):  # type: ignore[no-untyped-def]
+def _draw(out, free, noise, mean, log_variance, deviation, z, kl):
     """Posterior and z = m + √s·ε; KL_j = mean ½(m² + s − 1 − log s).
 
     `free`: log s of each dimension, where it is no output; else empty.
@@ -165,7 +166,7 @@ def _draw(out, free, noise, mean, log_variance, deviation, z, kl):  # type: igno
 
 
 @njit(fastmath=FAST, error_model="numpy")
-def _project(out, points, low, high, error, radius, scale):  # type: ignore[no-untyped-def]
+def _project(out, points, low, high, error, radius, scale):
     """error = x − s·o with s = clamp(‖o‖, low, high)/‖o‖; returns D = mean ‖error‖²."""
     total = 0.0
     d = out.shape[1]
@@ -186,7 +187,7 @@ def _project(out, points, low, high, error, radius, scale):  # type: ignore[no-u
 
 
 @njit(fastmath=FAST, error_model="numpy")
-def _gradient_of_outputs(out, error, radius, scale, factor):  # type: ignore[no-untyped-def]
+def _gradient_of_outputs(out, error, radius, scale, factor):
     """Overwrite error = x − s·o by the gradient by o; `factor` is −2/b · ∂/∂D.
 
     Where the clamp moves a point, ∂(s·o)/∂o = s·(I − o oᵀ/‖o‖²): a radial change of o changes
@@ -205,7 +206,7 @@ def _gradient_of_outputs(out, error, radius, scale, factor):  # type: ignore[no-
 
 
 @njit(fastmath=FAST, error_model="numpy")
-def _gradient_of_posterior(by_z, mean, log_variance, deviation, z, each, by_out, by_free):  # type: ignore[no-untyped-def]
+def _gradient_of_posterior(by_z, mean, log_variance, deviation, z, each, by_out, by_free):
     """From those by z [b, k] and, `each` [k], by KL_j of one point, to those by the encoder's out.
 
     ∂z/∂m = 1, ∂z/∂log s = ½(z − m); ∂KL/∂m = m, ∂KL/∂log s = ½(s − 1). At the ends of the range of
@@ -227,7 +228,7 @@ def _gradient_of_posterior(by_z, mean, log_variance, deviation, z, each, by_out,
 
 
 @njit(fastmath=FAST, error_model="numpy")
-def _adam(row, gradient, first, second, rate, taken):  # type: ignore[no-untyped-def]
+def _adam(row, gradient, first, second, rate, taken):
     """Adam (arXiv 1412.6980), in place; `taken` counts this step too."""
     step = F(rate / (1.0 - 0.9**taken))
     root = F(1.0 / math.sqrt(1.0 - 0.999**taken))
@@ -240,7 +241,7 @@ def _adam(row, gradient, first, second, rate, taken):  # type: ignore[no-untyped
 
 
 @njit(error_model="numpy")
-def _starts(layers, rows):  # type: ignore[no-untyped-def]
+def _starts(layers, rows):
     """Where each layer's outputs start in the workspace, and the first float behind them."""
     starts = np.empty(layers.shape[0] + 1, np.int64)
     starts[0] = 0
@@ -250,7 +251,7 @@ def _starts(layers, rows):  # type: ignore[no-untyped-def]
 
 
 @njit(TRAIN, cache=settings.cached, nogil=True, error_model="numpy")
-def train(  # type: ignore[no-untyped-def]
+def train(
     row, first, second, memory, gradient,
     layers, encoders, free_at,
     points, order, noise,
