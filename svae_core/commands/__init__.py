@@ -116,6 +116,9 @@ def settings_of(request: argparse.Namespace, method: str | None = None) -> Setti
         }
         if kind == "dataset" and path is not None:
             given["key"] = deposited(path, array=str(given.get("array", "")))
+        labels = Path(str(given.get("labels", "")))
+        if kind == "dataset" and (labels.suffix or labels.is_file()):  # a key has no ending
+            given["labels"] = deposited(labels, labels=True)
         values[f"{kind}_options"] = tuple(sorted(given.items()))
     return check_settings(Settings(**values))
 
@@ -127,8 +130,11 @@ def _file_or_name(dataset: str) -> tuple[Path | None, str]:
     return Path(dataset), "file"
 
 
-def deposited(path: Path, key: str = "", array: str = "") -> str:
-    """The key of a file, read now if it is new, with a bar on a terminal."""
+def deposited(path: Path, key: str = "", array: str = "", labels: bool = False) -> str:
+    """The key of a file, read now if it is new, with a bar on a terminal.
+
+    `labels`: a second file, with labels for the rows of another.
+    """
     from tqdm import tqdm
 
     from svae_core.own_data.kept import deposit
@@ -140,6 +146,7 @@ def deposited(path: Path, key: str = "", array: str = "") -> str:
             key=key,
             copy=False,
             array=array,
+            labels=labels,
         )
 
 

@@ -18,6 +18,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--array", default="", metavar="NAME", help="which of several arrays holds the points"
     )
     command.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="a second file with labels for the rows, joined by their names or by order",
+    )
+    command.add_argument(
         "--key", default="", help="the key that a saved run or a link has for the file"
     )
     command.add_argument("--kept", action="store_true", help="list the kept files")
@@ -39,7 +45,8 @@ def run(request: argparse.Namespace) -> None:
             ]
         }
     elif request.file:
-        answer = _described(deposited(Path(request.file), request.key, request.array))
+        key = deposited(Path(request.file), request.key, request.array)
+        answer = _described(key, deposited(request.labels, labels=True) if request.labels else "")
     else:
         raise RequestError("Name a FILE, or use --kept or --forget KEY; see --help.")
     if request.json:
@@ -48,12 +55,12 @@ def run(request: argparse.Namespace) -> None:
     _print(answer)
 
 
-def _described(key: str) -> dict[str, Any]:
+def _described(key: str, labels: str = "") -> dict[str, Any]:
     from svae_core.own_data.kept import find
-    from svae_core.own_data.table_to_points import Choice, label_of
+    from svae_core.own_data.table_to_points import Choice, labelling_of
 
     table = find(key)
-    label = label_of(table, Choice())
+    labelling = labelling_of(table, Choice(), find(labels) if labels else None)
     columns = [
         {
             "name": column.name,
@@ -67,8 +74,9 @@ def _described(key: str) -> dict[str, Any]:
     ]
     about = {"key": key, "name": table.name, "form": table.form, "rows": table.rows}
     return about | {
-        "label": label.name if label else None,
-        "notes": table.notes,
+        "label": labelling.label.name if labelling.label else None,
+        "labels_key": labels,
+        "notes": [*table.notes, *labelling.notes],
         "columns": columns,
         "first_rows": table.examples,
     }

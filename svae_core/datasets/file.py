@@ -28,6 +28,11 @@ class Config:
         "which array of a file that holds several are the points: a name in an NPZ, HDF5, .mat, "
         ".h5ad or safetensors file, a list column, a sheet (empty: the largest)",
     )
+    labels: str = option(
+        "",
+        "a second file with labels for the rows, joined by their names or by order: where it is "
+        "kept, or on the command line its path",
+    )
     features: str = option(
         "", "names of the columns to train on, separated by commas (empty: all that can be used)"
     )
@@ -53,4 +58,5 @@ def load(config: Config, seed: int) -> Dataset:
     from svae_core.own_data.table_to_points import Choice, shape
 
     choice = Choice(config.features, config.label, config.missing, config.standardise)
-    return shape(find(config.key), choice, seed)
+    second = find(config.labels) if config.labels else None
+    return shape(find(config.key), choice, seed, second)

@@ -20,11 +20,13 @@ from svae_core.own_data.names import cleaned, distinct
 from svae_core.own_data.tables import (
     CODES,
     NUMBERS,
+    ROW_NAMES,
     Column,
     Table,
     check_cells,
     check_width,
     write_about,
+    write_lines,
 )
 from svae_core.records import RequestError
 
@@ -239,7 +241,7 @@ def with_labels(table: Table, labels: np.ndarray | None, name: str = "label") ->
     values, codes = np.unique(labels, return_inverse=True)
     if len(values) > CATEGORIES:
         return _without(table, f"hold more than {CATEGORIES:,} different values")
-    return with_categories(table, name, [_text(value) for value in values.tolist()], codes)
+    return with_categories(table, name, [text_of_label(value) for value in values.tolist()], codes)
 
 
 def with_categories(table: Table, name: str, categories: Sequence[str], codes: np.ndarray) -> Table:
@@ -266,6 +268,13 @@ def with_categories(table: Table, name: str, categories: Sequence[str], codes: n
     return found
 
 
+def with_row_names(table: Table, names: Sequence[str]) -> Table:
+    """The table with the names of its rows [n] beside it, by which a second file is joined."""
+    if len(names) == table.rows:
+        write_lines(table.folder / ROW_NAMES, names)
+    return table
+
+
 def with_note(table: Table, note: str) -> Table:
     """The table with one more sentence about how it was read."""
     found = dataclasses.replace(table, notes=(*table.notes, note))
@@ -277,7 +286,8 @@ def _without(table: Table, what: str) -> Table:
     return with_note(table, f"The labels were left out, since they {what}.")
 
 
-def _text(value: Any) -> str:
+def text_of_label(value: Any) -> str:
+    """A label as text, no longer than names are kept."""
     if isinstance(value, bytes):
         return value[: 4 * LETTERS].decode("utf-8", "replace")
     return str(value)[: 4 * LETTERS]

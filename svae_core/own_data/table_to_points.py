@@ -16,6 +16,7 @@ import numpy as np
 from svae_core.config.limits import limits
 from svae_core.own_data.array_to_table import blocks_of
 from svae_core.own_data.column_roles import REASONS
+from svae_core.own_data.joining import Joined, join, label_in
 from svae_core.own_data.limits import CATEGORIES, CATEGORIES_UNASKED, CLASSES, COLUMNS, NUMBERS
 from svae_core.own_data.names import some
 from svae_core.own_data.preprocessing import (
@@ -82,6 +83,49 @@ def label_of(table: Table, choice: Choice) -> Column | None:
     return last if last in classes.values() and len(table.columns) > 1 else None
 
 
+@dataclass(frozen=True)
+class Labelling:
+    """Which column is the label, of which table, and which column of the data it keeps out."""
+
+    source: Table
+    label: Column | None
+    kept_out: Column | None  # of the data: never trained on
+    joined: Joined | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How a second file was joined, and what its label replaces."""
+        if self.joined is None:
+            return ()
+        if self.kept_out is None or self.kept_out is self.label:
+            return (self.joined.note,)
+        kept = f"{self.kept_out.name} of the data itself looks like a label and is not trained on."
+        return self.joined.note, kept
+
+    def rows_for(self, rows: np.ndarray | None) -> np.ndarray | None:
+        """Rows of `source` for rows of the data (None: all); -1 where there is none."""
+        if self.joined is None or self.source is not self.joined.table:
+            return rows
+        return self.joined.rows if rows is None else self.joined.rows[rows]
+
+
+def labelling_of(table: Table, choice: Choice, second: Table | None = None) -> Labelling:
+    """The label of a table, or of the second file that belongs to it."""
+    if second is None:
+        label = label_of(table, choice)
+        return Labelling(table, label, label)
+    joined = join(table, second)
+    auto = label_of(table, Choice())
+    if choice.label == "none":
+        return Labelling(table, None, None, joined)
+    guess = label_of(second, Choice())
+    found = label_in(joined, choice.label, guess)
+    if found is None:
+        label = table.column(choice.label)
+        return Labelling(table, label, label, joined)
+    return Labelling(second, found, auto, joined)
+
+
 def _numbers_classes(table: Table, column: Column) -> bool:
     """Whether a column of numbers holds classes: few different whole numbers."""
     if not (math.isfinite(column.low) and column.low == round(column.low)):
@@ -95,12 +139,17 @@ def _numbers_classes(table: Table, column: Column) -> bool:
     return whole and 2 <= len(different) <= min(CLASSES, max(2, len(values) // 2))
 
 
-def shape(table: Table, choice: Choice, seed: int) -> Dataset:
-    """The dataset of a table under these choices; RequestError if nothing usable is left."""
-    label = label_of(table, choice)
-    features, notes = _features(table, choice, label)
+def shape(table: Table, choice: Choice, seed: int, second: Table | None = None) -> Dataset:
+    """The dataset of a table under these choices; RequestError if nothing usable is left.
+
+    `second`: a file with labels for the same rows, joined by name or by order.
+    """
+    labelling = labelling_of(table, choice, second)
+    label = labelling.label
+    features, notes = _features(table, choice, labelling.kept_out)
     rows, more = _rows(table, features, choice, seed)
-    labels, names = _labels(table, label, rows)
+    labels, names = _labels(labelling.source, label, labelling.rows_for(rows))
+    more += labelling.notes
     standardise = choice.standardise == "yes" or (choice.standardise == "auto" and table.tabular)
     untouched = stored_points(table, features, rows, standardise)
     if untouched is None:
@@ -263,14 +312,18 @@ def _complete(table: Table, features: list[Feature]) -> np.ndarray:
 def _labels(
     table: Table, label: Column | None, rows: np.ndarray | None
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Classes [n] numbered from 0 in the order of their names, and the names."""
+    """Classes [n] numbered from 0 in the order of their names, and the names.
+
+    `rows` (None: all): -1 where a row has no label.
+    """
     if label is None:
         return None, ()
     values: np.ndarray
     if label.kind == "number":
         column = table.numbers()[:, _position(table, label)]
         values = np.asarray(column if rows is None else column[rows], float)
-        values = np.where(np.isfinite(values), values, np.inf)
+        known = np.isfinite(values) & (True if rows is None else rows >= 0)
+        values = np.where(known, values, np.inf)
         present, codes = np.unique(values, return_inverse=True)
         texts = [f"{value:.12g}" for value in present[: CLASSES + 1].tolist()]
         if len(set(texts)) < len(texts):  # they differ in later digits
@@ -278,7 +331,8 @@ def _labels(
         texts = ["(missing)" if text == "inf" else text for text in texts]
     else:
         values = table.codes(label.name) if label.kind == "category" else np.empty(0)
-        values = values if rows is None or not len(values) else values[rows]
+        if rows is not None and len(values):
+            values = np.where(rows >= 0, values[rows], -1)
         present, codes = np.unique(values, return_inverse=True)
         texts = ["(missing)" if code < 0 else label.categories[code] for code in present]
     if label.kind == "text" or len(present) > CLASSES:

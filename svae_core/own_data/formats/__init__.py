@@ -39,6 +39,7 @@ class Source:
     folder: Path  # exists; the table is written into it
     progress: Progress = lambda share: None  # told the share that is read, 0 to 1
     array: str = ""  # which of several arrays inside is meant; empty: the one with most numbers
+    labels: bool = False  # whether it is a second file, with labels or names for another's rows
 
     def size(self) -> int:
         """Bytes of the file."""

@@ -41,7 +41,7 @@ def read(source: Source) -> Table:
             f"The IDX file claims {' × '.join(map(str, shape))} numbers, {declared:,} bytes, but "
             f"holds only {source.size() - begin:,}; it is cut off or made up."
         )
-    if len(shape) == 1:
+    if len(shape) == 1 and not source.labels:
         raise RequestError(
             "The IDX file holds one number for each point, so it is the labels; give the file with "
             "the images, which is called …-images-idx3-ubyte."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from svae_core.own_data.array_to_table import (
@@ -11,11 +13,12 @@ from svae_core.own_data.array_to_table import (
     examples_of,
     layout_of,
     names_for,
+    text_of_label,
     write_matrix,
 )
 from svae_core.own_data.formats import Format, Source, starts_with
 from svae_core.own_data.npy_header import checked_header
-from svae_core.own_data.tables import Table, stamp_of, write_about
+from svae_core.own_data.tables import Table, Writer, stamp_of, write_about
 from svae_core.records import RequestError
 
 
@@ -23,6 +26,8 @@ def read(source: Source) -> Table:
     """The table of an NPY file: [n, d], [n], or pictures."""
     with source.path.open("rb") as file:
         shape, dtype, _ = checked_header(file, source.size())
+    if source.labels and dtype.kind in "US" and len(shape) <= 2 and math.prod(shape) == shape[0]:
+        return _words(source, shape[0])
     layout = layout_of(shape)
     check_numbers(dtype)
     array = np.load(source.path, mmap_mode="r", allow_pickle=False)
@@ -55,6 +60,18 @@ def read(source: Source) -> Table:
     )
     write_about(table)
     return table
+
+
+def _words(source: Source, rows: int) -> Table:
+    """The table of labels that are words, [n] or [n, 1]."""
+    words = np.load(source.path, allow_pickle=False).reshape(rows)
+    writer = Writer(source.folder, ["label"], [False])
+    try:
+        for part in blocks_of(rows, 1):
+            writer.append([[text_of_label(word) for word in words[part].tolist()]])
+    finally:
+        writer.close()
+    return writer.finish(source.name, FORMAT.name, ("Read as an array of words.",))
 
 
 def check_numbers(dtype: np.dtype) -> None:
