@@ -231,6 +231,7 @@ def _split(dataset: Dataset, settings: Settings) -> tuple[Dataset, np.ndarray]:
         dataset,
         points=dataset.points[kept],
         labels=None if dataset.labels is None else dataset.labels[kept],
+        row_names=None if dataset.row_names is None else dataset.row_names[kept],
     )
     return training, dataset.points[np.sort(order[:count])]
 

@@ -40,6 +40,7 @@ class Dataset:
     image_shape: tuple[int, int] | None = None
     fingerprint: str = ""  # of the points as used, after sampling
     notes: tuple[str, ...] = ()  # assumptions and preprocessing, one sentence each
+    row_names: np.ndarray | None = None  # [n] text, where the data name their points
 
 
 @dataclass(frozen=True, eq=False)

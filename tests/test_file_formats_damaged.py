@@ -13,8 +13,9 @@ import pytest
 from support.digit_files import ARRAYS, PICTURES, TABLES
 
 from svae_core.own_data import kept
+from svae_core.own_data.choice import Choice
 from svae_core.own_data.reading import read_table
-from svae_core.own_data.table_to_points import Choice, shape
+from svae_core.own_data.table_to_points import shape
 from svae_core.records import RequestError
 
 FORMATS = TABLES | ARRAYS | PICTURES

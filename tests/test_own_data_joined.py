@@ -12,8 +12,9 @@ import pytest
 
 from svae_core.__main__ import main
 from svae_core.own_data import kept
+from svae_core.own_data.choice import Choice
 from svae_core.own_data.reading import read_table
-from svae_core.own_data.table_to_points import Choice, shape
+from svae_core.own_data.table_to_points import shape
 from svae_core.own_data.tables import Table
 from svae_core.records import Dataset, RequestError
 
@@ -32,7 +33,7 @@ def made(tmp_path: Path) -> Made:
         path, folder = tmp_path / name, tmp_path / f"table-{name}"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         folder.mkdir()
-        return read_table(path, name, folder, labels=labels)
+        return read_table(path, name, folder, how="labels" if labels else "")
 
     return make
 

@@ -21,8 +21,9 @@ from svae_core.datasets import scan_datasets
 from svae_core.datasets.file import Config
 from svae_core.figures.names import counted
 from svae_core.own_data import kept as store
+from svae_core.own_data.choice import Choice, names_of, text_of
 from svae_core.own_data.formats import listed
-from svae_core.own_data.table_to_points import Choice, label_of, names_of, text_of
+from svae_core.own_data.labels import label_of
 from svae_core.own_data.tables import Table
 from svae_core.records import Options, RequestError, Settings, knobs
 

@@ -24,6 +24,7 @@ from svae_core.config.plugins import Plugin
 from svae_core.config.settings import check_settings
 from svae_core.datasets import scan_datasets
 from svae_core.methods import guards, scan_methods
+from svae_core.own_data.formats import HOW
 from svae_core.records import Settings, flag, knobs, to_json
 
 
@@ -115,10 +116,11 @@ def settings_of(request: argparse.Namespace, method: str | None = None) -> Setti
             if key.startswith(prefix)
         }
         if kind == "dataset" and path is not None:
-            given["key"] = deposited(path, array=str(given.get("array", "")))
+            how = " ".join(word for word in HOW if word != "labels" and given.get(word))
+            given["key"] = deposited(path, array=str(given.get("array", "")), how=how)
         labels = Path(str(given.get("labels", "")))
         if kind == "dataset" and (labels.suffix or labels.is_file()):  # a key has no ending
-            given["labels"] = deposited(labels, labels=True)
+            given["labels"] = deposited(labels, how="labels")
         values[f"{kind}_options"] = tuple(sorted(given.items()))
     return check_settings(Settings(**values))
 
@@ -130,10 +132,10 @@ def _file_or_name(dataset: str) -> tuple[Path | None, str]:
     return Path(dataset), "file"
 
 
-def deposited(path: Path, key: str = "", array: str = "", labels: bool = False) -> str:
+def deposited(path: Path, key: str = "", array: str = "", how: str = "") -> str:
     """The key of a file, read now if it is new, with a bar on a terminal.
 
-    `labels`: a second file, with labels for the rows of another.
+    `how`: words of formats.HOW; labels for a second file, with labels for the rows of another.
     """
     from tqdm import tqdm
 
@@ -146,7 +148,7 @@ def deposited(path: Path, key: str = "", array: str = "", labels: bool = False) 
             key=key,
             copy=False,
             array=array,
-            labels=labels,
+            how=how,
         )
 
 

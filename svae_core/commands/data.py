@@ -18,6 +18,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--array", default="", metavar="NAME", help="which of several arrays holds the points"
     )
     command.add_argument(
+        "--turned", action="store_true", help="the points are the columns of a matrix"
+    )
+    command.add_argument(
+        "--colour", action="store_true", help="pictures keep their channels instead of turning grey"
+    )
+    command.add_argument(
         "--labels",
         type=Path,
         metavar="FILE",
@@ -45,8 +51,9 @@ def run(request: argparse.Namespace) -> None:
             ]
         }
     elif request.file:
-        key = deposited(Path(request.file), request.key, request.array)
-        answer = _described(key, deposited(request.labels, labels=True) if request.labels else "")
+        how = " ".join(word for word in ("turned", "colour") if getattr(request, word))
+        key = deposited(Path(request.file), request.key, request.array, how)
+        answer = _described(key, deposited(request.labels, how="labels") if request.labels else "")
     else:
         raise RequestError("Name a FILE, or use --kept or --forget KEY; see --help.")
     if request.json:
@@ -56,8 +63,9 @@ def run(request: argparse.Namespace) -> None:
 
 
 def _described(key: str, labels: str = "") -> dict[str, Any]:
+    from svae_core.own_data.choice import Choice
     from svae_core.own_data.kept import find
-    from svae_core.own_data.table_to_points import Choice, labelling_of
+    from svae_core.own_data.labels import labelling_of
 
     table = find(key)
     labelling = labelling_of(table, Choice(), find(labels) if labels else None)

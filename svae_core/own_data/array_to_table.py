@@ -17,6 +17,8 @@ import numpy as np
 from svae_core.own_data.formats import Source
 from svae_core.own_data.limits import CATEGORIES, LETTERS
 from svae_core.own_data.names import cleaned, distinct
+from svae_core.own_data.sparse import SparseRows
+from svae_core.own_data.sparse_to_table import turned, write_sparse
 from svae_core.own_data.tables import (
     CODES,
     NUMBERS,
@@ -165,13 +167,18 @@ def blocks_of(rows: int, width: int) -> list[slice]:
 
 def write_matrix(
     source: Source,
-    array: Rows,
+    array: Rows | SparseRows,
     form: str,
     notes: Sequence[str] = (),
     column_names: Sequence[str] = (),
     tabular: bool = False,
 ) -> Table:
     """The table of an array [n, …], written in blocks; see `layout_of` for what may be read."""
+    if isinstance(array, SparseRows):
+        matrix = turned(array) if source.turned else array
+        return write_sparse(source, matrix, form, notes, column_names, tabular)
+    if source.turned:
+        array = _on_its_side(array)
     layout = layout_of(tuple(int(length) for length in array.shape))
     said = [f"Read as an array {' × '.join(map(str, array.shape))}.", *notes]
     extremes, dtype = Extremes(layout.width), ""
@@ -207,6 +214,15 @@ def write_matrix(
     )
     write_about(table)
     return table
+
+
+def _on_its_side(array: Rows) -> np.ndarray:
+    if len(array.shape) != 2:
+        raise RequestError(
+            f"The array has {len(array.shape)} axes, and only rows and columns can be exchanged."
+        )
+    check_cells(*array.shape)
+    return np.asarray(array[: array.shape[0]]).T
 
 
 def _stored_as(block: np.ndarray, layout: Layout) -> str:
@@ -261,9 +277,17 @@ def with_categories(table: Table, name: str, categories: Sequence[str], codes: n
     column = Column(column_name, "category", missing, categories=distinct(categories, "value"))
     names = (*column.categories, "")
     examples = tuple(
-        (*row, names[code]) for row, code in zip(table.examples, codes.tolist(), strict=False)
+        (*row, names[code]) if len(row) == len(table.columns) else row
+        for row, code in zip(table.examples, codes.tolist(), strict=False)
     )
     found = dataclasses.replace(table, columns=(*table.columns, column), examples=examples)
+    write_about(found)
+    return found
+
+
+def with_arrays(table: Table, arrays: Sequence[str], chosen: str) -> Table:
+    """The table with the names of all arrays that could be its points, and of the one that is."""
+    found = dataclasses.replace(table, arrays=tuple(arrays), array=chosen)
     write_about(found)
     return found
 

@@ -29,6 +29,7 @@ class Joined:
     table: Table
     rows: np.ndarray  # [rows of the data] row of `table`, -1 where there is none
     key: str  # the column of `table` by which they were joined; empty: by order
+    data_key: str  # the column of the data that agrees with it, if it is one
     note: str
 
 
@@ -44,10 +45,15 @@ def join(data: Table, second: Table) -> Joined:
             f"{second.name} is joined by name ({mine}, and {theirs} there): {found:,} of "
             f"{data.rows:,} rows are in it, out of {second.rows:,} there."
         )
-        return Joined(second, rows, theirs, note)
+        return Joined(second, rows, theirs, "" if mine == _NAMES else mine, note)
     if ordered:
         note = f"{second.name} is joined by order: {data.rows:,} rows in both files."
-        return Joined(second, np.arange(data.rows) + even, "", note)
+        return Joined(second, np.arange(data.rows) + even, "", "", note)
+    if second.rows == len(data.of_kind("number")) and not data.tabular:
+        raise RequestError(
+            f"{second.name} has {second.rows:,} rows, as many as {data.name} has columns; exchange "
+            "its rows and columns (--file.turned), if the columns are the points."
+        )
     raise RequestError(
         f"{data.name} has {data.rows:,} rows and {second.name} has {second.rows:,}, and no column "
         "names the same rows in both; give one row for each, or the names of the rows in both."

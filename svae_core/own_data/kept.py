@@ -45,29 +45,29 @@ def deposit(
     key: str = "",
     copy: bool = True,
     array: str = "",
-    labels: bool = False,
+    how: str = "",
 ) -> str:
     """Read a file and keep its table; returns its key.
 
     With `key`, as a saved run or a link has it, the file must be the one that the key is of, and
     becomes known under it. `copy`: an NPY file is copied, where it may go away; without, it stays
     where it is and is only pointed at. `array`: which of several arrays in the file holds the
-    points; each has a key of its own, with the same beginning. `labels`: a second file, with labels
-    or names for the rows of another. RequestError, one sentence, for what cannot be used.
+    points; each has a key of its own, with the same beginning. `how`: words of
+    formats.HOW, such as turned. RequestError, one sentence, for what cannot be used.
     """
     name = file_name(name or path.name)
     if path.exists() and not path.is_file():
         raise RequestError(f"{name} is no file; give {listed()}.")
     try:
         digest = _digest(path)
-        signed = digest + array + ("\0labels" if labels else "")
+        signed = digest + array + (f"\0{how}" if how else "")
         key = _agreed(key, digest, name) or f"{digest[:16]}-{_signature(signed)}"
         if not _is_whole(_folder(key)):
             _read_into(
                 _folder(key),
                 path,
                 copy,
-                lambda file, part: read_apart(file, name, part, tell, array, labels),
+                lambda file, part: read_apart(file, name, part, tell, array, how),
             )
             _tidy()
     except OSError as error:

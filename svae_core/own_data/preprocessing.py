@@ -29,16 +29,31 @@ class Feature:
     code: int = -1  # of the category
 
 
+@dataclass(frozen=True)
+class Treatment:
+    """What is done to values on their way to points, beside coding and filling."""
+
+    standardise: bool = False
+    absent: tuple[float, ...] = ()  # numbers that stand for missing ones
+    logs: frozenset[str] = frozenset()  # columns of which logarithms are taken
+    factors: np.ndarray | None = None  # [rows of the table] of counts, before log(1 + x)
+
+    @property
+    def changes_values(self) -> bool:
+        """Whether values are not those of the file."""
+        return self.standardise or bool(self.absent or self.logs) or self.factors is not None
+
+
 def is_pair(column: Column) -> bool:
     """Whether a column holds two categories, coded as one coordinate of 0 and 1."""
     return len(column.categories) == 2
 
 
 def stored_points(
-    table: Table, features: list[Feature], rows: np.ndarray | None, standardise: bool
+    table: Table, features: list[Feature], rows: np.ndarray | None, treatment: Treatment
 ) -> np.ndarray | None:
     """The array as it lies on disk, mapped, where nothing at all has to be done to it."""
-    if standardise or rows is not None or table.scale != 1.0:
+    if treatment.changes_values or rows is not None or table.scale != 1.0 or table.sparse:
         return None
     numbers = table.numbers()
     every = positions_of(features) == list(range(numbers.shape[1]))
@@ -52,10 +67,11 @@ def stored_points(
 
 
 def made_points(
-    table: Table, features: list[Feature], rows: np.ndarray | None, standardise: bool
+    table: Table, features: list[Feature], rows: np.ndarray | None, treatment: Treatment
 ) -> tuple[np.ndarray, list[Feature], tuple[str, ...]]:
     """Points [n, d] float32, the features that vary, and notes on what was done."""
-    source = _Source(table, features, rows)
+    source = _Source(table, features, rows, treatment)
+    standardise = treatment.standardise
     mean, spread = source.statistics()
     varies = spread > 0
     if not varies.any():
@@ -95,13 +111,20 @@ def made_points(
 class _Source:
     """Blocks of float64 rows of the features, categories coded, gaps as NaN."""
 
-    def __init__(self, table: Table, features: list[Feature], rows: np.ndarray | None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        features: list[Feature],
+        rows: np.ndarray | None,
+        treatment: Treatment,
+    ) -> None:
         self.count = table.rows if rows is None else len(rows)
         self._rows = rows
         self._features = features
+        self._treatment = treatment
+        self._table = table
         self._scale = table.scale
         self._positions = positions_of(features)
-        self._numbers = table.numbers() if self._positions else None
         coded = {item.column.name for item in features if item.code >= 0}
         self._codes = {name: table.codes(name) for name in coded}
         pairs = {item.column.name for item in features if item.code >= 0 and is_pair(item.column)}
@@ -113,11 +136,9 @@ class _Source:
         for part in blocks_of(self.count, len(self._features)):
             rows = part if self._rows is None else self._rows[part]
             block = np.empty((part.stop - part.start, len(self._features)))
-            if self._numbers is not None:
-                with np.errstate(invalid="ignore"):
-                    found = np.asarray(self._numbers[rows], np.float64)[:, self._positions]
+            if self._positions:
                 of_numbers = [i for i, item in enumerate(self._features) if item.code < 0]
-                block[:, of_numbers] = found / self._scale
+                block[:, of_numbers] = self._treated(rows)
             for index, item in enumerate(self._features):
                 if item.code >= 0:
                     name = item.column.name
@@ -125,6 +146,23 @@ class _Source:
                     known = np.where(codes < 0, self._missing.get(name, -1), codes)
                     block[:, index] = known == item.code
             yield part.start, block
+
+    def _treated(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Numbers [r, number features] of these rows, as the treatment makes them."""
+        with np.errstate(invalid="ignore"):
+            found = np.asarray(self._table.block(rows, self._positions), np.float64)
+        if self._treatment.absent:
+            found[np.isin(found, self._treatment.absent)] = np.nan
+        found = found / self._scale
+        if self._treatment.factors is not None:
+            found = np.log1p(found * self._treatment.factors[rows][:, None])
+        numbers_of = [item for item in self._features if item.code < 0]
+        for index, item in enumerate(numbers_of):
+            if item.name in self._treatment.logs:
+                take = np.log if item.column.low > 0 else np.log1p
+                with np.errstate(invalid="ignore"):
+                    found[:, index] = take(found[:, index])
+        return found
 
     def _more_frequent(self, name: str) -> int:
         """The more frequent of two categories in the rows used; the first if equally frequent."""

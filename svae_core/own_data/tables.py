@@ -22,6 +22,7 @@ import numpy as np
 
 from svae_core.own_data.limits import CATEGORIES, CELLS, COLUMNS, LETTERS
 from svae_core.own_data.names import distinct
+from svae_core.own_data.sparse import StoredRows
 from svae_core.records import RequestError
 
 ABOUT = "about.json"
@@ -61,6 +62,10 @@ class Table:
     image_shape: tuple[int, int] | None = None
     scale: float = 1.0  # numbers are divided by this
     stamp: str = ""  # size and time of a file that stays where it is
+    sparse: bool = False  # numbers are stored as sparse.StoredRows has them
+    counts: bool = False  # whole numbers that are never negative, of a matrix
+    arrays: tuple[str, ...] = ()  # what else the file offers as points, by name
+    array: str = ""  # which of its arrays the points are
     tabular: bool = False  # columns have units of their own: standardised by default
 
     def of_kind(self, kind: str) -> tuple[str, ...]:
@@ -77,15 +82,27 @@ class Table:
         raise RequestError(f"{self.name} has no column {name!r}; it has: {some}{more}.")
 
     def numbers(self) -> np.ndarray:
-        """[rows, number columns], mapped from disk, not yet divided by `scale`."""
+        """[rows, number columns], mapped from disk, not yet divided by `scale`.
+
+        Of a sparse table StoredRows, which becomes an array where rows are taken from it.
+        """
         shape = (self.rows, len(self.of_kind("number")))
         path = self.folder / self.numbers_file  # an absolute path stays absolute
         with self._reading():
             if self.stamp and self.stamp != stamp_of(path):
                 raise RequestError(f"{path} has changed since it was read; give it once more.")
+            if self.sparse:
+                return StoredRows(self.folder, self.numbers_dtype, shape)  # type: ignore[return-value]
             if self.numbers_file != NUMBERS:  # an NPY file that is mapped as it is
                 return np.load(path, mmap_mode="r", allow_pickle=False).reshape(shape)
             return _mapped(path, self.numbers_dtype, shape)
+
+    def block(self, rows: slice | np.ndarray, positions: Sequence[int]) -> np.ndarray:
+        """[r, c] numbers of some rows and some columns of numbers, not yet divided by `scale`."""
+        numbers: Any = self.numbers()
+        if self.sparse:
+            return np.asarray(numbers.dense(rows, np.asarray(positions, int)))
+        return np.asarray(numbers[rows])[:, positions]
 
     def number(self, name: str) -> np.ndarray:
         """[rows] of one column of numbers, not yet divided by `scale`."""
@@ -175,6 +192,7 @@ def read_about(folder: Path) -> Table:
         image_shape=None if shape is None else (shape[0], shape[1]),
         notes=tuple(plain.pop("notes")),
         examples=tuple(tuple(row) for row in plain.pop("examples")),
+        arrays=tuple(plain.pop("arrays", ())),
         **plain,
     )
 

@@ -28,11 +28,11 @@ def read(source: Source) -> Table:
         shape, dtype, _ = checked_header(file, source.size())
     if source.labels and dtype.kind in "US" and len(shape) <= 2 and math.prod(shape) == shape[0]:
         return _words(source, shape[0])
-    layout = layout_of(shape)
+    layout = layout_of(shape[::-1] if source.turned else shape)
     check_numbers(dtype)
     array = np.load(source.path, mmap_mode="r", allow_pickle=False)
     note = f"Numbers are {dtype.name}."
-    if dtype.kind == "V" or layout.coloured or not array.flags.c_contiguous:
+    if source.turned or dtype.kind == "V" or layout.coloured or not array.flags.c_contiguous:
         return write_matrix(source, array, FORMAT.name, (note,))
     inside = source.path.parent == source.folder
     flat = array.reshape(layout.rows, layout.width)
