@@ -172,7 +172,7 @@ def test_images_of_16_and_of_8_bits_are_brought_to_the_first_ones(
 def test_images_of_16_bits_are_shrunk_by_their_means(
     table_of: Callable[..., Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("svae_core.own_data.pictures.COLUMNS", 2)
+    monkeypatch.setattr("svae_core.own_data.formats.image_zip.COLUMNS", 2)
     values = np.array([[1_000, 3_000, 50_000, 60_000], [2_000, 2_000, 50_000, 60_000]])
     table = table_of(packed({"a.png": _deep(values), "b.png": _deep(values)}), "a.zip")
     assert np.array(table.numbers())[0] == pytest.approx([2_000, 55_000])

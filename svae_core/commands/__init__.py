@@ -23,8 +23,9 @@ from typing import Any, get_type_hints
 from svae_core.config.plugins import Plugin
 from svae_core.config.settings import check_settings
 from svae_core.datasets import scan_datasets
+from svae_core.datasets.file import Config as FileConfig
+from svae_core.datasets.file import how_of
 from svae_core.methods import guards, scan_methods
-from svae_core.own_data.formats import HOW
 from svae_core.records import Settings, flag, knobs, to_json
 
 
@@ -116,7 +117,8 @@ def settings_of(request: argparse.Namespace, method: str | None = None) -> Setti
             if key.startswith(prefix)
         }
         if kind == "dataset" and path is not None:
-            how = " ".join(word for word in HOW if word != "labels" and given.get(word))
+            reading = {name: given[name] for name in ("turned", "colour", "side") if name in given}
+            how = how_of(FileConfig(**reading))
             given["key"] = deposited(path, array=str(given.get("array", "")), how=how)
         labels = Path(str(given.get("labels", "")))
         if kind == "dataset" and (labels.suffix or labels.is_file()):  # a key has no ending

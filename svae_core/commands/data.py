@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from svae_core.commands import deposited, print_json
+from svae_core.datasets.file import Config, how_of
 from svae_core.own_data.formats import listed
 from svae_core.records import RequestError
 
@@ -22,6 +23,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--colour", action="store_true", help="pictures keep their channels instead of turning grey"
+    )
+    command.add_argument(
+        "--side", type=int, default=0, help="shrink pictures to so many pixels a side, at most"
     )
     command.add_argument(
         "--labels",
@@ -51,7 +55,7 @@ def run(request: argparse.Namespace) -> None:
             ]
         }
     elif request.file:
-        how = " ".join(word for word in ("turned", "colour") if getattr(request, word))
+        how = how_of(Config(turned=request.turned, colour=request.colour, side=request.side))
         key = deposited(Path(request.file), request.key, request.array, how)
         answer = _described(key, deposited(request.labels, how="labels") if request.labels else "")
     else:

@@ -38,6 +38,12 @@ class Config:
     colour: bool = option(
         False, "pictures in colour keep their channels, three numbers a pixel, else they turn grey"
     )
+    side: int = option(
+        0,
+        "shrink pictures to at most so many pixels a side (0: only if they have more than 4,096)",
+        low=0,
+        high=4096,
+    )
     features: str = option(
         "", "names of the columns to train on, separated by commas (empty: all that can be used)"
     )
@@ -70,6 +76,12 @@ class Config:
         "variable (that, and only the 2,000 most variable columns)",
         choices=("raw", "log", "variable"),
     )
+
+
+def how_of(config: Config) -> str:
+    """The choices about reading a file, as `own_data.kept.deposit` takes them."""
+    words = [name for name in ("turned", "colour") if getattr(config, name)]
+    return " ".join([*words, f"side={config.side}"] if config.side else words)
 
 
 def choice_of(config: Config) -> Choice:

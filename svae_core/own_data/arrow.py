@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import with_categories, with_labels, with_note, write_matrix
+from svae_core.own_data.array_to_table import (
+    with_categories,
+    with_colour,
+    with_labels,
+    with_note,
+    write_matrix,
+)
 from svae_core.own_data.arrow_points import BATCH_CELLS, Batches, ListRows, PictureRows
 from svae_core.own_data.column_roles import with_roles
 from svae_core.own_data.formats import Source
 from svae_core.own_data.names import cleaned, distinct, some
-from svae_core.own_data.tables import Table, Writer, check_cells, check_width
+from svae_core.own_data.tables import Table, Writer, check_cells, check_width, keep_before
 from svae_core.records import RequestError
 
 if TYPE_CHECKING:
@@ -220,14 +226,22 @@ def _read_pictures(
 ) -> tuple[Table, np.ndarray]:
     """The table of a column of pictures, and which rows of the file it has."""
     name = cleaned(batches.schema.field(position).name)
-    rows = PictureRows(batches, position)
-    notes = [f"Points are the pictures in the column {name}, as grey values."]
-    if rows.shape[1:] != rows.size[::-1]:
+    rows = PictureRows(batches, position, source)
+    values = "in their colours" if rows.keeps_colour else "as grey values"
+    notes = [f"Points are the pictures in the column {name}, {values}."]
+    if rows.coloured and not rows.keeps_colour:
+        notes.append("Pictures in colour were turned grey.")
+    if rows.small != rows.size:
         notes.append(
             f"They were shrunk from {rows.size[0]} × {rows.size[1]} to "
-            f"{rows.shape[2]} × {rows.shape[1]} pixels."
+            f"{rows.small[0]} × {rows.small[1]} pixels."
         )
-    return write_matrix(source, rows, form, notes), np.ones(batches.rows, bool)
+    table = write_matrix(source, rows, form, notes)
+    if rows.coloured or rows.small != rows.size:
+        keep_before(table.folder, np.stack(rows.before))
+    if rows.coloured:
+        table = with_colour(table, "channels" if rows.keeps_colour else "grey")
+    return table, np.ones(batches.rows, bool)
 
 
 # ------------------------------------------------------------------------ labels beside

@@ -29,6 +29,8 @@ ABOUT = "about.json"
 NUMBERS, CODES = "numbers.bin", "codes.bin"
 ROW_NAMES, _TEXTS = "row_names.txt", "texts-{}.txt"
 _TEXTS_KEPT = 3  # columns of text whose cells are kept as written, to join files by them
+_BEFORE = "before.npy"
+BEFORE = 12  # pictures that are kept as the file has them
 _EXAMPLES = 8  # rows kept for the preview
 _LONGEST = 4 * LETTERS  # letters of a text by which rows are joined
 
@@ -63,6 +65,7 @@ class Table:
     scale: float = 1.0  # numbers are divided by this
     stamp: str = ""  # size and time of a file that stays where it is
     sparse: bool = False  # numbers are stored as sparse.StoredRows has them
+    colour: str = ""  # of pictures in colour: grey as they became, or channels as they kept
     counts: bool = False  # whole numbers that are never negative, of a matrix
     arrays: tuple[str, ...] = ()  # what else the file offers as points, by name
     array: str = ""  # which of its arrays the points are
@@ -131,6 +134,11 @@ class Table:
         path = self.folder / ROW_NAMES
         return _lines(path) if path.exists() else []
 
+    def before(self) -> np.ndarray | None:
+        """The first pictures as the file has them, [p, height, width, 3] uint8; None if alike."""
+        path = self.folder / _BEFORE
+        return np.load(path, allow_pickle=False) if path.exists() else None
+
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
         """Any error as a RequestError: another process may remove the data at any time."""
@@ -161,6 +169,12 @@ def write_lines(path: Path, texts: Iterable[str | None], mode: str = "w") -> Non
     """Write texts as lines; what would break one becomes a blank."""
     with path.open(mode, encoding="utf-8", errors="replace", newline="\n") as file:
         file.writelines(f"{' '.join((text or '')[:_LONGEST].split())}\n" for text in texts)
+
+
+def keep_before(folder: Path, pictures: np.ndarray | None) -> None:
+    """Keep the first pictures [p, height, width, 3] as the file has them, to be shown."""
+    if pictures is not None:
+        np.save(folder / _BEFORE, pictures[:BEFORE], allow_pickle=False)
 
 
 def _mapped(path: Path, dtype: str, shape: tuple[int, int]) -> np.ndarray:

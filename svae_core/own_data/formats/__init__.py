@@ -29,7 +29,7 @@ Progress = Callable[[float], None]
 #: Bytes of a file that formats may look at to recognise it.
 START_BYTES = 4_096
 #: What may be chosen about reading a file, beside which of its arrays.
-HOW = ("labels", "turned", "colour")
+HOW = ("labels", "turned", "colour", "side=N")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,12 @@ class Source:
     def coloured(self) -> bool:
         """Whether pictures keep their channels, as three numbers for each pixel."""
         return "colour" in self.how.split()
+
+    @property
+    def side(self) -> int:
+        """Pixels that pictures have a side, at most; 0: as many as features are allowed."""
+        sides = [word[5:] for word in self.how.split() if word.startswith("side=")]
+        return int(sides[0]) if sides and sides[0].isdigit() else 0
 
     def size(self) -> int:
         """Bytes of the file."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import layout_of, write_matrix
+from svae_core.own_data.array_layout import layout_of
+from svae_core.own_data.array_to_table import write_matrix
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
@@ -46,7 +47,7 @@ def read(source: Source) -> Table:
             "The IDX file holds one number for each point, so it is the labels; give the file with "
             "the images, which is called …-images-idx3-ubyte."
         )
-    layout_of(shape)  # before anything is allocated
+    layout_of(shape, source)  # before anything is allocated
     array = np.memmap(source.path, dtype, "r", offset=begin, shape=shape)
     return write_matrix(source, array, FORMAT.name, ("Read as IDX, the format of MNIST.",))
 

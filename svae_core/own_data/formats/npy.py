@@ -6,12 +6,11 @@ import math
 
 import numpy as np
 
+from svae_core.own_data.array_layout import block_of, layout_of
 from svae_core.own_data.array_to_table import (
     Extremes,
-    block_of,
     blocks_of,
     examples_of,
-    layout_of,
     names_for,
     text_of_label,
     write_matrix,
@@ -28,11 +27,17 @@ def read(source: Source) -> Table:
         shape, dtype, _ = checked_header(file, source.size())
     if source.labels and dtype.kind in "US" and len(shape) <= 2 and math.prod(shape) == shape[0]:
         return _words(source, shape[0])
-    layout = layout_of(shape[::-1] if source.turned else shape)
+    layout = layout_of(shape[::-1] if source.turned else shape, source)
     check_numbers(dtype)
     array = np.load(source.path, mmap_mode="r", allow_pickle=False)
     note = f"Numbers are {dtype.name}."
-    if source.turned or dtype.kind == "V" or layout.coloured or not array.flags.c_contiguous:
+    if (
+        source.turned
+        or dtype.kind == "V"
+        or layout.coloured
+        or layout.changes_pictures
+        or not array.flags.c_contiguous
+    ):
         return write_matrix(source, array, FORMAT.name, (note,))
     inside = source.path.parent == source.folder
     flat = array.reshape(layout.rows, layout.width)
@@ -43,7 +48,7 @@ def read(source: Source) -> Table:
     notes = [f"Read as an array {' × '.join(map(str, shape))} of {dtype.name}."]
     grey = layout.image_shape is not None and dtype == np.uint8
     if grey:
-        notes.append("Grey values from 0 to 255 are divided by 255.")
+        notes.append("Values from 0 to 255 are divided by 255.")
     table = Table(
         folder=source.folder,
         name=source.name,
