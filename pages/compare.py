@@ -10,7 +10,7 @@ from pages.visitor import cache, session, url
 from pages.visitor.markdown import plain
 from pages.widgets import comparison as comparison_widgets
 from pages.widgets import settings as controls
-from pages.widgets import waiting_section
+from pages.widgets import upload, waiting_section
 from pages.widgets.charts import chart
 from pages.widgets.comparison import ComparisonJob
 from svae_core.figures import comparison
@@ -93,6 +93,7 @@ with st.sidebar:
     with st.expander("Model and training"):
         settings = controls.training_controls(settings, choose_method=False)
 
+upload.preview(settings)
 problem = cache.problem(settings)
 free = cache.problem(registry.pair(settings)[0])
 dark = session.dark()

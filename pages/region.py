@@ -8,7 +8,7 @@ from pages.live import registry
 from pages.visitor import cache, session
 from pages.visitor.markdown import plain
 from pages.widgets import settings as controls
-from pages.widgets import waiting_section
+from pages.widgets import upload, waiting_section
 from pages.widgets.charts import chart, is_narrow
 from svae_core.config.settings import settings_key
 from svae_core.figures import cluster_curves, number_line, rate_distortion, sensitivity, unit_gauge
@@ -19,6 +19,7 @@ from svae_core.geometry.region import BandAtK
 with st.sidebar:
     settings = controls.data_controls()
 
+upload.preview(settings)
 problem = cache.problem(settings)
 dark = session.dark()
 

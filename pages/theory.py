@@ -9,7 +9,7 @@ import streamlit as st
 from pages.live import registry
 from pages.visitor import cache, session, url
 from pages.widgets import settings as controls
-from pages.widgets import waiting_section
+from pages.widgets import upload, waiting_section
 from pages.widgets.attack import AttackJob
 from pages.widgets.charts import chart
 from svae_core.certificate.html import certificate_page
@@ -131,6 +131,7 @@ def show_outcomes(summary: dict[str, Any]) -> None:
 with st.sidebar:
     settings = controls.data_controls()
 
+upload.preview(settings)
 last_run = session.last_run(registry.pair(settings))
 plain, other = last_run.members[0], last_run.members[-1]
 problem, free = cache.problem(other), cache.problem(plain)

@@ -26,7 +26,6 @@ from svae_core.own_data.tables import Table
 
 #: Columns beyond which a button for each is of no use.
 _LISTED = 200
-_HELP = "What the visitor's file becomes, and one click for what is mostly wrong."
 
 
 def look_of(config: Config, table: Table, second: Table | None) -> Look:

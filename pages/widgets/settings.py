@@ -28,9 +28,13 @@ _NOTCH = 0.01
 
 def data_controls() -> Settings:
     """Dataset and its options, number of clusters, shell and sample."""
-    settings = session.settings()
+    before = session.settings()
     plugins = scan_datasets()
-    settings = _plugin_choice(settings, "dataset", "dataset_options", plugins)
+    settings = _plugin_choice(before, "dataset", "dataset_options", plugins)
+    if before.clusters == _CLUSTERS and upload.is_another_file(before, settings):
+        # K starts at the number of classes, where a new file has any.
+        classes = upload.classes(settings)
+        settings = dataclasses.replace(settings, clusters=classes or _CLUSTERS)
     settings = _cluster_choice(settings)
     with st.expander("Shell"):
         settings = _fields(settings, ("r_min", "r_max", "radial_map"))

@@ -69,6 +69,21 @@ def title(settings: Settings) -> str:
     return table.name if table else scan_datasets()[settings.dataset].title
 
 
+def is_another_file(before: Settings, settings: Settings) -> bool:
+    """Whether the data are a file now that they were not before."""
+    return settings.dataset == "file" and _key(settings) not in ("", _key(before))
+
+
+def classes(settings: Settings) -> int:
+    """How many classes the label of the visitor's file has; 0 without a label."""
+    options: dict[str, Any] = dict(settings.dataset_options)
+    config = Config(**options)
+    table = _table(config.key)
+    if table is None:
+        return 0
+    return len(data_look.look_of(config, table, _table(config.labels)).classes)
+
+
 def preview(settings: Settings) -> None:
     """The visitor's file as read, and what of it is trained on; nothing for other data."""
     options: dict[str, Any] = dict(settings.dataset_options)

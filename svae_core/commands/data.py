@@ -88,6 +88,8 @@ def _described(key: str, labels: str = "") -> dict[str, Any]:
     return about | {
         "label": labelling.label.name if labelling.label else None,
         "labels_key": labels,
+        "array": table.array,
+        "arrays": table.arrays,
         "notes": [*table.notes, *labelling.notes],
         "columns": columns,
         "first_rows": table.examples,

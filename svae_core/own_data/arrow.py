@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from svae_core.own_data.array_to_table import (
+    with_arrays,
     with_categories,
     with_colour,
     with_labels,
     with_note,
+    with_row_names,
     write_matrix,
 )
 from svae_core.own_data.arrow_points import BATCH_CELLS, Batches, ListRows, PictureRows
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 _LABELS = ("label", "labels", "target", "class", "y", "digit")
 _INDEX = ("__index_level_0__",)
+_NAMED = 1_000_000  # rows up to which a column of text beside lists is kept as their names
 
 
 def read_arrow(source: Source, batches: Batches, form: str) -> Table:
@@ -44,6 +47,8 @@ def read_arrow(source: Source, batches: Batches, form: str) -> Table:
     if points is not None:
         read = _read_pictures if points in pictures else _read_lists
         table, kept = read(source, batches, points, form)
+        whole = [schema.field(index).name for index in (*pictures, *lists)]
+        table = with_arrays(table, whole, schema.field(points).name)
         return _with_rest(table, batches, points, kept)
     return _read_columns(source, batches, form)
 
@@ -259,6 +264,9 @@ def _with_rest(table: Table, batches: Batches, points: int, kept: np.ndarray) ->
     label = next((named[name] for name in _LABELS if name in named), None)
     if label is not None:
         table = _with_label(table, batches, label, kept)
+    texts = [i for i in others if i != label and _is_text(schema.field(i).type)]
+    if texts and batches.rows <= _NAMED:  # so that a second file can be joined by them
+        table = with_row_names(table, _whole(batches, texts[0])[kept].tolist())
     left = [cleaned(schema.field(index).name) for index in others if index != label]
     return with_note(table, f"Other columns were left out: {some(left)}.") if left else table
 

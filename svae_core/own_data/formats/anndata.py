@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from svae_core.own_data.array_to_table import (
+    with_arrays,
     with_categories,
     with_note,
     with_row_names,
     write_matrix,
 )
-from svae_core.own_data.candidates import LABELS, choose
+from svae_core.own_data.candidates import LABELS, choose, offered
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import (
     array_of,
@@ -58,7 +59,8 @@ def read(source: Source) -> Table:
         )
         table = write_matrix(source, array, FORMAT.name, notes, names)
         cells = _names(file, "obs") if "obs" in file else ()
-        return _with_annotations(with_row_names(table, cells), file)
+        table = with_arrays(with_row_names(table, cells), offered(shapes), name)
+        return _with_annotations(table, file)
 
 
 def _matrices(file: Any) -> list[str]:
