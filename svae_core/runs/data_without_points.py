@@ -24,9 +24,14 @@ def thin(prepared: PreparedData) -> PreparedData:
     dataset, shell = prepared.dataset, prepared.shell
     return PreparedData(
         settings=prepared.settings,
-        dataset=dataclasses.replace(dataset, points=dataset.points[:0].copy(), labels=None),
+        dataset=dataclasses.replace(
+            dataset, points=dataset.points[:0].copy(), labels=None, row_names=None
+        ),
         shell=dataclasses.replace(
-            shell, points=shell.points[:0].copy(), held_out=shell.held_out[:0].copy()
+            shell,
+            points=shell.points[:0].copy(),
+            held_out=shell.held_out[:0].copy(),
+            dominance=None,
         ),
         clusters=dataclasses.replace(prepared.clusters, labels=prepared.clusters.labels[:0].copy()),
         region=prepared.region,
@@ -84,6 +89,8 @@ def _rebuilt(kind: Any, path: str, arrays: Arrays, words: dict[str, Any]) -> Any
             values[item.name] = settings_from_dict(words[name])
         elif dataclasses.is_dataclass(hint):
             values[item.name] = _rebuilt(hint, f"{name}.", arrays, words)
+        elif name not in words and item.default is not dataclasses.MISSING:
+            continue  # saved before there was such a field
         else:
             values[item.name] = _tuples(words[name])
     return kind(**values)
