@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,10 @@ _NUMBERS = {
     *("double", "single", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"),
     *("uint64", "logical", "sparse"),
 }
-_DAMAGE = (ValueError, TypeError, KeyError, IndexError, NotImplementedError, OverflowError)
+_DAMAGE = (
+    *(ValueError, TypeError, KeyError, IndexError, NotImplementedError, OverflowError),
+    *(zlib.error, EOFError),
+)
 
 
 def recognised(_path: Path, start: bytes) -> bool:
