@@ -12,6 +12,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -39,8 +40,8 @@ def damages() -> list[str]:
     lines = [
         f"## {DAMAGES} random damages of each format, and its hostile files",
         "",
-        "A process that ended (a library's crash, or the memory limit) is refused as damaged by the",
-        "app; broken would be a traceback, and must be 0, as must files opened outside.",
+        "A process that ended (a library's crash, or the memory limit) is refused as damaged by",
+        "the app; broken would be a traceback, and must be 0, as must files opened outside.",
         "",
         "| format | files | taken | refused | process ended | broken | opened outside | "
         "longest s | most MB |",
@@ -172,24 +173,21 @@ def _measured(title: str, path: Path, kept: int, command: list[str], place: Path
     start = time.monotonic()
     environment = os.environ | {"SVAE_HOME": str(place / "home")}
     with said.open("wb") as errors, (place / "answer.json").open("wb") as answer:
+        # A bar is drawn on terminals only: standard error is one.
+        ours, theirs = os.openpty()
         child = subprocess.Popen(
-            # A bar is drawn on terminals only: script gives the command one.
-            [
-                "script",
-                "-qefc",
-                " ".join([sys.executable, "-m", "svae_core", *command]),
-                "/dev/null",
-            ]
-            if _has_script()
-            else [sys.executable, "-m", "svae_core", *command],
+            [sys.executable, "-m", "svae_core", *command],
             stdout=answer,
-            stderr=errors,
+            stderr=theirs,
             env=environment,
         )
+        os.close(theirs)
+        threading.Thread(target=_copied, args=(ours, errors.fileno()), daemon=True).start()
         peak = _peak(child)
     if child.returncode:
         raise SystemExit(f"{command}: {(place / 'answer.json').read_text()[-500:]}")
-    shown = (place / "answer.json").read_bytes() + said.read_bytes()
+    time.sleep(0.2)
+    shown = said.read_bytes()
     larger = max(path.stat().st_size, kept)
     seconds = time.monotonic() - start
     return (
@@ -199,10 +197,13 @@ def _measured(title: str, path: Path, kept: int, command: list[str], place: Path
     )
 
 
-def _has_script() -> bool:
-    from shutil import which
-
-    return which("script") is not None
+def _copied(terminal: int, file: int) -> None:
+    """Write what appears on a terminal into a file, until the terminal is closed."""
+    try:
+        while said := os.read(terminal, 4_096):
+            os.write(file, said)
+    except OSError:
+        pass  # the other end is gone
 
 
 def _peak(child: subprocess.Popen[bytes]) -> int:
