@@ -6,9 +6,9 @@ import random
 from pathlib import Path
 
 import pytest
+from support.damage import DAMAGES, damaged
 from support.forked_reader import Outcome, Reader
 from support.hostile_formats import HOSTILE, honest, hostile, names_of
-from test_file_formats_damaged import DAMAGES, damaged
 
 from svae_core.own_data.formats import formats
 from svae_core.own_data.limits import READER_BYTES

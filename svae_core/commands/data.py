@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,13 @@ def _described(key: str, labels: str = "") -> dict[str, Any]:
     from svae_core.own_data.choice import Choice
     from svae_core.own_data.kept import find
     from svae_core.own_data.labels import labelling_of
+    from svae_core.own_data.look import look_at
 
     table = find(key)
-    labelling = labelling_of(table, Choice(), find(labels) if labels else None)
+    second = find(labels) if labels else None
+    labelling = labelling_of(table, Choice(), second)
+    look = look_at(table, Choice(), second)
+    looks = {column.name: column for column in look.columns}
     columns = [
         {
             "name": column.name,
@@ -81,6 +86,8 @@ def _described(key: str, labels: str = "") -> dict[str, Any]:
             "low": column.low if column.kind == "number" else None,
             "high": column.high if column.kind == "number" else None,
             "categories": len(column.categories),
+            "use": looks[column.name].use if column.name in looks else None,
+            "share": _known(looks[column.name].share) if column.name in looks else None,
         }
         for column in table.columns
     ]
@@ -91,9 +98,16 @@ def _described(key: str, labels: str = "") -> dict[str, Any]:
         "array": table.array,
         "arrays": table.arrays,
         "notes": [*table.notes, *labelling.notes],
+        "warnings": [item.sentence for item in look.suspicions]
+        or list(filter(None, [look.refusal])),
+        "classes": dict(look.classes),
         "columns": columns,
         "first_rows": table.examples,
     }
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _print(answer: dict[str, Any]) -> None:
@@ -107,7 +121,7 @@ def _print(answer: dict[str, Any]) -> None:
                 )
                 missing = f", {column['missing']:,} missing" if column["missing"] else ""
                 print(f"  {column['name']:32} {column['kind']:9} {spread}{missing}")
-        elif name in ("notes", "first_rows", "kept"):
+        elif name in ("notes", "warnings", "first_rows", "kept"):
             for item in value:
                 print("  " + ("  ".join(map(str, item)) if name == "first_rows" else _line(item)))
         else:

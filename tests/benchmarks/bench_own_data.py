@@ -22,9 +22,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from support.damage import damaged
 from support.forked_reader import Reader
 from support.hostile_formats import honest, hostile, names_of
-from test_file_formats_damaged import damaged
 
 from svae_core.own_data.formats import formats
 from svae_core.own_data.limits import READER_BYTES
