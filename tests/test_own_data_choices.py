@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import io, sparse
 
+from svae_core.own_data import preprocessing
 from svae_core.own_data.choice import Choice
 from svae_core.own_data.reading import read_table
 from svae_core.own_data.table_to_points import shape
@@ -181,3 +182,15 @@ def test_indices_beyond_the_shape_are_refused(made: Made) -> None:
 
     with pytest.raises(RequestError, match="indices do not fit its shape"):
         made("a.h5ad", damaged)
+
+
+def test_many_points_lie_in_a_file_without_a_name_and_are_the_same(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_memory = shape(table, Choice(), 0).points
+    before = sorted(table.folder.iterdir())
+    monkeypatch.setattr(preprocessing, "_MANY", 1)
+    mapped = shape(table, Choice(), 0).points
+    assert isinstance(mapped, np.memmap) and not mapped.flags.writeable
+    assert np.array_equal(mapped, in_memory)
+    assert sorted(table.folder.iterdir()) == before

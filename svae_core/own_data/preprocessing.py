@@ -5,8 +5,11 @@ In blocks of rows, in float64; an array that needs none of it is used as it lies
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +19,7 @@ from svae_core.own_data.tables import Column, Table
 from svae_core.records import RequestError
 
 _FLOAT32 = 1e18  # squares of larger numbers overflow
+_MANY = 2**24  # numbers from which points are kept in a file
 _FAR = 1e3  # offsets of so many standard deviations cost float32 half of its digits
 
 
@@ -87,7 +91,7 @@ def made_points(
     kept = [item for item, moves in zip(features, varies, strict=True) if moves]
     if standardise:
         notes.append("Every column was brought to mean 0 and variance 1.")
-    points = np.empty((source.count, len(kept)), np.float32)
+    target = _Target(table, (source.count, len(kept)))
     scale = np.where(spread > 0, spread, 1.0)
     # float32 keeps 24 bits: of a column far from zero they would go into its offset.
     far = (np.abs(mean) / _FAR > spread) & varies & (not table.image_shape)
@@ -104,8 +108,43 @@ def made_points(
                 f"{table.name} holds numbers up to {largest:.3g}, too large to square; standardise "
                 "its columns."
             )
-        points[start : start + len(block)] = filled[:, varies]
-    return points, kept, tuple(notes)
+        target.write(start, filled[:, varies])
+    return target.finish(), kept, tuple(notes)
+
+
+class _Target:
+    """Where points [n, d] are written: memory, or of many a file without a name, mapped.
+
+    Mapped pages go when memory is short, and `row_blocks` releases them after each block.
+    """
+
+    def __init__(self, table: Table, shape: tuple[int, int]) -> None:
+        self._shape = shape
+        self._file: Any = None
+        if shape[0] * shape[1] >= _MANY:
+            with contextlib.suppress(OSError):  # a folder that may not be written: memory, then
+                self._file = tempfile.TemporaryFile(dir=table.folder)  # noqa: SIM115
+        self._points = np.empty(shape, np.float32) if self._file is None else None
+
+    def write(self, start: int, block: np.ndarray) -> None:
+        """Write the rows from `start` on, in order."""
+        if self._points is not None:
+            self._points[start : start + len(block)] = block
+            return
+        try:
+            self._file.write(np.ascontiguousarray(block, "<f4").data)
+        except OSError as error:
+            raise RequestError(
+                "The points do not fit on the disk; make room there, or use fewer rows or columns."
+            ) from error
+
+    def finish(self) -> np.ndarray:
+        """The points, read-only where they are mapped."""
+        if self._points is not None:
+            return self._points
+        with self._file as file:  # the mapping stays when the file is closed
+            file.flush()
+            return np.memmap(file, np.dtype("<f4"), "r", shape=self._shape)
 
 
 class _Source:
