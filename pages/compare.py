@@ -11,7 +11,7 @@ from pages.visitor.markdown import plain
 from pages.visitor.shared_job import Job
 from pages.widgets import comparison as comparison_widgets
 from pages.widgets import settings as controls
-from pages.widgets import waiting_section
+from pages.widgets import upload, waiting_section
 from pages.widgets.charts import chart
 from svae_core.figures import comparison
 from svae_core.figures.names import counted
@@ -90,6 +90,7 @@ with st.sidebar:
     with st.expander("Model and training"):
         settings = controls.training_controls(settings, choose_method=False)
 
+upload.preview(settings)
 problem = cache.problem(settings)
 free = cache.problem(registry.pair(settings)[0])
 dark = session.dark()

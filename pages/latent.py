@@ -7,7 +7,7 @@ import streamlit as st
 from pages.live import registry
 from pages.visitor import cache, session
 from pages.widgets import settings as controls
-from pages.widgets import waiting_section
+from pages.widgets import upload, waiting_section
 from pages.widgets.charts import BARE, static_chart
 from pages.widgets.latent_run import trained_state
 from svae_core.compute import tasks
@@ -151,6 +151,7 @@ with st.sidebar:
     with st.expander("Training"):
         settings = controls.training_controls(settings, choose_method=False)
 
+upload.preview(settings)
 dark = session.dark()
 members = registry.pair(settings)
 st.subheader("Explore two latent spaces")

@@ -9,7 +9,7 @@ from pages.live import registry
 from pages.visitor import cache, session, url
 from pages.visitor.markdown import refusal
 from pages.visitor.shared_job import Job
-from pages.widgets import phase_axes, waiting_section
+from pages.widgets import phase_axes, upload, waiting_section
 from pages.widgets import settings as controls
 from pages.widgets.charts import QUIET
 from pages.widgets.presets import open_here_button
@@ -120,6 +120,7 @@ def exports(cells: tuple[Cell, ...], figures: list[Any], sentences: list[str]) -
 with st.sidebar:
     settings = controls.data_controls()
 
+upload.preview(settings)
 problem, dark = cache.problem(settings), session.dark()
 theory = Theory(tuple(float(value) for value in problem.eigenvalues))
 

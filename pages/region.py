@@ -3,21 +3,30 @@
 import streamlit as st
 
 from pages.visitor import cache, session
+from pages.visitor.markdown import plain
 from pages.widgets import settings as controls
-from pages.widgets import waiting_section
+from pages.widgets import upload, waiting_section
 from pages.widgets.charts import chart, is_narrow
 from svae_core.compute import tasks
 from svae_core.config.settings import settings_key
 from svae_core.figures import cluster_curves, number_line, rate_distortion, sensitivity, unit_gauge
+from svae_core.geometry.dominance import describe_dominance
+from svae_core.geometry.kmeans import too_many
 from svae_core.geometry.region import BandAtK
 
 with st.sidebar:
     settings = controls.data_controls()
 
+upload.preview(settings)
 problem = cache.problem(settings)
 dark = session.dark()
 
 st.subheader("The feasible band")
+dominant = describe_dominance(
+    problem.shell.dominance, problem.dataset.feature_names, *problem.shell.points.shape
+)
+for warning in filter(None, (dominant, too_many(problem.clusters))):
+    st.warning(plain(warning))
 settings = controls.band_controls(settings, problem)
 problem = cache.problem(settings)
 region = problem.region

@@ -10,7 +10,7 @@ from pages.live import registry
 from pages.visitor import cache, session, url
 from pages.visitor.shared_job import Job
 from pages.widgets import settings as controls
-from pages.widgets import waiting_section
+from pages.widgets import upload, waiting_section
 from pages.widgets.charts import chart
 from svae_core.certificate.html import certificate_page
 from svae_core.compute import tasks
@@ -135,6 +135,7 @@ def show_outcomes(summary: dict[str, Any]) -> None:
 with st.sidebar:
     settings = controls.data_controls()
 
+upload.preview(settings)
 last_run = session.last_run(registry.pair(settings))
 plain, other = last_run.members[0], last_run.members[-1]
 problem, free = cache.problem(other), cache.problem(plain)

@@ -36,6 +36,7 @@ def own_run() -> None:
         summary, data, training, class_ = st.columns([6, 1, 1, 1], vertical_alignment="center")
         with data.popover("Data", width="stretch"):
             settings = controls.data_controls()
+            upload.preview(settings)
         with training.popover("Training", width="stretch"):
             settings = controls.training_controls(settings)
             st.page_link("region.py", label="Move the feasible band")

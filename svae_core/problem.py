@@ -111,13 +111,15 @@ def with_band(problem: Problem, settings: Settings) -> Problem:
 
 def only(prepared: PreparedData, rows: np.ndarray) -> PreparedData:
     """The same with some of the points alone, for those who need no more of them."""
-    labels = prepared.dataset.labels
+    dataset = prepared.dataset
+    labels, names = dataset.labels, dataset.row_names
     return dataclasses.replace(
         prepared,
         dataset=dataclasses.replace(
-            prepared.dataset,
-            points=prepared.dataset.points[rows],
+            dataset,
+            points=dataset.points[rows],
             labels=None if labels is None else labels[rows],
+            row_names=None if names is None else names[rows],
         ),
         shell=dataclasses.replace(prepared.shell, points=prepared.shell.points[rows]),
         clusters=dataclasses.replace(prepared.clusters, labels=prepared.clusters.labels[rows]),
@@ -247,6 +249,7 @@ def _split(dataset: Dataset, settings: Settings) -> tuple[Dataset, np.ndarray]:
         dataset,
         points=dataset.points[kept],
         labels=None if dataset.labels is None else dataset.labels[kept],
+        row_names=None if dataset.row_names is None else dataset.row_names[kept],
     )
     return training, dataset.points[np.sort(order[:count])]
 

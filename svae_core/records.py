@@ -44,6 +44,17 @@ class Dataset:
     image_shape: tuple[int, int] | None = None
     fingerprint: str = ""  # of the points as used, after sampling
     notes: tuple[str, ...] = ()  # assumptions and preprocessing, one sentence each
+    row_names: np.ndarray | None = None  # [n] text, where the data name their points
+
+
+@dataclass(frozen=True)
+class Dominance:
+    """The row and the column with the largest shares of the variance of the data."""
+
+    row: int
+    row_share: float
+    column: int
+    column_share: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +76,7 @@ class Shell:
     round_trip_error: float  # largest error of the inverse, relative to the largest norm
     held_out: np.ndarray  # [h, d] float32, held-out points on this shell
     clamped: int  # held-out points with norms outside the training range
+    dominance: Dominance | None = None  # of the points before the map
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svae_core.geometry.kmeans import cluster
+from svae_core.geometry.kmeans import cluster, propose, too_many
 from svae_core.records import RequestError
 
 
@@ -54,3 +54,11 @@ def test_the_number_of_separate_clusters_is_proposed():
     found = cluster(points, 0)
     assert found.k == 6
     assert [row[0] for row in found.proposal] == list(range(2, 21))
+
+
+def test_more_clusters_than_distinct_points_are_said_and_never_proposed() -> None:
+    distinct = np.random.default_rng(0).normal(size=(6, 3))
+    points = np.repeat(distinct, 10, axis=0)
+    assert "only 6 distinct points" in too_many(cluster(points, 9))
+    assert too_many(cluster(points, 6)) == "" and too_many(cluster(points, 3)) == ""
+    assert max(k for k, _, _ in propose(points)) == 6

@@ -165,6 +165,13 @@ def test_other_methods_are_kept_too(method: str, tmp_path: Path) -> None:
     assert np.array_equal(again.transform(POINTS), model.transform(POINTS))
 
 
+def test_a_model_saved_before_there_was_a_field_opens(fitted: SphericalVAE) -> None:
+    arrays, words = pack(fitted.prepared_)
+    for name in ("dataset.row_names", "shell.dominance"):
+        assert words.pop(name) is None
+    assert unpack(arrays, words).shell.dominance is None
+
+
 def test_nothing_of_the_data_is_kept(fitted: SphericalVAE, tmp_path: Path) -> None:
     fitted.save(tmp_path / "model")
     kept = sum(file.stat().st_size for file in (tmp_path / "model").iterdir())

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.damage import DAMAGES, damaged
 from support.digit_files import ARRAYS, PICTURES, TABLES
 
 from svae_core.own_data import kept
+from svae_core.own_data.choice import Choice
 from svae_core.own_data.reading import read_table
-from svae_core.own_data.table_to_points import Choice, shape
+from svae_core.own_data.table_to_points import shape
 from svae_core.records import RequestError
 
 FORMATS = TABLES | ARRAYS | PICTURES
-DAMAGES = 40
 
 
 @cache
@@ -26,23 +27,6 @@ def intact(name: str) -> bytes:
     path = Path(tempfile.mkdtemp()) / name
     FORMATS[name](path)
     return path.read_bytes()
-
-
-def damaged(content: bytes, chance: random.Random) -> bytes:
-    """The bytes with a cut, a flip, a run of zeros, or a piece that stands twice."""
-    kind = chance.randrange(5)
-    at = chance.randrange(len(content))
-    early = chance.randrange(min(len(content), 2_048))  # headers matter most
-    if kind == 0:
-        return content[:at]
-    if kind == 1:
-        at = early
-    if kind in (1, 2):
-        return content[:at] + bytes([chance.randrange(256)]) + content[at + 1 :]
-    length = chance.randrange(1, 64)
-    if kind == 3:
-        return content[:early] + bytes(length) + content[early + length :]
-    return content[:at] + content[at : at + length] + content[at:]
 
 
 #: HDF5 and SciPy may end the process on damaged bytes, which is why files are read apart.

@@ -132,3 +132,58 @@ def test_before_any_upload_a_page_asks_for_the_file_and_complains_of_nothing(pag
     assert not app.error and not app.warning
     assert ["Your file" in info.value for info in app.info] == [True]
     assert any(uploader.proto.label == "Your file" for uploader in app.get("file_uploader"))
+
+
+_WRONG = "\n".join(
+    [
+        "when,a,b,label",
+        *(
+            f"{1_600_000_000 + 60 * i},{i * 37 % 11},{-999 if i == 7 else i * 71 % 13},{i % 4}"
+            for i in range(60)
+        ),
+    ]
+).encode()
+
+
+@pytest.mark.slow
+def test_each_suspicion_has_a_button_and_what_it_chose_can_be_undone() -> None:
+    app = _open(clusters="10")
+    _quiet(app.file_uploader[0].upload("wrong.csv", _WRONG, "text/csv").run())
+    assert app.query_params["clusters"] in ("4", ["4"]), "K starts at the number of classes"
+    warned = " ".join(warning.value for warning in app.warning)
+    assert "time stamp: when" in warned and "-999" in warned.replace("\\", "")
+    buttons = {button.label: button for button in app.button}
+    _quiet(buttons["Leave out when"].click().run())
+    assert "time stamp" not in " ".join(warning.value for warning in app.warning)
+    assert app.multiselect(key="file.without").value == ["when"]
+    buttons = {button.label.replace("\\", ""): button for button in app.button}
+    _quiet(buttons["Take -999 for missing"].click().run())
+    assert "1 of 60 rows were dropped" in _said(app)
+    assert app.text_input(key="file.absent").value == "-999"
+    _quiet(app.multiselect(key="file.without").set_value([]).run())
+    assert "time stamp: when" in " ".join(warning.value for warning in app.warning)
+
+
+@pytest.mark.slow
+def test_a_column_is_corrected_by_one_click() -> None:
+    app = _open()
+    _quiet(app.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
+    _quiet(app.selectbox(key="file.column").set_value("c").run())
+    _quiet(app.button(key="file.use.Use as label").click().run())
+    assert app.selectbox(key="file.label").value == "c"
+    assert "The label is c" in _said(app)
+    _quiet(app.selectbox(key="file.column").set_value("a").run())
+    _quiet(app.button(key="file.use.Take logarithms").click().run())
+    assert "log(1 + x) was taken of a" in _said(app)
+
+
+@pytest.mark.slow
+def test_a_second_file_gives_the_labels() -> None:
+    app = _open()
+    _quiet(app.file_uploader[0].upload("my.csv", b"x,y\n1,2\n3,1\n2,7\n5,5\n", "text/csv").run())
+    second = next(one for one in app.file_uploader if one.proto.label == "Labels or metadata")
+    _quiet(second.upload("kinds.txt", b"u\nv\nu\nv\n", "text/plain").run())
+    assert "joined by order: 4 rows in both files" in _said(app)
+    wrong = next(one for one in app.file_uploader if one.proto.label == "Labels or metadata")
+    _quiet(wrong.upload("few.txt", b"u\nv\n", "text/plain").run())
+    assert "has 4 rows and few.txt has 2" in app.error[0].value

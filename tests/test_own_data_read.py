@@ -17,8 +17,10 @@ from support.hostile_files import npy, npy_claiming, packed, picture
 from support.own_tables import MIXED, is_one_sentence, read_bytes
 
 from svae_core.own_data import preprocessing, table_to_points
+from svae_core.own_data.choice import Choice
+from svae_core.own_data.labels import label_of
 from svae_core.own_data.reading import read_table
-from svae_core.own_data.table_to_points import Choice, label_of, shape
+from svae_core.own_data.table_to_points import shape
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 
@@ -170,7 +172,7 @@ def test_images_of_16_and_of_8_bits_are_brought_to_the_first_ones(
 def test_images_of_16_bits_are_shrunk_by_their_means(
     table_of: Callable[..., Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("svae_core.own_data.pictures.COLUMNS", 2)
+    monkeypatch.setattr("svae_core.own_data.formats.image_zip.COLUMNS", 2)
     values = np.array([[1_000, 3_000, 50_000, 60_000], [2_000, 2_000, 50_000, 60_000]])
     table = table_of(packed({"a.png": _deep(values), "b.png": _deep(values)}), "a.zip")
     assert np.array(table.numbers())[0] == pytest.approx([2_000, 55_000])
@@ -195,8 +197,8 @@ def test_the_more_frequent_category_is_counted_among_the_rows_used(
 ) -> None:
     table = table_of("sex,n\nf,1\nf,2\nm,3\n,4\nm,5\nf,6\n")
     choice = Choice(label="none", missing="mean")
-    features, _ = table_to_points._features(table, choice, None)
-    source = preprocessing._Source(table, features, np.array([2, 3, 4]))
+    features, _ = table_to_points._features(table, choice, ())
+    source = preprocessing._Source(table, features, np.array([2, 3, 4]), preprocessing.Treatment())
     assert next(source.blocks())[1][:, 0].tolist() == [1, 1, 1]
 
 

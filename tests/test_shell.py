@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from svae_core.geometry.dominance import describe_dominance
+from svae_core.geometry.row_blocks import geometric_median_of
 from svae_core.geometry.shell import ShellMap, fit_shell, shell_view, view_basis
 from svae_core.records import RequestError
 
@@ -27,7 +29,9 @@ def fitted(points, radial_map):
 
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None)
-@given(TABLES, st.sampled_from(["linear", "rank"]), st.sampled_from([np.float32, np.float64]))
+@given(
+    TABLES, st.sampled_from(["linear", "rank", "robust"]), st.sampled_from([np.float32, np.float64])
+)
 def test_training_points_come_back(points, radial_map, dtype):
     points = points.astype(dtype)
     shell = fitted(points, radial_map)
@@ -41,7 +45,7 @@ def test_training_points_come_back(points, radial_map, dtype):
 
 
 @settings(max_examples=100, deadline=None)
-@given(TABLES, st.sampled_from(["linear", "rank"]))
+@given(TABLES, st.sampled_from(["linear", "rank", "robust"]))
 def test_radii_lie_in_the_shell_and_keep_the_order_of_norms(points, radial_map):
     shell = fitted(points, radial_map)
     if shell is None:
@@ -52,7 +56,7 @@ def test_radii_lie_in_the_shell_and_keep_the_order_of_norms(points, radial_map):
     assert (np.diff(radii[order]) >= -1e-9).all()
 
 
-@pytest.mark.parametrize("radial_map", ["linear", "rank"])
+@pytest.mark.parametrize("radial_map", ["linear", "rank", "robust"])
 def test_new_points_in_range_come_back_too(radial_map):
     rng = np.random.default_rng(0)
     points = rng.normal(size=(300, 6))
@@ -121,3 +125,51 @@ def test_the_view_keeps_radii_and_has_orthonormal_directions(dim, seed):
     np.testing.assert_allclose(
         np.linalg.norm(view, axis=1), np.linalg.norm(points, axis=1), rtol=1e-4
     )
+
+
+def test_one_row_moves_the_mean_and_leaves_the_robust_map_where_it_is():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(300, 5))
+    far = points.copy()
+    far[17] *= 1e4
+    moved = {}
+    for name in ("rank", "robust"):
+        before, after = fitted(points, name), fitted(far, name)
+        others = np.delete(points, 17, axis=0)
+        moved[name] = np.abs(before.transform(others) - after.transform(others)).max()
+    assert moved["rank"] > 0.5
+    assert moved["robust"] < 0.05
+
+
+def test_the_geometric_median_has_the_least_sum_of_distances():
+    points = np.random.default_rng(1).normal(size=(200, 3)) ** 3
+
+    def total(center):
+        return np.linalg.norm(points - center, axis=1).sum()
+
+    center = geometric_median_of(points)
+    for step in 0.01 * np.vstack([np.eye(3), -np.eye(3)]):
+        assert total(center) < total(center + step)
+    assert np.allclose(geometric_median_of(points * 7 + 3), center * 7 + 3, atol=1e-3)
+
+
+def test_the_geometric_median_of_mostly_one_point_is_that_point():
+    points = np.vstack([np.zeros((30, 2)), np.ones((3, 2))])
+    assert np.abs(geometric_median_of(points)).max() < 1e-9
+
+
+def test_a_row_or_a_column_with_nearly_all_of_the_variance_is_named():
+    points = np.random.default_rng(2).normal(size=(200, 4))
+    quiet = fit_shell(points, 0.8, 1.2, "linear").dominance
+    assert describe_dominance(quiet, (), 200, 4) == ""
+    row = points.copy()
+    row[17] *= 1e4
+    found = fit_shell(row, 0.8, 1.2, "robust").dominance
+    assert (found.row, found.row_share > 0.999) == (17, True)
+    assert "One row, number 18" in describe_dominance(found, (), 200, 4)
+    column = points * [1, 1, 100, 1]
+    found = fit_shell(column, 0.8, 1.2, "linear").dominance
+    share = column.var(axis=0)[2] / column.var(axis=0).sum()
+    assert (found.column, found.column_share) == (2, pytest.approx(share, rel=1e-6))
+    said = describe_dominance(found, ("a", "b", "weight", "d"), 200, 4)
+    assert said.startswith("One column, weight, holds 100 %")

@@ -19,6 +19,8 @@ from svae_core.figures.number_line import DEFINITIONS
 from svae_core.methods import scan_methods
 from svae_core.records import Field, Options, PreparedData, Settings, knobs
 
+#: K where nothing else is known.
+_CLUSTERS = Settings().clusters
 # The slider's last value: at the collapse loss itself nothing is guaranteed.
 _LAST = 0.99
 _NOTCH = 0.01
@@ -26,9 +28,13 @@ _NOTCH = 0.01
 
 def data_controls() -> Settings:
     """Dataset and its options, number of clusters, shell and sample."""
-    settings = session.settings()
+    before = session.settings()
     plugins = scan_datasets()
-    settings = _plugin_choice(settings, "dataset", "dataset_options", plugins)
+    settings = _plugin_choice(before, "dataset", "dataset_options", plugins)
+    if before.clusters == _CLUSTERS and upload.is_another_file(before, settings):
+        # K starts at the number of classes, where a new file has any.
+        classes = upload.classes(settings)
+        settings = dataclasses.replace(settings, clusters=classes or _CLUSTERS)
     settings = _cluster_choice(settings)
     with st.expander("Shell"):
         settings = _fields(settings, ("r_min", "r_max", "radial_map"))

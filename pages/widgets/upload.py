@@ -16,37 +16,51 @@ import streamlit as st
 
 from pages.visitor import session
 from pages.visitor.markdown import for_visitors, plain
+from pages.widgets import data_look
 from svae_core.config.limits import limits
 from svae_core.datasets import scan_datasets
-from svae_core.datasets.file import Config
+from svae_core.datasets.file import Config, how_of
 from svae_core.figures.names import counted
 from svae_core.own_data import kept as store
+from svae_core.own_data.choice import EVERY, Choice, names_of, text_of
 from svae_core.own_data.formats import listed
-from svae_core.own_data.table_to_points import Choice, label_of, names_of, text_of
+from svae_core.own_data.labels import labelling_of
 from svae_core.own_data.tables import Table
 from svae_core.records import Options, RequestError, Settings, knobs
 
 _WIDE = 200  # columns beyond which they are not offered one by one
 _SHOWN = 30  # columns of the preview
 _MISSING = {"drop": "Drop the row", "mean": "Fill in the column's mean"}
+_COUNTS = {
+    "raw": "As they are",
+    "log": "Library size to 10,000, then log(1 + x)",
+    "variable": "That, and the 2,000 most variable genes",
+}
 _STANDARDISE = {"auto": "Tables yes, arrays and images no", "yes": "Yes", "no": "No"}
 # Reading takes one core and hundreds of megabytes for some seconds: two files at a time.
 _reading_slots = threading.BoundedSemaphore(2)
 
 
 def file_options(kept: Options) -> Options:
-    """The upload, and widgets for its columns; the resulting options."""
+    """The upload, a second file, widgets for the columns, and a look; the resulting options."""
     wanted: dict[str, Any] = dict(kept)
-    config = _uploaded(Config(**wanted))
+    config, uploaded = _uploaded(Config(**wanted))
     table = _table(config.key)
-    if table is not None:
-        config = _columns(config, table)
-    plain = Config()
-    return tuple(
-        (item.name, getattr(config, item.name))
-        for item in sorted(dataclasses.fields(Config), key=lambda item: item.name)
-        if getattr(config, item.name) != getattr(plain, item.name)
-    )
+    if table is None:
+        return data_look.as_options(config)
+    config = _read_otherwise(config, table, uploaded)
+    table = _table(config.key) or table
+    summary = st.container()
+    config = _second(config)
+    second = _table(config.labels)
+    config = _columns(config, table, second)
+    look = data_look.look_of(config, table, second)
+    with summary:
+        st.caption(plain(data_look.summary(look, table)))
+        data_look.corrections(config, look)
+    with st.expander("Correct a column"):
+        data_look.column_buttons(config, look)
+    return data_look.as_options(config)
 
 
 def title(settings: Settings) -> str:
@@ -55,33 +69,44 @@ def title(settings: Settings) -> str:
     return table.name if table else scan_datasets()[settings.dataset].title
 
 
+def is_another_file(before: Settings, settings: Settings) -> bool:
+    """Whether the data are a file now that they were not before."""
+    return settings.dataset == "file" and _key(settings) not in ("", _key(before))
+
+
+def classes(settings: Settings) -> int:
+    """How many classes the label of the visitor's file has; 0 without a label."""
+    options: dict[str, Any] = dict(settings.dataset_options)
+    config = Config(**options)
+    table = _table(config.key)
+    if table is None:
+        return 0
+    return len(data_look.look_of(config, table, _table(config.labels)).classes)
+
+
 def preview(settings: Settings) -> None:
-    """The first rows of the visitor's file and the type of each column."""
+    """The visitor's file as read, and what of it is trained on; nothing for other data."""
+    options: dict[str, Any] = dict(settings.dataset_options)
     table = _table(_key(settings)) if settings.dataset == "file" else None
     if table is None:
         return
+    config = Config(**options)
+    look = data_look.look_of(config, table, _table(config.labels))
     with st.expander(
         f"The file as read: {counted(table.rows, 'row')}, {counted(len(table.columns), 'column')}"
     ):
+        st.write(plain(data_look.summary(look, table)))
+        before = table.before()
+        if before is not None:
+            st.caption("The first pictures as they are in the file")
+            st.image(list(before))
         columns = table.columns[:_SHOWN]
-        if table.examples:
+        if table.examples and not table.image_shape:
             rows = zip(*table.examples, strict=True)
             first = {column.name: list(cells) for column, cells in zip(columns, rows, strict=False)}
             st.dataframe(first, hide_index=True, placeholder="–", alt="The first rows of the file")
-        st.dataframe(
-            {
-                "column": [column.name for column in columns],
-                "holds": [_held(column.kind, len(column.categories)) for column in columns],
-                "missing": [column.missing for column in columns],
-                "smallest": [column.low if column.kind == "number" else None for column in columns],
-                "largest": [column.high if column.kind == "number" else None for column in columns],
-            },
-            hide_index=True,
-            placeholder="–",
-            alt="What each column holds",
-        )
-        if len(table.columns) > _SHOWN:
-            st.caption(f"The first {_SHOWN} columns are shown.")
+        data_look.details(look, table)
+        describe(table.notes)
 
 
 def describe(notes: tuple[str, ...]) -> None:
@@ -101,8 +126,8 @@ def _table(key: str) -> Table | None:
         return None  # the error is shown where the points are needed
 
 
-def _uploaded(config: Config) -> Config:
-    """The configuration, with a newly uploaded file if there is one."""
+def _uploaded(config: Config) -> tuple[Config, Any]:
+    """The configuration, with a newly uploaded file if there is one, and that file or None."""
     uploaded = st.file_uploader(
         "Your file",
         key="file.upload",
@@ -111,18 +136,81 @@ def _uploaded(config: Config) -> Config:
         " is seen by nobody without the link to it, and is removed when unused for long.",
     )
     if uploaded is None:
-        return config
+        return config, None
+    key, refusal, fresh = _stored(uploaded, config.key)
+    if refusal:
+        st.error(plain(for_visitors(refusal)))
+        return config, None
+    # Another file has other columns, to which the last one's options do not apply.
+    return (Config(key=key) if fresh and key != config.key else config), uploaded
+
+
+def _stored(
+    uploaded: Any, wanted: str = "", array: str = "", how: str = ""
+) -> tuple[str, str, bool]:
+    """The key of an upload, read once for each way of reading; why it is refused; if it is new."""
     (key, refusal), fresh = session.once(
-        uploaded.file_id, lambda: _store_upload(uploaded, config.key)
+        f"{uploaded.file_id} {array} {how}".rstrip(),
+        lambda: _store_upload(uploaded, wanted, array, how),
     )
+    return key, refusal, fresh
+
+
+def _read_otherwise(config: Config, table: Table, uploaded: Any) -> Config:
+    """Widgets for what is chosen when a file is read; another choice reads it again."""
+    chosen: dict[str, Any] = {"array": config.array, "turned": config.turned}
+    chosen |= {"colour": config.colour, "side": config.side}
+    if len(table.arrays) > 1:
+        value = config.array if config.array in table.arrays else table.array
+        array = _select("array", list(table.arrays), value, {})
+        chosen["array"] = array if config.array or array != table.array else ""
+    if _may_be_turned(table, config):
+        chosen["turned"] = _toggle("turned", "Columns are the points", config.turned)
+    if table.colour:
+        chosen["colour"] = _toggle("colour", "Keep the colours", config.colour)
+    if table.image_shape:
+        sides = sorted({0, 8, 16, 28, 32, 64, config.side})
+        shown = {str(side): f"at most {side} × {side}" for side in sides} | {"0": "as in the file"}
+        text = _select("side", [str(side) for side in sides], str(config.side), shown)
+        chosen["side"] = int(text)
+    asked = dataclasses.replace(config, **chosen)
+    if asked == config:
+        return config
+    if uploaded is None:
+        st.info("Give the file once more, so that it can be read this way.")
+        return config
+    key, refusal, _ = _stored(uploaded, "", asked.array, how_of(asked))
     if refusal:
         st.error(plain(for_visitors(refusal)))
         return config
-    # Another file has other columns, to which the last one's options do not apply.
-    return Config(key=key) if fresh and key != config.key else config
+    return Config(key=key, labels=config.labels, **chosen)
 
 
-def _store_upload(uploaded: Any, wanted: str) -> tuple[str, str]:
+def _may_be_turned(table: Table, config: Config) -> bool:
+    return config.turned or (not table.tabular and not table.image_shape)
+
+
+def _second(config: Config) -> Config:
+    """The configuration with a second file of labels or metadata, if one is given."""
+    with st.expander("Labels in a second file", expanded=bool(config.labels)):
+        uploaded = st.file_uploader(
+            "Labels or metadata",
+            key="file.second",
+            max_upload_size=limits().upload_mb,
+            help=knobs(Config)["labels"].help,
+        )
+        if uploaded is not None:
+            key, refusal, fresh = _stored(uploaded, config.labels, how="labels")
+            if refusal:
+                st.error(plain(for_visitors(refusal)))
+            elif fresh:
+                config = dataclasses.replace(config, labels=key, label="auto")
+        if config.labels and st.button("Take the second file away", key="file.second.away"):
+            config = dataclasses.replace(config, labels="", label="auto")
+    return config
+
+
+def _store_upload(uploaded: Any, wanted: str, array: str, how: str) -> tuple[str, str]:
     """The key of the stored upload, or the reason why it is refused."""
     place = st.empty()
     with tempfile.TemporaryDirectory() as folder, _reading_slots:
@@ -136,7 +224,7 @@ def _store_upload(uploaded: Any, wanted: str) -> tuple[str, str]:
         try:
             # A link whose data were removed works again once its file is uploaded again.
             key = wanted if wanted and store.is_of(wanted, path) else ""
-            key = store.deposit(path, uploaded.name, show_progress, key=key)
+            key = store.deposit(path, uploaded.name, show_progress, key=key, array=array, how=how)
             store.give_to(key, session.owner())
             return key, ""
         except RequestError as error:
@@ -145,34 +233,80 @@ def _store_upload(uploaded: Any, wanted: str) -> tuple[str, str]:
             place.empty()
 
 
-def _columns(config: Config, table: Table) -> Config:
+def _columns(config: Config, table: Table, second: Table | None) -> Config:
     """Widgets for the columns; the new configuration."""
     names = [column.name for column in table.columns]
     usable = [column.name for column in table.columns if column.kind != "text"]
-    guess = label_of(table, Choice())
-    shown = {"auto": f"Automatic: {guess.name if guess else 'none'}", "none": "None"}
     chosen: dict[str, Any] = {}
     if len(names) <= _WIDE:
-        choices = ["auto", "none", *usable]
-        label = config.label if config.label in choices else "auto"
-        chosen["label"] = _select("label", choices, label, shown)
-        named = [name for name in names_of(config.features) if name in usable]
-        session.preset_widget("file.features", named)
-        features = st.multiselect(
-            "Train on",
-            usable,
-            key="file.features",
-            placeholder="All columns that can be used",
-            help=knobs(Config)["features"].help,
-        )
-        features = session.widget_drawn("file.features", features)
-        chosen["features"] = text_of(features) if features else ""
-    if any(column.missing for column in table.columns):
+        chosen["label"] = _label(config, table, usable, second)
+        chosen["features"] = _picked("features", config.features, usable, "All that can be used")
+        chosen["without"] = _picked("without", config.without, names, "None")
+        numbers = list(table.of_kind("number"))
+        if config.logs != EVERY and numbers:
+            chosen["logs"] = _picked("logs", config.logs, numbers, "None")
+        if config.names:
+            shown = {"": "None"}
+            chosen["names"] = _select("names", ["", *names], config.names, shown)
+    if any(column.missing for column in table.columns) or config.absent:
         chosen["missing"] = _select("missing", list(_MISSING), config.missing, _MISSING)
+    for name in ("absent", "without_rows"):
+        if getattr(config, name):
+            chosen[name] = _text(name, getattr(config, name))
+    if table.counts:
+        chosen["counts"] = _select("counts", list(_COUNTS), config.counts, _COUNTS)
     chosen["standardise"] = _select(
         "standardise", list(_STANDARDISE), config.standardise, _STANDARDISE
     )
     return dataclasses.replace(config, **chosen)
+
+
+def _label(config: Config, table: Table, usable: list[str], second: Table | None) -> str:
+    """The select box for the label, among the columns of both files."""
+    try:
+        guess = labelling_of(table, Choice(), second).label
+    except RequestError:
+        guess = None  # said where the points are needed
+    others = [column.name for column in second.columns] if second else []
+    choices = list(dict.fromkeys(["auto", "none", *others, *usable]))
+    shown = {"auto": f"Automatic: {guess.name if guess else 'none'}", "none": "None"}
+    label = config.label if config.label in choices else "auto"
+    return str(_select("label", choices, label, shown))
+
+
+def _picked(name: str, value: str, options: list[str], otherwise: str) -> str:
+    """A list of columns that is chosen from all of them."""
+    key = f"file.{name}"
+    session.preset_widget(key, [item for item in names_of(value) if item in options])
+    label = "Train on" if name == "features" else knobs(Config)[name].label
+    chosen = st.multiselect(
+        _capital(label),
+        options,
+        key=key,
+        placeholder=otherwise,
+        help=knobs(Config)[name].help,
+    )
+    chosen = session.widget_drawn(key, chosen)
+    return text_of(chosen) if chosen else ""
+
+
+def _text(name: str, value: str) -> str:
+    key = f"file.{name}"
+    session.preset_widget(key, value)
+    label = _capital(knobs(Config)[name].label)
+    text = st.text_input(label, key=key, help=knobs(Config)[name].help)
+    return str(session.widget_drawn(key, text))
+
+
+def _toggle(name: str, label: str, value: bool) -> bool:
+    key = f"file.{name}"
+    session.preset_widget(key, value)
+    help_text = knobs(Config)[name].help
+    return bool(session.widget_drawn(key, st.toggle(label, key=key, help=help_text)))
+
+
+def _capital(label: str) -> str:
+    return label[:1].upper() + label[1:]
 
 
 def _select(name: str, options: list[str], value: str, shown: dict[str, str]) -> Any:
@@ -188,8 +322,3 @@ def _select(name: str, options: list[str], value: str, shown: dict[str, str]) ->
             help=knobs(Config)[name].help,
         ),
     )
-
-
-def _held(kind: str, categories: int) -> str:
-    words = {"number": "numbers", "text": "free text or dates, not used"}
-    return words.get(kind, "1 category" if categories == 1 else f"{categories} categories")

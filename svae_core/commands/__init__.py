@@ -23,6 +23,8 @@ from typing import Any
 from svae_core.config.plugins import Plugin
 from svae_core.config.settings import check_settings
 from svae_core.datasets import scan_datasets
+from svae_core.datasets.file import Config as FileConfig
+from svae_core.datasets.file import how_of
 from svae_core.methods import guards, scan_methods
 from svae_core.records import Settings, flag, knobs, to_json
 
@@ -95,7 +97,12 @@ def settings_of(request: argparse.Namespace, method: str | None = None) -> Setti
             if (text := getattr(request, f"{kind}:{owner}:{name}", None)) is not None
         }
         if kind == "dataset" and path is not None:
-            given["key"] = deposited(path, array=str(given.get("array", "")))
+            reading = {name: given[name] for name in ("turned", "colour", "side") if name in given}
+            how = how_of(FileConfig(**reading))
+            given["key"] = deposited(path, array=str(given.get("array", "")), how=how)
+        labels = Path(str(given.get("labels", "")))
+        if kind == "dataset" and (labels.suffix or labels.is_file()):  # a key has no ending
+            given["labels"] = deposited(labels, how="labels")
         values[f"{kind}_options"] = tuple(sorted(given.items()))
     return check_settings(Settings(**values))
 
@@ -112,8 +119,11 @@ def _file_or_name(dataset: str) -> tuple[Path | None, str]:
     return Path(dataset), "file"
 
 
-def deposited(path: Path, key: str = "", array: str = "") -> str:
-    """The key of a file, read now if it is new, with a bar on a terminal."""
+def deposited(path: Path, key: str = "", array: str = "", how: str = "") -> str:
+    """The key of a file, read now if it is new, with a bar on a terminal.
+
+    `how`: words of formats.HOW; labels for a second file, with labels for the rows of another.
+    """
     from tqdm import tqdm
 
     from svae_core.own_data.kept import deposit
@@ -125,6 +135,7 @@ def deposited(path: Path, key: str = "", array: str = "") -> str:
             key=key,
             copy=False,
             array=array,
+            how=how,
         )
 
 

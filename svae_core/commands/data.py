@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
 from svae_core.commands import deposited, print_json
+from svae_core.datasets.file import Config, how_of
 from svae_core.own_data.formats import listed
 from svae_core.records import RequestError
 
@@ -16,6 +18,21 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", nargs="?", metavar="FILE", help=f"{listed()}")
     command.add_argument(
         "--array", default="", metavar="NAME", help="which of several arrays holds the points"
+    )
+    command.add_argument(
+        "--turned", action="store_true", help="the points are the columns of a matrix"
+    )
+    command.add_argument(
+        "--colour", action="store_true", help="pictures keep their channels instead of turning grey"
+    )
+    command.add_argument(
+        "--side", type=int, default=0, help="shrink pictures to so many pixels a side, at most"
+    )
+    command.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="a second file with labels for the rows, joined by their names or by order",
     )
     command.add_argument(
         "--key", default="", help="the key that a saved run or a link has for the file"
@@ -39,7 +56,9 @@ def run(request: argparse.Namespace) -> None:
             ]
         }
     elif request.file:
-        answer = _described(deposited(Path(request.file), request.key, request.array))
+        how = how_of(Config(turned=request.turned, colour=request.colour, side=request.side))
+        key = deposited(Path(request.file), request.key, request.array, how)
+        answer = _described(key, deposited(request.labels, how="labels") if request.labels else "")
     else:
         raise RequestError("Name a FILE, or use --kept or --forget KEY; see --help.")
     if request.json:
@@ -48,12 +67,17 @@ def run(request: argparse.Namespace) -> None:
     _print(answer)
 
 
-def _described(key: str) -> dict[str, Any]:
+def _described(key: str, labels: str = "") -> dict[str, Any]:
+    from svae_core.own_data.choice import Choice
     from svae_core.own_data.kept import find
-    from svae_core.own_data.table_to_points import Choice, label_of
+    from svae_core.own_data.labels import labelling_of
+    from svae_core.own_data.look import look_at
 
     table = find(key)
-    label = label_of(table, Choice())
+    second = find(labels) if labels else None
+    labelling = labelling_of(table, Choice(), second)
+    look = look_at(table, Choice(), second)
+    looks = {column.name: column for column in look.columns}
     columns = [
         {
             "name": column.name,
@@ -62,16 +86,28 @@ def _described(key: str) -> dict[str, Any]:
             "low": column.low if column.kind == "number" else None,
             "high": column.high if column.kind == "number" else None,
             "categories": len(column.categories),
+            "use": looks[column.name].use if column.name in looks else None,
+            "share": _known(looks[column.name].share) if column.name in looks else None,
         }
         for column in table.columns
     ]
     about = {"key": key, "name": table.name, "form": table.form, "rows": table.rows}
     return about | {
-        "label": label.name if label else None,
-        "notes": table.notes,
+        "label": labelling.label.name if labelling.label else None,
+        "labels_key": labels,
+        "array": table.array,
+        "arrays": table.arrays,
+        "notes": [*table.notes, *labelling.notes],
+        "warnings": [item.sentence for item in look.suspicions]
+        or list(filter(None, [look.refusal])),
+        "classes": dict(look.classes),
         "columns": columns,
         "first_rows": table.examples,
     }
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _print(answer: dict[str, Any]) -> None:
@@ -85,7 +121,7 @@ def _print(answer: dict[str, Any]) -> None:
                 )
                 missing = f", {column['missing']:,} missing" if column["missing"] else ""
                 print(f"  {column['name']:32} {column['kind']:9} {spread}{missing}")
-        elif name in ("notes", "first_rows", "kept"):
+        elif name in ("notes", "warnings", "first_rows", "kept"):
             for item in value:
                 print("  " + ("  ".join(map(str, item)) if name == "first_rows" else _line(item)))
         else:

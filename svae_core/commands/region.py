@@ -18,7 +18,8 @@ def run(request: argparse.Namespace) -> None:
     """Print all numbers that are fixed before training."""
     from svae_core.certificate.information_floors import floors_at, how_sought
     from svae_core.certificate.kernel_floors import how_proved
-    from svae_core.geometry.kmeans import how_started
+    from svae_core.geometry.dominance import describe_dominance
+    from svae_core.geometry.kmeans import how_started, too_many
     from svae_core.geometry.region import penalty_weight
     from svae_core.methods.spherical import describe_aim
     from svae_core.problem import prepare
@@ -28,6 +29,9 @@ def run(request: argparse.Namespace) -> None:
     region = problem.region
     floors = problem.floors
     said = how_started(problem.clusters), how_sought(floors), how_proved(floors)
+    dominant = describe_dominance(
+        problem.shell.dominance, problem.dataset.feature_names, *problem.shell.points.shape
+    )
     answer = {
         "dataset": problem.dataset.name,
         "n": len(problem.shell.points),
@@ -49,6 +53,7 @@ def run(request: argparse.Namespace) -> None:
             None if region.empty else penalty_weight(settings.beta, problem.water_level)
         ),
         "aim": describe_aim(problem, settings),
+        "warnings": [*filter(None, (dominant, too_many(problem.clusters)))],
         "notes": [*problem.dataset.notes, *filter(None, said)],
     }
     if request.json:

@@ -51,8 +51,9 @@ class Settings:
     r_max: float = option(1.2, "outer radius of the shell", low=1e-6, high=1e6, group="shell")
     radial_map: str = option(
         "linear",
-        "how norms are mapped to radii: linear, or by rank (robust to outliers)",
-        choices=("linear", "rank"),
+        "how norms are mapped to radii: linear, by rank about the mean, or robust (by rank about "
+        "the geometric median, which outliers do not move)",
+        choices=("linear", "rank", "robust"),
         group="shell",
     )
     collapse_loss: str = option(

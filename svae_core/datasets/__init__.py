@@ -124,4 +124,5 @@ def _sample(dataset: Dataset, n_points: int, seed: int) -> Dataset:
         return dataset
     rows = np.sort(np.random.default_rng(seed).permutation(n)[:n_points])
     labels = None if dataset.labels is None else dataset.labels[rows]
-    return dataclasses.replace(dataset, points=dataset.points[rows], labels=labels)
+    names = None if dataset.row_names is None else dataset.row_names[rows]
+    return dataclasses.replace(dataset, points=dataset.points[rows], labels=labels, row_names=names)

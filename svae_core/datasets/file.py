@@ -13,8 +13,9 @@ no network
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+from svae_core.own_data.choice import Choice
 from svae_core.records import Dataset, option
 
 
@@ -28,9 +29,29 @@ class Config:
         "which array of a file that holds several are the points: a name in an NPZ, HDF5, .mat, "
         ".h5ad or safetensors file, a list column, a sheet (empty: the largest)",
     )
+    labels: str = option(
+        "",
+        "a second file with labels for the rows, joined by their names or by order: where it is "
+        "kept, or on the command line its path",
+    )
+    turned: bool = option(False, "exchange rows and columns, where the points are the columns")
+    colour: bool = option(
+        False, "pictures in colour keep their channels, three numbers a pixel, else they turn grey"
+    )
+    side: int = option(
+        0,
+        "shrink pictures to at most so many pixels a side (0: only if they have more than 4,096)",
+        low=0,
+        high=4096,
+    )
     features: str = option(
         "", "names of the columns to train on, separated by commas (empty: all that can be used)"
     )
+    without: str = option("", "names of columns to leave out, separated by commas")
+    without_rows: str = option(
+        "", "numbers of rows to leave out, counted from 1 and separated by commas"
+    )
+    names: str = option("", "name of the column that names the points; it is not trained on")
     label: str = option(
         "auto", "name of the column with the label, auto for the one that looks like it, or none"
     )
@@ -45,12 +66,33 @@ class Config:
         "standardise columns to mean 0, variance 1 (auto: for tables, not for arrays or images)",
         choices=("auto", "yes", "no"),
     )
+    absent: str = option(
+        "", "numbers that stand for a missing value, separated by commas, such as -999"
+    )
+    logs: str = option("", "columns of which to take logarithms, separated by commas, or all")
+    counts: str = option(
+        "raw",
+        "counts of single cells: raw, log (library size brought to 10,000, then log(1 + x)), or "
+        "variable (that, and only the 2,000 most variable columns)",
+        choices=("raw", "log", "variable"),
+    )
+
+
+def how_of(config: Config) -> str:
+    """The choices about reading a file, as `own_data.kept.deposit` takes them."""
+    words = [name for name in ("turned", "colour") if getattr(config, name)]
+    return " ".join([*words, f"side={config.side}"] if config.side else words)
+
+
+def choice_of(config: Config) -> Choice:
+    """The choices about the table; those about reading the file are in its key."""
+    return Choice(**{item.name: getattr(config, item.name) for item in fields(Choice)})
 
 
 def load(config: Config, seed: int) -> Dataset:
     """The points of the file; the seed selects the sample if there are too many."""
     from svae_core.own_data.kept import find
-    from svae_core.own_data.table_to_points import Choice, shape
+    from svae_core.own_data.table_to_points import shape
 
-    choice = Choice(config.features, config.label, config.missing, config.standardise)
-    return shape(find(config.key), choice, seed)
+    second = find(config.labels) if config.labels else None
+    return shape(find(config.key), choice_of(config), seed, second)

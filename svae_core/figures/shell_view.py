@@ -115,9 +115,14 @@ def _clouds(prepared: PreparedData, points: np.ndarray) -> list[go.Scatter3d]:
 
 
 def _classes(prepared: PreparedData) -> np.ndarray:
-    """The hover text of each viewed point: its row, and its class if the data have labels."""
+    """The hover text of each viewed point: its row or name, and its class if there are labels."""
     data = prepared.dataset
     rows = [f"row {row + 1}" for row in prepared.view_index]
+    if data.row_names is not None:
+        rows = [
+            f"{row}: {name}" if name else row
+            for row, name in zip(rows, data.row_names[prepared.view_index], strict=True)
+        ]
     if data.labels is None:
         return np.array(rows)
     kinds = data.labels[prepared.view_index]

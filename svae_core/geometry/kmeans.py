@@ -83,16 +83,29 @@ def how_started(clusters: Clusters) -> str:
     )
 
 
+def too_many(clusters: Clusters) -> str:
+    """One sentence if K is above the number of distinct points, else empty."""
+    occupied = int(np.count_nonzero(clusters.sizes))
+    # With fewer distinct points than centroids each is a cluster of its own, and some are empty.
+    if occupied == clusters.k or float(clusters.variances.max()) > 1e-10 * clusters.total:
+        return ""
+    return (
+        f"K is {clusters.k}, but there are only {occupied} distinct points, so that W is 0 and "
+        f"{clusters.k - occupied} of the clusters are empty; ask for fewer clusters."
+    )
+
+
 def propose(points: np.ndarray, seed: int = 0) -> tuple[tuple[int, float, float], ...]:
-    """(K, W, silhouette) for K from 2 to 20, or to the number of points, on a seeded sample."""
+    """(K, W, silhouette) for K from 2 to 20, or to the distinct points, on a seeded sample."""
     if len(points) > _SILHOUETTE_SAMPLE:
         rows = np.random.default_rng([seed, 11]).choice(
             len(points), _SILHOUETTE_SAMPLE, replace=False
         )
         points = points[np.sort(rows)]
     table = []
+    distinct = len(np.unique(points, axis=0))
     for k in _PROPOSED:
-        if k >= len(points):
+        if k >= len(points) or k > distinct:
             break
         _, labels, centroids = _kmeans(points, k, seed, restarts=3)
         within = float(squared_distances(points, labels, centroids).mean())

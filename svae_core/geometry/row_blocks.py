@@ -18,6 +18,8 @@ ROWS = 16_384
 #: processor's cache.
 WHOLE = 2**22
 CACHED = 2**19
+#: Steps towards the geometric median, and the move, in mean distances, from which it has come.
+_MEDIAN_STEPS, _MEDIAN_TOLERANCE = 100, 1e-7
 
 
 def blocks(count: int, width: int = 1) -> list[slice]:
@@ -49,6 +51,34 @@ def let_go(points: np.ndarray) -> None:
         unwritten = view.readonly  # changes to a private mapping would be lost
     if unwritten:
         owner.madvise(mmap.MADV_DONTNEED)
+
+
+def geometric_median_of(points: np.ndarray) -> np.ndarray:
+    """The point [d] with the least sum of distances to points [n, d], by Weiszfeld's iteration.
+
+    Fewer than half of the rows, however far away, cannot move it far; a single one moves the mean
+    anywhere. Starts at the median of each coordinate over a sample of rows. Source: Vardi and
+    Zhang, "The multivariate L1-median and associated data depth", PNAS 2000.
+    """
+    step = max(1, len(points) // ROWS)
+    center = np.median(points[::step].astype(np.float64), axis=0)
+    for _ in range(_MEDIAN_STEPS):
+        pull, weight, scale = np.zeros(points.shape[1]), 0.0, 0.0
+        for _, block in rows_of(points):
+            gap = block - center
+            distance = np.linalg.norm(gap, axis=1)
+            # A point at the centre pulls with no direction; it would divide by zero.
+            own = np.divide(1.0, distance, out=np.zeros_like(distance), where=distance > 0)
+            pull += own @ gap
+            weight += float(own.sum())
+            scale += float(distance.sum())
+        if weight == 0:
+            break
+        move = pull / weight
+        center = center + move
+        if float(np.linalg.norm(move)) <= _MEDIAN_TOLERANCE * scale / len(points):
+            break
+    return center
 
 
 def center_of(points: np.ndarray) -> np.ndarray:

@@ -3,8 +3,9 @@
 u = (x − μ)/‖x − μ‖,  ρ = r_min + (r_max − r_min)·F(‖x − μ‖),  s(x) = ρ u
 
 μ is the training mean and F a strictly increasing map of the training norms onto [0, 1]: linear,
-or by rank (robust to outliers). Both are linear interpolation between knots, so the map has an
-exact inverse. Source: arXiv 2603.10935 v4 (the shell); F and the edge cases are defined here.
+or by rank. Both are linear interpolation between knots, so the map has an exact inverse. The rank
+map alone is not robust, since one row moves the mean: `robust` is by rank about the geometric
+median instead. Source: arXiv 2603.10935 v4 (the shell); F and the edge cases are defined here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Self
 
 import numpy as np
 
-from svae_core.geometry.row_blocks import center_of, rows_of
+from svae_core.geometry.dominance import dominance
+from svae_core.geometry.row_blocks import center_of, geometric_median_of, rows_of
 from svae_core.records import RequestError, Shell
 
 # A radius within this many rounding errors of a knot is taken as the knot: the inverse then returns
@@ -42,7 +44,8 @@ class ShellMap:
                 f"r_min is {self.r_min:g} and r_max is {self.r_max:g}, but 0 < r_min < r_max is "
                 "needed."
             )
-        self.center_ = center_of(points)
+        robust = self.radial_map == "robust"
+        self.center_ = geometric_median_of(points) if robust else center_of(points)
         self.norms_ = self._norms(points)
         largest = float(self.norms_.max())
         if largest <= 1e-12 * max(1.0, float(np.abs(self.center_).max())):
@@ -152,6 +155,7 @@ def fit_shell(
         round_trip_error=worst / float(shell.norms_.max()),
         held_out=shell.transform(kept_out).astype(np.float32, copy=False),
         clamped=shell.clamped(kept_out),
+        dominance=dominance(points, shell.center_, shell.norms_),
     )
 
 

@@ -9,31 +9,32 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from svae_core.own_data.array_layout import Layout, before, block_of, layout_of
 from svae_core.own_data.formats import Source
 from svae_core.own_data.limits import CATEGORIES, LETTERS
 from svae_core.own_data.names import cleaned, distinct
+from svae_core.own_data.sparse import SparseRows
+from svae_core.own_data.sparse_to_table import turned, write_sparse
 from svae_core.own_data.tables import (
+    BEFORE,
     CODES,
     NUMBERS,
+    ROW_NAMES,
     Column,
     Table,
     check_cells,
-    check_width,
+    keep_before,
     write_about,
+    write_lines,
 )
 from svae_core.records import RequestError
 
 _BLOCK_CELLS = 2**20
 _EXAMPLES = 8
-#: Weights of red, green and blue in grey, ITU-R BT.601: what Pillow uses too.
-_GREY = np.array([299.0, 587.0, 114.0]) / 1000.0
-#: Sides up to which N × a × b × c is taken for pictures in channels, and more is a mistake.
-_CHANNELS = (1, 3)
 
 
 class Rows(Protocol):
@@ -43,77 +44,6 @@ class Rows(Protocol):
     def shape(self) -> tuple[int, ...]: ...
 
     def __getitem__(self, rows: slice, /) -> Any: ...
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How an array [n, …] is read as rows of numbers."""
-
-    rows: int
-    width: int
-    image_shape: tuple[int, int] | None = None
-    channels_last: bool | None = None  # of pictures in colour: where their channels are
-
-    @property
-    def coloured(self) -> bool:
-        """Whether rows are pictures in colour, turned grey."""
-        return self.channels_last is not None
-
-
-def layout_of(shape: tuple[int, ...]) -> Layout:
-    """Rows and columns of an array; RequestError, naming the shape, where it has none.
-
-    [n], [n, d]; [n, height, width] are grey pictures, and so are [n, height, width, 1] and
-    [n, 1, height, width]; with 3 channels in either place they are pictures in colour.
-    """
-    if len(shape) == 4 and 0 not in shape:
-        last, first = shape[3] in _CHANNELS, shape[1] in _CHANNELS
-        if last or first:
-            channels_last = last and not (first and shape[3] > shape[1])
-            height, width = shape[1:3] if channels_last else shape[2:4]
-            channels = shape[3] if channels_last else shape[1]
-            check_width(height * width)
-            check_cells(shape[0], height * width)
-            return Layout(
-                shape[0], height * width, (height, width), channels_last if channels > 1 else None
-            )
-    if len(shape) not in (1, 2, 3) or 0 in shape:
-        raise RequestError(
-            f"The array has the shape {' × '.join(map(str, shape[:6])) or '()'}, but must be rows "
-            "× columns or, for pictures, number × height × width, with channels before or after."
-        )
-    width = 1
-    for length in shape[1:]:
-        width *= length
-    check_width(width)
-    check_cells(shape[0], width)
-    return Layout(shape[0], width, (shape[1], shape[2]) if len(shape) == 3 else None)
-
-
-def block_of(raw: Any, layout: Layout) -> np.ndarray:
-    """Rows [r, width] of a block as a library gives it: real numbers, colour turned grey."""
-    block = np.asarray(raw.toarray() if hasattr(raw, "toarray") else raw)
-    if block.dtype.kind == "V" and block.dtype.itemsize == 2 and not block.dtype.names:
-        block = from_bfloat16(block)
-    if block.dtype.kind not in "fiub":
-        raise RequestError(
-            f"The array holds {cleaned(block.dtype.name)}, but must hold real numbers."
-        )
-    if layout.coloured:
-        block = np.moveaxis(block, 1, -1) if not layout.channels_last else block
-        # An alpha channel says nothing of brightness.
-        block = (
-            np.rint(block[..., :3] @ _GREY)
-            if block.dtype == np.uint8
-            else (block[..., :3].astype(np.float64) @ _GREY)
-        )
-    return block.reshape(len(block), layout.width)
-
-
-def from_bfloat16(block: np.ndarray) -> np.ndarray:
-    """float32 of bfloat16 numbers, which NumPy keeps as two bytes without a meaning."""
-    wide = np.ascontiguousarray(block).view("<u2").astype(np.uint32) << 16
-    return wide.view(np.float32)
 
 
 class Extremes:
@@ -146,7 +76,7 @@ def names_for(layout: Layout, given: Sequence[str] = ()) -> tuple[str, ...]:
     """Names of an array's columns: those that are given, or pixel 1 … or column 1 …"""
     if len(given) == layout.width:
         return distinct(given, "column")
-    word = "pixel" if layout.image_shape else "column"
+    word = "pixel" if layout.picture else "column"
     return tuple(f"{word} {i + 1}" for i in range(layout.width))
 
 
@@ -163,32 +93,38 @@ def blocks_of(rows: int, width: int) -> list[slice]:
 
 def write_matrix(
     source: Source,
-    array: Rows,
+    array: Rows | SparseRows,
     form: str,
     notes: Sequence[str] = (),
     column_names: Sequence[str] = (),
     tabular: bool = False,
 ) -> Table:
-    """The table of an array [n, …], written in blocks; see `layout_of` for what may be read."""
-    layout = layout_of(tuple(int(length) for length in array.shape))
+    """The table of an array [n, …], written in blocks; see `array_layout` for what may be read."""
+    if isinstance(array, SparseRows):
+        matrix = turned(array) if source.turned else array
+        return write_sparse(source, matrix, form, notes, column_names, tabular)
+    if source.turned:
+        array = _on_its_side(array)
+    layout = layout_of(tuple(int(length) for length in array.shape), source)
     said = [f"Read as an array {' × '.join(map(str, array.shape))}.", *notes]
     extremes, dtype = Extremes(layout.width), ""
     examples: tuple[tuple[str, ...], ...] = ()
     with (source.folder / NUMBERS).open("wb") as out:
-        for part in blocks_of(layout.rows, layout.width):
-            block = block_of(array[part], layout)
+        for part in blocks_of(layout.rows, layout.read_width):
+            raw = array[part]
+            block = block_of(raw, layout)
             dtype = dtype or _stored_as(block, layout)
             extremes.add(block)
             out.write(np.ascontiguousarray(block, dtype).tobytes())
             if not examples:
                 examples = examples_of(block)
+                keep_before(source.folder, before(raw[:BEFORE], layout))
             source.progress(part.stop / layout.rows)
     scale = 1.0
-    if layout.coloured:
-        said.append("Pictures in colour were turned grey.")
-    if layout.image_shape and dtype == "|u1":
+    said += layout.said()
+    if layout.picture and dtype == "|u1":
         scale = 255.0
-        said.append("Grey values from 0 to 255 are divided by 255.")
+        said.append("Values from 0 to 255 are divided by 255.")
     table = Table(
         folder=source.folder,
         name=source.name,
@@ -202,14 +138,25 @@ def write_matrix(
         image_shape=layout.image_shape,
         scale=scale,
         tabular=tabular,
+        colour=("channels" if layout.keeps_colour else "grey") if layout.coloured else "",
     )
     write_about(table)
     return table
 
 
+def _on_its_side(array: Rows) -> np.ndarray:
+    if len(array.shape) != 2:
+        raise RequestError(
+            f"The array has {len(array.shape)} axes, and only rows and columns can be exchanged."
+        )
+    check_cells(*array.shape)
+    return np.asarray(array[: array.shape[0]]).T
+
+
 def _stored_as(block: np.ndarray, layout: Layout) -> str:
     """The type of numbers on disk: small where nothing is lost by it."""
-    if layout.image_shape and (block.dtype == np.uint8 or (layout.coloured and block.max() > 1.0)):
+    grey = layout.coloured and not layout.keeps_colour
+    if layout.picture and (block.dtype == np.uint8 or (grey and block.max() > 1.0)):
         return "|u1"
     return "<f4" if block.dtype in (np.float32, np.float16) else "<f8"
 
@@ -239,7 +186,7 @@ def with_labels(table: Table, labels: np.ndarray | None, name: str = "label") ->
     values, codes = np.unique(labels, return_inverse=True)
     if len(values) > CATEGORIES:
         return _without(table, f"hold more than {CATEGORIES:,} different values")
-    return with_categories(table, name, [_text(value) for value in values.tolist()], codes)
+    return with_categories(table, name, [text_of_label(value) for value in values.tolist()], codes)
 
 
 def with_categories(table: Table, name: str, categories: Sequence[str], codes: np.ndarray) -> Table:
@@ -259,11 +206,33 @@ def with_categories(table: Table, name: str, categories: Sequence[str], codes: n
     column = Column(column_name, "category", missing, categories=distinct(categories, "value"))
     names = (*column.categories, "")
     examples = tuple(
-        (*row, names[code]) for row, code in zip(table.examples, codes.tolist(), strict=False)
+        (*row, names[code]) if len(row) == len(table.columns) else row
+        for row, code in zip(table.examples, codes.tolist(), strict=False)
     )
     found = dataclasses.replace(table, columns=(*table.columns, column), examples=examples)
     write_about(found)
     return found
+
+
+def with_colour(table: Table, colour: str) -> Table:
+    """The table of pictures in colour, which became grey or kept their channels."""
+    found = dataclasses.replace(table, colour=colour)
+    write_about(found)
+    return found
+
+
+def with_arrays(table: Table, arrays: Sequence[str], chosen: str) -> Table:
+    """The table with the names of all arrays that could be its points, and of the one that is."""
+    found = dataclasses.replace(table, arrays=tuple(arrays), array=chosen)
+    write_about(found)
+    return found
+
+
+def with_row_names(table: Table, names: Sequence[str]) -> Table:
+    """The table with the names of its rows [n] beside it, by which a second file is joined."""
+    if len(names) == table.rows:
+        write_lines(table.folder / ROW_NAMES, names)
+    return table
 
 
 def with_note(table: Table, note: str) -> Table:
@@ -277,7 +246,8 @@ def _without(table: Table, what: str) -> Table:
     return with_note(table, f"The labels were left out, since they {what}.")
 
 
-def _text(value: Any) -> str:
+def text_of_label(value: Any) -> str:
+    """A label as text, no longer than names are kept."""
     if isinstance(value, bytes):
         return value[: 4 * LETTERS].decode("utf-8", "replace")
     return str(value)[: 4 * LETTERS]

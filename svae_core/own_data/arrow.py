@@ -12,12 +12,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import with_categories, with_labels, with_note, write_matrix
+from svae_core.own_data.array_to_table import (
+    with_arrays,
+    with_categories,
+    with_colour,
+    with_labels,
+    with_note,
+    with_row_names,
+    write_matrix,
+)
 from svae_core.own_data.arrow_points import BATCH_CELLS, Batches, ListRows, PictureRows
 from svae_core.own_data.column_roles import with_roles
 from svae_core.own_data.formats import Source
 from svae_core.own_data.names import cleaned, distinct, some
-from svae_core.own_data.tables import Table, Writer, check_cells, check_width
+from svae_core.own_data.tables import Table, Writer, check_cells, check_width, keep_before
 from svae_core.records import RequestError
 
 if TYPE_CHECKING:
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 
 _LABELS = ("label", "labels", "target", "class", "y", "digit")
 _INDEX = ("__index_level_0__",)
+_NAMED = 1_000_000  # rows up to which a column of text beside lists is kept as their names
 
 
 def read_arrow(source: Source, batches: Batches, form: str) -> Table:
@@ -38,6 +47,8 @@ def read_arrow(source: Source, batches: Batches, form: str) -> Table:
     if points is not None:
         read = _read_pictures if points in pictures else _read_lists
         table, kept = read(source, batches, points, form)
+        whole = [schema.field(index).name for index in (*pictures, *lists)]
+        table = with_arrays(table, whole, schema.field(points).name)
         return _with_rest(table, batches, points, kept)
     return _read_columns(source, batches, form)
 
@@ -220,14 +231,22 @@ def _read_pictures(
 ) -> tuple[Table, np.ndarray]:
     """The table of a column of pictures, and which rows of the file it has."""
     name = cleaned(batches.schema.field(position).name)
-    rows = PictureRows(batches, position)
-    notes = [f"Points are the pictures in the column {name}, as grey values."]
-    if rows.shape[1:] != rows.size[::-1]:
+    rows = PictureRows(batches, position, source)
+    values = "in their colours" if rows.keeps_colour else "as grey values"
+    notes = [f"Points are the pictures in the column {name}, {values}."]
+    if rows.coloured and not rows.keeps_colour:
+        notes.append("Pictures in colour were turned grey.")
+    if rows.small != rows.size:
         notes.append(
             f"They were shrunk from {rows.size[0]} × {rows.size[1]} to "
-            f"{rows.shape[2]} × {rows.shape[1]} pixels."
+            f"{rows.small[0]} × {rows.small[1]} pixels."
         )
-    return write_matrix(source, rows, form, notes), np.ones(batches.rows, bool)
+    table = write_matrix(source, rows, form, notes)
+    if rows.coloured or rows.small != rows.size:
+        keep_before(table.folder, np.stack(rows.before))
+    if rows.coloured:
+        table = with_colour(table, "channels" if rows.keeps_colour else "grey")
+    return table, np.ones(batches.rows, bool)
 
 
 # ------------------------------------------------------------------------ labels beside
@@ -245,6 +264,9 @@ def _with_rest(table: Table, batches: Batches, points: int, kept: np.ndarray) ->
     label = next((named[name] for name in _LABELS if name in named), None)
     if label is not None:
         table = _with_label(table, batches, label, kept)
+    texts = [i for i in others if i != label and _is_text(schema.field(i).type)]
+    if texts and batches.rows <= _NAMED:  # so that a second file can be joined by them
+        table = with_row_names(table, _whole(batches, texts[0])[kept].tolist())
     left = [cleaned(schema.field(index).name) for index in others if index != label]
     return with_note(table, f"Other columns were left out: {some(left)}.") if left else table
 

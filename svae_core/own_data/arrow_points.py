@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from svae_core.own_data.formats import Source
+from svae_core.own_data.limits import COLUMNS
 from svae_core.own_data.names import cleaned
-from svae_core.own_data.pictures import grey_of, shrunk, size_of
-from svae_core.own_data.tables import check_width
+from svae_core.own_data.pictures import colours_of, grey_of, shrunk, size_of, thumbnail
+from svae_core.own_data.tables import BEFORE, check_width
 from svae_core.records import RequestError
 
 if TYPE_CHECKING:
@@ -121,15 +123,20 @@ def _numbers_of(column: pa.Array) -> np.ndarray:
 class PictureRows:
     """Pictures decoded from bytes, never opened by the path beside them."""
 
-    def __init__(self, batches: Batches, position: int) -> None:
+    def __init__(self, batches: Batches, position: int, source: Source) -> None:
         self._name = cleaned(batches.schema.field(position).name)
         self._cells = self._bytes(batches, position)
         first = next(self._cells, None)
         if first is None:
             raise RequestError(f"The column {self._name!r} holds no picture.")
         self._first: bytes | None = first
-        self.size = size_of(first, f"The first picture in the column {self._name}")
-        self.shape = (batches.rows, *shrunk(self.size)[::-1])
+        self.size, self.coloured = size_of(first, f"The first picture in the column {self._name}")
+        self.keeps_colour = self.coloured and source.coloured
+        most = COLUMNS // 3 if self.keeps_colour else COLUMNS
+        self.small = shrunk(self.size, most, source.side)
+        self.shape: tuple[int, ...] = (batches.rows, *self.small[::-1])
+        self.shape += (3,) if self.keeps_colour else ()
+        self.before: list[np.ndarray] = []  # the first, as the file has them
 
     def _bytes(self, batches: Batches, position: int) -> Iterator[bytes]:
         for batch in batches.read([position], 256):
@@ -147,5 +154,9 @@ class PictureRows:
         for _ in range(rows.start, rows.stop):
             content = self._first if self._first is not None else next(self._cells)
             self._first = None
-            found.append(grey_of(content, self.size, f"A picture in the column {self._name}"))
+            where = f"A picture in the column {self._name}"
+            make = colours_of if self.keeps_colour else grey_of
+            found.append(make(content, self.size, where, self.small))
+            if len(self.before) < BEFORE:
+                self.before.append(thumbnail(content, self.size, where))
         return np.stack(found)

@@ -49,6 +49,11 @@ def choose(shapes: Mapping[str, Sequence[int]], wanted: str, what: str) -> str:
     return ordered[-1]
 
 
+def offered(shapes: Mapping[str, Sequence[int]]) -> tuple[str, ...]:
+    """Arrays that may be chosen as the points: of rows and columns, or pictures."""
+    return tuple(key for key, shape in shapes.items() if len(shape) >= 2 and 0 not in shape)
+
+
 def names_no_points(key: str) -> bool:
     """Whether an array of this name is labels, indices or the like, and never the points."""
     lower = key.lower()

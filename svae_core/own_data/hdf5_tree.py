@@ -18,7 +18,7 @@ import numpy as np
 from svae_core.own_data.archive import is_of_disk
 from svae_core.own_data.limits import CELLS, LETTERS
 from svae_core.own_data.names import cleaned, some
-from svae_core.own_data.sparse import CompressedRows, check_compressed
+from svae_core.own_data.sparse import CompressedRows, Part, check_compressed, check_real
 from svae_core.records import RequestError
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -136,11 +136,42 @@ def array_of(item: Any) -> Any:
     return item
 
 
-def sparse_of(group: Any, shape: tuple[int, ...], by_columns: bool) -> CompressedRows:
+@dataclass(frozen=True)
+class StreamedRows:
+    """A matrix [n, d] in compressed rows of an HDF5 file, of which only blocks are in memory."""
+
+    group: Any
+    pointers: np.ndarray
+    shape: tuple[int, int]
+
+    @property
+    def stored(self) -> int:
+        """How many numbers it holds."""
+        return int(self.pointers[-1])
+
+    def part(self, rows: slice) -> Part:
+        """Rows in compressed form; RequestError where indices lie outside the shape."""
+        from scipy import sparse
+
+        pointers = self.pointers[rows.start : rows.stop + 1]
+        inside = slice(int(pointers[0]), int(pointers[-1]))
+        values, columns = self.group["data"][inside], self.group["indices"][inside]
+        check_compressed(
+            pointers - pointers[0], columns, (rows.stop - rows.start, *self.shape[1:]), False
+        )
+        block = sparse.csr_matrix(
+            (values, columns, pointers - pointers[0]), (rows.stop - rows.start, self.shape[1])
+        )
+        block.sum_duplicates()
+        return block.data, block.indices, np.diff(block.indptr)
+
+
+def sparse_of(
+    group: Any, shape: tuple[int, ...], by_columns: bool
+) -> CompressedRows | StreamedRows:
     """A matrix that a group holds as data, indices and indptr (compressed rows or columns)."""
     from scipy import sparse
 
-    parts = {}
     for name in ("data", "indices", "indptr"):
         item = group[name]
         if reads_elsewhere(item):
@@ -149,12 +180,21 @@ def sparse_of(group: Any, shape: tuple[int, ...], by_columns: bool) -> Compresse
             )
         if item.ndim != 1 or item.shape[0] > CELLS:
             raise RequestError("The sparse matrix in the file is too large to read; give a sample.")
-        parts[name] = np.asarray(item[:])
     if len(shape) != 2 or min(shape) < 1:
         raise RequestError("The sparse matrix in the file is damaged: it has no shape.")
-    check_compressed(parts["indptr"], parts["indices"], shape, by_columns)
-    make = sparse.csc_matrix if by_columns else sparse.csr_matrix
-    matrix = make((parts["data"], parts["indices"], parts["indptr"]), shape=shape)
+    if not by_columns:
+        pointers = np.asarray(group["indptr"][:]).astype(np.int64)
+        stored = min(group["data"].shape[0], group["indices"].shape[0])
+        ends = np.diff(pointers).min(initial=0) >= 0 and len(pointers) == shape[0] + 1
+        if not ends or pointers[0] != 0 or pointers[-1] != stored:
+            raise RequestError(
+                "The sparse matrix is damaged: its pointers do not fit its shape; save it anew."
+            )
+        check_real(group["data"].dtype)
+        return StreamedRows(group, pointers, (shape[0], shape[1]))
+    parts = {name: np.asarray(group[name][:]) for name in ("data", "indices", "indptr")}
+    check_compressed(parts["indptr"], parts["indices"], shape, by_columns=True)
+    matrix = sparse.csc_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=shape)
     return CompressedRows.of(matrix.tocsr())
 
 

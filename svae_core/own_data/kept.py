@@ -45,23 +45,30 @@ def deposit(
     key: str = "",
     copy: bool = True,
     array: str = "",
+    how: str = "",
 ) -> str:
     """Read a file and keep its table; returns its key.
 
     With `key`, as a saved run or a link has it, the file must be the one that the key is of, and
     becomes known under it. `copy`: an NPY file is copied, where it may go away; without, it stays
     where it is and is only pointed at. `array`: which of several arrays in the file holds the
-    points; each has a key of its own, with the same beginning. RequestError, one sentence, for
-    what cannot be used.
+    points; each has a key of its own, with the same beginning. `how`: words of
+    formats.HOW, such as turned. RequestError, one sentence, for what cannot be used.
     """
     name = file_name(name or path.name)
     if path.exists() and not path.is_file():
         raise RequestError(f"{name} is no file; give {listed()}.")
     try:
         digest = _digest(path)
-        key = _agreed(key, digest, name) or f"{digest[:16]}-{_signature(digest + array)}"
+        signed = digest + array + (f"\0{how}" if how else "")
+        key = _agreed(key, digest, name) or f"{digest[:16]}-{_signature(signed)}"
         if not _is_whole(_folder(key)):
-            _read_into(_folder(key), path, name, tell, copy, array)
+            _read_into(
+                _folder(key),
+                path,
+                copy,
+                lambda file, part: read_apart(file, name, part, tell, array, how),
+            )
             _tidy()
     except OSError as error:
         raise refused_by_disk(name, error) from error
@@ -173,7 +180,7 @@ def _agreed(key: str, digest: str, name: str) -> str:
     return key
 
 
-def _read_into(folder: Path, path: Path, name: str, tell: Progress, copy: bool, array: str) -> None:
+def _read_into(folder: Path, path: Path, copy: bool, read: Callable[[Path, Path], object]) -> None:
     """Read into a folder that appears whole or not at all."""
     part = _beside(folder)
     part.mkdir(parents=True, mode=0o700)
@@ -182,7 +189,7 @@ def _read_into(folder: Path, path: Path, name: str, tell: Progress, copy: bool, 
             stays = file.read(6) == _NPY
         if stays and copy:
             path = Path(shutil.copyfile(path, part / "numbers.npy"))
-        read_apart(path, name, part, tell, array)
+        read(path, part)
         _put(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)

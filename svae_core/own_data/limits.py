@@ -6,6 +6,8 @@ import zipfile
 
 #: Columns of a table, and features after one-hot coding: K-means and the floors need d × d numbers.
 COLUMNS = 4_096
+#: Columns of a sparse matrix, of which COLUMNS at most become features: all genes of a genome.
+SPARSE_COLUMNS = 2**17
 #: Cells read from a file: 1 GiB of float64 on disk.
 CELLS = 2**27
 #: Numbers that become points, 256 MiB of float32; of larger tables a sample of rows is used.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 # Formats whose readers are well tried; others, such as EPS, would start programs.
+THUMBNAIL = 128  # pixels a side of pictures that are shown as they were
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 
 
@@ -54,36 +55,73 @@ def reading_picture(where: str) -> Iterator[None]:
         ) from error
 
 
-def shrunk(size: tuple[int, int]) -> tuple[int, int]:
-    """The largest size of about the same shape with no more pixels than features are allowed."""
+def shrunk(size: tuple[int, int], most: int = COLUMNS, side: int = 0) -> tuple[int, int]:
+    """The largest size (width, height) of about the same shape with at most `most` pixels.
+
+    `side`: pixels that either of them may have (0: any number).
+    """
     width, height = size
-    shrink = max(1.0, (width * height / COLUMNS) ** 0.5)
+    shrink = max(1.0, (width * height / most) ** 0.5, max(size) / side if side else 1.0)
     small = (max(1, int(width / shrink)), max(1, int(height / shrink)))
-    if small[0] * small[1] <= COLUMNS:
+    if small[0] * small[1] <= most:
         return small
-    return (min(small[0], COLUMNS), 1) if small[1] == 1 else (1, min(small[1], COLUMNS))
+    return (min(small[0], most), 1) if small[1] == 1 else (1, min(small[1], most))
 
 
-def size_of(content: bytes, where: str) -> tuple[int, int]:
-    """Width and height of a picture."""
+def size_of(content: bytes, where: str) -> tuple[tuple[int, int], bool]:
+    """Width and height of a picture, and whether it has colours."""
     with reading_picture(where):
-        return open_picture(content, where).size
+        picture = open_picture(content, where)
+        return picture.size, is_coloured(picture)
 
 
-def grey_of(content: bytes, size: tuple[int, int], where: str) -> np.ndarray:
-    """Grey values uint8 [height, width] of a picture of size (width, height), shrunk to fit."""
+def is_coloured(picture: Image.Image) -> bool:
+    """Whether a picture has colours; a palette may have."""
+    return picture.mode not in ("1", "L", "LA", "La", "F") and not picture.mode.startswith("I")
+
+
+def colours_of(
+    content: bytes, size: tuple[int, int], where: str, small: tuple[int, int]
+) -> np.ndarray:
+    """Red, green and blue uint8 [height, width, 3] of a picture of size (width, height)."""
     from PIL import Image
 
     with reading_picture(where):
         picture = open_picture(content, where)
-        if picture.size != size:
-            raise RequestError(
-                f"{where} has {picture.size[0]} × {picture.size[1]} pixels, but the first has "
-                f"{size[0]} × {size[1]}; all must be of one size."
-            )
+        _check_size(picture, size, where)
+        deep = picture.mode.startswith("I")
+        plain = picture.convert("F").point(lambda value: value / 257.0) if deep else picture
+        plain = plain.convert("L").convert("RGB") if deep else plain.convert("RGB")
+        if small != size:
+            plain = plain.resize(small, Image.Resampling.BOX)
+        return np.asarray(plain, np.uint8)
+
+
+def thumbnail(content: bytes, size: tuple[int, int], where: str) -> np.ndarray:
+    """A picture in its colours, small enough to be shown: uint8 [height, width, 3]."""
+    return colours_of(content, size, where, shrunk(size, THUMBNAIL**2, THUMBNAIL))
+
+
+def _check_size(picture: Image.Image, size: tuple[int, int], where: str) -> None:
+    if picture.size != size:
+        raise RequestError(
+            f"{where} has {picture.size[0]} × {picture.size[1]} pixels, but the first has "
+            f"{size[0]} × {size[1]}; all must be of one size."
+        )
+
+
+def grey_of(
+    content: bytes, size: tuple[int, int], where: str, small: tuple[int, int]
+) -> np.ndarray:
+    """Grey values uint8 [height, width] of a picture of size (width, height), shrunk to `small`."""
+    from PIL import Image
+
+    with reading_picture(where):
+        picture = open_picture(content, where)
+        _check_size(picture, size, where)
         deep = picture.mode.startswith("I")
         grey = picture.convert("F").point(lambda value: value / 257.0) if deep else picture
         grey = grey.convert("L")
-        if shrunk(size) != size:
-            grey = grey.resize(shrunk(size), Image.Resampling.BOX)
+        if small != size:
+            grey = grey.resize(small, Image.Resampling.BOX)
         return np.asarray(grey, np.uint8)

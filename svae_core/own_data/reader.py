@@ -1,6 +1,6 @@
 """The subprocess that reads a user file, with limited memory and a watchdog.
 
-    python -m svae_core.own_data.reader PATH NAME FOLDER [ARRAY]
+    python -m svae_core.own_data.reader PATH NAME FOLDER [ARRAY [HOW]]
 
 It writes lines of JSON: {"share": 0.4} as progress, {"refused": "…"} if the file cannot be used.
 A parser that crashes or hangs on a malformed file does not affect the calling process.
@@ -24,9 +24,16 @@ from svae_core.records import RequestError
 _EVERY = 0.2  # seconds between two progress lines
 
 
-def read_apart(path: Path, name: str, folder: Path, tell: Progress, array: str = "") -> None:
+def read_apart(
+    path: Path,
+    name: str,
+    folder: Path,
+    tell: Progress,
+    array: str = "",
+    how: str = "",
+) -> None:
     """Read a file into a folder, in a process of its own; RequestError as `reading.read`."""
-    arguments = [str(path.resolve()), name, str(folder.resolve()), array]
+    arguments = [str(path.resolve()), name, str(folder.resolve()), array, how]
     child = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", __name__, *arguments],
         stdout=subprocess.PIPE,
@@ -94,7 +101,7 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (READER_BYTES, READER_BYTES))
 
 
-def _main(path: str, name: str, folder: str, array: str = "") -> None:
+def _main(path: str, name: str, folder: str, array: str = "", how: str = "") -> None:
     _limit_memory()
     last = 0.0
 
@@ -105,7 +112,7 @@ def _main(path: str, name: str, folder: str, array: str = "") -> None:
             print(json.dumps({"share": share}), flush=True)
 
     try:
-        read_table(Path(path), name, Path(folder), tell, array)
+        read_table(Path(path), name, Path(folder), tell, array, how)
     except RequestError as error:
         print(json.dumps({"refused": str(error)}), flush=True)
 

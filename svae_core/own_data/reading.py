@@ -26,10 +26,15 @@ def read_table(
     folder: Path,
     progress: Progress = lambda share: None,
     array: str = "",
+    how: str = "",
 ) -> Table:
-    """The table of a file, written into a folder that exists; RequestError, one sentence."""
+    """The table of a file, written into a folder that exists; RequestError, one sentence.
+
+    `how`: words of formats.HOW. With `labels` it is a second file, whose columns belong to the rows
+    of another; one column may do.
+    """
     try:
-        source = Source(path, name, folder, progress, array)
+        source = Source(path, name, folder, progress, array, how)
         with path.open("rb") as file:
             packed = file.read(2) == _GZIP
         if packed:

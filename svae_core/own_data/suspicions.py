@@ -6,7 +6,9 @@ looked at in at most SAMPLE rows, evenly spaced; rows are all looked at.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,11 +25,48 @@ _SECONDS = (5e8, 2.5e9)  # of the years 1985 to 2049, since 1970
 _FEW = 8
 
 
+@dataclass(frozen=True)
+class Suspicion:
+    """Something that looks wrong, and where."""
+
+    kind: str  # dominant | outlier | sentinel | time | id | equal
+    sentence: str
+    columns: tuple[str, ...] = ()  # those that leaving out would mend
+    row: int = -1  # of the file, counted from 0
+    value: float = math.nan  # that stands for a missing one
+
+
 def suspicions_of_points(
     points: np.ndarray, names: Sequence[str], rows: np.ndarray | None
-) -> list[str]:
-    """Sentences on points [n, d] as they are trained on; `rows`: which of the file's they are."""
+) -> list[Suspicion]:
+    """Suspicions of points [n, d] as they are trained on; `rows`: which of the file's they are."""
     found = []
+    by_column, by_row = spread(points)
+    total = float(by_row.sum())
+    if total <= 0:
+        return []
+    column, row = int(by_column.argmax()), int(by_row.argmax())
+    share = by_column[column] / total
+    if points.shape[1] > 1 and share > DOMINANT and len(names) == points.shape[1]:
+        sentence = (
+            f"{names[column]} has {_percent(share)} of the variance and decides nearly all; "
+            "standardise the columns, or leave it out."
+        )
+        found.append(Suspicion("dominant", sentence, (names[column],)))
+    median = float(np.median(by_row))
+    ratio = float(np.sqrt(by_row[row] / median)) if median > 0 else np.inf
+    if ratio > OUTLYING:
+        place = row if rows is None else int(rows[row])
+        sentence = (
+            f"Row {place + 1} lies {ratio:,.0f} times as far from the mean as the median row and "
+            f"has {_percent(by_row[row] / total)} of the variance; leave it out if it is a mistake."
+        )
+        found.append(Suspicion("outlier", sentence, row=place))
+    return found
+
+
+def spread(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Squared distances from the mean of points [n, d], summed by column [d] and by row [n]."""
     center = points.mean(axis=0, dtype=np.float64)
     by_column = np.zeros(points.shape[1])
     by_row = np.empty(len(points))
@@ -36,31 +75,12 @@ def suspicions_of_points(
         gap = (points[start : start + step] - center) ** 2
         by_column += gap.sum(axis=0)
         by_row[start : start + step] = gap.sum(axis=1)
-    total = float(by_row.sum())
-    if total <= 0:
-        return []
-    column, row = int(by_column.argmax()), int(by_row.argmax())
-    share = by_column[column] / total
-    if points.shape[1] > 1 and share > DOMINANT and len(names) == points.shape[1]:
-        found.append(
-            f"{names[column]} has {_percent(share)} of the variance and decides nearly all; "
-            "standardise the columns, or leave it out."
-        )
-    median = float(np.median(by_row))
-    ratio = float(np.sqrt(by_row[row] / median)) if median > 0 else np.inf
-    if ratio > OUTLYING:
-        place = row if rows is None else int(rows[row])
-        found.append(
-            f"Row {place + 1} lies {ratio:,.0f} times as far from the mean as the median row and "
-            f"has {_percent(by_row[row] / total)} of the variance; leave it out if it is a mistake."
-        )
-    return found
+    return by_column, by_row
 
 
-def suspicions_of_columns(columns: np.ndarray, names: Sequence[str]) -> list[str]:
-    """Sentences on columns of numbers [n, c] as the file has them, NaN where missing."""
+def suspicions_of_columns(columns: np.ndarray, names: Sequence[str]) -> list[Suspicion]:
+    """Suspicions of columns of numbers [n, c] as the file has them, NaN where missing."""
     part = columns[:: max(1, -(-len(columns) // SAMPLE))]
-    found: list[str] = []
     ids, times = [], []
     sentinels: dict[float, list[str]] = {}
     for index, name in enumerate(names):
@@ -75,18 +95,24 @@ def suspicions_of_columns(columns: np.ndarray, names: Sequence[str]) -> list[str
             times.append(name)
         elif _is_id(values):
             ids.append(name)
+    found = []
     for sentinel, held in sentinels.items():
-        found.append(
+        sentence = (
             f"{sentinel:g} lies far from all other values in {some(held)}; it may stand for "
             "missing ones, so clear those cells, or leave the columns out."
         )
+        found.append(Suspicion("sentinel", sentence, tuple(held), value=sentinel))
     if times:
-        found.append(f"Looks like a time stamp: {some(times)}; leave it out if it is one.")
+        sentence = f"Looks like a time stamp: {some(times)}; leave it out if it is one."
+        found.append(Suspicion("time", sentence, tuple(times)))
     if ids:
-        found.append(f"Looks like a number of the rows: {some(ids)}; leave it out if it is one.")
+        sentence = f"Looks like a number of the rows: {some(ids)}; leave it out if it is one."
+        found.append(Suspicion("id", sentence, tuple(ids)))
     equal = list(_equal(part, names))
     if equal:
-        found.append(f"Columns that are equal count twice: {some(equal)}; leave one of each out.")
+        pairs = some([f"{first} and {second}" for first, second in equal])
+        sentence = f"Columns that are equal count twice: {pairs}; leave one of each out."
+        found.append(Suspicion("equal", sentence, tuple(second for _, second in equal)))
     return found
 
 
@@ -119,12 +145,13 @@ def _is_id(values: np.ndarray) -> bool:
     return whole and bool((steps > 0).all() or (steps < 0).all())
 
 
-def _equal(columns: np.ndarray, names: Sequence[str]) -> Iterator[str]:
+def _equal(columns: np.ndarray, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Pairs of columns that hold the same."""
     seen: dict[bytes, str] = {}
     for index, name in enumerate(names):
         key = np.ascontiguousarray(columns[:, index]).tobytes()
         if key in seen:
-            yield f"{seen[key]} and {name}"
+            yield seen[key], name
         seen.setdefault(key, name)
 
 

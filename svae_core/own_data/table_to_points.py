@@ -6,111 +6,94 @@ is needed besides the points.
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from svae_core.config.limits import limits
 from svae_core.own_data.array_to_table import blocks_of
-from svae_core.own_data.column_roles import REASONS
-from svae_core.own_data.limits import CATEGORIES, CATEGORIES_UNASKED, CLASSES, COLUMNS, NUMBERS
-from svae_core.own_data.names import some
+from svae_core.own_data.choice import (
+    EVERY,
+    Choice,
+    absent_numbers,
+    names_of,
+    rows_left_out,
+)
+from svae_core.own_data.column_roles import REASONS, ROW_NAME
+from svae_core.own_data.counts import MOST_VARIABLE, PER_CELL, cell_factors, most_variable
+from svae_core.own_data.labels import Labelling, labelling_of, labels_of
+from svae_core.own_data.limits import CATEGORIES, CATEGORIES_UNASKED, COLUMNS, NUMBERS
+from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.preprocessing import (
     Feature,
+    Treatment,
     is_pair,
     made_points,
     positions_of,
     stored_points,
 )
-from svae_core.own_data.suspicions import SAMPLE, suspicions_of_columns, suspicions_of_points
+from svae_core.own_data.suspicions import (
+    SAMPLE,
+    Suspicion,
+    suspicions_of_columns,
+    suspicions_of_points,
+)
 from svae_core.own_data.tables import Column, Table
 from svae_core.records import Dataset, RequestError
 
-#: Names of columns that are taken for the label, in this order.
-_LABEL_NAMES = (
-    *("label", "labels", "class", "classes", "target", "species", "category", "diagnosis"),
-    *("folder", "digit", "y"),
-)
 _LOOKED_AT = 500  # columns beyond which suspicions of single ones are not looked for
-_CLASSES_FROM = 200_000  # rows that show whether a column of numbers holds classes
+_NAMED = 20_000  # points beyond which they get no names: nobody reads them, and all are sent
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The user's choices for a table."""
+class Selection:
+    """What of a table becomes points, and what is done to it on the way."""
 
-    features: str = ""  # names separated by commas, quoted where they hold one; empty: all usable
-    label: str = "auto"
-    missing: str = "drop"  # drop | mean
-    standardise: str = "auto"  # auto | yes | no
-
-
-def names_of(text: str) -> tuple[str, ...]:
-    """The names in a list separated by commas."""
-    rows = list(csv.reader(io.StringIO(text), skipinitialspace=True))
-    return tuple(name.strip() for row in rows for name in row if name.strip())
+    labelling: Labelling
+    features: list[Feature]
+    rows: np.ndarray | None  # None: all, in order
+    treatment: Treatment
+    notes: tuple[str, ...]
 
 
-def text_of(names: tuple[str, ...] | list[str]) -> str:
-    """The inverse of `names_of`."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(names)
-    return out.getvalue()
-
-
-def label_of(table: Table, choice: Choice) -> Column | None:
-    """The chosen label column; for `auto`, a category with a usual name, or the last column."""
-    if choice.label == "none":
-        return None
-    if choice.label != "auto":
-        return table.column(choice.label)
-    classes = {
-        column.name.lower(): column
-        for column in table.columns
-        if column.kind == "category" and 2 <= len(column.categories) <= CLASSES
-    }
-    numbers = {column.name.lower(): column for column in table.columns if column.kind == "number"}
-    for name in _LABEL_NAMES:
-        if name in classes:
-            return classes[name]
-        if name in numbers and len(table.columns) > 1 and _numbers_classes(table, numbers[name]):
-            return numbers[name]
-    last = table.columns[-1]
-    return last if last in classes.values() and len(table.columns) > 1 else None
-
-
-def _numbers_classes(table: Table, column: Column) -> bool:
-    """Whether a column of numbers holds classes: few different whole numbers."""
-    if not (math.isfinite(column.low) and column.low == round(column.low)):
-        return False
-    if column.high - column.low >= 10 * CLASSES and column.high - column.low >= table.rows:
-        return False
-    values = np.asarray(table.numbers()[:, _position(table, column)], np.float64)
-    values = values[np.isfinite(values)]
-    different = np.unique(values[:_CLASSES_FROM])
-    whole = bool((different == np.rint(different)).all())
-    return whole and 2 <= len(different) <= min(CLASSES, max(2, len(values) // 2))
-
-
-def shape(table: Table, choice: Choice, seed: int) -> Dataset:
-    """The dataset of a table under these choices; RequestError if nothing usable is left."""
-    label = label_of(table, choice)
-    features, notes = _features(table, choice, label)
-    rows, more = _rows(table, features, choice, seed)
-    labels, names = _labels(table, label, rows)
+def select(table: Table, choice: Choice, seed: int, second: Table | None = None) -> Selection:
+    """The rows and features of a table under these choices; RequestError if nothing is left."""
+    labelling = labelling_of(table, choice, second)
+    factors = None if choice.counts == "raw" else cell_factors(table)
+    variable = most_variable(table, factors) if choice.counts == "variable" else None  # type: ignore[arg-type]
+    features, notes = _features(table, choice, labelling.kept_out, variable)
     standardise = choice.standardise == "yes" or (choice.standardise == "auto" and table.tabular)
-    untouched = stored_points(table, features, rows, standardise)
+    logs, said = _logs(features, choice)
+    treatment = Treatment(standardise, absent_numbers(choice), logs, factors)
+    if factors is not None:
+        said = (
+            f"Counts of each row were brought to {PER_CELL:,.0f} in all (library size), then log(1 "
+            "+ x) was taken.",
+            *said,
+        )
+    rows, more = _rows(table, features, choice, treatment.absent, seed)
+    return Selection(labelling, features, rows, treatment, (*notes, *said, *more))
+
+
+def shape(table: Table, choice: Choice, seed: int, second: Table | None = None) -> Dataset:
+    """The dataset of a table under these choices; RequestError if nothing usable is left.
+
+    `second`: a file with labels for the same rows, joined by name or by order.
+    """
+    chosen = select(table, choice, seed, second)
+    labelling, rows, features = chosen.labelling, chosen.rows, chosen.features
+    labels, names = labels_of(labelling.source, labelling.label, labelling.rows_for(rows))
+    more = labelling.notes
+    untouched = stored_points(table, features, rows, chosen.treatment)
     if untouched is None:
-        points, features, said = made_points(table, features, rows, standardise)
+        points, features, said = made_points(table, features, rows, chosen.treatment)
         more += said
     else:
         points = untouched
-    more += _suspicions(table, points, features, rows)
-    if label is not None:
-        more += (f"The label is {label.name}; it is shown, and never trained on.",)
+    suspected = suspicions(table, points, features, rows, chosen.treatment.absent)
+    more += tuple(item.sentence for item in suspected)
+    if labelling.label is not None:
+        more += (f"The label is {labelling.label.name}; it is shown, and never trained on.",)
     return Dataset(
         name=table.name,
         title=table.name,
@@ -119,23 +102,49 @@ def shape(table: Table, choice: Choice, seed: int) -> Dataset:
         label_names=names,
         feature_names=() if table.image_shape else tuple(item.name for item in features),
         image_shape=table.image_shape if len(features) == _pixels(table) else None,
-        notes=(*table.notes, *notes, *more),
+        notes=(*table.notes, *chosen.notes, *more),
+        row_names=row_names(table, choice, rows),
     )
 
 
-def _suspicions(
-    table: Table, points: np.ndarray, features: list[Feature], rows: np.ndarray | None
-) -> tuple[str, ...]:
-    """What looks wrong in the data, in a sentence each; pictures are not looked at."""
+def row_names(table: Table, choice: Choice, rows: np.ndarray | None) -> np.ndarray | None:
+    """Names [n] of the points: the column chosen, names of rows in the file, or None."""
+    if (table.rows if rows is None else len(rows)) > _NAMED:
+        return None
+    named = [column.name for column in table.columns if column.role == ROW_NAME]
+    if choice.names:
+        column = table.column(choice.names)
+        numbers = [f"{x:g}" for x in table.number(column.name)] if column.kind == "number" else []
+        texts = numbers or table.texts(column.name)
+    else:
+        texts = table.row_names() or (table.texts(named[0]) if named else [])
+    if not texts:
+        return None
+    found = np.array([cleaned(text) for text in texts])
+    return found if rows is None else found[rows]
+
+
+def suspicions(
+    table: Table,
+    points: np.ndarray,
+    features: list[Feature],
+    rows: np.ndarray | None,
+    absent: tuple[float, ...] = (),
+) -> list[Suspicion]:
+    """What looks wrong in the data; pictures are not looked at.
+
+    `absent`: numbers that are known to stand for missing values.
+    """
     if table.image_shape:
-        return ()
+        return []
     numbers = [item for item in features if item.code < 0]
     found = suspicions_of_points(points, [item.name for item in features], rows)
     if table.tabular and 0 < len(numbers) <= _LOOKED_AT:
         step = max(1, -(-table.rows // SAMPLE))
-        some_rows = np.asarray(table.numbers()[::step])[:, positions_of(numbers)]
+        some_rows = np.array(table.block(slice(None, None, step), positions_of(numbers)), float)
+        some_rows[np.isin(some_rows, absent)] = np.nan
         found += suspicions_of_columns(some_rows, [item.name for item in numbers])
-    return tuple(found)
+    return found
 
 
 def _pixels(table: Table) -> int:
@@ -146,15 +155,15 @@ def _pixels(table: Table) -> int:
 
 
 def _features(
-    table: Table, choice: Choice, label: Column | None
+    table: Table, choice: Choice, kept_out: tuple[str, ...], variable: np.ndarray | None = None
 ) -> tuple[list[Feature], tuple[str, ...]]:
-    """The features, categories one-hot coded, and notes on what was left out."""
-    chosen = tuple(dict.fromkeys(names_of(choice.features)))  # repeated names count once
-    columns = [table.column(name) for name in chosen] if chosen else list(table.columns)
-    columns = [column for column in columns if label is None or column.name != label.name]
-    notes: list[str] = []
-    if not chosen:
-        columns, notes = _without_roles(columns)
+    """The features, categories one-hot coded, and notes on what was left out.
+
+    `variable`: positions of the columns of numbers that are used (None: all).
+    """
+    position = {name: index for index, name in enumerate(table.of_kind("number"))}
+    columns, notes = _columns(table, choice, kept_out, variable)
+    chosen = bool(names_of(choice.features))
     most = CATEGORIES if chosen else CATEGORIES_UNASKED
     free = [
         column.name
@@ -173,7 +182,7 @@ def _features(
     coded = []
     for column in columns:
         if column.kind == "number":
-            features.append(Feature(column.name, column, _position(table, column)))
+            features.append(Feature(column.name, column, position[column.name]))
         else:
             coded.append(column.name)
             # Two categories need one coordinate: a second would be redundant.
@@ -187,11 +196,41 @@ def _features(
     if len(features) > COLUMNS:
         raise RequestError(
             f"{table.name} would have {len(features):,} features, but at most {COLUMNS:,} can be "
-            "used; choose fewer columns."
+            "used; "
+            + (
+                f"keep the {MOST_VARIABLE:,} most variable ones (--file.counts variable)."
+                if table.sparse
+                else "choose fewer columns."
+            )
         )
     if not features:
         raise RequestError(f"{table.name} has no column left to train on; choose at least one.")
     return features, tuple(notes)
+
+
+def _columns(
+    table: Table, choice: Choice, kept_out: tuple[str, ...], variable: np.ndarray | None
+) -> tuple[list[Column], list[str]]:
+    """The columns that are used, and notes on those that are not."""
+    chosen = tuple(dict.fromkeys(names_of(choice.features)))  # repeated names count once
+    columns = [table.column(name) for name in chosen] if chosen else list(table.columns)
+    without = {table.column(name).name for name in names_of(choice.without)}
+    without |= {choice.names} if choice.names else set()
+    hidden = {*kept_out, *without}
+    columns = [column for column in columns if column.name not in hidden]
+    notes: list[str] = []
+    if not chosen:
+        columns, notes = _without_roles(columns)
+    if without:
+        left_out = [column.name for column in table.columns if column.name in without]
+        notes.append(f"Left out, as chosen: {some(left_out)}.")
+    if variable is not None:
+        numbers = table.of_kind("number")
+        known = {numbers[position] for position in variable.tolist()}
+        before = len(columns)
+        columns = [column for column in columns if column.name in known]
+        notes.append(f"The {len(columns):,} most variable of {before:,} columns are used.")
+    return columns, notes
 
 
 def _without_roles(columns: list[Column]) -> tuple[list[Column], list[str]]:
@@ -206,22 +245,42 @@ def _without_roles(columns: list[Column]) -> tuple[list[Column], list[str]]:
     return (kept, notes) if kept else (columns, [])
 
 
-def _position(table: Table, column: Column) -> int:
-    return table.of_kind("number").index(column.name)
+def _logs(features: list[Feature], choice: Choice) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The columns of which logarithms are taken, and a note; RequestError where there are none."""
+    numbers = {item.name: item.column for item in features if item.code < 0}
+    wanted = list(numbers) if choice.logs == EVERY else names_of(choice.logs)
+    wanted = [name for name in wanted if name in numbers]
+    for name in wanted:
+        if numbers[name].low < 0:
+            raise RequestError(
+                f"Column {name!r} holds negative numbers, which have no logarithm; take logs of "
+                "others, or standardise."
+            )
+    notes: tuple[str, ...] = ()
+    plain = [name for name in wanted if numbers[name].low > 0]
+    shifted = [name for name in wanted if numbers[name].low == 0]
+    if plain:
+        notes += (f"Logarithms were taken of {some(plain)}.",)
+    if shifted:
+        notes += (f"log(1 + x) was taken of {some(shifted)}, which hold zeros.",)
+    return frozenset(wanted), notes
 
 
 def _rows(
-    table: Table, features: list[Feature], choice: Choice, seed: int
+    table: Table, features: list[Feature], choice: Choice, absent: tuple[float, ...], seed: int
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """The rows used (None: all, in order), and notes on dropped and imputed values."""
     gaps = {item.column.name: item.column.missing for item in features if item.column.missing}
     usable: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    if absent:
+        gaps = _gaps(table, features, absent)
+        notes = (f"Count as missing, as chosen: {', '.join(f'{x:g}' for x in absent)}.",)
     total = sum(gaps.values())
     if total and choice.missing == "drop":
-        usable = _complete(table, features)
+        usable = _complete(table, features, absent)
         lost = table.rows - len(usable)
-        notes = (
+        notes += (
             f"{lost:,} of {table.rows:,} rows were dropped, since a value is missing or not finite "
             f"in {some(list(gaps))}.",
         )
@@ -231,11 +290,16 @@ def _rows(
                 "fill gaps with the mean, or choose other columns."
             )
     elif total:
-        notes = (
+        notes += (
             f"{total:,} missing or not finite values were replaced in {some(list(gaps))}: a number "
             "by the mean of its column, one of two categories by the more frequent, any other "
             "category by none.",
         )
+    without = rows_left_out(choice)
+    if without:
+        usable = np.setdiff1d(np.arange(table.rows) if usable is None else usable, without)
+        listed = some([f"{row + 1:,}" for row in without])
+        notes += (f"Rows left out, as chosen: {listed}.",)
     count = table.rows if usable is None else len(usable)
     if count < 2:
         raise RequestError(f"{table.name} has one row, but at least two different ones are needed.")
@@ -247,47 +311,27 @@ def _rows(
     return usable, notes
 
 
-def _complete(table: Table, features: list[Feature]) -> np.ndarray:
+def _gaps(table: Table, features: list[Feature], absent: tuple[float, ...]) -> dict[str, int]:
+    """How many values are missing in each column, numbers that stand for missing ones included."""
+    gaps = {item.column.name: item.column.missing for item in features if item.column.missing}
+    numbers = [item for item in features if item.code < 0]
+    positions = positions_of(features)
+    for block in blocks_of(table.rows, max(1, len(positions))):
+        stand = np.isin(table.block(block, positions), absent).sum(axis=0)
+        for item, count in zip(numbers, stand.tolist(), strict=True):
+            if count:
+                gaps[item.name] = gaps.get(item.name, 0) + count
+    return gaps
+
+
+def _complete(table: Table, features: list[Feature], absent: tuple[float, ...]) -> np.ndarray:
     """Indices of the rows in which no feature is missing."""
     keep = np.ones(table.rows, bool)
     for names in {item.column.name for item in features if item.code >= 0}:
         keep &= table.codes(names) >= 0
     positions = positions_of(features)
     if positions:
-        numbers = table.numbers()
-        for block in blocks_of(table.rows, numbers.shape[1]):
-            keep[block] &= np.isfinite(numbers[block][:, positions]).all(axis=1)
+        for block in blocks_of(table.rows, len(positions)):
+            values = table.block(block, positions)
+            keep[block] &= (np.isfinite(values) & ~np.isin(values, absent)).all(axis=1)
     return np.flatnonzero(keep)
-
-
-def _labels(
-    table: Table, label: Column | None, rows: np.ndarray | None
-) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Classes [n] numbered from 0 in the order of their names, and the names."""
-    if label is None:
-        return None, ()
-    values: np.ndarray
-    if label.kind == "number":
-        column = table.numbers()[:, _position(table, label)]
-        values = np.asarray(column if rows is None else column[rows], float)
-        values = np.where(np.isfinite(values), values, np.inf)
-        present, codes = np.unique(values, return_inverse=True)
-        texts = [f"{value:.12g}" for value in present[: CLASSES + 1].tolist()]
-        if len(set(texts)) < len(texts):  # they differ in later digits
-            texts = [f"{value:.17g}" for value in present[: CLASSES + 1].tolist()]
-        texts = ["(missing)" if text == "inf" else text for text in texts]
-    else:
-        values = table.codes(label.name) if label.kind == "category" else np.empty(0)
-        values = values if rows is None or not len(values) else values[rows]
-        present, codes = np.unique(values, return_inverse=True)
-        texts = ["(missing)" if code < 0 else label.categories[code] for code in present]
-    if label.kind == "text" or len(present) > CLASSES:
-        raise RequestError(
-            f"Column {label.name!r} of {table.name} has too many different values for a label; "
-            f"choose one with at most {CLASSES}, or none."
-        )
-    order = sorted(range(len(texts)), key=lambda i: (texts[i] == "(missing)", i))
-    if label.kind == "category":
-        order = sorted(range(len(texts)), key=lambda i: (texts[i] == "(missing)", texts[i]))
-    rank = np.argsort(order)
-    return rank[codes].astype(int), tuple(texts[i] for i in order)

@@ -1,6 +1,7 @@
 """Tables on disk: numbers row by row, text as category codes, and their description.
 
     FOLDER/about.json  numbers.bin [rows, number columns]  codes.bin [rows, category columns] int32
+           texts-I.txt  cells of the first text columns, a line each  row_names.txt  of arrays
 
 A `Writer` writes blocks, so a file of any length needs the memory of one block; tables are mapped
 from disk when read. The numbers of an NPY file may stay in that file.
@@ -12,20 +13,26 @@ import contextlib
 import dataclasses
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from svae_core.own_data.limits import CATEGORIES, CELLS, COLUMNS
+from svae_core.own_data.limits import CATEGORIES, CELLS, COLUMNS, LETTERS
 from svae_core.own_data.names import distinct
+from svae_core.own_data.sparse import StoredRows
 from svae_core.records import RequestError
 
 ABOUT = "about.json"
 NUMBERS, CODES = "numbers.bin", "codes.bin"
+ROW_NAMES, _TEXTS = "row_names.txt", "texts-{}.txt"
+_TEXTS_KEPT = 3  # columns of text whose cells are kept as written, to join files by them
+_BEFORE = "before.npy"
+BEFORE = 12  # pictures that are kept as the file has them
 _EXAMPLES = 8  # rows kept for the preview
+_LONGEST = 4 * LETTERS  # letters of a text by which rows are joined
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,11 @@ class Table:
     image_shape: tuple[int, int] | None = None
     scale: float = 1.0  # numbers are divided by this
     stamp: str = ""  # size and time of a file that stays where it is
+    sparse: bool = False  # numbers are stored as sparse.StoredRows has them
+    colour: str = ""  # of pictures in colour: grey as they became, or channels as they kept
+    counts: bool = False  # whole numbers that are never negative, of a matrix
+    arrays: tuple[str, ...] = ()  # what else the file offers as points, by name
+    array: str = ""  # which of its arrays the points are
     tabular: bool = False  # columns have units of their own: standardised by default
 
     def of_kind(self, kind: str) -> tuple[str, ...]:
@@ -73,15 +85,31 @@ class Table:
         raise RequestError(f"{self.name} has no column {name!r}; it has: {some}{more}.")
 
     def numbers(self) -> np.ndarray:
-        """[rows, number columns], mapped from disk, not yet divided by `scale`."""
+        """[rows, number columns], mapped from disk, not yet divided by `scale`.
+
+        Of a sparse table StoredRows, which becomes an array where rows are taken from it.
+        """
         shape = (self.rows, len(self.of_kind("number")))
         path = self.folder / self.numbers_file  # an absolute path stays absolute
         with self._reading():
             if self.stamp and self.stamp != stamp_of(path):
                 raise RequestError(f"{path} has changed since it was read; give it once more.")
+            if self.sparse:
+                return StoredRows(self.folder, self.numbers_dtype, shape)  # type: ignore[return-value]
             if self.numbers_file != NUMBERS:  # an NPY file that is mapped as it is
                 return np.load(path, mmap_mode="r", allow_pickle=False).reshape(shape)
             return _mapped(path, self.numbers_dtype, shape)
+
+    def block(self, rows: slice | np.ndarray, positions: Sequence[int]) -> np.ndarray:
+        """[r, c] numbers of some rows and some columns of numbers, not yet divided by `scale`."""
+        numbers: Any = self.numbers()
+        if self.sparse:
+            return np.asarray(numbers.dense(rows, np.asarray(positions, int)))
+        return np.asarray(numbers[rows])[:, positions]
+
+    def number(self, name: str) -> np.ndarray:
+        """[rows] of one column of numbers, not yet divided by `scale`."""
+        return np.asarray(self.numbers()[:, self.of_kind("number").index(name)])
 
     def codes(self, name: str) -> np.ndarray:
         """[rows] index of each row's category in the column, -1 if missing."""
@@ -90,6 +118,26 @@ class Table:
         shape = (self.rows, len(names))
         with self._reading():
             return np.asarray(_mapped(self.folder / CODES, "<i4", shape)[:, names.index(name)])
+
+    def texts(self, name: str) -> list[str]:
+        """[rows] cells of a column of text, empty where missing."""
+        position = [column.name for column in self.columns].index(name)
+        path = self.folder / _TEXTS.format(position)
+        if path.exists():
+            return _lines(path)
+        names = (*self.columns[position].categories, "")
+        known = len(names) - 1
+        return [names[code] if code < known else "" for code in self.codes(name).tolist()]
+
+    def row_names(self) -> list[str]:
+        """[rows] names that an array's file has for its rows; empty if it has none."""
+        path = self.folder / ROW_NAMES
+        return _lines(path) if path.exists() else []
+
+    def before(self) -> np.ndarray | None:
+        """The first pictures as the file has them, [p, height, width, 3] uint8; None if alike."""
+        path = self.folder / _BEFORE
+        return np.load(path, allow_pickle=False) if path.exists() else None
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
@@ -111,6 +159,22 @@ def stamp_of(path: Path) -> str:
     """Size and modification time of a file."""
     about = path.stat()
     return f"{about.st_size} {about.st_mtime_ns}"
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").split("\n")[:-1]
+
+
+def write_lines(path: Path, texts: Iterable[str | None], mode: str = "w") -> None:
+    """Write texts as lines; what would break one becomes a blank."""
+    with path.open(mode, encoding="utf-8", errors="replace", newline="\n") as file:
+        file.writelines(f"{' '.join((text or '')[:_LONGEST].split())}\n" for text in texts)
+
+
+def keep_before(folder: Path, pictures: np.ndarray | None) -> None:
+    """Keep the first pictures [p, height, width, 3] as the file has them, to be shown."""
+    if pictures is not None:
+        np.save(folder / _BEFORE, pictures[:BEFORE], allow_pickle=False)
 
 
 def _mapped(path: Path, dtype: str, shape: tuple[int, int]) -> np.ndarray:
@@ -142,6 +206,7 @@ def read_about(folder: Path) -> Table:
         image_shape=None if shape is None else (shape[0], shape[1]),
         notes=tuple(plain.pop("notes")),
         examples=tuple(tuple(row) for row in plain.pop("examples")),
+        arrays=tuple(plain.pop("arrays", ())),
         **plain,
     )
 
@@ -160,6 +225,10 @@ class Writer:
         self._low = np.full(len(names), np.inf)
         self._high = np.full(len(names), -np.inf)
         self._examples: list[tuple[str, ...]] = []
+        texts = [index for index, is_number in enumerate(numeric) if not is_number]
+        self._texts = {index: folder / _TEXTS.format(index) for index in texts[:_TEXTS_KEPT]}
+        for path in self._texts.values():
+            path.unlink(missing_ok=True)
         self._numbers: BinaryIO = (folder / NUMBERS).open("wb")
         self._codes: BinaryIO = (folder / CODES).open("wb")
 
@@ -175,6 +244,8 @@ class Writer:
                 self._measure(index, column)
             else:
                 codes.append(self._coded(index, column))
+                if index in self._texts:
+                    write_lines(self._texts[index], column, "a")
         if numbers:
             self._numbers.write(np.stack(numbers, axis=1).astype("<f8").tobytes())
         if codes:

@@ -52,8 +52,11 @@ class Layout:
     path: Path | None = None  # where the file stands with tabs for blanks, if it was rewritten
 
 
-def sniff(path: Path) -> Layout:
-    """The layout of a text file; RequestError if it is not text or its lines are too long."""
+def sniff(path: Path, labels: bool = False) -> Layout:
+    """The layout of a text file; RequestError if it is not text or its lines are too long.
+
+    `labels`: a single column of text is read without a header, since nothing in it tells one.
+    """
     encoding = _encoding(path)
     with path.open("rb") as file:
         sample = file.read(_SAMPLE_BYTES)
@@ -71,6 +74,8 @@ def sniff(path: Path) -> Layout:
         return _with_tabs(path, encoding)
     first = _first_row(rows, width)
     header = _has_header(rows[first:], width)
+    if labels and width == 1 and not any(map(_holds_number, rows[first:])):
+        header = False
     names = tuple(rows[first]) if header else ()
     units = _rows_of_units(rows[first:], width) if header else 0
     if len(names) == width - 1:  # row names without a heading of their own, as R writes them

@@ -25,8 +25,10 @@ def thin(prepared: PreparedData) -> PreparedData:
     none = only(prepared, np.arange(0))
     return dataclasses.replace(
         none,
-        dataset=dataclasses.replace(none.dataset, labels=None),
-        shell=dataclasses.replace(none.shell, held_out=none.shell.held_out[:0].copy()),
+        dataset=dataclasses.replace(none.dataset, labels=None, row_names=None),
+        shell=dataclasses.replace(
+            none.shell, held_out=none.shell.held_out[:0].copy(), dominance=None
+        ),
         view_points=none.view_points[:0].copy(),
     )
 
@@ -76,6 +78,8 @@ def _rebuilt(kind: Any, path: str, arrays: Arrays, words: dict[str, Any]) -> Any
             values[item.name] = settings_from_dict(words[name])
         elif dataclasses.is_dataclass(hint):
             values[item.name] = _rebuilt(hint, f"{name}.", arrays, words)
+        elif name not in words and item.default is not dataclasses.MISSING:
+            continue  # saved before there was such a field
         else:
             values[item.name] = _tuples(words[name])
     return kind(**values)

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
+from svae_core.own_data.choice import Choice
 from svae_core.own_data.names import file_name
 from svae_core.own_data.reading import read_table
-from svae_core.own_data.table_to_points import Choice, shape
+from svae_core.own_data.table_to_points import shape
 from svae_core.records import RequestError
 
 

@@ -28,6 +28,8 @@ from svae_core.records import RequestError
 Progress = Callable[[float], None]
 #: Bytes of a file that formats may look at to recognise it.
 START_BYTES = 4_096
+#: What may be chosen about reading a file, beside which of its arrays.
+HOW = ("labels", "turned", "colour", "side=N")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,28 @@ class Source:
     folder: Path  # exists; the table is written into it
     progress: Progress = lambda share: None  # told the share that is read, 0 to 1
     array: str = ""  # which of several arrays inside is meant; empty: the one with most numbers
+    how: str = ""  # words of HOW: what was chosen about reading it
+
+    @property
+    def labels(self) -> bool:
+        """Whether it is a second file, with labels or names for the rows of another."""
+        return "labels" in self.how.split()
+
+    @property
+    def turned(self) -> bool:
+        """Whether the columns of a matrix are the points."""
+        return "turned" in self.how.split()
+
+    @property
+    def coloured(self) -> bool:
+        """Whether pictures keep their channels, as three numbers for each pixel."""
+        return "colour" in self.how.split()
+
+    @property
+    def side(self) -> int:
+        """Pixels that pictures have a side, at most; 0: as many as features are allowed."""
+        sides = [word[5:] for word in self.how.split() if word.startswith("side=")]
+        return int(sides[0]) if sides and sides[0].isdigit() else 0
 
     def size(self) -> int:
         """Bytes of the file."""

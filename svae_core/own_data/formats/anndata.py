@@ -7,8 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import with_categories, with_note, write_matrix
-from svae_core.own_data.candidates import LABELS, choose
+from svae_core.own_data.array_to_table import (
+    with_arrays,
+    with_categories,
+    with_note,
+    with_row_names,
+    write_matrix,
+)
+from svae_core.own_data.candidates import LABELS, choose, offered
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import (
     array_of,
@@ -52,6 +58,8 @@ def read(source: Source) -> Table:
             [f"The file also holds {_others(shapes, name)}."] if len(shapes) > 1 else []
         )
         table = write_matrix(source, array, FORMAT.name, notes, names)
+        cells = _names(file, "obs") if "obs" in file else ()
+        table = with_arrays(with_row_names(table, cells), offered(shapes), name)
         return _with_annotations(table, file)
 
 

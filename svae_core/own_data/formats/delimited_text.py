@@ -34,7 +34,7 @@ _RAGGED = 0.1
 
 def read(source: Source) -> Table:
     """The table of a text file, written into its folder."""
-    layout = sniff(source.path)
+    layout = sniff(source.path, source.labels)
     try:
         return _read(source, layout)
     finally:
@@ -55,7 +55,7 @@ def _read(source: Source, layout: Layout) -> Table:
         if not late:
             break
         columns = [_Column(text=column.text or column in late) for column in columns]
-    if len(layout.names) == 1 and columns[0].text:
+    if len(layout.names) == 1 and columns[0].text and not source.labels:
         raise RequestError(
             "The file has one column, and that of text; separate columns by commas, semicolons or "
             "tabs."

@@ -22,6 +22,8 @@ def read(source: Source) -> Table:
             def batches(positions: list[int], most: int):  # type: ignore[no-untyped-def]
                 for index in range(file.num_record_batches):
                     batch = file.get_batch(index).select(positions)
+                    # Offsets are trusted otherwise, and texts would be read from anywhere.
+                    batch.validate(full=True)
                     for start in range(0, batch.num_rows, most):
                         yield batch.slice(start, most)
 

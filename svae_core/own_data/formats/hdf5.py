@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import with_labels, with_note, write_matrix
-from svae_core.own_data.candidates import choose, labels_among, said_of_others
+from svae_core.own_data.array_to_table import with_arrays, with_labels, with_note, write_matrix
+from svae_core.own_data.candidates import choose, labels_among, offered, said_of_others
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import Groups, array_of, is_hdf5, opened, texts_of
 from svae_core.own_data.names import cleaned
@@ -34,7 +34,7 @@ def read(source: Source) -> Table:
             table = with_labels(table, _labels(groups, labels))
         for note in (*said_of_others(shapes, name, labels), *groups.notes):
             table = with_note(table, note)
-        return table
+        return with_arrays(table, offered(shapes), name)
 
 
 def _labels(groups: Groups, name: str) -> np.ndarray:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import layout_of, write_matrix
+from svae_core.own_data.array_layout import layout_of
+from svae_core.own_data.array_to_table import write_matrix
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
@@ -41,12 +42,12 @@ def read(source: Source) -> Table:
             f"The IDX file claims {' × '.join(map(str, shape))} numbers, {declared:,} bytes, but "
             f"holds only {source.size() - begin:,}; it is cut off or made up."
         )
-    if len(shape) == 1:
+    if len(shape) == 1 and not source.labels:
         raise RequestError(
             "The IDX file holds one number for each point, so it is the labels; give the file with "
             "the images, which is called …-images-idx3-ubyte."
         )
-    layout_of(shape)  # before anything is allocated
+    layout_of(shape, source)  # before anything is allocated
     array = np.memmap(source.path, dtype, "r", offset=begin, shape=shape)
     return write_matrix(source, array, FORMAT.name, ("Read as IDX, the format of MNIST.",))
 

@@ -11,10 +11,26 @@ import numpy as np
 
 from svae_core.own_data import archive
 from svae_core.own_data.formats import Format, Source, starts_with
-from svae_core.own_data.limits import CATEGORIES, IMAGE_BYTES
+from svae_core.own_data.limits import CATEGORIES, COLUMNS, IMAGE_BYTES
 from svae_core.own_data.names import cleaned, distinct
-from svae_core.own_data.pictures import open_picture, reading_picture, shrunk
-from svae_core.own_data.tables import CODES, NUMBERS, Column, Table, check_cells, write_about
+from svae_core.own_data.pictures import (
+    colours_of,
+    is_coloured,
+    open_picture,
+    reading_picture,
+    shrunk,
+    thumbnail,
+)
+from svae_core.own_data.tables import (
+    BEFORE,
+    CODES,
+    NUMBERS,
+    Column,
+    Table,
+    check_cells,
+    keep_before,
+    write_about,
+)
 from svae_core.records import RequestError
 
 if TYPE_CHECKING:
@@ -34,6 +50,13 @@ class _Form:
     size: tuple[int, int]  # width and height, which all must have
     small: tuple[int, int]  # width and height after downscaling
     levels: int  # the largest grey value
+    coloured: bool = False  # whether the first has colours
+    keeps_colour: bool = False
+
+    @property
+    def numbers(self) -> int:
+        """Numbers of one image."""
+        return self.small[0] * self.small[1] * (3 if self.keeps_colour else 1)
 
 
 def read(source: Source) -> Table:
@@ -45,20 +68,24 @@ def read(source: Source) -> Table:
             raise RequestError(
                 f"The ZIP holds no image ({', '.join(ending[1:] for ending in _ENDINGS)}){what}."
             )
-        form = _form(packed, items[0])
+        form = _form(packed, items[0], source)
         size, small = form.size, form.small
-        check_cells(len(items), small[0] * small[1])
-        low, high = np.full(small[0] * small[1], form.levels), np.zeros(small[0] * small[1], int)
+        check_cells(len(items), form.numbers)
+        low, high = np.full(form.numbers, form.levels), np.zeros(form.numbers, int)
+        _keep_before(packed, items, form, source.folder)
         with (source.folder / NUMBERS).open("wb") as out:
             for index, item in enumerate(items):
                 pixels = _pixels(packed, item, form)
                 low, high = np.minimum(low, pixels), np.maximum(high, pixels)
                 out.write(pixels.tobytes())
                 source.progress((index + 1) / len(items))
+    values = "in their colours from" if form.keeps_colour else "as grey values"
     notes = [
-        f"Read as {len(items):,} images of {size[0]} × {size[1]} pixels, as grey values 0 to 1 in "
+        f"Read as {len(items):,} images of {size[0]} × {size[1]} pixels, {values} 0 to 1 in "
         f"{form.levels + 1:,} steps."
     ]
+    if form.coloured and not form.keeps_colour:
+        notes.append("Pictures in colour were turned grey.")
     if small != size:
         notes.append(f"They were shrunk to {small[0]} × {small[1]} pixels.")
     columns = [
@@ -74,7 +101,8 @@ def read(source: Source) -> Table:
         numbers_file=NUMBERS,
         numbers_dtype=_DTYPES[form.levels],
         notes=tuple(notes),
-        image_shape=(small[1], small[0]),
+        image_shape=None if form.keeps_colour else (small[1], small[0]),
+        colour=("channels" if form.keeps_colour else "grey") if form.coloured else "",
         scale=float(form.levels),
     )
     write_about(table)
@@ -92,12 +120,25 @@ def _content(packed: zipfile.ZipFile, item: zipfile.ZipInfo) -> tuple[bytes, str
         return archive.content(packed, item, IMAGE_BYTES), where
 
 
-def _form(packed: zipfile.ZipFile, item: zipfile.ZipInfo) -> _Form:
-    """The form of an image."""
+def _form(packed: zipfile.ZipFile, item: zipfile.ZipInfo, source: Source) -> _Form:
+    """The form of an image, and what it becomes as chosen."""
     content, where = _content(packed, item)
     with reading_picture(where):
         image = open_picture(content, where)
-        return _Form(image.size, shrunk(image.size), _levels(image))
+        coloured = is_coloured(image)
+        keeps = coloured and source.coloured
+        small = shrunk(image.size, COLUMNS // 3 if keeps else COLUMNS, source.side)
+        return _Form(image.size, small, _levels(image), coloured, keeps)
+
+
+def _keep_before(
+    packed: zipfile.ZipFile, items: list[zipfile.ZipInfo], form: _Form, folder: Path
+) -> None:
+    """Keep the first images as they are, where they become grey or smaller."""
+    if form.coloured or form.small != form.size:
+        first = [_content(packed, item) for item in items[:BEFORE]]
+        shown = [thumbnail(content, form.size, where) for content, where in first]
+        keep_before(folder, np.stack(shown))
 
 
 def _levels(image: Image.Image) -> int:
@@ -106,10 +147,12 @@ def _levels(image: Image.Image) -> int:
 
 
 def _pixels(packed: zipfile.ZipFile, item: zipfile.ZipInfo, form: _Form) -> np.ndarray:
-    """Grey values [height · width] of an image, from 0 to `form.levels`."""
+    """Values of an image, from 0 to `form.levels`: grey, or three for each pixel."""
     from PIL import Image
 
     content, where = _content(packed, item)
+    if form.keeps_colour:
+        return colours_of(content, form.size, where, form.small).reshape(-1)
     with reading_picture(where):
         image = open_picture(content, where)
         if image.size != form.size:

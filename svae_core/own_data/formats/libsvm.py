@@ -11,7 +11,7 @@ from svae_core.own_data.array_to_table import with_labels, with_note, write_matr
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import CATEGORIES
 from svae_core.own_data.sparse import CompressedRows
-from svae_core.own_data.tables import Table, check_cells, check_width
+from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 
 _LINE = re.compile(
@@ -37,8 +37,6 @@ def read(source: Source) -> Table:
     # One-based files have no feature 0: an empty column would be left otherwise.
     one_based = bool(matrix.shape[1] > 1 and matrix.indices.min(initial=1) > 0)
     matrix = matrix[:, 1:] if one_based else matrix
-    check_width(matrix.shape[1])
-    check_cells(*matrix.shape)
     note = f"Read as LIBSVM, features counted from {1 if one_based else 0}."
     table = write_matrix(
         source, CompressedRows.of(matrix.tocsr()), FORMAT.name, (note,), tabular=FORMAT.table

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import with_labels, with_note, write_matrix
-from svae_core.own_data.candidates import choose, labels_among, said_of_others
+from svae_core.own_data.array_to_table import with_arrays, with_labels, with_note, write_matrix
+from svae_core.own_data.candidates import choose, labels_among, offered, said_of_others
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import CATEGORIES, CELLS
 from svae_core.own_data.names import cleaned, some
@@ -21,7 +22,10 @@ _NUMBERS = {
     *("double", "single", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"),
     *("uint64", "logical", "sparse"),
 }
-_DAMAGE = (ValueError, TypeError, KeyError, IndexError, NotImplementedError, OverflowError)
+_DAMAGE = (
+    *(ValueError, TypeError, KeyError, IndexError, NotImplementedError, OverflowError),
+    *(zlib.error, EOFError),
+)
 
 
 def recognised(_path: Path, start: bytes) -> bool:
@@ -65,7 +69,7 @@ def read(source: Source) -> Table:
             table = with_note(table, note)
         if refused:
             table = with_note(table, f"What is no matrix was left out: {some(refused)}.")
-        return table
+        return with_arrays(table, offered(numbers), name)
     except _DAMAGE as error:
         if isinstance(error, RequestError):
             raise

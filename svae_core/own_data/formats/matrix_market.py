@@ -30,8 +30,9 @@ def read(source: Source) -> Table:
             )
         transposed = any(word in comments for word in _GENES_FIRST)
         shape = (columns, rows) if transposed else (rows, columns)
-        check_width(shape[1])
-        check_cells(*shape)
+        if kind != "coordinate":
+            check_width(shape[1])
+            check_cells(*shape)
         if entries > CELLS or entries * 4 > source.size() + 64:
             raise RequestError(
                 f"The Matrix Market file claims {entries:,} numbers, more than its size allows; it "
@@ -43,9 +44,16 @@ def read(source: Source) -> Table:
             raise
         raise RequestError("The Matrix Market file is damaged or cut off.") from error
     matrix = matrix.T if transposed else matrix
-    notes = [f"Read as Matrix Market, {kind}, {entries:,} numbers stored."]
-    if transposed:
+    notes = [f"Read as Matrix Market, {kind}."]
+    if transposed and not source.turned:
         notes.append("Turned on its side: the file has genes × cells, and cells are the points.")
+    elif source.turned and not transposed:
+        notes.append("Turned on its side, as chosen: the columns of the file are the points.")
+    elif not transposed:
+        notes.append(
+            "Rows are taken as the points, since nothing in the file tells; counts of genes × "
+            "cells have to be turned."
+        )
     array = CompressedRows.of(matrix.tocsr()) if sparse.issparse(matrix) else np.asarray(matrix)
     return write_matrix(source, array, FORMAT.name, notes)
 

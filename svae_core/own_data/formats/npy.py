@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from svae_core.own_data.array_layout import block_of, layout_of
 from svae_core.own_data.array_to_table import (
     Extremes,
-    block_of,
     blocks_of,
     examples_of,
-    layout_of,
     names_for,
+    text_of_label,
     write_matrix,
 )
 from svae_core.own_data.formats import Format, Source, starts_with
 from svae_core.own_data.npy_header import checked_header
-from svae_core.own_data.tables import Table, stamp_of, write_about
+from svae_core.own_data.tables import Table, Writer, stamp_of, write_about
 from svae_core.records import RequestError
 
 
@@ -23,11 +25,19 @@ def read(source: Source) -> Table:
     """The table of an NPY file: [n, d], [n], or pictures."""
     with source.path.open("rb") as file:
         shape, dtype, _ = checked_header(file, source.size())
-    layout = layout_of(shape)
+    if source.labels and dtype.kind in "US" and len(shape) <= 2 and math.prod(shape) == shape[0]:
+        return _words(source, shape[0])
+    layout = layout_of(shape[::-1] if source.turned else shape, source)
     check_numbers(dtype)
     array = np.load(source.path, mmap_mode="r", allow_pickle=False)
     note = f"Numbers are {dtype.name}."
-    if dtype.kind == "V" or layout.coloured or not array.flags.c_contiguous:
+    if (
+        source.turned
+        or dtype.kind == "V"
+        or layout.coloured
+        or layout.changes_pictures
+        or not array.flags.c_contiguous
+    ):
         return write_matrix(source, array, FORMAT.name, (note,))
     inside = source.path.parent == source.folder
     flat = array.reshape(layout.rows, layout.width)
@@ -38,7 +48,7 @@ def read(source: Source) -> Table:
     notes = [f"Read as an array {' × '.join(map(str, shape))} of {dtype.name}."]
     grey = layout.image_shape is not None and dtype == np.uint8
     if grey:
-        notes.append("Grey values from 0 to 255 are divided by 255.")
+        notes.append("Values from 0 to 255 are divided by 255.")
     table = Table(
         folder=source.folder,
         name=source.name,
@@ -55,6 +65,18 @@ def read(source: Source) -> Table:
     )
     write_about(table)
     return table
+
+
+def _words(source: Source, rows: int) -> Table:
+    """The table of labels that are words, [n] or [n, 1]."""
+    words = np.load(source.path, allow_pickle=False).reshape(rows)
+    writer = Writer(source.folder, ["label"], [False])
+    try:
+        for part in blocks_of(rows, 1):
+            writer.append([[text_of_label(word) for word in words[part].tolist()]])
+    finally:
+        writer.close()
+    return writer.finish(source.name, FORMAT.name, ("Read as an array of words.",))
 
 
 def check_numbers(dtype: np.dtype) -> None:

@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from svae_core.own_data import archive
-from svae_core.own_data.array_to_table import with_labels, with_note, write_matrix
-from svae_core.own_data.candidates import POINTS
+from svae_core.own_data.array_to_table import with_arrays, with_labels, with_note, write_matrix
+from svae_core.own_data.candidates import POINTS, offered
 from svae_core.own_data.formats import Format, Source, npy, renamed
 from svae_core.own_data.limits import CELLS, LETTERS
 from svae_core.own_data.names import cleaned, some
@@ -80,6 +80,8 @@ def read(source: Source) -> Table:
         labels = _labels_for(points, members)
         if labels:
             table = with_labels(table, _array(packed, members[labels], table.rows), "label")
+    shapes = {key: member.shape for key, member in members.items() if not member.objects}
+    table = with_arrays(table, offered(shapes), points)
     return _say_what_was_left_out(table, members, points, labels)
 
 

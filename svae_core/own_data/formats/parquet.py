@@ -11,6 +11,8 @@ from svae_core.records import RequestError
 
 #: Bounds for the file's own description of itself, which is read before anything else.
 _TEXT_LIMIT, _PARTS_LIMIT = 2**24, 2**20
+#: Bytes that are read ahead of a column, instead of all of it in a group of rows.
+_BUFFER = 2**20
 
 
 def read(source: Source) -> Table:
@@ -23,6 +25,7 @@ def read(source: Source) -> Table:
             source.path,
             thrift_string_size_limit=_TEXT_LIMIT,
             thrift_container_size_limit=_PARTS_LIMIT,
+            buffer_size=_BUFFER,
         ) as file:
             schema = file.schema_arrow
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import with_labels, with_note, write_matrix
-from svae_core.own_data.candidates import choose, labels_among, said_of_others
+from svae_core.own_data.array_to_table import with_arrays, with_labels, with_note, write_matrix
+from svae_core.own_data.candidates import choose, labels_among, offered, said_of_others
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
@@ -46,7 +46,7 @@ def read(source: Source) -> Table:
                 table = with_labels(table, slices[labels][:])
             for note in said_of_others(shapes, name, labels):
                 table = with_note(table, note)
-            return table
+            return with_arrays(table, offered(shapes), name)
     except SafetensorError as error:
         raise RequestError("The safetensors file is damaged or cut off.") from error
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from svae_core.own_data import archive
+from svae_core.own_data.array_to_table import with_arrays
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import CELLS
 from svae_core.own_data.names import cleaned, some
@@ -60,7 +61,8 @@ def read(source: Source) -> Table:
     if others:
         notes.append(f"Other sheets were left out: {some(others)}.")
     body = [[None if cell == "" else cell for cell in row] for row in rows[skip:]]
-    return write_cells(source, FORMAT.name, names or [""] * width, body, notes, total=len(body))
+    table = write_cells(source, FORMAT.name, names or [""] * width, body, notes, total=len(body))
+    return with_arrays(table, book.sheet_names, name)
 
 
 def _check_size(source: Source) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from svae_core.own_data.array_to_table import write_matrix
+from svae_core.own_data.array_to_table import with_row_names, write_matrix
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import is_hdf5, opened, sparse_of, texts_of
 from svae_core.own_data.tables import Table
@@ -33,7 +33,8 @@ def read(source: Source) -> Table:
         array = sparse_of(matrix, (cells, genes), by_columns=False)
         names = texts_of(matrix["features/name"]) if "features/name" in matrix else ()
         note = "Read as counts of 10x Genomics, turned so that cells are the points."
-        return write_matrix(source, array, FORMAT.name, (note,), tuple(names))
+        table = write_matrix(source, array, FORMAT.name, (note,), tuple(names))
+        return with_row_names(table, texts_of(matrix["barcodes"]).tolist())
 
 
 FORMAT = Format("10x Genomics", (".h5",), recognised, read)

@@ -1,0 +1,173 @@
+"""A look at the visitor's data before training: what is trained on, what looks wrong, and buttons.
+
+Each button makes one choice about the data, as an option of the data set: leave a column or a row
+out, standardise, take logarithms, use a column as label or as names. The widgets beside the upload
+show the same options, so that any of it can be undone there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from pages.visitor import cache, session
+from pages.visitor.markdown import for_visitors, plain
+from svae_core.datasets.file import Config, choice_of
+from svae_core.figures.names import counted
+from svae_core.own_data.choice import EVERY, with_name
+from svae_core.own_data.look import Look, look_at
+from svae_core.own_data.suspicions import Suspicion
+from svae_core.own_data.tables import Table
+
+#: Columns beyond which a button for each is of no use.
+_LISTED = 200
+
+
+def look_of(config: Config, table: Table, second: Table | None) -> Look:
+    """The look at a table under these options, made once for all who ask for it."""
+    options = dataclasses.asdict(config)
+    found: Look = cache.shared_job(
+        "look", str(sorted(options.items())), lambda: look_at(table, choice_of(config), second)
+    )
+    return found
+
+
+def summary(look: Look, table: Table) -> str:
+    """What is trained on, in two sentences."""
+    if look.refusal:
+        return f"Nothing can be trained on yet: {for_visitors(look.refusal)}"
+    words = f"Trained on: {counted(look.rows, 'row')} of {counted(look.width, 'number')} each"
+    words += ", every column at variance 1" if look.standardised else ", on the scale of the file"
+    label = f"Label: {look.label}, {counted(len(look.classes), 'class')}" if look.label else ""
+    return f"{words}. {label or 'No label'}, read as {table.form}."
+
+
+def corrections(config: Config, look: Look) -> None:
+    """Each suspicion with the buttons that answer it."""
+    for number, suspicion in enumerate(look.suspicions):
+        st.warning(plain(suspicion.sentence), icon=None)
+        with st.container(horizontal=True):
+            for words, changes in _answers(suspicion, config):
+                _button(words, f"file.answer.{number}.{words}", config, changes)
+
+
+def column_buttons(config: Config, look: Look) -> None:
+    """One column, and a button for each thing that can be done with it."""
+    names = [column.name for column in look.columns][:_LISTED]
+    if len(look.columns) < 2:
+        return
+    name = st.selectbox("Column", names, key="file.column", help="Choose one to correct its use.")
+    with st.container(horizontal=True):
+        for words, changes in _uses(name, config):
+            _button(words, f"file.use.{words}", config, changes)
+        if not look.standardised:
+            _button("Standardise all", "file.use.standardise", config, {"standardise": "yes"})
+
+
+def details(look: Look, table: Table) -> None:
+    """First points as pictures, the columns with histogram and share, and the classes."""
+    if look.pictures is not None:
+        st.caption("The first points, as they are trained on")
+        st.image(
+            [_enlarged(picture) for picture in look.pictures],
+            caption=[f"row {row + 1}" for row in range(len(look.pictures))],
+        )
+    st.dataframe(
+        {
+            "column": [column.name for column in look.columns],
+            "use": [column.use for column in look.columns],
+            "holds": [column.holds for column in look.columns],
+            "values": [list(column.histogram) for column in look.columns],
+            "share of variance": [_known(column.share) for column in look.columns],
+            "missing": [column.missing for column in look.columns],
+            "smallest": [_known(column.low) for column in look.columns],
+            "largest": [_known(column.high) for column in look.columns],
+        },
+        hide_index=True,
+        placeholder="–",
+        alt="What each column holds and is used for",
+        column_config={
+            "values": st.column_config.BarChartColumn("values", width="small"),
+            "share of variance": st.column_config.ProgressColumn(
+                "share of variance", format="percent", min_value=0.0, max_value=1.0
+            ),
+        },
+    )
+    for sentence in _sentences(look, table):
+        st.caption(plain(sentence))
+
+
+def _sentences(look: Look, table: Table) -> Iterator[str]:
+    if len(table.columns) > len(look.columns):
+        yield f"The first {len(look.columns)} of {len(table.columns):,} columns are shown."
+    if look.looked_at < look.rows and not look.refusal:
+        yield f"Looked at {look.looked_at:,} rows, evenly spaced."
+    low, high = look.deviations
+    if math.isfinite(low):
+        yield f"Standard deviations of the columns as trained on: {low:.3g} to {high:.3g}."
+    if look.classes:
+        shown = ", ".join(f"{name} ({count:,})" for name, count in look.classes[:20])
+        more = f" and {len(look.classes) - 20} more" if len(look.classes) > 20 else ""
+        yield f"Classes of {look.label}: {shown}{more}."
+
+
+def _answers(suspicion: Suspicion, config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Buttons for a suspicion: their words and the options that they set."""
+    if suspicion.kind == "outlier":
+        rows = with_name(config.without_rows, suspicion.row + 1)
+        yield f"Leave out row {suspicion.row + 1}", {"without_rows": rows}
+        return
+    if suspicion.kind == "sentinel":
+        value = f"{suspicion.value:g}"
+        yield f"Take {value} for missing", {"absent": with_name(config.absent, value)}
+    if suspicion.kind == "dominant":
+        yield "Standardise", {"standardise": "yes"}
+        yield "Take logarithms", {"logs": with_name(config.logs, suspicion.columns[0])}
+    without = config.without
+    for name in suspicion.columns:
+        without = with_name(without, name)
+    what = suspicion.columns[0] if len(suspicion.columns) == 1 else "these columns"
+    yield f"Leave out {what}", {"without": without}
+
+
+def _uses(name: str, config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield "Leave out", {"without": with_name(config.without, name)}
+    logs = config.logs if config.logs == EVERY else with_name(config.logs, name)
+    yield "Take logarithms", {"logs": logs}
+    yield "Use as label", {"label": name}
+    yield "Use as names", {"names": name}
+
+
+def _button(words: str, key: str, config: Config, changes: dict[str, Any]) -> None:
+    st.button(plain(words), key=key, on_click=_change, args=(config, changes))
+
+
+def _change(config: Config, changes: dict[str, Any]) -> None:
+    """Set options of the data: the widgets that show them follow on the rerun that comes."""
+    options = as_options(dataclasses.replace(config, **changes))
+    session.keep(dataclasses.replace(session.settings(), dataset_options=options))
+
+
+def as_options(config: Config) -> tuple[tuple[str, Any], ...]:
+    """The options that differ from their defaults, as settings keep them."""
+    default = Config()
+    return tuple(
+        (item.name, getattr(config, item.name))
+        for item in sorted(dataclasses.fields(Config), key=lambda item: item.name)
+        if getattr(config, item.name) != getattr(default, item.name)
+    )
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _enlarged(picture: np.ndarray) -> np.ndarray:
+    """A picture [height, width] with each pixel as a block, so that small ones can be seen."""
+    times = max(1, 64 // max(picture.shape))
+    return np.kron(picture, np.ones((times, times)))

@@ -1,0 +1,49 @@
+"""Every format against damaged and hostile files: one sentence, within limits, nothing opened."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from support.damage import DAMAGES, damaged
+from support.forked_reader import Outcome, Reader
+from support.hostile_formats import HOSTILE, honest, hostile, names_of
+
+from svae_core.own_data.formats import formats
+from svae_core.own_data.limits import READER_BYTES
+
+FORMATS = [item.name for item in formats() if item.endings]
+
+
+def check(outcome: Outcome, secret: Path) -> None:
+    """Taken, refused in one sentence, or a process that ended, which the app says itself."""
+    assert outcome.kind in ("taken", "refused", "ended"), outcome.said
+    assert outcome.opened == ()
+    assert outcome.megabytes < READER_BYTES >> 20 and outcome.seconds < 30
+    if outcome.kind == "refused":
+        assert outcome.said.endswith(".") and "\n" not in outcome.said, outcome.said
+        assert ". " not in outcome.said and str(secret) not in outcome.said, outcome.said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMATS)
+def test_hostile_and_damaged_files_of_a_format(form: str, tmp_path: Path) -> None:
+    chance = random.Random(form)
+    files = hostile(form)
+    assert len(files) >= HOSTILE
+    with Reader(tmp_path) as reader:
+        for name, content in files:
+            check(reader.read(content, name), tmp_path)
+        names = names_of(form)
+        for number in range(DAMAGES):
+            name = names[number % len(names)]
+            check(reader.read(damaged(honest(name), chance), name), tmp_path)
+
+
+@pytest.mark.slow
+def test_the_reader_of_these_tests_sees_what_it_is_for(tmp_path: Path) -> None:
+    with Reader(tmp_path) as reader:
+        assert reader.read(honest("quotes.csv"), "quotes.csv").kind == "taken"
+        assert reader.read(b"\0\1\2", "noise.bin").kind == "refused"
+        assert reader.read(b"\x80\x04\x95\0\0\0\0", "a.pickle").kind == "refused"
