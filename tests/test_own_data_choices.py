@@ -93,6 +93,7 @@ def test_the_names_of_the_points_are_kept_beside_them(table: Table) -> None:
 
 COUNTS = RNG.poisson(RNG.gamma(0.4, 2.0, size=5_000) * RNG.gamma(2.0, 1.0, size=(80, 1)))
 CELLS = [f"AAACCTGAG{i:03}-1" for i in range(80)]
+BARCODES = ["".join("ACGT"[i >> shift & 3] for shift in range(0, 16, 2)) + "-1" for i in range(80)]
 
 
 def normalised(counts: np.ndarray) -> np.ndarray:
@@ -194,3 +195,20 @@ def test_many_points_lie_in_a_file_without_a_name_and_are_the_same(
     assert isinstance(mapped, np.memmap) and not mapped.flags.writeable
     assert np.array_equal(mapped, in_memory)
     assert sorted(table.folder.iterdir()) == before
+
+
+def test_columns_named_as_cells_are_said_to_be_perhaps_the_points(made: Made) -> None:
+    def on_its_side(path: Path) -> None:
+        with h5py.File(path, "w") as file:
+            file.attrs["encoding-type"] = "anndata"
+            file["X"] = COUNTS[:, :40].T.astype(np.float32)
+            for frame, names in (("obs", [f"gene {i}" for i in range(40)]), ("var", BARCODES)):
+                place = file.create_group(frame)
+                place.attrs["_index"] = "_index"
+                place["_index"] = names
+
+    said = "columns are named as cells are"
+    assert any(said in note for note in made("t.h5ad", on_its_side).notes)
+    turned = made("t.h5ad", on_its_side, how="turned")
+    assert turned.rows == 80 and not any(said in note for note in turned.notes)
+    assert not any(said in note for note in made("a.h5ad", write_h5ad).notes)

@@ -15,6 +15,7 @@ from svae_core.own_data.array_to_table import (
     write_matrix,
 )
 from svae_core.own_data.candidates import LABELS, choose, offered
+from svae_core.own_data.counts import are_barcodes
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import (
     array_of,
@@ -57,6 +58,11 @@ def read(source: Source) -> Table:
         notes = [note] + (
             [f"The file also holds {_others(shapes, name)}."] if len(shapes) > 1 else []
         )
+        if are_barcodes(names) and not source.turned:
+            notes.append(
+                "The columns are named as cells are (barcodes), so they may be the points: "
+                "exchange rows and columns, if they are."
+            )
         table = write_matrix(source, array, FORMAT.name, notes, names)
         cells = _names(file, "obs") if "obs" in file else ()
         table = with_arrays(with_row_names(table, cells), offered(shapes), name)
