@@ -55,8 +55,9 @@ def test_train_answers_in_full(capsys):
     assert set(found) >= {
         *("method", "seed", "epochs", "loss", "loss_margin", "delta", "lo", "hi", "in_band", "kl"),
         *("kl_per_dim", "active_units", "mutual_information", "mi_ceiling", "floors", "verdict"),
-        *("sentence", "seconds", "samples_per_second", "run"),
+        *("sentence", "seconds", "samples_per_second", "run", "engine"),
     }
+    assert found["engine"] in ("native", "torch")
     assert found["method"] == "baseline" and len(found["kl_per_dim"]) == 2
     assert math.isfinite(found["loss"]) and found["run"] is None
 

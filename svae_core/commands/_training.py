@@ -123,7 +123,7 @@ class Batch:
             return saved | ({"run": None} if self.trouble else {})
         first = self.part.members[0]
         samples = first.epochs * len(prepared_data(first).shell.points)
-        return _about(self.part.seconds, samples, None)
+        return _about(self.part.seconds, samples, None, self.part.engine)
 
 
 def about_saved(run: SavedRun, folder: Path) -> dict[str, Any]:
@@ -132,13 +132,13 @@ def about_saved(run: SavedRun, folder: Path) -> dict[str, Any]:
     from svae_core.training import loop
 
     samples = run.about.members[0].epochs * loop.point_count(run.state) * timed_share(run)
-    return _about(training_seconds(run.about), samples, str(folder))
+    return _about(training_seconds(run.about), samples, str(folder), run.state.engine)
 
 
-def _about(seconds: float, samples: float, folder: str | None) -> dict[str, Any]:
-    """`samples`: how many each member saw in these seconds."""
+def _about(seconds: float, samples: float, folder: str | None, engine: str) -> dict[str, Any]:
+    """`samples`: how many each member saw in these seconds; `engine`: see training/trainer."""
     speed = samples / seconds if seconds else None
-    return {"seconds": seconds, "samples_per_second": speed, "run": folder}
+    return {"seconds": seconds, "samples_per_second": speed, "run": folder, "engine": engine}
 
 
 def trained(settings: Settings, save: bool, engine: Engine | None = None) -> Batch:

@@ -92,6 +92,7 @@ class TrainedPart(abc.ABC):
     progress: float = 0.0  # fraction of the steps done
     seconds: float = 0.0  # of training so far, all members together
     measured: int = 0  # the number of members that have rows
+    engine: str = ""  # what trained them, see training/trainer
 
     @abc.abstractmethod
     def measure(self, solo: State) -> tuple[Any, ...]:
@@ -133,6 +134,7 @@ class TrainedPart(abc.ABC):
                 moments=found.moments,
                 progress=state.step / loop.step_count(state),
                 seconds=self.seconds + spent,
+                engine=state.engine,
             )
         while loop.finished(state) and not part.done:
             new = part.measure(loop.member(state, part.measured))
