@@ -122,8 +122,8 @@ class TrainedPart(abc.ABC):
 
         if self.done:
             return self
+        state = self.state or loop.begin(self.members)  # may compile native code: no training
         started = time.perf_counter()
-        state = self.state or loop.begin(self.members)
         part = dataclasses.replace(self, moments=())
         if not loop.finished(state):
             found = loop.advance(state, Budget(seconds=seconds, frames=self.frames))
