@@ -11,7 +11,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from support.live_runs import Inline
+from support.live_runs import trainings
 
 from pages.live import registry
 from pages.live.history import History
@@ -40,9 +40,11 @@ def _run(number: int) -> LiveRun:
     members = registry.pair(
         dataclasses.replace(_BASE, seed=number, beta=(0.3, 1.0, 2.0, 4.0)[number % 4])
     )
-    live = LiveRun(members, Inline())  # type: ignore[arg-type]
+    live = LiveRun(members, trainings())
     state = loop.begin(members)
-    live.history.add((loop.first_frames(state), *loop.advance(state).moments), members)
+    history = live.shared.history
+    history.add((loop.first_frames(state), *loop.advance(state).moments), members)
+    live.count = len(history.moments)
     live.prepared = engine._prepared_data(members[-1])
     return live
 
@@ -100,7 +102,7 @@ def test_remark_lifeline_replay_and_frames_name_the_same_step_in_20_runs() -> No
     for number, live in enumerate(runs):
         again = History()
         again.add(tuple(live.moments), live.members)
-        assert again.remarks == live.history.remarks
+        assert again.remarks == live.remarks
         assert _exported(live) == told[number]
         for model in (0, 1):
             drawn = {one["dimension"] + 1: one["step"] for one in lifelines[number][model]}

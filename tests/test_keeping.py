@@ -31,7 +31,7 @@ def assert_same_moments(one: LiveRun, other: LiveRun) -> None:
     for mine, theirs in zip(one.moments, other.moments, strict=True):
         for a, b in zip(mine, theirs, strict=True):
             assert_same(a, b, ("latent_mean",))
-    assert one.history.remarks == other.history.remarks
+    assert one.remarks == other.remarks
     assert to_json(one.certificates) == to_json(other.certificates)
     assert one.newest is not None and other.newest is not None
     np.testing.assert_array_equal(one.newest.parameters, other.newest.parameters)
@@ -45,7 +45,6 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
     await until(undisturbed, lambda: undisturbed.status == "finished")
     for moments in (2, 5, STEPS):
         live = toy_run()
-        live.history.moments.clear()
         keeper = keeper_of(live)
         await trained_to(live, moments)
         await saved_by(keeper)
@@ -69,7 +68,7 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
 @in_a_loop
 async def test_who_lags_behind_on_a_shared_course_is_saved_where_they_are() -> None:
     leader = toy_run()
-    follower = LiveRun(leader.members, leader._engine)
+    follower = LiveRun(leader.members, leader._trainings)
     leader.start()
     await until(leader, lambda: leader.status == "finished")
     keeper = keeper_of(follower)
@@ -101,7 +100,7 @@ async def test_a_finished_run_is_replayed_and_not_measured_again() -> None:
     assert entry.about.id == RUN and RUN not in entry.folder.name
     assert live.prepared is not None and entry.about.title == live.prepared.dataset.title
     found = revived()
-    found._engine.certify = None  # type: ignore[assignment, method-assign]
+    found.shared.engine.certify = None  # type: ignore[assignment, method-assign]
     found.start()
     await until(found, lambda: found.prepared is not None and bool(found.floors))
     assert found.status == "finished"
@@ -149,7 +148,7 @@ async def test_starting_over_and_changing_are_kept() -> None:
     found = revived()
     assert len(found.moments) == 3 and found.members == live.members
     assert found.members[0].changes == ((1, "beta", 4.0),)
-    assert found.history.remarks == live.history.remarks
+    assert found.remarks == live.remarks
     await keeper.close()
 
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from support.kept_live_runs import RUN, keeper_of, revived, saved_by, trained_to
-from support.live_runs import TOY, Inline, Viewer, in_a_loop, toy_run
+from support.live_runs import TOY, Inline, Viewer, in_a_loop, toy_run, trainings
 
 from pages.live import persistence, registry
 from pages.live.persistence import Autosave
@@ -87,8 +87,8 @@ def test_a_damaged_run_is_said_to_be(home: Path) -> None:
     RunWriter(folder).write(SavedRun(About((TOY,), id=RUN), _state()))
     next(folder.glob("state-*")).write_bytes(b"")
     with pytest.raises(RequestError, match="damaged"):
-        persistence.load_live_run(RUN, Inline())  # type: ignore[arg-type]
-    assert persistence.load_live_run("another", Inline()) is None  # type: ignore[arg-type]
+        persistence.load_live_run(RUN, trainings())
+    assert persistence.load_live_run("another", trainings()) is None
 
 
 @pytest.mark.parametrize(

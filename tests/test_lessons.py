@@ -6,7 +6,7 @@ import dataclasses
 from urllib.parse import parse_qsl
 
 import pytest
-from support.live_runs import PAIR, Inline, in_a_loop, until
+from support.live_runs import PAIR, in_a_loop, trainings, until
 from support.screens import open_page, query_of
 
 from pages.classroom import lessons
@@ -23,10 +23,10 @@ pytestmark = pytest.mark.usefixtures("patience")
 async def test_a_prediction_is_judged_by_the_lesson_s_own_run_not_by_a_branch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    live = LiveRun(PAIR, Inline(), RunRequest(PAIR, "alive"))  # type: ignore[arg-type]
+    live = LiveRun(PAIR, trainings(), RunRequest(PAIR, "alive"))
     live.tree = {"run": live}
     monkeypatch.setattr(registry, "_live_runs", {"run": live})
-    monkeypatch.setattr(registry, "engine", lambda: live._engine)
+    monkeypatch.setattr(registry, "engine", lambda: live.shared.engine)
     live.start()
     live.predict(1)
     await until(live, lambda: live.status == "finished")

@@ -108,7 +108,7 @@ async def test_pause_holds_and_step_makes_one_moment() -> None:
     live.step()
     await until(live, lambda: len(live.moments) == 2)
     await until(live, lambda: live.status == "paused" and bool(live.layouts))
-    assert live._engine.slices == 1  # type: ignore[attr-defined]
+    assert live.shared.engine.slices == 1  # type: ignore[attr-defined]
     live.stop()
 
 
@@ -119,7 +119,7 @@ async def test_a_cluster_lost_between_two_slices_pauses_a_run_once() -> None:
     live = toy_run()
     live.start()
     await until(live, lambda: len(live.moments) > 1)
-    inline: Any = live._engine
+    inline: Any = live.shared.engine
     inline.cluster_lost = "The cluster is gone."
     await until(live, lambda: live.status in ("paused", "finished"))
     assert live.status == "paused" and live.error == "The cluster is gone."
@@ -127,7 +127,7 @@ async def test_a_cluster_lost_between_two_slices_pauses_a_run_once() -> None:
     live.play()
     await until(live, lambda: live.status == "finished")
     assert live.error is None and kept < len(live.moments) == STEPS + 1
-    later = LiveRun(live.members, inline)
+    later = LiveRun(live.members, live._trainings)
     later.start()
     await until(later, lambda: later.status in ("paused", "finished"))
     assert later.status == "finished"

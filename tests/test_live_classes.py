@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from support.live_runs import PAIR, TOY, Inline, Viewer, in_a_loop, toy_run, until
+from support.live_runs import PAIR, TOY, Viewer, in_a_loop, toy_run, trainings, until
 
 from pages.classroom import sessions
 from pages.live import registry
@@ -72,7 +72,7 @@ def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
 async def test_a_class_that_follows_a_lesson_sees_its_results_whoever_predicts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    live = LiveRun(PAIR, Inline(), RunRequest(PAIR, "collapse"))  # type: ignore[arg-type]
+    live = LiveRun(PAIR, trainings(), RunRequest(PAIR, "collapse"))
     monkeypatch.setitem(registry._live_runs, "run", live)
     room = sessions.begin("run")
     teacher, one, other = Viewer("run"), Viewer("", code=room.code), Viewer("", code=room.code)
@@ -99,7 +99,7 @@ async def test_a_class_that_follows_a_lesson_sees_its_results_whoever_predicts(
 
 @pytest.mark.slow
 def test_a_copy_goes_its_own_way(watched: LiveRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "engine", lambda: watched._engine)
+    monkeypatch.setattr(registry, "engine", lambda: watched.shared.engine)
     watched.tree = {"run": watched}
 
     async def run() -> None:
@@ -150,7 +150,7 @@ def test_the_board_shows_what_runs_came_to_and_forgets_nothing(watched: LiveRun)
 def test_copies_count_as_runs_of_their_owner(
     watched: LiveRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "engine", lambda: watched._engine)
+    monkeypatch.setattr(registry, "engine", lambda: watched.shared.engine)
     monkeypatch.setattr(registry, "_live_runs", {"run": watched})
     watched.tree = {"run": watched}
     monkeypatch.setenv("SVAE_MAX_RUNS", "2")

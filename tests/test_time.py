@@ -9,7 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.live_runs import PAIR, STEPS, WAIT, Inline, Viewer, in_a_loop, toy_run, until
+from support.live_runs import (
+    PAIR,
+    STEPS,
+    WAIT,
+    Inline,
+    Viewer,
+    in_a_loop,
+    toy_run,
+    trainings,
+    until,
+)
 
 from pages.classroom import lessons
 from pages.live import history, registry
@@ -70,7 +80,7 @@ def assert_same_moments(one: LiveRun, other: LiveRun) -> None:
                     np.testing.assert_array_equal(
                         getattr(frame, item.name), getattr(twin, item.name), err_msg=item.name
                     )
-    assert one.history.remarks == other.history.remarks
+    assert one.remarks == other.remarks
 
 
 async def at_step(run: str, moments: int) -> LiveRun:
@@ -105,8 +115,8 @@ def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: No
         assert [edges[0] for edges in corridor] == [0, 4]
         (told,) = telling_changes(live)
         assert told == {"step": 3, "what": "band 0–0.25 → 0.1–0.7 at step 3"}
-        assert told["what"] in [remark.sentence for remark in live.history.remarks]
-        fresh = LiveRun(live.members, Inline())  # type: ignore[arg-type]
+        assert told["what"] in [remark.sentence for remark in live.remarks]
+        fresh = LiveRun(live.members, trainings())
         fresh.start()
         await until(fresh, lambda: fresh.status == "finished")
         assert_same_moments(live, fresh)
@@ -129,7 +139,7 @@ def test_a_change_before_the_first_step_shows_in_the_first_moment(server: None) 
         live.play()
         await until(live, lambda: live.status == "finished")
         assert live.moments[0][1].hi > before and live.generation == 1
-        fresh = LiveRun(live.members, Inline())  # type: ignore[arg-type]
+        fresh = LiveRun(live.members, trainings())
         fresh.start()
         await until(fresh, lambda: fresh.status == "finished")
         assert_same_moments(live, fresh)
@@ -162,9 +172,9 @@ def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int
         parent.change({"beta": 2.0})
         parent.play()
         await until(parent, lambda: parent.status == "finished")
-        assert [state.step for state in parent.history.states] == [2, 4, 6, 8]
+        assert [state.step for state in parent.shared.history.states] == [2, 4, 6, 8]
         child = await finished(registry.branch(root, step, {"band": (0.1, 0.7), "sigma2": 0.5}))
-        assert child.history.states[0].step <= max(2, step)
+        assert child.shared.history.states[0].step <= max(2, step)
         assert child.request == parent.request, "to its page it is the same run"
         made = {(since, name) for since, name, _ in child.members[0].changes}
         earlier = {(2, "beta")} if step >= 2 else set()
@@ -173,7 +183,7 @@ def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int
             for mine, theirs in zip(child.moments, parent.moments[: step + 1], strict=False):
                 np.testing.assert_array_equal(mine[1].shell_view, theirs[1].shell_view)
         assert settings_at(child.members[1], step).band == (0.1, 0.7)
-        replay = LiveRun(child.members, Inline())  # type: ignore[arg-type]
+        replay = LiveRun(child.members, trainings())
         replay.start()
         await until(replay, lambda: replay.status == "finished")
         assert_same_moments(child, replay)
@@ -189,7 +199,7 @@ def test_a_branch_does_not_train_again_what_a_checkpoint_holds(server: None) -> 
         root = registry.start_run(PAIR)
         await finished(root)
         child = await finished(registry.branch(root, 6, WIDE))
-        assert child._engine.slices == STEPS - 6  # type: ignore[attr-defined]
+        assert child.shared.engine.slices == STEPS - 6  # type: ignore[attr-defined]
 
     run()
 
@@ -198,10 +208,12 @@ def test_a_branch_does_not_train_again_what_a_checkpoint_holds(server: None) -> 
 def test_checkpoints_are_bounded(monkeypatch: pytest.MonkeyPatch, server: None) -> None:
     @in_a_loop
     async def run() -> None:
-        one = history._state_weight((await finished(registry.start_run(PAIR))).history.states[0])
+        one = history._state_weight(
+            (await finished(registry.start_run(PAIR))).shared.history.states[0]
+        )
         monkeypatch.setattr(history, "STATE_BYTES", 3 * one)
         live = await finished(registry.start_run(PAIR))
-        assert [state.step for state in live.history.states] == [4, 8]
+        assert [state.step for state in live.shared.history.states] == [4, 8]
         frames = sum(history._weight(frame) for moment in live.moments for frame in moment)
         assert live.size == frames + 2 * one
 

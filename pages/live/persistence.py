@@ -1,7 +1,7 @@
 """Saving live runs to disk while they train, and loading them again.
 
     autosave = Autosave(live_runs);  await autosave.run();  await autosave.close()
-    load_live_run(run, engine) -> the LiveRun that continues from the saved run of that id
+    load_live_run(run, trainings) -> the LiveRun that continues from the saved run of that id
 
 Training never waits for the disk: a snapshot is taken between two events of the loop and written
 in a thread. If writing fails, the run continues in memory, its viewers are told once, and writing
@@ -25,7 +25,7 @@ from typing import Any
 from pages.live.history import History
 from pages.live.run import LiveRun
 from pages.live.run_source import Branching, OnDisk, RunRequest
-from svae_core.compute.engine import Engine
+from pages.live.shared_training import Trainings
 from svae_core.config.settings import settings_from_dict, settings_to_dict
 from svae_core.records import RequestError
 from svae_core.runs import store
@@ -281,33 +281,38 @@ class _Page:
     branching: Branching | None
 
 
-def load_live_run(run: str, engine: Engine) -> LiveRun | None:
+def load_live_run(run: str, trainings: Trainings) -> LiveRun | None:
     """The run of that id, if it is on disk; RequestError if it is damaged."""
     folder = store.by_id(home(), run)
     if folder is None:
         return None
     saved = load(folder)
     try:
-        return live_run_from(saved, folder, engine)
+        return live_run_from(saved, folder, trainings)
     except Exception as error:  # its parts are valid, but do not fit together
         _log.warning("A saved run cannot be shown: %s", folder, exc_info=error)
         raise damaged(folder, "what is in it does not fit together") from error
 
 
-def live_run_from(saved: SavedRun, folder: Path, engine: Engine) -> LiveRun:
+def live_run_from(saved: SavedRun, folder: Path, trainings: Trainings) -> LiveRun:
     """A LiveRun that continues from a saved run."""
     about = saved.about
     page = _read_page(about)
     history = History()
     history.add(saved.moments, about.members)
     history.layouts = list(saved.layouts)
-    history.resume_from(saved.state)
-    live = LiveRun(about.members, engine, page.request, history)
+    history.states = [saved.state]
+    training = trainings.new(about.members, history)
+    live = LiveRun(about.members, trainings, page.request, training)
     # A new generation: a browser that still shows the run from before the restart reloads all.
-    generation = 2**20 + secrets.randbelow(2**20)
-    live.resume(page.playing, OnDisk(folder, saved, generation))
-    live.prediction, live.branching = page.prediction, page.branching
-    live.owner = about.owner
+    live.generation = 2**20 + secrets.randbelow(2**20)
+    live.on_disk = OnDisk(folder, saved, live.generation)
+    live.fingerprint, live.imported, live.owner = about.fingerprint, about.imported, about.owner
+    live.plays, live.prediction, live.branching = page.playing, page.prediction, page.branching
+    if live.imported:  # only what is measured here counts here
+        live.claimed = saved.certificates
+    elif saved.certificates:
+        live.certificates, live.status = saved.certificates, "finished"
     return live
 
 

@@ -25,11 +25,11 @@ from contextlib import asynccontextmanager, suppress
 
 from pages.live import closed_tabs, persistence, quota
 from pages.live import setting_changes as change_rules
-from pages.live.history import History
 from pages.live.persistence import Autosave
 from pages.live.run import GRACE, LiveRun
 from pages.live.run_source import Branching, RunRequest
 from pages.live.setting_changes import Changes
+from pages.live.shared_training import SharedTraining, Trainings
 from svae_core.compute.engine import Engine
 from svae_core.config.settings import DATA_FIELDS
 from svae_core.records import RequestError, Settings
@@ -51,6 +51,7 @@ LARGEST_TREE = 40
 _lock = threading.Lock()
 _load_lock = threading.Lock()  # two visitors who open a link at once get the same run
 _engine: Engine | None = None
+_trainings: Trainings | None = None
 _loop: asyncio.AbstractEventLoop | None = None
 _live_runs: dict[str, LiveRun] = {}
 
@@ -64,6 +65,14 @@ def engine() -> Engine:
             _engine.start()
             atexit.register(_stop_engine)
         return _engine
+
+
+def trainings() -> Trainings:
+    """The trainings on the server's engine."""
+    global _trainings
+    if _trainings is None or _trainings.engine is not engine():
+        _trainings = Trainings(engine())
+    return _trainings
 
 
 def pair(settings: Settings) -> tuple[Settings, Settings]:
@@ -83,7 +92,7 @@ def start_run(members: tuple[Settings, ...], lesson: str = "", owner: str = "") 
     """
     _evict_for(owner)
     run = secrets.token_urlsafe(16)
-    begun = LiveRun(members, engine(), RunRequest(members, lesson))
+    begun = LiveRun(members, trainings(), RunRequest(members, lesson))
     begun.owner = owner
     _register(run, begun, {})
     return run
@@ -123,7 +132,7 @@ def find_or_load(run: str | None) -> LiveRun | None:
     with _load_lock:
         live = find(run)
         if live is None and run and _loop is not None:
-            live = persistence.load_live_run(run, engine())
+            live = persistence.load_live_run(run, trainings())
             if live is not None:
                 _register(run, live, {})
                 _join_trees(run, live)
@@ -176,9 +185,8 @@ def branch(run: str, step: int, changes: Changes) -> str:
         raise RequestError("Nothing is changed, so the branch would only repeat this run.")
     what = f"{change_rules.describe_changes(settings, step, changes)} at step {step}"
     members = change_rules.apply_changes(parent.members, step, changes)
-    return _start_descendant(
-        run, parent.request, members, parent.history.up_to(step, members), (step, what)
-    )
+    training = parent.shared.branch(step, members)
+    return _start_descendant(run, parent.request, training, (step, what))
 
 
 def reseed(run: str) -> str:
@@ -192,7 +200,8 @@ def reseed(run: str) -> str:
 
     request = RunRequest(seeded(parent.request.members), parent.request.lesson)
     what = f"seed {parent.members[-1].seed} → {seed}"
-    return _start_descendant(run, request, seeded(parent.members), History(), (0, what))
+    training = trainings().new(seeded(parent.members))
+    return _start_descendant(run, request, training, (0, what))
 
 
 def copy(run: str, owner: str = "") -> str:
@@ -202,10 +211,10 @@ def copy(run: str, owner: str = "") -> str:
     """
     _evict_for(owner)
     parent = _live_runs[run]
-    step = parent.moments[-1][0].step if parent.moments else 0
-    history = parent.history.up_to(step, parent.members)
-    child = LiveRun(parent.members, engine(), RunRequest(parent.request.members), history)
-    child.copy_static(parent)
+    request = RunRequest(parent.request.members)
+    child = LiveRun(parent.members, trainings(), request, parent.shared)
+    child.count = parent.count
+    _inherit(child, parent)
     child.owner = owner
     own = secrets.token_urlsafe(16)
     _register(own, child, {})
@@ -215,8 +224,7 @@ def copy(run: str, owner: str = "") -> str:
 def _start_descendant(
     run: str,
     request: RunRequest,
-    members: tuple[Settings, ...],
-    history: History,
+    training: SharedTraining,
     parting: tuple[int, str],
 ) -> str:
     """Start a run in the tree of another."""
@@ -227,15 +235,23 @@ def _start_descendant(
             "afresh."
         )
     _evict_for(parent.owner)
-    child = LiveRun(members, engine(), request, history)
+    child = LiveRun(training.members, trainings(), request, training)
     child.branching = Branching(run, *parting)
     child.owner = parent.owner
-    child.copy_static(parent)
+    _inherit(child, parent)
     other = secrets.token_urlsafe(16)
     _register(other, child, parent.tree)
     for relative in child.tree.values():
         relative.announce()
     return other
+
+
+def _inherit(child: LiveRun, parent: LiveRun) -> None:
+    """Copy from a parent run what does not depend on the changes."""
+    child.prepared, child.floors = parent.prepared, parent.floors
+    child.prediction, child.imported, child.plays = parent.prediction, parent.imported, True
+    # A viewer that moves to another run of the tree sees a new generation and reloads all.
+    child.generation = max(one.generation for one in parent.tree.values()) + 1000
 
 
 def _register(run: str, live: LiveRun, tree: dict[str, LiveRun]) -> None:
@@ -261,7 +277,7 @@ def _load_ancestors(live: LiveRun) -> None:
         if find(parent) is not None:
             return
         try:
-            found = persistence.load_live_run(parent, engine())
+            found = persistence.load_live_run(parent, trainings())
         except RequestError:
             return
         if found is None:

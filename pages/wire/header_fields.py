@@ -72,8 +72,8 @@ def copy_taken(run: str, live: LiveRun | None, code: str) -> dict[str, Any]:
 
 
 def _remarks(live: LiveRun, known: int) -> dict[str, Any]:
-    known = min(known, len(live.history.remarks))
-    return {"from": known, "lines": live.history.remarks[known:]}
+    known = min(known, len(live.remarks))
+    return {"from": known, "lines": live.remarks[known:]}
 
 
 def _corridor(live: LiveRun) -> list[list[float]]:

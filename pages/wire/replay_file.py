@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import copy
-import dataclasses
 import gzip
 import html
 import json
@@ -73,12 +72,7 @@ mount(document.getElementById("stage"), {{ run: "archive", archive }});
 
 def snapshot(live: LiveRun) -> LiveRun:
     """The run as it is now, for another thread to read while the run continues."""
-    frozen = copy.copy(live)
-    history = live.history
-    frozen.history = dataclasses.replace(
-        history, moments=[*history.moments], layouts=[*history.layouts], remarks=[*history.remarks]
-    )
-    return frozen
+    return copy.copy(live)
 
 
 def page(frozen: LiveRun, code: dict[str, bytes], plotly: str) -> str:
@@ -138,7 +132,7 @@ def _recorded(frozen: LiveRun) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             rows=count,
             layout=layout,
             floors=1,
-            remarks=len(frozen.history.remarks),
+            remarks=len(frozen.remarks),
         )
         header, arrays = messages.moment(frozen, index, seen)
         layout = header.get("layout", {"number": layout})["number"]

@@ -226,7 +226,9 @@ class ViewerConnection:
 
     def _receive(self, request: dict[str, Any]) -> None:
         if "decode" in request:
-            self._point = self._live.check_point(int(request["decode"]))
+            self._point, prepared = int(request["decode"]), self._live.prepared
+            if prepared is None or not 0 <= self._point < len(prepared.view_points):
+                raise ValueError("there is no such viewed point")
         elif "do" in request:
             try:
                 self._run_command(str(request["do"]), request)

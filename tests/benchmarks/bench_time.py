@@ -40,7 +40,7 @@ async def measure() -> None:
         await child.signal.wait_for(lambda: len(child.moments) > 151)
         shown = time.perf_counter() - start
         await child.signal.wait_for(lambda: child.status == "finished")
-    replay = LiveRun(child.members, registry.engine())
+    replay = LiveRun(child.members, registry.trainings())
     with replay.viewed():
         await replay.signal.wait_for(lambda: replay.status == "finished")
     compared, equal = compare(child, replay)
@@ -51,9 +51,11 @@ async def measure() -> None:
     print(f"| and shows its first new moment after | {1000 * shown:.0f} ms |")
     print(f"| frames' fields compared, branch against its replay | {compared} |")
     print(f"| of them equal bit for bit | {equal} |")
-    print(f"| same remarks | {child.history.remarks == replay.history.remarks} |")
+    print(f"| same remarks | {child.remarks == replay.remarks} |")
     print(f"| same certificates | {child.certificates == replay.certificates} |")
-    print(f"| checkpoints kept, all of the run in MB | {len(parent.history.states)}, ", end="")
+    print(
+        f"| checkpoints kept, all of the run in MB | {len(parent.shared.history.states)}, ", end=""
+    )
     print(f"{parent.size / 1e6:.1f} |")
     for live in (parent, child, replay):
         live.stop()
