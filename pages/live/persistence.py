@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -26,16 +25,12 @@ from pages.live.history import History
 from pages.live.run import LiveRun
 from pages.live.run_source import Branching, OnDisk, RunRequest
 from pages.live.shared_training import Trainings
+from svae_core.config.locks import Lock, lock
 from svae_core.config.settings import settings_from_dict, settings_to_dict
 from svae_core.records import RequestError
 from svae_core.runs import store
 from svae_core.runs.folder import RunWriter, SavedRun, folder_name, home, load
 from svae_core.runs.manifest import About, damaged
-
-try:
-    import fcntl
-except ImportError:  # on Windows two servers may write the same run
-    fcntl = None  # type: ignore[assignment]
 
 _log = logging.getLogger(__name__)
 #: Seconds between two checks for something to write …
@@ -117,7 +112,7 @@ class _RunAutosave:
         self._saved_version: Any = None  # the `_version` that is on disk
         self._due_at = 0.0
         self._retry_seconds = _RETRY_SECONDS
-        self._lock: int | None = None
+        self._lock: Lock | None = None
 
     @property
     def complete(self) -> bool:
@@ -165,7 +160,7 @@ class _RunAutosave:
     def release(self) -> None:
         """Unlock the folder, so that another server may write this run."""
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def _version(self) -> tuple[Any, ...]:
@@ -210,18 +205,13 @@ class _RunAutosave:
 
     def _lock_folder(self, folder: Path) -> None:
         """Lock the folder, once it exists, against other servers."""
-        if self._lock is not None or fcntl is None or not folder.exists():
-            return
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(handle)
-            raise NotSaved(
-                "Another server on this machine trains this run as well and saves it; here it is "
-                "kept in memory only."
-            ) from error
-        self._lock = handle
+        if self._lock is None and folder.exists():
+            self._lock = lock(folder)
+            if self._lock is None:
+                raise NotSaved(
+                    "Another server on this machine trains this run as well and saves it; here it "
+                    "is kept in memory only."
+                )
 
     def _notify_viewers(self, sentence: str) -> None:
         """Tell the viewers, unless this was the last thing they were told."""
