@@ -6,6 +6,7 @@ from functools import partial
 import streamlit as st
 
 from pages.live import registry
+from pages.server.current import server
 from pages.visitor import cache, session, url
 from pages.visitor.markdown import plain
 from pages.widgets import comparison as comparison_widgets
@@ -76,7 +77,7 @@ def draw() -> bool:
     """The runs so far; return whether the job runs."""
     key = repr((settings, names, seeds))
     found = cache.shared_job(
-        "compare", key, partial(ComparisonJob, settings, names, seeds, registry.engine())
+        "compare", key, partial(ComparisonJob, settings, names, seeds, server().engine)
     )
     place, button = st.columns([5, 1])
     place.caption(

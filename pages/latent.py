@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from pages.live import registry
+from pages.server.current import server
 from pages.visitor import cache, session
 from pages.widgets import settings as controls
 from pages.widgets import waiting_section
@@ -140,7 +141,7 @@ def own_study() -> bool:
     return waiting_section.background_task(
         f"study.{settings_key(settings)}",
         "Measure on my data",
-        partial(registry.engine().band_study, settings),
+        partial(server().engine.band_study, settings),
         partial(show_study, key="own"),
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.live import registry
+from pages.server.current import server
 from pages.visitor import cache, session, url
 from pages.visitor.markdown import refusal
 from pages.widgets import phase_axes, waiting_section
@@ -34,7 +34,7 @@ def draw() -> bool:
     with view_place:
         view = phase_axes.view_controls(*axes)
     key = repr(grid)
-    sweep = cache.shared_job("phase", key, partial(SweepJob, grid, registry.engine()))
+    sweep = cache.shared_job("phase", key, partial(SweepJob, grid, server().engine))
     going = waiting_section.job_controls("phase", key, sweep.job, button)
     cells = sweep.cells(theory)
     by_method = [[cell for cell in cells if cell.settings.method == name] for name in methods]

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.live import registry
+from pages.server.current import server
 from pages.visitor import cache, session
 from pages.widgets import settings as controls
 from pages.widgets import waiting_section
@@ -86,7 +86,7 @@ def compare() -> bool:
     return waiting_section.background_task(
         f"sensitivity.{settings_key(settings, cache.REGION_FIELDS)}",
         "Compare",
-        partial(registry.engine().sensitivity, settings),
+        partial(server().engine.sensitivity, settings),
         show_sensitivity,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pages.live import registry
+from pages.server.current import server
 from pages.visitor import cache, session, url
 from pages.widgets import settings as controls
 from pages.widgets import waiting_section
@@ -92,7 +93,7 @@ def show_objection(objection: Objection) -> bool:
         return waiting_section.background_task(
             f"objection.{objection.number}.{settings_key(settings, DEPENDS_ON)}",
             "Measure",
-            partial(registry.engine().objection, objection.number, settings),
+            partial(server().engine.objection, objection.number, settings),
             show_answer,
         )
 
@@ -108,7 +109,7 @@ def attack() -> bool:
     count = runs.select_slider("Runs", RUNS, value=64, key="attack.runs")
     number = seed.number_input("Seed", min_value=0, value=0, step=1, key="attack.seed")
     key = f"{count} runs from {number}"
-    search = cache.shared_job("attack", key, partial(AttackJob, count, number, registry.engine()))
+    search = cache.shared_job("attack", key, partial(AttackJob, count, number, server().engine))
     going = waiting_section.job_controls("attack", key, search.job, button)
     if search.attempts:
         show_outcomes(search.summary())

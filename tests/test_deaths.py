@@ -16,6 +16,7 @@ from support.live_runs import trainings
 from pages.live import registry
 from pages.live.history import History
 from pages.live.run import LiveRun
+from pages.live.run_view import view_of
 from pages.wire import header_fields, replay_file
 from svae_core.certificate.diagnostics import COLLAPSED_KL
 from svae_core.compute import engine
@@ -78,7 +79,7 @@ def _by_the_frames(moments: list[Moment], model: int) -> dict[int, int]:
 def _exported(live: LiveRun) -> list[dict[str, Any]]:
     """The remarks in the file that a viewer exports."""
     code = {"stage.css": b"", "index.js": b""}
-    page = replay_file.page(replay_file.snapshot(live), code, "")
+    page = replay_file.page(view_of(live), code, "")
     packed = re.search(r'id="run">([^<]*)<', page)
     assert packed
     header, _ = replay_file.unpack(base64.b64decode(packed[1]))
@@ -89,7 +90,10 @@ def _exported(live: LiveRun) -> list[dict[str, Any]]:
 def test_remark_lifeline_replay_and_frames_name_the_same_step_in_20_runs() -> None:
     assert shutil.which("node"), "the browser's code is run by node"
     runs = [_run(number) for number in range(RUNS)]
-    told = [to_json(header_fields.time_fields(live, 0, False)["remarks"])["lines"] for live in runs]
+    told = [
+        to_json(header_fields.time_fields(view_of(live), 0, False)["remarks"])["lines"]
+        for live in runs
+    ]
     node = subprocess.run(
         ["node", "--input-type=module", "-e", _LIFELINES],
         input=json.dumps(told),

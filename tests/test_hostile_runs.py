@@ -13,14 +13,14 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
-import streamlit as st
 from support import hostile_runs
 from support.hostile_runs import EDITS, MARKDOWN, Files
 from support.live_runs import trainings
 from support.runs_page import MINE, THEIRS, opened, press, runs_in
 from support.saved_runs import put
 
-from pages.live import persistence, registry
+from pages.live import persistence
+from pages.live.run_view import view_of
 from pages.visitor.markdown import plain, without_paths
 from pages.widgets import run_table
 from pages.wire import messages
@@ -35,12 +35,9 @@ WISH = {"wish": [], "lesson": "", "playing": False, "prediction": None, "parent"
 
 
 @pytest.fixture(autouse=True)
-def shared(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def shared(home: Path, monkeypatch: pytest.MonkeyPatch, no_engine: None) -> Iterator[None]:
     monkeypatch.setenv("SVAE_SHARED_RUNS", "1")
-    monkeypatch.setattr(registry, "engine", lambda: pytest.fail("the engine was asked"))
     home.mkdir()
-    yield
-    st.cache_resource.clear()
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +62,10 @@ def opens(run: str) -> None:
         live = persistence.load_live_run(run, trainings())
         if live is not None:
             newest = len(live.moments) - 1
-            messages.encode(*messages.moment(live, newest, FrameRequest("newest")))
-            messages.encode(*messages.moment(live, newest, FrameRequest(newest, generation=0)))
+            messages.encode(*messages.moment(view_of(live), newest, FrameRequest("newest")))
+            messages.encode(
+                *messages.moment(view_of(live), newest, FrameRequest(newest, generation=0))
+            )
             assert live.error is None and len(live.remarks) < 1000
 
 

@@ -15,7 +15,7 @@ from support.live_runs import STEPS, Viewer, in_a_loop, toy_run, until
 from support.saved_runs import assert_same
 
 from pages.classroom import lessons
-from pages.live import persistence, registry
+from pages.live import persistence
 from pages.live.run import Branching, LiveRun, RunRequest
 from pages.wire.messages import decode
 from svae_core.config.limits import variable
@@ -301,9 +301,8 @@ async def test_two_servers_do_not_write_the_same_run(home: Path) -> None:
 
 
 @in_a_loop
-async def test_a_viewer_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    live = toy_run()
-    monkeypatch.setitem(registry._live_runs, "run", live)
+async def test_a_viewer_is_told_once(watched: LiveRun) -> None:
+    live = watched
     live.pause()
     for viewer in (Viewer("run"), Viewer("run")):  # each of them, and also who comes later
         await viewer.event()

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from pages.live import registry
+from pages.server.current import server
 from pages.visitor.markdown import for_visitors, plain
 from svae_core.compute.workers import WorkerLost
 from svae_core.config.settings import DATA_FIELDS, settings_key
@@ -65,7 +65,7 @@ def sharpened(chosen: Settings) -> Future[tuple[FloorCurves, ...]]:
     """The floors of the same data with the kernel bounds in them, computed in the background."""
     asked = Settings(**{name: getattr(chosen, name) for name in _PREPARED_FIELDS})
     key = f"sharpened.{settings_key(asked, _PREPARED_FIELDS)}"
-    return background_task(key, lambda: registry.engine().floors((asked,)))
+    return background_task(key, lambda: server().engine.floors((asked,)))
 
 
 def explore(state: State, question: Question[A]) -> A:
@@ -125,12 +125,12 @@ def shared_job(section: str, key: str, make: Callable[[], SharedObject]) -> Shar
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _exploration(key: str, _state: State, _question: Question[Any]) -> Future[Any]:
-    return registry.engine().explore(_state, _question)
+    return server().engine.explore(_state, _question)
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _preparation(key: str, _asked: Settings) -> Future[Problem]:
-    return registry.engine().prepare(_asked)
+    return server().engine.prepare(_asked)
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)

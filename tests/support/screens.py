@@ -12,6 +12,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from svae_core import objections
+from svae_core.compute.scheduler import QueuePosition
 from svae_core.latent import explore as exploration
 from svae_core.latent.results import Question
 from svae_core.problem import prepare, sharpened
@@ -32,6 +33,9 @@ class ImmediateEngine:
     """Works at once, in this process: what a page asks for is the same."""
 
     cluster_lost = ""
+
+    def queue_position(self, _share: object) -> QueuePosition:
+        return QueuePosition(0, 1)
 
     def prepare(self, settings: Settings) -> Future[Problem]:
         return resolved(lambda: _prepare(settings))
