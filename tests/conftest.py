@@ -37,26 +37,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def immediate_engine() -> Iterator[None]:
     """Pages get an engine that works at once, in this process; what they cached is forgotten."""
-    import streamlit as st
     from support.screens import ImmediateEngine
 
     from pages.server.current import Server, serving
 
     with serving(Server(ImmediateEngine)):  # type: ignore[arg-type]
         yield
-    st.cache_resource.clear()
 
 
 @pytest.fixture
 def no_engine() -> Iterator[None]:
     """Pages that must do without an engine."""
-    import streamlit as st
 
     from pages.server.current import Server, serving
 
     with serving(Server(lambda: pytest.fail("the engine was asked"))):
         yield
-    st.cache_resource.clear()
 
 
 @pytest.fixture

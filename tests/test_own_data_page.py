@@ -7,7 +7,6 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.server.current import Server, serving
@@ -41,7 +40,6 @@ def _server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("SVAE_HOME", str(tmp_path))
     with serving(Server(_Engine)):  # type: ignore[arg-type]
         yield
-    st.cache_resource.clear()
 
 
 def _open(**query: str) -> AppTest:

@@ -191,7 +191,7 @@ class _RunAutosave:
         )
         certificates = live.certificates or live.claimed
         state = dataclasses.replace(live.newest, settings=live.members)
-        return SavedRun(self._about, state, tuple(live.moments), tuple(live.layouts), certificates)
+        return SavedRun(self._about, state, live.moments, live.layouts, certificates)
 
     def _write(self, run: SavedRun) -> None:
         """Write the snapshot. Runs in a thread."""

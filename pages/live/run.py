@@ -75,19 +75,19 @@ class LiveRun:
         self.task: asyncio.Task[None] | None = None
 
     @property
-    def moments(self) -> list[Moment]:
+    def moments(self) -> tuple[Moment, ...]:
         """All moments so far, in order."""
-        return self.shared.history.moments[: self.count]
+        return tuple(self.shared.history.moments[: self.count])
 
     @property
-    def layouts(self) -> list[tuple[Layout, ...]]:
+    def layouts(self) -> tuple[tuple[Layout, ...], ...]:
         """All layouts so far, in order."""
-        return self.shared.history.layouts_at(self.newest_step)
+        return tuple(self.shared.history.layouts_at(self.newest_step))
 
     @property
-    def remarks(self) -> list[Remark]:
+    def remarks(self) -> tuple[Remark, ...]:
         """All remarks so far, in order."""
-        return self.shared.history.remarks_on(self.count)
+        return tuple(self.shared.history.remarks_on(self.count))
 
     # ------------------------------------------------------------------ for viewers
 
@@ -281,8 +281,8 @@ class LiveRun:
                 self._reach_next()
                 self.speed.add_moment(self.newest_step - before, steps - self.newest_step)
                 await asyncio.sleep(self.shared.display_seconds(self.count))
-            self.speed.add_time(time.monotonic() - started)
-        self.speed.finish()
+            self.speed.spent += time.monotonic() - started
+        self.speed.seconds_left = None
         if not self.certificates:
             await self._certify()
 

@@ -6,12 +6,14 @@ own; a RunView is made on the loop, and nothing in it ever changes.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pages.live.run import LiveRun
 from pages.live.run_source import Branching, RunRequest
 from pages.live.setting_changes import Changes
+from pages.live.time_remaining import Speed
 from svae_core.commentary import Remark
 from svae_core.compute.scheduler import QueuePosition
 from svae_core.records import Certificate, FloorCurves, Moment, PreparedData, Settings, State
@@ -54,8 +56,7 @@ class RunView:
     certificates: tuple[Certificate, ...]
     changeable_now: Changes
     queue_position: QueuePosition
-    steps_per_second: float
-    seconds_left: float | None
+    speed: Speed
 
 
 def view_of(live: LiveRun) -> RunView:
@@ -64,25 +65,5 @@ def view_of(live: LiveRun) -> RunView:
         Relative(run, one.branching, one.request, one.members, one.certificates, one is live)
         for run, one in live.tree.items()
     ]
-    return RunView(
-        members=live.members,
-        request=live.request,
-        branching=live.branching,
-        tree=tuple(tree),
-        generation=live.generation,
-        version=live.version,
-        status=live.status,
-        error=live.error,
-        prediction=live.prediction,
-        prepared=live.prepared,
-        moments=tuple(live.moments),
-        layouts=tuple(live.layouts),
-        remarks=tuple(live.remarks),
-        newest=live.newest,
-        floors=live.floors,
-        certificates=live.certificates,
-        changeable_now=live.changeable_now,
-        queue_position=live.queue_position,
-        steps_per_second=live.speed.steps_per_second,
-        seconds_left=live.speed.seconds_left,
-    )
+    fields = {item.name: getattr(live, item.name) for item in dataclasses.fields(RunView)}
+    return RunView(**fields | {"tree": tuple(tree), "speed": dataclasses.replace(live.speed)})

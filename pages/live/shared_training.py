@@ -93,7 +93,7 @@ class SharedTraining:
         self._seconds_per_moment = 0.0
         self._spent = 0.0  # seconds since the last moment
         self._first_new = len(history.moments)  # number of the first moment of the last slice
-        self._shared: dict[str, asyncio.Future[Any]] = {}
+        self._running: dict[str, asyncio.Future[Any]] = {}
         if history.states:
             self.go_on_from(history.states[-1])
 
@@ -126,7 +126,7 @@ class SharedTraining:
 
     def let_go(self) -> None:
         """Give up the preparation of the data if no subscriber waits for it."""
-        preparing = self._shared.get("prepared_data")
+        preparing = self._running.get("prepared_data")
         if not self.subscribers and preparing is not None:
             preparing.cancel()
 
@@ -150,13 +150,11 @@ class SharedTraining:
 
     async def prepared_data(self) -> PreparedData:
         """The data, shell, clusters and region, which every figure needs."""
-        return await self._call_once(
-            "prepared_data", lambda: self.engine.prepared_data(self.members[-1])
-        )
+        return await self._once("prepared_data", self.engine.prepared_data, self.members[-1])
 
     async def floors(self) -> tuple[FloorCurves, ...]:
         """The floors on the KL of each member."""
-        return await self._call_once("floors", lambda: self.engine.floors(self.members))
+        return await self._once("floors", self.engine.floors, self.members)
 
     async def certify(self) -> tuple[Certificate, ...]:
         """The certificates of the trained members."""
@@ -164,12 +162,12 @@ class SharedTraining:
             await self.train_slice()  # the state of a saved run may be older than its moments
         state = self.newest
         assert state is not None
-        return await self._call_once("certificates", lambda: self.engine.certify(state, self.share))
+        return await self._once("certificates", self.engine.certify, state, self.share)
 
     async def begin(self) -> None:
         """Initialise the training, unless its history has a moment and a state to go on from."""
         if self.newest is None or not self.history.moments:
-            await self._join_running("begin", self._begin)
+            await self._together("begin", self._begin)
 
     async def _begin(self) -> None:
         call = self.engine.begin(self.members, self.share)
@@ -184,7 +182,7 @@ class SharedTraining:
     async def train_slice(self) -> None:
         """Train for one slice; concurrent callers share it."""
         self.note_viewers()
-        await self._join_running("slice", self._train_slice)
+        await self._together("slice", self._train_slice)
 
     async def _train_slice(self) -> None:
         assert self.newest is not None
@@ -261,7 +259,7 @@ class SharedTraining:
 
     async def lay_out(self) -> None:
         """Lay out the newest moment, or wait for a layout that is already being computed."""
-        await self._join_running("layout", self._lay_out)
+        await self._together("layout", self._lay_out)
 
     async def _lay_out(self) -> None:
         moment, layouts = self.history.moments[-1], self.history.layouts
@@ -275,22 +273,16 @@ class SharedTraining:
 
     # ----------------------------------------------------- calls that subscribers share
 
-    async def _call_once(self, name: str, call: Callable[[], Any]) -> Any:
+    async def _once(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
         """The result of a call made once for all subscribers, and again only after it failed."""
-        shared = self._shared.get(name)
-        if shared is None or (shared.done() and (shared.cancelled() or shared.exception())):
-            shared = self._shared[name] = asyncio.wrap_future(call())
-        return await asyncio.shield(shared)
+        made = self._running.get(name)
+        if made is None or (made.done() and (made.cancelled() or made.exception())):
+            made = self._running[name] = asyncio.wrap_future(call(*arguments))
+        return await asyncio.shield(made)
 
-    async def _join_running(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _together(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Start some work, or wait for it if it is already running."""
-        shared = self._shared.get(name)
-        if shared is None:
-            shared = self._shared[name] = asyncio.ensure_future(work())
-            shared.add_done_callback(lambda done: self._done(name, done))
-        await asyncio.shield(shared)
-
-    def _done(self, name: str, done: asyncio.Future[None]) -> None:
-        del self._shared[name]
-        if not done.cancelled():
-            done.exception()  # already raised in every waiting caller
+        running = self._running.get(name)
+        if running is None or running.done():
+            running = self._running[name] = asyncio.ensure_future(work())
+        await asyncio.shield(running)

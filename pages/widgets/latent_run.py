@@ -53,7 +53,7 @@ def _progress(run: str, view: RunView) -> None:
         st.progress(0.0, text="Preparing the data and the models …")
         return
     steps = view.moments[0][0].steps
-    seconds = view.seconds_left
+    seconds = view.speed.seconds_left
     left = "" if seconds is None else f", {seconds:.0f} s left"
     bar, button = st.columns([5, 1], vertical_alignment="bottom")
     bar.progress(
