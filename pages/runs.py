@@ -191,7 +191,7 @@ else:
 
 if run := session.replayed():
     try:
-        known = server().runs.view_paused(run)
+        known = server().runs.load(run, pause=True)
     except RequestError as error:
         st.error(refusal(error))
     else:

@@ -243,7 +243,7 @@ def test_a_pair_differs_in_its_method_only() -> None:
 def test_run_ids_cannot_be_guessed(host: Server) -> None:
     one, other = host.runs.start_run(PAIR), host.runs.start_run(PAIR)
     assert one != other and len(one) >= 22  # 22 characters of 6 bits: 128 bits and padding
-    assert host.runs.request_of(one) == RunRequest(PAIR)
+    assert host.runs.by_id[one].request == RunRequest(PAIR)
     assert host.runs.find("x") is None and host.runs.find(None) is None
 
 

@@ -200,9 +200,10 @@ def test_a_branch_does_not_train_again_what_a_checkpoint_holds(runs: Registry) -
 def test_checkpoints_are_bounded(monkeypatch: pytest.MonkeyPatch, runs: Registry) -> None:
     @in_a_loop
     async def run() -> None:
-        one = history._state_weight((await finished(runs.start_run(PAIR))).shared.history.states[0])
+        first = runs.start_run(PAIR)
+        one = history._state_weight((await finished(first)).shared.history.states[0])
         monkeypatch.setattr(history, "STATE_BYTES", 3 * one)
-        live = await finished(runs.start_run(PAIR))
+        live = await finished(runs.reseed(first))  # an equal run would share what is kept
         assert [state.step for state in live.shared.history.states] == [4, 8]
         frames = sum(history._weight(frame) for moment in live.moments for frame in moment)
         assert live.size == frames + 2 * one
@@ -233,7 +234,7 @@ def test_the_tree_of_branches_is_told_to_all_of_them(runs: Registry) -> None:
         seeds = [node["query"]["seed"] for node in tree]
         assert (seeds[2], seeds[0]) == ("1", None) and tree[0]["query"]["dataset"] == "clusters"
         seeded = tuple(dataclasses.replace(settings, seed=1) for settings in PAIR)
-        assert runs.request_of(twin) == RunRequest(seeded)
+        assert watch_of(twin).request == RunRequest(seeded)
         runs.evict(root)
         assert len(messages.moment(view_of(watch_of(child)), 1, FrameRequest(1))[0]["tree"]) == 2
         for live in list(runs.by_id.values()):

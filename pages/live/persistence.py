@@ -143,11 +143,8 @@ class _RunAutosave:
             self._notify_viewers(sentence_on(error))
             return
         took = time.monotonic() - now
-        self._saved_version, self._due_at, self._retry_seconds = (
-            version,
-            now + EVERY,
-            _RETRY_SECONDS,
-        )
+        self._saved_version, self._due_at = version, now + EVERY
+        self._retry_seconds = _RETRY_SECONDS
         if took > SLOW:
             self._notify_viewers(
                 f"Saving takes {took:.0f} s at a time on this disk; if the server were to end now, "
@@ -176,16 +173,14 @@ class _RunAutosave:
         """The run as it is now, of which nothing changes later: a thread may read it."""
         live, about = self._live, self._about
         assert live.newest is not None
-        prepared = live.prepared
-        self._about = About(
+        data = live.prepared.dataset if live.prepared else about
+        self._about = dataclasses.replace(
+            about,
             members=live.members,
-            id=about.id,
-            owner=about.owner,
-            created=about.created,
             status=live.status,
             steps=live.moments[0][0].steps,
-            title=prepared.dataset.title if prepared else about.title,
-            fingerprint=prepared.dataset.fingerprint if prepared else about.fingerprint,
+            title=data.title,
+            fingerprint=data.fingerprint,
             page=_page(live),
             imported=live.imported,
         )
@@ -237,12 +232,8 @@ class _DiskQuota:
                 store.check_room(home(), 0, owner)
             except RequestError as error:
                 refusal = str(error)
-            self._measured = {
-                one: found
-                for one, found in self._measured.items()
-                if now - found[0] < _USAGE_SECONDS
-            }
-            self._measured[owner] = now, refusal
+            kept = {o: it for o, it in self._measured.items() if now - it[0] < _USAGE_SECONDS}
+            self._measured = kept | {owner: (now, refusal)}
         if refusal:
             raise NotSaved(f"This run is not saved. {refusal} Training goes on in memory.")
 

@@ -35,6 +35,7 @@ from svae_core.config.settings import DATA_FIELDS
 from svae_core.records import RequestError, Settings
 
 _EVICTION_SECONDS = 5.0
+_VIEW_SECONDS = 30.0  # that a page waits for the event loop at most, as when the server ends
 #: After an eviction, or when the last viewer has left, freed memory is returned to the system for
 #: this many seconds, at this interval: Streamlit keeps a closed session for two minutes.
 _RETURN_PERIOD, _RETURN_SECONDS = 180.0, 30.0
@@ -73,8 +74,8 @@ class Registry:
     """The live runs of one server.
 
     A LiveRun is modified on the event loop only; page scripts, which run in their own threads, call
-    no more than `engine`, `start_run`, `last_viewed`, `find_or_load`, `view`, `view_paused`,
-    `request_of`, `keep_alive` and `notify`, and read no run but as a RunView.
+    no more than `engine`, `start_run`, `last_viewed`, `view`, `load`, `keep_alive` and `notify`,
+    and read no run but as a RunView.
     """
 
     def __init__(self, make_engine: Callable[[], Engine]) -> None:
@@ -148,26 +149,17 @@ class Registry:
         async def seen() -> RunView:
             return view_of(live)
 
-        return asyncio.run_coroutine_threadsafe(seen(), self.loop).result()
+        return asyncio.run_coroutine_threadsafe(seen(), self.loop).result(_VIEW_SECONDS)
 
-    def view_paused(self, run: str | None) -> RunView | None:
-        """The same, loaded from disk if necessary; paused, unless it has a viewer.
+    def load(self, run: str | None, pause: bool = False) -> RunView | None:
+        """The same, loaded from disk if necessary. RequestError if it is damaged.
 
-        RequestError if it is damaged.
+        `pause`: for looking at its results, so it is paused unless it has a viewer.
         """
         live = self.find_or_load(run)
-        if live is not None and not live.viewers:
+        if live is not None and pause and not live.viewers:
             self._soon(live.pause)
         return self.view(run)
-
-    def request_of(self, run: str | None) -> RunRequest | None:
-        """The request that the run of that id was started with, if it is in memory.
-
-        Not its present settings: a run whose band was dragged is still the run that its page asked
-        for.
-        """
-        live = self.find(run)
-        return live.request if live else None
 
     def keep_alive(self, run: str, play: bool = False) -> None:
         """Train a run as if it had a viewer, since a page waits for it; `play` resumes it."""

@@ -172,11 +172,12 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
     """
     state, request = st.session_state, RunRequest(members, lesson)
     run = _run_in_url(request.__eq__)
+    found = None
     try:
-        server().runs.find_or_load(run)
+        found = server().runs.load(run)
     except RequestError as error:
         st.warning(refusal(error))
-    if run is None or server().runs.request_of(run) != request:
+    if run is None or found is None or found.request != request:
         try:
             run = server().runs.start_run(members, lesson, owner())
         except RequestError as error:
@@ -234,10 +235,11 @@ def link(page: str, query: dict[str, str]) -> str:
 def current_run(members: tuple[Settings, ...]) -> str:
     """The run of these members viewed last, a lesson's too; else a new one."""
     run = _run_in_url(lambda request: request.members == members)
+    lesson = ""
     with suppress(RequestError):  # `run_of` shows it
-        server().runs.find_or_load(run)
-    request = server().runs.request_of(run)
-    return run_of(members, request.lesson if request and request.members == members else "")
+        if (found := server().runs.load(run)) and found.request.members == members:
+            lesson = found.request.lesson
+    return run_of(members, lesson)
 
 
 def explored_state(run: str) -> State | None:
@@ -264,7 +266,7 @@ def last_run(members: tuple[Settings, ...]) -> LastRun:
     """The run viewed last on the data of these members, or a branch of it; else an empty one."""
     fits, live = partial(same_data, members[-1]), None
     try:
-        live = server().runs.view_paused(_run_in_url(fits))
+        live = server().runs.load(_run_in_url(fits), pause=True)
     except RequestError as error:
         st.warning(refusal(error))
     if live is None or not fits(live.request):
@@ -368,12 +370,10 @@ def _remembered(name: str, place: str) -> str:
 def _query_of_linked_run() -> dict[str, str]:
     """The settings of the run in the URL, loaded from disk if necessary."""
     run = st.query_params.get("run")
-    try:
-        server().runs.find_or_load(run)
-    except RequestError:
-        return {}  # `run_of` shows the error
-    request = server().runs.request_of(run)
-    return url.to_query(request.members[-1]) if request else {}
+    with suppress(RequestError):  # `run_of` shows it
+        if found := server().runs.load(run):
+            return url.to_query(found.request.members[-1])
+    return {}
 
 
 def _page() -> str | None:

@@ -9,10 +9,8 @@ from typing import Any
 
 from pages.classroom import lessons
 from pages.live.run_view import Relative, RunView
-from pages.live.setting_changes import Changes, change_history, changeable_at
+from pages.live.setting_changes import change_history
 from pages.visitor import url
-from svae_core.config.settings import settings_at
-from svae_core.figures.unit_gauge import gauge_value
 from svae_core.records import PreparedData, Settings
 
 
@@ -24,18 +22,8 @@ def time_fields(view: RunView, known: int, all_of_it: bool) -> dict[str, Any]:
         "now": view.changeable_now,
     }
     if all_of_it:
-        fields |= {"tree": _tree(view), "lesson": _lesson(view, view.prediction)}
+        fields |= {"tree": _tree(view), "lesson": lesson_result(view, view.prediction)}
     return fields
-
-
-def gauges(view: RunView, prepared: PreparedData, step: int) -> list[float]:
-    """βσ²/λ_max of each member with the settings it was trained with up to this step."""
-    return [gauge_value(prepared, settings_at(one, max(0, step - 1))) for one in view.members]
-
-
-def settings_at_step(view: RunView, step: int) -> Changes:
-    """The changeable settings that a branch at this step starts from."""
-    return changeable_at(view.members[-1], step)
 
 
 def handle_scale(prepared: PreparedData) -> dict[str, float] | None:
@@ -130,13 +118,8 @@ def _query(settings: Settings) -> dict[str, str | None]:
     return {"seed": None, **url.to_link(settings)}
 
 
-def class_lesson(view: RunView, answer: int) -> dict[str, Any] | None:
-    """A lesson on a student's page: the reveal stands beside the student's own answer, if any."""
-    return _lesson(view, answer)
-
-
-def _lesson(view: RunView, answer: int | None) -> dict[str, Any] | None:
-    """The prediction made for the run, and the reveal beside this answer."""
+def lesson_result(view: RunView, answer: int | None) -> dict[str, Any] | None:
+    """The prediction made for the run, and the reveal beside this answer, a student's own or it."""
     lesson = lessons.find(view.request.lesson)
     if lesson is None:
         return None

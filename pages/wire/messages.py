@@ -19,9 +19,11 @@ import numpy as np
 from pages.live.history import member_name
 from pages.live.run import LiveRun
 from pages.live.run_view import RunView, view_of
+from pages.live.setting_changes import changeable_at
 from pages.visitor.markdown import for_visitors
 from pages.wire import header_fields
 from svae_core.certificate.information_floors import floors_along
+from svae_core.config.settings import settings_at
 from svae_core.figures.palette import MARKS, cluster_style, faint, ink, mark_of
 from svae_core.figures.unit_gauge import gauge_value
 from svae_core.latent.images import data_pictures, feature_names, output_pictures
@@ -103,7 +105,7 @@ def answer_class_follower(live: LiveRun, request: FrameRequest, shown: int) -> M
         return None
     header, arrays = message
     if "tree" in header:
-        header |= {"tree": [], "lesson": header_fields.class_lesson(view_of(live), request.answer)}
+        header |= {"tree": [], "lesson": header_fields.lesson_result(view_of(live), request.answer)}
     return {**header, "lead": shown}, arrays
 
 
@@ -188,13 +190,12 @@ def moment(view: RunView, index: int, request: FrameRequest) -> Message:
     frames = view.moments[index]
     first = frames[0]
     header |= {"step": first.step, "steps": first.steps, "epoch": first.epoch}
-    header["then"] = header_fields.settings_at_step(view, first.step)
+    header["then"] = changeable_at(view.members[-1], first.step)
     header["models"] = [_numbers(frame) for frame in frames]
     if view.prepared:
-        for model, gauge in zip(
-            header["models"], header_fields.gauges(view, view.prepared, first.step), strict=True
-        ):
-            model["gauge"] = gauge
+        for model, settings in zip(header["models"], view.members, strict=True):
+            trained_with = settings_at(settings, max(0, first.step - 1))
+            model["gauge"] = gauge_value(view.prepared, trained_with)
     rows = 0 if fresh else min(request.rows, len(view.moments))
     header["from"] = rows
     arrays["history"] = _history(view.moments[rows:])
