@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pages.live.registry import Registry
@@ -41,6 +43,15 @@ class Class:
     runs: dict[str, None] = field(default_factory=dict)  # on the board, in the order of entry
     finished: dict[str, tuple[Dot, ...]] = field(default_factory=dict)  # results, by run
     used: float = field(default_factory=time.monotonic)
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Count as a follower while the context is open."""
+        self.followers += 1
+        try:
+            yield
+        finally:
+            self.followers -= 1
 
 
 class Classes:

@@ -16,7 +16,6 @@ import json
 import math
 import posixpath
 import re
-import struct
 from typing import Any
 
 import numpy as np
@@ -157,18 +156,15 @@ def pack(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
         scale = 0.0 if exact else max(float(np.abs(array).max(initial=0.0)), 1e-9) / _LARGEST
         listed.append([name, list(array.shape), scale])
         blobs.append(np.ascontiguousarray(array, "<f4") if exact else _differences(array, scale))
-    text = json.dumps({**header, "arrays": listed}, ensure_ascii=False, allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
-    whole = b"".join([struct.pack("<I", len(text)), text, *(_aligned(blob) for blob in blobs)])
+    whole = messages.framed({**header, "arrays": listed}, [blob.tobytes() for blob in blobs])
     return gzip.compress(whole, 6, mtime=0)
 
 
 def unpack(packed: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The inverse of `pack`, up to rounding: what the browser does, for tests."""
     whole = gzip.decompress(packed)
-    (length,) = struct.unpack_from("<I", whole)
-    header = json.loads(whole[4 : 4 + length])
-    arrays, at = {}, 4 + length
+    header, at = messages.unframed(whole)
+    arrays = {}
     for name, shape, scale in header.pop("arrays"):
         kind = np.dtype("<i2" if scale else "<f4")
         count = math.prod(shape)
@@ -185,8 +181,3 @@ def _differences(array: np.ndarray, scale: float) -> np.ndarray:
     """
     whole = np.round(np.asarray(array) / scale).astype("<i2")
     return np.concatenate([whole[:1], np.diff(whole, axis=0)]).astype("<i2")
-
-
-def _aligned(blob: np.ndarray) -> bytes:
-    data = blob.tobytes()
-    return data + b"\0" * (-len(data) % 4)

@@ -35,7 +35,7 @@ import importlib.metadata
 import importlib.util
 import json
 import zlib
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -110,38 +110,28 @@ def routes() -> list[BaseRoute]:
 
 async def serve_run(socket: WebSocket) -> None:
     """Serve one viewer of one run, until the viewer disconnects."""
-    if not _same_origin(socket):
-        await socket.close(1008)
-        return
-    await socket.accept()
-    live = await _find_or_load(socket.path_params["run"])
-    if live is None:
-        sentence = "This run is no longer on the server: reload the page to train it again."
-        await socket.close(UNKNOWN_RUN, sentence)
-        return
-    await _serve(socket, live)
+    gone = "This run is no longer on the server: reload the page to train it again."
+    await _serve(socket, socket.path_params["run"], gone)
 
 
 async def serve_class(socket: WebSocket) -> None:
     """Serve one student of a class, until the student disconnects or the class ends."""
+    classroom = server().classes.find(socket.path_params["code"])
+    gone = "This class has ended: ask your teacher for another link."
+    await _serve(socket, classroom.run if classroom else "", gone, classroom)
+
+
+async def _serve(socket: WebSocket, run: str, gone: str, classroom: Class | None = None) -> None:
+    """`gone`: what is said if the run is not on the server."""
     if not _same_origin(socket):
         await socket.close(1008)
         return
     await socket.accept()
-    classroom = server().classes.find(socket.path_params["code"])
-    live = await _find_or_load(classroom.run) if classroom else None
-    if classroom is None or live is None:
-        await socket.close(UNKNOWN_RUN, "This class has ended: ask your teacher for another link.")
+    live = await _find_or_load(run)
+    if live is None:
+        await socket.close(UNKNOWN_RUN, gone)
         return
-    classroom.followers += 1
-    try:
-        await _serve(socket, live, classroom)
-    finally:
-        classroom.followers -= 1
-
-
-async def _serve(socket: WebSocket, live: LiveRun, classroom: Class | None = None) -> None:
-    with live.viewed() as wake:
+    with live.viewed() as wake, classroom.followed() if classroom else nullcontext():
         connection = ViewerConnection(socket, live, wake, classroom)
         answering = asyncio.create_task(connection.send_answers())
         try:
