@@ -106,7 +106,7 @@ def test_remark_lifeline_replay_and_frames_name_the_same_step_in_20_runs() -> No
     for number, live in enumerate(runs):
         again = History()
         again.add(tuple(live.moments), live.members)
-        assert again.remarks == live.remarks
+        assert tuple(again.remarks) == live.remarks
         assert _exported(live) == told[number]
         for model in (0, 1):
             drawn = {one["dimension"] + 1: one["step"] for one in lifelines[number][model]}

@@ -18,6 +18,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from pages.live import registry
 from pages.live.run import LiveRun
+from pages.live.shared_training import Trainings
 from pages.server.current import server
 from svae_core.records import Settings
 
@@ -41,7 +42,7 @@ async def measure() -> None:
         await child.signal.wait_for(lambda: len(child.moments) > 151)
         shown = time.perf_counter() - start
         await child.signal.wait_for(lambda: child.status == "finished")
-    replay = LiveRun(child.members, server().runs.trainings)
+    replay = LiveRun(child.members, Trainings(server().engine))  # shares nothing with the child
     with replay.viewed():
         await replay.signal.wait_for(lambda: replay.status == "finished")
     compared, equal = compare(child, replay)
