@@ -122,7 +122,7 @@ class _RunAutosave:
     def due(self, now: float, closing: bool) -> bool:
         """Whether there is a new version, and it is time. A run that nobody viewed is not saved."""
         live = self._live
-        if live.newest is None or len(live.moments) < 2 or self._version() == self._saved_version:
+        if live.newest is None or live.count < 2 or self._version() == self._saved_version:
             return False
         begun = self._writer.written or live.viewers > 0 or live.certificates
         if not self._due_at:
@@ -165,7 +165,7 @@ class _RunAutosave:
         live = self._live
         return (
             *(live.generation, live.newest and live.newest.step, live.members, live.plays),
-            *(len(live.moments), len(live.layouts), len(live.certificates), live.prediction),
+            *(live.count, len(live.layouts), len(live.certificates), live.prediction),
             live.imported,
         )
 

@@ -112,7 +112,9 @@ class SharedTraining:
         False, without effect, if the two differ in what both have recorded.
         """
         known = len(self.history.moments)
-        if not self.history.extend(other.history, self.members):
+        if not known:
+            self.history = other.history
+        elif not self.history.extend(other.history, self.members):
             return False
         if len(self.history.moments) > known:
             self._first_new = len(self.history.moments)
