@@ -45,8 +45,15 @@ class History:
 
     def add(self, moments: Sequence[Moment], members: tuple[Settings, ...]) -> None:
         """Append new moments of these members and the remarks that they give rise to."""
+        changes = setting_changes.change_history(members[-1])
+        names = tuple(map(member_name, members))
         for moment in moments:
-            self._comment(moment, members)
+            before = self.moments[-1][0].step if self.moments else 0
+            for step, line in changes:
+                if before <= step < moment[0].step:
+                    self.remarks.append(Remark(step, line, "change"))
+            self._commentary, remarks = commentary.update(self._commentary, names, moment)
+            self.remarks += remarks
             if self.moments:  # latents are needed for the next layout only, and are most of a frame
                 self.moments[-1] = without_latents(self.moments[-1])
             self.moments.append(moment)
@@ -113,15 +120,6 @@ class History:
         kept = self.states[-1].step if self.states else -1
         self.states += [state for state in other.states if state.step > kept]
         return True
-
-    def _comment(self, moment: Moment, members: tuple[Settings, ...]) -> None:
-        names = tuple(map(member_name, members))
-        before = self.moments[-1][0].step if self.moments else 0
-        for step, line in setting_changes.change_history(members[-1]):
-            if before <= step < moment[0].step:
-                self.remarks.append(Remark(step, line, "change"))
-        self._commentary, remarks = commentary.update(self._commentary, names, moment)
-        self.remarks += remarks
 
 
 def _numbers(moment: Moment) -> bytes:
