@@ -9,21 +9,21 @@ from pages.live import registry
 from pages.server.current import server
 from pages.visitor import cache, session, url
 from pages.visitor.markdown import plain
+from pages.visitor.shared_job import Job
 from pages.widgets import comparison as comparison_widgets
 from pages.widgets import settings as controls
 from pages.widgets import waiting_section
 from pages.widgets.charts import chart
-from pages.widgets.comparison import ComparisonJob
 from svae_core.figures import comparison
 from svae_core.figures.names import counted
 from svae_core.methods import scan_methods
 from svae_core.records import to_json
-from svae_core.studies.scores import rows, to_csv, to_latex
+from svae_core.studies.comparison import Comparison
+from svae_core.studies.scores import Score, rows, to_csv, to_latex
 
 
-def export(found: ComparisonJob) -> None:
+def export(scores: list[Score]) -> None:
     """Buttons that download the scores."""
-    scores = found.scores
     files = (
         ("CSV", to_csv(scores), "comparison.csv", "text/csv"),
         ("LaTeX", to_latex(rows(scores)), "comparison.tex", "text/plain"),
@@ -33,11 +33,8 @@ def export(found: ComparisonJob) -> None:
         column.download_button(label, text, name, kind, on_click="ignore", width="stretch")
 
 
-def show(found: ComparisonJob) -> None:
+def show(scores: list[Score]) -> None:
     """The results so far."""
-    scores = found.scores
-    if not scores:
-        return
     table = rows(scores)
     sentence = comparison.describe(table)
     st.write(plain(sentence))  # a refusal may name a file
@@ -70,22 +67,22 @@ def show(found: ComparisonJob) -> None:
     plane_sentence = comparison.describe_plane(scores)
     chart(comparison.plane(scores, free.floors, dark), plane_sentence)
     st.write(plane_sentence)
-    export(found)
+    export(scores)
 
 
 def draw() -> bool:
     """The runs so far; return whether the job runs."""
     key = repr((settings, names, seeds))
-    found = cache.shared_job(
-        "compare", key, partial(ComparisonJob, settings, names, seeds, server().engine)
-    )
+    runs = comparison_widgets.runs_of(settings, names, seeds)
+    job = cache.shared_job("compare", key, partial(Job, Comparison(runs), server().engine))
     place, button = st.columns([5, 1])
     place.caption(
         f"{counted(len(names), 'method')} × {counted(seeds, 'seed')}, "
         f"{counted(settings.epochs, 'epoch')} each."
     )
-    going = waiting_section.job_controls("compare", key, found.job, button)
-    show(found)
+    going = waiting_section.job_controls("compare", key, job, button)
+    if scores := sorted(job.rows, key=lambda score: runs.index(score.settings)):
+        show(scores)
     return going
 
 
@@ -105,7 +102,7 @@ st.write(
     "minibatches and the same number of epochs. The table always shows both what a method "
     "**guards**, KL or information, and what was **measured** of both."
 )
-names, seeds = comparison_widgets.choice(plugins)
+names, seeds = comparison_widgets.choice()
 if not names:
     st.error("No method is chosen; choose at least one.")
     st.stop()

@@ -5,12 +5,12 @@ from functools import partial
 import streamlit as st
 
 from pages.live import registry
-from pages.server.current import server
 from pages.visitor import cache, session
 from pages.widgets import settings as controls
 from pages.widgets import waiting_section
 from pages.widgets.charts import BARE, static_chart
 from pages.widgets.latent_run import trained_state
+from svae_core.compute import tasks
 from svae_core.config.settings import settings_key
 from svae_core.figures import diversity, latent, latent_map, latent_ways
 from svae_core.latent.results import (
@@ -141,7 +141,7 @@ def own_study() -> bool:
     return waiting_section.background_task(
         f"study.{settings_key(settings)}",
         "Measure on my data",
-        partial(server().engine.band_study, settings),
+        cache.in_background(tasks.band_study, settings),
         partial(show_study, key="own"),
     )
 

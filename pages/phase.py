@@ -8,15 +8,17 @@ import streamlit as st
 from pages.server.current import server
 from pages.visitor import cache, session, url
 from pages.visitor.markdown import refusal
+from pages.visitor.shared_job import Job
 from pages.widgets import phase_axes, waiting_section
 from pages.widgets import settings as controls
 from pages.widgets.charts import QUIET
 from pages.widgets.presets import open_here_button
-from pages.widgets.sweep import SweepJob
 from svae_core.figures import phase
 from svae_core.methods import scan_methods
 from svae_core.records import RequestError
 from svae_core.studies.phase_cells import Cell, Theory
+from svae_core.studies.phase_cells import cells as cells_of
+from svae_core.studies.sweep import Sweep
 
 
 def presets() -> None:
@@ -34,9 +36,9 @@ def draw() -> bool:
     with view_place:
         view = phase_axes.view_controls(*axes)
     key = repr(grid)
-    sweep = cache.shared_job("phase", key, partial(SweepJob, grid, server().engine))
-    going = waiting_section.job_controls("phase", key, sweep.job, button)
-    cells = sweep.cells(theory)
+    job = cache.shared_job("phase", key, partial(Job, Sweep(grid), server().engine))
+    going = waiting_section.job_controls("phase", key, job, button)
+    cells = cells_of(grid, job.rows, theory)
     by_method = [[cell for cell in cells if cell.settings.method == name] for name in methods]
     maps, one_cell = st.container(), st.container()
     with one_cell:

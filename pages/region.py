@@ -1,14 +1,12 @@
 """Region: the feasible band between W and the collapse loss, and the nats it guarantees."""
 
-from functools import partial
-
 import streamlit as st
 
-from pages.server.current import server
 from pages.visitor import cache, session
 from pages.widgets import settings as controls
 from pages.widgets import waiting_section
 from pages.widgets.charts import chart, is_narrow
+from svae_core.compute import tasks
 from svae_core.config.settings import settings_key
 from svae_core.figures import cluster_curves, number_line, rate_distortion, sensitivity, unit_gauge
 from svae_core.geometry.region import BandAtK
@@ -86,7 +84,7 @@ def compare() -> bool:
     return waiting_section.background_task(
         f"sensitivity.{settings_key(settings, cache.REGION_FIELDS)}",
         "Compare",
-        partial(server().engine.sensitivity, settings),
+        cache.in_background(tasks.sensitivity, settings),
         show_sensitivity,
     )
 

@@ -9,15 +9,17 @@ import streamlit as st
 from pages.live import registry
 from pages.server.current import server
 from pages.visitor import cache, session, url
+from pages.visitor.shared_job import Job
 from pages.widgets import settings as controls
 from pages.widgets import waiting_section
-from pages.widgets.attack import AttackJob
 from pages.widgets.charts import chart
 from svae_core.certificate.html import certificate_page
+from svae_core.compute import tasks
 from svae_core.config.settings import settings_key
 from svae_core.figures import attack_outcomes, conditions, trajectories
 from svae_core.objections import DEPENDS_ON, Answer, Objection, objections
 from svae_core.records import Certificate, Settings, to_json
+from svae_core.studies import attack
 
 MARKS = {
     conditions.HOLDS: ":green-badge[✓ holds]",
@@ -93,7 +95,7 @@ def show_objection(objection: Objection) -> bool:
         return waiting_section.background_task(
             f"objection.{objection.number}.{settings_key(settings, DEPENDS_ON)}",
             "Measure",
-            partial(server().engine.objection, objection.number, settings),
+            cache.in_background(tasks.objection, objection.number, settings),
             show_answer,
         )
 
@@ -103,17 +105,19 @@ def show_objections() -> bool:
     return any([show_objection(objection) for objection in objections()])
 
 
-def attack() -> bool:
+def search() -> bool:
     """The search for a counter-example; return whether it runs."""
     runs, seed, button = st.columns([3, 1, 1], vertical_alignment="bottom")
     count = runs.select_slider("Runs", RUNS, value=64, key="attack.runs")
     number = seed.number_input("Seed", min_value=0, value=0, step=1, key="attack.seed")
     key = f"{count} runs from {number}"
-    search = cache.shared_job("attack", key, partial(AttackJob, count, number, server().engine))
-    going = waiting_section.job_controls("attack", key, search.job, button)
-    if search.attempts:
-        show_outcomes(search.summary())
-    for broken in search.broken():
+    job = cache.shared_job(
+        "attack", key, partial(Job, attack.Attack(count, number), server().engine)
+    )
+    going = waiting_section.job_controls("attack", key, job, button)
+    if job.rows:
+        show_outcomes(attack.summary(list(map(attack.attempt_to_dict, job.rows)), number))
+    for broken in (item for item in job.rows if item.outcome == attack.BROKEN):
         st.error(f"**Counter-example.** {broken.explanation}")
         st.page_link("train.py", label="Train this run", query_params=url.to_link(broken.settings))
     return going
@@ -172,4 +176,4 @@ st.write(
     "without structure, degenerate data, tiny nets, starts at the collapsed solution, K up to "
     "half the points, and β and σ² over four decades. The same seed gives the same runs."
 )
-waiting_section.section("attack", attack)
+waiting_section.section("attack", search)

@@ -12,6 +12,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,7 +27,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from svae_core.config.estimator_parameters import (
-    band_edges,
     draws_of,
     in_parameter_words,
     kept_parameters,
@@ -38,7 +38,6 @@ from svae_core.geometry.shell import ShellMap, far_origin, shell_map
 from svae_core.problem import prepared_data
 from svae_core.records import (
     Budget,
-    Certificate,
     Options,
     PreparedData,
     RequestError,
@@ -53,8 +52,10 @@ if TYPE_CHECKING:
 _ESTIMATOR_FILE = "estimator"  # file of the fitted attributes besides the run
 # Latents per point of a score, in antithetic pairs ε, −ε: exact for functions linear in the noise.
 _PAIRS = 8
+_PLAIN = Settings()  # whose values are the default parameters
 
 
+@dataclass(eq=False, repr=False)
 class SphericalShell(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Map data [n, d] to radii between r_min and r_max, keeping directions; exactly invertible.
 
@@ -62,10 +63,9 @@ class SphericalShell(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     New points outside the norm range of the training points are clamped to it.
     """
 
-    def __init__(self, r_min: float = 0.8, r_max: float = 1.2, radial_map: str = "linear"):
-        self.r_min = r_min
-        self.r_max = r_max
-        self.radial_map = radial_map
+    r_min: float = _PLAIN.r_min
+    r_max: float = _PLAIN.r_max
+    radial_map: str = _PLAIN.radial_map
 
     def fit(self, X: Any, y: object = None) -> Self:
         """Learn the centre and the radial map."""
@@ -93,6 +93,7 @@ class SphericalShell(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
+@dataclass(eq=False, repr=False)
 class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A VAE on the spherical shell whose loss is held below that of a collapsed model.
 
@@ -104,50 +105,27 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     After `fit`: `certificate_` says what was measured and what follows from it.
     """
 
-    def __init__(
-        self,
-        latent_dim: int = 8,
-        *,
-        clusters: int = 10,
-        band: tuple[float, float] = (0.0, 0.25),
-        collapse_loss: str = "shell",
-        lower_edge: bool = True,
-        method: str = "spherical",
-        method_options: Mapping[str, Any] | None = None,
-        r_min: float = 0.8,
-        r_max: float = 1.2,
-        radial_map: str = "linear",
-        arch: str = "mlp",
-        hidden: int = 64,
-        sigma2: float = 1.0,
-        beta: float = 1.0,
-        epochs: int = 150,
-        batch_size: int = 128,
-        learning_rate: float = 2e-3,
-        device: str = "auto",
-        draws: int | None = None,
-        random_state: Any = 0,
-    ):
-        self.latent_dim = latent_dim
-        self.clusters = clusters
-        self.band = band
-        self.collapse_loss = collapse_loss
-        self.lower_edge = lower_edge
-        self.method = method
-        self.method_options = method_options
-        self.r_min = r_min
-        self.r_max = r_max
-        self.radial_map = radial_map
-        self.arch = arch
-        self.hidden = hidden
-        self.sigma2 = sigma2
-        self.beta = beta
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.device = device
-        self.draws = draws
-        self.random_state = random_state
+    latent_dim: int = _PLAIN.latent_dim
+    _: dataclasses.KW_ONLY
+    clusters: int = _PLAIN.clusters
+    band: tuple[float, float] = _PLAIN.band
+    collapse_loss: str = _PLAIN.collapse_loss
+    lower_edge: bool = _PLAIN.lower_edge
+    method: str = _PLAIN.method
+    method_options: Mapping[str, Any] | None = None
+    r_min: float = _PLAIN.r_min
+    r_max: float = _PLAIN.r_max
+    radial_map: str = _PLAIN.radial_map
+    arch: str = _PLAIN.arch
+    hidden: int = _PLAIN.hidden
+    sigma2: float = _PLAIN.sigma2
+    beta: float = _PLAIN.beta
+    epochs: int = _PLAIN.epochs
+    batch_size: int = _PLAIN.batch_size
+    learning_rate: float = _PLAIN.learning_rate
+    device: str = _PLAIN.device
+    draws: int | None = None
+    random_state: Any = 0
 
     # ------------------------------------------------------------------------ training
 
@@ -181,7 +159,6 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         del chosen["draws"]
         if isinstance(chosen["clusters"], int) and chosen["clusters"] >= count:
             chosen["clusters"] = count - 1
-        chosen["band"] = band_edges(chosen["band"])
         chosen["method_options"] = tuple(sorted((chosen["method_options"] or {}).items()))
         return check_settings(
             Settings(
@@ -327,8 +304,6 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 f"{folder} holds no saved SphericalVAE, or a damaged one."
             ) from error
         return model
-
-    certificate_: Certificate
 
 
 def _noise(generator: Any, rows: int, latent_dim: int) -> np.ndarray:

@@ -109,6 +109,22 @@ def with_band(problem: Problem, settings: Settings) -> Problem:
     )
 
 
+def only(prepared: PreparedData, rows: np.ndarray) -> PreparedData:
+    """The same with some of the points alone, for those who need no more of them."""
+    labels = prepared.dataset.labels
+    return dataclasses.replace(
+        prepared,
+        dataset=dataclasses.replace(
+            prepared.dataset,
+            points=prepared.dataset.points[rows],
+            labels=None if labels is None else labels[rows],
+        ),
+        shell=dataclasses.replace(prepared.shell, points=prepared.shell.points[rows]),
+        clusters=dataclasses.replace(prepared.clusters, labels=prepared.clusters.labels[rows]),
+        view_index=np.arange(len(rows)),
+    )
+
+
 def references(problem: Problem) -> tuple[Reference, Reference | None]:
     """The references that a model is evaluated against: training points and held-out points.
 

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_args, get_origin
 
+import msgspec
 import numpy as np
 
 # Re-exported, so that a plug-in needs one import line.
-from svae_core.config.fields import Knob as Knob
+from svae_core.config.fields import Field as Field
 from svae_core.config.fields import RequestError as RequestError
 from svae_core.config.fields import check_knobs as check_knobs
 from svae_core.config.fields import flag as flag
 from svae_core.config.fields import knobs as knobs
 from svae_core.config.fields import option as option
+from svae_core.config.fields import type_hints
 from svae_core.config.settings import Options as Options
 from svae_core.config.settings import Scalar as Scalar
 from svae_core.config.settings import Settings as Settings
+
+R = TypeVar("R")
 
 # ------------------------------------------------------------------ data to the problem
 
@@ -177,6 +181,7 @@ class State:
     memory: dict[str, np.ndarray] = field(
         default_factory=dict
     )  # running state of the methods, [m, …]
+    engine: str = "torch"  # what trains it where it can: see training/trainer
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,16 +283,34 @@ class Certificate:
 
 def to_json(value: Any) -> Any:
     """Records, arrays and numpy scalars as plain JSON values; NaN and infinities become null."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: to_json(getattr(value, item.name)) for item in fields(value)}
-    if isinstance(value, dict):
-        return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return to_json(value.tolist())
-    if isinstance(value, np.generic):
-        return to_json(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return msgspec.json.decode(msgspec.json.encode(value, enc_hook=_plain_array))
+
+
+def _plain_array(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def from_json(kind: type[R], plain: Any) -> R:
+    """The inverse of `to_json` for a record of this kind, whoever wrote it; unknown names are left.
+
+    ValueError where a value is missing, of a wrong kind, or outside the bounds of its annotation.
+    """
+    try:
+        return msgspec.convert(_with_nan(plain, kind), kind)
+    except msgspec.ValidationError as error:
+        raise ValueError("something in it is missing, impossible or of a wrong kind") from error
+
+
+def _with_nan(value: Any, kind: Any) -> Any:
+    """JSON values with null replaced by NaN wherever a record of this kind has a number."""
+    if value is None and kind is float:
+        return math.nan
+    if isinstance(value, list) and get_origin(kind) is tuple:
+        return [_with_nan(item, get_args(kind)[0]) for item in value]
+    kind = next(filter(dataclasses.is_dataclass, (kind, *get_args(kind))), None)
+    if not isinstance(value, dict) or kind is None:
+        return value
+    hints = type_hints(kind)
+    return {name: _with_nan(item, hints.get(name)) for name, item in value.items()}

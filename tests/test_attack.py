@@ -7,7 +7,7 @@ from support.information_laws import assert_information_laws
 
 from svae_core.__main__ import main
 from svae_core.config.settings import check_settings
-from svae_core.studies import attack
+from svae_core.studies import attack, jsonl
 
 
 def test_the_plan_follows_from_its_seed_and_is_wide():
@@ -64,7 +64,8 @@ def test_a_counter_example_would_be_found(attempts):
 def test_the_command_resumes_where_it_stopped(tmp_path, capsys, monkeypatch):
     out = tmp_path / "attempts.jsonl"
     (batch,) = attack.plan(2, seed=5)
-    attack.record(str(out), 5, 0, attack.attempt(batch))
+    (part,) = attack.Attack(2, 5).plan()
+    jsonl.append(out, attack.Attack(2, 5).take(part, attack.attempt(batch)))
     with out.open("a") as file:
         file.write('{"seed": 5, "batch": 1, "att')  # a line torn by a crash
     monkeypatch.setattr(attack, "attempt", lambda _: pytest.fail("this batch was done already"))

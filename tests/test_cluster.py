@@ -21,7 +21,7 @@ import pytest
 from pages.live.run import LiveRun
 from pages.live.shared_training import Trainings
 from svae_core.__main__ import main
-from svae_core.compute import dask_cluster
+from svae_core.compute import dask_cluster, tasks
 from svae_core.compute.dask_cluster import ClusterLost, versions
 from svae_core.compute.engine import Engine
 from svae_core.records import Budget, Moment, Settings, State
@@ -82,10 +82,10 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
 
 
 def trained(engine: Engine, budget: Budget, disturb: object = None) -> tuple[State, list[Moment]]:
-    state, first = engine.begin(PAIR).result(WAIT)
+    state, first = engine.submit(tasks.begin, PAIR).result(WAIT)
     moments = [first]
     while state.step < STEPS:
-        advance = engine.advance(state, budget).result(WAIT)
+        advance = engine.submit(tasks.advance, state, budget).result(WAIT)
         state = advance.state
         moments += advance.moments
         if callable(disturb) and state.step >= STEPS // 3:
@@ -170,8 +170,8 @@ def test_a_wrong_address_is_said_and_the_next_call_runs_here(
     monkeypatch.setenv("SVAE_SCHEDULER", "tcp://127.0.0.1:9")
     engine = Engine(workers=1)
     with pytest.raises(ClusterLost, match=r"^The cluster at tcp://127.0.0.1:9 does not answer"):
-        engine.begin(PAIR).result(WAIT)
-    state, _ = engine.begin(PAIR).result(WAIT)
+        engine.submit(tasks.begin, PAIR).result(WAIT)
+    state, _ = engine.submit(tasks.begin, PAIR).result(WAIT)
     assert state.step == 0
     engine.stop()
 
@@ -196,5 +196,5 @@ def test_addresses_that_are_none_are_said(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(dask_cluster, "_PATIENCE", 1.0)
     engine = Engine(workers=1, scheduler="nonsense://nowhere")
     with pytest.raises(ClusterLost, match="nonsense://nowhere"):
-        engine.begin(PAIR).result(WAIT)
+        engine.submit(tasks.begin, PAIR).result(WAIT)
     engine.stop()

@@ -95,7 +95,10 @@ def test_help(command, capsys):
         ("compare --methods baseline,nosuch", "nosuch"),
         ("region --dataset wine --clusters 178", "only 178 points"),
         ("region --dataset wine --clusters 500", "only 178 points"),
-        ("region --dataset wine --clusters few", "number of clusters"),
+        (
+            "region --dataset wine --clusters few",
+            "--clusters is 'few', but must be a finite number or",
+        ),
         ("region --band 0.5 1.5", "--band"),
         ("region --band -0.1 0.5", "--band"),
         ("region --band 0.6 0.4", "--band"),

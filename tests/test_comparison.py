@@ -12,7 +12,7 @@ from support.information_laws import assert_information_laws
 from svae_core.latent.projection import pca_layout, umap_layout
 from svae_core.records import Settings
 from svae_core.studies import scores
-from svae_core.studies.comparison import advance, plan
+from svae_core.studies.comparison import plan
 from svae_core.studies.compute_scores import cluster_agreement, log_likelihood, neighbour_accuracy
 from svae_core.studies.compute_scores import score as score_of
 from svae_core.studies.scores import Score, rows, to_csv, to_latex, to_markdown
@@ -26,8 +26,8 @@ def finished(runs):
     ended = []
     for batch in plan(runs):
         while not batch.done:
-            batch = advance(batch, 10.0)
-        ended += batch.scores
+            batch = batch.advance(10.0)
+        ended += batch.rows
     return ended
 
 
@@ -57,8 +57,8 @@ def test_scores_hold_what_they_say(scored):
 def test_slices_change_nothing_and_a_batch_is_its_members(scored):
     (batch,) = plan([replace(WINE, method="spherical")])
     while not batch.done:
-        batch = advance(batch, 0.0)
-    (alone,) = batch.scores
+        batch = batch.advance(0.0)
+    (alone,) = batch.rows
     assert replace(alone, seconds=0.0, certificate=None) == replace(
         scored[2], seconds=0.0, certificate=None
     )

@@ -18,7 +18,8 @@ from pages.server.shared_results import SharedResults
 from pages.visitor import page_parameters
 from pages.widgets import phase_axes
 from svae_core import problem
-from svae_core.compute.engine import Engine
+from svae_core.compute import tasks
+from svae_core.compute.engine import Engine, Lane
 from svae_core.compute.preparation_worker import Preparation, check_size
 from svae_core.compute.scheduler import Priority
 from svae_core.compute.workers import WorkerPool
@@ -53,9 +54,9 @@ def test_k_is_refused_before_any_worker_sees_it(
 ) -> None:
     taken: list[Any] = []
     monkeypatch.setattr(WorkerPool, "in_turn", lambda *asked: taken.append(asked))
-    for door in (engine.prepare, engine.prepared_data):
+    for task in (tasks.prepare, tasks.prepared_data):
         with pytest.raises(RequestError, match="K is 20,000, and 1,000 clusters are allowed"):
-            door(BOMB).result(0)
+            engine.submit(task, BOMB, lane=Lane.PREPARATION).result(0)
     assert not taken
 
 
@@ -214,16 +215,23 @@ def test_preparing_takes_no_turn_of_training(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(engine._local, "in_turn", lambda *call: asked.append("training"))
-    assert engine.prepare(TOY).result(WAIT).clusters.k == 3
-    assert engine.prepared_data(TOY).result(WAIT).clusters.k == 3
+    assert engine.submit(tasks.prepare, TOY, lane=Lane.PREPARATION).result(WAIT).clusters.k == 3
+    assert (
+        engine.submit(tasks.prepared_data, TOY, lane=Lane.PREPARATION).result(WAIT).clusters.k == 3
+    )
     assert not asked
 
 
 @pytest.mark.slow
 def test_a_heavy_preparation_holds_up_no_light_one(engine: Engine) -> None:
     """Five links that ask for all they may, and a visitor who asks for little."""
-    heavy = [engine.prepare(replace(BOMB, clusters=700, data_seed=seed)) for seed in range(5)]
-    assert engine.prepare(TOY).result(WAIT).clusters.k == 3
+    heavy = [
+        engine.submit(
+            tasks.prepare, replace(BOMB, clusters=700, data_seed=seed), lane=Lane.PREPARATION
+        )
+        for seed in range(5)
+    ]
+    assert engine.submit(tasks.prepare, TOY, lane=Lane.PREPARATION).result(WAIT).clusters.k == 3
     assert not any(future.done() for future in heavy)
     for future in heavy:
         future.cancel()

@@ -19,7 +19,7 @@ from pages.live.run import LiveRun
 from pages.live.run_view import view_of
 from pages.wire import header_fields, replay_file
 from svae_core.certificate.diagnostics import COLLAPSED_KL
-from svae_core.compute import engine
+from svae_core.compute import tasks
 from svae_core.records import Moment, Settings, to_json
 from svae_core.training import loop
 
@@ -46,7 +46,7 @@ def _run(number: int) -> LiveRun:
     history = live.shared.history
     history.add((loop.first_frames(state), *loop.advance(state).moments), members)
     live.count = len(history.moments)
-    live.prepared = engine._prepared_data(members[-1])
+    live.prepared = tasks.prepared_data(members[-1])
     return live
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from svae_core.compute.engine import ROUND, SHORTEST_SLICE, SLICE, Engine
+from svae_core.compute import tasks
+from svae_core.compute.engine import ROUND, SHORTEST_SLICE, SLICE, Engine, Lane
 from svae_core.compute.workers import WorkerLost, WorkerPool
 from svae_core.records import Budget, RequestError, Settings, State
 
@@ -120,6 +121,15 @@ def test_workers_import_no_main_module(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "torch" not in modules and "streamlit" not in modules
 
 
+def test_an_idle_worker_ends_and_starts_again_when_asked() -> None:
+    pool = WorkerPool(1, _nothing, idle_seconds=1.0)
+    pool.start()
+    first = pool.submit(_process).result(WAIT)
+    _eventually(lambda: not pool.warm.is_set() and not _alive(first))
+    assert pool.submit(_process).result(WAIT) != first
+    pool.shutdown()
+
+
 def test_stopping_cancels_what_waits(tmp_path: Path) -> None:
     pool = WorkerPool(1, _nothing)
     pool.start()
@@ -155,10 +165,10 @@ def test_the_engine_gives_what_the_core_gives(engine: Engine) -> None:
         loop,
     )  # here: the other workers that import this module need no torch
 
-    state, first = engine.begin(PAIR).result(WAIT)
+    state, first = engine.submit(tasks.begin, PAIR).result(WAIT)
     assert [frame.step for frame in first] == [0, 0]
-    middle = engine.advance(state, Budget(steps=3)).result(WAIT)
-    end = engine.advance(middle.state, Budget()).result(WAIT)
+    middle = engine.submit(tasks.advance, state, Budget(steps=3)).result(WAIT)
+    end = engine.submit(tasks.advance, middle.state, Budget()).result(WAIT)
     here = loop.advance(loop.begin(PAIR))
     assert _same(end.state, here.state)
     moments = (*middle.moments, *end.moments)
@@ -188,17 +198,17 @@ def test_a_number_of_workers_that_makes_no_sense(
 def test_the_engine_refuses_in_words(engine: Engine) -> None:
     wrong = Settings(dataset="nowhere")
     with pytest.raises(RequestError, match="nowhere"):
-        engine.prepared_data(wrong).result(WAIT)
+        engine.submit(tasks.prepared_data, wrong, lane=Lane.PREPARATION).result(WAIT)
 
 
 @pytest.mark.slow
 def test_layouts_are_pca_until_umap_is_warm(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Engine, "umap_ready", property(lambda _: False))
+    monkeypatch.setattr(Engine, "start_maps", lambda _: False)
     means = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
-    first = engine.embed((means,), (0.9,), 1, None).result(WAIT)
-    again = engine.embed((means,), (0.9,), 2, first).result(WAIT)
+    first = engine.submit(tasks.lay_out, (means,), (0.9,), 1, None, lane=Lane.MAPS).result(WAIT)
+    again = engine.submit(tasks.lay_out, (means,), (0.9,), 2, first, lane=Lane.MAPS).result(WAIT)
     assert [layout.kind for layout in (*first, *again)] == ["pca", "pca"]
     np.testing.assert_allclose(first[0].coordinates, again[0].coordinates, atol=1e-5)
 

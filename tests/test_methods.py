@@ -57,10 +57,16 @@ def test_its_objective_is_finite_and_has_one_value_per_member(settings, scale, a
     members = (settings, replace(settings, sigma2=0.5, seed=1))
     state = begin(members)
     method = scan_methods()[settings.method].module.Method
-    values, original = [], method.objective
-    monkeypatch.setattr(
-        method, "objective", lambda *given: values.append(original(*given)) or values[-1]
-    )
+    values = []
+    if hasattr(method, "slopes"):
+        stated = method.slopes
+        keep = lambda *given: values.append(stated(*given)) or values[-1]  # noqa: E731
+        monkeypatch.setattr(method, "slopes", staticmethod(keep))
+    else:
+        original = method.objective
+        monkeypatch.setattr(
+            method, "objective", lambda *given: values.append(original(*given)) or values[-1]
+        )
     grounds = tuple(prepared_data(each) for each in members)
     wanted = objective(members, grounds, torch.device("cpu"))
     flat = torch.from_numpy(state.parameters)
@@ -77,8 +83,12 @@ def test_its_objective_is_finite_and_has_one_value_per_member(settings, scale, a
     gradient = wanted.gradient(
         nets, batch, TrainingStep(3, 10), memory, gradient_buffers(arch, flat)
     )
-    (value,) = values
-    assert value.shape == (2,) and torch.isfinite(value).all() and torch.isfinite(gradient).all()
+    if hasattr(method, "slopes"):
+        assert len(values) == 2 and np.isfinite(values).all()
+    else:
+        (value,) = values
+        assert value.shape == (2,) and torch.isfinite(value).all()
+    assert torch.isfinite(gradient).all()
     for before, after in zip(memory_from_state(wanted.groups, state.memory), memory, strict=True):
         assert before.keys() == after.keys()
         for name, carried in after.items():
@@ -141,20 +151,3 @@ def test_it_resumes_exactly(settings):
     for _ in range(9):
         state = advance(state, Budget(steps=1)).state
     assert_same_state(state, whole)
-
-
-@pytest.mark.parametrize("others", [(), ("free_bits", "iwae")])
-def test_a_memory_may_look_at_kl_per_dimension_after_the_gradient(others, monkeypatch):
-    """It is made when it is asked for, and must not pass for a place where autograd ended."""
-    members = tuple(replace(TOY, method=name, epochs=1) for name in ("geco", "spherical", *others))
-    wanted = advance(begin(members)).state
-    method, seen = scan_methods()["geco"].module.Method, []
-    update = method.update
-
-    def looking(self, terms, constants):
-        seen.append(terms.kl_per_dim)
-        return update(self, terms, constants)
-
-    monkeypatch.setattr(method, "update", looking)
-    assert_same_state(advance(begin(members)).state, wanted)
-    assert seen and all(kl.shape == (1, TOY.latent_dim) and bool((kl > 0).all()) for kl in seen)

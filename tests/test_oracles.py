@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from support.information_laws import TOY
 from support.methods import configured
+from support.slopes import slopes_of
 
 from svae_core.distributions.gaussian import Gaussian
 from svae_core.methods import Draws, Encoded, Terms, base_objective, parts_of
@@ -65,20 +66,22 @@ def test_beta_vae_at_one_is_the_conventional_vae():
 
 
 def test_annealing_starts_at_nothing_and_ends_at_beta():
-    _, linear = configured("kl_annealing")
-    assert [linear.ramp(p) for p in (0.0, 0.25, 0.5, 1.0)] == [0.0, 0.5, 1.0, 1.0]
-    _, cyclical = configured("kl_annealing", schedule="cyclical")
-    ramps = [cyclical.ramp(p) for p in (0.0, 1 / 16, 1 / 8, 0.24, 0.25, 0.999, 1.0)]
+    def ramp(progress, **options):
+        settings, method = configured("kl_annealing", **options)
+        constants = method.constants(prepared_data(settings), settings)
+        return slopes_of(method, constants, beta=1.0, progress=progress).by_kl[0]
+
+    assert [ramp(p) for p in (0.0, 0.25, 0.5, 1.0)] == [0.0, 0.5, 1.0, 1.0]
+    passed = (0.0, 1 / 16, 1 / 8, 0.24, 0.25, 0.999, 1.0)
+    ramps = [ramp(p, schedule="cyclical") for p in passed]
     assert ramps == [0.0, 0.5, 1.0, 1.0, 0.0, 1.0, 1.0]
 
 
 def test_free_bits_cost_nothing_and_more_costs_all():
     _, method = configured("free_bits", free=0.3)
-    given_terms = terms(kl=(0.1, 0.5))
-    value = method.objective(given_terms, tensors({"free": 0.3}))
-    assert value.item() == pytest.approx(0.5 / (2 * 0.5) + 2.0 * (0.3 + 0.5))
-    (gradient,) = torch.autograd.grad(value.sum(), given_terms.kl_per_dim)
-    assert gradient.tolist() == [[0.0, 2.0]]
+    found = slopes_of(method, {"free": 0.3}, kl=(0.1, 0.5))
+    assert found.value == pytest.approx(0.5 / (2 * 0.5) + 2.0 * (0.3 + 0.5))
+    assert found.by_kl.tolist() == [0.0, 2.0]
 
 
 # ------------------------------------------------------------------------------ σ-VAE, GECO
@@ -87,10 +90,10 @@ def test_free_bits_cost_nothing_and_more_costs_all():
 def test_sigma_vae_stands_at_the_best_variance():
     settings, method = configured("sigma_vae")
     d, loss = 16.0, 0.8
-    value = method.objective(terms(loss=loss), tensors({"dimension": d}))
+    value = slopes_of(method, {"dimension": d}, loss=loss).value
     grid = np.linspace(0.2, 5.0, 4001) * loss / d
     least = (loss / (2 * grid) + 0.5 * d * np.log(grid)).min() + 2.0 * 0.6
-    assert value.item() == pytest.approx(least, abs=1e-5)
+    assert value == pytest.approx(least, abs=1e-5)
     assert method.effective_beta_sigma2(replace(settings, beta=3.0), loss, 16, {}) == pytest.approx(
         0.15
     )
@@ -110,13 +113,13 @@ def test_the_gauge_of_a_certificate_is_that_of_the_learned_variance():
 @pytest.mark.slow
 def test_geco_pushes_by_its_moving_average_until_the_bound_is_met():
     _, method = configured("geco", memory=0.5, rate=0.1)
-    memory = tensors({"log_multiplier": 0.0, "excess": 0.0})
-    bound = tensors({"bound": 0.4})
-    first = method.update(terms(loss=0.8, memory=memory, step=0), bound)
-    assert first["excess"].item() == pytest.approx(1.0)
-    assert first["log_multiplier"].item() == pytest.approx(0.1)
-    second = method.update(terms(loss=0.2, memory=first, step=1), bound)
-    assert second["excess"].item() == pytest.approx(0.5 * 1.0 - 0.5 * 0.5)
+    memory = {"log_multiplier": 0.0, "excess": 0.0}
+    numbers = {"bound": 0.4, "memory": 0.5, "rate": 0.1}
+    first = slopes_of(method, numbers, loss=0.8, memory=memory, step=0).memory
+    assert first["excess"] == pytest.approx(1.0)
+    assert first["log_multiplier"] == pytest.approx(0.1)
+    second = slopes_of(method, numbers, loss=0.2, memory=first, step=1).memory
+    assert second["excess"] == pytest.approx(0.5 * 1.0 - 0.5 * 0.5)
     settings = replace(TOY, method="geco", epochs=400, sigma2=5.0)
     (certificate,) = certify(advance(begin((settings,)), Budget(frames=False)).state)
     width = certificate.hi - certificate.lo
@@ -129,13 +132,12 @@ def test_geco_pushes_by_its_moving_average_until_the_bound_is_met():
 def test_the_lagrangian_follows_a_lasting_error_and_keeps_below_the_penalty(excess):
     settings, method = configured("spherical_lagrangian")
     ground = prepared_data(settings)
-    constants = tensors(method.constants(ground, settings))
-    memory = {name: torch.tensor([float(v)]) for name, v in method.memory(ground, settings).items()}
-    start = memory["log_multiplier"].item()
-    loss = constants["aim"].item() + excess
+    constants = method.constants(ground, settings)
+    memory = {name: float(value) for name, value in method.memory(ground, settings).items()}
+    start, loss = memory["log_multiplier"], constants["aim"] + excess
     for step in range(2000):
-        memory = method.update(terms(loss=loss, memory=memory, step=step), constants)
-    moved = memory["log_multiplier"].item() - start
+        memory = slopes_of(method, constants, loss=loss, memory=memory, step=step).memory
+    moved = memory["log_multiplier"] - start
     assert moved * excess > 0
     assert memory["log_multiplier"] <= constants["cap"] + 1e-6
 

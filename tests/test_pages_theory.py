@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +14,10 @@ from support.screens import SMALL, charts_of, open_page, resolved, without_excep
 
 from pages.live import registry
 from pages.visitor import session
-from pages.widgets.attack import AttackJob
+from pages.visitor.shared_job import Job
 from svae_core import objections
+from svae_core.compute import tasks
+from svae_core.compute.engine import Lane
 from svae_core.compute.workers import WorkerLost
 from svae_core.records import Settings
 from svae_core.studies import attack
@@ -90,28 +94,29 @@ def test_the_search_runs_to_its_end_and_is_shown(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_search_rests_when_cancelled_and_goes_on_when_resumed() -> None:
-    search = AttackJob(32, 3, _Slow())
-    series = search.job
+    series = Job(attack.Attack(32, 3), _Slow())  # type: ignore[arg-type]
     assert not series.begun
     series.advance()
     series.advance()
-    assert not series.done and search.attempts == () and series.seconds_left is None
+    assert not series.done and series.rows == [] and series.seconds_left is None
     assert series.begun and "paused; what is done is kept" in series.state(going=False)
     waiting = _Slow.waiting
     assert len(waiting) == 2
-    waiting.pop(0).set_result(tuple(_attempts(16)))
+    first, second = attack.Attack(32, 3).plan()
+    waiting.pop(0).set_result(replace(first, rows=tuple(_attempts(16))))
     series.resume()
     series.advance()
-    assert (len(search.attempts), series.progress) == (16, 0.5)
+    assert (len(series.rows), series.progress) == (16, 0.5)
     assert "16 of 32 runs" in series.state(going=True)
     waiting.pop(0).set_exception(WorkerLost("gone"))
     series.advance()
     assert series.done and "resume to try again" in series.error
     series.resume()
     series.advance()
-    waiting.pop(0).set_result(tuple(_attempts(16)))
+    waiting.pop(0).set_result(replace(second, rows=tuple(_attempts(16))))
     series.advance()
-    assert series.done and series.error is None and len(search.broken()) == 2
+    assert series.done and series.error is None
+    assert [row.outcome for row in series.rows].count(attack.BROKEN) == 2
 
 
 class _Slow:
@@ -119,10 +124,9 @@ class _Slow:
 
     waiting: list[Future[Any]] = []  # noqa: RUF012
 
-    def attack_plan(self, count: int, seed: int) -> Future[Any]:
-        return resolved(lambda: attack.plan(count, seed))
-
-    def attempt(self, members: tuple[Settings, ...]) -> Future[Any]:
+    def submit(self, task: Callable[..., Any], *arguments: Any, lane: Lane) -> Future[Any]:
+        if task is tasks.plan:
+            return resolved(lambda: task(*arguments))
         self.waiting.append(Future())
         return self.waiting[-1]
 

@@ -20,7 +20,7 @@ from svae_core.records import Budget, Certificate, Floors, Frame, RequestError, 
 from svae_core.runs import folder as on_disk
 from svae_core.runs import tensors
 from svae_core.runs.folder import RunWriter, SavedRun, load, save
-from svae_core.runs.manifest import About, certificate_from_dict
+from svae_core.runs.manifest import About, certificate_from_json
 from svae_core.training.loop import advance, begin, certify, first_frames, member
 
 
@@ -181,14 +181,14 @@ def test_certificates_survive_the_way(trained: SavedRun) -> None:
     for certificate in trained.certificates:
         unknown = replace(certificate, kl=float("nan"), held_out=certificate)
         for one in (certificate, unknown):
-            read = certificate_from_dict(json.loads(json.dumps(to_json(one))))
+            read = certificate_from_json(json.loads(json.dumps(to_json(one))))
             assert to_json(read) == to_json(one) and isinstance(read, Certificate)
             assert isinstance(read.kl_per_dim, tuple) and isinstance(read.kl, float)
         nan = float("nan")
         diverged = replace(
             certificate, kl_per_dim=(nan, nan), floors=Floors(elementary=nan, proved=0.0, tight=0.0)
         )
-        read = certificate_from_dict(to_json(diverged))
+        read = certificate_from_json(to_json(diverged))
         assert np.isnan(read.kl_per_dim).all() and np.isnan(read.floors.elementary)
 
 
@@ -205,7 +205,7 @@ def test_what_is_no_certificate_is_not_taken_for_one(
 ) -> None:
     plain = to_json(trained.certificates[0])
     with pytest.raises((TypeError, ValueError)):
-        certificate_from_dict(plain | {name: wrong})
+        certificate_from_json(plain | {name: wrong})
 
 
 # ------------------------------------------------------------------------- disks that refuse

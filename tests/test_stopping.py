@@ -24,8 +24,7 @@ from typing import Any
 import pytest
 
 from svae_core.__main__ import main
-from svae_core.commands import _training
-from svae_core.commands import sweep as sweep_command
+from svae_core.commands import _studying, _training
 from svae_core.records import to_json
 from svae_core.runs import folder as on_disk
 from svae_core.runs import recorder, store, tensors
@@ -97,7 +96,7 @@ def _in_child(child: Child) -> None:
 def in_steps(change: Callable[[Any, str, Any], object]) -> None:
     """Slices of one step, each written; attacks of a few steps and a few runs."""
     change(_training, "_SLICE", 0.0)
-    change(sweep_command, "_SLICE_SECONDS", 0.0)
+    change(_studying, "_SLICE_SECONDS", 0.0)
     change(recorder, "EVERY", 0.0)
     change(attack, "_STEPS", 20)
     change(attack, "BATCH", 2)

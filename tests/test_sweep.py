@@ -31,10 +31,10 @@ from svae_core.training.loop import chunk_size
 def finish(chunks, seconds=60.0):
     ended = []
     for chunk in chunks:
-        work = sweep.ChunkProgress(chunk)
+        work = chunk
         while not work.done:
-            work = sweep.advance(work, seconds)
-        ended += work.outcomes
+            work = work.advance(seconds)
+        ended += work.rows
     return ended
 
 
@@ -104,14 +104,14 @@ def test_a_plan_settles_every_run_once_and_trains_alike_runs_once():
     chunks = sweep.plan(asked)
     settled = [run for chunk in chunks for runs in chunk.answers for run in runs]
     assert len(settled) == len(set(settled)) == 24 and set(settled) == set(asked.runs)
-    trained = [run for chunk in chunks for run in chunk.trained]
+    trained = [run for chunk in chunks for run in chunk.members]
     methods = [run.method for run in trained]
     assert methods.count("spherical") == 12
     assert methods.count("baseline") == 6  # it does not ask for the band
     for chunk in chunks:
-        assert len({(run.seed, run.method) for run in chunk.trained}) == 1
-    assert [chunk.trained[0].seed for chunk in chunks] == sorted(
-        chunk.trained[0].seed for chunk in chunks
+        assert len({(run.seed, run.method) for run in chunk.members}) == 1
+    assert [chunk.members[0].seed for chunk in chunks] == sorted(
+        chunk.members[0].seed for chunk in chunks
     )
 
 
@@ -119,21 +119,21 @@ def test_what_cannot_share_a_batch_is_planned_apart_and_what_can_is_not():
     asked = grid((("arch", ("linear", "mlp")), ("clusters", (2, 3)), ("sigma2", (0.1, 1.0))), (0,))
     chunks = sweep.plan(asked)
     assert sorted(
-        (chunk.trained[0].arch, chunk.trained[0].method, len(chunk.trained), chunk.runs)
+        (chunk.members[0].arch, chunk.members[0].method, len(chunk.members), chunk.runs)
         for chunk in chunks
     ) == [
         *(("linear", "baseline", 2, 4), ("linear", "spherical", 4, 4)),
         *(("mlp", "baseline", 2, 4), ("mlp", "spherical", 4, 4)),
     ]
     for chunk in chunks:
-        loop.begin(chunk.trained)  # or it raises
+        loop.begin(chunk.members)  # or it raises
 
 
 def test_large_grids_are_cut_into_chunks():
     asked = grid((("sigma2", tuple(float(v) for v in range(1, 101))),), (0,))
     chunks = sweep.plan(asked)
-    assert max(len(chunk.trained) for chunk in chunks) <= chunk_size(BASE)
-    first = sorted(run.sigma2 for run in chunks[0].trained)
+    assert max(len(chunk.members) for chunk in chunks) <= chunk_size(BASE)
+    first = sorted(run.sigma2 for run in chunks[0].members)
     assert max(np.diff([1, *first, 100])) < 25  # the whole axis is seen early
 
 
@@ -187,12 +187,12 @@ def test_slices_change_nothing_and_a_run_is_what_training_it_alone_gives():
     whole = {item.settings: item for item in finish(sweep.plan(asked))}
     sliced = []
     for chunk in sweep.plan(asked):
-        work = sweep.ChunkProgress(chunk)
+        work = chunk
         while not work.done:
             before = work.progress
-            work = pickle.loads(pickle.dumps(sweep.advance(work, 0.0)))
+            work = pickle.loads(pickle.dumps(work.advance(0.0)))
             assert before <= work.progress <= 1
-        sliced += work.outcomes
+        sliced += work.rows
     assert {item.settings: item for item in sliced} == whole
     for settings in (asked.runs[0], asked.runs[7], asked.runs[-1]):
         state = loop.advance(loop.begin((settings,)), Budget(frames=False)).state

@@ -54,14 +54,14 @@ def test_the_command_goes_on_where_it_stopped(capsys, tmp_path, monkeypatch):
     assert len(lines) == 24
     out.write_text("".join(lines[:10]) + lines[10][:50])  # killed in the middle of a line
     trained = []
-    advance = sweep.advance
+    advance = sweep.Chunk.advance
     monkeypatch.setattr(
-        sweep, "advance", lambda work, s: trained.append(work.chunk) or advance(work, s)
+        sweep.Chunk, "advance", lambda chunk, s: trained.append(chunk) or advance(chunk, s)
     )
     assert answer(capsys, "--out", str(out)) == whole
-    assert sum(chunk.runs for chunk in set(trained)) == 14
+    assert sum({chunk.members: chunk.runs for chunk in trained}.values()) == 14
     assert len(sweep.recorded(str(out), grid(hidden=64, device="auto"))) == 24
-    monkeypatch.setattr(sweep, "advance", lambda *_: pytest.fail("nothing is left to train"))
+    monkeypatch.setattr(sweep.Chunk, "advance", lambda *_: pytest.fail("nothing is left to train"))
     assert answer(capsys, "--out", str(out)) == whole
     fewer = answer(capsys, "--out", str(out), "--sigma2", "0.5", "--seeds", "1")
     assert len(fewer["cells"]) == 4  # a part of the grid is read from the same file
@@ -70,15 +70,15 @@ def test_the_command_goes_on_where_it_stopped(capsys, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_stopped_command_keeps_what_is_done(capsys, tmp_path, monkeypatch):
     out = tmp_path / "runs.jsonl"
-    advance, calls = sweep.advance, []
+    advance, calls = sweep.Chunk.advance, []
 
-    def stopped_late(work, seconds):
-        calls.append(work)
-        if len({item.chunk for item in calls}) == 3:
+    def stopped_late(chunk, seconds):
+        calls.append(chunk)
+        if len({chunk.members for chunk in calls}) == 3:
             raise KeyboardInterrupt
-        return advance(work, seconds)
+        return advance(chunk, seconds)
 
-    monkeypatch.setattr(sweep, "advance", stopped_late)
+    monkeypatch.setattr(sweep.Chunk, "advance", stopped_late)
     found = answer(capsys, "--out", str(out), status=130)
     assert not found["complete"]
     done = sum(len(cell["seeds"]) for cell in found["cells"])

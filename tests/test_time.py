@@ -279,6 +279,7 @@ def test_branches_that_make_no_sense_are_refused_in_a_sentence(
         ({"band": ["0", "1"]}, "two numbers"),
         ({"lower_edge": 1}, "true"),
         ({"sigma2": "x"}, "number"),
+        ({"beta": 10**400}, "finite number"),
         ({"hidden": 5}, "cannot change"),
     ],
 )

@@ -171,8 +171,7 @@ class LiveRun:
         if not self.count:
             return None
         try:
-            state = await self.shared.state_exactly_at(self.newest_step)
-            return await asyncio.wrap_future(self._engine.decode(state, index))
+            return await self.shared.decode(self.newest_step, index)
         except (WorkerLost, RequestError):  # the viewer may click again
             return None
 
@@ -362,6 +361,8 @@ class LiveRun:
 
     def _layout_due(self) -> bool:
         """Whether a moment is to be laid out, or the run has ended and its layout is final."""
+        if self.shared.provisional and not self.observed:
+            return False  # not even asked, since UMAP's worker stays while anybody asks for it
         if self.shared.outdated(self.newest_step):
             return self.observed
         return self.ended and not self.shared.provisional

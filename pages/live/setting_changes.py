@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from svae_core.commentary import difference, on_change
-from svae_core.config.settings import CHANGEABLE, change, settings_at
-from svae_core.records import RequestError, Settings
+from svae_core.config.settings import CHANGEABLE, change, check_changeable, settings_at
+from svae_core.records import RequestError, Settings, knobs
 
 Changes = dict[str, Any]
 
@@ -15,7 +15,9 @@ def read_changes(raw: Any) -> Changes:
     """Parse changes as a page sends them; RequestError names the first value that is invalid."""
     if not isinstance(raw, dict):
         raise RequestError("Changes need names: band, lower_edge, sigma2 or beta.")
-    return {str(name): _value(str(name), value) for name, value in raw.items()}
+    for name in raw:
+        check_changeable(name)
+    return {name: knobs(Settings)[name].parse(value) for name, value in raw.items()}
 
 
 def apply_changes(
@@ -55,26 +57,3 @@ def change_history(settings: Settings) -> list[tuple[int, str]]:
         (change[0], on_change(change, getattr(settings_at(settings, change[0] - 1), change[1])))
         for change in settings.changes
     ]
-
-
-def _value(name: str, value: Any) -> Any:
-    """Validate one value. JSON has no tuples, and writes 1 for 1.0."""
-    if name == "band":
-        if not (isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))):
-            raise RequestError("The band needs two numbers, its lower and its upper edge.")
-        return float(value[0]), float(value[1])
-    if name == "lower_edge":
-        if not isinstance(value, bool):
-            raise RequestError("The lower edge is either on (true) or off (false).")
-        return value
-    if name in CHANGEABLE:
-        if not _is_number(value):
-            raise RequestError(f"{name} needs a number.")
-        return float(value)
-    raise RequestError(
-        f"{name[:40]!r} cannot change in the middle of a run; these can: {', '.join(CHANGEABLE)}."
-    )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -19,13 +19,16 @@ from typing import Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
 from pages.live.history import History
-from svae_core.compute.engine import Engine
+from svae_core.compute import tasks
+from svae_core.compute.engine import Engine, Lane
 from svae_core.compute.scheduler import FairShare
 from svae_core.records import (
     Advance,
     Budget,
     Certificate,
+    Decoded,
     FloorCurves,
+    Moment,
     PreparedData,
     RequestError,
     Settings,
@@ -152,11 +155,11 @@ class SharedTraining:
 
     async def prepared_data(self) -> PreparedData:
         """The data, shell, clusters and region, which every figure needs."""
-        return await self._once("prepared_data", self.engine.prepared_data, self.members[-1])
+        return await self._call_once(tasks.prepared_data, self.members[-1], lane=Lane.PREPARATION)
 
     async def floors(self) -> tuple[FloorCurves, ...]:
         """The floors on the KL of each member."""
-        return await self._once("floors", self.engine.floors, self.members)
+        return await self._call_once(tasks.floors, self.members, lane=Lane.BACKGROUND)
 
     async def certify(self) -> tuple[Certificate, ...]:
         """The certificates of the trained members."""
@@ -164,7 +167,7 @@ class SharedTraining:
             await self.train_slice()  # the state of a saved run may be older than its moments
         state = self.newest
         assert state is not None
-        return await self._once("certificates", self.engine.certify, state, self.share)
+        return await self._call_once(tasks.certify, state, share=self.share)
 
     async def begin(self) -> None:
         """Initialise the training, unless its history has a moment and a state to go on from."""
@@ -172,12 +175,15 @@ class SharedTraining:
             await self._together("begin", self._begin)
 
     async def _begin(self) -> None:
-        call = self.engine.begin(self.members, self.share)
-        state, moment = await asyncio.wrap_future(call)
+        state, moment = await self._begun()
         self._first = state
         if not self.history.moments:
             self.history.add((moment,), self.members)
         self.go_on_from(state)
+
+    async def _begun(self) -> tuple[State, Moment]:
+        call = self.engine.submit(tasks.begin, self.members, lane=Lane.AT_ONCE, share=self.share)
+        return await asyncio.wrap_future(call)
 
     # ------------------------------------------------------------------------ training
 
@@ -220,19 +226,26 @@ class SharedTraining:
         """The state at a step, trained again from the last one kept if necessary."""
         kept = self.state_at(step)
         if kept is None:
-            kept = (await asyncio.wrap_future(self.engine.begin(self.members, self.share)))[0]
+            kept, _ = await self._begun()
         state: State = kept
         while state.step < step:
             budget = Budget(step - state.step, self.engine.slice_seconds(), frames=False)
             state = (await self._advance(state, budget)).state
         return state
 
+    async def decode(self, step: int, index: int) -> Decoded:
+        """The members' reconstructions of one viewed point at a step."""
+        state = await self.state_exactly_at(step)
+        call = self.engine.submit(tasks.decode, state, index, lane=Lane.AT_ONCE)
+        return await asyncio.wrap_future(call)
+
     async def _advance(self, state: State, budget: Budget) -> Advance:
         """A slice from this state on. RequestError where there is nothing left to train.
 
         Its moments say that there is; a run from a file may hold moments beyond its settings.
         """
-        advance = await asyncio.wrap_future(self.engine.advance(state, budget, self.share))
+        call = self.engine.submit(tasks.advance, state, budget, share=self.share)
+        advance = await asyncio.wrap_future(call)
         if advance.state.step <= state.step:
             raise RequestError(
                 "What was recorded of this run goes beyond its settings, so it cannot go on."
@@ -251,7 +264,7 @@ class SharedTraining:
             return False
         layouts = self.history.layouts
         behind = not layouts or layouts[-1][0].step < step
-        return behind or (self.provisional and self.engine.umap_ready)
+        return behind or (self.provisional and self.engine.start_maps())
 
     @property
     def provisional(self) -> bool:
@@ -265,21 +278,25 @@ class SharedTraining:
 
     async def _lay_out(self) -> None:
         moment, layouts = self.history.moments[-1], self.history.layouts
-        call = self.engine.embed(
+        call = self.engine.submit(
+            tasks.lay_out,
             tuple(frame.latent_mean for frame in moment),
             tuple(frame.structure for frame in moment),
             moment[0].step,
             layouts[-1] if layouts else None,
+            lane=Lane.MAPS,
         )
         self.history.add_layout(await asyncio.wrap_future(call))
 
     # ----------------------------------------------------- calls that subscribers share
 
-    async def _once(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
+    async def _call_once(self, task: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
         """The result of a call made once for all subscribers, and again only after it failed."""
+        name = task.__name__
         made = self._running.get(name)
         if made is None or (made.done() and (made.cancelled() or made.exception())):
-            made = self._running[name] = asyncio.wrap_future(call(*arguments))
+            call = self.engine.submit(task, *arguments, **how)
+            made = self._running[name] = asyncio.wrap_future(call)
         return await asyncio.shield(made)
 
     async def _together(self, name: str, work: Callable[[], Awaitable[None]]) -> None:

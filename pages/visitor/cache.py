@@ -11,13 +11,15 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, wait
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 import streamlit as st
 
 from pages.server.current import server
 from pages.server.shared_results import SharedResults
 from pages.visitor.markdown import for_visitors, plain
+from svae_core.compute import tasks
+from svae_core.compute.engine import Lane
 from svae_core.compute.workers import WorkerLost
 from svae_core.config.settings import DATA_FIELDS, settings_key
 from svae_core.figures.start_animation import Recording, load_recording
@@ -25,6 +27,7 @@ from svae_core.latent.results import A, BandStudy, Question, load_studies
 from svae_core.problem import with_band
 from svae_core.records import FeasibleRegion, FloorCurves, Problem, RequestError, Settings, State
 
+Arguments = TypeVarTuple("Arguments")
 Item = TypeVar("Item")
 #: The settings that decide the region.
 REGION_FIELDS = (*DATA_FIELDS, "collapse_loss", "band", "lower_edge")
@@ -39,7 +42,9 @@ def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
     wait_for_file(chosen)
     asked = Settings(**{name: getattr(chosen, name) for name in _PREPARED_FIELDS})
     key = settings_key(asked, _PREPARED_FIELDS)
-    future = server().prepared.get(key, lambda: server().engine.prepare(asked))
+    future = server().prepared.get(
+        key, lambda: server().engine.submit(tasks.prepare, asked, lane=Lane.PREPARATION)
+    )
     finish = partial(with_band, settings=chosen)
     return _result(server().prepared, key, future, doing, finish)
 
@@ -55,14 +60,16 @@ def sharpened(chosen: Settings) -> Future[tuple[FloorCurves, ...]]:
     """The floors of the same data with the kernel bounds in them, computed in the background."""
     asked = Settings(**{name: getattr(chosen, name) for name in _PREPARED_FIELDS})
     key = f"sharpened.{settings_key(asked, _PREPARED_FIELDS)}"
-    return background_task(key, lambda: server().engine.floors((asked,)))
+    return background_task(key, in_background(tasks.floors, (asked,)))
 
 
 def explore(state: State, question: Question[A]) -> A:
     """The answer to a question about the latent spaces of the state's models."""
     models = [settings_key(settings) for settings in state.settings]
     key = f"{models} {state.step} {question}"
-    future = server().explored.get(key, lambda: server().engine.explore(state, question))
+    future = server().explored.get(
+        key, lambda: server().engine.submit(tasks.explore, state, question, lane=Lane.AT_ONCE)
+    )
     answer: A = _result(
         server().explored, key, future, "Looking into the latent spaces", lambda found: found
     )
@@ -93,6 +100,13 @@ def recording() -> Recording:
 def studies() -> tuple[BandStudy, ...]:
     """The recorded studies of sample quality over the width of the band, read once."""
     return load_studies(_STUDIED)
+
+
+def in_background(
+    task: Callable[[*Arguments], Item], *arguments: *Arguments
+) -> Callable[[], Future[Item]]:
+    """A call on the worker for what takes many seconds, for `background_task`."""
+    return lambda: server().engine.submit(task, *arguments, lane=Lane.BACKGROUND)
 
 
 def background_task(key: str, call: Callable[[], Future[Any]]) -> Future[Any]:

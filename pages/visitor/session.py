@@ -306,7 +306,7 @@ def note_waiting(section: str, waits: bool) -> None:
     st.session_state[_WAITING] = others | ({section} if waits else set())
 
 
-def advance_job(section: str, key: str, job: Job[Any]) -> bool:
+def advance_job(section: str, key: str, job: Job) -> bool:
     """Advance a job if it runs for this visitor; return whether it still runs."""
     if job_is_running(section, key):
         job.advance()
@@ -320,7 +320,7 @@ def job_is_running(section: str, key: str) -> bool:
     return bool(st.session_state.get(_GOING, {}).get(section) == key)
 
 
-def start_job(section: str, key: str, job: Job[Any]) -> None:
+def start_job(section: str, key: str, job: Job) -> None:
     """Start a job, or resume it after a pause or an error."""
     job.resume()
     st.session_state.setdefault(_GOING, {})[section] = key

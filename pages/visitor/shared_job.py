@@ -6,60 +6,46 @@ resuming after a pause, a reload or a restart of the page is to poll it again.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from typing import Any, Generic, TypeVar
+from typing import Any
 
+from svae_core.compute import tasks
+from svae_core.compute.engine import Engine, Lane
 from svae_core.compute.workers import WorkerLost
 from svae_core.figures.names import counted
 from svae_core.records import RequestError
+from svae_core.studies.job import Study
 
-Item = TypeVar("Item")
+#: Longer than the time between two polls, so that the worker never waits for the next one.
+_SLICE_SECONDS = 1.5
 #: Calls sent to the workers at a time: one that runs, and one queued until the next poll.
 _AHEAD = 2
 #: Seconds between two polls above which the job was paused, and the time does not count.
 _PAUSE = 5.0
 
 
-class Job(Generic[Item]):
-    """Items of a plan, each sent to the workers until it is done; every poll advances the job.
+class Job:
+    """A study whose parts are sent to the workers until all are done; every poll advances it."""
 
-    `plan` requests the items; `call` sends one to the workers, and its result is sent again unless
-    `is_done` holds for it; `runs` counts how many of the `total` runs a result has completed, which
-    may be a fraction.
-    """
-
-    def __init__(
-        self,
-        total: int,
-        plan: Callable[[], Future[tuple[Item, ...]]],
-        call: Callable[[Item], Future[Any]],
-        is_done: Callable[[Any], bool],
-        runs: Callable[[Any], float],
-    ) -> None:
-        self.total = total
+    def __init__(self, study: Study[Any], engine: Engine) -> None:
+        self.study = study
+        self.parts: list[Any] = []  # the latest progress of each part of the plan, once known
         self.error: str | None = None
-        self._request_plan, self._call, self._is_done, self._runs = plan, call, is_done, runs
-        self._plan: Future[tuple[Item, ...]] | None = None
+        self._engine = engine
+        self._plan: Future[tuple[Any, ...]] | None = None
         self._pending: dict[int, Future[Any]] = {}
-        self._results: dict[int, Any] = {}  # latest result by item
-        self._ended: set[int] = set()
         self._lock = threading.Lock()  # visitors who share a job poll it from several threads
         self._polled_at = time.monotonic()
         self._spent = 0.0
 
     @property
-    def ended(self) -> list[Any]:
-        """The results of the items that are done, in the order of the plan."""
-        return [self._results[index] for index in sorted(self._ended)]
-
-    @property
-    def newest(self) -> list[Any]:
-        """The latest result of each item that was started, in the order of the plan."""
-        results = dict(self._results)
-        return [results[index] for index in sorted(results)]
+    def rows(self) -> list[Any]:
+        """All results so far, in the order of the plan."""
+        return [row for part in self.parts for row in part.rows]
 
     @property
     def begun(self) -> bool:
@@ -69,20 +55,17 @@ class Job(Generic[Item]):
     @property
     def completed_runs(self) -> float:
         """How many runs are completed; one in training counts by its progress."""
-        return sum(self._runs(item) for item in list(self._results.values()))
+        return sum(part.completed_runs for part in self.parts)
 
     @property
     def progress(self) -> float:
         """The completed fraction, from 0 to 1."""
-        return min(1.0, self.completed_runs / self.total)
+        return min(1.0, self.completed_runs / self.study.total)
 
     @property
     def complete(self) -> bool:
         """Whether every item of the plan is done."""
-        plan = self._plan
-        if plan is None or not plan.done() or plan.cancelled() or plan.exception():
-            return False
-        return len(self._ended) == len(plan.result())
+        return bool(self.parts) and all(part.done for part in self.parts)
 
     @property
     def done(self) -> bool:
@@ -93,11 +76,11 @@ class Job(Generic[Item]):
     def seconds_left(self) -> float | None:
         """The estimated time left at the speed so far; None before the first result."""
         done = self.completed_runs
-        return self._spent / done * (self.total - done) if done else None
+        return self._spent / done * (self.study.total - done) if done else None
 
     def state(self, going: bool) -> str:
         """The progress in words."""
-        text = f"{int(self.completed_runs + 1e-6)} of {counted(self.total, 'run')}"
+        text = f"{int(self.completed_runs + 1e-6)} of {counted(self.study.total, 'run')}"
         if self.complete:
             return text
         if not going:
@@ -124,20 +107,22 @@ class Job(Generic[Item]):
     def _advance(self) -> None:
         self._count_time()
         if self._plan is None:
-            self._plan = self._request_plan()
-        if not self._plan.done():
-            return
-        plan, self._plan = self._plan, None  # a failed plan is requested again
-        items = plan.result()
-        self._plan = plan
+            self._plan = self._submit(tasks.plan, self.study)
+        if not self.parts:
+            if not self._plan.done():
+                return
+            plan, self._plan = self._plan, None  # a failed plan is requested again
+            self.parts = list(plan.result())
+            self._plan = plan
         for index in [index for index, future in self._pending.items() if future.done()]:
-            self._results[index] = result = self._pending.pop(index).result()
-            if self._is_done(result):
-                self._ended.add(index)
-        left = [i for i in range(len(items)) if i not in self._ended and i not in self._pending]
-        for index in left[: _AHEAD - len(self._pending)]:
-            # After an error the item continues from its latest result.
-            self._pending[index] = self._call(self._results.get(index, items[index]))
+            self.parts[index] = self._pending.pop(index).result()
+        left = (i for i, part in enumerate(self.parts) if not part.done and i not in self._pending)
+        for index in itertools.islice(left, _AHEAD - len(self._pending)):
+            # After an error a part continues from its latest progress.
+            self._pending[index] = self._submit(tasks.go_on, self.parts[index], _SLICE_SECONDS)
+
+    def _submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        return self._engine.submit(task, *arguments, lane=Lane.BACKGROUND)
 
     def _count_time(self) -> None:
         """Add the time since the last poll, except for the length of a pause."""

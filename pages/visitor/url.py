@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any, get_type_hints
+from typing import Any
 
-from svae_core.config.plugins import Plugin, configure
+from svae_core.config.plugins import Plugin
 from svae_core.config.settings import check_settings
 from svae_core.datasets import scan_datasets
 from svae_core.methods import scan_methods
-from svae_core.records import RequestError, Scalar, Settings, knobs
+from svae_core.records import Field, RequestError, Scalar, Settings, knobs
 
 # The field naming a plug-in, the field holding its options, and where such plug-ins are found.
 _PLUGINS = (
@@ -27,15 +27,15 @@ _LARGEST = 2**53 - 1
 
 def to_query(settings: Settings) -> dict[str, str]:
     """The query that describes these settings."""
-    plain = Settings()
+    known = knobs(Settings)
     query = {
-        name: _written(getattr(settings, name))
-        for name in knobs(Settings)
-        if getattr(settings, name) != getattr(plain, name)
+        name: about.format(getattr(settings, name))
+        for name, about in known.items()
+        if getattr(settings, name) != about.default
     }
     for field, options, _ in _PLUGINS:
-        owner = getattr(settings, field)
-        query |= {f"{owner}.{name}": _written(value) for name, value in getattr(settings, options)}
+        owner, given = getattr(settings, field), getattr(settings, options)
+        query |= {f"{owner}.{name}": known[field].format(value) for name, value in given}
     return query
 
 
@@ -52,11 +52,10 @@ def from_query(query: Mapping[str, str]) -> Settings:
         if plugin is not None:
             chosen: dict[str, Any] = {field: plugin.name, options: _options(plugin, query)}
             settings = dataclasses.replace(settings, **chosen)
-    hints = get_type_hints(Settings)
     # Twice, since an inner radius may be valid only after the outer one has been read.
-    for name, text in [*query.items()] * 2:
-        if name in knobs(Settings) and name not in ("dataset", "method"):
-            for value in _read(text, hints[name]):
+    for name, about in [*knobs(Settings).items()] * 2:
+        if name not in ("dataset", "method"):
+            for value in _read(about, query.get(name, "")):
                 settings = _with(settings, name, value)
     return settings
 
@@ -72,17 +71,12 @@ def owned(query: Mapping[str, str]) -> dict[str, str]:
 
 def _options(plugin: Plugin, query: Mapping[str, str]) -> tuple[tuple[str, Scalar], ...]:
     """The plug-in's options in the query that are valid and differ from their defaults."""
-    hints = get_type_hints(plugin.config)
-    found: dict[str, Scalar] = {}
-    for name in knobs(plugin.config):
-        for value in _read(query.get(f"{plugin.name}.{name}", ""), hints[name]):
-            try:
-                configure(plugin, ((name, value),))
-            except RequestError:
-                continue
-            if value != getattr(plugin.config(), name):
-                found[name] = value
-    return tuple(sorted(found.items()))
+    return tuple(
+        (name, value)
+        for name, about in sorted(knobs(plugin.config).items())
+        for value in _read(about, query.get(f"{plugin.name}.{name}", ""))
+        if value != about.default
+    )
 
 
 def _with(settings: Settings, name: str, value: Any) -> Settings:
@@ -92,31 +86,11 @@ def _with(settings: Settings, name: str, value: Any) -> Settings:
         return settings
 
 
-def _read(text: str, kind: Any) -> Iterator[Any]:
-    """The value that a text spells; nothing if it is invalid."""
+def _read(about: Field, text: str) -> Iterator[Any]:
+    """The value that a text spells; nothing if it is empty or invalid."""
     try:
-        if kind is bool:
-            yield {"true": True, "false": False, "1": True, "0": False}[text.lower()]
-        elif kind is int:
-            if abs(int(text)) <= _LARGEST:
-                yield int(text)
-        elif kind is float:
-            yield float(text)
-        elif kind is str:
-            if text:
-                yield text
-        else:
-            a, b = (float(part) for part in text.split(","))
-            yield a, b
-    except (ValueError, KeyError):
+        value = about.parse(text) if text else None
+    except RequestError:
         return
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.12g}"
-    if isinstance(value, tuple):
-        return ",".join(_written(part) for part in value)
-    return str(value)
+    if value is not None and not (isinstance(value, int) and abs(value) > _LARGEST):
+        yield value

@@ -1,4 +1,4 @@
-"""A comparison of methods × seeds, as a job that a page follows; and its presets."""
+"""The methods and seeds of a comparison, and its presets."""
 
 from __future__ import annotations
 
@@ -8,16 +8,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.visitor import page_parameters, session, url
-from pages.visitor.shared_job import Job
+from pages.widgets.method_choice import method_choice
 from pages.widgets.presets import open_here_button
-from svae_core.compute.engine import Engine
-from svae_core.config.plugins import Plugin
 from svae_core.records import Settings
-from svae_core.studies.comparison import ComparisonBatch
-from svae_core.studies.scores import Score
 
-#: Longer than the time between two polls, so that the worker never waits for the next one.
-_SLICE_SECONDS = 1.5
 _SEEDS, _MOST_SEEDS = 3, 20
 _COUNTS = [str(count) for count in range(1, _MOST_SEEDS + 1)]
 
@@ -48,7 +42,7 @@ PRESETS = {
 }
 
 
-def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
+def choice() -> tuple[tuple[str, ...], int]:
     """Controls for methods and seeds, kept in the URL; a preset sets the methods."""
     titles = list(PRESETS)
     columns = st.columns(len(titles))
@@ -57,21 +51,8 @@ def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
             query = url.to_link(session.settings()) | {"methods": ",".join(PRESETS[title].methods)}
             open_here_button(f"**{title}**", query)
             st.caption(PRESETS[title].text)
-    default = ",".join(PRESETS[titles[0]].methods)
     left, right = st.columns([4, 1])
-    session.preset_widget(
-        "compare.methods", page_parameters.list_parameter("methods", default, plugins)
-    )
-    names = session.widget_drawn(
-        "compare.methods",
-        left.multiselect(
-            "Methods",
-            list(plugins),
-            key="compare.methods",
-            format_func=lambda name: plugins[name].title,
-        ),
-    )
-    page_parameters.put_parameter("methods", ",".join(names) or default, default)
+    names = method_choice(left, "compare.methods", "Methods", PRESETS[titles[0]].methods)
     given = page_parameters.parameter("seeds", str(_SEEDS))
     session.preset_widget("compare.seeds", int(given) if given in _COUNTS else _SEEDS)
     seeds = session.widget_drawn(
@@ -79,35 +60,19 @@ def choice(plugins: dict[str, Plugin]) -> tuple[tuple[str, ...], int]:
         right.number_input("Seeds", min_value=1, max_value=_MOST_SEEDS, key="compare.seeds"),
     )
     page_parameters.put_parameter("seeds", str(seeds), str(_SEEDS))
-    return tuple(names), int(seeds)
+    return names, int(seeds)
 
 
-class ComparisonJob:
-    """Runs of several methods, trained in batches."""
-
-    def __init__(self, settings: Settings, names: tuple[str, ...], seeds: int, engine: Engine):
-        runs = tuple(
-            dataclasses.replace(
-                settings,
-                method=name,
-                method_options=settings.method_options if name == settings.method else (),
-                seed=settings.seed + offset,
-                changes=(),
-            )
-            for name in names
-            for offset in range(seeds)
+def runs_of(settings: Settings, names: tuple[str, ...], seeds: int) -> tuple[Settings, ...]:
+    """Every method with every seed; options are those of the settings' own method."""
+    return tuple(
+        dataclasses.replace(
+            settings,
+            method=name,
+            method_options=settings.method_options if name == settings.method else (),
+            seed=settings.seed + offset,
+            changes=(),
         )
-        self.job: Job[ComparisonBatch] = Job(
-            total=len(runs),
-            plan=lambda: engine.comparison_plan(runs),
-            call=lambda batch: engine.compare(batch, _SLICE_SECONDS),
-            is_done=lambda batch: batch.done,
-            runs=lambda batch: batch.completed_runs,
-        )
-        self._order = {run: number for number, run in enumerate(runs)}
-
-    @property
-    def scores(self) -> list[Score]:
-        """The scores of all runs that have ended, method by method."""
-        found = [score for batch in self.job.newest for score in batch.scores]
-        return sorted(found, key=lambda score: self._order[score.settings])
+        for name in names
+        for offset in range(seeds)
+    )

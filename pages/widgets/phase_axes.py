@@ -10,10 +10,10 @@ from typing import Any
 import streamlit as st
 
 from pages.visitor import page_parameters, session, url
-from svae_core.config.limits import limits, variable
+from pages.widgets.method_choice import method_choice
+from svae_core.config.limits import limits, refuse_more
 from svae_core.figures.phase import AXES, STATISTICS, SYMBOLS, View
-from svae_core.methods import scan_methods
-from svae_core.records import RequestError, Settings
+from svae_core.records import Settings
 from svae_core.studies.grid import Grid, check_grid, seeds_of, values_of
 from svae_core.studies.phase_cells import MEASURES
 
@@ -105,23 +105,10 @@ def axis_controls() -> tuple[str, str]:
 
 def method_controls() -> tuple[str, ...]:
     """The methods, mapped side by side, and the seeds; returns the methods' names."""
-    plugins = scan_methods()
     left, right = st.columns([3, 1])
-    default = ",".join(_METHODS)
-    wanted = page_parameters.list_parameter("methods", default, plugins)
-    session.preset_widget("phase.methods", wanted or list(_METHODS))
-    chosen = session.widget_drawn(
-        "phase.methods",
-        left.multiselect(
-            "Methods, side by side",
-            list(plugins),
-            key="phase.methods",
-            format_func=lambda name: plugins[name].title,
-        ),
-    )
-    page_parameters.put_parameter("methods", ",".join(chosen) or default, default)
+    chosen = method_choice(left, "phase.methods", "Methods, side by side", _METHODS)
     _text(right, "seeds", "Seeds", _SEEDS, "How many, or the seeds themselves (0 5 7).")
-    return tuple(chosen) or _METHODS
+    return chosen or _METHODS
 
 
 def view_controls(x: str, y: str) -> View:
@@ -157,11 +144,7 @@ def grid_of(settings: Settings, methods: tuple[str, ...], axes: tuple[str, str])
     seeds = seeds_of(page_parameters.parameter("seeds", _SEEDS), settings.seed, allowed)
     # Counted before any of them is made: this is done whenever the page is drawn.
     count = len(methods) * len(seeds) * math.prod(len(found) for _, found in values)
-    if count > allowed:
-        raise RequestError(
-            f"The map has {count:,} runs, and {allowed:,} are allowed here; take fewer "
-            f"values or seeds, or raise {variable('map_runs')}."
-        )
+    refuse_more("map_runs", count, f"The map has {count:,} runs", "take fewer values or seeds")
     first = {name: found[0] for name, found in values}
     bases = tuple(
         dataclasses.replace(

@@ -7,7 +7,7 @@ the other pages and writes into the URL.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, get_type_hints
+from typing import Any
 
 import streamlit as st
 
@@ -17,10 +17,8 @@ from svae_core.config.plugins import Plugin
 from svae_core.datasets import scan_datasets
 from svae_core.figures.number_line import DEFINITIONS
 from svae_core.methods import scan_methods
-from svae_core.records import Knob, Options, PreparedData, Settings, knobs
+from svae_core.records import Field, Options, PreparedData, Settings, knobs
 
-#: K when a visitor turns its proposal off.
-_CLUSTERS = Settings().clusters
 # The slider's last value: at the collapse loss itself nothing is guaranteed.
 _LAST = 0.99
 _NOTCH = 0.01
@@ -100,22 +98,13 @@ def _plugin_choice(
 
 def _options(plugin: Plugin, kept: Options) -> Options:
     """Widgets for the plug-in's options, keyed `plugin.option`; defaults are left out."""
-    hints = get_type_hints(plugin.config)
-    plain = plugin.config()
-    config = dataclasses.replace(plain, **dict(kept))
-    known = knobs(plugin.config)
+    given = dict(kept)
+    known = sorted(knobs(plugin.config).items())
     found = {
-        name: _widget(
-            f"{plugin.name}.{name}",
-            _stepped(known[name], plain, name),
-            hints[name],
-            getattr(config, name),
-        )
-        for name in known
+        name: _widget(f"{plugin.name}.{name}", about, given.get(name, about.default))
+        for name, about in known
     }
-    return tuple(
-        sorted((name, value) for name, value in found.items() if value != getattr(plain, name))
-    )
+    return tuple((name, found[name]) for name, about in known if found[name] != about.default)
 
 
 def _cluster_choice(settings: Settings) -> Settings:
@@ -126,8 +115,8 @@ def _cluster_choice(settings: Settings) -> Settings:
     )
     if proposed:
         return dataclasses.replace(settings, clusters=0)
-    knob = dataclasses.replace(knobs(Settings)["clusters"], low=1, label="clusters K")
-    count = _widget("clusters", knob, int, settings.clusters or _CLUSTERS)
+    about = dataclasses.replace(knobs(Settings)["clusters"], low=1, label="clusters K")
+    count = _widget("clusters", about, settings.clusters or about.default)
     return dataclasses.replace(settings, clusters=count)
 
 
@@ -151,55 +140,34 @@ def _definition_choice(settings: Settings, prepared: PreparedData) -> Settings:
 
 def _fields(settings: Settings, names: tuple[str, ...]) -> Settings:
     """A widget for each of these fields."""
-    known, hints = knobs(Settings), get_type_hints(Settings)
-    chosen = {
-        name: _widget(
-            name, _stepped(known[name], Settings(), name), hints[name], getattr(settings, name)
-        )
-        for name in names
-    }
+    known = knobs(Settings)
+    chosen = {name: _widget(name, known[name], getattr(settings, name)) for name in names}
     return dataclasses.replace(settings, **chosen)
 
 
-def _widget(key: str, knob: Knob, kind: Any, value: Any) -> Any:
+def _widget(key: str, about: Field, value: Any) -> Any:
     """The widget for a field; its value, or the previous one if the widget was cleared."""
     session.preset_widget(key, value)
-    label = _capitalised(knob.label)
+    shared: dict[str, Any] = {"label": _capitalised(about.label), "key": key, "help": about.help}
     chosen: Any
-    if kind is bool:
-        chosen = st.toggle(label, key=key, help=knob.help)
-    elif knob.choices:
-        chosen = st.selectbox(label, list(knob.choices), key=key, help=knob.help)
-    elif kind is int:
-        chosen = st.number_input(
-            label,
-            min_value=None if knob.low is None else int(knob.low),
-            max_value=None if knob.high is None else int(knob.high),
-            step=int(knob.step or 1),
-            key=key,
-            help=knob.help,
-        )
-    elif kind is float:
-        chosen = st.number_input(
-            label,
-            min_value=knob.low,
-            max_value=knob.high,
-            step=knob.step,
-            format="%g",
-            key=key,
-            help=knob.help,
-        )
+    if about.kind is bool:
+        chosen = st.toggle(**shared)
+    elif about.choices:
+        chosen = st.selectbox(options=list(about.choices), **shared)
+    elif about.kind in (int, float):
+        whole = about.kind is int
+        low, high = (None if end is None else about.kind(end) for end in (about.low, about.high))
+        step = about.step or _first_digit(about.default)
+        shared |= {"step": int(step)} if whole else {"step": step, "format": "%g"}
+        chosen = st.number_input(min_value=low, max_value=high, **shared)
     else:
-        chosen = st.text_input(label, key=key, help=knob.help)
+        chosen = st.text_input(**shared)
     return session.widget_drawn(key, value if chosen is None else chosen)
 
 
-def _stepped(knob: Knob, plain: Any, name: str) -> Knob:
-    """The field with a step: for a float, one unit of the default's first digit (0.8: 0.1)."""
-    default = getattr(plain, name)
-    if knob.step is not None or not isinstance(default, float):
-        return knob
-    return dataclasses.replace(knob, step=float(f"1e{f'{default:e}'.partition('e')[2]}"))
+def _first_digit(default: float) -> float:
+    """A step: 1 for whole numbers, else one unit of the default's first digit (0.8: 0.1)."""
+    return 1.0 if isinstance(default, int) else float(f"1e{f'{default:e}'.partition('e')[2]}")
 
 
 def _apart(a: float, b: float) -> tuple[float, float]:

@@ -68,7 +68,7 @@ def background_task(
     return False
 
 
-def job_controls(section: str, key: str, job: Job[Any], button_place: DeltaGenerator) -> bool:
+def job_controls(section: str, key: str, job: Job, button_place: DeltaGenerator) -> bool:
     """Draw a job's progress and its Start, Cancel and Resume button; return whether it runs."""
     # Callbacks run before anything is drawn: a click whose run is cut short by the next update of
     # the section would be lost if it were read from what the button returns.

@@ -18,7 +18,7 @@ from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import Any
 
 from svae_core.config.plugins import Plugin
 from svae_core.config.settings import check_settings
@@ -38,28 +38,20 @@ def scan_commands() -> dict[str, ModuleType]:
 
 
 def add_settings(command: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
-    """Add options for all settings and plug-ins, except the fields `without`."""
-    hints = get_type_hints(Settings)
-    defaults: dict[str, Any] = {item.name: item.default for item in fields(Settings)}
-    for name, knob in knobs(Settings).items():
+    """Add options for all settings and plug-ins, except the fields `without`; texts until read."""
+    for name, about in knobs(Settings).items():
         if name in without:
             continue
-        default, text = defaults[name], knob.help.replace("%", "%%")
-        shown = f"{text} (default: {' '.join(map(str, default)) if name == 'band' else default})"
-        if name == "band":
-            command.add_argument(
-                "--band", nargs=2, type=float, metavar=("A", "B"), default=default, help=shown
-            )
-        elif hints[name] is bool:
-            command.add_argument(
-                flag(name), action=argparse.BooleanOptionalAction, default=default, help=text
-            )
+        text = about.help.replace("%", "%%")
+        how: dict[str, Any] = {"default": about.default, "help": text}
+        if about.kind is bool:
+            how |= {"action": argparse.BooleanOptionalAction}
         else:
-            kind = _clusters if name == "clusters" else hints[name]
-            metavar = "|".join(knob.choices) or name.upper()
-            command.add_argument(
-                flag(name), type=kind, metavar=metavar, default=default, help=shown
-            )
+            how["help"] += f" (default: {about.format(about.default).replace(',', ' ')})"
+            how["metavar"] = "|".join(about.choices) or name.upper()
+        if name == "band":
+            how |= {"nargs": 2, "metavar": ("A", "B")}
+        command.add_argument(flag(name), **how)
     _add_plugin_options(command, "dataset", scan_datasets())
     _add_plugin_options(command, "method", scan_methods())
 
@@ -72,52 +64,45 @@ def _add_plugin_options(
         if not known:
             continue
         group = command.add_argument_group(f"{kind} {plugin.name}", plugin.title)
-        hints = get_type_hints(plugin.config)
-        for name, knob in known.items():
+        for name, about in known.items():
             group.add_argument(
                 f"--{plugin.name}.{name.replace('_', '-')}",
                 dest=f"{kind}:{plugin.name}:{name}",
-                type=hints[name] if hints[name] is not bool else _truth,
                 metavar="VALUE",
                 default=argparse.SUPPRESS,
-                help=knob.help.replace("%", "%%"),
+                help=about.help.replace("%", "%%"),
             )
-
-
-def _truth(text: str) -> bool:
-    if text.lower() in ("true", "yes", "1", "false", "no", "0"):
-        return text.lower() in ("true", "yes", "1")
-    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
-
-
-def _clusters(text: str) -> int:
-    return 0 if text == "auto" else int(text)
-
-
-_clusters.__name__ = "number of clusters"  # argparse names the type in its sentence
 
 
 def settings_of(request: argparse.Namespace, method: str | None = None) -> Settings:
     """The settings from the parsed options; RequestError if they are invalid."""
-    values = {name: getattr(request, name) for name in knobs(Settings) if hasattr(request, name)}
-    if "band" in values:
-        values["band"] = tuple(values["band"])
+    values = {
+        name: about.parse(_joined(getattr(request, name)))
+        for name, about in knobs(Settings).items()
+        if hasattr(request, name)
+    }
     path = None
     if "dataset" in values:
         path, values["dataset"] = _file_or_name(values["dataset"])
     if method is not None:
         values["method"] = method
-    for kind in ("dataset", "method"):
-        prefix = f"{kind}:{values[kind]}:"
+    for kind, plugins in (("dataset", scan_datasets), ("method", scan_methods)):
+        owner, found = values[kind], plugins()
+        known = knobs(found[owner].config) if owner in found else {}
         given = {
-            key.removeprefix(prefix): value
-            for key, value in vars(request).items()
-            if key.startswith(prefix)
+            name: about.parse(text, f"{owner} ")
+            for name, about in known.items()
+            if (text := getattr(request, f"{kind}:{owner}:{name}", None)) is not None
         }
         if kind == "dataset" and path is not None:
             given["key"] = deposited(path, array=str(given.get("array", "")))
         values[f"{kind}_options"] = tuple(sorted(given.items()))
     return check_settings(Settings(**values))
+
+
+def _joined(value: Any) -> Any:
+    """The two words of --band as one text."""
+    return " ".join(value) if isinstance(value, list) else value
 
 
 def _file_or_name(dataset: str) -> tuple[Path | None, str]:

@@ -1,17 +1,18 @@
-"""The option --scheduler: commands run their training on a Dask cluster."""
+"""The option --scheduler: commands train in slices, here or on the workers of a Dask cluster."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
 
+from svae_core.compute import tasks
 from svae_core.compute.engine import Engine
 from svae_core.compute.scheduler import WorkerLost
 from svae_core.records import RequestError
+from svae_core.studies.job import P
 
 
 def add_scheduler(command: argparse.ArgumentParser) -> None:
@@ -32,7 +33,7 @@ def engine_of(request: argparse.Namespace) -> Iterator[Engine | None]:
         return
     engine = Engine(scheduler=request.scheduler)
     try:
-        engine.call(int).result()  # waits for the connection
+        engine.submit(int).result()  # waits for the connection
         yield engine
     except WorkerLost as lost:
         raise RequestError(str(lost)) from lost
@@ -40,40 +41,30 @@ def engine_of(request: argparse.Namespace) -> Iterator[Engine | None]:
         engine.stop()
 
 
-class Slices(Protocol):
-    """A task that is advanced in slices until it is done."""
+def in_slices(parts: Iterable[P], engine: Engine | None, seconds: float) -> Iterator[tuple[int, P]]:
+    """Make all parts to their end; yields the number and progress of a part after each slice.
 
-    @property
-    def done(self) -> bool: ...
-
-
-W = TypeVar("W", bound=Slices)
-
-
-def in_slices(
-    engine: Engine | None,
-    chunks: Iterable[W],
-    advance: Callable[[W, float], W],
-    seconds: float,
-) -> Iterator[W]:
-    """Run all chunks to their end; yields the progress of a chunk after each of its slices.
-
-    `advance(progress, seconds)` is the pure call for one slice of a chunk. Without an engine chunks
-    run one after the other, on an engine in parallel on its workers.
+    Parts that are done already are yielded once. Without an engine parts are made one after the
+    other, on an engine side by side on its workers.
     """
+    ahead = enumerate(parts)
     if engine is None:
-        for progress in chunks:
-            while not progress.done:
-                progress = advance(progress, seconds)
-                yield progress
+        for number, part in ahead:
+            yield number, part
+            while not part.done:
+                part = part.advance(seconds)
+                yield number, part
         return
-    ahead = iter(chunks)
-    first = [progress for _, progress in zip(range(2 * engine.size), ahead, strict=False)]
-    going = {engine.call(advance, progress, seconds) for progress in first}
-    while going:
-        done, going = wait(going, return_when=FIRST_COMPLETED)
-        for future in done:
-            progress = future.result()
-            yield progress
-            if (following := next(ahead, None) if progress.done else progress) is not None:
-                going.add(engine.call(advance, following, seconds))
+    going: dict[Future[P], int] = {}
+    while True:
+        while len(going) < 2 * engine.size and (new := next(ahead, None)) is not None:
+            yield new
+            if not new[1].done:
+                going[engine.submit(tasks.go_on, new[1], seconds)] = new[0]
+        if not going:
+            return
+        for future in wait(going, return_when=FIRST_COMPLETED).done:
+            number, part = going.pop(future), future.result()
+            yield number, part
+            if not part.done:
+                going[engine.submit(tasks.go_on, part, seconds)] = number

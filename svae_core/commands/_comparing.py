@@ -5,22 +5,22 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svae_core.commands._stopping import Stop, Stopped, resume_command
 from svae_core.commands._training import (
-    Trained,
+    Batch,
+    about_saved,
     check_data,
     one_thread,
     start_recorder,
-    train_to_end,
-    trained_from,
+    train,
 )
-from svae_core.records import Certificate, RequestError, Settings, State
+from svae_core.records import RequestError, Settings
+from svae_core.studies.job import CertifiedPart
 
 if TYPE_CHECKING:
     from svae_core.compute.engine import Engine
@@ -28,26 +28,17 @@ if TYPE_CHECKING:
     from svae_core.runs.comparison_folders import ComparisonFolders
     from svae_core.runs.folder import SavedRun
     from svae_core.runs.manifest import About
+    from svae_core.runs.recorder import Recorder
     from svae_core.studies.scores import Score
 
 Members = tuple[Settings, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Ended:
-    """One run of a comparison at its end."""
-
-    settings: Settings
-    state: State  # of it alone
-    certificate: Certificate
-    share: float  # its share of its batch's seconds
-    about: dict[str, Any]  # the fields of its JSON entry besides its scores
+_Scored = tuple["Score", dict[str, Any]]  # with the fields of its JSON entry besides its scores
 
 
 @contextlib.contextmanager
 def scored(
     runs: Members, engine: Engine | None, folders: ComparisonFolders | None, tables: tuple[str, ...]
-) -> Iterator[list[tuple[Score, dict[str, Any]]]]:
+) -> Iterator[list[_Scored]]:
     """Train and score all runs in batches of one method; RequestError if all are refused.
 
     With `folders` every batch is saved from its first step on, and resumes from its folder if there
@@ -55,26 +46,24 @@ def scored(
     are removed after it. `tables` are further options of the command that resumes.
     """
     from svae_core.studies import comparison
-    from svae_core.studies.compute_scores import score
 
     one_thread()
     with Stop() as stop:
         saved: _SavedComparison | None = None
         try:
             planned = comparison.plan(runs)
-            found: dict[Settings, tuple[Score, dict[str, Any]]] = {
-                batch.runs[0]: (batch.scores[0], {"run": None}) for batch in planned if batch.done
+            found: dict[Settings, _Scored] = {
+                part.members[0]: (part.rows[0], {"run": None}) for part in planned if part.done
             }
             if len(found) == len(set(runs)):
                 raise RequestError(next(iter(found.values()))[0].refused)
-            batches = [batch.runs for batch in planned if not batch.done]
+            parts = [part for part in planned if not part.done]
             if folders is None:
-                ended = _in_memory(batches, stop, engine)
+                ended = _in_memory(list(map(Batch, parts)), stop, engine)
             else:
-                saved = _SavedComparison(folders, batches)
+                saved = _SavedComparison(folders, [part.members for part in parts])
                 ended = saved.trained(stop, engine)
-            for run in ended:
-                found[run.settings] = score(run.state, run.certificate, run.share), run.about
+            found |= {score.settings: (score, about) for score, about in ended}
             stop.check()
             with contextlib.suppress(KeyboardInterrupt), stop.writing():
                 yield [found[settings] for settings in runs]
@@ -99,32 +88,10 @@ def _stopped(saved: _SavedComparison | None, saving: bool, tables: tuple[str, ..
     return Stopped(f"stopped; what was trained is kept, go on with: {command}", answer)
 
 
-def _in_memory(batches: list[Members], stop: Stop, engine: Engine | None) -> Iterator[Ended]:
-    from svae_core.training import loop
-
-    works = [partial(train_to_end, members, None, stop, engine) for members in batches]
-    for members, batch in zip(batches, _side_by_side(works, stop, engine), strict=True):
-        for index, settings in enumerate(members):
-            share = batch.seconds / len(members)
-            state, certificate = loop.member(batch.state, index), batch.certificates[index]
-            yield Ended(settings, state, certificate, share, batch.about())
-
-
-def _side_by_side(
-    works: list[partial[Trained]], stop: Stop, engine: Engine | None
-) -> Iterator[Trained]:
-    """All batches trained, in their order; on an engine as many at once as it has workers."""
-    if engine is None:
-        yield from (work() for work in works)
-        return
-    threads = ThreadPoolExecutor(2 * engine.size)  # each waits for its batch's slices
-    try:
-        yield from threads.map(lambda work: work(), works)
-    except BaseException:
-        stop.asked = True  # the others end with the slice they are in
-        raise
-    finally:
-        threads.shutdown(cancel_futures=True)
+def _in_memory(batches: list[Batch], stop: Stop, engine: Engine | None) -> Iterator[_Scored]:
+    train(batches, stop, engine)
+    for batch in batches:
+        yield from ((score, batch.about()) for score in batch.part.rows)
 
 
 class _SavedComparison:
@@ -148,22 +115,23 @@ class _SavedComparison:
         """A folder from which the comparison can be resumed; None if there is none yet."""
         return next((folder for folder in self._batches.values() if folder.exists()), None)
 
-    def trained(self, stop: Stop, engine: Engine | None) -> Iterator[Ended]:
+    def trained(self, stop: Stop, engine: Engine | None) -> Iterator[_Scored]:
         """Train what is missing, give each run a folder of its own, and yield all runs."""
-        works = [
-            partial(self._train, members, stop, engine)
+        batches = [
+            Batch(CertifiedPart(members), partial(self._recorder, members))
             for members in self._batches
             if not all(self._run_folder(settings).exists() for settings in members)
         ]
-        for _ in _side_by_side(works, stop, engine):
-            pass
+        train(batches, stop, engine)
+        if trouble := next((batch.trouble for batch in batches if batch.trouble), ""):
+            raise RequestError(trouble)
         for members, folder in self._batches.items():
             with stop.writing():
                 self._split(members, folder)
         for members in self._batches:
             yield from (self._read(settings) for settings in members)
 
-    def _train(self, members: Members, stop: Stop, engine: Engine | None) -> Trained:
+    def _recorder(self, members: Members) -> Recorder:
         from svae_core.runs.recorder import Recorder
 
         folder = self._batches[members]
@@ -173,11 +141,7 @@ class _SavedComparison:
         else:
             recorder = start_recorder(self._folders.batch(members), folder)
         self._held[folder] = recorder.lock
-        batch = train_to_end(members, recorder, stop, engine)
-        if recorder.trouble:
-            command = resume_command(folder)
-            raise RequestError(f"{recorder.trouble}; make room, and go on with: {command}")
-        return batch
+        return recorder
 
     def _run_folder(self, settings: Settings) -> Path:
         return self._folders.folder(self._folders.run(settings))
@@ -201,16 +165,16 @@ class _SavedComparison:
                     f"{save_error(folder, error)}; make room, and go on with: {command}"
                 ) from error
 
-    def _read(self, settings: Settings) -> Ended:
+    def _read(self, settings: Settings) -> _Scored:
         from svae_core.runs.folder import load
         from svae_core.runs.recorder import seconds_per_run
+        from svae_core.studies.compute_scores import score
 
         folder = self._run_folder(settings)
         saved = load(folder)
-        about = trained_from(saved, folder).about()
-        return Ended(
-            settings, saved.state, saved.certificates[0], seconds_per_run(saved.about), about
-        )
+        about = about_saved(saved, folder)
+        seconds = seconds_per_run(saved.about)
+        return score(saved.state, saved.certificates[0], seconds), about
 
     def remove_batches(self) -> None:
         """Once every run has a folder of its own."""

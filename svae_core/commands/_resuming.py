@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from svae_core.commands import compare, print_json
+from svae_core.commands import compare
 from svae_core.commands._cluster import engine_of
 from svae_core.commands._stopping import Stop
-from svae_core.commands._training import check_data, train_recorded
+from svae_core.commands._training import check_data, tell, train_recorded
 from svae_core.config.writable import check_folder
-from svae_core.records import RequestError, to_json
+from svae_core.records import RequestError
 
 if TYPE_CHECKING:
     from svae_core.runs.store import Entry
@@ -45,12 +45,4 @@ def resume(request: argparse.Namespace, entry: Entry) -> None:
                 recorder.close()
                 raise
             ended = train_recorded(recorder, stop, engine)
-    answers: list[dict[str, Any]] = [to_json(one) for one in ended.certificates]
-    if not request.json:
-        print("\n".join(one.sentence for one in ended.certificates))
-    elif len(answers) == 1:
-        print_json(answers[0] | ended.about())
-    else:
-        print_json({"certificates": answers} | ended.about())
-    if ended.trouble:
-        raise RequestError(ended.trouble)
+    tell(ended, request.json)

@@ -21,10 +21,7 @@ class Stopped(Exception):
 
 
 class Stop:
-    """A context in which Ctrl-C raises KeyboardInterrupt, but not within `writing`.
-
-    Other threads that do the work call `check` between two slices.
-    """
+    """A context in which Ctrl-C raises KeyboardInterrupt, but not within `writing`."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -33,7 +30,7 @@ class Stop:
 
     def __enter__(self) -> Stop:
         ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # started in the background
-        if _in_main_thread() and not ignored:
+        if threading.current_thread() is threading.main_thread() and not ignored:
             self._before = signal.signal(signal.SIGINT, self._interrupted)
         return self
 
@@ -47,16 +44,13 @@ class Stop:
             signal.signal(signal.SIGINT, self._before)
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if Ctrl-C was pressed; in any thread."""
+        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
         if self.asked:
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """Delay Ctrl-C until a write is complete."""
-        if not _in_main_thread():
-            yield
-            return
         self._writing = True
         try:
             yield
@@ -76,7 +70,3 @@ def resume_command(folder: Path, *more: str) -> str:
 
     name = folder.name if folder.parent == home() else str(folder)
     return shlex.join(["python", "-m", "svae_core", "runs", "resume", name, *more])
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from svae_core.commands import print_json
+from svae_core.commands._cluster import in_slices
 from svae_core.commands._stopping import Stop, Stopped, resume_command
-from svae_core.records import Advance, Budget, Certificate, RequestError, Settings, State
+from svae_core.records import Advance, Certificate, RequestError, Settings, State, to_json
+from svae_core.studies.job import CertifiedPart, TrainedPart
 
 if TYPE_CHECKING:
     from svae_core.compute.engine import Engine
@@ -64,24 +67,81 @@ def check_data(about: About, name: str) -> None:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """A batch of members at the end of their training."""
+class Batch:
+    """A part in training, and the run in which it is saved from its first step on, if any."""
 
-    state: State
-    certificates: tuple[Certificate, ...]
-    seconds: float  # of training, all members together
-    samples: float  # seen by each member in that time
-    folder: str | None = None  # where they were saved
-    trouble: str = ""  # why they could not be saved, and how to go on
+    def __init__(self, part: TrainedPart, recorder: Callable[[], Recorder] | None = None) -> None:
+        self.part = part
+        self.recorder: Recorder | None = None
+        self._begin_recorder = recorder
+
+    def begin(self) -> TrainedPart:
+        """The part as it is: new, or as it was saved."""
+        if self._begin_recorder is not None:
+            self.recorder = self._begin_recorder()
+            run = self.recorder.run
+            self.part = CertifiedPart(run.about.members, run.certificates, True, run.state)
+        return self.part
+
+    def take(self, part: TrainedPart) -> None:
+        """Take over a slice, and save it; says once that the disk refuses it."""
+        before, self.part = self.part, part
+        if self.recorder is None or part is before:
+            return
+        refused = self.recorder.trouble
+        assert part.state is not None
+        advance = Advance(part.state, part.moments)
+        self.recorder.add(advance, part.seconds - before.seconds)
+        if part.done:
+            self.recorder.finish(part.rows)
+        elif self.recorder.trouble and not refused:
+            print(
+                f"svae_core: {self.recorder.trouble}; training goes on, and is saved as soon as "
+                "that works.",
+                file=sys.stderr,
+            )
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """One per member, at the end."""
+        return self.part.rows
+
+    @property
+    def trouble(self) -> str:
+        """Why its end could not be saved, and how to go on; empty where it was."""
+        if self.recorder is None or not self.recorder.trouble:
+            return ""
+        command = resume_command(self.recorder.folder)
+        return f"{self.recorder.trouble}; make room, and go on from what is saved with: {command}"
 
     def about(self) -> dict[str, Any]:
         """The fields of a run's JSON entry besides its certificate."""
-        speed = self.samples / self.seconds if self.seconds else None
-        return {"seconds": self.seconds, "samples_per_second": speed, "run": self.folder}
+        from svae_core.problem import prepared_data
+
+        if self.recorder is not None:
+            saved = about_saved(self.recorder.run, self.recorder.folder)
+            return saved | ({"run": None} if self.trouble else {})
+        first = self.part.members[0]
+        samples = first.epochs * len(prepared_data(first).shell.points)
+        return _about(self.part.seconds, samples, None)
 
 
-def trained(settings: Settings, save: bool, engine: Engine | None = None) -> Trained:
+def about_saved(run: SavedRun, folder: Path) -> dict[str, Any]:
+    """The fields of a run's JSON entry besides its certificate, for one that is saved."""
+    from svae_core.runs.recorder import timed_share, training_seconds
+    from svae_core.training import loop
+
+    samples = run.about.members[0].epochs * loop.point_count(run.state) * timed_share(run)
+    return _about(training_seconds(run.about), samples, str(folder))
+
+
+def _about(seconds: float, samples: float, folder: str | None) -> dict[str, Any]:
+    """`samples`: how many each member saw in these seconds."""
+    speed = samples / seconds if seconds else None
+    return {"seconds": seconds, "samples_per_second": speed, "run": folder}
+
+
+def trained(settings: Settings, save: bool, engine: Engine | None = None) -> Batch:
     """Train one run to its end and certify it; with `save` it is written from its first step on.
 
     On this machine or on an engine, with equal results bit for bit. Raises Stopped on Ctrl-C.
@@ -92,10 +152,12 @@ def trained(settings: Settings, save: bool, engine: Engine | None = None) -> Tra
 
     with Stop() as stop:
         if not save:
+            batch = Batch(CertifiedPart((settings,)))
             try:
-                return train_to_end((settings,), None, stop, engine)
+                train([batch], stop, engine)
             except KeyboardInterrupt:
                 raise Stopped("stopped; --save would have kept what was trained.") from None
+            return batch
         check_folder(home(), "Runs")
         about = About((settings,))
         try:
@@ -103,6 +165,18 @@ def trained(settings: Settings, save: bool, engine: Engine | None = None) -> Tra
         except KeyboardInterrupt:
             raise Stopped("stopped before the first step; nothing was trained.") from None
         return train_recorded(recorder, stop, engine)
+
+
+def tell(batch: Batch, as_json: bool) -> None:
+    """Print the certificates of a run; RequestError where its end could not be saved."""
+    answers: list[dict[str, Any]] = [to_json(one) for one in batch.certificates]
+    if not as_json:
+        print("\n".join(one.sentence for one in batch.certificates))
+    else:
+        first = answers[0] if len(answers) == 1 else {"certificates": answers}
+        print_json(first | batch.about())
+    if batch.trouble:
+        raise RequestError(batch.trouble)
 
 
 def start_recorder(about: About, folder: Path) -> Recorder:
@@ -126,11 +200,12 @@ def start_recorder(about: About, folder: Path) -> Recorder:
     return Recorder.begin(SavedRun(about, state, (first,)), folder)
 
 
-def train_recorded(recorder: Recorder, stop: Stop, engine: Engine | None) -> Trained:
+def train_recorded(recorder: Recorder, stop: Stop, engine: Engine | None) -> Batch:
     """Train a saved run to its end; raises Stopped, with the command to resume, on Ctrl-C."""
     command = resume_command(recorder.folder)
+    batch = Batch(CertifiedPart(recorder.run.about.members), lambda: recorder)
     try:
-        batch = train_to_end(recorder.run.about.members, recorder, stop, engine)
+        train([batch], stop, engine)
     except KeyboardInterrupt:
         step, steps = recorder.run.state.step, recorder.run.about.steps
         answer = {"complete": False, "run": str(recorder.folder), "resume": command}
@@ -141,86 +216,28 @@ def train_recorded(recorder: Recorder, stop: Stop, engine: Engine | None) -> Tra
         ) from None
     finally:
         recorder.close()
-    if not recorder.trouble:
-        return batch
-    trouble = f"{recorder.trouble}; make room, and go on from what is saved with: {command}"
-    return replace(batch, folder=None, trouble=trouble)
+    return batch
 
 
-def train_to_end(
-    members: tuple[Settings, ...], recorder: Recorder | None, stop: Stop, engine: Engine | None
-) -> Trained:
-    """Train these members to the end as one batch and certify them; KeyboardInterrupt on Ctrl-C.
+def train(batches: Sequence[Batch], stop: Stop, engine: Engine | None) -> None:
+    """Train all batches to their end and certify them; KeyboardInterrupt on Ctrl-C.
 
-    With a recorder, training resumes from its state and is written even if it ends early.
+    One after the other, on an engine side by side. What is recorded is written even if it ends
+    early.
     """
-    if recorder is None:
-        return _train_to_end(members, None, stop, engine)
-    try:
-        return _train_to_end(members, recorder, stop, engine)
-    except BaseException:
-        recorder.write()
-        raise
-
-
-def _train_to_end(
-    members: tuple[Settings, ...], recorder: Recorder | None, stop: Stop, engine: Engine | None
-) -> Trained:
     from tqdm import tqdm
 
-    from svae_core.training import batch_context, loop
-
     one_thread()
-    state = recorder.run.state if recorder else loop.begin(members)
-    n = loop.point_count(state)
-    steps = batch_context.total_steps(members[0], n)
-    budget, seconds = Budget(seconds=_SLICE, frames=recorder is not None), 0.0
-    with tqdm(
-        total=steps, initial=state.step, unit="step", file=sys.stderr, disable=None, leave=False
-    ) as bar:
-        while state.step < steps:
-            stop.check()
-            before, started = state.step, time.perf_counter()
-            if engine is None:
-                advance = loop.advance(state, budget)
-            else:
-                advance = engine.advance(state, budget).result()
-            spent = time.perf_counter() - started
-            state, seconds = advance.state, seconds + spent
-            if recorder is not None:
+    try:
+        with tqdm(total=100, unit="%", file=sys.stderr, disable=None, leave=False) as bar:
+            parts = (batch.begin() for batch in batches)
+            for number, part in in_slices(parts, engine, _SLICE):
                 with stop.writing():
-                    _record(recorder, advance, spent)
-            bar.update(state.step - before)
-    if recorder is None:
-        return Trained(state, _certified(state, engine), seconds, members[0].epochs * n)
-    if not recorder.run.certificates:
-        certificates = _certified(state, engine)
-        with stop.writing():
-            recorder.finish(certificates)
-    return trained_from(recorder.run, recorder.folder)
-
-
-def trained_from(run: SavedRun, folder: Path) -> Trained:
-    """The result of a saved run that has ended."""
-    from svae_core.runs.recorder import timed_share, training_seconds
-    from svae_core.training import loop
-
-    samples = run.about.members[0].epochs * loop.point_count(run.state) * timed_share(run)
-    return Trained(run.state, run.certificates, training_seconds(run.about), samples, str(folder))
-
-
-def _certified(state: State, engine: Engine | None) -> tuple[Certificate, ...]:
-    from svae_core.training import loop
-
-    return loop.certify(state) if engine is None else engine.certify(state).result()
-
-
-def _record(recorder: Recorder, advance: Advance, seconds: float) -> None:
-    """Add a slice; prints one sentence when the disk begins to refuse it."""
-    before = recorder.trouble
-    recorder.add(advance, seconds)
-    if recorder.trouble and not before:
-        print(
-            f"svae_core: {recorder.trouble}; training goes on, and is saved as soon as that works.",
-            file=sys.stderr,
-        )
+                    batches[number].take(part)
+                done = sum(batch.part.progress for batch in batches) / len(batches)
+                bar.update(int(100 * done) - bar.n)
+    except BaseException:
+        for batch in batches:
+            if batch.recorder is not None and not batch.part.done:
+                batch.recorder.write()
+        raise

@@ -120,7 +120,7 @@ def _runs(request: argparse.Namespace) -> tuple[Settings, ...]:
         for name in dict.fromkeys(names):
             first = settings_of(chosen, name)
             method_for(first)
-            runs += [replace(first, seed=request.seed + k) for k in range(request.seeds)]
+            runs += [replace(first, seed=first.seed + k) for k in range(request.seeds)]
     return tuple(runs)
 
 

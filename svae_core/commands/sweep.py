@@ -9,25 +9,15 @@ appended to that file, and the same command resumes where the last one was stopp
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from svae_core.commands import add_settings, print_json, settings_of
-from svae_core.commands._cluster import add_scheduler, engine_of, in_slices
-from svae_core.commands._stopping import Stop
-from svae_core.commands._training import one_thread
+from svae_core.commands._cluster import add_scheduler, engine_of
+from svae_core.commands._studying import make
 from svae_core.methods import method_for, title_of
 from svae_core.records import RequestError, Settings, knobs
 from svae_core.studies.grid import AXES, Grid, check_grid, seeds_of, values_of
 
-if TYPE_CHECKING:
-    from svae_core.compute.engine import Engine
-    from svae_core.studies.phase_cells import Outcome
-    from svae_core.studies.sweep import Chunk
-
-#: Seconds of a slice of training. A stopped command loses only the chunks in progress.
-_SLICE_SECONDS = 0.5
 _VALUE_HELP = {
     "sigma2": "LOW:HIGH:STEPS, or values",
     "beta": "LOW:HIGH:STEPS, or values",
@@ -41,31 +31,19 @@ def add_options(command: argparse.ArgumentParser) -> None:
     """The settings; those that can be axes take several values."""
     add_settings(command, without=("method", *AXES))
     axes = command.add_argument_group("axes", "each takes several values; the grid has all of them")
-    for name in reversed(AXES):
-        default = getattr(Settings(), name)
-        shown = ",".join(f"{edge:g}" for edge in default) if name == "band" else str(default)
-        text = f"{knobs(Settings)[name].help.replace('%', '%%')}; {_VALUE_HELP[name]}"
-        axes.add_argument(
-            f"--{name}",
-            nargs="+",
-            metavar="VALUE",
-            default=[shown],
-            help=f"{text} (default: {shown})",
-        )
-    axes.add_argument(
-        "--methods",
-        nargs="+",
-        metavar="NAME",
-        default=["baseline,spherical"],
-        help="training methods, separated by commas or blanks (default: baseline,spherical)",
-    )
-    axes.add_argument(
-        "--seeds",
-        nargs="+",
-        metavar="N",
-        default=["1"],
-        help="one number: the count, from --seed up; several: the seeds themselves (default: 1)",
-    )
+    known = knobs(Settings)
+    texts = {
+        name: f"{known[name].help.replace('%', '%%')}; {_VALUE_HELP[name]}"
+        for name in reversed(AXES)
+    }
+    defaults = {name: known[name].format(known[name].default) for name in AXES}
+    texts["methods"] = "training methods, separated by commas or blanks"
+    texts["seeds"] = "one number: the count, from --seed up; several: the seeds themselves"
+    defaults |= {"methods": "baseline,spherical", "seeds": "1"}
+    for name, text in texts.items():
+        shown = f"{text} (default: {defaults[name]})"
+        default = [defaults[name]]
+        axes.add_argument(f"--{name}", nargs="+", metavar="VALUE", default=default, help=shown)
     command.add_argument(
         "--out", metavar="FILE.jsonl", help="append completed runs to this file and resume from it"
     )
@@ -74,23 +52,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> int:
     """Print the grid's cells; with --json, the theory as well. Exit status 130 if interrupted."""
-    from svae_core.studies import jsonl, sweep
+    from svae_core.studies.sweep import Sweep, report
 
-    grid = _grid(request)
-    one_thread()
-    complete = True
-    with jsonl.writing(request.out), Stop() as stop:
-        ended = sweep.recorded(request.out, grid)
-        try:
-            with engine_of(request) as engine:
-                for outcomes in _trained(sweep.plan(grid, ended), engine):
-                    with stop.writing():
-                        sweep.record(request.out, outcomes)
-                        ended |= {item.settings: item for item in outcomes}
-        except KeyboardInterrupt:
-            complete = False
-            print(_stopped(len(ended), len(grid.runs), request.out), file=sys.stderr)
-    answer = {"complete": complete, **sweep.report(grid, ended.values())}
+    sweep = Sweep(_grid(request))
+    with engine_of(request) as engine:
+        complete = make(sweep, request.out, engine)
+    answer = {"complete": complete, **report(sweep.grid, sweep.outcomes.values())}
     if request.json:
         print_json(answer)
     else:
@@ -107,30 +74,7 @@ def _grid(request: argparse.Namespace) -> Grid:
     bases = tuple(settings_of(settings, name) for name in dict.fromkeys(names))
     for base in bases:
         method_for(base)
-    return check_grid(Grid(bases, axes, seeds_of(" ".join(request.seeds), request.seed)))
-
-
-def _trained(chunks: tuple[Chunk, ...], engine: Engine | None) -> Iterator[tuple[Outcome, ...]]:
-    """Train all chunks; yields outcomes once they are certified, with a bar on a terminal."""
-    from tqdm import tqdm
-
-    from svae_core.studies import sweep
-
-    total = sum(chunk.runs for chunk in chunks)
-    yielded: dict[Chunk, int] = {}  # number of outcomes of each chunk
-    waiting = (sweep.ChunkProgress(chunk) for chunk in chunks)
-    with tqdm(total=total, unit="run", file=sys.stderr, disable=None, leave=False) as bar:
-        for current in in_slices(engine, waiting, sweep.advance, _SLICE_SECONDS):
-            new = current.outcomes[yielded.get(current.chunk, 0) :]
-            yielded[current.chunk] = len(current.outcomes)
-            bar.update(len(new))
-            if new:
-                yield new
-
-
-def _stopped(done: int, count: int, out: str | None) -> str:
-    kept = f"they are kept in {out}; the same command goes on" if out else "--out FILE keeps them"
-    return f"svae_core: stopped after {done} of {count} runs ({kept})."
+    return check_grid(Grid(bases, axes, seeds_of(" ".join(request.seeds), bases[0].seed)))
 
 
 def _print_cells(answer: dict[str, Any]) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from svae_core.commands import add_settings, print_json, settings_of
+from svae_core.commands import add_settings, settings_of
 from svae_core.commands._cluster import add_scheduler, engine_of
-from svae_core.commands._training import add_save, trained
-from svae_core.records import RequestError, to_json
+from svae_core.commands._training import add_save, tell, trained
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -21,11 +20,4 @@ def run(request: argparse.Namespace) -> None:
     """Print the certificate; with --json, speed and folder of the run as well."""
     settings = settings_of(request)
     with engine_of(request) as engine:
-        ended = trained(settings, request.save, engine)
-    (certificate,) = ended.certificates
-    if request.json:
-        print_json(to_json(certificate) | ended.about())
-    else:
-        print(certificate.sentence)
-    if ended.trouble:
-        raise RequestError(ended.trouble)
+        tell(trained(settings, request.save, engine), request.json)

@@ -1,6 +1,6 @@
 """The engine runs calls in worker processes, so that the server never imports torch or umap.
 
-    engine = Engine();  engine.start();  engine.advance(state, budget) -> Future[Advance]
+    engine = Engine();  engine.start();  engine.submit(tasks.certify, state) -> Future
 
 Every call is a pure function of picklable records, so it may run in any process, in any order, and
 again when its process was lost. `compute.scheduler` decides the order: a run with a `FairShare`
@@ -9,43 +9,23 @@ gets its fair share of the workers' time.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
+from enum import Enum, auto
 from functools import partial
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any, TypeVar, TypeVarTuple
 
 from svae_core.compute.dask_cluster import Cluster
-from svae_core.compute.preparation_worker import Preparation, check_size, warm_sharing
+from svae_core.compute.preparation_worker import Preparation, warm_sharing
 from svae_core.compute.scheduler import PATIENCE, FairShare, Priority, QueuePosition, Scheduler
 from svae_core.compute.workers import WorkerPool
-from svae_core.geometry.region import BandAtK
-from svae_core.latent.results import A, BandStudy, Question
-from svae_core.records import (
-    Advance,
-    Budget,
-    Certificate,
-    Decoded,
-    FloorCurves,
-    Moment,
-    PreparedData,
-    Problem,
-    RequestError,
-    Settings,
-    State,
-)
-from svae_core.studies.grid import Grid
+from svae_core.config.fields import Field
+from svae_core.config.limits import from_variable
+from svae_core.records import Budget, Settings
 
-if TYPE_CHECKING:
-    from svae_core.latent.projection import Layout
-    from svae_core.objections import Answer
-    from svae_core.studies.attack import Attempt
-    from svae_core.studies.comparison import ComparisonBatch
-    from svae_core.studies.sweep import ChunkProgress
-
+Arguments = TypeVarTuple("Arguments")
+Answer = TypeVar("Answer")
 #: A slice of training in seconds: long enough for little overhead, short enough to alternate runs.
 SLICE, SHORTEST_SLICE = 0.045, 0.010
 #: Every run gets a slice within this time in seconds, where slices can be that short.
@@ -54,15 +34,26 @@ ROUND = 0.300
 _HANGS, _HANGS_SECONDS = 20.0, 10.0
 #: and this many times the slowest preparation of data so far, since a slice may have to prepare.
 _SLOWER = 5.0
-_AT_ONCE = Priority(first=True)
+#: The worker that compiles UMAP, and holds 330 MB, ends when no map was asked for so many seconds.
+_MAPS_IDLE = 300.0
+
+
+class Lane(Enum):
+    """Which workers make a call, and when."""
+
+    TRAINING = auto()  # in its run's turn
+    AT_ONCE = auto()  # before all runs in training: a person waits for it at the screen
+    BACKGROUND = auto()  # many seconds long, on a worker of its own
+    PREPARATION = auto()  # of data: within a time limit, and only while somebody waits
+    MAPS = auto()  # by UMAP once that is compiled; until then on a training worker
 
 
 class Engine:
     """Pools of workers for training, for map layouts and for background tasks.
 
-    Training has as many workers as there are cores, unless SVAE_WORKERS gives another number. The
-    layout worker compiles UMAP in its first seconds. Background tasks take many seconds each; they
-    have a worker of their own, started on first use, so that they do not delay live training.
+    Training has as many workers as there are cores, unless SVAE_WORKERS gives another number.
+    Background tasks take many seconds each; they have a worker of their own, so that they do not
+    delay live training. That worker and the one for maps start on first use.
 
     Given the address of a Dask scheduler, as an argument or in SVAE_SCHEDULER, training runs on
     that cluster until it is lost.
@@ -74,13 +65,12 @@ class Engine:
         warm = partial(warm_sharing, self._preparation.folder, _warm_training)
         self._cluster = Cluster(address, _warm_training) if address else None
         self._local = WorkerPool(workers or _workers(), warm)
-        self._layouts = WorkerPool(1, _warm_layouts)
+        self._maps = WorkerPool(1, _warm_maps, idle_seconds=_MAPS_IDLE)
         self._background = WorkerPool(1, warm)
 
     def start(self) -> None:
         """Start the processes; returns at once, they warm up in the background."""
         self._training.start()
-        self._layouts.start()
         self._preparation.start()
 
     def stop(self) -> None:
@@ -88,7 +78,7 @@ class Engine:
         if self._cluster is not None:
             self._cluster.shutdown()
         self._local.shutdown()
-        self._layouts.shutdown()
+        self._maps.shutdown()
         self._background.shutdown()
         self._preparation.shutdown()
 
@@ -102,10 +92,10 @@ class Engine:
         """Why the cluster cannot be used, in one sentence; empty if there is no problem."""
         return self._cluster.failed if self._cluster is not None else ""
 
-    @property
-    def umap_ready(self) -> bool:
-        """Whether map layouts are computed by UMAP; PCA is used until its worker is ready."""
-        return self._layouts.warm.is_set()
+    def start_maps(self) -> bool:
+        """Start the worker that compiles UMAP; whether it is ready. Until then maps are by PCA."""
+        self._maps.start()
+        return self._maps.warm.is_set()
 
     def slice_seconds(self) -> float:
         """The length of a slice in seconds, shorter the more runs are active."""
@@ -126,114 +116,47 @@ class Engine:
         """How many training calls are running now."""
         return self._training.busy
 
-    def prepared_data(self, settings: Settings) -> Future[PreparedData]:
-        """The prepared data, reduced to the viewed points: what the screen shows of them."""
-        return self._preparation.make(_prepared_data, settings, self._background)
-
-    def prepare(self, settings: Settings) -> Future[Problem]:
-        """All that is fixed before training; RequestError if the settings are invalid."""
-        return self._preparation.make(_prepare, settings, self._background)
-
-    def begin(
-        self, members: tuple[Settings, ...], share: FairShare | None = None
-    ) -> Future[tuple[State, Moment]]:
-        """The state before the first step and its frames; RequestError if it is too large."""
-        return self._training.in_turn(Priority(share, first=True), _begin, members)
-
-    def advance(
-        self, state: State, budget: Budget, share: FairShare | None = None
-    ) -> Future[Advance]:
-        """One slice of training, scheduled by the run's fair share if given.
-
-        A worker may have to prepare the data first, so the patience allows for the longest
-        preparation seen so far.
-        """
-        patience = PATIENCE
-        if budget.seconds is not None:
-            preparing = _SLOWER * max(self._training.slowest_urgent, self._preparation.slowest)
-            patience = max(_HANGS * budget.seconds, _HANGS_SECONDS, preparing)
-        return self._training.in_turn(Priority(share, False, patience), _advance, state, budget)
-
-    def certify(
-        self, state: State, share: FairShare | None = None
-    ) -> Future[tuple[Certificate, ...]]:
-        """Certificates of the state's members, measured on all points."""
-        return self._training.in_turn(Priority(share), _certify, state)
-
-    def decode(self, state: State, index: int) -> Future[Decoded]:
-        """The members' reconstructions of one viewed point."""
-        return self._training.in_turn(_AT_ONCE, _decode, state, index)
-
-    def explore(self, state: State, question: Question[A]) -> Future[A]:
-        """The answer to a question about the latent spaces of the state's members."""
-        return self._training.in_turn(_AT_ONCE, _explore, state, question)
-
-    def band_study(self, settings: Settings) -> Future[BandStudy]:
-        """Sample quality and diversity against the band's upper edge, in a short study."""
-        return self._background.submit(_band_study, settings)
-
-    def call(
-        self, function: Callable[..., Any], *args: Any, share: FairShare | None = None
-    ) -> Future[Any]:
-        """Any other pure, importable call on picklable records, on a training worker."""
-        return self._training.in_turn(Priority(share), function, *args)
-
-    def floors(self, members: tuple[Settings, ...]) -> Future[tuple[FloorCurves, ...]]:
-        """The floor curves of each member, as a background task of some seconds."""
-        return self._background.submit(_floors, members)
-
-    def sensitivity(self, settings: Settings) -> Future[tuple[BandAtK, ...]]:
-        """The band for several numbers of clusters, with the best and worst start of K-means."""
-        return self._background.submit(_sensitivity, settings)
-
-    def objection(self, number: int, settings: Settings) -> Future[Answer]:
-        """The measured answer to an objection on these data."""
-        return self._background.submit(_objection, number, settings)
-
-    def attack_plan(self, count: int, seed: int) -> Future[tuple[tuple[Settings, ...], ...]]:
-        """The batches of a search for a collapsed run inside the band."""
-        return self._background.submit(_attack_plan, count, seed)
-
-    def attempt(self, members: tuple[Settings, ...]) -> Future[tuple[Attempt, ...]]:
-        """Train one batch of such a search; the outcome of each run."""
-        return self._background.submit(_attempt, members)
-
-    def sweep_plan(self, grid: Grid) -> Future[tuple[ChunkProgress, ...]]:
-        """The chunks of a grid of runs, before training."""
-        return self._background.submit(_sweep_plan, grid)
-
-    def sweep(self, current: ChunkProgress, seconds: float) -> Future[ChunkProgress]:
-        """One slice of a chunk; other background tasks may run between two slices."""
-        return self._background.submit(_sweep, current, seconds)
-
-    def comparison_plan(self, runs: tuple[Settings, ...]) -> Future[tuple[ComparisonBatch, ...]]:
-        """Runs of several methods in batches, before training."""
-        return self._background.submit(_comparison_plan, runs)
-
-    def compare(self, batch: ComparisonBatch, seconds: float) -> Future[ComparisonBatch]:
-        """One slice of training of a batch, or the score of one of its runs."""
-        return self._background.submit(_compare, batch, seconds)
-
-    def embed(
+    def submit(
         self,
-        latent_means: tuple[np.ndarray, ...],
-        structures: tuple[float, ...],
-        step: int,
-        previous: tuple[Layout, ...] | None,
-    ) -> Future[tuple[Layout, ...]]:
-        """A 2-D layout of each model's latent means [v, k], continuing from the previous ones."""
-        umap = self.umap_ready
-        pool = self._layouts if umap else self._training
-        return pool.submit(_embed, umap, latent_means, structures, step, previous)
+        task: Callable[[*Arguments], Answer],
+        *arguments: *Arguments,
+        lane: Lane = Lane.TRAINING,
+        share: FairShare | None = None,
+    ) -> Future[Answer]:
+        """A pure, importable call on picklable records, in a lane; most are in `compute.tasks`.
+
+        A slice of training is scheduled by its run's fair share if given. The future raises the
+        call's own exceptions, or WorkerLost.
+        """
+        match lane:
+            case Lane.PREPARATION:
+                return self._preparation.make(task, *arguments, errands=self._background)
+            case Lane.BACKGROUND:
+                return self._background.submit(task, *arguments)
+            case Lane.MAPS:
+                if self.start_maps():
+                    return self._maps.submit(task, *arguments)
+        patience = max(map(self._patience, arguments), default=0.0) or PATIENCE
+        priority = Priority(share, lane is Lane.AT_ONCE, patience)
+        return self._training.in_turn(priority, task, *arguments)
+
+    def _patience(self, argument: Any) -> float:
+        """Seconds after which a call with this argument hangs.
+
+        A worker may have to prepare the data first, so a slice may take as long as the longest
+        preparation so far.
+        """
+        if not isinstance(argument, Budget) or argument.seconds is None:
+            return 0.0
+        preparing = _SLOWER * max(self._training.slowest_urgent, self._preparation.slowest)
+        return max(_HANGS * argument.seconds, _HANGS_SECONDS, preparing)
 
 
 def _workers() -> int:
     """SVAE_WORKERS, or the number of cores that this process may use."""
     text = os.environ.get("SVAE_WORKERS", "")
     if text:
-        if not text.isdecimal() or int(text) < 1:
-            raise RequestError(f"SVAE_WORKERS is {text!r}, but must be a whole number from 1 up.")
-        return int(text)
+        return from_variable(Field("", "", low=1, kind=int), "SVAE_WORKERS", text)
     from loky import cpu_count
 
     return int(cpu_count())
@@ -251,144 +174,7 @@ def _warm_training() -> None:
     loop.begin((Settings(),))  # loads lazy imports, and prepares the default data for visitors
 
 
-def _warm_layouts() -> None:
+def _warm_maps() -> None:
     from svae_core.latent.projection import warm_up
 
     warm_up()
-
-
-def _prepared_data(settings: Settings) -> PreparedData:
-    from svae_core.problem import prepared_data
-
-    prepared = prepared_data(settings)
-    rows = prepared.view_index
-    labels = prepared.dataset.labels
-    return dataclasses.replace(
-        prepared,
-        dataset=dataclasses.replace(
-            prepared.dataset,
-            points=prepared.dataset.points[rows],
-            labels=None if labels is None else labels[rows],
-        ),
-        shell=dataclasses.replace(prepared.shell, points=prepared.shell.points[rows]),
-        clusters=dataclasses.replace(prepared.clusters, labels=prepared.clusters.labels[rows]),
-        view_index=np.arange(len(rows)),
-    )
-
-
-def _prepare(settings: Settings) -> Problem:
-    from svae_core.problem import prepare
-
-    return prepare(settings)
-
-
-def _begin(members: tuple[Settings, ...]) -> tuple[State, Moment]:
-    from svae_core.training import loop
-
-    check_size(members)
-    state = loop.begin(members)
-    return state, loop.first_frames(state)
-
-
-def _advance(state: State, budget: Budget) -> Advance:
-    from svae_core.training import loop
-
-    return loop.advance(state, budget)
-
-
-def _certify(state: State) -> tuple[Certificate, ...]:
-    from svae_core.training import loop
-
-    return loop.certify(state)
-
-
-def _decode(state: State, index: int) -> Decoded:
-    from svae_core.training import loop
-
-    return loop.decode(state, index)
-
-
-def _explore(state: State, question: Question[A]) -> A:
-    from svae_core.latent import explore
-
-    return explore.answer(state, question)
-
-
-def _band_study(settings: Settings) -> BandStudy:
-    from svae_core.studies import band_study
-
-    return band_study.short_study(settings)
-
-
-def _floors(members: tuple[Settings, ...]) -> tuple[FloorCurves, ...]:
-    from svae_core.problem import prepare, sharpened
-
-    return tuple(sharpened(prepare(settings)).floors for settings in members)
-
-
-def _sensitivity(settings: Settings) -> tuple[BandAtK, ...]:
-    from svae_core.studies.k_sensitivity import sensitivity
-
-    return sensitivity(settings)
-
-
-def _objection(number: int, settings: Settings) -> Answer:
-    from svae_core import objections
-
-    return objections.answer(number, settings)
-
-
-def _attack_plan(count: int, seed: int) -> tuple[tuple[Settings, ...], ...]:
-    from svae_core.studies import attack
-
-    return attack.plan(count, seed)
-
-
-def _attempt(members: tuple[Settings, ...]) -> tuple[Attempt, ...]:
-    from svae_core.studies import attack
-
-    return attack.attempt(members)
-
-
-def _sweep_plan(grid: Grid) -> tuple[ChunkProgress, ...]:
-    from svae_core.studies import sweep
-
-    return tuple(map(sweep.ChunkProgress, sweep.plan(grid)))
-
-
-def _sweep(current: ChunkProgress, seconds: float) -> ChunkProgress:
-    from svae_core.studies import sweep
-
-    return sweep.advance(current, seconds)
-
-
-def _comparison_plan(runs: tuple[Settings, ...]) -> tuple[ComparisonBatch, ...]:
-    from svae_core.studies import comparison
-
-    return comparison.plan(runs)
-
-
-def _compare(batch: ComparisonBatch, seconds: float) -> ComparisonBatch:
-    from svae_core.studies import comparison
-
-    return comparison.advance(batch, seconds)
-
-
-def _embed(
-    umap: bool,
-    latent_means: tuple[np.ndarray, ...],
-    structures: tuple[float, ...],
-    step: int,
-    previous: tuple[Layout, ...] | None,
-) -> tuple[Layout, ...]:
-    from svae_core.latent.projection import pca_layout, umap_layout
-
-    before = previous or (None,) * len(latent_means)
-    if not umap:
-        return tuple(
-            pca_layout(mean, step, last) for mean, last in zip(latent_means, before, strict=True)
-        )
-    return tuple(
-        umap_layout(mean, structure, step, last)
-        for mean, structure, last in zip(latent_means, structures, before, strict=True)
-    )

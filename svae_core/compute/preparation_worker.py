@@ -1,6 +1,6 @@
 """Preparation of data: in its own process, within a time limit, and only while somebody waits.
 
-    preparation_worker.make(function, settings, errands) -> Future
+    preparation_worker.make(function, settings, errands=pool) -> Future
 
 Nobody's live training stands still meanwhile, and what takes long holds up no other visitor's page.
 What one process has prepared lies in a folder for the others, which prepare it no more.
@@ -49,9 +49,9 @@ class Preparation:
         return self._pool.slowest_urgent
 
     def make(
-        self, function: Callable[[Settings], Any], settings: Settings, errands: Scheduler
+        self, function: Callable[..., Any], settings: Any, *, errands: Scheduler
     ) -> Future[Any]:
-        """Make a call that prepares data; one that may take long waits among the errands.
+        """Make a call that prepares data of some settings; a long one waits among the errands.
 
         Cancel the future, and the call ends as well, also where it is being made. RequestError by
         the future where it takes too long, or asks for more than may be asked for.

@@ -319,7 +319,7 @@ class Scheduler(Executor):
         return WorkerLost(sentence)
 
     def _check(self) -> None:
-        """Periodic check for failures that raise no event; for subclasses."""
+        """Periodic check for what raises no event; for subclasses."""
 
     def _watch(self) -> None:
         """The watchdog thread: replaces workers that hang."""

@@ -10,8 +10,10 @@ of its executor; so each worker is an executor of its own, and the others keep r
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from functools import partial
@@ -33,10 +35,32 @@ _FIRST_DELAY = 0.25
 
 
 class WorkerPool(Scheduler):
-    """A scheduler whose slots are long-lived processes of this machine."""
+    """A scheduler whose slots are long-lived processes of this machine.
 
-    def __init__(self, workers: int, warm_up: Callable[[], object]) -> None:
-        super().__init__([Worker(warm_up) for _ in range(workers)])
+    Those of a pool with `idle_seconds` end after so long without a call; `start` starts them again.
+    """
+
+    def __init__(
+        self, workers: int, warm_up: Callable[[], object], idle_seconds: float = math.inf
+    ) -> None:
+        self._workers = [Worker(warm_up) for _ in range(workers)]
+        super().__init__(self._workers)
+        self._idle_seconds = idle_seconds
+        self._asked = time.monotonic()
+
+    def start(self) -> None:
+        """Start the processes that are not running; returns at once."""
+        self._asked = time.monotonic()
+        super().start()
+
+    def _check(self) -> None:
+        with self._lock:
+            idle = not self._waiting and not self._running
+            if not idle or time.monotonic() - self._asked < self._idle_seconds:
+                return
+            for worker in self._workers:
+                worker.rest()
+            self._set_warm(False)
 
 
 class Worker:
@@ -93,6 +117,14 @@ class Worker:
                 return
             self._start_process()
         pool.shutdown(wait=False, kill_workers=True)
+
+    def rest(self) -> None:
+        """End the process until the next start."""
+        with self._lock:
+            self._started = False
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, kill_workers=True)
 
     def stop(self, wait: bool) -> None:
         with self._lock:

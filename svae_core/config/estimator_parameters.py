@@ -26,18 +26,6 @@ def plain(value: Any) -> Any:
     return value
 
 
-def band_edges(band: Any) -> tuple[float, float]:
-    """The two edges of a band given as any pair of numbers; else RequestError."""
-    try:
-        low, high = (float(edge) for edge in band)
-    except (TypeError, ValueError) as error:
-        raise RequestError(
-            f"band is {band!r}, but must be two numbers, its edges as fractions of the way from W "
-            "to the collapse loss."
-        ) from error
-    return low, high
-
-
 def draws_of(value: Any) -> int | None:
     """The number of draws to certify with, None for as many as always; else RequestError."""
     value = plain(value)

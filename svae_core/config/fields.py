@@ -5,6 +5,7 @@ The same field defines a widget, a command-line option and the check of a value.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import operator
@@ -20,8 +21,8 @@ class RequestError(ValueError):
 
 
 @dataclass(frozen=True)
-class Knob:
-    """The metadata of a settings field, for its widget, its command-line option and its check."""
+class Field:
+    """A settings field: its widget, its option, and the one reading, writing and check of it."""
 
     help: str
     label: str
@@ -31,6 +32,73 @@ class Knob:
     step: float | None = None
     group: str = ""
     logarithmic: bool = False
+    words: tuple[tuple[str, Any], ...] = ()  # other spellings of values, such as auto for 0
+    name: str = ""
+    kind: Any = str  # int, float, bool, str or tuple[float, float]
+    default: Any = None
+
+    def parse(self, value: Any, owner: str = "") -> Any:
+        """The value that a text, JSON, NumPy or Python gives; RequestError if it is none.
+
+        Command line, URL, widgets, JSON, requests of the stage and estimators all read by this.
+        """
+        if isinstance(value, str) and self.kind is not str:
+            with contextlib.suppress(ValueError):  # refused below, as it was spelt
+                value = self._spelt(value.strip())
+        value = plain_value(value, self.kind)
+        self.check(value, f"{owner}{flag(self.name)}")
+        return value
+
+    def _spelt(self, text: str) -> Any:
+        if self.kind is bool:
+            return TRUTHS.get(text.lower(), text)
+        if self.kind in (int, float):
+            known = dict(self.words)
+            return known[text] if text in known else self.kind(text)
+        return tuple(float(part) for part in text.replace(",", " ").split())
+
+    def format(self, value: Any) -> str:
+        """A value as a text that `parse` reads."""
+        if isinstance(value, tuple):
+            return ",".join(map(self.format, value))
+        if isinstance(value, float):
+            return f"{value:.12g}"
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    def check(self, value: Any, title: str) -> None:
+        """RequestError where a value is of another type, or outside the range or the choices."""
+        said = f"{title} is {_shown(value)}, but must be"
+        if self.kind in (int, float):
+            self._check_number(value, title)
+        elif self.choices and value not in self.choices:
+            raise RequestError(f"{said} one of: {', '.join(self.choices)}.")
+        elif self.kind is bool and not isinstance(value, bool):
+            raise RequestError(f"{said} true or false.")
+        elif self.kind is str and not isinstance(value, str):
+            raise RequestError(f"{said} a text.")
+        elif self.kind not in (bool, str) and not (
+            isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value))
+        ):
+            raise RequestError(f"{said} two numbers, both finite.")
+
+    def _check_number(self, value: Any, title: str) -> None:
+        if not _is_number(value):
+            words = "".join(f" or {word}" for word, _ in self.words)
+            raise RequestError(f"{title} is {_shown(value)}, but must be a finite number{words}.")
+        if self.kind is int and value != int(value):
+            raise RequestError(f"{title} is {value!r}, but must be a whole number.")
+        low = -math.inf if self.low is None else self.low
+        high = math.inf if self.high is None else self.high
+        if not low <= value <= high:
+            bounds = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+            raise RequestError(f"{title} is {value:g}, but must be {bounds}.")
+
+
+#: Characters of a wrong value in a sentence.
+_LONGEST = 60
+#: How truth values are spelt; the first two are written, all are read.
+TRUTHS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
+TRUTHS |= {"1": True, "0": False}
 
 
 def option(
@@ -44,29 +112,37 @@ def option(
     step: float | None = None,
     group: str = "",
     logarithmic: bool = False,
+    words: tuple[tuple[str, Any], ...] = (),
 ) -> Any:
     """A dataclass field that carries its default, range and explanation."""
-    knob = Knob(help, label, low, high, choices, step, group, logarithmic)
-    return field(default=default, metadata={"knob": knob})
+    about = Field(help, label, low, high, choices, step, group, logarithmic, words)
+    return field(default=default, metadata={"field": about})
 
 
-def knobs(record: Any) -> dict[str, Knob]:
-    """The knobs of a settings class or instance, by field name, labels filled in."""
+def knobs(record: Any) -> dict[str, Field]:
+    """The fields made by `option` of a settings class or instance, by name, labels filled in."""
     return dict(_knobs(record if isinstance(record, type) else type(record)))
 
 
 @lru_cache(maxsize=256)  # settings are checked thousands of times, when many runs are listed
-def _knobs(kind: type) -> dict[str, Knob]:
-    found = {}
-    for item in fields(kind):
-        if (knob := item.metadata.get("knob")) is not None:
-            label = knob.label or item.name.replace("_", " ")
-            found[item.name] = dataclasses.replace(knob, label=label)
-    return found
+def _knobs(kind: type) -> dict[str, Field]:
+    hints = type_hints(kind)
+    return {
+        item.name: dataclasses.replace(
+            about,
+            label=about.label or item.name.replace("_", " "),
+            name=item.name,
+            kind=hints[item.name],
+            default=item.default,
+        )
+        for item in fields(kind)
+        if (about := item.metadata.get("field")) is not None
+    }
 
 
 @lru_cache(maxsize=256)
-def _hints(kind: type) -> dict[str, Any]:
+def type_hints(kind: type) -> dict[str, Any]:
+    """The types of a record's fields, by name."""
     return get_type_hints(kind)
 
 
@@ -76,62 +152,39 @@ def flag(name: str) -> str:
 
 
 def plain_value(value: Any, kind: Any) -> Any:
-    """A value as a field declared as `kind` ("int", "float", …) keeps it: of Python's own types.
+    """A value as a field declared as `kind` keeps it: of Python's own types.
 
     NumPy scalars and arrays of no dimension become numbers, arrays tuples; of those and of tuples
     each item does. An integral float for an int, and an int for a float, are converted.
     """
-    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-        value = value.item()
-    elif isinstance(value, np.ndarray):
-        value = tuple(value)
-    if isinstance(value, tuple):
-        inner = "float" if kind == "tuple[float, float]" else ""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, tuple | list):
+        inner = float if kind == tuple[float, float] else None
         items = tuple(plain_value(item, inner) for item in value)
         same = len(items) == len(value) and all(map(operator.is_, items, value))
-        return value if same else items
-    if kind == "float" and type(value) is int and abs(value) < 2**53:
+        return value if same and isinstance(value, tuple) else items
+    if kind is float and type(value) is int and abs(value) < 2**53:
         return float(value)
-    if kind == "int" and type(value) is float and value.is_integer():
+    if kind is int and type(value) is float and value.is_integer():
         return int(value)
     return value
 
 
 def check_knobs(record: Any, owner: str = "") -> None:
     """Raise RequestError naming the first field outside its range, its choices or its type."""
-    kind: Any = type(record)
-    hints = _hints(kind)
-    for name, knob in _knobs(kind).items():
-        value = getattr(record, name)
-        title = f"{owner}{flag(name)}"
-        if hints[name] in (int, float):
-            _check_number(title, value, hints[name], knob)
-        elif knob.choices and value not in knob.choices:
-            raise RequestError(
-                f"{title} is {value!r}, but must be one of: {', '.join(knob.choices)}."
-            )
-        elif hints[name] in (bool, str) and not isinstance(value, hints[name]):
-            kind = "true or false" if hints[name] is bool else "a text"
-            raise RequestError(f"{title} is {value!r}, but must be {kind}.")
+    for name, about in knobs(record).items():
+        about.check(getattr(record, name), f"{owner}{flag(name)}")
 
 
-def _check_number(title: str, value: Any, kind: type, knob: Knob) -> None:
-    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(
-        value, bool
-    )
-    if not number or not _is_finite(value):
-        raise RequestError(f"{title} is {value!r}, but must be a finite number.")
-    if kind is int and value != int(value):
-        raise RequestError(f"{title} is {value!r}, but must be a whole number.")
-    low = -math.inf if knob.low is None else knob.low
-    high = math.inf if knob.high is None else knob.high
-    if not low <= value <= high:
-        bounds = f"at least {knob.low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-        raise RequestError(f"{title} is {value:g}, but must be {bounds}.")
+def _shown(value: Any) -> str:
+    """What was given, as far as a sentence has room for it."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def _is_finite(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number that is larger than any float
+        return not isinstance(value, bool) and math.isfinite(value)
+    except (TypeError, OverflowError):  # no number, or a whole one that is larger than any float
         return False

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, fields
 
-from svae_core.config.fields import RequestError, knobs, option
+from svae_core.config.fields import Field, RequestError, knobs, option
 
 MEGABYTE = 2**20
 #: Points of a data set on the command line.
@@ -58,8 +58,18 @@ def limits() -> Limits:
     for item in fields(Limits):
         text = os.environ.get(variable(item.name), "").strip()
         if text:
-            chosen[item.name] = _read(item.name, text)
+            chosen[item.name] = from_variable(knobs(Limits)[item.name], variable(item.name), text)
     return Limits(**chosen)
+
+
+def from_variable(about: Field, variable: str, text: str) -> int:
+    """The whole number that an environment variable holds; RequestError if it is none."""
+    try:
+        return int(about.parse(text))
+    except RequestError as error:
+        raise RequestError(
+            f"{variable} is {text!r}, but must be a whole number from {about.low:g} up."
+        ) from error
 
 
 def own_machine() -> None:
@@ -68,76 +78,47 @@ def own_machine() -> None:
         os.environ.setdefault(variable(name), str(allowed))
 
 
+def refuse_more(name: str, asked: float, said: str, mend: str, what: str = "") -> None:
+    """RequestError where more is asked for than this limit; what was asked, and what to do."""
+    allowed = getattr(limits(), name)
+    if asked > allowed:
+        raise RequestError(
+            f"{said}, and {allowed:,}{what} are allowed here; {mend}, or raise {variable(name)}."
+        )
+
+
 def check_data(points: int, dimensions: int) -> None:
     """RequestError if a data set is larger than the limits allow."""
-    allowed = limits()
-    if points > allowed.points:
-        raise RequestError(
-            f"The data have {points:,} points, and {allowed.points:,} are allowed here; ask for "
-            f"a sample with fewer, or raise {variable('points')}."
-        )
-    if dimensions > allowed.dimensions:
-        raise RequestError(
-            f"The data have {dimensions:,} features, and {allowed.dimensions:,} are allowed here; "
-            f"leave some out, or raise {variable('dimensions')}."
-        )
+    said = f"The data have {points:,} points"
+    refuse_more("points", points, said, "ask for a sample with fewer")
+    refuse_more(
+        "dimensions", dimensions, f"The data have {dimensions:,} features", "leave some out"
+    )
 
 
 def check_clusters(clusters: int) -> None:
     """RequestError where more clusters are asked for than the limits allow, whatever the data."""
-    allowed = limits().clusters
-    if clusters > allowed:
-        raise RequestError(
-            f"K is {clusters:,}, and {allowed:,} clusters are allowed here; ask for fewer, or "
-            f"raise {variable('clusters')}."
-        )
+    refuse_more("clusters", clusters, f"K is {clusters:,}", "ask for fewer", " clusters")
 
 
 def check_preparation(points: int, dimensions: int, clusters: int = 0) -> None:
     """RequestError where clustering data of this size, or their spectrum, would take too long."""
-    allowed = limits().prepare_s
     started_on = min(points, max(_STARTED_ON, 10 * clusters))
     passes = _STARTS * started_on + _FINISHING * points
     seconds = clusters * (dimensions + _FEW_COORDINATES) * passes
     seconds += _PRODUCTS * points * dimensions**2 + _SPECTRUM * dimensions**3
-    if seconds > allowed:
-        with_k = f" in K = {clusters:,} clusters" if clusters else ""
-        raise RequestError(
-            f"Preparing {points:,} points with {dimensions:,} features{with_k} would take about "
-            f"{seconds:,.0f} s, and {allowed:,} are allowed here; ask for less, or raise "
-            f"{variable('prepare_s')}."
-        )
+    with_k = f" in K = {clusters:,} clusters" if clusters else ""
+    data = f"{points:,} points with {dimensions:,} features{with_k}"
+    said = f"Preparing {data} would take about {seconds:,.0f} s"
+    refuse_more("prepare_s", seconds, said, "ask for less")
 
 
 def check_weights(weights: int) -> None:
     """RequestError where the models of a run have more weights than the limits allow."""
-    allowed = limits().weights
-    if weights > allowed:
-        raise RequestError(
-            f"The models have {weights:,} weights, and {allowed:,} are allowed here; ask for "
-            f"narrower layers, or raise {variable('weights')}."
-        )
+    said = f"The models have {weights:,} weights"
+    refuse_more("weights", weights, said, "ask for narrower layers")
 
 
 def check_epochs(epochs: int) -> None:
     """RequestError if a run is longer than the limits allow."""
-    allowed = limits().epochs
-    if epochs > allowed:
-        raise RequestError(
-            f"The run has {epochs:,} epochs, and {allowed:,} are allowed here; ask for fewer, or "
-            f"raise {variable('epochs')}."
-        )
-
-
-def _read(name: str, text: str) -> int:
-    low = knobs(Limits)[name].low
-    assert low is not None
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
-    if value < low:
-        raise RequestError(
-            f"{variable(name)} is {text!r}, but must be a whole number from {low:g} up."
-        )
-    return value
+    refuse_more("epochs", epochs, f"The run has {epochs:,} epochs", "ask for fewer")

@@ -14,9 +14,9 @@ import os
 import pkgutil
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import Any
 
-from svae_core.config.fields import RequestError, check_knobs, knobs
+from svae_core.config.fields import RequestError, knobs
 from svae_core.config.settings import Options, Scalar
 
 
@@ -60,18 +60,13 @@ def find(package: str, entry: str, name: str) -> Plugin:
 def configure(plugin: Plugin, options: Options) -> Any:
     """The plug-in's Config with these options; RequestError names the one that is wrong."""
     known = knobs(plugin.config)
-    hints = get_type_hints(plugin.config)
     values: dict[str, Scalar] = {}
     for name, value in options:
         if name not in known:
             has = ", ".join(known) or "none"
             raise RequestError(f"{plugin.name} has no option {name!r}; it has: {has}.")
-        values[name] = value
-    config = plugin.config(**values)
-    check_knobs(config, owner=f"{plugin.name} ")
-    # A slider or an address may give 4.0 for a whole number and 1 for a rate: checked, now typed.
-    numbers = {name: hints[name](values[name]) for name in values if hints[name] in (int, float)}
-    return dataclasses.replace(config, **numbers)
+        values[name] = known[name].parse(value, owner=f"{plugin.name} ")
+    return plugin.config(**values)
 
 
 #: (package, entry) → the files of its folder when it was last scanned, and the plug-ins found.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-from svae_core.config.fields import RequestError, check_knobs, option, plain_value
+from svae_core.config.fields import RequestError, check_knobs, option, plain_value, type_hints
 
 #: The rule that new runs follow; saved runs that name none follow the first.
 PENALTY_RULE = 2
@@ -42,7 +41,11 @@ class Settings:
         group="data",
     )
     clusters: int = option(
-        10, "number of K-means clusters K (0 or auto: proposed by silhouette)", low=0, group="data"
+        10,
+        "number of K-means clusters K (0 or auto: proposed by silhouette)",
+        low=0,
+        group="data",
+        words=(("auto", 0),),
     )
     r_min: float = option(0.8, "inner radius of the shell", low=1e-6, high=1e6, group="shell")
     r_max: float = option(1.2, "outer radius of the shell", low=1e-6, high=1e6, group="shell")
@@ -119,11 +122,11 @@ class Settings:
         Equal settings then are the same settings: caches, texts and tensors made of them agree.
         What is no number of the kind stays as it is, for `check_settings` to name.
         """
-        for item in fields(self):
-            value = getattr(self, item.name)
-            plain = plain_value(value, item.type)
+        for name, kind in type_hints(Settings).items():
+            value = getattr(self, name)
+            plain = plain_value(value, kind)
             if plain is not value:
-                object.__setattr__(self, item.name, plain)
+                object.__setattr__(self, name, plain)
 
 
 #: Fields that decide the data, shell and clusters (but not the band).
@@ -146,8 +149,6 @@ def check_settings(settings: Settings) -> Settings:
     """The settings themselves; raises RequestError, one sentence, if they are invalid."""
     check_knobs(settings)
     a, b = settings.band
-    if not (math.isfinite(a) and math.isfinite(b)):
-        raise RequestError(f"--band is {a} {b}, but both edges must be finite numbers.")
     if not 0 <= a < b < 1:
         raise RequestError(
             f"--band is {a:g} {b:g}, but needs 0 <= A < B < 1 (fractions between W and the "
@@ -165,7 +166,8 @@ def check_changeable(name: str) -> None:
     """RequestError if this setting cannot change during a run."""
     if name not in CHANGEABLE:
         raise RequestError(
-            f"{name!r} cannot change in the middle of a run; these can: {', '.join(CHANGEABLE)}."
+            f"{name[:40]!r} cannot change in the middle of a run; these can: "
+            f"{', '.join(CHANGEABLE)}."
         )
 
 
@@ -222,8 +224,6 @@ def settings_from_dict(plain: dict[str, Any]) -> Settings:
         )
     for name in ("dataset_options", "method_options"):
         values[name] = tuple(sorted(dict(values.get(name, {})).items()))
-    if "band" in values:
-        values["band"] = tuple(float(edge) for edge in values["band"])
     values["changes"] = tuple(
         (int(step), str(name), tuple(value) if isinstance(value, list) else value)
         for step, name, value in values.get("changes", ())

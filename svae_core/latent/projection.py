@@ -12,6 +12,7 @@ umap is imported inside functions: processes without it import this module, too.
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -30,6 +31,7 @@ _NEXT_EPOCHS = 100
 _FLAT_STEP = 0.1
 _BEYOND_STEP = 0.4
 _SMALLEST_STEP = 0.009
+_compiled = threading.Event()  # set in the one process that has compiled UMAP
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,19 +88,30 @@ def _no_map(latent_mean: np.ndarray, step: int, why: str) -> Layout:
     return Layout(nowhere, "none", step, f"{why} at step {step}.", latent_mean)
 
 
+def layout(
+    latent_mean: np.ndarray, structure: float, step: int, previous: Layout | None = None
+) -> Layout:
+    """The map by UMAP where this process has compiled it, else by PCA."""
+    if _compiled.is_set():
+        return umap_layout(latent_mean, structure, step, previous)
+    return pca_layout(latent_mean, step, previous)
+
+
 def warm_up() -> None:
     """Compile umap's functions, which takes 13–22 s in a new process, before the first map."""
     points = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
-    layout = umap_layout(points, 1.0, 0)
-    umap_layout(points**3, 1.0, 1, layout)
+    first = umap_layout(points, 1.0, 0)
+    umap_layout(points**3, 1.0, 1, first)
+    _compiled.set()
 
 
 def procrustes(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
     """`moving` [v, 2] translated and rotated (or reflected) to `fixed` by least squares."""
-    # Orthogonal Procrustes: with the SVD XᵀY = U S Vᵀ, the orthogonal R = U Vᵀ minimises ‖XR − Y‖.
+    from scipy.linalg import orthogonal_procrustes
+
     center, goal = moving.mean(axis=0), fixed.mean(axis=0)
-    left, _, right = np.linalg.svd((moving - center).T @ (fixed - goal))
-    return (moving - center) @ (left @ right) + goal
+    turn, _ = orthogonal_procrustes(moving - center, fixed - goal)
+    return np.asarray((moving - center) @ turn + goal)
 
 
 def _aligned(coordinates: np.ndarray, previous: Layout | None) -> np.ndarray:
@@ -127,15 +140,16 @@ def _spread(coordinates: np.ndarray) -> np.ndarray:
 def shape_change(now: np.ndarray, before: np.ndarray) -> float:
     """The Procrustes distance of latents [v, k] from earlier ones: 0 for equal shape, at most 1.
 
-    It is what remains after the best translation, rotation and scaling: √(1 − s²/(‖X‖²·‖Y‖²)) with
-    s the sum of the singular values of XᵀY. A saved map has no latents; then the distance is 1.
+    It is what remains after the best translation, rotation and scaling: scipy's disparity is its
+    square. A saved map has no latents; then the distance is 1.
     """
+    from scipy.spatial import procrustes
+
     if before.shape != now.shape:
         return 1.0
-    new, old = (a - a.mean(axis=0, dtype=np.float64) for a in (now, before))
-    overlap = float(np.linalg.svd(new.T @ old, compute_uv=False).sum())
-    size = float((new**2).sum() * (old**2).sum())
-    return float(np.sqrt(max(0.0, 1.0 - overlap**2 / size))) if size > 0 else 0.0
+    if min(np.ptp(now, axis=0).max(), np.ptp(before, axis=0).max()) == 0:
+        return 0.0  # all latents of one of them are equal: they have no shape
+    return math.sqrt(procrustes(before, now)[2])
 
 
 def _beyond_plane(latent_mean: np.ndarray) -> float:

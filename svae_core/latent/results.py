@@ -15,6 +15,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from svae_core.records import from_json
+
 #: Limits of a study on a visitor's own data: points, epochs, seeds; and its upper edges.
 SHORT_POINTS, SHORT_EPOCHS, SHORT_SEEDS = 1000, 100, 3
 SHORT_EDGES = (0.05, 0.25, 0.5, 0.9)
@@ -54,27 +56,13 @@ class BandStudy:
 def load_studies(path: pathlib.Path) -> tuple[BandStudy, ...]:
     """Studies from a JSON file."""
     plain = json.loads(path.read_text(encoding="utf-8"))
-    return tuple(
-        BandStudy(
-            **{
-                **study,
-                "samplings": tuple(_sampling(row) for row in study["samplings"]),
-                "best": _sampling(study["best"]),
-            }
-        )
-        for study in plain
-    )
+    return tuple(from_json(BandStudy, study) for study in plain)
 
 
 def save_studies(studies: tuple[BandStudy, ...], path: pathlib.Path) -> None:
     """Write studies to a JSON file, numbers to four significant digits."""
     plain = [dataclasses.asdict(study) for study in studies]
     path.write_text(json.dumps(_rounded(plain), indent=1) + "\n", encoding="utf-8")
-
-
-def _sampling(row: dict[str, Any]) -> Sampling:
-    known: dict[str, Any] = {k: math.nan if v is None else v for k, v in row.items()}
-    return Sampling(**known)
 
 
 def _rounded(value: Any) -> Any:

@@ -10,7 +10,10 @@ final class `Method` that implements the protocol `TrainingMethod`:
   The two differ: the KL can be large while the decoder ignores the latent code;
 * `Method(config)`, then `constants(prepared, settings)`: named numbers fixed before training,
   from data and settings alone (raises RequestError if invalid);
-* `objective(terms, constants)`: the value to minimise for each of its members, shape [m].
+* either `slopes`, a plain function of the averages of one member's minibatch (see `Averaged`): the
+  training room compiles it to native code;
+* or `objective(terms, constants)`: the value to minimise for each of its members, shape [m], on
+  tensors: for losses point by point, several latents per point, posteriors of its own.
 
 Optional protocols, recognised by their attributes: `Stateful` (numbers updated at every step),
 `MultiSample` (several latents per point), `CustomPosterior`, `CustomPrior` (other than N(0, I)),
@@ -23,9 +26,9 @@ and the web server, which lists the methods, runs without torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -103,6 +106,19 @@ class Terms:
         return self.loss if self.free_running_loss is None else self.free_running_loss
 
 
+class Averages(NamedTuple):
+    """What `slopes` is given of one member's minibatch, all float."""
+
+    loss: float  # D: squared error summed over coordinates, mean over the minibatch
+    distortion: float  # D of g(z); other than `loss` for autoregressive decoders only
+    kl: float  # nats, mean over the minibatch
+    half_precision: float  # 1/(2σ²)
+    beta: float
+    sigma2: float
+    step: float
+    progress: float  # 0 at the first step, 1 at the last
+
+
 class TrainingMethod(Protocol):
     """The protocol of a `Method` class."""
 
@@ -116,18 +132,41 @@ class TrainingMethod(Protocol):
         """Numbers fixed before training; raises RequestError if the options are invalid."""
         ...
 
+
+@runtime_checkable
+class Averaged(Protocol):
+    """A method whose objective depends on averages of the minibatch only.
+
+    `slopes(averages, kl_per_dim, constants, memory, by_kl)` -> (value, ∂/∂loss, ∂/∂distortion), a
+    function of the method's file. It writes ∂/∂KL_j into `by_kl` [k], and into `memory` what is
+    remembered after the step. `kl_per_dim` [k] nats; `constants` and `memory` are the numbers of
+    the methods of those names, one after another in their order. It is compiled, so it may use
+    arithmetic, `math` and plain numbers of its file, and nothing else.
+    """
+
+    slopes: Callable[..., tuple[float, float, float]]
+
+
+class WithObjective(Protocol):
+    """A method whose objective needs more than averages."""
+
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
         """The loss of its members, [m] nats, differentiable in the terms. Constants are [m]."""
         ...
 
 
 @runtime_checkable
-class Stateful(Protocol):
+class Remembers(Protocol):
     """A method with numbers that each step updates: multipliers, moving averages."""
 
     def memory(self, prepared: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
         """Initial values of one member by name, float32, of any shape ([] or [k], for example)."""
         ...
+
+
+@runtime_checkable
+class Stateful(Remembers, Protocol):
+    """A method with an `objective` and a memory."""
 
     def update(self, terms: Terms, constants: dict[str, Tensor]) -> dict[str, Tensor]:
         """The memory [m, …] after a step, from the terms and memory before it; no gradients."""
@@ -192,8 +231,8 @@ class CustomBetaSigma2(Protocol):
 
 
 def needs_points(method: TrainingMethod) -> bool:
-    """Whether a method needs per-point losses or draws, not only D and KL of the minibatch."""
-    return isinstance(method, MultiSample | CustomPosterior | ExtraParameters)
+    """Whether a method's objective needs more than averages of the minibatch."""
+    return not isinstance(method, Averaged)
 
 
 def base_objective(terms: Terms) -> Tensor:

@@ -11,16 +11,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from svae_core.methods import Terms, base_objective
+from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
 
 @dataclass(frozen=True)
 class Config:
     """The conventional VAE has no options of its own."""
+
+
+def slopes(
+    averages: Averages,
+    kl_per_dim: np.ndarray,
+    constants: np.ndarray,
+    memory: np.ndarray,
+    by_kl: np.ndarray,
+) -> tuple[float, float, float]:
+    """D/(2σ²) + β·KL."""
+    by_kl[:] = averages.beta
+    value = averages.loss * averages.half_precision + averages.beta * averages.kl
+    return value, averages.half_precision, 0.0
 
 
 @final
@@ -31,6 +44,7 @@ class Method:
     projected = False
     guards_kl = ""
     guards_information = ""
+    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
@@ -38,7 +52,3 @@ class Method:
     def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
         """None."""
         return {}
-
-    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
-        """D/(2σ²) + β·KL, [m]."""
-        return base_objective(terms)

@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from svae_core.methods import Terms
+from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings, option
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,20 @@ class Config:
     )
 
 
+def slopes(
+    averages: Averages,
+    kl_per_dim: np.ndarray,
+    constants: np.ndarray,
+    memory: np.ndarray,
+    by_kl: np.ndarray,
+) -> tuple[float, float, float]:
+    """D/(2σ²) + β_m·β·KL."""
+    weight = constants[0]
+    by_kl[:] = weight
+    value = averages.loss * averages.half_precision + weight * averages.kl
+    return value, averages.half_precision, 0.0
+
+
 @final
 class Method:
     """The common loss with the KL weighted by β_m·β."""
@@ -40,6 +54,7 @@ class Method:
     projected = False
     guards_kl = ""
     guards_information = ""
+    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
@@ -47,10 +62,6 @@ class Method:
     def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
         """The weight of the KL."""
         return {"weight": self.config.multiple * settings.beta}
-
-    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
-        """D/(2σ²) + β_m·β·KL, [m]."""
-        return terms.reconstruction + constants["weight"] * terms.kl
 
     def effective_beta_sigma2(
         self, settings: Settings, loss: float, d: int, memory: dict[str, float]

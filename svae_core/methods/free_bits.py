@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from svae_core.methods import Terms
+from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings, option
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,24 @@ class Config:
     )
 
 
+def slopes(
+    averages: Averages,
+    kl_per_dim: np.ndarray,
+    constants: np.ndarray,
+    memory: np.ndarray,
+    by_kl: np.ndarray,
+) -> tuple[float, float, float]:
+    """D/(2σ²) + β·Σ_j max(λ, KL_j)."""
+    free = constants[0]
+    value = averages.loss * averages.half_precision
+    for j in range(len(kl_per_dim)):
+        # The maximum is of minibatch means, not of points; below λ its gradient is 0, at λ half.
+        above = 1.0 if kl_per_dim[j] > free else 0.5 if kl_per_dim[j] == free else 0.0
+        by_kl[j] = averages.beta * above
+        value += averages.beta * max(free, kl_per_dim[j])
+    return value, averages.half_precision, 0.0
+
+
 @final
 class Method:
     """The common loss with a hinge on the KL of each dimension."""
@@ -36,6 +54,7 @@ class Method:
     projected = False
     guards_kl = "KL is not penalised below λ nats per dimension"
     guards_information = ""
+    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
@@ -43,10 +62,3 @@ class Method:
     def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
         """The nats that cost nothing."""
         return {"free": self.config.free}
-
-    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
-        """D/(2σ²) + β·Σ_j max(λ, KL_j), [m]."""
-        free = constants["free"].unsqueeze(1)
-        # The maximum is of minibatch means, not of points; below λ its gradient is 0.
-        hinged = terms.kl_per_dim.maximum(free).sum(dim=1)
-        return terms.reconstruction + terms.beta * hinged

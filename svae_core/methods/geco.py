@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import final
 
 import numpy as np
 
 from svae_core.geometry.region import require_band
-from svae_core.methods import Terms
+from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings, option
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-_RANGE = 1e6  # λ stays within this factor of 1, so that it stays finite under an unreachable bound
+# λ stays within a factor of a million, so that it stays finite under an unreachable bound.
+_LIMIT = math.log(1e6)
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,25 @@ class Config:
     )
 
 
+def slopes(
+    averages: Averages,
+    kl_per_dim: np.ndarray,
+    constants: np.ndarray,
+    memory: np.ndarray,
+    by_kl: np.ndarray,
+) -> tuple[float, float, float]:
+    """β·KL + λ·(D − hi); then C ← α·C + (1 − α)·(D − hi)/hi and log λ ← log λ + ν·C."""
+    bound, remembered, rate = constants[0], constants[1], constants[2]
+    multiplier = math.exp(memory[0])
+    by_kl[:] = averages.beta
+    value = averages.beta * averages.kl + multiplier * (averages.distortion - bound)
+    # Dual ascent in log λ.
+    keep = remembered if averages.step > 0 else 0.0
+    memory[1] = keep * memory[1] + (1.0 - keep) * (averages.distortion / bound - 1.0)
+    memory[0] = min(max(memory[0] + rate * memory[1], -_LIMIT), _LIMIT)
+    return value, 0.0, multiplier
+
+
 @final
 class Method:
     """β·KL under the constraint D ≤ hi, by a multiplier."""
@@ -50,31 +67,19 @@ class Method:
     projected = False
     guards_kl = "what a measured loss of hi requires"
     guards_information = "a multiplier drives the loss to hi; excludes collapse if hi < T"
+    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
 
     def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
-        """The bound hi on D."""
-        return {"bound": require_band(prepared.region).hi}
+        """The bound hi on D, the share α kept and the rate ν."""
+        bound = require_band(prepared.region).hi
+        return {"bound": bound, "memory": self.config.memory, "rate": self.config.rate}
 
     def memory(self, prepared: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
         """log λ, starting at λ = 1, and the moving average C."""
         return {"log_multiplier": np.zeros(()), "excess": np.zeros(())}
-
-    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
-        """β·KL + λ·(D − hi), [m]."""
-        multiplier = terms.memory["log_multiplier"].exp()
-        return terms.beta * terms.kl + multiplier * (terms.distortion - constants["bound"])
-
-    def update(self, terms: Terms, constants: dict[str, Tensor]) -> dict[str, Tensor]:
-        """C ← α·C + (1 − α)·(D − hi)/hi, then log λ ← log λ + ν·C (dual ascent in log λ)."""
-        now = terms.distortion / constants["bound"] - 1.0
-        keep = self.config.memory if terms.step > 0 else 0.0
-        excess = keep * terms.memory["excess"] + (1.0 - keep) * now
-        log = terms.memory["log_multiplier"] + self.config.rate * excess
-        limit = math.log(_RANGE)
-        return {"log_multiplier": log.clamp(-limit, limit), "excess": excess}
 
     def effective_beta_sigma2(
         self, settings: Settings, loss: float, d: int, memory: dict[str, float]

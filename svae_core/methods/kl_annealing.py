@@ -9,14 +9,15 @@ Source: arXiv 1511.06349 (linear), arXiv 1903.10145 (cyclical: 4 cycles, half of
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from svae_core.methods import Terms
+from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings, option
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,24 @@ class Config:
     cycles: int = option(4, "cycles of the cyclical schedule", low=1, high=1000)
 
 
+def slopes(
+    averages: Averages,
+    kl_per_dim: np.ndarray,
+    constants: np.ndarray,
+    memory: np.ndarray,
+    by_kl: np.ndarray,
+) -> tuple[float, float, float]:
+    """D/(2σ²) + r·β·KL; r is the ramp at this step, from 0 to 1; 1 at the end."""
+    share, cycles = constants[0], constants[1]
+    passed = averages.progress * cycles
+    # Capped, so that progress 1 is the end of the last cycle, not the start of another.
+    within = passed - min(math.floor(passed), cycles - 1.0)
+    weight = min(1.0, within / share) * averages.beta
+    by_kl[:] = weight
+    value = averages.loss * averages.half_precision + weight * averages.kl
+    return value, averages.half_precision, 0.0
+
+
 @final
 class Method:
     """The common loss with an annealed KL weight."""
@@ -38,18 +57,15 @@ class Method:
     projected = False
     guards_kl = ""
     guards_information = ""
+    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
 
     def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
-        """None; the schedule is an option."""
-        return {}
-
-    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
-        """D/(2σ²) + r·β·KL, [m]; r is the ramp at this step."""
-        ramp = self.ramp(terms.progress)
-        return terms.reconstruction + ramp * terms.beta * terms.kl
+        """The share of a cycle in which the weight grows, and the number of cycles."""
+        cycles = self.config.cycles if self.config.schedule == "cyclical" else 1
+        return {"share": self.config.share, "cycles": float(cycles)}
 
     def ramp(self, progress: float) -> float:
         """The weight in units of β, from 0 to 1, at a progress from 0 to 1; 1 at the end."""

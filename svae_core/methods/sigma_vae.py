@@ -9,14 +9,15 @@ Source: arXiv 2006.13202 v4 (optimal σ-VAE)
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from svae_core.methods import Terms
+from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
 _LEAST = 1e-6  # lower bound on σ², as for the setting: log σ² of a perfect fit is unbounded below
 
@@ -24,6 +25,23 @@ _LEAST = 1e-6  # lower bound on σ², as for the setting: log σ² of a perfect 
 @dataclass(frozen=True)
 class Config:
     """No options: σ² is learned."""
+
+
+def slopes(
+    averages: Averages,
+    kl_per_dim: np.ndarray,
+    constants: np.ndarray,
+    memory: np.ndarray,
+    by_kl: np.ndarray,
+) -> tuple[float, float, float]:
+    """(d/2)·(1 + log σ²) + β·KL at σ² = D/d."""
+    # ∂/∂σ² of D/(2σ²) + (d/2)·log σ² vanishes at σ² = D/d, where D/(2σ²) = d/2.
+    d = constants[0]
+    sigma2 = max(averages.loss / d, _LEAST)
+    by_kl[:] = averages.beta
+    value = 0.5 * d * (1.0 + math.log(sigma2)) + averages.beta * averages.kl
+    by_loss = 0.5 / sigma2 if averages.loss / d >= _LEAST else 0.0
+    return value, by_loss, 0.0
 
 
 @final
@@ -34,6 +52,7 @@ class Method:
     projected = False
     guards_kl = ""
     guards_information = ""
+    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
@@ -41,13 +60,6 @@ class Method:
     def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
         """The number of coordinates d."""
         return {"dimension": float(len(prepared.eigenvalues))}
-
-    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
-        """(d/2)·(1 + log σ²) + β·KL at σ² = D/d, [m]."""
-        # ∂/∂σ² of D/(2σ²) + (d/2)·log σ² vanishes at σ² = D/d, where D/(2σ²) = d/2.
-        d = constants["dimension"]
-        sigma2 = (terms.loss / d).clamp_min(_LEAST)
-        return 0.5 * d * (1.0 + sigma2.log()) + terms.beta * terms.kl
 
     def effective_beta_sigma2(
         self, settings: Settings, loss: float, d: int, memory: dict[str, float]

@@ -23,11 +23,11 @@ from svae_core.geometry.region import (
     require_band,
     target,
 )
-from svae_core.methods import Terms, base_objective
+from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings, option
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,26 @@ class Config:
     )
 
 
+def slopes(
+    averages: Averages,
+    kl_per_dim: np.ndarray,
+    constants: np.ndarray,
+    memory: np.ndarray,
+    by_kl: np.ndarray,
+) -> tuple[float, float, float]:
+    """D/(2σ²) + β·KL + w·max(0, D − upper) + w_lo·max(0, lower − D)."""
+    weight, lower_weight, upper, lower = constants[0], constants[1], constants[2], constants[3]
+    by_kl[:] = averages.beta
+    value = averages.loss * averages.half_precision + averages.beta * averages.kl
+    # A step's gradient sees the side of the band on which the minibatch lies, and its weight.
+    if averages.distortion > upper:
+        return value + weight * (averages.distortion - upper), averages.half_precision, weight
+    if averages.distortion < lower:
+        outside = lower_weight * (lower - averages.distortion)
+        return value + outside, averages.half_precision, -lower_weight
+    return value, averages.half_precision, 0.0
+
+
 @final
 class Method:
     """The common loss plus a soft penalty outside the band."""
@@ -51,6 +71,7 @@ class Method:
     projected = True
     guards_kl = "what a measured loss below δ requires"
     guards_information = "a penalty holds the loss below δ"
+    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
@@ -70,18 +91,6 @@ class Method:
             "upper": target(region.lo, region.hi, region.delta - region.within, error),
             "lower": region.lo if region.lower_edge else 0.0,
         }
-
-    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
-        """D/(2σ²) + β·KL + w·max(0, D−upper) + w_lo·max(0, lower−D), [m]."""
-        # The two hinges are the distance from D to its nearest point of [lower, upper]. Outside the
-        # band that point is constant, inside it is D itself, so it can be detached: the gradient
-        # is ±w outside and 0 inside.
-        nearest = terms.distortion.detach().clamp(constants["lower"], constants["upper"])
-        outside = (terms.distortion - nearest).abs()
-        # The side of the band decides the weight; which side it is has no gradient.
-        below = terms.distortion.detach() < constants["lower"]
-        weight = constants["lower_weight"].where(below, constants["weight"])
-        return base_objective(terms) + weight * outside
 
 
 def describe_aim(prepared: PreparedData, settings: Settings) -> str:

@@ -14,20 +14,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import final
 
 import numpy as np
 
 from svae_core.geometry.region import penalty_weight, require_band
-from svae_core.methods import Terms
+from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _INSIDE = 0.01  # distance of the target below hi, as a fraction of the band's width
 _AVERAGE = 20.0  # time constant of the fast moving average of the loss, in steps
-_LEAST = 1e-3  # lower bound on Λ as a fraction of its start
+_LEAST = math.log(1e-3)  # lower bound on log Λ, above its start
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,32 @@ class Config:
     )
 
 
+def slopes(
+    averages: Averages,
+    kl_per_dim: np.ndarray,
+    constants: np.ndarray,
+    memory: np.ndarray,
+    by_kl: np.ndarray,
+) -> tuple[float, float, float]:
+    """β·KL + Λ·D + w·max(0, lower − D); then log Λ follows the error, extrapolated."""
+    aim, lower, weight, start = constants[0], constants[1], constants[2], constants[3]
+    cap, scale, horizon, damping = constants[4], constants[5], constants[6], constants[7]
+    distortion, multiplier = averages.distortion, math.exp(memory[0])
+    below = 1.0 if distortion < lower else 0.0
+    by_kl[:] = averages.beta
+    value = averages.beta * averages.kl + multiplier * distortion
+    value += below * weight * (lower - distortion)
+    # Integral control: log Λ moves by the error extrapolated `damping` horizons ahead. The slow
+    # average lags by about one horizon, so fast − slow is the change per horizon.
+    first = averages.step == 0
+    memory[1] += (1.0 if first else 1.0 / _AVERAGE) * (distortion - memory[1])
+    memory[2] += (1.0 if first else 1.0 / horizon) * (memory[1] - memory[2])
+    ahead = memory[1] + damping * (memory[1] - memory[2])
+    error = min(max((ahead - aim) / scale, -1.0), 1.0)
+    memory[0] = min(max(memory[0] + error / horizon, start + _LEAST), cap)
+    return value, 0.0, multiplier - below * weight
+
+
 @final
 class Method:
     """β·KL under a constraint that keeps the loss at the band's upper edge."""
@@ -56,6 +79,7 @@ class Method:
     projected = True
     guards_kl = "what a measured loss below δ requires"
     guards_information = "a multiplier holds the loss at hi, below δ"
+    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
@@ -76,34 +100,13 @@ class Method:
             # by which Λ grows, and dD/d(log Λ) = −θ · (dimensions with λ_j > θ).
             "scale": level * max(1, active),
             "horizon": max(_AVERAGE, self.config.horizon * steps),
+            "damping": self.config.damping,
         }
 
     def memory(self, prepared: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
         """log Λ, a fast and a slow moving average of D."""
         start = self.constants(prepared, settings)["start"]
         return {"log_multiplier": np.array(start), "loss": np.zeros(()), "slow": np.zeros(())}
-
-    def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
-        """β·KL + Λ·D + w·max(0, lower − D), [m]."""
-        multiplier = terms.memory["log_multiplier"].exp()
-        below = (constants["lower"] - terms.distortion).relu()
-        return terms.beta * terms.kl + multiplier * terms.distortion + constants["weight"] * below
-
-    def update(self, terms: Terms, constants: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Integral control: log Λ moves by the error extrapolated `damping` horizons ahead."""
-        horizon = constants["horizon"]
-        first = terms.step == 0
-        fast = 1.0 if first else 1.0 / _AVERAGE
-        loss = terms.memory["loss"] + fast * (terms.distortion - terms.memory["loss"])
-        lag = 1.0 if first else 1.0 / horizon
-        slow = terms.memory["slow"] + lag * (loss - terms.memory["slow"])
-        # The slow average lags by about one horizon, so fast − slow is the change per horizon.
-        ahead = loss + self.config.damping * (loss - slow)
-        error = ((ahead - constants["aim"]) / constants["scale"]).clamp(-1.0, 1.0)
-        log = terms.memory["log_multiplier"] + error / horizon
-        least = constants["start"] + math.log(_LEAST)
-        log = log.maximum(least).minimum(constants["cap"])
-        return {"log_multiplier": log, "loss": loss, "slow": slow}
 
     def effective_beta_sigma2(
         self, settings: Settings, loss: float, d: int, memory: dict[str, float]

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from svae_core.nets.layer_stack import LayerTensors, layer_tensors, multiply
+from svae_core.nets.layer_stack import Backward, LayerTensors, Placed, multiply
 
 _SIDE, _STEP, _EDGE = 4, 2, 1  # kernel size, stride and padding
 
@@ -43,7 +43,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class _Windowed(ABC):
+class _Windowed(Placed, ABC):
     """A layer that links each pixel of the coarse image with a 4 × 4 window of the fine one."""
 
     name: str
@@ -64,24 +64,6 @@ class _Windowed(ABC):
     @abstractmethod
     def shape(self) -> tuple[int, int]:
         """The shape of the weight matrix, (inputs, outputs) of the matrix product."""
-
-    @property
-    def weight(self) -> slice:
-        return slice(self.start, self.start + self.shape[0] * self.shape[1])
-
-    @property
-    def bias(self) -> slice:
-        return slice(self.weight.stop, self.weight.stop + self.fan_out)
-
-    @property
-    def stop(self) -> int:
-        return self.bias.stop
-
-    def tensors(self, row: Tensor, start: int) -> LayerTensors:
-        """Weight [m, *shape] and bias [m, 1, fan_out], views of rows that begin at `start`."""
-        weight = row[:, self.weight.start - start : self.weight.stop - start]
-        bias = row[:, self.bias.start - start : self.bias.stop - start]
-        return layer_tensors(weight.unflatten(1, self.shape), bias.unsqueeze(1))
 
     def forward(self, tensors: LayerTensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
@@ -114,22 +96,15 @@ class Halving(_Windowed):
         rows = im2col(values, self.given, self.made)
         return torch.bmm(rows, weight).view(*values.shape[:2], self.fan_out)
 
-    def backward(
-        self,
-        tensors: LayerTensors,
-        values: Tensor,
-        grad_output: Tensor,
-        grads: LayerTensors,
-        needs_input_grad: bool,
-    ) -> Tensor | None:
-        """Write gradients of weight and bias into `grads`; return that of `values` if asked."""
-        rows = im2col(values, self.given, self.made)
-        by_rows = grad_output.reshape(len(grad_output), -1, self.made.channels)
-        multiply(rows.mT, by_rows, grads.weight)
-        torch.sum(grad_output, 1, True, out=grads.bias)
+    def backward(self, back: Backward, needs_input_grad: bool) -> Tensor | None:
+        """Write the gradients of weight and bias; return that of the inputs if asked."""
+        rows = im2col(back.values, self.given, self.made)
+        by_rows = back.grad_output.reshape(len(back.grad_output), -1, self.made.channels)
+        multiply(rows.mT, by_rows, back.grads.weight)
+        torch.sum(back.grad_output, 1, True, out=back.grads.bias)
         if not needs_input_grad:
             return None
-        return col2im(torch.bmm(by_rows, tensors.weight_t), self.given, self.made)
+        return col2im(torch.bmm(by_rows, back.tensors.weight_t), self.given, self.made)
 
 
 @final
@@ -152,21 +127,16 @@ class Doubling(_Windowed):
         pixels = values.reshape(len(values), -1, self.given.channels)
         return col2im(torch.bmm(pixels, weight), self.made, self.given)
 
-    def backward(
-        self,
-        tensors: LayerTensors,
-        values: Tensor,
-        grad_output: Tensor,
-        grads: LayerTensors,
-        needs_input_grad: bool,
-    ) -> Tensor | None:
-        """Write gradients of weight and bias into `grads`; return that of `values` if asked."""
+    def backward(self, back: Backward, needs_input_grad: bool) -> Tensor | None:
+        """Write the gradients of weight and bias; return that of the inputs if asked."""
         # The transpose of the forward pass, hence an ordinary convolution of the gradient.
-        rows = im2col(grad_output, self.made, self.given)
-        pixels = values.reshape(len(values), -1, self.given.channels)
-        multiply(pixels.mT, rows, grads.weight)
-        torch.sum(grad_output, 1, True, out=grads.bias)
-        return torch.bmm(rows, tensors.weight_t).view(*values.shape) if needs_input_grad else None
+        rows = im2col(back.grad_output, self.made, self.given)
+        pixels = back.values.reshape(len(back.values), -1, self.given.channels)
+        multiply(pixels.mT, rows, back.grads.weight)
+        torch.sum(back.grad_output, 1, True, out=back.grads.bias)
+        if not needs_input_grad:
+            return None
+        return torch.bmm(rows, back.tensors.weight_t).view(*back.values.shape)
 
 
 def im2col(values: Tensor, fine: Grid, coarse: Grid) -> Tensor:

@@ -32,6 +32,15 @@ class LayerTensors(NamedTuple):
     weight_t: Tensor  # [m, ·, ·] transposed view; kept, as creating one takes time
 
 
+class Backward(NamedTuple):
+    """What a layer's backward pass is given."""
+
+    tensors: LayerTensors
+    values: Tensor  # [m, b, fan_in] inputs of the forward pass
+    grad_output: Tensor  # [m, b, fan_out]
+    grads: LayerTensors  # to be written
+
+
 def layer_tensors(weight: Tensor, bias: Tensor) -> LayerTensors:
     """A layer's tensors, with the transposed view."""
     return LayerTensors(weight, bias, weight.mT)
@@ -63,6 +72,11 @@ class Layer(Protocol):
     def start(self) -> int: ...
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """The shape of the weight matrix, (inputs, outputs) of the matrix product."""
+        ...
+
+    @property
     def weight(self) -> slice: ...
 
     @property
@@ -71,29 +85,46 @@ class Layer(Protocol):
     @property
     def stop(self) -> int: ...
 
-    def tensors(self, row: Tensor, start: int) -> LayerTensors:
-        """Weight and bias, views of rows [m, ·] that begin at `start`."""
-        ...
+    def tensors(self, row: Tensor, start: int) -> LayerTensors: ...
 
     def forward(self, tensors: LayerTensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
         ...
 
-    def backward(
-        self,
-        tensors: LayerTensors,
-        values: Tensor,
-        grad_output: Tensor,
-        grads: LayerTensors,
-        needs_input_grad: bool,
-    ) -> Tensor | None:
-        """Write gradients of weight and bias into `grads`; return that of `values` if asked."""
+    def backward(self, back: Backward, needs_input_grad: bool) -> Tensor | None:
+        """Write the gradients of weight and bias; return that of the inputs if asked."""
         ...
+
+
+class Placed:
+    """Where a layer's weight, of its `shape`, and its bias are in a member's row."""
+
+    @property
+    def weight(self: Layer) -> slice:
+        """The weight's numbers, from the layer's start."""
+        return slice(self.start, self.start + self.shape[0] * self.shape[1])
+
+    @property
+    def bias(self: Layer) -> slice:
+        """The bias's numbers, after the weight."""
+        return slice(self.weight.stop, self.weight.stop + self.fan_out)
+
+    @property
+    def stop(self: Layer) -> int:
+        """Where the next layer may begin."""
+        return self.bias.stop
+
+    def tensors(self: Layer, row: Tensor, start: int) -> LayerTensors:
+        """Weight [m, *shape] and bias [m, 1, fan_out], views of rows that begin at `start`."""
+        weight = row[:, self.weight.start - start : self.weight.stop - start]
+        bias = row[:, self.bias.start - start : self.bias.stop - start]
+        m = len(row)
+        return layer_tensors(weight.view(m, *self.shape), bias.view(m, 1, self.fan_out))
 
 
 @final
 @dataclass(frozen=True)
-class Affine:
+class Affine(Placed):
     """values @ weight + bias; weight [fan_in, fan_out] and bias begin at `start` of a row."""
 
     name: str
@@ -104,45 +135,23 @@ class Affine:
 
     @property
     def receptive_field(self) -> int:
+        """Inputs that one output depends on."""
         return self.fan_in
 
     @property
-    def weight(self) -> slice:
-        return slice(self.start, self.start + self.fan_in * self.fan_out)
-
-    @property
-    def bias(self) -> slice:
-        return slice(self.weight.stop, self.weight.stop + self.fan_out)
-
-    @property
-    def stop(self) -> int:
-        return self.bias.stop
-
-    def tensors(self, row: Tensor, start: int) -> LayerTensors:
-        """Weight [m, fan_in, fan_out] and bias [m, 1, fan_out], views of rows."""
-        weight = row[:, self.weight.start - start : self.weight.stop - start]
-        bias = row[:, self.bias.start - start : self.bias.stop - start]
-        m = len(row)
-        return layer_tensors(
-            weight.view(m, self.fan_in, self.fan_out), bias.view(m, 1, self.fan_out)
-        )
+    def shape(self) -> tuple[int, int]:
+        """(inputs, outputs)."""
+        return self.fan_in, self.fan_out
 
     def forward(self, tensors: LayerTensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, fan_out] of values [m, b, fan_in]."""
         return torch.baddbmm(tensors.bias, values, tensors.weight, beta=scale, alpha=scale)
 
-    def backward(
-        self,
-        tensors: LayerTensors,
-        values: Tensor,
-        grad_output: Tensor,
-        grads: LayerTensors,
-        needs_input_grad: bool,
-    ) -> Tensor | None:
-        """Write gradients of weight and bias into `grads`; return that of `values` if asked."""
-        multiply(values.mT, grad_output, grads.weight)
-        torch.sum(grad_output, 1, True, out=grads.bias)
-        return torch.bmm(grad_output, tensors.weight_t) if needs_input_grad else None
+    def backward(self, back: Backward, needs_input_grad: bool) -> Tensor | None:
+        """Write the gradients of weight and bias; return that of the inputs if asked."""
+        multiply(back.values.mT, back.grad_output, back.grads.weight)
+        torch.sum(back.grad_output, 1, True, out=back.grads.bias)
+        return torch.bmm(back.grad_output, back.tensors.weight_t) if needs_input_grad else None
 
 
 def multiply(one: Tensor, other: Tensor, into: Tensor) -> None:
@@ -195,9 +204,8 @@ class Stack:
         back: Tensor | None = grad_output
         for i in reversed(range(len(self.layers))):
             assert back is not None
-            back = self.layers[i].backward(
-                self.tensors[i], inputs[i], back, into.tensors[i], needs_input_grad or i > 0
-            )
+            given = Backward(self.tensors[i], inputs[i], back, into.tensors[i])
+            back = self.layers[i].backward(given, needs_input_grad or i > 0)
             if i > 0 and self.layers[i - 1].activated:
                 # A layer's input is the tanh t of the layer before: ∂t/∂u = 1 − t², in place.
                 torch.ops.aten.tanh_backward.grad_input(back, inputs[i], grad_input=back)

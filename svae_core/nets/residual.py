@@ -13,12 +13,12 @@ from typing import final
 import torch
 from torch import Tensor
 
-from svae_core.nets.layer_stack import Affine, LayerTensors, activated
+from svae_core.nets.layer_stack import Affine, Backward, LayerTensors, Placed, activated
 
 
 @final
 @dataclass(frozen=True)
-class Block:
+class Block(Placed):
     """One of `depth` residual blocks of this width; `start` is its offset in a member's row."""
 
     name: str
@@ -41,16 +41,9 @@ class Block:
         return self.width
 
     @property
-    def weight(self) -> slice:
-        return self._affine.weight
-
-    @property
-    def bias(self) -> slice:
-        return self._affine.bias
-
-    @property
-    def stop(self) -> int:
-        return self._affine.stop
+    def shape(self) -> tuple[int, int]:
+        """(inputs, outputs)."""
+        return self.width, self.width
 
     @property
     def _affine(self) -> Affine:
@@ -60,10 +53,6 @@ class Block:
     def _scale(self) -> float:
         return 1.0 / math.sqrt(self.depth)
 
-    def tensors(self, row: Tensor, start: int) -> LayerTensors:
-        """Weight [m, width, width] and bias [m, 1, width], views of rows that begin at `start`."""
-        return self._affine.tensors(row, start)
-
     def forward(self, tensors: LayerTensors, values: Tensor, scale: int) -> Tensor:
         """`scale` times the outputs [m, b, width] of values [m, b, width]."""
         # Not fused: a fused multiply-add rounds the last floats of a row differently in a batch.
@@ -71,17 +60,10 @@ class Block:
         added += values
         return added if scale == 1 else added.mul_(scale)
 
-    def backward(
-        self,
-        tensors: LayerTensors,
-        values: Tensor,
-        grad_output: Tensor,
-        grads: LayerTensors,
-        needs_input_grad: bool,
-    ) -> Tensor | None:
-        """Write gradients of weight and bias into `grads`; return that of `values` if asked."""
+    def backward(self, back: Backward, needs_input_grad: bool) -> Tensor | None:
+        """Write the gradients of weight and bias; return that of the inputs if asked."""
         # With t = tanh(x·W + b): ∂L/∂x = g + (g/√depth ⊙ (1 − t²))·Wᵀ for the gradient g by y.
-        tangent = activated(self._affine, tensors, values)
-        inner = torch.ops.aten.tanh_backward(grad_output * self._scale, tangent)
-        back = self._affine.backward(tensors, values, inner, grads, needs_input_grad)
-        return None if back is None else back.add_(grad_output)
+        tangent = activated(self._affine, back.tensors, back.values)
+        inner = torch.ops.aten.tanh_backward(back.grad_output * self._scale, tangent)
+        by_values = self._affine.backward(back._replace(grad_output=inner), needs_input_grad)
+        return None if by_values is None else by_values.add_(back.grad_output)

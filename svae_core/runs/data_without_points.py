@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from svae_core.config.settings import settings_from_dict, settings_to_dict
+from svae_core.problem import only
 from svae_core.records import PreparedData, Settings
 
 Arrays = dict[str, np.ndarray]
@@ -21,21 +22,12 @@ Arrays = dict[str, np.ndarray]
 
 def thin(prepared: PreparedData) -> PreparedData:
     """The prepared data without points, labels and view."""
-    dataset, shell = prepared.dataset, prepared.shell
-    return PreparedData(
-        settings=prepared.settings,
-        dataset=dataclasses.replace(dataset, points=dataset.points[:0].copy(), labels=None),
-        shell=dataclasses.replace(
-            shell, points=shell.points[:0].copy(), held_out=shell.held_out[:0].copy()
-        ),
-        clusters=dataclasses.replace(prepared.clusters, labels=prepared.clusters.labels[:0].copy()),
-        region=prepared.region,
-        eigenvalues=prepared.eigenvalues,
-        lambda_max=prepared.lambda_max,
-        water_level=prepared.water_level,
-        view_index=prepared.view_index[:0].copy(),
-        view_basis=prepared.view_basis,
-        view_points=prepared.view_points[:0].copy(),
+    none = only(prepared, np.arange(0))
+    return dataclasses.replace(
+        none,
+        dataset=dataclasses.replace(none.dataset, labels=None),
+        shell=dataclasses.replace(none.shell, held_out=none.shell.held_out[:0].copy()),
+        view_points=none.view_points[:0].copy(),
     )
 
 

@@ -355,8 +355,10 @@ def _load_schema_1(folder: Path, about: About) -> SavedRun:
             for key, value in arrays.items()
             if key.startswith("memory.")
         }
-        rows = {name: arrays[name] for name in ("parameters", "first_moment", "second_moment")}
-        state = State(about.members, int(arrays["step"][0]), **rows, memory=memory)
+        flat, first, second = (
+            arrays[name] for name in ("parameters", "first_moment", "second_moment")
+        )
+        state = State(about.members, int(arrays["step"][0]), flat, first, second, memory)
         return SavedRun(about, state, certificates=certificates_schema_1(folder))
     except FileNotFoundError:
         raise

@@ -14,10 +14,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from svae_core.config.settings import settings_from_dict, settings_to_dict
-from svae_core.records import Certificate, Floors, RequestError, Settings, to_json
+from svae_core.records import Certificate, RequestError, Settings, from_json, to_json
 from svae_core.runs.bounded import COUNT, LATEST, parse
 
 #: Version of the file format; newer ones are refused.
@@ -31,13 +33,16 @@ LONGEST, MOST_VALUES = 2**20, 2**16
 #: What a screen keeps with a run holds so many characters at most.
 LONGEST_PAGE = 2**17
 _LONGEST_REASON, _LONGEST_SENTENCE = 200, 1000
-_ID = re.compile(r"[A-Za-z0-9_-]{0,64}")
 #: How run.json begins, so that its owner is known before anything else of it is read.
 _HEAD = re.compile(rb'\{\s*"schema": \d{1,4},\s*"owner": "([A-Za-z0-9_-]{0,64})"')
 _HEAD_BYTES = 160
-#: Characters of the words that a list shows.
-_WORDS = {"status": 40, "title": 200, "fingerprint": 64}
-
+#: Characters of the longest title of data.
+LONGEST_TITLE = 200
+# What may stand in run.json, whoever wrote it.
+_Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{0,64}\Z")]
+_Word = Annotated[str, Meta(max_length=40)]
+_Count = Annotated[int, Meta(ge=0, lt=COUNT)]
+_Date = Annotated[float, Meta(ge=0, lt=LATEST)]  # seconds since 1970
 
 #: What reading a file that may hold anything ends in, where it is no run's.
 DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
@@ -57,7 +62,7 @@ class FileEntry:
     """A file as run.json lists it."""
 
     name: str
-    size: int
+    size: _Count
     sha256: str
 
     @property
@@ -70,19 +75,19 @@ class FileEntry:
 class About:
     """The contents of run.json."""
 
-    members: tuple[Settings, ...]
-    id: str = field(default_factory=new_id)  # anyone who knows it may view the run
-    owner: str = ""  # key of the browser that started it; empty: the command line
-    created: float = field(default_factory=time.time)  # seconds since 1970
-    saved: float = 0.0
-    status: str = "saved"
-    step: int = 0
-    steps: int = 0  # of the whole run; 0: unknown
-    title: str = ""  # of the data
-    fingerprint: str = ""  # of the data
+    members: Annotated[tuple[Settings, ...], Meta(min_length=1)]
+    id: _Name = field(default_factory=new_id)  # anyone who knows it may view the run
+    owner: _Name = ""  # key of the browser that started it; empty: the command line
+    created: _Date = field(default_factory=time.time)
+    saved: _Date = 0.0
+    status: _Word = "saved"
+    step: _Count = 0
+    steps: _Count = 0  # of the whole run; 0: unknown
+    title: Annotated[str, Meta(max_length=LONGEST_TITLE)] = ""  # of the data
+    fingerprint: Annotated[str, Meta(max_length=64)] = ""  # of the data
     losses: tuple[float | None, ...] = ()  # newest, one per member; None: not finite
     nats: tuple[float | None, ...] = ()
-    verdicts: tuple[str, ...] = ()
+    verdicts: tuple[_Word, ...] = ()
     page: dict[str, Any] = field(default_factory=dict)  # state of the screen that shows it
     files: tuple[FileEntry, ...] = ()
     imported: bool = False  # its verdicts and numbers are another's word, not measured here
@@ -146,46 +151,23 @@ def about_to_json(about: About) -> str:
     return json.dumps({"schema": SCHEMA, **plain}, indent=1, ensure_ascii=False)
 
 
-def certificate_from_dict(plain: dict[str, Any]) -> Certificate:
-    """A certificate from its JSON; null stands for nan. KeyError or TypeError where it is none."""
-    values: dict[str, Any] = {}
-    for item in dataclasses.fields(Certificate):
-        if item.name in plain or item.default is dataclasses.MISSING:
-            values[item.name] = _value(item.type, plain[item.name])
-    return Certificate(**values)
-
-
-def _value(kind: Any, value: Any) -> Any:
-    """A field's value of this annotation from JSON; TypeError if it has another type."""
-    if kind == "float":
-        return float("nan") if value is None else _of_kind((int, float), value)
-    if kind == "float | None":
-        return None if value is None else _of_kind((int, float), value)
-    if kind == "Floors":
-        kinds = {item.name: item.type for item in dataclasses.fields(Floors)}
-        return Floors(**{name: _value(kinds[name], nats) for name, nats in dict(value).items()})
-    if kind == "Certificate | None":
-        return None if value is None else certificate_from_dict(_of_kind(dict, value))
-    if kind.startswith("tuple[float"):
-        return tuple(_value("float", each) for each in _of_kind(list, value))
-    if kind.startswith("tuple[bool"):
-        return tuple(_of_kind(bool, each) for each in _of_kind(list, value))
-    if kind == "str" and len(value) > _LONGEST_SENTENCE:
-        raise ValueError("a sentence in a certificate is too long")
-    return _of_kind({"int": int, "str": str, "bool": bool}[kind], value)
-
-
-def _of_kind(kind: Any, value: Any) -> Any:
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise TypeError("something in a certificate is of a wrong kind")
-    return value
+def certificate_from_json(plain: Any) -> Certificate:
+    """A certificate from its JSON; ValueError where it is none."""
+    certificate = from_json(Certificate, plain)
+    one: Certificate | None = certificate
+    while one is not None:
+        words = (item for item in vars(one).values() if isinstance(item, str))
+        if max(map(len, words)) > _LONGEST_SENTENCE:
+            raise ValueError("a sentence in a certificate is too long")
+        one = one.held_out
+    return certificate
 
 
 def certificates_from_json(data: bytes) -> tuple[Certificate, ...]:
-    """Certificates as a run's folder keeps them; ValueError, KeyError or TypeError if not such."""
+    """Certificates as a run's folder keeps them; ValueError if not such."""
     if len(data) > LONGEST:
         raise ValueError(f"longer than {LONGEST} bytes")
-    return tuple(map(certificate_from_dict, _of_kind(list, parse(data, MOST_VALUES))))
+    return tuple(map(certificate_from_json, from_json(list, parse(data, MOST_VALUES))))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -211,52 +193,18 @@ def _check_schema(folder: Path, schema: Any) -> None:
 
 def _from_dict(plain: dict[str, Any]) -> About:
     """The inverse of `about_to_json`; raises ValueError, KeyError or TypeError if malformed."""
-    values = {name: value for name, value in plain.items() if name != "schema"}
-    values["members"] = tuple(settings_from_dict(dict(one)) for one in plain["members"])
-    values["files"] = tuple(FileEntry(**entry) for entry in plain["files"])
-    for name in ("losses", "nats", "verdicts"):
-        values[name] = tuple(plain[name])
-    about = About(**values)
-    kinds: tuple[tuple[Any, tuple[Any, ...]], ...] = (
-        (str, (about.id, about.owner, about.status, about.title, about.fingerprint)),
-        (str, (*about.verdicts, *(entry.sha256 for entry in about.files))),
-        (int, (about.step, about.steps, *(entry.size for entry in about.files))),
-        (int | float, (about.created, about.saved)),
-        (int | float | None, (*about.losses, *about.nats)),
-        (dict, (about.page,)),
-    )
-    for kind, found in kinds:
-        if not all(isinstance(value, kind) and not isinstance(value, bool) for value in found):
-            raise ValueError("something in it is of a wrong kind")
-    _check_about(about)
-    return about
-
-
-def _check_about(about: About) -> None:
-    """ValueError where a field of the right kind has a value that no run can have."""
-    if not about.members or not (0 <= about.created < LATEST and 0 <= about.saved < LATEST):
-        raise ValueError("it has no members, or no possible date")
-    counts = (about.step, about.steps, *(entry.size for entry in about.files))
-    if not all(0 <= count < COUNT for count in counts):
-        raise ValueError("it has an impossible number of steps or bytes")
-    if not (_ID.fullmatch(about.id) and _ID.fullmatch(about.owner)):
-        raise ValueError("its id or its owner is none")
-    if not isinstance(about.imported, bool):
-        raise ValueError("something in it is of a wrong kind")
-    for name, longest in _WORDS.items():
-        if len(getattr(about, name)) > longest:
-            raise ValueError(f"its {name} is too long")
-    if any(len(one.dataset) > _WORDS["title"] for one in about.members):
+    members = [settings_from_dict(dict(one)) for one in plain["members"]]
+    about = from_json(About, plain | {"members": members})
+    if any(len(one.dataset) > LONGEST_TITLE for one in about.members):
         raise ValueError("its data set has no such name")
     if max(map(len, (about.losses, about.nats, about.verdicts))) > len(about.members):
         raise ValueError("it has more results than members")
-    if any(len(verdict) > _WORDS["status"] for verdict in about.verdicts):
-        raise ValueError("a verdict is too long")
     if len(json.dumps(about.page)) > LONGEST_PAGE:
         raise ValueError("what a screen kept with it is too long")
     for entry in about.files:
         if not FILE_NAME.fullmatch(entry.name):
             raise ValueError(f"{entry.name[:40]!r} is no file of a run")
+    return about
 
 
 def _about_schema_1(folder: Path) -> About:
@@ -282,4 +230,4 @@ def _about_schema_1(folder: Path) -> About:
 def certificates_schema_1(folder: Path) -> tuple[Certificate, ...]:
     """The certificate of a run of schema 1, if it has one."""
     path = folder / "certificate.json"
-    return (certificate_from_dict(_read(path)),) if path.exists() else ()
+    return (certificate_from_json(_read(path)),) if path.exists() else ()

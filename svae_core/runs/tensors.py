@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from svae_core.config.fields import type_hints
 from svae_core.latent.projection import Layout
 from svae_core.records import Frame, Moment, RequestError, Settings, State
 from svae_core.runs.bounded import COUNT, parse
@@ -105,7 +106,7 @@ def _frames(arrays: Arrays, texts: dict[str, Any], member: int, count: int) -> I
         elif key in arrays:
             if arrays[key].shape[:1] != (count,):  # before it is listed: rows may take no bytes
                 raise ValueError(f"{item.name} is not there for every moment")
-            columns[item.name] = _column(item.name, str(item.type), arrays[key])
+            columns[item.name] = _column(item.name, type_hints(Frame)[item.name], arrays[key])
         elif item.default is dataclasses.MISSING:
             raise KeyError(f"there is no {key}")
     if wrong := [name for name, column in columns.items() if len(column) != count]:
@@ -115,9 +116,9 @@ def _frames(arrays: Arrays, texts: dict[str, Any], member: int, count: int) -> I
         yield Frame(**{name: column[number] for name, column in columns.items()})
 
 
-def _column(name: str, kind_of_number: str, array: np.ndarray) -> list[Any]:
+def _column(name: str, kind_of_number: type, array: np.ndarray) -> list[Any]:
     if name not in _ARRAYS:
-        whole = kind_of_number == "int"
+        whole = kind_of_number is int
         if array.ndim != 1 or array.dtype != np.dtype("<i8" if whole else "<f8"):
             raise ValueError(f"{name} is no column of numbers")
         if whole and not ((array >= 0) & (array < COUNT)).all():
@@ -168,7 +169,7 @@ def pack_state(
         f"latents.{m}": frame.latent_mean for m, frame in enumerate(newest[-1] if newest else ())
     }
     arrays |= {f"maps.{m}": layout.latent_mean for m, layout in enumerate(maps[-1] if maps else ())}
-    return _pack(arrays, {"step": state.step})
+    return _pack(arrays, {"step": state.step, "engine": state.engine})
 
 
 def unpack_state(
@@ -188,7 +189,9 @@ def unpack_state(
             for name, array in arrays.items()
             if name.startswith("memory.")
         }
-        state = State(members, _count(texts["step"], COUNT - 1), **rows, memory=memory)
+        step = _count(texts["step"], COUNT - 1)
+        engine = str(texts.get("engine", "torch"))  # what there was before there were two
+        state = State(members, step, **rows, memory=memory, engine=engine)
     except (LookupError, TypeError, ValueError) as error:
         raise RequestError(f"Its state cannot be read ({error}).") from error
     latents, maps = (

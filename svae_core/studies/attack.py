@@ -1,6 +1,6 @@
 """A randomised search for counter-examples: runs inside their band that have collapsed.
 
-    for batch in plan(500, seed): attempts = attempt(batch)
+    for batch in Attack(500, seed).plan(): attempts = batch.advance(0.0).rows
 
 Every batch draws data (structured, unstructured or degenerate), an architecture with small layers,
 a latent dimension, and sometimes a start at the collapsed solution; every member draws K from 2 to
@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,103 @@ DATA = (
 )
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Runs of the search that are trained as one batch, in one slice."""
+
+    number: int
+    members: tuple[Settings, ...]
+    rows: tuple[Attempt, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Whether the runs were made."""
+        return len(self.rows) == len(self.members)
+
+    @property
+    def completed_runs(self) -> int:
+        """The number of completed runs."""
+        return len(self.rows)
+
+    def advance(self, _seconds: float) -> Batch:
+        """The batch with all of its attempts."""
+        return dataclasses.replace(self, rows=attempt(self.members))
+
+
+class Attack:
+    """The search as a study; its file has one line for each batch."""
+
+    def __init__(
+        self, total: int, seed: int = 0, found: Callable[[Attempt], None] | None = None
+    ) -> None:
+        self.total = total
+        self.seed = seed
+        self._found = found  # called with a counter-example before it is recorded
+        self.attempts: dict[int, list[Any]] = {}  # as JSON values, by batch
+
+    def plan(self) -> tuple[Batch, ...]:
+        """The batches that have no attempts yet."""
+        batches = enumerate(plan(self.total, self.seed))
+        # A shorter search may have recorded only part of a batch.
+        return tuple(
+            Batch(number, members)
+            for number, members in batches
+            if len(self.attempts.get(number, ())) < len(members)
+        )
+
+    def resume(self, out: str | None) -> None:
+        """Take over the attempts of this seed that a file holds; a torn line is ignored."""
+        rows = [] if out is None else jsonl.read_rows(out, '{"seed":')
+        self.attempts = {
+            row["batch"]: row["attempts"]
+            for row in rows
+            if row.get("seed") == self.seed and {"batch", "attempts"} <= row.keys()
+        }
+
+    def take(self, part: Batch, rows: tuple[Attempt, ...]) -> list[dict[str, Any]]:
+        """Take over the attempts of a batch; the line that records them."""
+        for row in rows:
+            if self._found is not None and row.outcome == BROKEN:
+                self._found(row)
+        plain = list(map(attempt_to_dict, rows))
+        self.attempts[part.number] = plain
+        return [{"seed": self.seed, "batch": part.number, "attempts": plain}]
+
+    @property
+    def ended(self) -> int:
+        """The number of runs that were made."""
+        return len(self.rows)
+
+    @property
+    def rows(self) -> list[Any]:
+        """All attempts in order; a longer search may have recorded more than are asked for."""
+        batches = sorted(number for number in self.attempts if number * BATCH < self.total)
+        most = (self.attempts[number][: self.total - number * BATCH] for number in batches)
+        return [row for batch in most for row in batch]
+
+
+def summary(rows: list[Any], seed: int) -> dict[str, Any]:
+    """Counts by outcome and by explanation, and the counter-examples, of attempts in JSON."""
+    outside = [row["explanation"] for row in rows if row["outcome"] == OUTSIDE]
+    held = [row["certificate"] for row in rows if row["outcome"] == HELD]
+    slack = [row["kl"] - row["floors"]["tight"] for row in held]
+    return {
+        "seed": seed,
+        "runs": len(rows),
+        "trained": sum(row["certificate"] is not None for row in rows),
+        "outcomes": {name: sum(row["outcome"] == name for row in rows) for name in OUTCOMES},
+        "outside": dict(Counter(outside).most_common()),
+        "least_kl_above_floor": min(slack) if slack else None,
+        "least_kl_inside": min(row["kl"] for row in held) if held else None,
+        "counter_examples": [row for row in rows if row["outcome"] == BROKEN],
+    }
+
+
+def attempt_to_dict(ended: Attempt) -> dict[str, Any]:
+    """An attempt as JSON values."""
+    return to_json(vars(ended) | {"settings": settings_to_dict(ended.settings)})
+
+
 def plan(count: int, seed: int = 0) -> tuple[tuple[Settings, ...], ...]:
     """`count` random runs in batches; the seed determines all of them."""
     batches = []
@@ -102,53 +200,6 @@ def retrain(settings: Settings) -> State:
     from svae_core.training import loop
 
     return loop.advance(loop.begin((settings,)), Budget(frames=False)).state
-
-
-# ---------------------------------------------------------------------- the results file
-
-
-def record(out: str | None, seed: int, batch: int, attempts: tuple[Attempt, ...]) -> list[Any]:
-    """The attempts of one batch as JSON values; appended as one line to the file `out`, if any."""
-    rows = [
-        {
-            "settings": settings_to_dict(item.settings),
-            "outcome": item.outcome,
-            "explanation": item.explanation,
-            "certificate": to_json(item.certificate),
-        }
-        for item in attempts
-    ]
-    if out is not None:
-        jsonl.append(out, [{"seed": seed, "batch": batch, "attempts": rows}])
-    return rows
-
-
-def recorded(out: str | None, seed: int) -> dict[int, list[Any]]:
-    """The batches of this seed that the file `out` holds, by number; a torn line is ignored."""
-    rows = [] if out is None else jsonl.read_rows(out, '{"seed":')
-    return {
-        row["batch"]: row["attempts"]
-        for row in rows
-        if row.get("seed") == seed and {"batch", "attempts"} <= row.keys()
-    }
-
-
-def summary(batches: list[list[Any]], seed: int) -> dict[str, Any]:
-    """Counts of a search by outcome and by explanation, and its counter-examples."""
-    rows = [row for batch in batches for row in batch]
-    outside = [row["explanation"] for row in rows if row["outcome"] == OUTSIDE]
-    held = [row["certificate"] for row in rows if row["outcome"] == HELD]
-    slack = [row["kl"] - row["floors"]["tight"] for row in held]
-    return {
-        "seed": seed,
-        "runs": len(rows),
-        "trained": sum(row["certificate"] is not None for row in rows),
-        "outcomes": {name: sum(row["outcome"] == name for row in rows) for name in OUTCOMES},
-        "outside": dict(Counter(outside).most_common()),
-        "least_kl_above_floor": min(slack) if slack else None,
-        "least_kl_inside": min(row["kl"] for row in held) if held else None,
-        "counter_examples": [row for row in rows if row["outcome"] == BROKEN],
-    }
 
 
 def markdown(answer: dict[str, Any]) -> str:

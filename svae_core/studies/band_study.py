@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import torch
@@ -29,13 +31,23 @@ from svae_core.latent.results import (
 from svae_core.latent.sample_quality import diversity
 from svae_core.nets.networks import stream
 from svae_core.problem import prepared_data
-from svae_core.records import Budget, PreparedData, Settings
-from svae_core.training.batch_context import total_steps
+from svae_core.records import PreparedData, Settings, State
+from svae_core.studies.job import TrainedPart
 from svae_core.training.evaluate import Model, decode, encode
-from svae_core.training.loop import advance, begin, chunk_size, models
+from svae_core.training.loop import chunk_size, models
 
 #: σ² of the conventional VAEs: the common default, which collapses, and one that does not.
 BASELINE_SIGMA2 = (1.0, 0.05)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Part(TrainedPart):
+    """Runs trained as one batch, whose samples are then measured."""
+
+    def measure(self, solo: State) -> tuple[Sampling, ...]:
+        """The measures of one run."""
+        return (_sampling(models(solo)[0], solo.settings[0]),)
 
 
 def plan(settings: Settings, edges: tuple[float, ...], seeds: int) -> tuple[Settings, ...]:
@@ -66,15 +78,11 @@ def study(
     samplings: list[Sampling] = []
     size = chunk_size(settings)
     for start in range(0, len(runs), size):
-        state = begin(runs[start : start + size])
-        steps = total_steps(settings, len(prepared.shell.points))
-        while state.step < steps:
-            state = advance(state, Budget(seconds=1.0, frames=False)).state
-            tell((start + state.step / steps * len(state.settings)) / len(runs))
-        samplings += [
-            _sampling(model, settings)
-            for model, settings in zip(models(state), state.settings, strict=True)
-        ]
+        part = _Part(runs[start : start + size])
+        while not part.done:
+            part = part.advance(1.0)
+            tell((start + part.progress * part.runs) / len(runs))
+        samplings += part.rows
     return BandStudy(
         title=prepared.dataset.title,
         n_points=len(prepared.shell.points),

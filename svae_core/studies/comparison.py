@@ -11,12 +11,13 @@ A batch holds runs of one method only, so that its training time is that of the 
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import final
 
 from svae_core.config.settings import MEMBER_FIELDS, settings_key
-from svae_core.records import Budget, RequestError, Settings, State
+from svae_core.records import RequestError, Settings, State
+from svae_core.studies.job import TrainedPart
 from svae_core.studies.scores import Score
 
 #: Fields that all runs of a batch have in common.
@@ -26,25 +27,34 @@ _COMMON_FIELDS = (
 )
 
 
+@final
 @dataclass(frozen=True, eq=False)
-class ComparisonBatch:
-    """Runs of one method that train as one batch, and their progress."""
+class ComparisonBatch(TrainedPart):
+    """Runs of one method that train as one batch, with a score each."""
+
+    def measure(self, solo: State) -> tuple[Score, ...]:
+        """The score of a run."""
+        from svae_core.studies.compute_scores import score
+        from svae_core.training import loop
+
+        (certificate,) = loop.certify(solo)
+        return (score(solo, certificate, self.seconds / self.runs),)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs of several methods as a study."""
 
     runs: tuple[Settings, ...]
-    state: State | None = None
-    progress: float = 0.0  # fraction of the steps done
-    seconds: float = 0.0  # training time so far
-    scores: tuple[Score, ...] = ()
 
     @property
-    def completed_runs(self) -> float:
-        """The number of completed runs; runs in training count by their progress."""
-        return len(self.runs) if self.done else self.progress * max(0.5, len(self.runs) - 1)
+    def total(self) -> int:
+        """The number of runs."""
+        return len(self.runs)
 
-    @property
-    def done(self) -> bool:
-        """Whether every run has a score."""
-        return len(self.scores) == len(self.runs)
+    def plan(self) -> tuple[ComparisonBatch, ...]:
+        """All runs in batches of one method."""
+        return plan(self.runs)
 
 
 def plan(runs: Iterable[Settings]) -> tuple[ComparisonBatch, ...]:
@@ -61,34 +71,10 @@ def plan(runs: Iterable[Settings]) -> tuple[ComparisonBatch, ...]:
             refused.append(Score(settings, refused=str(error)))
             continue
         groups.setdefault(settings_key(settings, _COMMON_FIELDS), []).append(settings)
-    batches = [
-        ComparisonBatch((score.settings,), progress=1.0, scores=(score,)) for score in refused
-    ]
+    batches = [ComparisonBatch((score.settings,), (score,)) for score in refused]
     for alike in groups.values():
         size = chunk_size(alike[0])
         batches += [
             ComparisonBatch(tuple(alike[at : at + size])) for at in range(0, len(alike), size)
         ]
     return tuple(batches)
-
-
-def advance(batch: ComparisonBatch, seconds: float) -> ComparisonBatch:
-    """Train for about `seconds` or, once all epochs are done, score the next run."""
-    from svae_core.studies.compute_scores import score
-    from svae_core.training import batch_context, loop
-
-    if batch.done:
-        return batch
-    state = batch.state or loop.begin(batch.runs)
-    started = time.perf_counter()
-    state = loop.advance(state, Budget(seconds=seconds, frames=False)).state
-    spent = batch.seconds + time.perf_counter() - started
-    steps = batch_context.total_steps(batch.runs[0], loop.point_count(state))
-    batch = dataclasses.replace(batch, state=state, seconds=spent, progress=state.step / steps)
-    if state.step < steps:
-        return batch
-    solo = loop.member(state, len(batch.scores))
-    (certificate,) = loop.certify(solo)
-    scored = score(solo, certificate, spent / len(batch.runs))
-    batch = dataclasses.replace(batch, scores=(*batch.scores, scored))
-    return dataclasses.replace(batch, state=None) if batch.done else batch

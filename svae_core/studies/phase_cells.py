@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,9 @@ import numpy as np
 
 from svae_core.certificate.diagnostics import VERDICTS
 from svae_core.config.settings import settings_from_dict, settings_to_dict
-from svae_core.records import Certificate, Settings
+from svae_core.records import Certificate, Settings, from_json, to_json
 from svae_core.studies.grid import AXES, Grid
+from svae_core.studies.job import Measure
 
 
 @dataclass(frozen=True)
@@ -44,52 +45,25 @@ class Outcome:
 
 def outcome(settings: Settings, certificate: Certificate) -> Outcome:
     """The outcome of a run from its certificate."""
+    measured = {item.name for item in dataclasses.fields(Outcome)} & vars(certificate).keys()
     return Outcome(
-        settings=settings,
-        loss=certificate.loss,
-        loss_margin=certificate.loss_margin,
-        draws=certificate.draws,
-        delta=certificate.delta,
-        lo=certificate.lo,
-        hi=certificate.hi,
-        in_band=certificate.in_band,
-        kl=certificate.kl,
-        active_units=certificate.active_units,
-        mutual_information=certificate.mutual_information,
+        settings,
         floor=certificate.floors.tight,
-        verdict=certificate.verdict,
+        **{name: getattr(certificate, name) for name in measured},
     )
 
 
 def outcome_to_dict(ended: Outcome) -> dict[str, Any]:
     """The outcome as JSON values; `outcome_from_dict` is the inverse."""
-    plain = {item.name: getattr(ended, item.name) for item in dataclasses.fields(Outcome)}
-    numbers = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in plain.items()
-    }
-    return numbers | {"settings": settings_to_dict(ended.settings)}
+    return to_json(vars(ended) | {"settings": settings_to_dict(ended.settings)})
 
 
 def outcome_from_dict(plain: dict[str, Any]) -> Outcome:
-    """An outcome from JSON values; raises RequestError, KeyError or TypeError if malformed."""
-    values: dict[str, Any] = {
-        name: math.nan if value is None else value for name, value in plain.items()
-    }
-    return Outcome(**values | {"settings": settings_from_dict(plain["settings"])})
+    """An outcome from JSON values; raises ValueError, KeyError or TypeError if malformed."""
+    return from_json(Outcome, plain | {"settings": settings_from_dict(plain["settings"])})
 
 
 # ------------------------------------------------------------------------------ measures
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A number of every outcome that a phase map can show."""
-
-    title: str
-    unit: str
-    explanation: str
-    of: Callable[[Outcome], float]
 
 
 def _position(ended: Outcome) -> float:

@@ -17,6 +17,7 @@ from svae_core.certificate.diagnostics import VERDICTS
 from svae_core.methods import scan_methods, title_of
 from svae_core.own_data.names import inert
 from svae_core.records import Certificate, Options, Settings
+from svae_core.studies.job import Measure
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,6 @@ class Score:
     accuracy: float = math.nan  # 5-nearest-neighbour accuracy on sampled latents, if labelled
     sensitivity: float = math.nan  # variance of reconstructions over z, as a share of the data's
     seconds: float = math.nan  # of training, this run's share of its batch
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A column of a table: its title, and how it is computed from a score."""
-
-    title: str
-    unit: str
-    explanation: str
-    of: Callable[[Score], float]
 
 
 def _of(name: str) -> Callable[[Score], float]:

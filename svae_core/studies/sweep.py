@@ -1,9 +1,8 @@
 """A sweep trains the runs of a grid in chunks, by pure calls that any process can continue.
 
-    for chunk in plan(grid):                        # runs that are trained as one batch
-        current = ChunkProgress(chunk)
-        while not current.done:
-            current = advance(current, seconds=1.0)  # pure and picklable: one slice
+    for chunk in plan(grid):                    # runs that are trained as one batch
+        while not chunk.done:
+            chunk = chunk.advance(seconds=1.0)  # pure and picklable: one slice
 
 Runs with equal training are trained once: a method that does not use the band has, bit for bit, the
 same weights for every band, so only the verdicts differ from cell to cell.
@@ -14,18 +13,18 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, final
 
 from svae_core import __version__
 from svae_core.certificate.certify import with_run
 from svae_core.config.settings import MEMBER_FIELDS, settings_key, settings_to_dict
 from svae_core.problem import prepared_data
-from svae_core.records import Budget, Certificate, RequestError, Settings, State, to_json
+from svae_core.records import Certificate, RequestError, Settings, State, to_json
 from svae_core.studies import jsonl
 from svae_core.studies.grid import Grid, check_grid
+from svae_core.studies.job import TrainedPart
 from svae_core.studies.phase_cells import (
     Outcome,
     Theory,
@@ -52,39 +51,49 @@ _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 _SCHEMA = 1
 
 
-@dataclass(frozen=True)
-class Chunk:
+@final
+@dataclass(frozen=True, eq=False)
+class Chunk(TrainedPart):
     """Runs trained as one batch, and the runs of the grid that share the training of each."""
 
-    trained: tuple[Settings, ...]
-    answers: tuple[tuple[Settings, ...], ...]  # per trained run: all runs of equal training
-    refused: tuple[Outcome, ...] = ()  # refused runs form a chunk of their own
+    answers: tuple[tuple[Settings, ...], ...] = ()  # per member: all runs of equal training
 
     @property
     def runs(self) -> int:
         """The number of the grid's runs that this chunk completes."""
-        return len(self.refused) + sum(len(runs) for runs in self.answers)
+        return sum(map(len, self.answers)) or len(self.rows)
+
+    def measure(self, solo: State) -> tuple[Outcome, ...]:
+        """The outcomes of all runs that share a member's training."""
+        return tuple(itertools.starmap(outcome, _certified(solo, self.answers[self.measured])))
 
 
-@dataclass(frozen=True, eq=False)
-class ChunkProgress:
-    """The progress of a chunk; picklable, so any process can continue it."""
+class Sweep:
+    """A grid of runs as a study; its file has one line for each run."""
 
-    chunk: Chunk
-    state: State | None = None
-    progress: float = 0.0  # fraction of the steps done
-    outcomes: tuple[Outcome, ...] = ()  # of the members certified so far
-    certified: int = 0  # the number of these members
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self.total = len(grid.runs)
+        self.outcomes: dict[Settings, Outcome] = {}
+
+    def plan(self) -> tuple[Chunk, ...]:
+        """The chunks of the runs that have no outcome yet."""
+        return plan(self.grid, self.outcomes)
+
+    def resume(self, out: str | None) -> None:
+        """Take over the outcomes that a file holds."""
+        self.outcomes = recorded(out, self.grid)
+
+    def take(self, _part: Chunk, rows: tuple[Outcome, ...]) -> list[dict[str, Any]]:
+        """Take over new outcomes; the lines that record them."""
+        self.outcomes |= {item.settings: item for item in rows}
+        about = {"sweep": _SCHEMA, "version": __version__}
+        return [about | {"outcome": outcome_to_dict(item)} for item in rows]
 
     @property
-    def done(self) -> bool:
-        """Whether all runs of the chunk are complete."""
-        return self.certified == len(self.chunk.trained) and len(self.outcomes) == self.chunk.runs
-
-    @property
-    def completed_runs(self) -> float:
-        """The number of completed runs; runs in training count by their progress."""
-        return self.progress * (self.chunk.runs if self.done else max(0, self.chunk.runs - 1))
+    def ended(self) -> int:
+        """The number of runs that have an outcome."""
+        return len(self.outcomes)
 
 
 # ------------------------------------------------------------------------------ planning
@@ -110,7 +119,7 @@ def plan(grid: Grid, done: Iterable[Settings] = ()) -> tuple[Chunk, ...]:
     if refused and len(refused) == len(grid.runs):
         raise RequestError(refused[0].refused)
     chunks = list(_chunks(list(alike.values())))
-    return tuple([Chunk((), (), tuple(refused)), *chunks] if refused else chunks)
+    return tuple([Chunk((), tuple(refused)), *chunks] if refused else chunks)
 
 
 def _training_key(settings: Settings) -> str:
@@ -146,43 +155,14 @@ def _chunks(alike: list[list[Settings]]) -> Iterator[Chunk]:
         for turn in itertools.zip_longest(*(batch for _, batch in same_seed)):
             for tasks in turn:
                 if tasks:
-                    yield Chunk(tuple(runs[0] for runs in tasks), tuple(map(tuple, tasks)))
+                    members = tuple(runs[0] for runs in tasks)
+                    yield Chunk(members, answers=tuple(map(tuple, tasks)))
 
 
-# -------------------------------------------------------------------------------- training
+# ---------------------------------------------------------------------------- certifying
 
 
-def advance(current: ChunkProgress, seconds: float) -> ChunkProgress:
-    """Train a chunk for about `seconds` or, once its epochs are done, certify its members.
-
-    Pure: the outcomes do not depend on how the training is sliced.
-    """
-    from svae_core.training import batch_context, loop
-
-    chunk = current.chunk
-    if not chunk.trained:
-        return dataclasses.replace(current, progress=1.0, outcomes=chunk.refused)
-    state = current.state or loop.begin(chunk.trained)
-    deadline = time.perf_counter() + seconds
-    state = loop.advance(state, Budget(seconds=seconds, frames=False)).state
-    steps = batch_context.total_steps(chunk.trained[0], loop.point_count(state))
-    current = dataclasses.replace(current, state=state, progress=state.step / steps)
-    if state.step < steps:
-        return current
-    while not current.done:
-        runs = chunk.answers[current.certified]
-        judged = tuple(itertools.starmap(outcome, _certified(state, current.certified, runs)))
-        current = dataclasses.replace(
-            current, outcomes=current.outcomes + judged, certified=current.certified + 1
-        )
-        if time.perf_counter() >= deadline:
-            break
-    return dataclasses.replace(current, state=None) if current.done else current
-
-
-def _certified(
-    state: State, index: int, runs: tuple[Settings, ...]
-) -> Iterator[tuple[Settings, Certificate]]:
+def _certified(solo: State, runs: tuple[Settings, ...]) -> Iterator[tuple[Settings, Certificate]]:
     """The certificate of each run that shares the training of this member.
 
     Measured once for all runs that differ only in the edges of the band.
@@ -190,7 +170,6 @@ def _certified(
     from svae_core.training import loop
 
     names = tuple(item.name for item in dataclasses.fields(Settings) if item.name not in _EDGES)
-    solo = loop.member(state, index)
     measured: dict[str, Certificate] = {}
     for settings in runs:
         key = settings_key(settings, names)
@@ -231,18 +210,11 @@ def recorded(out: str | None, grid: Grid) -> dict[Settings, Outcome]:
             )
         try:
             ended = outcome_from_dict(row["outcome"])
-        except (RequestError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise RequestError(f"--out {out} holds a run that cannot be read ({error}).") from error
         if ended.settings in wanted:
             found[ended.settings] = ended
     return found
-
-
-def record(out: str | None, ended: Iterable[Outcome]) -> None:
-    """Append completed runs to the file `out`, if any."""
-    if out is not None:
-        about = {"sweep": _SCHEMA, "version": __version__}
-        jsonl.append(out, [about | {"outcome": outcome_to_dict(item)} for item in ended])
 
 
 def report(grid: Grid, ended: Iterable[Outcome]) -> dict[str, Any]:

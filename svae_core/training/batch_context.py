@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,6 +28,7 @@ from svae_core.training.batch_loss import Batch
 from svae_core.training.groups import own_parameters
 from svae_core.training.objective import Objective, check_autoregressive, objective
 
+_SMALLEST_RATE = 0.005  # final learning rate as a fraction of the initial one
 #: Floats of points gathered from the data in one operation; small minibatches are fetched together.
 _FETCHED_FLOATS = 500_000
 
@@ -39,6 +41,21 @@ def total_steps(settings: Settings, n: int) -> int:
 def steps_per_epoch(settings: Settings, n: int) -> int:
     """Minibatches per epoch; their sizes differ by at most one, so none is a tiny remainder."""
     return math.ceil(n / settings.batch_size)
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Consecutive minibatches of one epoch, `first` … `last` − 1 of the run's steps."""
+
+    first: int
+    last: int
+    edges: np.ndarray  # [last − first + 1] where each minibatch begins in the order
+    _orders: dict[int, np.ndarray]
+    _noise: dict[int, np.ndarray]
+
+    def of(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """The order [n] of the points in this epoch, and the noise [n, k] in that order."""
+        return self._orders[seed], self._noise[seed]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +91,22 @@ class BatchContext:
                 )
             step += end - first
 
+    def epoch_pieces(self, step: int, last: int, most: int) -> Iterator[Piece]:
+        """The same minibatches up to the end of this epoch, at most `most` steps to a piece."""
+        n = len(self.points)
+        per_epoch = steps_per_epoch(self.settings[0], n)
+        edges = np.array([round(i * n / per_epoch) for i in range(per_epoch + 1)])
+        epoch, first = divmod(step, per_epoch)
+        orders, noise = (
+            dict(zip(self._distinct_seeds, each.numpy(), strict=True))
+            for each in self._epoch(epoch, n)
+        )
+        end = min(per_epoch, first + last - step)
+        for at in range(first, end, most):
+            to = min(at + most, end)
+            start = epoch * per_epoch
+            yield Piece(start + at, start + to, edges[at : to + 1], orders, noise)
+
     @functools.cached_property
     def _batches_per_fetch(self) -> int:
         """Minibatches whose points are gathered in one operation."""
@@ -104,13 +137,25 @@ class BatchContext:
 
     def _epoch(self, epoch: int, n: int) -> tuple[Tensor, Tensor]:
         """The order [s, n] of the points and the noise [s, n, k] of an epoch, for each seed."""
-        seeds = self._distinct_seeds
-        orders = [torch.randperm(n, generator=stream(seed, epoch, "order")) for seed in seeds]
-        noise = [
-            torch.randn(n, self.arch.latent_dim, generator=stream(seed, epoch, "noise"))
-            for seed in seeds
-        ]
-        return torch.stack(orders).to(self.device), torch.stack(noise).to(self.device)
+        order, noise = _epoch(tuple(self._distinct_seeds), epoch, n, self.arch.latent_dim)
+        return order.to(self.device), noise.to(self.device)
+
+
+@functools.lru_cache(maxsize=4)  # frames and slices come back to an epoch several times
+def _epoch(seeds: tuple[int, ...], epoch: int, n: int, k: int) -> tuple[Tensor, Tensor]:
+    orders = [torch.randperm(n, generator=stream(seed, epoch, "order")) for seed in seeds]
+    noise = [torch.randn(n, k, generator=stream(seed, epoch, "noise")) for seed in seeds]
+    return torch.stack(orders), torch.stack(noise)
+
+
+def learning_rate(context: BatchContext, step: int) -> float:
+    """The learning rate: constant in the first half of the run, then decaying exponentially.
+
+    With a linear decay, weakly active dimensions of the linear VAE ended up to 12 % off their
+    closed form: gradient noise averages out only if many steps are taken at small rates.
+    """
+    second_half = max(0.0, 2.0 * step / context.steps - 1.0)
+    return float(context.settings[0].learning_rate * _SMALLEST_RATE**second_half)
 
 
 def batch_context(members: tuple[Settings, ...], step: int) -> BatchContext:

@@ -23,7 +23,9 @@ from svae_core.methods import (
     Encoded,
     ExtraParameters,
     FreezesDecoder,
+    Remembers,
     Stateful,
+    Terms,
     TrainingMethod,
     method_for,
     needs_points,
@@ -59,6 +61,8 @@ class Group:
     rows: slice | Tensor  # the same indices, as a slice where they are evenly spaced
     loss_parameters: LossParameters  # [g, …]
     constants: dict[str, Tensor]  # [g] each
+    numbers: tuple[np.ndarray, ...]  # [g] the constants of each member, float64
+    memory_names: tuple[str, ...]  # in the order in which `slopes` has them
     seeds: tuple[int, ...]  # [g]
     parameters: int  # e: weights of the method beside those of the networks
 
@@ -68,6 +72,11 @@ class Group:
     def pointwise(self) -> bool:
         """Whether its method needs per-point losses or draws, not only D and KL."""
         return needs_points(self.method)
+
+    def objective(self, terms: Terms) -> Tensor:
+        """The losses of its members, [g] nats; for methods that state them on tensors."""
+        value: Tensor = self.method.objective(terms, self.constants)  # type: ignore[attr-defined]
+        return value
 
     @cached_property
     def stateful(self) -> Stateful | None:
@@ -87,6 +96,7 @@ class Group:
             rows=slice(0, 1),
             loss_parameters=self.loss_parameters.rows(at),
             constants={name: value[at] for name, value in self.constants.items()},
+            numbers=(self.numbers[int(at)],),
             seeds=(self.seeds[int(at)],),
         )
 
@@ -157,7 +167,7 @@ def initial_memory(
     memory: dict[str, np.ndarray] = {}
     for index, (settings, prepared) in enumerate(zip(members, member_data, strict=True)):
         method = method_for(settings)
-        if isinstance(method, Stateful):
+        if isinstance(method, Remembers):
             for name, value in method.memory(prepared, settings).items():
                 start = np.zeros((len(members), *np.shape(value)), np.float32)
                 memory.setdefault(memory_prefix(method) + name, start)[index] = value
@@ -224,11 +234,21 @@ def group_members(
                     name: torch.tensor([c[name] for c in constants], device=device)
                     for name in constants[0]
                 },
+                numbers=tuple(np.array([*each.values()], np.float64) for each in constants),
+                memory_names=_memory_names(
+                    methods[rows[0]], member_data[rows[0]], members[rows[0]]
+                ),
                 seeds=tuple(members[i].seed for i in rows),
                 parameters=len(own_parameters(members[rows[0]])),
             )
         )
     return loss_parameters, tuple(groups)
+
+
+def _memory_names(
+    method: TrainingMethod, prepared: PreparedData, settings: Settings
+) -> tuple[str, ...]:
+    return tuple(method.memory(prepared, settings)) if isinstance(method, Remembers) else ()
 
 
 def _loss_parameters(

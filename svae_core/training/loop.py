@@ -9,13 +9,11 @@ equals an uninterrupted one, and a member equals its solo run, bit for bit on on
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,11 +23,7 @@ from svae_core.certificate.posteriors import Posteriors
 from svae_core.config.limits import check_epochs
 from svae_core.methods import method_for
 from svae_core.nets.architectures import padded
-from svae_core.nets.layer_stack import constant
 from svae_core.nets.networks import (
-    GradientBuffers,
-    Networks,
-    gradient_buffers,
     initial_weights,
     networks,
 )
@@ -51,7 +45,6 @@ from svae_core.training.batch_context import (
     steps_per_epoch,
     weight_layout,
 )
-from svae_core.training.batch_loss import Batch
 from svae_core.training.evaluate import (
     Model,
     RunPosition,
@@ -65,16 +58,15 @@ from svae_core.training.groups import (
     initial_memory,
     memory_from_state,
     memory_prefix,
-    memory_to_state,
     own_parameters,
 )
-from svae_core.training.objective import TrainingStep, objective
+from svae_core.training.objective import objective
+from svae_core.training.trainer import Trainer, engine_of
 
 #: Frames of a run, about, whatever its length.
 FRAMES = 200
 #: Floats that a batch may touch in one step and still fit the cache (tests/benchmarks/scaling.md).
 _CACHE_FLOATS = 4_500_000
-_SMALLEST_RATE = 0.005  # final learning rate as a fraction of the initial one
 
 
 def begin(members: tuple[Settings, ...]) -> State:
@@ -98,6 +90,7 @@ def begin(members: tuple[Settings, ...]) -> State:
         first_moment=np.zeros_like(flat),
         second_moment=np.zeros_like(flat),
         memory=initial_memory(context.settings, context.member_data),
+        engine=engine_of(members),
     )
 
 
@@ -144,14 +137,18 @@ def point_count(state: State) -> int:
 
 def finished(state: State) -> bool:
     """Whether the run has completed all its epochs."""
-    context = batch_context(state.settings, state.step)
-    return state.step >= context.steps
+    return state.step >= step_count(state)
+
+
+def step_count(state: State) -> int:
+    """The number of steps of the whole run."""
+    return batch_context(state.settings, state.step).steps
 
 
 def first_frames(state: State) -> Moment:
     """The frames of a state, one per member, without training; used before the first step."""
     context = batch_context(state.settings, state.step)
-    return _moment(context, _restore(context, state), state.step)
+    return tuple(frame(model, _position(context, state.step)) for model in models(state))
 
 
 def advance(state: State, budget: Budget | None = None) -> Advance:
@@ -166,23 +163,25 @@ def advance(state: State, budget: Budget | None = None) -> Advance:
     last = steps if budget.steps is None else min(steps, state.step + budget.steps)
     deadline = math.inf if budget.seconds is None else time.perf_counter() + budget.seconds
     moments: list[Moment] = []
-    step, weights = state.step, None
+    step, trainer = state.step, None
     while step < last:
         # A context holds the settings up to the next change of a running member's settings.
         context = batch_context(state.settings, step)
-        weights = weights or _restore(context, state)
-        for batch in context.batches(step, min(last, _next_change(state.settings, step))):
-            _train_step(context, weights, batch, step)
-            step += 1
-            if budget.frames and is_frame_step(step, steps):
-                # Measured under the settings that the step was trained with.
-                moments.append(_moment(context, weights, step))
-            if time.perf_counter() >= deadline:
-                last = step
-                break
-    if weights is not None:
-        state = _save(context, state, weights, step)
+        trainer = trainer or Trainer(context, state)
+        end = min(last, _next_change(state.settings, step), _next_frame(step, steps))
+        step = trainer.train(context, step, end, deadline)
+        if budget.frames and is_frame_step(step, steps):
+            # Measured under the settings that the step was trained with.
+            moments.append(_moment(context, trainer, step))
+        if time.perf_counter() >= deadline:
+            break
+    if trainer is not None:
+        state = trainer.save(context, step)
     return Advance(state, tuple(moments))
+
+
+def _next_frame(step: int, steps: int) -> int:
+    return next(at for at in range(step + 1, steps + 1) if is_frame_step(at, steps))
 
 
 def _next_change(members: tuple[Settings, ...], step: int) -> int:
@@ -191,120 +190,14 @@ def _next_change(members: tuple[Settings, ...], step: int) -> int:
     return min(later, default=sys.maxsize)
 
 
-# ------------------------------------------------------------------------- one step
-
-
-@dataclass(frozen=True, eq=False)
-class Weights:
-    """The tensors that a step changes in place, and the networks that are views of them."""
-
-    flat: Tensor  # [m, p]
-    first_moment: Tensor  # [m, p]
-    second_moment: Tensor  # [m, p]
-    taken: Tensor  # [] float: steps so far, for Adam's bias correction
-    networks: Networks
-    buffers: GradientBuffers
-    memory: Memory
-
-
-def _restore(context: BatchContext, state: State) -> Weights:
-    def tensor(array: np.ndarray) -> Tensor:
-        return torch.tensor(array, device=context.device)  # a copy: states are never written to
-
-    flat = tensor(state.parameters)
-    nets = networks(context.arch, flat)
-    for leaf in nets.leaves():
-        leaf.requires_grad_(True)
-    return Weights(
-        flat=flat,
-        first_moment=tensor(state.first_moment),
-        second_moment=tensor(state.second_moment),
-        taken=torch.tensor(float(state.step), device=context.device),
-        networks=nets,
-        buffers=gradient_buffers(context.arch, flat),
-        memory=memory_from_state(context.objective.groups, state.memory),
-    )
-
-
-def _save(context: BatchContext, state: State, weights: Weights, step: int) -> State:
-    return dataclasses.replace(
-        state,
-        step=step,
-        parameters=weights.flat.cpu().numpy(),
-        first_moment=weights.first_moment.cpu().numpy(),
-        second_moment=weights.second_moment.cpu().numpy(),
-        memory=memory_to_state(context.objective.groups, weights.memory, state.memory),
-    )
-
-
-def _train_step(context: BatchContext, weights: Weights, batch: Batch, step: int) -> None:
-    # Asked before the gradient, which moves the memory on to the next step.
-    frozen = context.objective.decoder_frozen(weights.memory, step)
-    position = TrainingStep(step, context.steps)
-    gradient = context.objective.gradient(
-        weights.networks, batch, position, weights.memory, weights.buffers
-    )
-    if frozen is None:
-        _adam(weights, gradient, _learning_rate(context, step))
-    else:
-        with _freeze_decoder(context, weights, frozen):
-            _adam(weights, gradient, _learning_rate(context, step))
-
-
-def _adam(weights: Weights, gradient: Tensor, rate: float) -> None:
-    """One step of Adam (arXiv 1412.6980) for all members, in place.
-
-    The kernel call inside torch.optim.Adam(fused=True), without its grouping of parameters.
-    """
-    weights.taken.add_(constant(1.0, weights.taken))
-    torch._fused_adam_(
-        [weights.flat],
-        [gradient],
-        [weights.first_moment],
-        [weights.second_moment],
-        [],
-        [weights.taken],
-        lr=rate,
-        beta1=0.9,
-        beta2=0.999,
-        weight_decay=0.0,
-        eps=1e-8,
-        amsgrad=False,
-        maximize=False,
-    )
-
-
-@contextlib.contextmanager
-def _freeze_decoder(context: BatchContext, weights: Weights, frozen: Tensor) -> Iterator[None]:
-    """Restores the decoders of members `frozen` [m] after the optimiser step inside the block.
-
-    Weights and both moments are restored: with a zero gradient alone, Adam's momentum would still
-    move the weights.
-    """
-    part = context.arch.decoder_part
-    changing = (weights.flat, weights.first_moment, weights.second_moment)
-    decoders = [values[:, part] for values in changing]
-    before = [values.clone() for values in decoders]
-    yield
-    for values, kept in zip(decoders, before, strict=True):
-        values.copy_(torch.where(frozen.unsqueeze(1), kept, values))
-
-
-def _learning_rate(context: BatchContext, step: int) -> float:
-    """The learning rate: constant in the first half of the run, then decaying exponentially.
-
-    With a linear decay, weakly active dimensions of the linear VAE ended up to 12 % off their
-    closed form: gradient noise averages out only if many steps are taken at small rates.
-    """
-    second_half = max(0.0, 2.0 * step / context.steps - 1.0)
-    return float(context.settings[0].learning_rate * _SMALLEST_RATE**second_half)
-
-
-def _moment(context: BatchContext, weights: Weights, step: int) -> Moment:
+def _position(context: BatchContext, step: int) -> RunPosition:
     epoch = step // steps_per_epoch(context.settings[0], len(context.points))
-    position = RunPosition(step, epoch, context.steps)
-    models = _models(context, weights.flat, weights.memory, context.member_data)
-    return tuple(frame(model, position) for model in models)
+    return RunPosition(step, epoch, context.steps)
+
+
+def _moment(context: BatchContext, trainer: Trainer, step: int) -> Moment:
+    members = _models(context, *trainer.models(context, step), context.member_data)
+    return tuple(frame(model, _position(context, step)) for model in members)
 
 
 def _models(

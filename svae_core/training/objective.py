@@ -1,8 +1,8 @@
 """The objective of a batch of models: each method's loss from D and KL, and its gradient.
 
 Members whose methods need only D and KL averaged over the minibatch share one computation, whose
-gradient is written by hand (`batch_loss`). Methods that need per-point losses, several latents per
-point or a posterior of their own are computed group by group, by autograd down to the weights.
+gradient is written by hand (`batch_loss`); their methods give slopes by those averages. Methods
+that need more are computed group by group, by autograd down to the weights.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from svae_core.methods import (
+    Averages,
     Draws,
     MultiSample,
     Terms,
@@ -25,7 +27,6 @@ from svae_core.methods import (
 )
 from svae_core.nets.networks import GradientBuffers, Networks, project_on_shell, stream
 from svae_core.records import PreparedData, RequestError, Settings
-from svae_core.training.autograd_leaves import Leaves, MemberIndex
 from svae_core.training.batch_loss import Batch, autoregressive_loss, batch_loss
 from svae_core.training.groups import (
     Group,
@@ -52,6 +53,15 @@ class TrainingStep:
 
 
 @dataclass(frozen=True, eq=False)
+class Slopes:
+    """Derivatives of all members' objectives."""
+
+    by_loss: Tensor  # [m]
+    by_distortion: Tensor  # [m]
+    by_kl: Tensor  # [m, k]
+
+
+@dataclass(frozen=True, eq=False)
 class Objective:
     """The objectives of m members, grouped by method, with their gradient by the weights."""
 
@@ -59,27 +69,17 @@ class Objective:
     loss_parameters: LossParameters
 
     @cached_property
-    def any_pointwise(self) -> bool:
-        """Whether some members need per-point losses, hence autograd down to the weights."""
+    def _any_pointwise(self) -> bool:
+        """Whether some members need more than averages, hence autograd down to the weights."""
         return any(group.pointwise for group in self.groups)
 
     @cached_property
-    def all_pointwise(self) -> bool:
-        """Whether all members need per-point losses."""
-        return all(group.pointwise for group in self.groups)
+    def _any_averaged(self) -> bool:
+        return not all(group.pointwise for group in self.groups)
 
     @cached_property
     def _any_frozen(self) -> bool:
         return any(group.freezes_decoder is not None for group in self.groups)
-
-    @cached_property
-    def _ones(self) -> tuple[Tensor, ...]:
-        """∂(Σ objectives)/∂(each objective) = 1, [g] for each group: where backward starts."""
-        return tuple(torch.ones_like(group.loss_parameters.sigma2) for group in self.groups)
-
-    @cached_property
-    def _member_index(self) -> MemberIndex:
-        return MemberIndex(self.groups)
 
     @torch.no_grad()
     def gradient(
@@ -96,59 +96,103 @@ class Objective:
         member's own gradient in its row. The result may be `buffers.flat` itself, which the next
         call overwrites.
         """
-        # The chain rule in three parts: D and KL of the minibatch without autograd, the methods'
-        # objectives on top of them by autograd, and back to the weights by hand.
-        boundary = None
-        if not (nets.coupled or self.all_pointwise):
-            averaged = batch_loss(
-                nets, batch, self.loss_parameters.r_min, self.loss_parameters.r_max
-            )
-            boundary = Leaves(averaged, self._member_index, self.loss_parameters)
-        with torch.enable_grad():
-            terms = self._terms(nets, batch, step, memory, boundary)
-            values = [
-                group.method.objective(each, group.constants)
-                for group, each in zip(self.groups, terms, strict=True)
-            ]
-            direct = nets.trained_leaves() if nets.coupled or self.any_pointwise else []
-            leaves = [] if boundary is None else boundary.leaves()
-            found = _backward(tuple(values), self._ones, (*leaves, *direct))
-        rows = torch.cat(found[len(leaves) :], dim=1) if direct else None  # type: ignore[arg-type]
-        if boundary is not None:
-            by_loss, by_kl = boundary.gradient(found[: len(leaves)])
-            boundary.averaged.gradient(by_loss, by_kl, buffers.networks)
-            rows = buffers.flat if rows is None else buffers.flat + rows
-        for index, (group, each) in enumerate(zip(self.groups, terms, strict=True)):
-            if group.stateful is not None:
-                memory[index] = group.stateful.update(each, group.constants)
-        assert rows is not None
+        if nets.coupled:
+            return self._autoregressive_gradient(nets, batch, step, memory)
+        rows = torch.zeros_like(buffers.flat)
+        if self._any_averaged:
+            radii = self.loss_parameters.r_min, self.loss_parameters.r_max
+            averaged = batch_loss(nets, batch, *radii)
+            slopes = self._slopes(averaged.loss, averaged.loss, averaged.kl_per_dim, step, memory)
+            averaged.gradient(slopes.by_loss + slopes.by_distortion, slopes.by_kl, buffers.networks)
+            rows = buffers.flat
+        if self._any_pointwise:
+            rows = rows + self._pointwise_gradient(nets, batch, step, memory)
         return rows
 
-    def _terms(
+    def _slopes(
         self,
-        nets: Networks,
-        batch: Batch,
+        loss: Tensor,
+        distortion: Tensor,
+        kl_per_dim: Tensor,
         step: TrainingStep,
         memory: Memory,
-        boundary: Leaves | None,
-    ) -> list[Terms]:
-        """The terms of every group; where they are averages, as leaves of the autograd graph."""
-        autoregressive = None
-        if nets.coupled:
-            radii = self.loss_parameters.r_min, self.loss_parameters.r_max
-            autoregressive = autoregressive_loss(nets, batch, *radii)
-        terms: list[Terms] = []
-        for index, (group, carried) in enumerate(zip(self.groups, memory, strict=True)):
+    ) -> Slopes:
+        """The methods' slopes by D [m] and KL_j [m, k]; 0 for members that need more.
+
+        Their objectives are plain functions of one member's averages, so a graph is not needed.
+        """
+        losses, distortions, kl = (each.double().cpu() for each in (loss, distortion, kl_per_dim))
+        found = np.zeros((2 + kl.shape[1], len(losses)))
+        for index, group in enumerate(self.groups):
             if group.pointwise:
-                terms.append(self._pointwise_terms(group, nets, batch, step, carried))
-            elif autoregressive is not None:
-                loss, free_running, kl = (each[group.rows] for each in autoregressive)
-                parts = _parts(group, loss, kl)
-                terms.append(_terms(group, step, carried, parts, free_running_loss=free_running))
-            else:
-                assert boundary is not None
-                terms.append(_terms(group, step, carried, boundary.parts[index]))
-        return terms
+                continue
+            carried = memory[index]
+            numbers = [
+                carried[name].cpu().reshape(len(group.seeds), -1) for name in group.memory_names
+            ]
+            remembered = torch.cat(numbers, dim=1).numpy() if numbers else np.zeros((0, 0))
+            shared = group.loss_parameters
+            for at, member in enumerate(group.members.tolist()):
+                given = Averages(
+                    *(float(losses[member]), float(distortions[member]), float(kl[member].sum())),
+                    *(float(shared.half_precision[at]), float(shared.beta[at])),
+                    *(float(shared.sigma2[at]), float(step.number), step.progress),
+                )
+                by_kl, own = found[2:, member], remembered[at] if numbers else np.zeros(0, "f4")
+                constants = group.numbers[at]
+                slopes = group.method.slopes  # type: ignore[attr-defined]
+                _, found[0, member], found[1, member] = slopes(
+                    given, kl[member].numpy(), constants, own, by_kl
+                )
+            sizes = [each.shape[1] for each in numbers]
+            after = torch.from_numpy(remembered).split(sizes, dim=1) if numbers else ()
+            memory[index] = {
+                name: part.to(loss.device).view_as(carried[name])
+                for name, part in zip(group.memory_names, after, strict=True)
+            }
+        slopes = torch.from_numpy(found).to(loss)
+        return Slopes(slopes[0], slopes[1], slopes[2:].T)
+
+    def _autoregressive_gradient(
+        self, nets: Networks, batch: Batch, step: TrainingStep, memory: Memory
+    ) -> Tensor:
+        """By autograd from the averages on: D of g(z) and the teacher-forced error differ."""
+        with torch.enable_grad():
+            radii = self.loss_parameters.r_min, self.loss_parameters.r_max
+            loss, distortion, kl_per_dim = autoregressive_loss(nets, batch, *radii)
+            averages = loss.detach(), distortion.detach(), kl_per_dim.detach()
+            slopes = self._slopes(*averages, step, memory)
+            # A sum with the same gradient as the objectives.
+            total = (slopes.by_loss * loss + slopes.by_distortion * distortion).sum()
+            total = total + (slopes.by_kl * kl_per_dim).sum()
+        return torch.cat(torch.autograd.grad(total, nets.trained_leaves()), dim=1)
+
+    def _pointwise_gradient(
+        self, nets: Networks, batch: Batch, step: TrainingStep, memory: Memory
+    ) -> Tensor:
+        """The gradient of the groups that need more than averages; 0 in the rows of the others."""
+        pointwise = [index for index, group in enumerate(self.groups) if group.pointwise]
+        with torch.enable_grad():
+            terms = {
+                index: self._pointwise_terms(self.groups[index], nets, batch, step, memory[index])
+                for index in pointwise
+            }
+            total = torch.stack(
+                [self.groups[index].objective(each).sum() for index, each in terms.items()]
+            ).sum()
+            leaves = nets.trained_leaves()
+            found = torch.autograd.grad(total, leaves, allow_unused=True)
+        for index, each in terms.items():
+            group = self.groups[index]
+            if group.stateful is not None:
+                memory[index] = group.stateful.update(each, group.constants)
+        return torch.cat(
+            [
+                torch.zeros_like(leaf) if part is None else part
+                for leaf, part in zip(leaves, found, strict=True)
+            ],
+            dim=1,
+        )
 
     def _pointwise_terms(
         self,
@@ -206,7 +250,6 @@ def _terms(
     parts: Mapping[str, Tensor],
     *,
     draws: Draws | None = None,
-    free_running_loss: Tensor | None = None,
 ) -> Terms:
     """The terms of one group [g] on one minibatch, as its method sees them."""
     return Terms(
@@ -218,7 +261,6 @@ def _terms(
         progress=step.progress,
         memory=memory,
         draws=draws,
-        free_running_loss=free_running_loss,
     )
 
 
@@ -226,21 +268,6 @@ def _parts(group: Group, loss: Tensor, kl_per_dim: Tensor) -> dict[str, Tensor]:
     return parts_of(
         loss, kl_per_dim, group.loss_parameters.half_precision, group.loss_parameters.beta
     )
-
-
-def _backward(
-    values: tuple[Tensor, ...], ones: tuple[Tensor, ...], leaves: tuple[Tensor, ...]
-) -> tuple[Tensor | None, ...]:
-    """Gradients at the leaves, None for a leaf that no value depends on.
-
-    The engine call inside torch.autograd.grad(allow_unused=True), without the argument checks,
-    which take longer than the small graphs here.
-    """
-    engine = torch.autograd.Variable._execution_engine
-    found: tuple[Tensor | None, ...] = engine.run_backward(
-        values, ones, False, False, leaves, True, accumulate_grad=False
-    )
-    return found
 
 
 def more_noise(seeds: tuple[int, ...], step: int, count: int, like: Tensor) -> list[Tensor]:

@@ -67,8 +67,8 @@ def measured(runs: list[Settings], keep: Path | None) -> dict[Settings, dict[str
     left = [settings for settings in runs if settings_key(settings) not in known]
     for number, batch in enumerate(todo := comparison.plan(left)):
         while not batch.done:
-            batch = comparison.advance(batch, 5.0)
-        for score in batch.scores:
+            batch = batch.advance(5.0)
+        for score in batch.rows:
             row = _kept(score)
             known[row["key"]] = row
             if keep:

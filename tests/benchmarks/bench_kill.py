@@ -24,6 +24,7 @@ from pathlib import Path
 
 import psutil
 
+from svae_core.compute import tasks
 from svae_core.compute.dask_cluster import ClusterLost
 from svae_core.compute.engine import Engine
 from svae_core.compute.scheduler import FairShare
@@ -63,12 +64,14 @@ class Run:
 
     async def _train(self, engine: Engine) -> None:
         if self.state is None:
-            self.state, moment = await asyncio.wrap_future(engine.begin(self.members, self.line))
+            self.state, moment = await asyncio.wrap_future(
+                engine.submit(tasks.begin, self.members, share=self.line)
+            )
             self._note(moment)
             self.steps = moment[0].steps
         while self.state.step < self.steps:
             budget = Budget(seconds=engine.slice_seconds())
-            call = engine.advance(self.state, budget, self.line)
+            call = engine.submit(tasks.advance, self.state, budget, share=self.line)
             advance = await asyncio.wrap_future(call)
             self.state = advance.state
             for moment in advance.moments:

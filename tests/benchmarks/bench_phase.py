@@ -25,7 +25,7 @@ from svae_core import __version__
 from svae_core.records import Settings
 from svae_core.studies.grid import Grid
 from svae_core.studies.phase_cells import Cell, Theory, cells
-from svae_core.studies.sweep import ChunkProgress, advance, plan, theory_of
+from svae_core.studies.sweep import plan, theory_of
 
 #: Relative distance to a line below which a cell is not judged: the KL of theory is near 0 there.
 NEAR = 0.05
@@ -150,10 +150,9 @@ def trained(grid: Grid, theory: Theory) -> tuple[tuple[Cell, ...], float]:
     chunks = plan(grid)
     with tqdm.tqdm(total=len(grid.runs), file=sys.stderr, disable=None) as bar:
         for chunk in chunks:
-            work = ChunkProgress(chunk)
-            while not work.done:
-                work = advance(work, 5.0)
-            ended += work.outcomes
+            while not chunk.done:
+                chunk = chunk.advance(5.0)
+            ended += chunk.rows
             bar.update(chunk.runs)
     return cells(grid, ended, theory), time.process_time() - started
 

@@ -17,7 +17,7 @@ from pages.live.run import LiveRun
 from pages.live.shared_training import Trainings
 from pages.wire import messages, routes
 from pages.wire.messages import decode
-from svae_core.compute import engine
+from svae_core.compute import engine, tasks
 from svae_core.compute.scheduler import QueuePosition
 from svae_core.records import RequestError, Settings
 
@@ -30,49 +30,32 @@ WAIT = 300.0  # only ends a test that hangs: a busy machine may be slow
 class Inline:
     """An engine that works where it is called, at once."""
 
-    umap_ready = False
     cluster_lost = ""
 
     def __init__(self, refuse: str = "") -> None:
         self.refuse = refuse
         self.slices = 0
 
-    def _run(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+    def submit(self, task: Callable[..., Any], *arguments: Any, **_how: Any) -> Future[Any]:
         future: Future[Any] = Future()
+        if task is tasks.advance:
+            self.slices += 1
+            state, budget = arguments
+            arguments = state, dataclasses.replace(budget, steps=1)
         if self.refuse:
             future.set_exception(RequestError(self.refuse))
         else:
-            future.set_result(function(*args))
+            future.set_result(task(*arguments))
         return future
 
-    def prepared_data(self, settings: Settings) -> Future[Any]:
-        return self._run(engine._prepared_data, settings)
+    def start_maps(self) -> bool:
+        return False
 
     def queue_position(self, _line: Any) -> QueuePosition:
         return QueuePosition(0, 1)
 
     def slice_seconds(self) -> float:
         return engine.SLICE
-
-    def begin(self, members: tuple[Settings, ...], _line: Any = None) -> Future[Any]:
-        return self._run(engine._begin, members)
-
-    def advance(self, state: Any, budget: Any, _line: Any = None) -> Future[Any]:
-        self.slices += 1
-        one_step = dataclasses.replace(budget, steps=1)
-        return self._run(engine._advance, state, one_step)
-
-    def certify(self, state: Any, _line: Any = None) -> Future[Any]:
-        return self._run(engine._certify, state)
-
-    def floors(self, members: tuple[Settings, ...]) -> Future[Any]:
-        return self._run(engine._floors, members)
-
-    def decode(self, state: Any, index: int) -> Future[Any]:
-        return self._run(engine._decode, state, index)
-
-    def embed(self, means: Any, structures: Any, step: int, previous: Any) -> Future[Any]:
-        return self._run(engine._embed, False, means, structures, step, previous)
 
 
 def trainings(refuse: str = "") -> Trainings:

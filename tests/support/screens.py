@@ -11,22 +11,16 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from svae_core import objections
+from svae_core.compute import tasks
 from svae_core.compute.scheduler import QueuePosition
-from svae_core.latent import explore as exploration
-from svae_core.latent.results import Question
-from svae_core.problem import prepare, sharpened
-from svae_core.records import Problem, RequestError, Settings, State
-from svae_core.studies import attack, band_study, comparison, sweep
-from svae_core.studies.grid import Grid
-from svae_core.studies.k_sensitivity import sensitivity
+from svae_core.records import RequestError
 
 _ROUTER = str(Path(__file__).parents[2] / "pages" / "router.py")
 SMALL = {"dataset": "wine", "clusters": "3"}
 
 
 # Many tests open the same pages on the same data, and what is prepared is never changed.
-_prepare = functools.lru_cache(maxsize=64)(prepare)
+_prepare = functools.lru_cache(maxsize=64)(tasks.prepare)
 
 
 class ImmediateEngine:
@@ -37,41 +31,9 @@ class ImmediateEngine:
     def queue_position(self, _share: object) -> QueuePosition:
         return QueuePosition(0, 1)
 
-    def prepare(self, settings: Settings) -> Future[Problem]:
-        return resolved(lambda: _prepare(settings))
-
-    def explore(self, state: State, question: Question[Any]) -> Future[Any]:
-        return resolved(lambda: exploration.answer(state, question))
-
-    def band_study(self, settings: Settings) -> Future[Any]:
-        return resolved(lambda: band_study.short_study(settings))
-
-    def floors(self, members: tuple[Settings, ...]) -> Future[Any]:
-        return resolved(lambda: tuple(sharpened(prepare(one)).floors for one in members))
-
-    def sensitivity(self, settings: Settings) -> Future[Any]:
-        return resolved(lambda: sensitivity(settings))
-
-    def objection(self, number: int, settings: Settings) -> Future[Any]:
-        return resolved(lambda: objections.answer(number, settings))
-
-    def attack_plan(self, count: int, seed: int) -> Future[Any]:
-        return resolved(lambda: attack.plan(count, seed))
-
-    def attempt(self, members: tuple[Settings, ...]) -> Future[Any]:
-        return resolved(lambda: attack.attempt(members))
-
-    def comparison_plan(self, runs: tuple[Settings, ...]) -> Future[Any]:
-        return resolved(lambda: comparison.plan(runs))
-
-    def compare(self, batch: comparison.ComparisonBatch, seconds: float) -> Future[Any]:
-        return resolved(lambda: comparison.advance(batch, seconds))
-
-    def sweep_plan(self, grid: Grid) -> Future[Any]:
-        return resolved(lambda: tuple(map(sweep.ChunkProgress, sweep.plan(grid))))
-
-    def sweep(self, work: sweep.ChunkProgress, seconds: float) -> Future[Any]:
-        return resolved(lambda: sweep.advance(work, seconds))
+    def submit(self, task: Callable[..., Any], *arguments: Any, **_how: Any) -> Future[Any]:
+        quick = _prepare if task is tasks.prepare else task
+        return resolved(lambda: quick(*arguments))
 
 
 def resolved(call: Callable[[], Any]) -> Future[Any]:

@@ -17,7 +17,7 @@ from pages.live import registry
 from pages.live.run import LiveRun
 from pages.live.shared_training import Trainings
 from pages.server.current import server
-from svae_core.compute import engine
+from svae_core.compute import tasks
 from svae_core.compute.scheduler import QueuePosition
 from svae_core.figures.palette import cluster_style
 from svae_core.latent.projection import Layout
@@ -56,7 +56,7 @@ class Puppet(LiveRun):
 @cache
 def ground(count: int) -> PreparedData:
     """Digits, repeated as necessary, up to a number of points."""
-    base = engine._prepared_data(MEMBERS[-1])
+    base = tasks.prepared_data(MEMBERS[-1])
     rows = np.arange(count) % len(base.view_points)
     return dataclasses.replace(
         base,
@@ -82,7 +82,7 @@ def clouds(count: int) -> list[np.ndarray]:
 
 @cache
 def _first() -> Moment:
-    return engine._begin(MEMBERS)[1]
+    return tasks.begin(MEMBERS)[1]
 
 
 def moment(count: int, step: int, steps: int) -> Moment:

@@ -1,0 +1,23 @@
+"""The choice of several methods, kept in the URL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pages.visitor import page_parameters, session
+from svae_core.methods import scan_methods
+
+
+def method_choice(place: Any, key: str, label: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    """A box for the names of methods; it may be left empty."""
+    plugins, shown = scan_methods(), ",".join(default)
+    wanted = page_parameters.list_parameter("methods", shown, plugins)
+    session.preset_widget(key, wanted or list(default))
+    chosen = session.widget_drawn(
+        key,
+        place.multiselect(
+            label, list(plugins), key=key, format_func=lambda name: plugins[name].title
+        ),
+    )
+    page_parameters.put_parameter("methods", ",".join(chosen) or shown, shown)
+    return tuple(chosen)

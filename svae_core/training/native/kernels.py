@@ -1,0 +1,318 @@
+"""The compiled functions: all steps of a piece of an epoch, for one member.
+
+    train(row, first, second, memory, gradient, run, minibatches, method)
+
+One member trains by itself, step after step, while its numbers stay in the core's cache; so a
+member equals its solo run by construction. Matrix products are BLAS's, through `np.dot`; whatever
+is done number by number is a plain loop, which the compiler vectorises. Sums over a minibatch are
+in float64: naive float32 sums lose digits. tests/test_native.py compares with autograd.
+"""
+
+# mypy: disable-error-code="no-untyped-def, assignment"
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, types
+
+from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE
+from svae_core.methods import Averages
+from svae_core.training.native import settings
+from svae_core.training.native.elementary import FAST, F, exp, tanh
+
+_LOWEST, _HIGHEST = F(LOG_VARIANCE_RANGE[0]), F(LOG_VARIANCE_RANGE[1])
+_LEAST_RADIUS = F(1e-12)
+
+_floats = types.Array(types.float32, 1, "C")
+_doubles = types.Array(types.float64, 1, "C")
+_counts = types.Array(types.int64, 1, "C")
+_matrix = types.Array(types.float32, 2, "C")
+_table = types.Array(types.int64, 2, "C")
+#: A method's slopes: averages, KL_j [k], constants, memory (changed), ∂/∂KL_j [k] (written)
+#: -> value, ∂/∂loss, ∂/∂distortion.
+SLOPES = types.UniTuple(types.float64, 3)(
+    types.NamedUniTuple(types.float64, len(Averages._fields), Averages),
+    _doubles,
+    _doubles,
+    _floats,
+    _doubles,
+)
+TRAIN = types.void(
+    *(_floats, _floats, _floats, _floats, _floats),  # row, both moments, memory, gradient
+    *(_table, types.int64, types.int64),  # layers, how many are the encoder's, free variances
+    *(_matrix, _counts, _matrix),  # points, their order, noise in that order
+    *(_counts, _doubles),  # edges of the minibatches, learning rates
+    *(types.int64, types.int64),  # steps taken, steps of the run
+    *(_doubles, _doubles),  # radii, 1/(2σ²), β and σ²; the method's constants
+    types.FunctionType(SLOPES),
+)
+COLUMNS = 3  # of the table of layers: start in the row, fan_in, fan_out
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def _gather(points, order, into):
+    for r in range(into.shape[0]):
+        at = order[r]
+        for c in range(into.shape[1]):
+            into[r, c] = points[at, c]
+
+
+@njit(error_model="numpy")
+def _weight(row, layer):
+    start, fan_in, fan_out = layer[0], layer[1], layer[2]
+    return row[start : start + fan_in * fan_out].reshape(fan_in, fan_out)
+
+
+@njit(error_model="numpy")
+def _bias(row, layer):
+    start = layer[0] + layer[1] * layer[2]
+    return row[start : start + layer[2]]
+
+
+@njit(error_model="numpy")
+def _columns(work, start, rows, width):
+    """A matrix [rows, width] in the workspace."""
+    return work[start : start + rows * width].reshape(rows, width)
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def _add_bias(values, bias, activated):
+    if activated:
+        for r in range(values.shape[0]):
+            for c in range(values.shape[1]):
+                values[r, c] = tanh(values[r, c] + bias[c])
+    else:
+        for r in range(values.shape[0]):
+            for c in range(values.shape[1]):
+                values[r, c] += bias[c]
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def _gradient_of_tanh(by_values, values, by_bias):
+    """∂ tanh(a) = 1 − tanh²(a), in place; the bias gains the sum over points."""
+    by_bias[:] = F(0)
+    for r in range(by_values.shape[0]):
+        for c in range(by_values.shape[1]):
+            g = by_values[r, c] * (F(1) - values[r, c] * values[r, c])
+            by_values[r, c] = g
+            by_bias[c] += g
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def _sum_over_points(by_values, by_bias):
+    by_bias[:] = F(0)
+    for r in range(by_values.shape[0]):
+        for c in range(by_values.shape[1]):
+            by_bias[c] += by_values[r, c]
+
+
+@njit(error_model="numpy")
+def _forward(row, layers, values, work, starts):
+    """A stack of layers, tanh between them; activations stay in the workspace."""
+    rows, last = values.shape[0], layers.shape[0] - 1
+    for i in range(last + 1):
+        out = _columns(work, starts[i], rows, layers[i, 2])
+        np.dot(values, _weight(row, layers[i]), out)
+        _add_bias(out, _bias(row, layers[i]), i < last)
+        values = out
+    return values
+
+
+@njit(error_model="numpy")
+def _backward(row, gradient, layers, inputs, work, starts, by_out, spare, needs_input):
+    """Gradients of a stack's weights; those by its inputs if asked, else an empty matrix.
+
+    The halves of `spare` take turns.
+    """
+    rows, last = by_out.shape[0], layers.shape[0] - 1
+    for i in range(last, -1, -1):
+        by_bias = _bias(gradient, layers[i])
+        if i == last:
+            _sum_over_points(by_out, by_bias)
+        else:
+            _gradient_of_tanh(by_out, _columns(work, starts[i], rows, layers[i, 2]), by_bias)
+        into = inputs if i == 0 else _columns(work, starts[i - 1], rows, layers[i, 1])
+        np.dot(into.T, by_out, _weight(gradient, layers[i]))
+        if i == 0 and not needs_input:
+            break
+        by_in = _columns(spare, (i % 2) * (spare.shape[0] // 2), rows, layers[i, 1])
+        np.dot(by_out, _weight(row, layers[i]).T, by_in)
+        by_out = by_in
+    return by_out
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def _draw(out, free, noise, mean, log_variance, deviation, z, kl):
+    """Posterior and z = m + √s·ε; KL_j = mean ½(m² + s − 1 − log s).
+
+    `free`: log s of each dimension, where it is no output; else empty.
+    """
+    rows, k = z.shape
+    kl[:] = 0.0
+    for r in range(rows):
+        for j in range(k):
+            m = out[r, j]
+            raw = free[j] if free.shape[0] else out[r, k + j]
+            log_s = min(max(raw, _LOWEST), _HIGHEST)
+            log_s = log_s if raw == raw else raw
+            root = exp(F(0.5) * log_s)
+            root = root if raw == raw else raw
+            mean[r, j], log_variance[r, j], deviation[r, j] = m, log_s, root
+            z[r, j] = m + root * noise[r, j]
+            kl[j] += F(0.5) * (m * m + root * root - F(1) - log_s)
+    for j in range(k):
+        kl[j] /= rows
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def _project(out, points, low, high, error, radius, scale):
+    """error = x − s·o with s = clamp(‖o‖, low, high)/‖o‖; returns D = mean ‖error‖²."""
+    total = 0.0
+    d = out.shape[1]
+    for r in range(out.shape[0]):
+        square = F(0)
+        for c in range(d):
+            square += out[r, c] * out[r, c]
+        norm = max(np.sqrt(square), _LEAST_RADIUS)
+        s = min(max(norm, low), high) / norm
+        radius[r], scale[r] = norm, s
+        missed = F(0)
+        for c in range(d):
+            e = points[r, c] - s * out[r, c]
+            error[r, c] = e
+            missed += e * e
+        total += missed
+    return total / out.shape[0]
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def _gradient_of_outputs(out, error, radius, scale, factor):
+    """Overwrite error = x − s·o by the gradient by o; `factor` is −2/b · ∂/∂D.
+
+    Where the clamp moves a point, ∂(s·o)/∂o = s·(I − o oᵀ/‖o‖²): a radial change of o changes
+    nothing. Elsewhere s = 1 and it is I.
+    """
+    d = out.shape[1]
+    for r in range(out.shape[0]):
+        along = F(0)
+        if scale[r] != F(1):
+            for c in range(d):
+                along += out[r, c] * error[r, c]
+            along /= radius[r] * radius[r]
+        by = scale[r] * factor
+        for c in range(d):
+            error[r, c] = (error[r, c] - out[r, c] * along) * by
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def _gradient_of_posterior(by_z, mean, log_variance, deviation, z, each, by_out, by_free):
+    """From those by z [b, k] and, `each` [k], by KL_j of one point, to those by the encoder's out.
+
+    ∂z/∂m = 1, ∂z/∂log s = ½(z − m); ∂KL/∂m = m, ∂KL/∂log s = ½(s − 1). At the ends of the range of
+    log s the gradient is 0.
+    """
+    rows, k = z.shape
+    by_free[:] = F(0)
+    for r in range(rows):
+        for j in range(k):
+            m, log_s, root, g = mean[r, j], log_variance[r, j], deviation[r, j], by_z[r, j]
+            by_out[r, j] = g + each[j] * m
+            by_log = F(0.5) * ((root * root - F(1)) * each[j] + (z[r, j] - m) * g)
+            clamped = log_s <= _LOWEST or log_s >= _HIGHEST
+            by_log = F(0) if clamped else by_log
+            if by_free.shape[0]:
+                by_free[j] += by_log
+            else:
+                by_out[r, k + j] = by_log
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def _adam(row, gradient, first, second, rate, taken):
+    """Adam (arXiv 1412.6980), in place; `taken` counts this step too."""
+    step = F(rate / (1.0 - 0.9**taken))
+    root = F(1.0 / math.sqrt(1.0 - 0.999**taken))
+    for i in range(row.shape[0]):
+        g = gradient[i]
+        m = first[i] + F(0.1) * (g - first[i])
+        v = F(0.999) * second[i] + F(0.001) * g * g
+        first[i], second[i] = m, v
+        row[i] -= step * m / (np.sqrt(v) * root + F(1e-8))
+
+
+@njit(error_model="numpy")
+def _starts(layers, rows):
+    """Where each layer's outputs start in the workspace, and the first float behind them."""
+    starts = np.empty(layers.shape[0] + 1, np.int64)
+    starts[0] = 0
+    for i in range(layers.shape[0]):
+        starts[i + 1] = starts[i] + (rows * layers[i, 2] + 15) // 16 * 16
+    return starts
+
+
+@njit(TRAIN, cache=settings.cached, nogil=True, error_model="numpy")
+def train(
+    row, first, second, memory, gradient,
+    layers, encoders, free_at,
+    points, order, noise,
+    edges, rates,
+    taken, steps,
+    given, constants,
+    slopes,
+):  # fmt: skip
+    """The steps of consecutive minibatches `edges` of one epoch, for one member; in place.
+
+    row, first, second, gradient [p]; layers [L, 3]; order [n]; noise [n, k] in the order's order;
+    given: r_min, r_max, 1/(2σ²), β, σ². `free_at`: where free log-variances start, −1: none.
+    """
+    encoder, decoder = layers[:encoders], layers[encoders:]
+    k, d = decoder[0, 1], points.shape[1]
+    most = 0
+    for i in range(len(rates)):
+        most = max(most, edges[i + 1] - edges[i])
+    enc_starts = _starts(encoder, most)
+    dec_starts = _starts(decoder, most)
+    enc_work = np.empty(enc_starts[-1], np.float32)
+    dec_work = np.empty(dec_starts[-1], np.float32)
+    widest = 0
+    for i in range(layers.shape[0]):
+        widest = max(widest, layers[i, 1], layers[i, 2])
+    spare = np.empty(2 * most * widest, np.float32)
+    x_all, error_all = np.empty((most, d), np.float32), np.empty((most, d), np.float32)
+    mean_all, log_all = np.empty((most, k), np.float32), np.empty((most, k), np.float32)
+    root_all, z_all = np.empty((most, k), np.float32), np.empty((most, k), np.float32)
+    by_encoder = np.empty((most, encoder[-1, 2]), np.float32)
+    radius, scale = np.empty(most, np.float32), np.empty(most, np.float32)
+    kl, by_kl, each = np.empty(k), np.empty(k), np.empty(k, np.float32)
+    nothing = np.empty(0, np.float32)
+    free = row[free_at : free_at + k] if free_at >= 0 else nothing
+    by_free = gradient[free_at : free_at + k] if free_at >= 0 else nothing
+    low, high = F(given[0]), F(given[1])
+    for i in range(len(rates)):
+        a, e = edges[i], edges[i + 1]
+        b = e - a
+        x, error, by_out = x_all[:b], error_all[:b], by_encoder[:b]
+        mean, log_variance, root, z = mean_all[:b], log_all[:b], root_all[:b], z_all[:b]
+        _gather(points, order[a:e], x)
+        out = _forward(row, encoder, x, enc_work, enc_starts)
+        _draw(out, free, noise[a:e], mean, log_variance, root, z, kl)
+        outputs = _forward(row, decoder, z, dec_work, dec_starts)
+        loss = _project(outputs, x, low, high, error, radius, scale)
+        at = taken + i
+        nats = 0.0
+        for j in range(k):
+            nats += kl[j]
+        averages = Averages(
+            *(loss, loss, nats, given[2], given[3], given[4]),
+            *(float(at), at / max(1.0, steps - 1.0)),
+        )
+        _, by_loss, by_distortion = slopes(averages, kl, constants, memory, by_kl)
+        factor = F(-2.0 / b * (by_loss + by_distortion))
+        _gradient_of_outputs(outputs, error, radius, scale, factor)
+        by_z = _backward(row, gradient, decoder, z, dec_work, dec_starts, error, spare, True)
+        # The KL is a mean over the minibatch's points: each point has 1/b of its gradient.
+        for j in range(k):
+            each[j] = F(by_kl[j] / b)
+        _gradient_of_posterior(by_z, mean, log_variance, root, z, each, by_out, by_free)
+        _backward(row, gradient, encoder, x, enc_work, enc_starts, by_out, spare, False)
+        _adam(row, gradient, first, second, rates[i], at + 1)

@@ -1,0 +1,224 @@
+"""Training by native code: the same as by torch, member by member, however it is sliced."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing.connection
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.slopes import slopes_of
+
+from svae_core.methods import method_for, scan_methods
+from svae_core.problem import prepared_data
+from svae_core.records import Budget, Settings, State
+from svae_core.runs.tensors import pack_state, unpack_state
+from svae_core.training import loop, trainer
+from svae_core.training.native import compiled
+
+ROOT = Path(__file__).resolve().parents[1]
+AVERAGED = [n for n, plugin in scan_methods().items() if hasattr(plugin.module.Method, "slopes")]
+TOY = Settings(dataset="wine", clusters=3, latent_dim=3, hidden=24, batch_size=40, epochs=20)
+
+
+def run(members: tuple[Settings, ...], steps: int, engine: str = "native") -> State:
+    state = dataclasses.replace(loop.begin(members), engine=engine)
+    return loop.advance(state, Budget(steps=steps, frames=False)).state
+
+
+def members_of(base: Settings, names: list[str]) -> tuple[Settings, ...]:
+    return tuple(dataclasses.replace(base, method=name) for name in names)
+
+
+def assert_same(one: State, other: State) -> None:
+    for name in ("parameters", "first_moment", "second_moment"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert one.memory.keys() == other.memory.keys()
+    for name, value in one.memory.items():
+        np.testing.assert_array_equal(value, other.memory[name])
+
+
+# -------------------------------------------------------------------------------- slopes
+
+_levels = st.floats(0.01, 5.0)
+
+
+@pytest.mark.parametrize("name", AVERAGED)
+@given(loss=_levels, kl=st.tuples(_levels, _levels, _levels), step=st.integers(0, 50))
+def test_slopes_are_the_derivatives_of_the_value(
+    name: str, loss: float, kl: tuple[float, ...], step: int
+) -> None:
+    settings = dataclasses.replace(TOY, method=name)
+    prepared, method = prepared_data(settings), method_for(settings)
+    constants = method.constants(prepared, settings)
+    memory = {}
+    if hasattr(method, "memory"):
+        memory = {key: float(value) for key, value in method.memory(prepared, settings).items()}
+    same: dict[str, Any] = {"memory": memory, "step": step, "progress": step / 50}
+    found = slopes_of(method, constants, loss=loss, kl=kl, **same)
+    h = 1e-6
+
+    def slope(**changed: Any) -> tuple[float, float]:
+        """One-sided differences: at a corner the slope lies between them."""
+        here = {"loss": loss, "distortion": loss, "kl": kl} | same
+        values = [
+            slopes_of(method, constants, **(here | {k: v[i] for k, v in changed.items()})).value
+            for i in range(2)
+        ]
+        return (found.value - values[0]) / h, (values[1] - found.value) / h
+
+    by = [
+        (slope(loss=(loss - h, loss + h)), found.by_loss),
+        (slope(distortion=(loss - h, loss + h)), found.by_distortion),
+    ]
+    for j in range(len(kl)):
+        lower, upper = (
+            tuple(v + sign * h * (i == j) for i, v in enumerate(kl)) for sign in (-1, 1)
+        )
+        by.append((slope(kl=(lower, upper)), found.by_kl[j]))
+    for (left, right), claimed in by:
+        slack = 1e-4 * max(1.0, abs(left), abs(right))
+        assert min(left, right) - slack <= claimed <= max(left, right) + slack
+
+
+# ------------------------------------------------------------------------- the same as torch
+
+
+@pytest.mark.parametrize("arch", ["mlp", "linear"])
+@pytest.mark.parametrize("dataset", ["wine", "digits"])
+def test_a_hundred_steps_end_where_torch_ends(dataset: str, arch: str) -> None:
+    base = dataclasses.replace(TOY, dataset=dataset, arch=arch, clusters=10, epochs=40)
+    members = members_of(base, AVERAGED)
+    native, torch = run(members, 100), run(members, 100, "torch")
+    assert native.engine == "native" and torch.engine == "torch"
+    gap = native.parameters - torch.parameters
+    assert np.sqrt((gap**2).mean()) < 1e-6 and np.abs(gap).max() < 2e-4
+    for name, value in native.memory.items():
+        np.testing.assert_allclose(value, torch.memory[name], atol=1e-4)
+
+
+# ------------------------------------------------------------------------------- bit for bit
+
+
+@pytest.mark.parametrize("arch", ["mlp", "linear"])
+def test_a_member_equals_its_solo_run_whatever_trains_beside_it(arch: str) -> None:
+    names = ["baseline", "iwae", "spherical", "spherical_lagrangian", "delta_vae"]
+    members = members_of(dataclasses.replace(TOY, arch=arch), names)
+    members = (*members, dataclasses.replace(members[2], seed=7))
+    together = run(members, 30)
+    for index, settings in enumerate(members):
+        assert_same(loop.member(together, index), run((settings,), 30))
+
+
+@pytest.mark.parametrize("cuts", [(1,), (4, 5), (7, 30, 31)])
+def test_resumed_equals_uninterrupted(cuts: tuple[int, ...]) -> None:
+    members = members_of(TOY, ["geco", "spherical"])
+    whole = run(members, 40)
+    state = loop.begin(members)
+    for end in (*cuts, 40):
+        state = loop.advance(state, Budget(steps=end - state.step)).state
+        state = unpack_state(pack_state(state), members)[0]
+    assert state.engine == "native"
+    assert_same(state, whole)
+
+
+def test_a_deadline_stops_between_steps_and_loses_none() -> None:
+    members = members_of(TOY, ["baseline"])
+    state, taken = loop.begin(members), []
+    while not loop.finished(state):
+        before = state.step
+        state = loop.advance(state, Budget(seconds=0.0, frames=False)).state
+        taken.append(state.step - before)
+    assert min(taken) >= 1
+    assert_same(state, run(members, state.step))
+
+
+def test_what_is_no_number_stays_one_and_is_said() -> None:
+    state = loop.begin((TOY,))
+    state.parameters[0, 5] = np.nan
+    after = loop.advance(state, Budget(steps=10))
+    assert np.isnan(after.state.parameters).any()
+    assert not np.isfinite(after.moments[-1][0].loss)
+
+
+# ---------------------------------------------------------------------- engines and the cache
+
+
+def test_a_run_that_native_code_cannot_go_on_with_is_known_by_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = run((TOY,), 20)
+    monkeypatch.setattr(compiled, "load", lambda: compiled.Native(None, "a test forbids it"))
+    assert trainer.engine_of((TOY,)) == trainer.TORCH
+    after = loop.advance(state, Budget(steps=20)).state
+    assert after.engine == trainer.BOTH
+    monkeypatch.undo()
+    assert loop.advance(after, Budget(steps=1)).state.engine == trainer.BOTH  # never mixed again
+
+
+def test_older_runs_go_on_with_torch() -> None:
+    state = dataclasses.replace(loop.begin((TOY,)), engine="torch")
+    assert loop.advance(state, Budget(steps=2)).state.engine == "torch"
+
+
+_TRAIN = """
+import hashlib, sys
+from svae_core.records import Budget, Settings
+from svae_core.training import loop
+from svae_core.training.native import compiled
+settings = Settings(dataset="wine", clusters=3, latent_dim=3, hidden=24, batch_size=40, epochs=20)
+state = loop.advance(loop.begin((settings,)), Budget(steps=40, frames=False)).state
+print(state.engine, hashlib.sha256(state.parameters.tobytes()).hexdigest(), compiled.load().reason)
+"""
+
+
+def trained_apart(**environment: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _TRAIN],
+        cwd=ROOT,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+@pytest.mark.slow
+def test_cold_warm_damaged_and_unwritable_caches_give_the_same_bits(tmp_path: Path) -> None:
+    cold = trained_apart(SVAE_CACHE=str(tmp_path))
+    assert cold[0] == "native"
+    (folder,) = (path for path in (tmp_path / "numba").iterdir() if path.is_dir())
+    assert (folder / "complete").exists()
+    assert trained_apart(SVAE_CACHE=str(tmp_path)) == cold
+    for index in folder.rglob("*.nbi"):
+        index.write_bytes(index.read_bytes()[:40])
+    assert trained_apart(SVAE_CACHE=str(tmp_path)) == cold
+    nowhere = tmp_path / "file"
+    nowhere.touch()
+    assert trained_apart(SVAE_CACHE=str(nowhere)) == cold
+    assert trained_apart(SVAE_CACHE=str(tmp_path), NUMBA_DISABLE_JIT="1")[0] == "torch"
+
+
+@pytest.mark.slow
+def test_a_process_killed_while_it_compiles_leaves_a_cache_that_the_next_one_makes(
+    tmp_path: Path,
+) -> None:
+    code = "from svae_core.training.native import compiled; compiled.load()"
+    first = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"SVAE_CACHE": str(tmp_path)}
+    )
+    while not [*tmp_path.glob("numba/*/*")] and first.poll() is None:
+        multiprocessing.connection.wait([], 0.05)
+    first.kill()
+    first.wait()
+    assert trained_apart(SVAE_CACHE=str(tmp_path))[0] == "native"
+    (done,) = tmp_path.glob("numba/*/complete")
+    assert done.exists()
