@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.live_runs import PAIR, STEPS, in_a_loop, trainings, until
+from support.live_runs import PAIR, STEPS, Inline, in_a_loop, toy_run, trainings, until
 
 from pages.live.history import History
 from pages.live.run import LiveRun
@@ -211,3 +211,21 @@ async def test_what_a_file_claims_is_nobody_elses(imported: bool) -> None:
     late = watch(shared)
     await finished(late)
     assert_same(late.moments, true.moments)
+
+
+@in_a_loop
+async def test_umap_is_asked_for_only_while_a_map_is_watched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(Inline, "start_maps", lambda _: asked.append(1))
+    live = toy_run()
+    live.pause()
+    live.start()
+    await until(live, lambda: bool(live.layouts))
+    live.stop()
+    asked.clear()
+    assert live.shared.provisional and not live._layout_due() and asked
+    live.last_viewed_at = float("-inf")  # nobody has seen it for long
+    asked.clear()
+    assert not live._layout_due() and not asked

@@ -361,11 +361,10 @@ class LiveRun:
 
     def _layout_due(self) -> bool:
         """Whether a moment is to be laid out, or the run has ended and its layout is final."""
-        if self.shared.provisional and not self.observed:
-            return False  # not even asked, since UMAP's worker stays while anybody asks for it
-        if self.shared.outdated(self.newest_step):
-            return self.observed
-        return self.ended and not self.shared.provisional
+        final = self.ended and not self.shared.provisional
+        if not (self.observed or final):
+            return False  # UMAP's worker, which would be asked for, ends when nobody asks for it
+        return self.observed if self.shared.outdated(self.newest_step) else final
 
     def _reach_next(self) -> None:
         """Show the next recorded moment."""
