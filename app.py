@@ -11,9 +11,9 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pages.live import registry
 from pages.live.closed_tabs import ClosedTabs
 from pages.live.descriptors import allow_many
+from pages.server.current import server
 from pages.visitor.hosts import AllowedHosts
 from pages.visitor.owner_cookie import OwnerCookie
 from pages.wire import routes
@@ -33,7 +33,7 @@ def say_failed(_error: Exception) -> bool:
 allow_many()
 app = st.App(
     SCRIPT,
-    lifespan=registry.lifespan,
+    lifespan=server().runs.lifespan,
     routes=routes.routes(),
     middleware=[Middleware(AllowedHosts), Middleware(ClosedTabs), Middleware(OwnerCookie)],
     on_script_error=say_failed,

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.classroom import sessions
+from pages.server.current import server
 from pages.visitor import session
 from pages.widgets.charts import chart
 from svae_core.figures import class_board
@@ -11,12 +11,12 @@ from svae_core.figures import class_board
 @st.fragment(run_every=2.0)
 def show() -> None:
     """The board as it is now; it fills while runs end."""
-    classroom = sessions.find(session.class_code())
+    classroom = server().classes.find(session.class_code())
     if classroom is None:
         st.info("There is no class here. A teacher begins one on the Train page, under Class.")
         return
-    dots = classroom.dots()
-    sentence = class_board.describe_board(dots, classroom.training)
+    dots = server().classes.dots(classroom)
+    sentence = class_board.describe_board(dots, server().classes.training(classroom))
     chart(class_board.board(dots, session.dark()), sentence)
     st.write(sentence)
     st.caption(

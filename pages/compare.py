@@ -6,6 +6,7 @@ from functools import partial
 import streamlit as st
 
 from pages.live import registry
+from pages.server.current import server
 from pages.visitor import cache, session, url
 from pages.visitor.markdown import plain
 from pages.visitor.shared_job import Job
@@ -73,7 +74,7 @@ def draw() -> bool:
     """The runs so far; return whether the job runs."""
     key = repr((settings, names, seeds))
     runs = comparison_widgets.runs_of(settings, names, seeds)
-    job = cache.shared_job("compare", key, partial(Job, Comparison(runs), registry.engine()))
+    job = cache.shared_job("compare", key, partial(Job, Comparison(runs), server().engine))
     place, button = st.columns([5, 1])
     place.caption(
         f"{counted(len(names), 'method')} × {counted(seeds, 'seed')}, "

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.live import registry
+from pages.server.current import server
 from pages.visitor import cache, session, url
 from pages.visitor.markdown import refusal
 from pages.visitor.shared_job import Job
@@ -36,7 +36,7 @@ def draw() -> bool:
     with view_place:
         view = phase_axes.view_controls(*axes)
     key = repr(grid)
-    job = cache.shared_job("phase", key, partial(Job, Sweep(grid), registry.engine()))
+    job = cache.shared_job("phase", key, partial(Job, Sweep(grid), server().engine))
     going = waiting_section.job_controls("phase", key, job, button)
     cells = cells_of(grid, job.rows, theory)
     by_method = [[cell for cell in cells if cell.settings.method == name] for name in methods]

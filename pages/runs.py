@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.live import registry
+from pages.server.current import server
 from pages.visitor import session
 from pages.visitor.markdown import plain, refusal, without_paths
 from pages.widgets import run_table
@@ -191,7 +191,7 @@ else:
 
 if run := session.replayed():
     try:
-        known = registry.find_paused(run)
+        known = server().runs.load(run, pause=True)
     except RequestError as error:
         st.error(refusal(error))
     else:

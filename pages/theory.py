@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pages.live import registry
+from pages.server.current import server
 from pages.visitor import cache, session, url
 from pages.visitor.shared_job import Job
 from pages.widgets import settings as controls
@@ -111,7 +112,7 @@ def search() -> bool:
     number = seed.number_input("Seed", min_value=0, value=0, step=1, key="attack.seed")
     key = f"{count} runs from {number}"
     job = cache.shared_job(
-        "attack", key, partial(Job, attack.Attack(count, number), registry.engine())
+        "attack", key, partial(Job, attack.Attack(count, number), server().engine)
     )
     going = waiting_section.job_controls("attack", key, job, button)
     if job.rows:

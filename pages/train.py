@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.live import registry
+from pages.server.current import server
 from pages.visitor import cache, session
 from pages.visitor.markdown import plain
 from pages.widgets import classroom as teaching
@@ -15,8 +16,8 @@ from svae_core.records import Settings
 
 def weights(run: str, settings: Settings) -> str:
     """σ² and β of the run, with what they were changed to in it or in the branch that it is."""
-    live = registry.find(run)
-    now = live.changeable_now if live else {}
+    view = server().runs.view(run)
+    now = view.changeable_now if view else {}
     parts = []
     for name, symbol in (("sigma2", "σ²"), ("beta", "β")):
         first = getattr(settings, name)

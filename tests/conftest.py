@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Before numpy or torch are imported, by this process or by one it starts: one thread each, since
 # that is what runs use, it keeps sums in one order, and parallel tests do not fight for cores.
@@ -13,6 +14,10 @@ for _library in ("OMP", "OPENBLAS", "MKL"):
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
+
+if TYPE_CHECKING:
+    from pages.live.run import LiveRun
+    from pages.server.current import Server
 
 pytest.register_assert_rewrite("support")
 pytest_plugins = ["support.browser"]
@@ -30,16 +35,47 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def immediate_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def immediate_engine() -> Iterator[None]:
     """Pages get an engine that works at once, in this process; what they cached is forgotten."""
-    import streamlit as st
     from support.screens import ImmediateEngine
 
-    from pages.live import registry
+    from pages.server.current import Server, serving
 
-    monkeypatch.setattr(registry, "engine", ImmediateEngine)
-    yield
-    st.cache_resource.clear()
+    with serving(Server(ImmediateEngine)):  # type: ignore[arg-type]
+        yield
+
+
+@pytest.fixture
+def no_engine() -> Iterator[None]:
+    """Pages that must do without an engine."""
+
+    from pages.server.current import Server, serving
+
+    with serving(Server(lambda: pytest.fail("the engine was asked"))):
+        yield
+
+
+@pytest.fixture
+def host() -> Iterator[Server]:
+    """A server of this test, whose engine works where it is called."""
+    from support.live_runs import Inline
+
+    from pages.server.current import Server, serving
+
+    with serving(Server(Inline)) as own:  # type: ignore[arg-type]
+        yield own
+
+
+@pytest.fixture
+def watched(host: Server) -> LiveRun:
+    """The run "run" of that server."""
+    from support.live_runs import PAIR
+
+    from pages.live.run import LiveRun
+
+    live = LiveRun(PAIR, host.runs.trainings)
+    host.runs.register("run", live, {})
+    return live
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ CORE_ORDER = (
     *("studies", "runs", "compute", "figures", "estimator", "commands", "__main__"),
 )
 #: The same for pages: screens (the files beside these packages) may import all of them.
-PAGES_ORDER = ("live", "classroom", "visitor", "wire", "widgets")
+PAGES_ORDER = ("live", "classroom", "server", "visitor", "wire", "widgets")
 #: Figures draw records, and may ask NumPy code for numbers: no training, runs or processes.
 FIGURES_MAY_IMPORT = {
     *("config", "records", "geometry", "certificate", "latent", "studies", "figures"),

@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from pages.live.run import LiveRun
+from pages.live.shared_training import Trainings
 from svae_core.__main__ import main
 from svae_core.compute import dask_cluster, tasks
 from svae_core.compute.dask_cluster import ClusterLost, versions
@@ -130,7 +131,7 @@ def _swept(capsys: pytest.CaptureFixture[str], *where: str) -> Any:
 
 
 async def _watched_to_its_end(engine: Engine, dask: Dask) -> None:
-    live = LiveRun(LONG, engine)
+    live = LiveRun(LONG, Trainings(engine))
     with live.viewed():
         await _through_the_loss(live, dask)
     shells = [[frame.shell_view for frame in moment] for moment in live.moments]

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from support.bench import opened
 
-from pages.visitor import cache, page_parameters
+from pages.server.shared_results import SharedResults
+from pages.visitor import page_parameters
 from pages.widgets import phase_axes
 from svae_core import problem
 from svae_core.compute import tasks
@@ -174,28 +175,35 @@ def test_a_call_that_nobody_waits_for_ends_its_worker() -> None:
     scheduler.shutdown()
 
 
-def test_what_nobody_waits_for_is_cancelled_and_asked_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(cache, "_NOBODY_WAITS", 0.05)
-    future: Future[Any] = Future()
-    forgotten: list[bool] = []
-    with pytest.raises(KeyboardInterrupt), cache._waiting(future, lambda: forgotten.append(True)):
+def test_what_nobody_waits_for_is_cancelled_and_asked_again() -> None:
+    results: SharedResults[Future[Any]] = SharedResults(2, patience=0.05)
+    future = results.get("key", Future)
+    assert results.get("key", Future) is future
+    with pytest.raises(KeyboardInterrupt), results.waiting("key", future):
         raise KeyboardInterrupt  # as a tab that is closed ends the script of its page
-    _eventually(lambda: bool(forgotten))
+    _eventually(lambda: results.get("key", Future) is not future)
     assert future.cancelled()
 
 
-def test_as_long_as_one_waits_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "_NOBODY_WAITS", 0.05)
-    future: Future[Any] = Future()
-    with cache._waiting(future, lambda: None):
-        with pytest.raises(KeyboardInterrupt), cache._waiting(future, lambda: None):
+def test_as_long_as_one_waits_it_goes_on() -> None:
+    results: SharedResults[Future[Any]] = SharedResults(2, patience=0.05)
+    future = results.get("key", Future)
+    with results.waiting("key", future):
+        with pytest.raises(KeyboardInterrupt), results.waiting("key", future):
             raise KeyboardInterrupt
         time.sleep(0.3)
         assert not future.cancelled()
         future.set_result(1)
-    assert future not in cache._waiters
+    assert future not in results.waiters
+
+
+def test_of_shared_results_those_used_last_are_kept() -> None:
+    results: SharedResults[object] = SharedResults(2)
+    first, second = results.get("first", object), results.get("second", object)
+    assert results.get("first", object) is first
+    results.get("third", object)
+    assert results.get("first", object) is first
+    assert results.get("second", object) is not second
 
 
 # ------------------------------------------------------------------------- whose turn it is

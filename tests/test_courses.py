@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
-from support.live_runs import PAIR, STEPS, Inline, in_a_loop, until
+from support.live_runs import PAIR, STEPS, Inline, in_a_loop, toy_run, trainings, until
 
-from pages.live import shared_training
+from pages.live.history import History
 from pages.live.run import LiveRun
+from pages.live.shared_training import Trainings
 from svae_core.records import Moment
 
 pytestmark = pytest.mark.usefixtures("patience")
 
 
-def watch(engine: Inline) -> LiveRun:
-    one = LiveRun(PAIR, engine)  # type: ignore[arg-type]
+def watch(shared: Trainings) -> LiveRun:
+    one = LiveRun(PAIR, shared)
     one.start()
     return one
 
@@ -39,13 +42,13 @@ def assert_same(moments: list[Moment], others: list[Moment]) -> None:
 @pytest.mark.slow
 @in_a_loop
 async def test_equal_settings_are_trained_once() -> None:
-    engine = Inline()
-    class_ = [watch(engine) for _ in range(5)]
+    shared = trainings()
+    class_ = [watch(shared) for _ in range(5)]
     await finished(*class_)
-    assert engine.slices == STEPS
-    late = watch(engine)
+    assert shared.engine.slices == STEPS
+    late = watch(shared)
     await finished(late)
-    assert engine.slices == STEPS
+    assert shared.engine.slices == STEPS
     for one in (*class_, late):
         assert_same(one.moments, class_[0].moments)
         assert one.certificates == class_[0].certificates
@@ -54,8 +57,8 @@ async def test_equal_settings_are_trained_once() -> None:
 
 @in_a_loop
 async def test_who_pauses_stays_behind_and_holds_nobody_up() -> None:
-    engine = Inline()
-    quick, slow = watch(engine), watch(engine)
+    shared = trainings()
+    quick, slow = watch(shared), watch(shared)
     await until(slow, lambda: len(slow.moments) == 3)
     slow.pause()
     await finished(quick)
@@ -67,7 +70,7 @@ async def test_who_pauses_stays_behind_and_holds_nobody_up() -> None:
     await until(slow, lambda: len(slow.moments) == seen + 1 and slow.status == "paused")
     slow.play()
     await finished(slow)
-    assert engine.slices == STEPS
+    assert shared.engine.slices == STEPS
     assert_same(slow.moments, quick.moments)
 
 
@@ -75,10 +78,10 @@ async def test_who_pauses_stays_behind_and_holds_nobody_up() -> None:
 @in_a_loop
 async def test_a_change_is_nobody_elses_and_gives_what_its_settings_give() -> None:
     """The one who changes something lags behind, so the state there has to be trained again."""
-    alone = watch(Inline())
+    alone = watch(trainings())
     await finished(alone)
-    engine = Inline()
-    true_to_it, other = watch(engine), watch(engine)
+    shared = trainings()
+    true_to_it, other = watch(shared), watch(shared)
     await until(other, lambda: len(other.moments) == 4)
     other.pause()
     await finished(true_to_it)
@@ -89,7 +92,7 @@ async def test_a_change_is_nobody_elses_and_gives_what_its_settings_give() -> No
     assert true_to_it.members == PAIR
     step = other.members[0].changes[0][0]
     assert 0 < step < STEPS
-    replay = LiveRun(other.members, Inline())  # type: ignore[arg-type]
+    replay = LiveRun(other.members, trainings())
     replay.start()
     await finished(replay)
     assert_same(other.moments, replay.moments)
@@ -99,8 +102,8 @@ async def test_a_change_is_nobody_elses_and_gives_what_its_settings_give() -> No
 @pytest.mark.slow
 @in_a_loop
 async def test_a_point_is_decoded_where_the_follower_is() -> None:
-    engine = Inline()
-    quick, slow = watch(engine), watch(engine)
+    shared = trainings()
+    quick, slow = watch(shared), watch(shared)
     await until(slow, lambda: len(slow.moments) == 3)
     slow.pause()
     await finished(quick)
@@ -115,23 +118,23 @@ async def test_a_point_is_decoded_where_the_follower_is() -> None:
 @in_a_loop
 async def test_a_slice_that_waits_is_watched_as_soon_as_somebody_comes() -> None:
     """Else it waits behind all runs that are watched, and its new viewer with it."""
-    engine = Inline()
-    one, other = watch(engine), watch(engine)
+    shared = trainings()
+    one, other = watch(shared), watch(shared)
     await finished(one, other)
-    assert one._shared_training is not None and one._shared_training is other._shared_training
+    assert one.shared is other.shared
     with one.viewed():
-        assert one._shared_training.share.watched
+        assert one.shared.share.watched
         with other.viewed():
             pass
-        assert one._shared_training.share.watched
-    assert not one._shared_training.share.watched
+        assert one.shared.share.watched
+    assert not one.shared.share.watched
 
 
 @pytest.mark.slow
 @in_a_loop
 async def test_a_course_that_nobody_follows_is_gone() -> None:
-    engine = Inline()
-    one = watch(engine)
+    shared = trainings()
+    one = watch(shared)
     await finished(one)
     task = one.task
     one.stop()
@@ -140,16 +143,89 @@ async def test_a_course_that_nobody_follows_is_gone() -> None:
     del one, task
     await asyncio.sleep(0)
     gc.collect()
-    assert not [key for key in shared_training._shared if key[0] == id(engine)]
+    assert not len(shared)
 
 
 @pytest.mark.slow
 @in_a_loop
 async def test_who_starts_over_after_a_failure_does_not_join_what_failed() -> None:
-    engine = Inline("Refused; ask for something else.")
-    one = watch(engine)
+    shared = trainings("Refused; ask for something else.")
+    one = watch(shared)
     await until(one, lambda: one.status == "failed")
-    engine.refuse = ""
+    shared.engine.refuse = ""
     one.restart()
     await finished(one)
     assert one.error is None
+
+
+def from_disk(shared: Trainings, history: History) -> LiveRun:
+    return LiveRun(PAIR, shared, training=shared.new(PAIR, history))
+
+
+@pytest.mark.slow
+@in_a_loop
+async def test_runs_from_disk_share_what_they_bring_along() -> None:
+    """A class after a restart: each was saved somewhere else in the same training."""
+    before = watch(trainings())
+    await finished(before)
+    shared = trainings()
+    saved = [before.shared.history.up_to(step, PAIR) for step in (2, 5, 3)]
+    runs = [from_disk(shared, history) for history in saved]
+    assert [len(one.moments) for one in runs] == [3, 6, 4]
+    for one in runs:
+        one.start()
+    await finished(*runs)
+    assert runs[0].shared is runs[1].shared is runs[2].shared
+    assert shared.engine.slices == STEPS  # type: ignore[attr-defined]
+    for one in runs:
+        assert_same(one.moments, before.moments)
+        assert one.remarks == before.remarks
+        layouts = [layout[0].step for layout in one.layouts]
+        assert layouts == sorted(layouts) and layouts[-1] == STEPS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("imported", [True, False])
+@in_a_loop
+async def test_what_a_file_claims_is_nobody_elses(imported: bool) -> None:
+    """A history recorded elsewhere, or with other numbers, is shown in its own run only."""
+    true = watch(trainings())
+    await finished(true)
+    shared = trainings()
+    one = watch(shared)
+    await until(one, lambda: len(one.moments) == 3)
+    history = true.shared.history.up_to(5, PAIR)
+    made_up: dict[str, Any] = {"samples": history.moments[1][0].samples + 1}
+    if not imported:  # of those, numbers are compared
+        made_up = {"loss": 9.0}
+    history.moments[1] = tuple(replace(frame, **made_up) for frame in history.moments[1])
+    foreign = from_disk(shared, history)
+    foreign.imported = imported
+    foreign.start()
+    await finished(one, foreign)
+    assert foreign.shared is not one.shared
+    with pytest.raises(AssertionError):
+        assert_same(foreign.moments, true.moments)
+    assert_same(one.moments, true.moments)
+    assert_same(foreign.moments[2:], true.moments[2:])
+    late = watch(shared)
+    await finished(late)
+    assert_same(late.moments, true.moments)
+
+
+@in_a_loop
+async def test_umap_is_asked_for_only_while_a_map_is_watched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(Inline, "start_maps", lambda _: asked.append(1))
+    live = toy_run()
+    live.pause()
+    live.start()
+    await until(live, lambda: bool(live.layouts))
+    live.stop()
+    asked.clear()
+    assert live.shared.provisional and not live._layout_due() and asked
+    live.last_viewed_at = float("-inf")  # nobody has seen it for long
+    asked.clear()
+    assert not live._layout_due() and not asked

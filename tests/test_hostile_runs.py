@@ -13,14 +13,14 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
-import streamlit as st
 from support import hostile_runs
 from support.hostile_runs import EDITS, MARKDOWN, Files
-from support.live_runs import Inline
+from support.live_runs import trainings
 from support.runs_page import MINE, THEIRS, opened, press, runs_in
 from support.saved_runs import put
 
-from pages.live import persistence, registry
+from pages.live import persistence
+from pages.live.run_view import view_of
 from pages.visitor.markdown import plain, without_paths
 from pages.widgets import run_table
 from pages.wire import messages
@@ -35,12 +35,9 @@ WISH = {"wish": [], "lesson": "", "playing": False, "prediction": None, "parent"
 
 
 @pytest.fixture(autouse=True)
-def shared(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def shared(home: Path, monkeypatch: pytest.MonkeyPatch, no_engine: None) -> Iterator[None]:
     monkeypatch.setenv("SVAE_SHARED_RUNS", "1")
-    monkeypatch.setattr(registry, "engine", lambda: pytest.fail("the engine was asked"))
     home.mkdir()
-    yield
-    st.cache_resource.clear()
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +59,14 @@ def drawn(table: run_table.Table) -> None:
 def opens(run: str) -> None:
     """The run of this id is opened and shown, or refused in one sentence."""
     with suppress(RequestError):
-        live = persistence.load_live_run(run, Inline())  # type: ignore[arg-type]
+        live = persistence.load_live_run(run, trainings())
         if live is not None:
             newest = len(live.moments) - 1
-            messages.encode(*messages.moment(live, newest, FrameRequest("newest")))
-            messages.encode(*messages.moment(live, newest, FrameRequest(newest, generation=0)))
-            assert live.error is None and len(live.history.remarks) < 1000
+            messages.encode(*messages.moment(view_of(live), newest, FrameRequest("newest")))
+            messages.encode(
+                *messages.moment(view_of(live), newest, FrameRequest(newest, generation=0))
+            )
+            assert live.error is None and len(live.remarks) < 1000
 
 
 def harmless(home: Path, files: Files) -> None:
@@ -202,7 +201,7 @@ def test_a_verdict_is_as_imported_until_it_is_measured_here(home: Path, good: Fi
     assert run_table.table([entry])["Ended"][0].endswith("(as imported)")
     assert all("imported" in sentence for sentence in run_table.sentences(entry))
     assert all("as imported" in title for title in [*run_table.certificates([entry])][1:])
-    live = persistence.load_live_run(entry.about.id, Inline())  # type: ignore[arg-type]
+    live = persistence.load_live_run(entry.about.id, trainings())
     assert live is not None and live.imported and live.status != "finished"
     assert live.certificates == () and len(live.claimed) == 2, "to be measured again"
 

@@ -15,7 +15,7 @@ from support.live_runs import STEPS, Viewer, in_a_loop, toy_run, until
 from support.saved_runs import assert_same
 
 from pages.classroom import lessons
-from pages.live import persistence, registry
+from pages.live import persistence
 from pages.live.run import Branching, LiveRun, RunRequest
 from pages.wire.messages import decode
 from svae_core.compute import tasks
@@ -32,7 +32,7 @@ def assert_same_moments(one: LiveRun, other: LiveRun) -> None:
     for mine, theirs in zip(one.moments, other.moments, strict=True):
         for a, b in zip(mine, theirs, strict=True):
             assert_same(a, b, ("latent_mean",))
-    assert one.history.remarks == other.history.remarks
+    assert one.remarks == other.remarks
     assert to_json(one.certificates) == to_json(other.certificates)
     assert one.newest is not None and other.newest is not None
     np.testing.assert_array_equal(one.newest.parameters, other.newest.parameters)
@@ -46,7 +46,6 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
     await until(undisturbed, lambda: undisturbed.status == "finished")
     for moments in (2, 5, STEPS):
         live = toy_run()
-        live.history.moments.clear()
         keeper = keeper_of(live)
         await trained_to(live, moments)
         await saved_by(keeper)
@@ -70,7 +69,7 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
 @in_a_loop
 async def test_who_lags_behind_on_a_shared_course_is_saved_where_they_are() -> None:
     leader = toy_run()
-    follower = LiveRun(leader.members, leader._engine)
+    follower = LiveRun(leader.members, leader._trainings)
     leader.start()
     await until(leader, lambda: leader.status == "finished")
     keeper = keeper_of(follower)
@@ -152,7 +151,7 @@ async def test_starting_over_and_changing_are_kept() -> None:
     found = revived()
     assert len(found.moments) == 3 and found.members == live.members
     assert found.members[0].changes == ((1, "beta", 4.0),)
-    assert found.history.remarks == live.history.remarks
+    assert found.remarks == live.remarks
     await keeper.close()
 
 
@@ -305,9 +304,8 @@ async def test_two_servers_do_not_write_the_same_run(home: Path) -> None:
 
 
 @in_a_loop
-async def test_a_viewer_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    live = toy_run()
-    monkeypatch.setitem(registry._live_runs, "run", live)
+async def test_a_viewer_is_told_once(watched: LiveRun) -> None:
+    live = watched
     live.pause()
     for viewer in (Viewer("run"), Viewer("run")):  # each of them, and also who comes later
         await viewer.event()

@@ -13,10 +13,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from support.kept_live_runs import RUN, keeper_of, revived, saved_by, trained_to
-from support.live_runs import TOY, Inline, Viewer, in_a_loop, toy_run
+from support.live_runs import TOY, Viewer, in_a_loop, toy_run, trainings
 
 from pages.live import persistence, registry
 from pages.live.persistence import Autosave
+from pages.live.run_view import view_of
+from pages.server.current import Server
 from pages.visitor.owner_cookie import COOKIE, OwnerCookie, is_key
 from pages.wire import header_fields
 from svae_core.records import RequestError
@@ -28,58 +30,53 @@ pytestmark = pytest.mark.usefixtures("home")
 
 
 @in_a_loop
-async def test_a_link_leads_to_a_run_that_is_only_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_link_leads_to_a_run_that_is_only_on_disk(host: Server) -> None:
     live = toy_run()
     keeper = keeper_of(live)
     await trained_to(live, 3)
     await saved_by(keeper)
     live.stop()
     await keeper.close()
-    monkeypatch.setattr(registry, "_live_runs", {})
-    monkeypatch.setattr(registry, "engine", Inline)
-    assert registry.find_or_load(RUN) is None, "the server has not started"
-    monkeypatch.setattr(registry, "_loop", asyncio.get_running_loop())
+    runs = host.runs
+    assert runs.find_or_load(RUN) is None, "the server has not started"
+    runs.loop = asyncio.get_running_loop()
     viewer = Viewer(RUN)
     assert (await viewer.event())["type"] == "websocket.accept"
     scene, _ = await viewer.ask(want="scene")
     assert len(scene["members"]) == 2
     header, _ = await viewer.ask(want="newest", have=2, generation=0, rows=3)
     assert header["count"] == 3 and header["from"] == 0, "the viewer is told afresh"
-    assert (
-        registry.find_or_load(RUN) is registry.find(RUN)
-        and registry.find_or_load("unknown") is None
-    )
+    assert runs.find_or_load(RUN) is runs.find(RUN) and runs.find_or_load("unknown") is None
     await viewer.leave()
-    registry._live_runs[RUN].stop()
+    runs.by_id[RUN].stop()
 
 
 @in_a_loop
-async def test_a_tree_of_runs_grows_together_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_live_runs", {})
-    monkeypatch.setattr(registry, "engine", Inline)
-    monkeypatch.setattr(registry, "_loop", asyncio.get_running_loop())
+async def test_a_tree_of_runs_grows_together_again(host: Server) -> None:
+    runs = host.runs
+    runs.loop = asyncio.get_running_loop()
     live = toy_run()
-    registry._register(RUN, live, {})
-    keeper = Autosave(lambda: registry._live_runs)
+    runs.register(RUN, live, {})
+    keeper = Autosave(lambda: runs.by_id)
     await trained_to(live, 4)
-    child = registry.branch(RUN, 2, {"beta": 4.0})
-    await trained_to(registry._live_runs[child], 4)
+    child = runs.branch(RUN, 2, {"beta": 4.0})
+    await trained_to(runs.by_id[child], 4)
     await saved_by(keeper)
     for run in (RUN, child):
-        registry._evict(run)
+        runs.evict(run)
     await keeper.close()
-    alone = registry.find_or_load(child)
+    alone = runs.find_or_load(child)
     assert alone is not None and alone.tree.keys() == {RUN, child}, "a link to the branch is enough"
-    told = header_fields.time_fields(alone, 0, True)["tree"]
+    told = header_fields.time_fields(view_of(alone), 0, True)["tree"]
     assert [(node["run"], node["parent"]) for node in told] == [(RUN, None), (child, RUN)]
     for run in (RUN, child):
-        registry._evict(run)
+        runs.evict(run)
     for order in ((RUN, child), (child, RUN)):
-        found = [registry.find_or_load(run) for run in order]
+        found = [runs.find_or_load(run) for run in order]
         assert found[0] is not None and found[1] is not None
         assert found[0].tree is found[1].tree and found[0].tree.keys() == {RUN, child}
         for run in order:
-            registry._evict(run)
+            runs.evict(run)
 
 
 def test_a_damaged_run_is_said_to_be(home: Path) -> None:
@@ -87,8 +84,8 @@ def test_a_damaged_run_is_said_to_be(home: Path) -> None:
     RunWriter(folder).write(SavedRun(About((TOY,), id=RUN), _state()))
     next(folder.glob("state-*")).write_bytes(b"")
     with pytest.raises(RequestError, match="damaged"):
-        persistence.load_live_run(RUN, Inline())  # type: ignore[arg-type]
-    assert persistence.load_live_run("another", Inline()) is None  # type: ignore[arg-type]
+        persistence.load_live_run(RUN, trainings())
+    assert persistence.load_live_run("another", trainings()) is None
 
 
 @pytest.mark.parametrize(

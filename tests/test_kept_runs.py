@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
-from support.live_runs import Inline, in_a_loop, until
+from support.live_runs import in_a_loop, trainings, until
 
 from pages.live import persistence
 from pages.visitor.url import from_query, to_link
@@ -121,7 +121,7 @@ def test_the_kept_pair_goes_on_to_the_end_that_was_reached_then(opened: Any) -> 
 
     @in_a_loop
     async def to_the_end() -> None:
-        live = persistence.live_run_from(run, folder, Inline())  # type: ignore[arg-type]
+        live = persistence.live_run_from(run, folder, trainings())
         live.viewers = 1
         live.start()
         live.play()
@@ -132,7 +132,7 @@ def test_the_kept_pair_goes_on_to_the_end_that_was_reached_then(opened: Any) -> 
         losses = [frame.loss for frame in live.moments[-1]]
         np.testing.assert_allclose(losses, end["loss"], **CLOSE)
         # What was said, but not in which words.
-        told = [(one.step, one.kind, one.model, one.dimension) for one in live.history.remarks]
+        told = [(one.step, one.kind, one.model, one.dimension) for one in live.remarks]
         assert told == [tuple(one) for one in RECORDED["remarks"]]
         (verdicts,) = json.loads(str(end["certs"]))
         for certificate, (verdict, loss, kl) in zip(live.certificates, verdicts, strict=True):

@@ -10,6 +10,7 @@ from support.screens import charts_of, open_page, query_of, without_exception
 
 from pages.live import registry
 from pages.live.run import LiveRun
+from pages.server.current import server
 from pages.visitor import cache
 from svae_core.records import Budget, Settings, State
 from svae_core.training import loop
@@ -49,7 +50,7 @@ def _explored(app: AppTest) -> int:
 
 def test_it_trains_when_there_is_no_run_and_shows_the_study_meanwhile() -> None:
     app = open_page("latent", _WINE)
-    live = registry.find(query_of(app)["run"])
+    live = server().runs.find(query_of(app)["run"])
     assert live is not None and live.request.members == _MEMBERS
     assert _explored(app) == 0
     assert any("Are samples better" in text.value for text in app.subheader)
@@ -122,7 +123,9 @@ def test_a_paused_run_is_looked_into_and_can_be_trained_on(
     assert _explored(app) == _CHARTS
     assert any("paused at step 20" in text.value for text in app.info)
     played: list[tuple[str, bool]] = []
-    monkeypatch.setattr(registry, "keep_alive", lambda run, play=False: played.append((run, play)))
+    monkeypatch.setattr(
+        server().runs, "keep_alive", lambda run, play=False: played.append((run, play))
+    )
     without_exception(app.button(key="trained.on").click().run())
     assert played == [(query_of(app)["run"], True)]
 

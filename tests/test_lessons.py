@@ -6,13 +6,14 @@ import dataclasses
 from urllib.parse import parse_qsl
 
 import pytest
-from support.live_runs import PAIR, Inline, in_a_loop, until
+from support.live_runs import PAIR, in_a_loop, until
 from support.screens import open_page, query_of
 
 from pages.classroom import lessons
-from pages.live import registry
 from pages.live.run import LiveRun
 from pages.live.run_source import RunRequest
+from pages.live.run_view import view_of
+from pages.server.current import Server
 from pages.wire import header_fields
 
 pytestmark = pytest.mark.usefixtures("patience")
@@ -21,32 +22,32 @@ pytestmark = pytest.mark.usefixtures("patience")
 @pytest.mark.slow
 @in_a_loop
 async def test_a_prediction_is_judged_by_the_lesson_s_own_run_not_by_a_branch(
-    monkeypatch: pytest.MonkeyPatch,
+    host: Server,
 ) -> None:
-    live = LiveRun(PAIR, Inline(), RunRequest(PAIR, "alive"))  # type: ignore[arg-type]
-    live.tree = {"run": live}
-    monkeypatch.setattr(registry, "_live_runs", {"run": live})
-    monkeypatch.setattr(registry, "engine", lambda: live._engine)
+    live = LiveRun(PAIR, host.runs.trainings, RunRequest(PAIR, "alive"))
+    host.runs.register("run", live, {})
     live.start()
     live.predict(1)
     await until(live, lambda: live.status == "finished")
     lesson = lessons.LESSONS["alive"]
     own = lessons.reveal(lesson, 1, live.certificates)
-    branch = registry.find(registry.branch("run", 2, {"beta": 64.0}))
+    branch = host.runs.find(host.runs.branch("run", 2, {"beta": 64.0}))
     assert branch is not None
     branch.start()
     await until(branch, lambda: branch.status == "finished")
     # The two came to something else, or this would say nothing.
     assert lessons.reveal(lesson, 1, branch.certificates) != own
     for one in (live, branch):
-        told = header_fields.time_fields(one, 0, True)["lesson"]
+        told = header_fields.time_fields(view_of(one), 0, True)["lesson"]
         assert told["prediction"] == 1 and told["reveal"].startswith(own)
     live.certificates = ()
-    told = header_fields.time_fields(branch, 0, True)["lesson"]
+    told = header_fields.time_fields(view_of(branch), 0, True)["lesson"]
     assert "go back to it" in told["reveal"]
     branch.branching = dataclasses.replace(branch.branching, parent="itself")  # type: ignore[type-var]
     branch.tree["itself"] = branch
-    assert "go back to it" in header_fields.time_fields(branch, 0, True)["lesson"]["reveal"]
+    assert (
+        "go back to it" in header_fields.time_fields(view_of(branch), 0, True)["lesson"]["reveal"]
+    )
     live.stop()
     branch.stop()
 

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from support.live_runs import Inline
+from support.live_runs import trainings
 
 from pages.live.quota import over_memory_limit, runs_to_evict, sentence
 from pages.live.run import LiveRun
@@ -51,7 +51,7 @@ def test_what_is_allowed_passes_and_one_more_does_not() -> None:
 
 
 def run_of(owner: str, seen: float, size: int = 0, viewers: int = 0) -> LiveRun:
-    live = LiveRun((TOY,), Inline())  # type: ignore[arg-type]
+    live = LiveRun((TOY,), trainings())
     live.owner, live.last_viewed_at, live.size, live.viewers = owner, seen, size, viewers
     return live
 

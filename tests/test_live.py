@@ -10,23 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.live_runs import PAIR, STEPS, TOY, WAIT, Inline, Viewer, in_a_loop, toy_run, until
+from support.live_runs import PAIR, STEPS, TOY, WAIT, Viewer, in_a_loop, toy_run, until
 
-from pages.live import registry
+from pages.live import quota, registry
 from pages.live import run as watching
 from pages.live.run import LiveRun, RunRequest
 from pages.live.run_source import Branching
+from pages.live.run_view import view_of
+from pages.server.current import Server
 from pages.wire import messages, routes
 from pages.wire.messages import FrameRequest, decode, encode
 
 pytestmark = pytest.mark.usefixtures("patience")
-
-
-@pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> LiveRun:
-    live = toy_run()
-    monkeypatch.setitem(registry._live_runs, "run", live)
-    return live
 
 
 # ----------------------------------------------------------------------------- messages
@@ -59,16 +54,16 @@ async def test_what_is_known_already_is_not_sent_again() -> None:
     live = toy_run()
     live.start()
     await until(live, lambda: live.status == "finished")
-    header, arrays = messages.moment(live, 3, FrameRequest(3))
+    header, arrays = messages.moment(view_of(live), 3, FrameRequest(3))
     assert header["speed"] > 0 and header["standing"] == {"place": 0, "lines": 1}
     assert header["count"] == len(arrays["history"]) == STEPS + 1
     assert arrays["shells"].shape == (2, 120, 3)
     known = FrameRequest(3, have=3, generation=0, rows=STEPS + 1, layout=header["layout"]["number"])
-    again, less = messages.moment(live, 3, known)
+    again, less = messages.moment(view_of(live), 3, known)
     assert "layout" not in again and len(less["history"]) == 0 and "shells" not in less
-    assert messages.moment(live, 3, dataclasses.replace(known, generation=7))[1].keys() == {
-        *arrays.keys()
-    }, "a run that started over is sent in full"
+    assert messages.moment(view_of(live), 3, dataclasses.replace(known, generation=7))[
+        1
+    ].keys() == {*arrays.keys()}, "a run that started over is sent in full"
 
 
 @pytest.mark.slow
@@ -77,7 +72,7 @@ async def test_history_holds_the_numbers_of_every_moment() -> None:
     live = toy_run()
     live.start()
     await until(live, lambda: live.status == "finished")
-    history = messages.moment(live, 0, FrameRequest(0))[1]["history"]
+    history = messages.moment(view_of(live), 0, FrameRequest(0))[1]["history"]
     np.testing.assert_allclose(history[:, 0], range(STEPS + 1))
     baseline, spherical = live.moments[5]
     row = [5, baseline.loss, baseline.kl, *baseline.kl_per_dim]
@@ -108,7 +103,7 @@ async def test_pause_holds_and_step_makes_one_moment() -> None:
     live.step()
     await until(live, lambda: len(live.moments) == 2)
     await until(live, lambda: live.status == "paused" and bool(live.layouts))
-    assert live._engine.slices == 1  # type: ignore[attr-defined]
+    assert live.shared.engine.slices == 1  # type: ignore[attr-defined]
     live.stop()
 
 
@@ -119,7 +114,7 @@ async def test_a_cluster_lost_between_two_slices_pauses_a_run_once() -> None:
     live = toy_run()
     live.start()
     await until(live, lambda: len(live.moments) > 1)
-    inline: Any = live._engine
+    inline: Any = live.shared.engine
     inline.cluster_lost = "The cluster is gone."
     await until(live, lambda: live.status in ("paused", "finished"))
     assert live.status == "paused" and live.error == "The cluster is gone."
@@ -127,7 +122,7 @@ async def test_a_cluster_lost_between_two_slices_pauses_a_run_once() -> None:
     live.play()
     await until(live, lambda: live.status == "finished")
     assert live.error is None and kept < len(live.moments) == STEPS + 1
-    later = LiveRun(live.members, inline)
+    later = LiveRun(live.members, live._trainings)
     later.start()
     await until(later, lambda: later.status in ("paused", "finished"))
     assert later.status == "finished"
@@ -170,28 +165,28 @@ async def test_a_request_that_makes_no_sense_is_told_in_one_sentence() -> None:
     live = toy_run(refuse="Refused; ask for something else.")
     live.start()
     await until(live, lambda: live.status == "failed")
-    header, _ = messages.scene(live)
+    header, _ = messages.scene(view_of(live))
     assert header["error"] == "Refused; ask for something else."
 
 
-def test_old_and_too_many_runs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_live_runs", {})
-    sizes = {"old": (0, 1), "big": (5000, registry.KEPT_BYTES), "new": (6000, 1)}
+def test_old_and_too_many_runs_are_forgotten() -> None:
+    runs: dict[str, LiveRun] = {}
+    sizes = {"old": (0, 1), "big": (5000, quota.KEPT_BYTES), "new": (6000, 1)}
     for name, (last_seen, size) in sizes.items():
-        registry._live_runs[name] = live = toy_run()
+        runs[name] = live = toy_run()
         live.last_viewed_at, live.size = last_seen, size
-    now = registry.KEPT_SECONDS + 100
-    assert registry._expired_runs(now, saved=lambda run: False) == ["old"]
-    registry._live_runs["new"].size = 2
-    assert registry._expired_runs(now + 3000, saved=lambda run: run == "big") == ["old", "big"]
-    registry._live_runs["big"].viewers = 1
-    assert registry._expired_runs(now, saved=lambda run: True) == ["old"]
-    registry._live_runs["new"].size = registry.HELD_BYTES
-    assert registry._expired_runs(6001.0, saved=lambda run: False) == ["old", "new"]
+    now = quota.KEPT_SECONDS + 100
+    assert quota.expired(runs, now, saved=lambda run: False) == ["old"]
+    runs["new"].size = 2
+    assert quota.expired(runs, now + 3000, saved=lambda run: run == "big") == ["old", "big"]
+    runs["big"].viewers = 1
+    assert quota.expired(runs, now, saved=lambda run: True) == ["old"]
+    runs["new"].size = quota.HELD_BYTES
+    assert quota.expired(runs, 6001.0, saved=lambda run: False) == ["old", "new"]
 
 
 def test_memory_is_given_back_once_more_after_all_have_gone(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, host: Server
 ) -> None:
     """Streamlit lets go of closed sessions two minutes later; before, that stayed with us."""
     clock, given = [1000.0], []
@@ -200,14 +195,13 @@ def test_memory_is_given_back_once_more_after_all_have_gone(
         clock[0] += 5.0
         return ["run"] if clock[0] == 1100.0 else [], []
 
-    monkeypatch.setattr(registry, "_live_runs", {})
     monkeypatch.setattr(registry, "_EVICTION_SECONDS", 0.0)
     monkeypatch.setattr(registry.quota, "over_memory_limit", looked_at)
     monkeypatch.setattr(registry, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     monkeypatch.setattr(registry, "_return_memory", lambda: given.append(clock[0]))
 
     async def reaped() -> None:
-        reaper = asyncio.create_task(registry._evict_idle_runs(lambda run: True))
+        reaper = asyncio.create_task(host.runs.evict_idle_runs(lambda run: True))
         while clock[0] < 2000.0:
             await asyncio.sleep(0)
         reaper.cancel()
@@ -218,20 +212,19 @@ def test_memory_is_given_back_once_more_after_all_have_gone(
     assert 1220.0 < given[-1] < 1300.0, "after a closed session's two minutes, not for ever"
 
 
-def test_pages_find_the_branch_that_was_watched_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_live_runs", {})
+def test_pages_find_the_branch_that_was_watched_last(host: Server) -> None:
     parents = {"left": "gone", "right": "gone", "deep": "left", "foreign": ""}
     for age, (name, parent) in enumerate(parents.items()):
-        registry._live_runs[name] = live = toy_run()
+        host.runs.by_id[name] = live = toy_run()
         live.last_viewed_at = 100.0 - age
         live.branching = Branching(parent, 0, "β 1 → 4") if parent else None
-    assert registry.last_viewed("gone", lambda wish: True) == "left"
-    registry._live_runs["deep"].viewers = 1
-    assert registry.last_viewed("gone", lambda wish: True) == "deep"
-    assert registry.last_viewed("right", lambda wish: True) == "right"
+    assert host.runs.last_viewed("gone", lambda wish: True) == "left"
+    host.runs.by_id["deep"].viewers = 1
+    assert host.runs.last_viewed("gone", lambda wish: True) == "deep"
+    assert host.runs.last_viewed("right", lambda wish: True) == "right"
     # What does not fit is left alone, and a run that is only on disk is still itself.
-    assert registry.last_viewed("gone", lambda wish: False) == "gone"
-    assert registry.last_viewed(None, lambda wish: True) is None
+    assert host.runs.last_viewed("gone", lambda wish: False) == "gone"
+    assert host.runs.last_viewed(None, lambda wish: True) is None
 
 
 def test_a_pair_differs_in_its_method_only() -> None:
@@ -247,16 +240,11 @@ def test_a_pair_differs_in_its_method_only() -> None:
 # -------------------------------------------------------------------------- the websocket
 
 
-def test_run_ids_cannot_be_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_live_runs", {})
-    monkeypatch.setattr(registry, "engine", Inline)
-    one, other = registry.start_run(PAIR), registry.start_run(PAIR)
+def test_run_ids_cannot_be_guessed(host: Server) -> None:
+    one, other = host.runs.start_run(PAIR), host.runs.start_run(PAIR)
     assert one != other and len(one) >= 22  # 22 characters of 6 bits: 128 bits and padding
-    assert (
-        registry.request_of(one) == RunRequest(PAIR)
-        and registry.find("x") is None
-        and registry.find(None) is None
-    )
+    assert host.runs.by_id[one].request == RunRequest(PAIR)
+    assert host.runs.find("x") is None and host.runs.find(None) is None
 
 
 @pytest.mark.parametrize("origin", ["http://elsewhere", "http://lecture:80", "null", None])
@@ -373,13 +361,13 @@ async def test_floors_come_once_and_lie_under_nothing_they_should_not() -> None:
     live = toy_run()
     live.start()
     await until(live, lambda: live.status == "finished" and bool(live.floors))
-    floors = messages.moment(live, 0, FrameRequest(0))[1]["floors"]
+    floors = messages.moment(view_of(live), 0, FrameRequest(0))[1]["floors"]
     assert floors.shape[:2] == (2, 3)
     losses, proved, tight = floors[1]
     assert (np.diff(losses) > 0).all() and losses[-1] == pytest.approx(live.moments[0][1].delta)
     assert (proved <= tight + 1e-6).all() and tight[-1] == 0 < tight[0]
     known = FrameRequest(0, generation=live.generation, floors=1)
-    assert "floors" not in messages.moment(live, 0, known)[1]
+    assert "floors" not in messages.moment(view_of(live), 0, known)[1]
 
 
 @pytest.mark.slow

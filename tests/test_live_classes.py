@@ -7,12 +7,12 @@ import json
 
 import numpy as np
 import pytest
-from support.live_runs import PAIR, TOY, Inline, Viewer, in_a_loop, toy_run, until
+from support.live_runs import PAIR, TOY, Viewer, in_a_loop, trainings, until
 
 from pages.classroom import sessions
-from pages.live import registry
 from pages.live.run import LiveRun
 from pages.live.run_source import RunRequest
+from pages.server.current import Server
 from pages.wire import routes
 from pages.wire.messages import decode
 from svae_core.figures import class_board
@@ -21,21 +21,14 @@ from svae_core.records import RequestError
 pytestmark = pytest.mark.usefixtures("patience")
 
 
-@pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> LiveRun:
-    live = toy_run()
-    monkeypatch.setitem(registry._live_runs, "run", live)
-    return live
-
-
 @pytest.mark.slow
 def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
-    watched: LiveRun, monkeypatch: pytest.MonkeyPatch
+    watched: LiveRun, host: Server
 ) -> None:
     async def run() -> None:
         watched.start()
         await until(watched, lambda: watched.status == "finished")
-        room = sessions.begin("run")
+        room = host.classes.begin("run")
         teacher, student = Viewer("run"), Viewer("", code=room.code)
         for viewer in (teacher, student):
             await viewer.event()
@@ -52,12 +45,12 @@ def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
         for forbidden in ("pause", "reset", "branch", "change"):
             header, _ = await student.ask(do=forbidden)
             assert header["kind"] == "refused" and "Only the teacher" in header["sentence"]
-        assert watched.status == "finished" and len(watched.tree) == 0
+        assert watched.status == "finished" and len(watched.tree) == 1
         for wrong in ("wrong", "\u0153"):
             header, _ = await teacher.ask(do="lead", key=wrong, shown=1)
             assert header["kind"] == "refused" and "has ended" in header["sentence"]
-        monkeypatch.setattr(registry, "_loop", asyncio.get_running_loop())
-        await asyncio.to_thread(sessions.end, room.key)  # as a page does
+        host.runs.loop = asyncio.get_running_loop()
+        await asyncio.to_thread(host.classes.end, room.key)  # as a page does
         header, _ = decode((await student.event())["bytes"])
         assert header["kind"] == "again"
         late = Viewer("", code=room.code)
@@ -70,11 +63,11 @@ def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
 
 @in_a_loop
 async def test_a_class_that_follows_a_lesson_sees_its_results_whoever_predicts(
-    monkeypatch: pytest.MonkeyPatch,
+    host: Server,
 ) -> None:
-    live = LiveRun(PAIR, Inline(), RunRequest(PAIR, "collapse"))  # type: ignore[arg-type]
-    monkeypatch.setitem(registry._live_runs, "run", live)
-    room = sessions.begin("run")
+    live = LiveRun(PAIR, trainings(), RunRequest(PAIR, "collapse"))
+    host.runs.register("run", live, {})
+    room = host.classes.begin("run")
     teacher, one, other = Viewer("run"), Viewer("", code=room.code), Viewer("", code=room.code)
     for viewer in (teacher, one, other):
         await viewer.event()
@@ -98,46 +91,45 @@ async def test_a_class_that_follows_a_lesson_sees_its_results_whoever_predicts(
 
 
 @pytest.mark.slow
-def test_a_copy_goes_its_own_way(watched: LiveRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "engine", lambda: watched._engine)
-    watched.tree = {"run": watched}
-
+def test_a_copy_goes_its_own_way(watched: LiveRun, host: Server) -> None:
     async def run() -> None:
         watched.start()
         await until(watched, lambda: watched.status == "finished")
-        room = sessions.begin("run")
+        room = host.classes.begin("run")
         student = Viewer("", code=room.code)
         await student.event()
         header, _ = await student.ask(do="copy")
         assert header["kind"] == "moved" and header["run"] != "run"
         assert header["query"]["class"] == room.code and header["query"]["follow"] is None
-        copy = registry.find(header["run"])
+        copy = host.runs.find(header["run"])
         assert copy is not None and len(copy.moments) == len(watched.moments)
         copy.start()
         await until(copy, lambda: copy.status == "finished")
         assert copy.tree is not watched.tree and "run" not in copy.tree
         last, own = watched.moments[-1][1], copy.moments[-1][1]
         np.testing.assert_array_equal(last.shell_view, own.shell_view)
-        registry._evict(header["run"])
+        host.runs.evict(header["run"])
         watched.stop()
 
     asyncio.run(run())
 
 
 @pytest.mark.slow
-def test_the_board_shows_what_runs_came_to_and_forgets_nothing(watched: LiveRun) -> None:
+def test_the_board_shows_what_runs_came_to_and_forgets_nothing(
+    watched: LiveRun, host: Server
+) -> None:
     async def run() -> None:
-        room = sessions.begin("run")
-        sessions.enter(room.code, "run")
-        sessions.enter("no such class", "run")
+        room = host.classes.begin("run")
+        host.classes.enter(room.code, "run")
+        host.classes.enter("no such class", "run")
         watched.start()
-        assert room.dots() == () and room.training == 1
+        assert host.classes.dots(room) == () and host.classes.training(room) == 1
         await until(watched, lambda: watched.status == "finished")
-        dots = room.dots()
+        dots = host.classes.dots(room)
         assert [dot.method for dot in dots] == ["baseline", "spherical"]
         assert all(dot.sigma2 == TOY.sigma2 and dot.band == TOY.band[1] for dot in dots)
-        registry._live_runs.pop("run")
-        assert room.dots() == dots and room.training == 0
+        host.runs.evict("run")
+        assert host.classes.dots(room) == dots and host.classes.training(room) == 0
         told = class_board.describe_board(dots, 0)
         assert "Conventional VAE, 1 model:" in told and "Spherical VAE, 1 model:" in told
         figure = class_board.board(dots)
@@ -148,21 +140,18 @@ def test_the_board_shows_what_runs_came_to_and_forgets_nothing(watched: LiveRun)
 
 
 def test_copies_count_as_runs_of_their_owner(
-    watched: LiveRun, monkeypatch: pytest.MonkeyPatch
+    watched: LiveRun, host: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "engine", lambda: watched._engine)
-    monkeypatch.setattr(registry, "_live_runs", {"run": watched})
-    watched.tree = {"run": watched}
     monkeypatch.setenv("SVAE_MAX_RUNS", "2")
-    for run in (registry.copy("run", "owner"), registry.copy("run", "owner")):
-        monkeypatch.setattr(registry._live_runs[run], "viewers", 1)
+    for run in (host.runs.copy("run", "owner"), host.runs.copy("run", "owner")):
+        host.runs.by_id[run].viewers = 1
     with pytest.raises(RequestError, match="2 are allowed"):
-        registry.copy("run", "owner")
+        host.runs.copy("run", "owner")
 
 
-def test_a_class_with_followers_is_not_forgotten() -> None:
-    deserted, followed = sessions.begin("run"), sessions.begin("run")
+def test_a_class_with_followers_is_not_forgotten(host: Server) -> None:
+    deserted, followed = host.classes.begin("run"), host.classes.begin("run")
     followed.followers = 1
-    sessions._forget(followed.used + sessions.KEPT_SECONDS + 1)
-    assert sessions.find(deserted.code) is None and sessions.find(followed.code) is followed
-    sessions.end(followed.key)
+    host.classes.forget(followed.used + sessions.KEPT_SECONDS + 1)
+    assert host.classes.find(deserted.code) is None and host.classes.find(followed.code) is followed
+    host.classes.end(followed.key)

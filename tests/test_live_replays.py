@@ -11,19 +11,12 @@ import pytest
 from starlette.requests import Request
 from support.live_runs import STEPS, in_a_loop, toy_run, until
 
-from pages.live import registry
 from pages.live.run import LiveRun
+from pages.live.run_view import view_of
 from pages.wire import messages, replay_file, routes
 from pages.wire.messages import FrameRequest
 
 pytestmark = pytest.mark.usefixtures("patience")
-
-
-@pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> LiveRun:
-    live = toy_run()
-    monkeypatch.setitem(registry._live_runs, "run", live)
-    return live
 
 
 @pytest.mark.slow
@@ -32,17 +25,15 @@ async def test_a_replay_holds_what_was_told_and_fetches_nothing() -> None:
     live = toy_run()
     live.start()
     await until(live, lambda: live.status == "finished" and bool(live.layouts))
-    page = replay_file.page(replay_file.snapshot(live), routes._code(), "</script>")
-    assert page == replay_file.page(replay_file.snapshot(live), routes._code(), "</script>"), (
-        "deterministic"
-    )
+    page = replay_file.page(view_of(live), routes._code(), "</script>")
+    assert page == replay_file.page(view_of(live), routes._code(), "</script>"), "deterministic"
     found = re.search(r'id="run">(.*?)</script>', page)
     assert found is not None
     header, arrays = replay_file.unpack(base64.b64decode(found[1]))
     assert len(header["moments"]) == STEPS + 1
     shells = np.stack([[frame.shell_view for frame in frames] for frames in live.moments])
     np.testing.assert_allclose(arrays["shells"], shells, atol=1e-3)
-    history = messages.moment(live, 0, FrameRequest(0))[1]["history"]
+    history = messages.moment(view_of(live), 0, FrameRequest(0))[1]["history"]
     np.testing.assert_array_equal(arrays["history"], history)
     assert not re.search(r'(src|href)="?http', page)
     assert "@import" not in page

@@ -7,10 +7,9 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.live import registry
+from pages.server.current import Server, serving
 from svae_core.own_data import kept
 from svae_core.own_data.reading import read_table
 from svae_core.problem import prepare
@@ -37,11 +36,10 @@ class _Engine:
 
 @pytest.fixture(autouse=True)
 def _server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setattr(registry, "engine", _Engine)
     monkeypatch.setattr(kept, "read_apart", read_table)
     monkeypatch.setenv("SVAE_HOME", str(tmp_path))
-    yield
-    st.cache_resource.clear()
+    with serving(Server(_Engine)):  # type: ignore[arg-type]
+        yield
 
 
 def _open(**query: str) -> AppTest:

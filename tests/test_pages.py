@@ -7,7 +7,6 @@ import dataclasses
 import pytest
 from support.screens import SMALL, charts_of, open_page, query_of, without_exception
 
-from pages.live import registry
 from pages.visitor import url
 from pages.visitor.markdown import for_visitors, plain
 from svae_core.config.settings import check_settings
@@ -17,9 +16,8 @@ pytestmark = pytest.mark.usefixtures("immediate_engine")
 
 
 def test_start_shows_a_recorded_run_and_three_lessons_without_asking_the_engine(
-    monkeypatch: pytest.MonkeyPatch,
+    no_engine: None,
 ) -> None:
-    monkeypatch.setattr(registry, "engine", lambda: pytest.fail("the engine was asked"))
     app = open_page("start")
     assert len(charts_of(app)) == 1
     assert len(app.get("page_link")) == 3

@@ -9,8 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.screens import SMALL, open_page, query_of, without_exception
 
-from pages.classroom import sessions
 from pages.live import registry
+from pages.server.current import server
 from pages.wire import header_fields
 from svae_core.records import Settings
 
@@ -31,11 +31,11 @@ def test_train_keeps_its_run_until_a_setting_is_touched() -> None:
     run = _run(app)
     assert query_of(app)["run"] == run
     assert _run(without_exception(app.run())) == run
-    live = registry.find(run)
+    live = server().runs.find(run)
     assert live is not None
     live.members = tuple(dataclasses.replace(one, changes=((3, "beta", 2.0),)) for one in PAIR)
     assert _run(without_exception(app.run())) == run
-    app.query_params["run"] = child = registry.reseed(run)
+    app.query_params["run"] = child = server().runs.reseed(run)
     app.query_params["seed"] = "1"
     assert _run(without_exception(app.run())) == child
     without_exception(app.number_input(key="beta").set_value(2.0).run())
@@ -45,13 +45,13 @@ def test_train_keeps_its_run_until_a_setting_is_touched() -> None:
 def test_a_lesson_brings_its_settings_and_its_question() -> None:
     app = open_page("train", {"lesson": "alive"})
     assert query_of(app)["beta"] == "4"
-    live = registry.find(_run(app))
+    live = server().runs.find(_run(app))
     assert live is not None
     assert live.request.lesson == "alive" and live.members[1].beta == 4.0 and not live.training
     assert "Keep it alive" in app.markdown[0].value
     assert _run(without_exception(app.run())) == _run(app)
     own = open_page("train", {"lesson": "alive", "beta": "2", "epochs": "9"})
-    seen = registry.find(_run(own))
+    seen = server().runs.find(_run(own))
     assert seen is not None and (seen.members[1].beta, seen.members[1].epochs) == (2.0, 9)
 
 
@@ -59,7 +59,7 @@ def test_controls_can_be_locked_and_the_stage_made_big_by_a_link() -> None:
     app = open_page("train", {**SMALL, "lock": "1", "projector": "1"})
     assert not app.selectbox and not app.number_input
     assert json.loads(app.get("bidi_component")[0].proto.json)["projector"] is True
-    live = registry.find(_run(app))
+    live = server().runs.find(_run(app))
     assert live is not None and live.members[0].dataset == "wine"
 
 
@@ -77,16 +77,16 @@ def test_a_class_is_led_by_its_key_only_and_as_long_as_there_is_one() -> None:
         app = open_page("train", {**SMALL, "teach": key})
         return str(json.loads(app.get("bidi_component")[0].proto.json)["lead"])
 
-    room = sessions.begin("run")
+    room = server().classes.begin("run")
     assert led_with(room.key) == room.key
     assert led_with("œ") == led_with("wrong") == ""
-    sessions.end(room.key)
+    server().classes.end(room.key)
     assert led_with(room.key) == ""
 
 
 def _go_to(app: AppTest, run: str) -> AppTest:
     """What the stage does when its viewer goes to another run of the tree."""
-    told = header_fields.moved(run, registry.find(run))
+    told = header_fields.moved(run, server().runs.view(run))
     for name, text in {**told["query"], "run": run}.items():
         if text is None:
             app.query_params.pop(name, None)
@@ -99,22 +99,22 @@ def _go_to(app: AppTest, run: str) -> AppTest:
 @pytest.mark.parametrize("seed", [0, 3])
 def test_a_run_opened_by_its_link_alone_stays_the_page_s_in_all_its_branches(seed: int) -> None:
     members = tuple(dataclasses.replace(one, seed=seed) for one in PAIR)
-    run = registry.start_run(members)
+    run = server().runs.start_run(members)
     app = open_page("train", {"run": run})
     assert _run(app) == run
-    child = registry.reseed(run)
+    child = server().runs.reseed(run)
     for there in (child, run, child):
         assert _run(_go_to(app, there)) == there
-    grandchild = registry.reseed(child)
+    grandchild = server().runs.reseed(child)
     assert _run(_go_to(app, grandchild)) == grandchild
-    live = registry.find(grandchild)
+    live = server().runs.find(grandchild)
     assert live is not None and list(live.tree) == [run, child, grandchild]
 
 
 def test_the_header_names_what_the_branch_has_not_what_the_page_began_with() -> None:
     app = open_page("train", SMALL)
     assert "σ² = 1, β = 1," in app.markdown[0].value
-    live = registry.find(_run(app))
+    live = server().runs.find(_run(app))
     assert live is not None
     live.members = tuple(dataclasses.replace(one, changes=((0, "beta", 4.0),)) for one in PAIR)
     assert "σ² = 1, β = 1 → 4," in without_exception(app.run()).markdown[0].value

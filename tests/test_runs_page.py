@@ -11,11 +11,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import streamlit as st
 from support.runs_page import MINE, THEIRS, opened, press, runs_in
 from support.saved_runs import PAIR, put, tiny
 
-from pages.live import registry
 from pages.visitor import owner_cookie, session
 from pages.widgets import run_table
 from svae_core.runs import store, transfer
@@ -27,13 +25,11 @@ WISH = {"wish": [], "lesson": "", "playing": False, "prediction": None, "parent"
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_engine: None) -> Iterator[Path]:
     monkeypatch.setenv("SVAE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SVAE_SHARED_RUNS", "1")
-    monkeypatch.setattr(registry, "engine", lambda: pytest.fail("the engine was asked"))
     (tmp_path / "home").mkdir()
-    yield tmp_path / "home"
-    st.cache_resource.clear()
+    return tmp_path / "home"
 
 
 def test_without_runs_the_page_says_so() -> None:

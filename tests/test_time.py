@@ -9,12 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.live_runs import PAIR, STEPS, WAIT, Inline, Viewer, in_a_loop, toy_run, until
+from support.live_runs import (
+    PAIR,
+    STEPS,
+    WAIT,
+    Viewer,
+    in_a_loop,
+    toy_run,
+    trainings,
+    until,
+)
 
 from pages.classroom import lessons
 from pages.live import history, registry
 from pages.live import setting_changes as changing
+from pages.live.registry import Registry
 from pages.live.run import LiveRun, RunRequest
+from pages.live.run_view import view_of
+from pages.server.current import Server, server
 from pages.wire import messages
 from pages.wire.messages import FrameRequest, decode
 from svae_core.config.settings import settings_at
@@ -26,30 +38,20 @@ WIDE = {"band": (0.1, 0.7)}
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that works where it is called, and keeps a checkpoint at every second moment."""
-    monkeypatch.setattr(registry, "_live_runs", {})
-    monkeypatch.setattr(registry, "engine", Inline)
+def runs(host: Server, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """The runs of a server that keeps a checkpoint at every second moment."""
     monkeypatch.setattr(history, "EVERY", 2)
-    monkeypatch.setattr(history.History, "__init__", _frequent(history.History.__init__))
-
-
-def _frequent(init: Any) -> Any:
-    def begin(self: history.History, *args: Any, **named: Any) -> None:
-        init(self, *args, **named)
-        self._every = 2
-
-    return begin
+    return host.runs
 
 
 def watch_of(run: str) -> LiveRun:
-    live = registry.find(run)
+    live = server().runs.find(run)
     assert live is not None
     return live
 
 
 def telling_changes(live: LiveRun) -> list[dict[str, Any]]:
-    (node,) = messages.moment(live, 0, FrameRequest(0))[0]["tree"]
+    (node,) = messages.moment(view_of(live), 0, FrameRequest(0))[0]["tree"]
     return list(node["changes"])
 
 
@@ -70,7 +72,7 @@ def assert_same_moments(one: LiveRun, other: LiveRun) -> None:
                     np.testing.assert_array_equal(
                         getattr(frame, item.name), getattr(twin, item.name), err_msg=item.name
                     )
-    assert one.history.remarks == other.history.remarks
+    assert one.remarks == other.remarks
 
 
 async def at_step(run: str, moments: int) -> LiveRun:
@@ -90,10 +92,10 @@ async def at_step(run: str, moments: int) -> LiveRun:
 
 
 @pytest.mark.slow
-def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: None) -> None:
+def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(runs: Registry) -> None:
     @in_a_loop
     async def run() -> None:
-        live = await at_step(registry.start_run(PAIR), 4)
+        live = await at_step(runs.start_run(PAIR), 4)
         before = live.moments[-1][1]
         live.change(WIDE)
         assert live.changeable_now["band"] == WIDE["band"], "the page sees it at once"
@@ -101,12 +103,12 @@ def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: No
         await until(live, lambda: live.status == "finished")
         assert [settings.changes for settings in live.members] == [((3, "band", (0.1, 0.7)),)] * 2
         assert live.moments[3][1].hi == before.hi < live.moments[4][1].hi
-        corridor = messages.moment(live, 3, FrameRequest(3))[0]["corridor"]
+        corridor = messages.moment(view_of(live), 3, FrameRequest(3))[0]["corridor"]
         assert [edges[0] for edges in corridor] == [0, 4]
         (told,) = telling_changes(live)
         assert told == {"step": 3, "what": "band 0–0.25 → 0.1–0.7 at step 3"}
-        assert told["what"] in [remark.sentence for remark in live.history.remarks]
-        fresh = LiveRun(live.members, Inline())  # type: ignore[arg-type]
+        assert told["what"] in [remark.sentence for remark in live.remarks]
+        fresh = LiveRun(live.members, trainings())
         fresh.start()
         await until(fresh, lambda: fresh.status == "finished")
         assert_same_moments(live, fresh)
@@ -120,16 +122,16 @@ def test_a_change_while_it_trains_is_recorded_and_replays_bit_for_bit(server: No
 
 
 @pytest.mark.slow
-def test_a_change_before_the_first_step_shows_in_the_first_moment(server: None) -> None:
+def test_a_change_before_the_first_step_shows_in_the_first_moment(runs: Registry) -> None:
     @in_a_loop
     async def run() -> None:
-        live = await at_step(registry.start_run(PAIR), 1)
+        live = await at_step(runs.start_run(PAIR), 1)
         before = live.moments[0][1].hi
         live.change(WIDE)
         live.play()
         await until(live, lambda: live.status == "finished")
         assert live.moments[0][1].hi > before and live.generation == 1
-        fresh = LiveRun(live.members, Inline())  # type: ignore[arg-type]
+        fresh = LiveRun(live.members, trainings())
         fresh.start()
         await until(fresh, lambda: fresh.status == "finished")
         assert_same_moments(live, fresh)
@@ -137,10 +139,10 @@ def test_a_change_before_the_first_step_shows_in_the_first_moment(server: None) 
     run()
 
 
-def test_what_is_finished_cannot_be_changed(server: None) -> None:
+def test_what_is_finished_cannot_be_changed(runs: Registry) -> None:
     @in_a_loop
     async def run() -> None:
-        live = await finished(registry.start_run(PAIR))
+        live = await finished(runs.start_run(PAIR))
         with pytest.raises(RequestError, match="branch off"):
             live.change(WIDE)
 
@@ -152,19 +154,19 @@ def test_what_is_finished_cannot_be_changed(server: None) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [0, 1, 3, 6])
-def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int) -> None:
+def test_frames_of_a_branch_equal_its_replay_bit_for_bit(runs: Registry, step: int) -> None:
     """Drag the band while it trains, scrub back, branch, replay: issue 4, show 5."""
 
     @in_a_loop
     async def run() -> None:
-        root = registry.start_run(PAIR)
+        root = runs.start_run(PAIR)
         parent = await at_step(root, 3)
         parent.change({"beta": 2.0})
         parent.play()
         await until(parent, lambda: parent.status == "finished")
-        assert [state.step for state in parent.history.states] == [2, 4, 6, 8]
-        child = await finished(registry.branch(root, step, {"band": (0.1, 0.7), "sigma2": 0.5}))
-        assert child.history.states[0].step <= max(2, step)
+        assert [state.step for state in parent.shared.history.states] == [2, 4, 6, 8]
+        child = await finished(runs.branch(root, step, {"band": (0.1, 0.7), "sigma2": 0.5}))
+        assert child.shared.history.states[0].step <= max(2, step)
         assert child.request == parent.request, "to its page it is the same run"
         made = {(since, name) for since, name, _ in child.members[0].changes}
         earlier = {(2, "beta")} if step >= 2 else set()
@@ -173,7 +175,7 @@ def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int
             for mine, theirs in zip(child.moments, parent.moments[: step + 1], strict=False):
                 np.testing.assert_array_equal(mine[1].shell_view, theirs[1].shell_view)
         assert settings_at(child.members[1], step).band == (0.1, 0.7)
-        replay = LiveRun(child.members, Inline())  # type: ignore[arg-type]
+        replay = LiveRun(child.members, trainings())
         replay.start()
         await until(replay, lambda: replay.status == "finished")
         assert_same_moments(child, replay)
@@ -183,41 +185,42 @@ def test_frames_of_a_branch_equal_its_replay_bit_for_bit(server: None, step: int
 
 
 @pytest.mark.slow
-def test_a_branch_does_not_train_again_what_a_checkpoint_holds(server: None) -> None:
+def test_a_branch_does_not_train_again_what_a_checkpoint_holds(runs: Registry) -> None:
     @in_a_loop
     async def run() -> None:
-        root = registry.start_run(PAIR)
+        root = runs.start_run(PAIR)
         await finished(root)
-        child = await finished(registry.branch(root, 6, WIDE))
-        assert child._engine.slices == STEPS - 6  # type: ignore[attr-defined]
+        await finished(runs.branch(root, 6, WIDE))
+        assert runs.engine.slices == STEPS + STEPS - 6  # type: ignore[attr-defined]
 
     run()
 
 
 @pytest.mark.slow
-def test_checkpoints_are_bounded(monkeypatch: pytest.MonkeyPatch, server: None) -> None:
+def test_checkpoints_are_bounded(monkeypatch: pytest.MonkeyPatch, runs: Registry) -> None:
     @in_a_loop
     async def run() -> None:
-        one = history._state_weight((await finished(registry.start_run(PAIR))).history.states[0])
+        first = runs.start_run(PAIR)
+        one = history._state_weight((await finished(first)).shared.history.states[0])
         monkeypatch.setattr(history, "STATE_BYTES", 3 * one)
-        live = await finished(registry.start_run(PAIR))
-        assert [state.step for state in live.history.states] == [4, 8]
+        live = await finished(runs.reseed(first))  # an equal run would share what is kept
+        assert [state.step for state in live.shared.history.states] == [4, 8]
         frames = sum(history._weight(frame) for moment in live.moments for frame in moment)
         assert live.size == frames + 2 * one
 
     run()
 
 
-def test_the_tree_of_branches_is_told_to_all_of_them(server: None) -> None:
+def test_the_tree_of_branches_is_told_to_all_of_them(runs: Registry) -> None:
     @in_a_loop
     async def run() -> None:
-        root = registry.start_run(PAIR)
+        root = runs.start_run(PAIR)
         await finished(root)
         version = watch_of(root).version
-        child = registry.branch(root, 3, {"band": (0.0, 0.6)})
-        twin = registry.reseed(child)
+        child = runs.branch(root, 3, {"band": (0.0, 0.6)})
+        twin = runs.reseed(child)
         assert watch_of(root).version > version
-        tree = messages.moment(watch_of(child), 1, FrameRequest(1))[0]["tree"]
+        tree = messages.moment(view_of(watch_of(child)), 1, FrameRequest(1))[0]["tree"]
         assert [(node["run"], node["parent"], node["here"]) for node in tree] == [
             (root, None, False),
             (child, root, True),
@@ -231,21 +234,21 @@ def test_the_tree_of_branches_is_told_to_all_of_them(server: None) -> None:
         seeds = [node["query"]["seed"] for node in tree]
         assert (seeds[2], seeds[0]) == ("1", None) and tree[0]["query"]["dataset"] == "clusters"
         seeded = tuple(dataclasses.replace(settings, seed=1) for settings in PAIR)
-        assert registry.request_of(twin) == RunRequest(seeded)
-        registry._evict(root)
-        assert len(messages.moment(watch_of(child), 1, FrameRequest(1))[0]["tree"]) == 2
-        for live in registry._all():
+        assert watch_of(twin).request == RunRequest(seeded)
+        runs.evict(root)
+        assert len(messages.moment(view_of(watch_of(child)), 1, FrameRequest(1))[0]["tree"]) == 2
+        for live in list(runs.by_id.values()):
             live.stop()
 
     run()
 
 
 def test_branches_that_make_no_sense_are_refused_in_a_sentence(
-    server: None, monkeypatch: pytest.MonkeyPatch
+    runs: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @in_a_loop
     async def run() -> None:
-        root = registry.start_run(PAIR)
+        root = runs.start_run(PAIR)
         await finished(root)
         for step, changes, reason in (
             (STEPS, WIDE, "before the last one"),
@@ -256,10 +259,10 @@ def test_branches_that_make_no_sense_are_refused_in_a_sentence(
             (3, {"beta": -1.0}, "--beta"),
         ):
             with pytest.raises(RequestError, match=reason):
-                registry.branch(root, step, changes)
+                runs.branch(root, step, changes)
         monkeypatch.setattr(registry, "LARGEST_TREE", 1)
         with pytest.raises(RequestError, match="branches already"):
-            registry.branch(root, 3, WIDE)
+            runs.branch(root, 3, WIDE)
 
     run()
 
@@ -286,10 +289,10 @@ def test_changes_are_read_with_care(raw: Any, sentence: str) -> None:
 
 
 @pytest.mark.slow
-def test_viewers_change_branch_and_are_refused(server: None) -> None:
+def test_viewers_change_branch_and_are_refused(runs: Registry) -> None:
     @in_a_loop
     async def run() -> None:
-        root = registry.start_run(PAIR)
+        root = runs.start_run(PAIR)
         live = await at_step(root, 3)
         viewer = Viewer(root)
         await viewer.event()
@@ -311,7 +314,7 @@ def test_viewers_change_branch_and_are_refused(server: None) -> None:
         viewer.send('{"do": "branch", "step": "soon"}')
         assert (await viewer.event())["type"] == "websocket.close"
         await asyncio.wait_for(viewer.served, WAIT)
-        for one in registry._all():
+        for one in list(runs.by_id.values()):
             one.stop()
 
     run()
@@ -323,23 +326,23 @@ async def test_remarks_are_sent_once() -> None:
     live = toy_run()
     live.start()
     await until(live, lambda: live.status == "finished")
-    told = messages.moment(live, 3, FrameRequest(3))[0]["remarks"]
+    told = messages.moment(view_of(live), 3, FrameRequest(3))[0]["remarks"]
     assert told["from"] == 0 and told["lines"][0]["kind"] == "start"
     known = FrameRequest(3, generation=0, remarks=len(told["lines"]))
-    assert messages.moment(live, 3, known)[0]["remarks"]["lines"] == []
+    assert messages.moment(view_of(live), 3, known)[0]["remarks"]["lines"] == []
 
 
 # ------------------------------------------------------------------------------- lessons
 
 
-def test_a_lesson_waits_for_a_prediction_and_compares_it(server: None) -> None:
+def test_a_lesson_waits_for_a_prediction_and_compares_it(runs: Registry) -> None:
     @in_a_loop
     async def run() -> None:
-        name = registry.start_run(PAIR, "collapse")
+        name = runs.start_run(PAIR, "collapse")
         live = watch_of(name)
         live.start()
         await until(live, lambda: live.status == "paused")
-        question = messages.scene(live)[0]["lesson"]
+        question = messages.scene(view_of(live))[0]["lesson"]
         assert len(question["options"]) == 3
         viewer = Viewer(name)
         await viewer.event()

@@ -1,22 +1,24 @@
 """Classes: a teacher's run on every student's screen, and a board of the results of all runs.
 
-    classroom = sessions.begin(run);  sessions.find(classroom.code)
-    sessions.lead(classroom.key, run, 17)
+    classroom = classes.begin(run);  classes.find(classroom.code)
+    classes.lead(classroom.key, run, 17)
 
 A class has two unguessable words. The `code` is for everyone: it shows the teacher's run and lets
 runs be entered on the board, no more; it never reveals the id of a run, which would let its holder
-change the run. The `key` is the teacher's. Classes are accessed on the server's event loop and by
-page scripts in their own threads, which only read, begin, enter and end.
+change the run. The `key` is the teacher's.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from pages.live import registry
+from pages.live.registry import Registry
 from pages.live.run import LiveRun
+from pages.live.run_view import RunView
 from svae_core.config.settings import settings_at
 from svae_core.figures.class_board import Dot
 from svae_core.records import RequestError
@@ -42,100 +44,115 @@ class Class:
     finished: dict[str, tuple[Dot, ...]] = field(default_factory=dict)  # results, by run
     used: float = field(default_factory=time.monotonic)
 
-    def shows(self, live: LiveRun) -> bool:
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Count as a follower while the context is open."""
+        self.followers += 1
+        try:
+            yield
+        finally:
+            self.followers -= 1
+
+
+class Classes:
+    """All classes of a server, which are shown its runs.
+
+    Accessed on the server's event loop and by page scripts in their own threads, which only read,
+    begin, enter and end.
+    """
+
+    def __init__(self, runs: Registry) -> None:
+        self._runs = runs
+        self._classes: dict[str, Class] = {}
+
+    def begin(self, run: str) -> Class:
+        """Begin a class that is shown this run."""
+        self.forget(time.monotonic())
+        if len(self._classes) >= _MOST_CLASSES:
+            raise RequestError(
+                f"There are {_MOST_CLASSES} classes on this server already; try again when one has "
+                "ended."
+            )
+        classroom = Class(secrets.token_urlsafe(12), secrets.token_urlsafe(16), run)
+        self._classes[classroom.code] = classroom
+        return classroom
+
+    def find(self, code: str | None) -> Class | None:
+        """The class of that code, if there is one."""
+        classroom = self._classes.get(code or "")
+        if classroom is not None:
+            classroom.used = time.monotonic()
+        return classroom
+
+    def find_by_key(self, key: str | None) -> Class | None:
+        """The class with this teacher's key, if there is one."""
+        asked = (key or "").encode()
+        for classroom in list(self._classes.values()):
+            if secrets.compare_digest(classroom.key.encode(), asked):
+                return classroom
+        return None
+
+    def enter(self, code: str | None, run: str) -> None:
+        """Put a run on the board of a class; no effect without a class."""
+        classroom = self.find(code)
+        if classroom is not None and len(classroom.runs) < LARGEST_CLASS:
+            classroom.runs.setdefault(run)
+
+    def end(self, key: str) -> None:
+        """End the class with this key; its students no longer follow."""
+        classroom = self.find_by_key(key)
+        if classroom is not None:
+            self._classes.pop(classroom.code, None)
+            self._runs.notify(classroom.run)
+
+    def lead(self, key: str, run: str, shown: int) -> None:
+        """Show the class this moment of this run. RequestError if the class has ended."""
+        classroom = self.find_by_key(key)
+        if classroom is None:
+            raise RequestError(
+                "Your class has ended: nobody follows any more. Reload to begin another."
+            )
+        before, classroom.run, classroom.shown = classroom.run, run, max(NEWEST, shown)
+        classroom.used = time.monotonic()
+        for one in {before, run}:
+            if live := self._runs.find(one):
+                live.signal.notify()
+
+    def shows(self, classroom: Class, live: LiveRun) -> bool:
         """Whether this is the run that the class is shown now."""
-        return _classes.get(self.code) is self and registry.find(self.run) is live
+        known = self._classes.get(classroom.code) is classroom
+        return known and self._runs.find(classroom.run) is live
 
-    def dots(self) -> tuple[Dot, ...]:
+    def dots(self, classroom: Class) -> tuple[Dot, ...]:
         """The results of the runs on the board that have finished."""
-        runs = list(self.runs)  # a copy, since runs are entered from other threads
+        runs = list(classroom.runs)  # a copy, since runs are entered from other threads
         for run in runs:
-            live = None if run in self.finished else registry.find(run)
-            if live is not None and (dots := _dots(live)):
-                self.finished[run] = dots
-        return tuple(dot for run in runs for dot in self.finished.get(run, ()))
+            view = None if run in classroom.finished else self._runs.view(run)
+            if view is not None and (dots := _dots(view)):
+                classroom.finished[run] = dots
+        return tuple(dot for run in runs for dot in classroom.finished.get(run, ()))
 
-    @property
-    def training(self) -> int:
+    def training(self, classroom: Class) -> int:
         """How many runs on the board have not finished yet."""
         return sum(
-            run not in self.finished and registry.find(run) is not None for run in list(self.runs)
+            run not in classroom.finished and self._runs.find(run) is not None
+            for run in list(classroom.runs)
         )
 
-
-_classes: dict[str, Class] = {}
-
-
-def begin(run: str) -> Class:
-    """Begin a class that is shown this run."""
-    _forget(time.monotonic())
-    if len(_classes) >= _MOST_CLASSES:
-        raise RequestError(
-            f"There are {_MOST_CLASSES} classes on this server already; try again when one has "
-            "ended."
-        )
-    classroom = Class(secrets.token_urlsafe(12), secrets.token_urlsafe(16), run)
-    _classes[classroom.code] = classroom
-    return classroom
+    def forget(self, now: float) -> None:
+        """Remove the classes without followers that were not used for long."""
+        for code, classroom in list(self._classes.items()):
+            if now - classroom.used > KEPT_SECONDS and not classroom.followers:
+                self._classes.pop(code, None)
 
 
-def find(code: str | None) -> Class | None:
-    """The class of that code, if there is one."""
-    classroom = _classes.get(code or "")
-    if classroom is not None:
-        classroom.used = time.monotonic()
-    return classroom
-
-
-def find_by_key(key: str | None) -> Class | None:
-    """The class with this teacher's key, if there is one."""
-    classrooms, asked = list(_classes.values()), (key or "").encode()
-    return next(
-        (
-            classroom
-            for classroom in classrooms
-            if secrets.compare_digest(classroom.key.encode(), asked)
-        ),
-        None,
-    )
-
-
-def enter(code: str | None, run: str) -> None:
-    """Put a run on the board of a class; no effect without a class."""
-    classroom = find(code)
-    if classroom is not None and len(classroom.runs) < LARGEST_CLASS:
-        classroom.runs.setdefault(run)
-
-
-def end(key: str) -> None:
-    """End the class with this key; its students no longer follow."""
-    classroom = find_by_key(key)
-    if classroom is not None:
-        _classes.pop(classroom.code, None)
-        registry.notify(classroom.run)
-
-
-def lead(key: str, run: str, shown: int) -> None:
-    """Show the class this moment of this run. RequestError if the class has ended."""
-    classroom = find_by_key(key)
-    if classroom is None:
-        raise RequestError(
-            "Your class has ended: nobody follows any more. Reload to begin another."
-        )
-    before, classroom.run, classroom.shown = classroom.run, run, max(NEWEST, shown)
-    classroom.used = time.monotonic()
-    for one in {before, run}:
-        if live := registry.find(one):
-            live.signal.notify()
-
-
-def _dots(live: LiveRun) -> tuple[Dot, ...]:
+def _dots(view: RunView) -> tuple[Dot, ...]:
     """The results of a run's models, with the settings in force at its end; none before."""
-    certificates, moments = live.certificates, live.moments
+    certificates, moments = view.certificates, view.moments
     if not certificates or not moments:  # not finished yet, or restarted
         return ()
     last = moments[-1][0].step
-    finished = [settings_at(settings, last) for settings in live.members]
+    finished = [settings_at(settings, last) for settings in view.members]
     return tuple(
         Dot(
             method=certificate.method,
@@ -149,9 +166,3 @@ def _dots(live: LiveRun) -> tuple[Dot, ...]:
         )
         for settings, certificate in zip(finished, certificates, strict=True)
     )
-
-
-def _forget(now: float) -> None:
-    for code, classroom in list(_classes.items()):
-        if now - classroom.used > KEPT_SECONDS and not classroom.followers:
-            _classes.pop(code, None)

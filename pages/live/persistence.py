@@ -1,7 +1,7 @@
 """Saving live runs to disk while they train, and loading them again.
 
     autosave = Autosave(live_runs);  await autosave.run();  await autosave.close()
-    load_live_run(run, engine) -> the LiveRun that continues from the saved run of that id
+    load_live_run(run, trainings) -> the LiveRun that continues from the saved run of that id
 
 Training never waits for the disk: a snapshot is taken between two events of the loop and written
 in a thread. If writing fails, the run continues in memory, its viewers are told once, and writing
@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -25,17 +24,13 @@ from typing import Any
 from pages.live.history import History
 from pages.live.run import LiveRun
 from pages.live.run_source import Branching, OnDisk, RunRequest
-from svae_core.compute.engine import Engine
+from pages.live.shared_training import Trainings
+from svae_core.config.locks import Lock, lock
 from svae_core.config.settings import settings_from_dict, settings_to_dict
 from svae_core.records import RequestError
 from svae_core.runs import store
 from svae_core.runs.folder import RunWriter, SavedRun, folder_name, home, load
 from svae_core.runs.manifest import About, damaged
-
-try:
-    import fcntl
-except ImportError:  # on Windows two servers may write the same run
-    fcntl = None  # type: ignore[assignment]
 
 _log = logging.getLogger(__name__)
 #: Seconds between two checks for something to write …
@@ -117,7 +112,7 @@ class _RunAutosave:
         self._saved_version: Any = None  # the `_version` that is on disk
         self._due_at = 0.0
         self._retry_seconds = _RETRY_SECONDS
-        self._lock: int | None = None
+        self._lock: Lock | None = None
 
     @property
     def complete(self) -> bool:
@@ -127,7 +122,7 @@ class _RunAutosave:
     def due(self, now: float, closing: bool) -> bool:
         """Whether there is a new version, and it is time. A run that nobody viewed is not saved."""
         live = self._live
-        if live.newest is None or len(live.moments) < 2 or self._version() == self._saved_version:
+        if live.newest is None or live.count < 2 or self._version() == self._saved_version:
             return False
         begun = self._writer.written or live.viewers > 0 or live.certificates
         if not self._due_at:
@@ -148,11 +143,8 @@ class _RunAutosave:
             self._notify_viewers(sentence_on(error))
             return
         took = time.monotonic() - now
-        self._saved_version, self._due_at, self._retry_seconds = (
-            version,
-            now + EVERY,
-            _RETRY_SECONDS,
-        )
+        self._saved_version, self._due_at = version, now + EVERY
+        self._retry_seconds = _RETRY_SECONDS
         if took > SLOW:
             self._notify_viewers(
                 f"Saving takes {took:.0f} s at a time on this disk; if the server were to end now, "
@@ -165,7 +157,7 @@ class _RunAutosave:
     def release(self) -> None:
         """Unlock the folder, so that another server may write this run."""
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def _version(self) -> tuple[Any, ...]:
@@ -173,7 +165,7 @@ class _RunAutosave:
         live = self._live
         return (
             *(live.generation, live.newest and live.newest.step, live.members, live.plays),
-            *(len(live.moments), len(live.layouts), len(live.certificates), live.prediction),
+            *(live.count, len(live.layouts), len(live.certificates), live.prediction),
             live.imported,
         )
 
@@ -181,22 +173,20 @@ class _RunAutosave:
         """The run as it is now, of which nothing changes later: a thread may read it."""
         live, about = self._live, self._about
         assert live.newest is not None
-        prepared = live.prepared
-        self._about = About(
+        data = live.prepared.dataset if live.prepared else about
+        self._about = dataclasses.replace(
+            about,
             members=live.members,
-            id=about.id,
-            owner=about.owner,
-            created=about.created,
             status=live.status,
             steps=live.moments[0][0].steps,
-            title=prepared.dataset.title if prepared else about.title,
-            fingerprint=prepared.dataset.fingerprint if prepared else about.fingerprint,
+            title=data.title,
+            fingerprint=data.fingerprint,
             page=_page(live),
             imported=live.imported,
         )
         certificates = live.certificates or live.claimed
         state = dataclasses.replace(live.newest, settings=live.members)
-        return SavedRun(self._about, state, tuple(live.moments), tuple(live.layouts), certificates)
+        return SavedRun(self._about, state, live.moments, live.layouts, certificates)
 
     def _write(self, run: SavedRun) -> None:
         """Write the snapshot. Runs in a thread."""
@@ -210,18 +200,13 @@ class _RunAutosave:
 
     def _lock_folder(self, folder: Path) -> None:
         """Lock the folder, once it exists, against other servers."""
-        if self._lock is not None or fcntl is None or not folder.exists():
-            return
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(handle)
-            raise NotSaved(
-                "Another server on this machine trains this run as well and saves it; here it is "
-                "kept in memory only."
-            ) from error
-        self._lock = handle
+        if self._lock is None and folder.exists():
+            self._lock = lock(folder)
+            if self._lock is None:
+                raise NotSaved(
+                    "Another server on this machine trains this run as well and saves it; here it "
+                    "is kept in memory only."
+                )
 
     def _notify_viewers(self, sentence: str) -> None:
         """Tell the viewers, unless this was the last thing they were told."""
@@ -247,12 +232,8 @@ class _DiskQuota:
                 store.check_room(home(), 0, owner)
             except RequestError as error:
                 refusal = str(error)
-            self._measured = {
-                one: found
-                for one, found in self._measured.items()
-                if now - found[0] < _USAGE_SECONDS
-            }
-            self._measured[owner] = now, refusal
+            kept = {o: it for o, it in self._measured.items() if now - it[0] < _USAGE_SECONDS}
+            self._measured = kept | {owner: (now, refusal)}
         if refusal:
             raise NotSaved(f"This run is not saved. {refusal} Training goes on in memory.")
 
@@ -281,33 +262,38 @@ class _Page:
     branching: Branching | None
 
 
-def load_live_run(run: str, engine: Engine) -> LiveRun | None:
+def load_live_run(run: str, trainings: Trainings) -> LiveRun | None:
     """The run of that id, if it is on disk; RequestError if it is damaged."""
     folder = store.by_id(home(), run)
     if folder is None:
         return None
     saved = load(folder)
     try:
-        return live_run_from(saved, folder, engine)
+        return live_run_from(saved, folder, trainings)
     except Exception as error:  # its parts are valid, but do not fit together
         _log.warning("A saved run cannot be shown: %s", folder, exc_info=error)
         raise damaged(folder, "what is in it does not fit together") from error
 
 
-def live_run_from(saved: SavedRun, folder: Path, engine: Engine) -> LiveRun:
+def live_run_from(saved: SavedRun, folder: Path, trainings: Trainings) -> LiveRun:
     """A LiveRun that continues from a saved run."""
     about = saved.about
     page = _read_page(about)
     history = History()
     history.add(saved.moments, about.members)
     history.layouts = list(saved.layouts)
-    history.resume_from(saved.state)
-    live = LiveRun(about.members, engine, page.request, history)
+    history.states = [saved.state]
+    training = trainings.new(about.members, history)
+    live = LiveRun(about.members, trainings, page.request, training)
     # A new generation: a browser that still shows the run from before the restart reloads all.
-    generation = 2**20 + secrets.randbelow(2**20)
-    live.resume(page.playing, OnDisk(folder, saved, generation))
-    live.prediction, live.branching = page.prediction, page.branching
-    live.owner = about.owner
+    live.generation = 2**20 + secrets.randbelow(2**20)
+    live.on_disk = OnDisk(folder, saved, live.generation)
+    live.fingerprint, live.imported, live.owner = about.fingerprint, about.imported, about.owner
+    live.plays, live.prediction, live.branching = page.playing, page.prediction, page.branching
+    if live.imported:  # only what is measured here counts here
+        live.claimed = saved.certificates
+    elif saved.certificates:
+        live.certificates, live.status = saved.certificates, "finished"
     return live
 
 

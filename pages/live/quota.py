@@ -1,4 +1,4 @@
-"""How many runs, and how much memory, one session may keep on the server.
+"""How many runs, and how much memory, one session and the whole server may keep.
 
 Runs without viewers are evicted first, the one viewed longest ago before the others. They are on
 disk by then, so their links still open them.
@@ -6,9 +6,19 @@ disk by then, so their links still open them.
 
 from __future__ import annotations
 
-from pages.live.run import LiveRun
+from collections.abc import Callable
+
+from pages.live.run import GRACE, LiveRun
 from svae_core.config.limits import MEGABYTE, limits, variable
 from svae_core.records import RequestError
+
+#: Seconds that runs without viewers stay in memory, for a reload or a link …
+KEPT_SECONDS = 3600.0
+#: … while they take no more bytes than this; beyond it the one viewed longest ago is evicted if it
+#: is on disk …
+KEPT_BYTES = 2**24
+#: … and beyond this even if it is not. Links still open what is on disk.
+HELD_BYTES = 2**30
 
 
 def runs_to_evict(live_runs: dict[str, LiveRun], owner: str) -> list[str]:
@@ -50,6 +60,28 @@ def over_memory_limit(live_runs: dict[str, LiveRun]) -> tuple[list[str], list[Li
                 live_runs[run] for run in owned if run not in to_evict and live_runs[run].training
             ]
     return to_evict, to_pause
+
+
+def expired(live_runs: dict[str, LiveRun], now: float, saved: Callable[[str], bool]) -> list[str]:
+    """The runs to evict: unviewed for too long, or viewed longest ago when memory is short.
+
+    `saved` says of a run whether all of it is on disk.
+    """
+    idle = _longest_unviewed(live_runs, list(live_runs))
+    idle_bytes = sum(live_runs[run].size for run in idle)
+    all_bytes = sum(live.size for live in live_runs.values())
+    to_evict = []
+    for run in idle:
+        live = live_runs[run]
+        unviewed = now - live.last_viewed_at
+        alone = unviewed > GRACE
+        too_many = idle_bytes > KEPT_BYTES and alone and saved(run)
+        given_up = alone and live.task and live.status == "preparing" and not live.count
+        if unviewed > KEPT_SECONDS or too_many or given_up or all_bytes > HELD_BYTES:
+            to_evict.append(run)
+            idle_bytes -= live.size
+            all_bytes -= live.size
+    return to_evict
 
 
 def sentence() -> str:

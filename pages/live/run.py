@@ -10,22 +10,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pages.live import setting_changes as changing
-from pages.live import shared_training
-from pages.live.history import History
-from pages.live.map_layouts import MapLayouts
 from pages.live.run_source import Branching, OnDisk, RunRequest, check_data
 from pages.live.setting_changes import Changes
-from pages.live.shared_training import SharedTraining
+from pages.live.shared_training import SharedTraining, Trainings
 from pages.live.signal import Signal
 from pages.live.time_remaining import Speed
 from svae_core.compute.dask_cluster import ClusterLost
-from svae_core.compute.engine import Engine
 from svae_core.compute.scheduler import QueuePosition
 from svae_core.compute.workers import WorkerLost
 from svae_core.config.settings import Settings
 from svae_core.records import Certificate, Decoded, FloorCurves, PreparedData, RequestError, State
 
 if TYPE_CHECKING:
+    from svae_core.commentary import Remark
     from svae_core.latent.projection import Layout
     from svae_core.records import Moment
 
@@ -37,20 +34,22 @@ GRACE = 15.0
 class LiveRun:
     """A run and everything a viewer can be shown of it. Lives on the server's event loop.
 
-    `status` is preparing, playing, paused, certifying, finished or failed. `version` changes with
-    everything except new moments and layouts, `generation` when the run starts over.
+    It is a position in a shared training: `count` of the moments recorded there. `status` is
+    preparing, playing, paused, certifying, finished or failed. `version` changes with everything
+    except new moments and layouts, `generation` when the run starts over.
     """
 
     def __init__(
         self,
         members: tuple[Settings, ...],
-        engine: Engine,
+        trainings: Trainings,
         request: RunRequest | None = None,
-        history: History | None = None,
+        training: SharedTraining | None = None,
     ) -> None:
         self.members = members
         self.request = request or RunRequest(members)
-        self.history = history or History()
+        self.shared = training or trainings.new(members)
+        self.count = len(self.shared.history.moments)  # of its moments, reached by this run
         self.branching: Branching | None = None
         self.tree: dict[str, LiveRun] = {}  # by id, all runs that branch from the same one
         self.prediction: int | None = None  # of a lesson: the number of the answer chosen
@@ -67,39 +66,44 @@ class LiveRun:
         self.speed, self.signal = Speed(), Signal()
         self.status = "preparing"
         self.version = self.generation = self.viewers = 0
-        self.last_viewed_at, self.size = time.monotonic(), self.history.size
-        self._engine = engine
-        self._shared_training: SharedTraining | None = None  # what it subscribes to
-        self._map_layouts = MapLayouts(self)
+        self.last_viewed_at, self.size = time.monotonic(), self.shared.history.size(self.count)
+        self._trainings, self._engine = trainings, trainings.engine
         self.plays = not self.request.lesson  # while observed; a lesson waits for a prediction
         self._pending: dict[str, Any] = {}  # changes for the next slice
         self._single_step = self._viewer_closes = False
-        self._known_loss = engine.cluster_lost  # the cluster loss handled last
+        self._known_loss = self._engine.cluster_lost  # the cluster loss handled last
         self.task: asyncio.Task[None] | None = None
 
     @property
-    def moments(self) -> list[Moment]:
+    def moments(self) -> tuple[Moment, ...]:
         """All moments so far, in order."""
-        return self.history.moments
+        return tuple(self.shared.history.moments[: self.count])
 
     @property
-    def layouts(self) -> list[tuple[Layout, ...]]:
+    def layouts(self) -> tuple[tuple[Layout, ...], ...]:
         """All layouts so far, in order."""
-        return self.history.layouts
+        return tuple(self.shared.history.layouts_at(self.newest_step))
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """All remarks so far, in order."""
+        return tuple(self.shared.history.remarks_on(self.count))
 
     # ------------------------------------------------------------------ for viewers
 
     @contextmanager
     def viewed(self) -> Iterator[asyncio.Event]:
         """Count as a viewer while open; the event is set at every notification."""
-        self._count_viewers(1)
+        self.viewers += 1
+        self.shared.note_viewers()
         try:
             with self.signal.listening() as wake:
                 self.start()
                 self.signal.notify()
                 yield wake
         finally:
-            self._count_viewers(-1)
+            self.viewers -= 1
+            self.shared.note_viewers()
             self.last_viewed_at = time.monotonic() - (GRACE if self._viewer_closes else 0.0)
             self._viewer_closes = False
 
@@ -108,11 +112,6 @@ class LiveRun:
         self.last_viewed_at = time.monotonic()
         self.start()
         self.signal.notify()
-
-    def _count_viewers(self, change: int) -> None:
-        self.viewers += change
-        if self._shared_training is not None:
-            self._shared_training.note_viewers()
 
     def disconnect(self) -> None:
         """Note that the viewer closes its page on purpose, so that no reload is expected."""
@@ -154,23 +153,6 @@ class LiveRun:
             self.prediction = answer
         self.play()
 
-    def copy_static(self, parent: LiveRun) -> None:
-        """Copy from a parent run what does not depend on the changes."""
-        self.prepared, self.floors = parent.prepared, parent.floors
-        self.prediction, self.imported, self.plays = parent.prediction, parent.imported, True
-        # A viewer that moves to another run of the tree sees a new generation and reloads all.
-        self.generation = max(one.generation for one in parent.tree.values()) + 1000
-
-    def resume(self, playing: bool, found: OnDisk) -> None:
-        """Continue from a saved run, whose history this run was constructed with."""
-        self.on_disk, self.generation = found, found.generation
-        self.fingerprint = found.run.about.fingerprint
-        self.plays, self.imported = playing, found.run.about.imported
-        if self.imported:  # only what is measured here counts here
-            self.claimed = found.run.certificates
-        elif found.run.certificates:
-            self.certificates, self.status = found.run.certificates, "finished"
-
     def change(self, changes: Changes) -> None:
         """Change settings from the next slice on. RequestError if a change is invalid."""
         if self.done or self.newest is None:
@@ -182,23 +164,14 @@ class LiveRun:
     @property
     def changeable_now(self) -> Changes:
         """The changeable settings as they will be at the next slice."""
-        step = self._change_step
-        if self.branching:  # it may still be training again up to the branch
-            step = max(step, self.branching.step)
-        return changing.changeable_at(self.members[-1], step) | self._pending
-
-    def check_point(self, index: int) -> int:
-        """The index of a viewed point. ValueError if there is none of that index."""
-        if self.prepared is None or not 0 <= index < len(self.prepared.view_points):
-            raise ValueError(f"there is no viewed point {index}")
-        return index
+        return changing.changeable_at(self.members[-1], self._change_step) | self._pending
 
     async def decode(self, index: int) -> Decoded | None:
         """A viewed point as the newest models reconstruct it; None before training starts."""
-        if self._shared_training is None or not self.moments:
+        if not self.count:
             return None
         try:
-            return await self._shared_training.decode(self.newest_step, index)
+            return await self.shared.decode(self.newest_step, index)
         except (WorkerLost, RequestError):  # the viewer may click again
             return None
 
@@ -217,30 +190,33 @@ class LiveRun:
     @property
     def newest(self) -> State | None:
         """The newest state at or before this run's position; see `SharedTraining.state_at`."""
-        if self._shared_training is None:
-            return self.history.states[-1] if self.history.states else None
-        return self._shared_training.state_at(self.newest_step)
+        return self.shared.state_at(self.newest_step)
 
     @property
     def newest_step(self) -> int:
         """The step of the newest moment; -1 before there is one."""
-        return self.moments[-1][0].step if self.moments else -1
+        return self.shared.history.moments[self.count - 1][0].step if self.count else -1
 
     @property
     def _change_step(self) -> int:
         """The step from which a change made now applies."""
-        return max(0, self.newest_step, self.newest.step if self.newest else 0)
+        branched = self.branching.step if self.branching else 0  # not yet trained up to it, maybe
+        return max(branched, self.newest_step, self.newest.step if self.newest else 0)
+
+    @property
+    def ended(self) -> bool:
+        """Whether training has come to its end."""
+        return self.status in ("certifying", "finished")
 
     @property
     def done(self) -> bool:
         """Whether training has ended or failed."""
-        return self.status in ("certifying", "finished", "failed")
+        return self.ended or self.status == "failed"
 
     @property
     def queue_position(self) -> QueuePosition:
         """How many calls are served before this run's next one, and how many runs take turns."""
-        shared = self._shared_training
-        return self._engine.queue_position(shared.share) if shared else QueuePosition(0, 1)
+        return self._engine.queue_position(self.shared.share)
 
     def start(self) -> None:
         """Start the run's task, unless it is running."""
@@ -256,16 +232,14 @@ class LiveRun:
     def let_go(self) -> None:
         """End the run's task, and follow its training no longer."""
         self.stop()
-        if self._shared_training is not None:
-            shared_training.disconnect(self._shared_training, self, failed=self.status == "failed")
-            self._shared_training = None
+        self._trainings.leave(self.members, self, failed=self.status == "failed")
 
     # ---------------------------------------------------------------------- the task
 
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                layouts = tasks.create_task(self._map_layouts.keep())
+                layouts = tasks.create_task(self._keep_layouts())
                 floors = tasks.create_task(self._find_floors())
                 await self._train()
                 await layouts
@@ -282,69 +256,78 @@ class LiveRun:
             try:
                 return await self._train_to_end()
             except WorkerLost as lost:
-                if not self.moments and not isinstance(lost, ClusterLost):
+                if not self.count and not isinstance(lost, ClusterLost):
                     raise
                 self._known_loss = self._engine.cluster_lost
                 self.interrupt(str(lost))
-                if self.moments:
+                if self.count:
                     await self.signal.wait_for(lambda: self.training)
                     self.error = None
 
     async def _train_to_end(self) -> None:
-        shared = await self._join()
-        while self.newest_step < self.moments[0][0].steps:
+        await self._join()
+        steps = self.shared.history.moments[0][0].steps
+        while self.newest_step < steps:
             await self.signal.wait_for(lambda: self.training)
             if self._known_loss != self._engine.cluster_lost:  # lost between two slices
                 raise ClusterLost(self._engine.cluster_lost)
-            shared = await self._with_changes(shared)
+            await self._apply_changes()
             started = time.monotonic()
-            moment = shared.moment_after(self.newest_step)
-            if moment is None:
-                await shared.train_slice()
+            if self.count == len(self.shared.history.moments):
+                await self.shared.train_slice()
             else:
-                step, steps = moment[0].step, moment[0].steps
-                self.speed.add_moment(step - self.newest_step, steps - step)
-                self._add(moment)
-                await asyncio.sleep(shared.display_seconds(self.newest_step))
-            self.speed.add_time(time.monotonic() - started)
-        self.speed.finish()
+                before = self.newest_step
+                self._reach_next()
+                self.speed.add_moment(self.newest_step - before, steps - self.newest_step)
+                await asyncio.sleep(self.shared.display_seconds(self.count))
+            self.speed.spent += time.monotonic() - started
+        self.speed.seconds_left = None
         if not self.certificates:
-            await self._certify(shared)
+            await self._certify()
 
-    async def _join(self, state: State | None = None) -> SharedTraining:
-        """Subscribe to the training of the members' current settings."""
-        if self._shared_training is not None:
-            shared_training.disconnect(self._shared_training, self)
-        shared = self._shared_training = shared_training.join(self.members, self._engine, self)
+    async def _join(self) -> None:
+        """Follow the training that all runs of the members' current settings share.
+
+        A history from a file is contributed once its data are known to be these. An imported one,
+        or one that differs from what is shared, stays this run's own.
+        """
+        joined = self._trainings.join(self.members, self)
+        if not self.count:
+            self.shared = joined
         if self.prepared is None:
-            prepared = await shared.prepared_data()
+            prepared = await joined.prepared_data()
             check_data(prepared, self.fingerprint)
             self.prepared = prepared
             self.announce()
-        await shared.begin(self.history, state)
-        self._map_layouts.join(shared)
-        if not self.moments:
-            self._add(shared.history.moments[0])
+        others = bool(joined.history.moments)  # then the layouts so far may be others, too
+        if self.shared is not joined and not self.imported and joined.take_over(self.shared):
+            self.shared, self.generation = joined, self.generation + others
+        self.shared.subscribers.add(self)
+        await self.shared.begin()
+        if not self.count:
+            self._reach_next()
         self.announce()
-        return shared
 
-    async def _with_changes(self, shared: SharedTraining) -> SharedTraining:
+    async def _apply_changes(self) -> None:
         """Apply pending changes: record them in the settings and join the training of these."""
         if not self._pending:
-            return shared
-        state = await shared.state_exactly_at(self.newest_step)
+            return
+        state = await self.shared.state_exactly_at(self.newest_step)
         pending, self._pending = self._pending, {}
         pending = changing.effective_changes(self.members[-1], state.step, pending)
+        self._trainings.leave(self.members, self)
         self.members = changing.apply_changes(self.members, state.step, pending)
-        if state.step == 0:  # the first moment shows the settings in force at step 0
+        self.shared = self.shared.branch(state.step, self.members)
+        self.shared.go_on_from(state)
+        self.count = len(self.shared.history.moments)
+        if not self.count:  # the first moment shows the settings in force at step 0
             self._reset_history()
-            return await self._join()
-        return await self._join(state)
+        await self._join()
 
-    async def _certify(self, shared: SharedTraining) -> None:
+    async def _certify(self) -> None:
         self.status = "certifying"
         self.announce()
-        self.certificates = await shared.certify()
+        self.certificates = await self.shared.certify()
         self.imported, self.claimed = False, ()
         self.status = "finished"
         self.announce()
@@ -354,28 +337,46 @@ class LiveRun:
 
         They wait in the queue of background tasks; until then the stage is drawn without them.
         """
-        await self.signal.wait_for(lambda: bool(self.moments))
-        if not self.floors and self._shared_training is not None:
-            try:
-                self.floors = await self._shared_training.floors()
-            except WorkerLost:
-                _log.warning("The floors of a live run were lost; it continues without them.")
-            self.announce()
+        await self.signal.wait_for(lambda: bool(self.count and self.prepared))
+        try:
+            self.floors = self.floors or await self.shared.floors()
+        except WorkerLost:
+            _log.warning("The floors of a live run were lost; it continues without them.")
+        self.announce()
 
-    def _add(self, moment: Moment) -> None:
-        self.history.add((moment,), self.members)
-        state, kept = self.newest, self.history.states
-        if state is not None and (not kept or state.step > kept[-1].step):
-            self.history.keep_state(state)
-        self.size = self.history.size
-        self._map_layouts.collect()
+    async def _keep_layouts(self) -> None:
+        """Have the newest moment laid out until the run has ended and its layout is final."""
+        while True:
+            # Polled once a second: no signal is sent when UMAP has been compiled, which may be
+            # after the end of a short run.
+            await self.signal.wait_for(self._layout_due, every=1.0)
+            step = self.newest_step
+            if not self.shared.outdated(step):
+                return
+            try:
+                await self.shared.lay_out()
+            except WorkerLost:
+                await self.signal.wait_for(lambda: self.done or self.newest_step > step)  # noqa: B023
+            self.signal.notify()
+
+    def _layout_due(self) -> bool:
+        """Whether a moment is to be laid out, or the run has ended and its layout is final."""
+        final = self.ended and not self.shared.provisional
+        if not (self.observed or final):
+            return False  # UMAP's worker, which would be asked for, ends when nobody asks for it
+        return self.observed if self.shared.outdated(self.newest_step) else final
+
+    def _reach_next(self) -> None:
+        """Show the next recorded moment."""
+        self.count += 1
+        self.size = self.shared.history.size(self.count)
         self._single_step = False
         self._set_status()
         self.signal.notify()
 
     def _reset_history(self) -> None:
         """Return to the state before the first moment; a new generation tells viewers so."""
-        self.history, self.certificates, self._pending = History(), (), {}
+        self.count, self.certificates, self._pending = 0, (), {}
         self.imported, self.claimed = False, ()
         self.error, self.size, self.speed = None, 0, Speed()
         self.generation += 1
@@ -383,7 +384,7 @@ class LiveRun:
     # ------------------------------------------------------------------ announcements
 
     def _set_status(self) -> None:
-        if self.moments and not self.done:
+        if self.count and not self.done:
             status = "playing" if self.plays or self._single_step else "paused"
             self.version += status != self.status
             self.status = status

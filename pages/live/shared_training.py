@@ -1,12 +1,12 @@
 """The computation that runs with equal settings share, one for all sessions that show them.
 
-    shared = join(members, engine, subscriber);  await shared.train_slice()
-    shared.moment_after(step) -> Moment | None
+    shared = Trainings(engine).join(members, subscriber);  await shared.train_slice()
 
-A run is a pure function of its settings, so all sessions that ask for the same members subscribe
-to one SharedTraining. Each subscriber has its own position in it: a paused one stays behind, a
-late one sees the moments already recorded, and one that changes a setting joins another
-SharedTraining. Training goes on only while a subscriber needs moments that do not exist yet.
+A run is a pure function of its settings, so all sessions that ask for the same members follow one
+SharedTraining and its history. Each LiveRun is a position in it, the number of moments that it has
+reached: a paused one stays behind, a late one sees the moments already recorded, and one that
+changes a setting joins another SharedTraining. Training goes on only while a run needs moments that
+do not exist yet.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from bisect import bisect_right
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
 from pages.live.history import History
@@ -35,10 +34,6 @@ from svae_core.records import (
     Settings,
     State,
 )
-from svae_core.runs.folder import NO_LATENTS
-
-if TYPE_CHECKING:
-    from svae_core.latent.projection import Layout
 
 #: A subscriber that is behind shows recorded moments this many times faster than they were
 #: trained …
@@ -48,49 +43,87 @@ _SLOWEST = 10.0
 
 
 class Subscriber(Protocol):
-    """A live run that takes its moments from a shared training."""
+    """A live run that follows a shared training."""
 
     viewers: int
 
 
-_shared: WeakValueDictionary[tuple[int, tuple[Settings, ...]], SharedTraining] = (
-    WeakValueDictionary()
-)
+class Trainings:
+    """The trainings of one engine by their members; each exists while a run follows it."""
 
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._shared: WeakValueDictionary[tuple[Settings, ...], SharedTraining] = (
+            WeakValueDictionary()
+        )
 
-def join(members: tuple[Settings, ...], engine: Engine, subscriber: Subscriber) -> SharedTraining:
-    """Subscribe to the training of these members, which exists while it has a subscriber."""
-    key = id(engine), members
-    shared = _shared.get(key)
-    if shared is None:
-        shared = _shared[key] = SharedTraining(members, engine)
-    shared.subscribers.add(subscriber)
-    return shared
+    def __len__(self) -> int:
+        return len(self._shared)
 
+    def new(self, members: tuple[Settings, ...], history: History | None = None) -> SharedTraining:
+        """A training that no other run follows yet, from a history if there is one."""
+        return SharedTraining(members, self.engine, history or History())
 
-def disconnect(shared: SharedTraining, subscriber: Subscriber, failed: bool = False) -> None:
-    """End a subscription; a training that failed is not offered to later subscribers."""
-    shared.subscribers.discard(subscriber)
-    shared.let_go()
-    if failed:
-        _shared.pop((id(shared.engine), shared.members), None)
+    def join(self, members: tuple[Settings, ...], subscriber: Subscriber) -> SharedTraining:
+        """Subscribe to the training that all runs of these members share."""
+        shared = self._shared.get(members)
+        if shared is None:
+            shared = self._shared[members] = self.new(members)
+        shared.subscribers.add(subscriber)
+        return shared
+
+    def leave(
+        self, members: tuple[Settings, ...], subscriber: Subscriber, failed: bool = False
+    ) -> None:
+        """End a subscription; a training that failed is not offered to later subscribers."""
+        shared = self._shared.pop(members, None) if failed else self._shared.get(members)
+        if shared is not None:
+            shared.subscribers.discard(subscriber)
+            shared.let_go()
 
 
 class SharedTraining:
     """The training of some members and its history. Lives on the server's event loop."""
 
-    def __init__(self, members: tuple[Settings, ...], engine: Engine) -> None:
+    def __init__(self, members: tuple[Settings, ...], engine: Engine, history: History) -> None:
         self.members = members
         self.engine = engine
         self.share = FairShare()
-        self.history = History()
+        self.history = history
         self.newest: State | None = None
         self._first: State | None = None  # before the first step
         self.subscribers: WeakSet[Subscriber] = WeakSet()
         self._seconds_per_moment = 0.0
         self._spent = 0.0  # seconds since the last moment
-        self._first_new = 0  # number of the first moment of the last slice
-        self._shared: dict[str, asyncio.Future[Any]] = {}
+        self._first_new = len(history.moments)  # number of the first moment of the last slice
+        self._running: dict[str, asyncio.Future[Any]] = {}
+        if history.states:
+            self.go_on_from(history.states[-1])
+
+    def go_on_from(self, state: State) -> None:
+        """Train on from a state, unless the newest one is further."""
+        if self.newest is None or self.newest.step < state.step:
+            self.newest = dataclasses.replace(state, settings=self.members)
+
+    def branch(self, step: int, members: tuple[Settings, ...]) -> SharedTraining:
+        """A training of other settings from a step on, with the history up to there."""
+        return SharedTraining(members, self.engine, self.history.up_to(step, members))
+
+    def take_over(self, other: SharedTraining) -> bool:
+        """Continue from another training of the same members where it is further.
+
+        False, without effect, if the two differ in what both have recorded.
+        """
+        known = len(self.history.moments)
+        if not known:
+            self.history = other.history
+        elif not self.history.extend(other.history, self.members):
+            return False
+        if len(self.history.moments) > known:
+            self._first_new = len(self.history.moments)
+        if other.newest is not None:
+            self.go_on_from(other.newest)
+        return True
 
     def note_viewers(self) -> None:
         """Update the priority of waiting calls: a run with viewers is served first."""
@@ -98,32 +131,25 @@ class SharedTraining:
 
     def let_go(self) -> None:
         """Give up the preparation of the data if no subscriber waits for it."""
-        preparing = self._shared.get("prepared_data")
+        preparing = self._running.get("prepared_data")
         if not self.subscribers and preparing is not None:
             preparing.cancel()
 
     # ------------------------------------------------------------- what has been recorded
 
-    def moment_after(self, step: int) -> Moment | None:
-        """The first recorded moment after a step; None if it is not trained yet."""
-        number = self._number_after(step)
-        return self.history.moments[number] if number < len(self.history.moments) else None
-
-    def display_seconds(self, step: int) -> float:
-        """How long a subscriber shows the moment of this step; 0 for a moment just trained."""
-        if self._number_after(step) > self._first_new:
+    def display_seconds(self, count: int) -> float:
+        """How long a run shows the last of `count` moments; 0 for one just trained."""
+        if count > self._first_new:
             return 0.0
         return min(self._seconds_per_moment / _CATCHING_UP, 1 / _SLOWEST)
 
     def state_at(self, step: int) -> State | None:
         """The newest state if all moments are at or before this step, else the last one kept."""
-        if self.newest is None or self._number_after(step) >= len(self.history.moments):
+        moments = self.history.moments
+        if self.newest is None or not moments or moments[-1][0].step <= step:
             return self.newest
         kept = [state for state in self.history.states if state.step <= step]
         return kept[-1] if kept else self._first
-
-    def _number_after(self, step: int) -> int:
-        return bisect_right(self.history.moments, step, key=lambda moment: moment[0].step)
 
     # ------------------------------------------------------------- results computed once
 
@@ -143,24 +169,17 @@ class SharedTraining:
         assert state is not None
         return await self._call_once(tasks.certify, state, share=self.share)
 
-    async def begin(self, history: History, state: State | None = None) -> None:
-        """Initialise the training, or continue from a subscriber's longer history."""
-        if state is None and history.states:
-            state = history.states[-1]
-        if state is not None and (self.newest is None or self.newest.step < state.step):
-            self.newest = dataclasses.replace(state, settings=self.members)
-        if len(history.moments) > len(self.history.moments):
-            kept = [dataclasses.replace(one, settings=self.members) for one in history.states]
-            self.history = History(list(history.moments), list(history.layouts), states=kept)
-            self._first_new = len(history.moments)
-        if self.newest is None:
-            await self._join_running("begin", self._begin)
+    async def begin(self) -> None:
+        """Initialise the training, unless its history has a moment and a state to go on from."""
+        if self.newest is None or not self.history.moments:
+            await self._together("begin", self._begin)
 
     async def _begin(self) -> None:
         state, moment = await self._begun()
+        self._first = state
         if not self.history.moments:
             self.history.add((moment,), self.members)
-        self.newest = self._first = state
+        self.go_on_from(state)
 
     async def _begun(self) -> tuple[State, Moment]:
         call = self.engine.submit(tasks.begin, self.members, lane=Lane.AT_ONCE, share=self.share)
@@ -171,17 +190,21 @@ class SharedTraining:
     async def train_slice(self) -> None:
         """Train for one slice; concurrent callers share it."""
         self.note_viewers()
-        await self._join_running("slice", self._train_slice)
+        await self._together("slice", self._train_slice)
 
     async def _train_slice(self) -> None:
         assert self.newest is not None
-        started, before = time.monotonic(), len(self.history.moments)
+        started = time.monotonic()
         advance = await self._advance(self.newest, self._budget(self.newest.step))
-        self.newest = advance.state
-        self.history.add(advance.moments, self.members)
+        # Meanwhile a run from disk may have brought some of these moments along.
+        known = self.history.moments[-1][0].step
+        fresh = [moment for moment in advance.moments if moment[0].step > known]
+        self.go_on_from(advance.state)
+        if fresh:
+            self._first_new = len(self.history.moments)
+            self.history.add(fresh, self.members)
         self.history.keep_state(advance.state)
-        self._first_new = before if advance.moments else self._first_new
-        self._measure_speed(time.monotonic() - started, len(advance.moments))
+        self._measure_speed(time.monotonic() - started, len(fresh))
 
     def _budget(self, step: int) -> Budget:
         """The budget of the next slice; without frames for moments that are already recorded."""
@@ -229,82 +252,56 @@ class SharedTraining:
             )
         return advance
 
-    @property
-    def layouts(self) -> list[tuple[Layout, ...]]:
-        """All layouts so far, in order."""
-        return self.history.layouts
+    # --------------------------------------------------------------------- map layouts
 
-    def outdated(self, moment: Moment) -> bool:
-        """Whether a moment needs a layout: none is as new, or PCA could be replaced by UMAP.
+    def outdated(self, step: int) -> bool:
+        """Whether the moment of a step needs a layout: none is as new, or UMAP could replace PCA.
 
-        Moments copied from an earlier subscriber have no latents; they were laid out when new.
+        Only the newest moment has latents to lay out; earlier ones were laid out when new.
         """
-        if not moment[0].latent_mean.size:
+        newest = self.history.moments[-1][0] if self.history.moments else None
+        if newest is None or newest.step != step or not newest.latent_mean.size:
             return False
-        if not self.layouts or self.layouts[-1][0].step < moment[0].step:
-            return True
-        provisional = any(layout.kind == "pca" for layout in self.layouts[-1])
-        return provisional and self.engine.start_maps()
+        layouts = self.history.layouts
+        behind = not layouts or layouts[-1][0].step < step
+        return behind or (self.provisional and self.engine.start_maps())
 
-    def copy_layouts(self, layouts: list[tuple[Layout, ...]], copied: int, step: int) -> int:
-        """Append the layouts from number `copied` up to a step; return how many are copied now."""
-        while copied < len(self.layouts) and self.layouts[copied][0].step <= step:
-            if layouts:
-                layouts[-1] = without_layout_latents(layouts[-1])
-            layouts.append(self.layouts[copied])
-            copied += 1
-        return copied
+    @property
+    def provisional(self) -> bool:
+        """Whether the newest layout is by PCA, which a layout by UMAP will replace."""
+        newest = self.history.layouts[-1] if self.history.layouts else ()
+        return any(layout.kind == "pca" for layout in newest)
 
-    async def lay_out(self, moment: Moment, before: tuple[Layout, ...] | None) -> None:
-        """Lay out a moment, or wait for a layout that is already being computed."""
-        await self._join_running("layout", lambda: self._lay_out(moment, before))
+    async def lay_out(self) -> None:
+        """Lay out the newest moment, or wait for a layout that is already being computed."""
+        await self._together("layout", self._lay_out)
 
-    async def _lay_out(self, moment: Moment, before: tuple[Layout, ...] | None) -> None:
+    async def _lay_out(self) -> None:
+        moment, layouts = self.history.moments[-1], self.history.layouts
         call = self.engine.submit(
             tasks.lay_out,
             tuple(frame.latent_mean for frame in moment),
             tuple(frame.structure for frame in moment),
             moment[0].step,
-            self.layouts[-1] if self.layouts else _continued(before),
+            layouts[-1] if layouts else None,
             lane=Lane.MAPS,
         )
-        self.layouts.append(await asyncio.wrap_future(call))
-        if len(self.layouts) > 1:
-            self.layouts[-2] = without_layout_latents(self.layouts[-2])
+        self.history.add_layout(await asyncio.wrap_future(call))
 
     # ----------------------------------------------------- calls that subscribers share
 
     async def _call_once(self, task: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
         """The result of a call made once for all subscribers, and again only after it failed."""
         name = task.__name__
-        shared = self._shared.get(name)
-        if shared is None or (shared.done() and (shared.cancelled() or shared.exception())):
-            shared = self._shared[name] = asyncio.wrap_future(
-                self.engine.submit(task, *arguments, **how)
-            )
-        return await asyncio.shield(shared)
+        made = self._running.get(name)
+        if made is None or (made.done() and (made.cancelled() or made.exception())):
+            call = self.engine.submit(task, *arguments, **how)
+            made = self._running[name] = asyncio.wrap_future(call)
+        return await asyncio.shield(made)
 
-    async def _join_running(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _together(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Start some work, or wait for it if it is already running."""
-        shared = self._shared.get(name)
-        if shared is None:
-            shared = self._shared[name] = asyncio.ensure_future(work())
-            shared.add_done_callback(lambda done: self._done(name, done))
-        await asyncio.shield(shared)
-
-    def _done(self, name: str, done: asyncio.Future[None]) -> None:
-        del self._shared[name]
-        if not done.cancelled():
-            done.exception()  # already raised in every waiting caller
-
-
-def without_layout_latents(layouts: tuple[Layout, ...]) -> tuple[Layout, ...]:
-    """The layouts without their latents, which only the next layout needs."""
-    return tuple(dataclasses.replace(one, latent_mean=NO_LATENTS) for one in layouts)
-
-
-def _continued(before: tuple[Layout, ...] | None) -> tuple[Layout, ...] | None:
-    """The layout that a branch's first one is aligned to; without latents it counts as PCA."""
-    if before is None or all(one.latent_mean.size for one in before):
-        return before
-    return tuple(dataclasses.replace(one, kind="pca") for one in before)
+        running = self._running.get(name)
+        if running is None or running.done():
+            running = self._running[name] = asyncio.ensure_future(work())
+        await asyncio.shield(running)

@@ -1,24 +1,22 @@
 """Results that visitors share: each is computed once for all who request it.
 
-The only user of Streamlit's caches. If a result cannot be computed, the page ends with one
-sentence.
+If a result cannot be computed, the page ends with one sentence.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, wait
-from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
 import streamlit as st
 
-from pages.live import registry
+from pages.server.current import server
+from pages.server.shared_results import SharedResults
 from pages.visitor.markdown import for_visitors, plain
 from svae_core.compute import tasks
 from svae_core.compute.engine import Lane
@@ -29,13 +27,8 @@ from svae_core.latent.results import A, BandStudy, Question, load_studies
 from svae_core.problem import with_band
 from svae_core.records import FeasibleRegion, FloorCurves, Problem, RequestError, Settings, State
 
-#: A call for which nobody waited for so many seconds is given up.
-_NOBODY_WAITS = 4.0
-_lock = threading.Lock()
-_waiters: Counter[Future[Any]] = Counter()
 Arguments = TypeVarTuple("Arguments")
-SharedObject = TypeVar("SharedObject")
-Result = TypeVar("Result")
+Item = TypeVar("Item")
 #: The settings that decide the region.
 REGION_FIELDS = (*DATA_FIELDS, "collapse_loss", "band", "lower_edge")
 _PREPARED_FIELDS = (*DATA_FIELDS, "method", "method_options")
@@ -49,12 +42,11 @@ def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
     wait_for_file(chosen)
     asked = Settings(**{name: getattr(chosen, name) for name in _PREPARED_FIELDS})
     key = settings_key(asked, _PREPARED_FIELDS)
-    return _result(
-        _preparation(key, asked),
-        doing,
-        lambda prepared: with_band(prepared, chosen),
-        forget=lambda: _preparation.clear(key, asked),
+    future = server().prepared.get(
+        key, lambda: server().engine.submit(tasks.prepare, asked, lane=Lane.PREPARATION)
     )
+    finish = partial(with_band, settings=chosen)
+    return _result(server().prepared, key, future, doing, finish)
 
 
 def wait_for_file(chosen: Settings) -> None:
@@ -75,11 +67,11 @@ def explore(state: State, question: Question[A]) -> A:
     """The answer to a question about the latent spaces of the state's models."""
     models = [settings_key(settings) for settings in state.settings]
     key = f"{models} {state.step} {question}"
+    future = server().explored.get(
+        key, lambda: server().engine.submit(tasks.explore, state, question, lane=Lane.AT_ONCE)
+    )
     answer: A = _result(
-        _exploration(key, state, question),
-        "Looking into the latent spaces",
-        lambda found: found,
-        forget=lambda: _exploration.clear(key, state, question),
+        server().explored, key, future, "Looking into the latent spaces", lambda found: found
     )
     return answer
 
@@ -98,114 +90,63 @@ def proposal(chosen: Settings) -> tuple[tuple[int, float, float], ...]:
     return problem(asked, "Trying other numbers of clusters").clusters.proposal
 
 
-@st.cache_resource(show_spinner=False)
+@cache
 def recording() -> Recording:
     """The recorded run on the Start page, read once."""
     return load_recording(_RECORDED)
 
 
-@st.cache_resource(show_spinner=False)
+@cache
 def studies() -> tuple[BandStudy, ...]:
     """The recorded studies of sample quality over the width of the band, read once."""
     return load_studies(_STUDIED)
 
 
 def in_background(
-    task: Callable[[*Arguments], Result], *arguments: *Arguments
-) -> Callable[[], Future[Result]]:
+    task: Callable[[*Arguments], Item], *arguments: *Arguments
+) -> Callable[[], Future[Item]]:
     """A call on the worker for what takes many seconds, for `background_task`."""
-    return lambda: registry.engine().submit(task, *arguments, lane=Lane.BACKGROUND)
+    return lambda: server().engine.submit(task, *arguments, lane=Lane.BACKGROUND)
 
 
 def background_task(key: str, call: Callable[[], Future[Any]]) -> Future[Any]:
     """A call of many seconds, started by the first visitor who requests it."""
-    return _background_task(key, call)
+    return server().tasks.get(key, call)
 
 
-def retry_task(key: str, call: Callable[[], Future[Any]]) -> None:
+def retry_task(key: str) -> None:
     """Forget the failed call of this key, so that the next request starts it again."""
-    _background_task.clear(key, call)
+    server().tasks.forget(key)
 
 
-def shared_job(section: str, key: str, make: Callable[[], SharedObject]) -> SharedObject:
+def shared_job(section: str, key: str, make: Callable[[], Item]) -> Item:
     """An object that all visitors of a section share by key; `make` constructs it, idle."""
-    found: SharedObject = _shared_object(f"{section}.{key}", make)
+    found: Item = server().jobs.get(f"{section}.{key}", make)
     return found
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _exploration(key: str, _state: State, _question: Question[Any]) -> Future[Any]:
-    return registry.engine().submit(tasks.explore, _state, _question, lane=Lane.AT_ONCE)
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def _preparation(key: str, _asked: Settings) -> Future[Problem]:
-    return registry.engine().submit(tasks.prepare, _asked, lane=Lane.PREPARATION)
-
-
-@st.cache_resource(max_entries=48, show_spinner=False)
-def _background_task(key: str, _call: Callable[[], Future[Any]]) -> Future[Any]:
-    return _call()
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _shared_object(key: str, _make: Callable[[], Any]) -> Any:
-    return _make()
-
-
 def _result(
+    results: SharedResults[Future[Any]],
+    key: str,
     future: Future[Any],
     doing: str,
-    finish: Callable[[Any], Result],
-    forget: Callable[[], None],
-) -> Result:
-    """The result of a call. A failed call is removed from the cache, so that it can be repeated.
+    finish: Callable[[Any], Item],
+) -> Item:
+    """The result of a call. A failed call is forgotten, so that it can be repeated.
 
     A call for which nobody waits any more is cancelled.
     """
     try:
-        with _waiting(future, forget):
+        with results.waiting(key, future):
             _await(future, doing)
         return finish(future.result())
     except (RequestError, WorkerLost) as error:
         sentence = str(error)
     except CancelledError:
         sentence = "This was given up, since nobody waited for it; reload the page to ask again."
-    forget()
+    results.forget(key)
     st.error(plain(for_visitors(sentence)))
     st.stop()
-
-
-@contextmanager
-def _waiting(future: Future[Any], forget: Callable[[], None]) -> Iterator[None]:
-    """Count as one who waits meanwhile; whoever leaves last lets the call be given up soon.
-
-    Not at once: a page that is drawn again because a control was moved waits for it again.
-    """
-    with _lock:
-        _waiters[future] += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _waiters[future] -= 1
-        if not future.done():
-            timer = threading.Timer(_NOBODY_WAITS, _give_up, (future, forget))
-            timer.daemon = True
-            timer.start()
-        else:
-            with _lock:
-                _waiters.pop(future, None)
-
-
-def _give_up(future: Future[Any], forget: Callable[[], None]) -> None:
-    """Cancel a call for which nobody waits now."""
-    with _lock:
-        if _waiters[future] > 0:
-            return
-        _waiters.pop(future, None)
-    if future.cancel():
-        forget()
 
 
 def _await(future: Future[Any], doing: str) -> None:

@@ -19,9 +19,10 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.classroom import lessons, sessions
-from pages.live import registry
+from pages.classroom import lessons
+from pages.live.registry import same_data
 from pages.live.run_source import RunRequest
+from pages.server.current import server
 from pages.visitor import cache, hosts, owner_cookie, url
 from pages.visitor.markdown import refusal
 from pages.visitor.shared_job import Job
@@ -127,7 +128,7 @@ def class_code() -> str:
 def class_key() -> str:
     """The key of the class that this visitor leads; "" for none, or where it has ended."""
     key = _remembered("teach", _TEACH)
-    return key if sessions.find_by_key(key) else ""
+    return key if server().classes.find_by_key(key) else ""
 
 
 def lead_class(key: str, code: str) -> None:
@@ -171,18 +172,19 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
     """
     state, request = st.session_state, RunRequest(members, lesson)
     run = _run_in_url(request.__eq__)
+    found = None
     try:
-        registry.find_or_load(run)
+        found = server().runs.load(run)
     except RequestError as error:
         st.warning(refusal(error))
-    if run is None or registry.request_of(run) != request:
+    if run is None or found is None or found.request != request:
         try:
-            run = registry.start_run(members, lesson, owner())
+            run = server().runs.start_run(members, lesson, owner())
         except RequestError as error:
             st.error(refusal(error))
             st.stop()
     state[_RUN] = run
-    sessions.enter(class_code(), run)
+    server().classes.enter(class_code(), run)
     if st.query_params.get("run") != run:
         st.query_params["run"] = run
     return run
@@ -190,7 +192,7 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
 
 def _run_in_url(fits: Callable[[RunRequest], bool]) -> str | None:
     """The run in the URL; without one, the fitting descendant of the session's run."""
-    return st.query_params.get("run") or registry.last_viewed(st.session_state.get(_RUN), fits)
+    return st.query_params.get("run") or server().runs.last_viewed(st.session_state.get(_RUN), fits)
 
 
 def owner() -> str:
@@ -233,10 +235,11 @@ def link(page: str, query: dict[str, str]) -> str:
 def current_run(members: tuple[Settings, ...]) -> str:
     """The run of these members viewed last, a lesson's too; else a new one."""
     run = _run_in_url(lambda request: request.members == members)
+    lesson = ""
     with suppress(RequestError):  # `run_of` shows it
-        registry.find_or_load(run)
-    request = registry.request_of(run)
-    return run_of(members, request.lesson if request and request.members == members else "")
+        if (found := server().runs.load(run)) and found.request.members == members:
+            lesson = found.request.lesson
+    return run_of(members, lesson)
 
 
 def explored_state(run: str) -> State | None:
@@ -261,9 +264,9 @@ class LastRun:
 
 def last_run(members: tuple[Settings, ...]) -> LastRun:
     """The run viewed last on the data of these members, or a branch of it; else an empty one."""
-    fits, live = partial(registry.same_data, members[-1]), None
+    fits, live = partial(same_data, members[-1]), None
     try:
-        live = registry.find_paused(_run_in_url(fits))
+        live = server().runs.load(_run_in_url(fits), pause=True)
     except RequestError as error:
         st.warning(refusal(error))
     if live is None or not fits(live.request):
@@ -367,12 +370,10 @@ def _remembered(name: str, place: str) -> str:
 def _query_of_linked_run() -> dict[str, str]:
     """The settings of the run in the URL, loaded from disk if necessary."""
     run = st.query_params.get("run")
-    try:
-        registry.find_or_load(run)
-    except RequestError:
-        return {}  # `run_of` shows the error
-    request = registry.request_of(run)
-    return url.to_query(request.members[-1]) if request else {}
+    with suppress(RequestError):  # `run_of` shows it
+        if found := server().runs.load(run):
+            return url.to_query(found.request.members[-1])
+    return {}
 
 
 def _page() -> str | None:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.classroom import sessions
+from pages.server.current import server
 from pages.visitor import session
 from pages.visitor.markdown import refusal
 from pages.widgets.presets import open_here_button
@@ -17,12 +17,12 @@ from svae_core.records import RequestError
 
 def class_controls(run: str) -> None:
     """Begin a class that is shown this run, give its links, end it."""
-    classroom = sessions.find_by_key(session.class_key())
+    classroom = server().classes.find_by_key(session.class_key())
     if classroom is None:
         st.write("Show this run, at the moment that you look at, on every student's screen.")
         if st.button("Begin a class", key="class.begin"):
             try:
-                classroom = sessions.begin(run)
+                classroom = server().classes.begin(run)
             except RequestError as error:
                 st.error(refusal(error))
                 return
@@ -40,14 +40,14 @@ def class_controls(run: str) -> None:
     st.code(_link(**{"class": classroom.code}), language=None)
     st.page_link("board.py", label="Open the class board", query_params={"class": classroom.code})
     if st.button("End the class", key="class.end"):
-        sessions.end(classroom.key)
+        server().classes.end(classroom.key)
         session.lead_class("", "")
         st.rerun()
 
 
 def follow(code: str) -> None:
     """The teacher's run, or a sentence that says why there is none."""
-    classroom = sessions.find(code)
+    classroom = server().classes.find(code)
     if classroom is None:
         st.error(
             "There is no class with this code: it has ended, or the link is incomplete. "

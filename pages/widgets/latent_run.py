@@ -6,7 +6,8 @@ from functools import partial
 
 import streamlit as st
 
-from pages.live import registry
+from pages.live.run_view import RunView
+from pages.server.current import server
 from pages.visitor import session
 from pages.visitor.markdown import for_visitors, plain
 from pages.widgets import waiting_section
@@ -25,34 +26,34 @@ def trained_state(members: tuple[Settings, ...]) -> State | None:
 
 def _draw_status(run: str) -> bool:
     """The run's status and actions; return whether it trains."""
-    live = registry.find(run)
-    if live is None:
+    view = server().runs.view(run)
+    if view is None:
         st.info("This run is no longer on the server; reload the page to train it again.")
         return False
-    if live.error:
-        st.error(plain(for_visitors(live.error)))
+    if view.error:
+        st.error(plain(for_visitors(view.error)))
         return False
-    newest, kept = live.newest, session.explored_state(run)
-    trains = live.status in ("preparing", "playing")
+    newest, kept = view.newest, session.explored_state(run)
+    trains = view.status in ("preparing", "playing")
     if kept is None and newest is not None and not trains:
         session.explore_state(run, newest)
         st.rerun()
     if trains:
-        registry.keep_alive(run)
-        _progress(run, newest)
+        server().runs.keep_alive(run)
+        _progress(run, view)
     else:
-        _offer_actions(run, live.status == "paused", newest, kept)
+        _offer_actions(run, view.status == "paused", newest, kept)
     return trains
 
 
-def _progress(run: str, newest: State | None) -> None:
+def _progress(run: str, view: RunView) -> None:
     """A progress bar, and a button to explore the state as it is now."""
-    live = registry.find(run)
-    if newest is None or live is None or not live.moments:
+    newest = view.newest
+    if newest is None or not view.moments:
         st.progress(0.0, text="Preparing the data and the models …")
         return
-    steps = live.moments[0][0].steps
-    seconds = live.speed.seconds_left
+    steps = view.moments[0][0].steps
+    seconds = view.speed.seconds_left
     left = "" if seconds is None else f", {seconds:.0f} s left"
     bar, button = st.columns([5, 1], vertical_alignment="bottom")
     bar.progress(
@@ -73,7 +74,7 @@ def _offer_actions(run: str, paused: bool, newest: State | None, kept: State | N
             f"This run is paused at step {newest.step:,}; it has not been trained to the end."
         )
         if button.button("Continue training", width="stretch", key="trained.on"):
-            registry.keep_alive(run, play=True)
+            server().runs.keep_alive(run, play=True)
             session.note_waiting("trained", True)
             st.rerun()
     if kept is not None and newest.step != kept.step:

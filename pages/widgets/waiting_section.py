@@ -63,7 +63,7 @@ def background_task(
     except (WorkerLost, CancelledError):
         st.error("The process that computed this was lost.")
         if st.button("Try again", key=f"{key}.again"):
-            cache.retry_task(key, call)
+            cache.retry_task(key)
             st.rerun()
     return False
 

@@ -8,34 +8,22 @@ from __future__ import annotations
 from typing import Any
 
 from pages.classroom import lessons
-from pages.live.run import LiveRun
-from pages.live.setting_changes import Changes, change_history, changeable_at
+from pages.live.run_view import Relative, RunView
+from pages.live.setting_changes import change_history
 from pages.visitor import url
-from svae_core.config.settings import settings_at
-from svae_core.figures.unit_gauge import gauge_value
 from svae_core.records import PreparedData, Settings
 
 
-def time_fields(live: LiveRun, known: int, all_of_it: bool) -> dict[str, Any]:
+def time_fields(view: RunView, known: int, all_of_it: bool) -> dict[str, Any]:
     """New remarks and the band; with `all_of_it`, also the fields that only `version` changes."""
     fields: dict[str, Any] = {
-        "remarks": _remarks(live, known),
-        "corridor": _corridor(live),
-        "now": live.changeable_now,
+        "remarks": _remarks(view, known),
+        "corridor": _corridor(view),
+        "now": view.changeable_now,
     }
     if all_of_it:
-        fields |= {"tree": _tree(live), "lesson": _lesson(live, live.prediction)}
+        fields |= {"tree": _tree(view), "lesson": lesson_result(view, view.prediction)}
     return fields
-
-
-def gauges(live: LiveRun, prepared: PreparedData, step: int) -> list[float]:
-    """βσ²/λ_max of each member with the settings it was trained with up to this step."""
-    return [gauge_value(prepared, settings_at(one, max(0, step - 1))) for one in live.members]
-
-
-def settings_at_step(live: LiveRun, step: int) -> Changes:
-    """The changeable settings that a branch at this step starts from."""
-    return changeable_at(live.members[-1], step)
 
 
 def handle_scale(prepared: PreparedData) -> dict[str, float] | None:
@@ -46,77 +34,78 @@ def handle_scale(prepared: PreparedData) -> dict[str, float] | None:
     return {"within": region.within, "delta": region.delta}
 
 
-def lesson_question(live: LiveRun) -> dict[str, Any] | None:
+def lesson_question(view: RunView) -> dict[str, Any] | None:
     """The question that a lesson asks before it starts."""
-    lesson = lessons.find(live.request.lesson)
+    lesson = lessons.find(view.request.lesson)
     if lesson is None:
         return None
     return {"title": lesson.title, "question": lesson.question, "options": lesson.options}
 
 
-def moved(run: str, live: LiveRun | None) -> dict[str, Any]:
+def moved(run: str, view: RunView | None) -> dict[str, Any]:
     """The viewer moves to another run; with the changes of its URL."""
     return {
         "kind": "moved",
         "run": run,
-        "query": _query(live.request.members[-1]) if live else {},
+        "query": _query(view.request.members[-1]) if view else {},
     }
 
 
-def copy_taken(run: str, live: LiveRun | None, code: str) -> dict[str, Any]:
+def copy_taken(run: str, view: RunView | None, code: str) -> dict[str, Any]:
     """A student moves to a copy of the run; with the whole query of its page."""
     query: dict[str, str | None] = {"follow": None, "lesson": None, "class": code}
-    if live:
-        query |= url.to_link(live.request.members[-1])
+    if view:
+        query |= url.to_link(view.request.members[-1])
     return {"kind": "moved", "run": run, "query": query, "reload": True}
 
 
-def _remarks(live: LiveRun, known: int) -> dict[str, Any]:
-    known = min(known, len(live.history.remarks))
-    return {"from": known, "lines": live.history.remarks[known:]}
+def _remarks(view: RunView, known: int) -> dict[str, Any]:
+    known = min(known, len(view.remarks))
+    return {"from": known, "lines": view.remarks[known:]}
 
 
-def _corridor(live: LiveRun) -> list[list[float]]:
+def _corridor(view: RunView) -> list[list[float]]:
     """[step, lo, hi] of the last member's band, at its start and at every change."""
     edges: list[list[float]] = []
-    for moment in live.moments:
+    for moment in view.moments:
         frame = moment[-1]
         if frame.lo <= frame.hi and (not edges or edges[-1][1:] != [frame.lo, frame.hi]):
             edges.append([frame.step, frame.lo, frame.hi])
     return edges
 
 
-def _tree(live: LiveRun) -> list[dict[str, Any]]:
+def _tree(view: RunView) -> list[dict[str, Any]]:
     """All runs of the tree, parents first, then in the order they were started or loaded."""
-    runs = sorted(live.tree.items(), key=lambda item: _depth(item[1]))
+    by_id = {one.run: one for one in view.tree}
     return [
         {
-            "run": run,
+            "run": one.run,
             "parent": one.branching.parent if one.branching else None,
             "step": one.branching.step if one.branching else 0,
             "what": one.branching.what if one.branching else "the start",
             "changes": _changes(one),
             "query": _query(one.request.members[-1]),
-            "here": one is live,
+            "here": one.here,
         }
-        for run, one in runs
+        for one in sorted(view.tree, key=lambda one: len(_ancestors(one, by_id)))
     ]
 
 
-def _depth(live: LiveRun) -> int:
-    """How many runs of the tree lead to this one; a file may name any parent, even itself."""
-    depth, one, most = 0, live, len(live.tree)
-    while one.branching and one.branching.parent in one.tree and depth < most:
-        depth, one = depth + 1, one.tree[one.branching.parent]
-    return depth
+def _ancestors(one: Relative, by_id: dict[str, Relative]) -> list[Relative]:
+    """The runs of the tree that lead to this one, the last first; a file may name any parent."""
+    found: list[Relative] = []
+    while one.branching and one.branching.parent in by_id and len(found) < len(by_id):
+        one = by_id[one.branching.parent]
+        found.append(one)
+    return found
 
 
-def _changes(live: LiveRun) -> list[dict[str, Any]]:
+def _changes(one: Relative) -> list[dict[str, Any]]:
     """Changes made in this run after it branched off."""
-    since = live.branching.step if live.branching else -1
+    since = one.branching.step if one.branching else -1
     return [
         {"step": step, "what": line}
-        for step, line in change_history(live.members[-1])
+        for step, line in change_history(one.members[-1])
         if step > since
     ]
 
@@ -129,26 +118,21 @@ def _query(settings: Settings) -> dict[str, str | None]:
     return {"seed": None, **url.to_link(settings)}
 
 
-def class_lesson(live: LiveRun, answer: int) -> dict[str, Any] | None:
-    """A lesson on a student's page: the reveal stands beside the student's own answer, if any."""
-    return _lesson(live, answer)
-
-
-def _lesson(live: LiveRun, answer: int | None) -> dict[str, Any] | None:
-    """The prediction made for the run, and the reveal beside this answer."""
-    lesson = lessons.find(live.request.lesson)
+def lesson_result(view: RunView, answer: int | None) -> dict[str, Any] | None:
+    """The prediction made for the run, and the reveal beside this answer, a student's own or it."""
+    lesson = lessons.find(view.request.lesson)
     if lesson is None:
         return None
     # A run from a file may bring along anything for an answer.
     known = answer if answer in range(len(lesson.options)) else None
-    return {"prediction": live.prediction, "reveal": _reveal(lesson, known, live)}
+    return {"prediction": view.prediction, "reveal": _reveal(lesson, known, view)}
 
 
-def _reveal(lesson: lessons.Lesson, answer: int | None, live: LiveRun) -> str | None:
+def _reveal(lesson: lessons.Lesson, answer: int | None, view: RunView) -> str | None:
     """What came true of the lesson's own run, which a branch is not; None before its end."""
-    asked = _lesson_run(live)
-    if asked is live:
-        return lessons.reveal(lesson, answer, live.certificates) if live.certificates else None
+    if view.branching is None:
+        return lessons.reveal(lesson, answer, view.certificates) if view.certificates else None
+    asked = _lesson_run(view)
     if asked is None or not asked.certificates:
         return (
             "The question is about the lesson's own run, which has not ended: go back to it to see "
@@ -158,13 +142,9 @@ def _reveal(lesson: lessons.Lesson, answer: int | None, live: LiveRun) -> str | 
     return f"{told} (This is about the lesson's own run, not about this branch.)"
 
 
-def _lesson_run(live: LiveRun) -> LiveRun | None:
-    """The run that the tree of this one began with; None if it is not in memory."""
-    one, seen = live, {id(live)}
-    while one.branching is not None:
-        parent = one.tree.get(one.branching.parent)
-        if parent is None or id(parent) in seen:  # a file may name any parent
-            return None
-        one = parent
-        seen.add(id(one))
-    return one
+def _lesson_run(view: RunView) -> Relative | None:
+    """The run that the tree of a branch began with; None if it is not in memory."""
+    by_id = {one.run: one for one in view.tree}
+    here = next((one for one in view.tree if one.here), None)
+    first = (_ancestors(here, by_id) or [here])[-1] if here else None
+    return first if first and first.branching is None else None

@@ -18,9 +18,12 @@ import numpy as np
 
 from pages.live.history import member_name
 from pages.live.run import LiveRun
+from pages.live.run_view import RunView, view_of
+from pages.live.setting_changes import changeable_at
 from pages.visitor.markdown import for_visitors
 from pages.wire import header_fields
 from svae_core.certificate.information_floors import floors_along
+from svae_core.config.settings import settings_at
 from svae_core.figures.palette import MARKS, cluster_style, faint, ink, mark_of
 from svae_core.figures.unit_gauge import gauge_value
 from svae_core.latent.images import data_pictures, feature_names, output_pictures
@@ -58,17 +61,14 @@ class FrameRequest:
 def encode(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
     """A message as bytes."""
     listed = [[name, list(array.shape)] for name, array in arrays.items()]
-    text = json.dumps({**header, "arrays": listed}, ensure_ascii=False, allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
     blobs = [np.ascontiguousarray(array, "<f4").tobytes() for array in arrays.values()]
-    return b"".join([struct.pack("<I", len(text)), text, *blobs])
+    return framed({**header, "arrays": listed}, blobs)
 
 
 def decode(message: bytes) -> Message:
     """The inverse of `encode`."""
-    (length,) = struct.unpack_from("<I", message)
-    header = json.loads(message[4 : 4 + length])
-    arrays, at = {}, 4 + length
+    header, at = unframed(message)
+    arrays = {}
     for name, shape in header.pop("arrays"):
         count = math.prod(shape)
         arrays[name] = np.frombuffer(message, "<f4", count, at).reshape(shape)
@@ -76,43 +76,58 @@ def decode(message: bytes) -> Message:
     return header, arrays
 
 
+def framed(header: dict[str, Any], blobs: list[bytes]) -> bytes:
+    """The length of a header, the header in JSON, and blobs, each padded to 4 bytes."""
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    padded = (blob + b"\0" * (-len(blob) % 4) for blob in blobs)
+    return b"".join([struct.pack("<I", len(text)), text, *padded])
+
+
+def unframed(message: bytes) -> tuple[dict[str, Any], int]:
+    """The header of `framed`, and where the first blob begins."""
+    (length,) = struct.unpack_from("<I", message)
+    return json.loads(message[4 : 4 + length]), 4 + length
+
+
 def answer(live: LiveRun, request: FrameRequest) -> Message | None:
     """The answer to a request, or None while nothing has changed."""
     if request.want == "scene":
-        return scene(live) if live.prepared or live.error else None
-    newest = len(live.moments) - 1
+        return scene(view_of(live)) if live.prepared or live.error else None
+    newest = live.count - 1
     if isinstance(request.want, int):
-        return moment(live, max(0, min(request.want, newest)), request) if newest >= 0 else None
+        index = max(0, min(request.want, newest))
+        return moment(view_of(live), index, request) if newest >= 0 else None
     changed = (
         live.generation != request.generation
         or live.version != request.version
         or newest > request.have
         or len(live.layouts) - 1 > request.layout
     )
-    return moment(live, newest, request) if changed else None
+    return moment(view_of(live), newest, request) if changed else None
 
 
 def answer_class_follower(live: LiveRun, request: FrameRequest, shown: int) -> Message | None:
     """The same for a student's page: with the moment that the teacher shows, without run ids."""
     message = answer(live, request)
-    if message is None and request.want == "newest" and request.lead != shown and live.moments:
-        message = moment(live, len(live.moments) - 1, request)
+    if message is None and request.want == "newest" and request.lead != shown and live.count:
+        message = moment(view_of(live), live.count - 1, request)
     if message is None:
         return None
     header, arrays = message
     if "tree" in header:
-        header |= {"tree": [], "lesson": header_fields.class_lesson(live, request.answer)}
+        header |= {"tree": [], "lesson": header_fields.lesson_result(view_of(live), request.answer)}
     return {**header, "lead": shown}, arrays
 
 
 # ------------------------------------------------------------------------------- scene
 
 
-def scene(live: LiveRun) -> Message:
+def scene(view: RunView) -> Message:
     """Everything that is fixed before training, and the colours and symbols."""
-    if live.prepared is None:
-        return {"kind": "scene", "error": for_visitors(live.error or "") or None}, {}
-    prepared = live.prepared
+    if view.prepared is None:
+        return {"kind": "scene", "error": for_visitors(view.error or "") or None}, {}
+    prepared = view.prepared
     header = {
         "kind": "scene",
         "error": None,
@@ -120,17 +135,17 @@ def scene(live: LiveRun) -> Message:
         "radii": [prepared.shell.r_min, prepared.shell.r_max],
         "image": prepared.dataset.image_shape,
         "features": feature_names(prepared),
-        "band": _band(live.members, prepared),
+        "band": _band(view.members, prepared),
         "handles": header_fields.handle_scale(prepared),
-        "lesson": header_fields.lesson_question(live),
-        "members": [_member(settings, prepared) for settings in live.members],
+        "lesson": header_fields.lesson_question(view),
+        "members": [_member(settings, prepared) for settings in view.members],
         "clusters": [_cluster(number) for number in range(prepared.clusters.k)],
         "look": {name: _themes(name) for name in ("delta", "band", "W")},
         "ink": {"light": ink(False), "dark": ink(True)},
         "faint": {"light": faint(False), "dark": faint(True)},
     }
     arrays = {"points": prepared.view_points, "labels": prepared.clusters.labels}
-    count = len(live.moments[0][0].samples) if live.moments else 8
+    count = len(view.moments[0][0].samples) if view.moments else 8
     arrays["originals"] = data_pictures(prepared, slice(0, count))
     return to_json(header), arrays
 
@@ -161,52 +176,51 @@ def _themes(name: str) -> dict[str, str]:
 # ------------------------------------------------------------------------------ moment
 
 
-def moment(live: LiveRun, index: int, request: FrameRequest) -> Message:
+def moment(view: RunView, index: int, request: FrameRequest) -> Message:
     """One moment of the run, without what the page has already; index -1: none yet."""
-    fresh = live.generation != request.generation
+    fresh = view.generation != request.generation
     header: dict[str, Any] = {
         "kind": "moment",
-        "generation": live.generation,
-        "version": live.version,
-        "status": live.status,
-        "error": for_visitors(live.error or "") or None,
-        "left": live.speed.seconds_left,
-        "speed": live.speed.steps_per_second,
-        "standing": live.queue_position,
-        "count": len(live.moments),
+        "generation": view.generation,
+        "version": view.version,
+        "status": view.status,
+        "error": for_visitors(view.error or "") or None,
+        "left": view.speed.seconds_left,
+        "speed": view.speed.steps_per_second,
+        "standing": view.queue_position,
+        "count": len(view.moments),
         "index": index,
-        "certificates": live.certificates,
+        "certificates": view.certificates,
     }
     header |= header_fields.time_fields(
-        live, 0 if fresh else request.remarks, fresh or live.version != request.version
+        view, 0 if fresh else request.remarks, fresh or view.version != request.version
     )
     arrays: dict[str, np.ndarray] = {}
     if index < 0:
         return to_json(header), arrays
-    frames = live.moments[index]
+    frames = view.moments[index]
     first = frames[0]
     header |= {"step": first.step, "steps": first.steps, "epoch": first.epoch}
-    header["then"] = header_fields.settings_at_step(live, first.step)
+    header["then"] = changeable_at(view.members[-1], first.step)
     header["models"] = [_numbers(frame) for frame in frames]
-    if live.prepared:
-        for model, gauge in zip(
-            header["models"], header_fields.gauges(live, live.prepared, first.step), strict=True
-        ):
-            model["gauge"] = gauge
-    rows = 0 if fresh else min(request.rows, len(live.moments))
+    if view.prepared:
+        for model, settings in zip(header["models"], view.members, strict=True):
+            trained_with = settings_at(settings, max(0, first.step - 1))
+            model["gauge"] = gauge_value(view.prepared, trained_with)
+    rows = 0 if fresh else min(request.rows, len(view.moments))
     header["from"] = rows
-    arrays["history"] = _history(live.moments[rows:])
+    arrays["history"] = _history(view.moments[rows:])
     if fresh or index != request.have:
         arrays["shells"] = np.stack([frame.shell_view for frame in frames])
-        if live.prepared:
+        if view.prepared:
             arrays["pictures"] = np.stack(
-                [output_pictures(live.prepared, f.samples) for f in frames]
+                [output_pictures(view.prepared, f.samples) for f in frames]
             )
-    if live.floors and (fresh or not request.floors):
-        arrays["floors"] = np.stack([_floors(curves) for curves in live.floors])
-    number = _layout_of(live, first.step)
+    if view.floors and (fresh or not request.floors):
+        arrays["floors"] = np.stack([_floors(curves) for curves in view.floors])
+    number = _layout_of(view, first.step)
     if number >= 0 and (fresh or number != request.layout):
-        layouts = live.layouts[number]
+        layouts = view.layouts[number]
         models = [{"kind": layout.kind, "sentence": layout.sentence} for layout in layouts]
         header["layout"] = {"number": number, "step": layouts[0].step, "models": models}
         arrays |= {f"layout{i}": layout.coordinates for i, layout in enumerate(layouts)}
@@ -218,7 +232,7 @@ def _numbers(frame: Frame) -> dict[str, Any]:
     return {name: getattr(frame, name) for name in names}
 
 
-def _history(moments: list[Moment]) -> np.ndarray:
+def _history(moments: Sequence[Moment]) -> np.ndarray:
     """[moments, 1 + members · (2 + k)]: the step, then loss, KL and KL per dimension of each."""
     rows = [
         np.concatenate(
@@ -229,9 +243,9 @@ def _history(moments: list[Moment]) -> np.ndarray:
     return np.array(rows, np.float32) if rows else np.empty((0, 0), np.float32)
 
 
-def _layout_of(live: LiveRun, step: int) -> int:
+def _layout_of(view: RunView, step: int) -> int:
     """The number of the newest layout computed no later than this step, or -1."""
-    earlier = [n for n, layouts in enumerate(live.layouts) if layouts[0].step <= step]
+    earlier = [n for n, layouts in enumerate(view.layouts) if layouts[0].step <= step]
     return earlier[-1] if earlier else -1
 
 

@@ -1,6 +1,6 @@
 """A run as one HTML file that plays without a server and without a network.
 
-    replay.page(replay.snapshot(live), code, plotly) -> HTML
+    replay_file.page(view_of(live), code, plotly) -> HTML
 
 The file holds the code of assets/stage, Plotly.js, and the messages that the websocket would have
 sent: numbers unchanged, coordinates and images rounded to 16 bits, each moment as its difference
@@ -10,20 +10,17 @@ from the one before, compressed. `assets/stage/archive.js` reads it.
 from __future__ import annotations
 
 import base64
-import copy
-import dataclasses
 import gzip
 import html
 import json
 import math
 import posixpath
 import re
-import struct
 from typing import Any
 
 import numpy as np
 
-from pages.live.run import LiveRun
+from pages.live.run_view import RunView
 from pages.wire import messages
 from pages.wire.messages import FrameRequest
 
@@ -71,20 +68,10 @@ mount(document.getElementById("stage"), {{ run: "archive", archive }});
 """
 
 
-def snapshot(live: LiveRun) -> LiveRun:
-    """The run as it is now, for another thread to read while the run continues."""
-    frozen = copy.copy(live)
-    history = live.history
-    frozen.history = dataclasses.replace(
-        history, moments=[*history.moments], layouts=[*history.layouts], remarks=[*history.remarks]
-    )
-    return frozen
-
-
-def page(frozen: LiveRun, code: dict[str, bytes], plotly: str) -> str:
-    """The HTML file, from a snapshot of a run, the files of assets/stage and Plotly.js."""
-    assert frozen.prepared is not None and frozen.moments
-    title = f"Spherical VAE Explorer: {frozen.prepared.dataset.title}, recorded"
+def page(view: RunView, code: dict[str, bytes], plotly: str) -> str:
+    """The HTML file, from a view of a run, the files of assets/stage and Plotly.js."""
+    assert view.prepared is not None and view.moments
+    title = f"Spherical VAE Explorer: {view.prepared.dataset.title}, recorded"
     return _PAGE.format(
         policy=_POLICY,
         title=html.escape(title),
@@ -92,7 +79,7 @@ def page(frozen: LiveRun, code: dict[str, bytes], plotly: str) -> str:
         style=style(code),
         plotly=plotly.replace("</script", "<\\/script"),
         imports=json.dumps({"imports": modules(code)}),
-        run=base64.b64encode(pack(*_recorded(frozen))).decode(),
+        run=base64.b64encode(pack(*_recorded(view))).decode(),
     )
 
 
@@ -123,24 +110,24 @@ def _named_imports(source: str, folder: str) -> str:
 # --------------------------------------------------------------------------- the content
 
 
-def _recorded(frozen: LiveRun) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _recorded(view: RunView) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Headers and stacked arrays of all messages from the first moment to the last."""
-    scene, scene_arrays = messages.scene(frozen)
-    count = len(frozen.moments)
+    scene, scene_arrays = messages.scene(view)
+    count = len(view.moments)
     headers: list[dict[str, Any]] = []
     parts: list[dict[str, np.ndarray]] = []
     layout = -1
     for index in range(count):
         seen = FrameRequest(
             index,
-            generation=frozen.generation if index else -1,
-            version=frozen.version,
+            generation=view.generation if index else -1,
+            version=view.version,
             rows=count,
             layout=layout,
             floors=1,
-            remarks=len(frozen.history.remarks),
+            remarks=len(view.remarks),
         )
-        header, arrays = messages.moment(frozen, index, seen)
+        header, arrays = messages.moment(view, index, seen)
         layout = header.get("layout", {"number": layout})["number"]
         header |= {"status": "finished", "left": None, "error": None}
         headers.append(header)
@@ -169,18 +156,15 @@ def pack(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
         scale = 0.0 if exact else max(float(np.abs(array).max(initial=0.0)), 1e-9) / _LARGEST
         listed.append([name, list(array.shape), scale])
         blobs.append(np.ascontiguousarray(array, "<f4") if exact else _differences(array, scale))
-    text = json.dumps({**header, "arrays": listed}, ensure_ascii=False, allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
-    whole = b"".join([struct.pack("<I", len(text)), text, *(_aligned(blob) for blob in blobs)])
+    whole = messages.framed({**header, "arrays": listed}, [blob.tobytes() for blob in blobs])
     return gzip.compress(whole, 6, mtime=0)
 
 
 def unpack(packed: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The inverse of `pack`, up to rounding: what the browser does, for tests."""
     whole = gzip.decompress(packed)
-    (length,) = struct.unpack_from("<I", whole)
-    header = json.loads(whole[4 : 4 + length])
-    arrays, at = {}, 4 + length
+    header, at = messages.unframed(whole)
+    arrays = {}
     for name, shape, scale in header.pop("arrays"):
         kind = np.dtype("<i2" if scale else "<f4")
         count = math.prod(shape)
@@ -197,8 +181,3 @@ def _differences(array: np.ndarray, scale: float) -> np.ndarray:
     """
     whole = np.round(np.asarray(array) / scale).astype("<i2")
     return np.concatenate([whole[:1], np.diff(whole, axis=0)]).astype("<i2")
-
-
-def _aligned(blob: np.ndarray) -> bytes:
-    data = blob.tobytes()
-    return data + b"\0" * (-len(data) % 4)

@@ -35,7 +35,7 @@ import importlib.metadata
 import importlib.util
 import json
 import zlib
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from pages.classroom import lessons, sessions
+from pages.classroom import lessons
 from pages.classroom.sessions import Class
-from pages.live import registry
 from pages.live.run import LiveRun
+from pages.live.run_view import view_of
 from pages.live.setting_changes import read_changes
+from pages.server.current import server
 from pages.visitor import owner_cookie
 from pages.visitor.markdown import for_visitors
 from pages.wire import browser_code, header_fields, messages, replay_file
@@ -109,38 +110,28 @@ def routes() -> list[BaseRoute]:
 
 async def serve_run(socket: WebSocket) -> None:
     """Serve one viewer of one run, until the viewer disconnects."""
-    if not _same_origin(socket):
-        await socket.close(1008)
-        return
-    await socket.accept()
-    live = await _find_or_load(socket.path_params["run"])
-    if live is None:
-        sentence = "This run is no longer on the server: reload the page to train it again."
-        await socket.close(UNKNOWN_RUN, sentence)
-        return
-    await _serve(socket, live)
+    gone = "This run is no longer on the server: reload the page to train it again."
+    await _serve(socket, socket.path_params["run"], gone)
 
 
 async def serve_class(socket: WebSocket) -> None:
     """Serve one student of a class, until the student disconnects or the class ends."""
+    classroom = server().classes.find(socket.path_params["code"])
+    gone = "This class has ended: ask your teacher for another link."
+    await _serve(socket, classroom.run if classroom else "", gone, classroom)
+
+
+async def _serve(socket: WebSocket, run: str, gone: str, classroom: Class | None = None) -> None:
+    """`gone`: what is said if the run is not on the server."""
     if not _same_origin(socket):
         await socket.close(1008)
         return
     await socket.accept()
-    classroom = sessions.find(socket.path_params["code"])
-    live = await _find_or_load(classroom.run) if classroom else None
-    if classroom is None or live is None:
-        await socket.close(UNKNOWN_RUN, "This class has ended: ask your teacher for another link.")
+    live = await _find_or_load(run)
+    if live is None:
+        await socket.close(UNKNOWN_RUN, gone)
         return
-    classroom.followers += 1
-    try:
-        await _serve(socket, live, classroom)
-    finally:
-        classroom.followers -= 1
-
-
-async def _serve(socket: WebSocket, live: LiveRun, classroom: Class | None = None) -> None:
-    with live.viewed() as wake:
+    with live.viewed() as wake, classroom.followed() if classroom else nullcontext():
         connection = ViewerConnection(socket, live, wake, classroom)
         answering = asyncio.create_task(connection.send_answers())
         try:
@@ -157,7 +148,8 @@ async def _find_or_load(run: str) -> LiveRun | None:
     The page shows why, when it is loaded again.
     """
     with suppress(RequestError):
-        return registry.find(run) or await asyncio.to_thread(registry.find_or_load, run)
+        runs = server().runs
+        return runs.find(run) or await asyncio.to_thread(runs.find_or_load, run)
     return None
 
 
@@ -203,7 +195,7 @@ class ViewerConnection:
                 await self._socket.send_bytes(messages.encode(self._replies.pop(0), {}))
             if self._point is not None:
                 await self._decode()
-            if self._classroom and not self._classroom.shows(self._live):
+            if self._classroom and not server().classes.shows(self._classroom, self._live):
                 await self._socket.send_bytes(messages.encode({"kind": "again"}, {}))
                 return
             if self._request and (message := self._answered(self._request)):
@@ -226,7 +218,9 @@ class ViewerConnection:
 
     def _receive(self, request: dict[str, Any]) -> None:
         if "decode" in request:
-            self._point = self._live.check_point(int(request["decode"]))
+            self._point, prepared = int(request["decode"]), self._live.prepared
+            if prepared is None or not 0 <= self._point < len(prepared.view_points):
+                raise ValueError("there is no such viewed point")
         elif "do" in request:
             try:
                 self._run_command(str(request["do"]), request)
@@ -252,7 +246,7 @@ class ViewerConnection:
             commands[command]()
         elif command == "lead":
             run = self._socket.path_params["run"]
-            sessions.lead(str(request["key"]), run, int(request["shown"]))
+            server().classes.lead(str(request["key"]), run, int(request["shown"]))
         else:
             self._change_run(command, request)
 
@@ -260,12 +254,13 @@ class ViewerConnection:
         """Run the only command that a student has: take a copy."""
         if command != "copy":
             raise RequestError("Only the teacher can change this run; take a copy to change it.")
-        copy = registry.copy(classroom.run, owner_cookie.key_of(self._socket))
-        self._replies.append(header_fields.copy_taken(copy, registry.find(copy), classroom.code))
+        runs = server().runs
+        copy = runs.copy(classroom.run, owner_cookie.key_of(self._socket))
+        self._replies.append(header_fields.copy_taken(copy, runs.view(copy), classroom.code))
 
     def _change_run(self, command: str, request: dict[str, Any]) -> None:
         """Change settings of this run, or start another run from it."""
-        run = self._socket.path_params["run"]
+        run, runs = self._socket.path_params["run"], server().runs
         if command == "change":
             self._live.change(read_changes(request["changes"]))
         elif command == "predict":
@@ -273,10 +268,10 @@ class ViewerConnection:
             self._live.predict(lessons.check_prediction(lesson, int(request["answer"])))
         elif command in ("branch", "reseed"):
             if command == "branch":
-                moved = registry.branch(run, int(request["step"]), read_changes(request["changes"]))
+                moved = runs.branch(run, int(request["step"]), read_changes(request["changes"]))
             else:
-                moved = registry.reseed(run)
-            self._replies.append(header_fields.moved(moved, registry.find(moved)))
+                moved = runs.reseed(run)
+            self._replies.append(header_fields.moved(moved, runs.view(moved)))
         else:
             raise KeyError(command)
 
@@ -304,9 +299,9 @@ async def serve_replay(request: Request) -> Response:
     await live.signal.wait_for(lambda: bool(live.prepared or live.error))
     if live.prepared is None:
         return Response(for_visitors(str(live.error)), 409)
-    frozen = replay_file.snapshot(live)
-    page = await asyncio.to_thread(replay_file.page, frozen, _code(), _plotly_source().decode())
-    name = f"svae-{frozen.members[0].dataset}-replay.html"
+    view = view_of(live)
+    page = await asyncio.to_thread(replay_file.page, view, _code(), _plotly_source().decode())
+    name = f"svae-{view.members[0].dataset}-replay.html"
     sent = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Response(page, headers=sent, media_type="text/html; charset=utf-8")
 

@@ -34,6 +34,7 @@ from students import Student  # noqa: E402
 
 from pages.live import persistence, registry  # noqa: E402
 from pages.live.persistence import Autosave  # noqa: E402
+from pages.server.current import server  # noqa: E402
 from pages.widgets import run_table  # noqa: E402
 from svae_core.__main__ import main as command  # noqa: E402
 from svae_core.commands._training import one_thread  # noqa: E402
@@ -221,9 +222,9 @@ def disk() -> None:
 
 
 async def _refused(folder: Path) -> None:
-    registry._loop = asyncio.get_running_loop()
-    run = registry.start_run(registry.pair(Settings(epochs=60)))
-    live = registry._live_runs[run]
+    server().runs.loop = asyncio.get_running_loop()
+    run = server().runs.start_run(registry.pair(Settings(epochs=60)))
+    live = server().runs.by_id[run]
     heard: list[str] = []
     persistence._log.warning = lambda *words: heard.append(words[-1])  # type: ignore[method-assign]
     autosave = Autosave(lambda: {run: live})
@@ -259,7 +260,7 @@ async def _refused(folder: Path) -> None:
         f"| at the end | {len(saved.moments)} moments on disk, {equal} of {compared} fields equal "
         f"to those in memory; {len(saved.certificates)} certificates |"
     )
-    registry._evict(run)
+    server().runs.evict(run)
 
 
 def _remount(folder: Path, options: str) -> None:
@@ -314,4 +315,4 @@ if __name__ == "__main__":
         sys.stdout.flush()
     load_now = os.getloadavg()[0]
     print(f"\n{psutil.cpu_count()} cores, shared with others; load at the end {load_now:.1f}.")
-    registry._stop_engine()
+    server().runs.stop()

@@ -18,13 +18,15 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from pages.live import registry
 from pages.live.run import LiveRun
+from pages.live.shared_training import Trainings
+from pages.server.current import server
 from svae_core.records import Settings
 
 
 async def measure() -> None:
     """Print the table."""
-    registry._loop = asyncio.get_running_loop()
-    root = registry.start_run(registry.pair(Settings(epochs=60)))
+    server().runs.loop = asyncio.get_running_loop()
+    root = server().runs.start_run(registry.pair(Settings(epochs=60)))
     parent = live_run_of(root)
     with parent.viewed():
         await parent.signal.wait_for(lambda: len(parent.moments) > 40)
@@ -34,13 +36,13 @@ async def measure() -> None:
         taken = time.perf_counter() - start
         await parent.signal.wait_for(lambda: parent.status == "finished")
     start = time.perf_counter()
-    child = live_run_of(registry.branch(root, parent.moments[150][0].step, {"beta": 4.0}))
+    child = live_run_of(server().runs.branch(root, parent.moments[150][0].step, {"beta": 4.0}))
     made = time.perf_counter() - start
     with child.viewed():
         await child.signal.wait_for(lambda: len(child.moments) > 151)
         shown = time.perf_counter() - start
         await child.signal.wait_for(lambda: child.status == "finished")
-    replay = LiveRun(child.members, registry.engine())
+    replay = LiveRun(child.members, Trainings(server().engine))  # shares nothing with the child
     with replay.viewed():
         await replay.signal.wait_for(lambda: replay.status == "finished")
     compared, equal = compare(child, replay)
@@ -51,9 +53,11 @@ async def measure() -> None:
     print(f"| and shows its first new moment after | {1000 * shown:.0f} ms |")
     print(f"| frames' fields compared, branch against its replay | {compared} |")
     print(f"| of them equal bit for bit | {equal} |")
-    print(f"| same remarks | {child.history.remarks == replay.history.remarks} |")
+    print(f"| same remarks | {child.remarks == replay.remarks} |")
     print(f"| same certificates | {child.certificates == replay.certificates} |")
-    print(f"| checkpoints kept, all of the run in MB | {len(parent.history.states)}, ", end="")
+    print(
+        f"| checkpoints kept, all of the run in MB | {len(parent.shared.history.states)}, ", end=""
+    )
     print(f"{parent.size / 1e6:.1f} |")
     for live in (parent, child, replay):
         live.stop()
@@ -61,7 +65,7 @@ async def measure() -> None:
 
 def live_run_of(run: str) -> LiveRun:
     """The live run of that id."""
-    live = registry.find(run)
+    live = server().runs.find(run)
     assert live is not None
     return live
 

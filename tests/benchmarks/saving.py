@@ -21,6 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "benchmarks")]
 from pages.live import persistence, registry  # noqa: E402
 from pages.live.persistence import Autosave  # noqa: E402
 from pages.live.run import LiveRun  # noqa: E402
+from pages.server.current import server  # noqa: E402
 from svae_core.records import Settings  # noqa: E402
 from svae_core.runs import folder as on_disk  # noqa: E402
 
@@ -46,11 +47,10 @@ class Kept:
 
     async def train(self, seed: int, seconds: float, saved: bool, slow: float = 0.0) -> LiveRun:
         """Steps per second, counted from the first moment."""
-        registry._loop = asyncio.get_running_loop()
-        live = registry._live_runs[
-            registry.start_run(registry.pair(Settings(epochs=5000, seed=seed)))
-        ]
-        run = next(run for run, one in registry._live_runs.items() if one is live)
+        runs = server().runs
+        runs.loop = asyncio.get_running_loop()
+        run = runs.start_run(registry.pair(Settings(epochs=5000, seed=seed)))
+        live = runs.by_id[run]
         autosave = Autosave(lambda: {run: live})
         real = on_disk.os.fsync
         with live.viewed(), _timed(self.writes), _fsync(real, slow):
@@ -67,7 +67,7 @@ class Kept:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         live.stop()
-        registry._evict(run)
+        runs.evict(run)
         if saved and not slow:
             await autosave.close()
         return live

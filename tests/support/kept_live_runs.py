@@ -5,7 +5,7 @@ from __future__ import annotations
 from pages.live import persistence
 from pages.live.persistence import Autosave
 from pages.live.run import LiveRun
-from support.live_runs import Inline, until
+from support.live_runs import trainings, until
 
 RUN = "an-id-that-nobody-guesses"
 LATER = 1e9  # any waiting is over by then
@@ -40,6 +40,6 @@ async def saved_by(keeper: Autosave) -> None:
 
 
 def revived() -> LiveRun:
-    live = persistence.load_live_run(RUN, Inline())  # type: ignore[arg-type]
+    live = persistence.load_live_run(RUN, trainings())
     assert live is not None
     return live

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 
 from pages.live import registry
 from pages.live.run import LiveRun
+from pages.live.shared_training import Trainings
 from pages.wire import messages, routes
 from pages.wire.messages import decode
 from svae_core.compute import engine, tasks
@@ -57,8 +58,13 @@ class Inline:
         return engine.SLICE
 
 
+def trainings(refuse: str = "") -> Trainings:
+    """The trainings of an engine of their own."""
+    return Trainings(Inline(refuse))  # type: ignore[arg-type]
+
+
 def toy_run(refuse: str = "") -> LiveRun:
-    return LiveRun(PAIR, Inline(refuse))  # type: ignore[arg-type]
+    return LiveRun(PAIR, trainings(refuse))
 
 
 def in_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:

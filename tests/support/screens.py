@@ -12,6 +12,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from svae_core.compute import tasks
+from svae_core.compute.scheduler import QueuePosition
 from svae_core.records import RequestError
 
 _ROUTER = str(Path(__file__).parents[2] / "pages" / "router.py")
@@ -26,6 +27,9 @@ class ImmediateEngine:
     """Works at once, in this process: what a page asks for is the same."""
 
     cluster_lost = ""
+
+    def queue_position(self, _share: object) -> QueuePosition:
+        return QueuePosition(0, 1)
 
     def submit(self, task: Callable[..., Any], *arguments: Any, **_how: Any) -> Future[Any]:
         quick = _prepare if task is tasks.prepare else task

@@ -8,14 +8,14 @@ import time
 import rig
 import streamlit as st
 
-from pages.live import registry
+from pages.server.current import server
 from pages.wire.component import stage
 
 run, every = st.query_params["run"], st.query_params.get("every")
 if every is None:
     stage(run)
 else:
-    live = registry.find(run)
+    live = server().runs.find(run)
     assert live is not None
 
     @st.fragment(run_every=float(every))

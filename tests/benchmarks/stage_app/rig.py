@@ -8,13 +8,16 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import plotly.graph_objects as go
 
 from pages.live import registry
 from pages.live.run import LiveRun
-from svae_core.compute import engine
+from pages.live.shared_training import Trainings
+from pages.server.current import server
+from svae_core.compute import tasks
 from svae_core.compute.scheduler import QueuePosition
 from svae_core.figures.palette import cluster_style
 from svae_core.latent.projection import Layout
@@ -26,6 +29,7 @@ MOST = 1000  # moments of a live run
 #: The live runs: number of points, and moments per second. A rate above what a page can draw
 #: measures what it can draw; at a low rate it draws every moment.
 LIVE = {"live-2000": (2000, 60.0), "live-5000": (5000, 60.0), "slow-2000": (2000, 8.0)}
+NO_ENGINE = SimpleNamespace(cluster_lost="")
 MEMBERS = registry.pair(Settings(dataset="digits"))
 
 
@@ -39,19 +43,20 @@ class Puppet(LiveRun):
 
     def add(self, moment: Moment) -> None:
         """Add the next moment, and with every third one a layout."""
-        self.history.moments.append(moment)
+        self.shared.history.add((moment,), self.members)
+        self.count += 1
         if moment[0].step % 3 == 0:
             coordinates = moment[0].shell_view[:, :2] * 2
             said = f"PCA, computed at step {moment[0].step}."
             layout = Layout(coordinates, "pca", moment[0].step, said, coordinates)
-            self.history.layouts.append((layout, layout))
+            self.shared.history.add_layout((layout, layout))
         self.signal.notify()
 
 
 @cache
 def ground(count: int) -> PreparedData:
     """Digits, repeated as necessary, up to a number of points."""
-    base = engine._prepared_data(MEMBERS[-1])
+    base = tasks.prepared_data(MEMBERS[-1])
     rows = np.arange(count) % len(base.view_points)
     return dataclasses.replace(
         base,
@@ -77,7 +82,7 @@ def clouds(count: int) -> list[np.ndarray]:
 
 @cache
 def _first() -> Moment:
-    return engine._begin(MEMBERS)[1]
+    return tasks.begin(MEMBERS)[1]
 
 
 def moment(count: int, step: int, steps: int) -> Moment:
@@ -126,11 +131,11 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     yield
     for task in moving:
         task.cancel()
-    registry._live_runs.clear()
+    server().runs.by_id.clear()
 
 
 def _puppet(name: str, count: int, status: str) -> Puppet:
-    registry._live_runs[name] = puppet = Puppet(MEMBERS, None)  # type: ignore[arg-type]
+    server().runs.by_id[name] = puppet = Puppet(MEMBERS, Trainings(NO_ENGINE))  # type: ignore[arg-type]
     puppet.prepared, puppet.status = ground(count), status
     puppet.add(moment(count, 0, MOST))
     return puppet
