@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from support.screens import resolved
 
 from pages.server.current import Server, serving
+from svae_core.compute import tasks
 from svae_core.own_data import kept
 from svae_core.own_data.reading import read_table
 from svae_core.problem import prepare
-from svae_core.records import Problem, RequestError, Settings
 
 _ROUTER = str(Path(__file__).parents[1] / "pages" / "router.py")
 _ROWS = [f"{i * 0.37 % 1:.3f},{i * 0.71 % 1:.3f},{i % 3},{'uv'[i % 2]}" for i in range(40)]
@@ -25,13 +27,9 @@ class _Engine:
 
     cluster_lost = ""
 
-    def prepare(self, settings: Settings) -> Future[Problem]:
-        future: Future[Problem] = Future()
-        try:
-            future.set_result(prepare(settings))
-        except RequestError as error:
-            future.set_exception(error)
-        return future
+    def submit(self, task: Callable[..., Any], *arguments: Any, **_how: Any) -> Future[Any]:
+        """Without the cache of the workers: a file that is gone is gone."""
+        return resolved(lambda: (prepare if task is tasks.prepare else task)(*arguments))
 
 
 @pytest.fixture(autouse=True)
