@@ -12,7 +12,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from pages.live.closed_tabs import ClosedTabs
-from pages.live.descriptors import allow_many
+from pages.live.open_files import allow_many
 from pages.server.current import server
 from pages.visitor.hosts import AllowedHosts
 from pages.visitor.owner_cookie import OwnerCookie

@@ -10,7 +10,7 @@ from pages.server.current import server
 from pages.visitor import cache, session, url
 from pages.visitor.markdown import plain
 from pages.visitor.shared_job import Job
-from pages.widgets import comparison as comparison_widgets
+from pages.widgets import comparison_choice as comparison_widgets
 from pages.widgets import settings as controls
 from pages.widgets import upload, waiting_section
 from pages.widgets.charts import chart

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.browser import WAIT, Visit
 
-from pages.widgets import comparison, phase_axes
+from pages.widgets import comparison_choice, phase_axes
 
 pytestmark = pytest.mark.browser
 Server = tuple[str, subprocess.Popen[bytes]]
@@ -88,7 +88,7 @@ def test_a_preset_of_the_map_is_what_start_trains(
         assert _query(page).get(name, value) == value
 
 
-@pytest.mark.parametrize("title", list(comparison.PRESETS))
+@pytest.mark.parametrize("title", list(comparison_choice.PRESETS))
 def test_a_preset_of_the_comparison_is_what_start_trains(
     visit: Visit, server: Server, title: str
 ) -> None:
@@ -96,7 +96,7 @@ def test_a_preset_of_the_comparison_is_what_start_trains(
     page.goto(f"{server[0]}/compare?{SMALL}&methods=geco")
     page.get_by_role("button", name=title, exact=True).click()
     page.wait_for_function("!location.search.includes('methods=geco')")
-    _start_and_cancel(page, 3 * len(comparison.PRESETS[title].methods))
+    _start_and_cancel(page, 3 * len(comparison_choice.PRESETS[title].methods))
     assert _query(page)["epochs"] == "20"
 
 

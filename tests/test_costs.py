@@ -26,7 +26,7 @@ from svae_core.compute.workers import WorkerPool
 from svae_core.config.limits import check_clusters, check_preparation
 from svae_core.config.settings import MOST_CHANGES, change, settings_from_dict, settings_to_dict
 from svae_core.own_data import kept
-from svae_core.own_data.reading import read_table
+from svae_core.own_data.read_by_format import read_table
 from svae_core.records import RequestError, Settings
 from svae_core.studies import grid
 

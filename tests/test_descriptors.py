@@ -19,7 +19,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from support.browser import answers
 from websockets.asyncio.client import connect
 
-from pages.live.descriptors import WANTED
+from pages.live.open_files import WANTED
 
 resource = pytest.importorskip("resource", reason="there is no such limit on Windows")
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,7 +35,7 @@ os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", "app.py", *s
 """
 _RAISED = """
 import resource
-from pages.live.descriptors import allow_many
+from pages.live.open_files import allow_many
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (min(128, soft), hard))
 print(allow_many(), *resource.getrlimit(resource.RLIMIT_NOFILE))

@@ -15,7 +15,7 @@ from svae_core.geometry.kmeans import cluster
 from svae_core.geometry.shell import ShellMap
 from svae_core.own_data.choice import Choice
 from svae_core.own_data.formats import Format, formats, listed, recognise
-from svae_core.own_data.reading import read_table
+from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.table_to_points import shape
 from svae_core.own_data.tables import Table
 from svae_core.records import Dataset, RequestError

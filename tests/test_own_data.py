@@ -20,7 +20,7 @@ from support.own_tables import given, is_one_sentence
 from svae_core.own_data import archive, kept, limits, reader
 from svae_core.own_data.choice import Choice, names_of, text_of
 from svae_core.own_data.names import cleaned, distinct, file_name, inert
-from svae_core.own_data.reading import read_table
+from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.table_to_points import shape
 from svae_core.records import RequestError
 

@@ -12,7 +12,7 @@ from scipy import io, sparse
 
 from svae_core.own_data import preprocessing
 from svae_core.own_data.choice import Choice
-from svae_core.own_data.reading import read_table
+from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.table_to_points import shape
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError

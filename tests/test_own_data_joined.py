@@ -13,7 +13,7 @@ import pytest
 from svae_core.__main__ import main
 from svae_core.own_data import kept
 from svae_core.own_data.choice import Choice
-from svae_core.own_data.reading import read_table
+from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.table_to_points import shape
 from svae_core.own_data.tables import Table
 from svae_core.records import Dataset, RequestError

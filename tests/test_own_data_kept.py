@@ -17,7 +17,7 @@ from support.own_tables import MIXED, given, is_one_sentence, load
 from svae_core import problem
 from svae_core.__main__ import main
 from svae_core.own_data import kept as store
-from svae_core.own_data.reading import read_table
+from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 from svae_core.training import batch_context

@@ -13,7 +13,7 @@ from svae_core.__main__ import main
 from svae_core.own_data import look as module
 from svae_core.own_data.choice import Choice
 from svae_core.own_data.look import CONSTANT, Look, look_at
-from svae_core.own_data.reading import read_table
+from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.tables import Table
 
 N = 90

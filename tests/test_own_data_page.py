@@ -14,7 +14,7 @@ from support.screens import resolved
 from pages.server.current import Server, serving
 from svae_core.compute import tasks
 from svae_core.own_data import kept
-from svae_core.own_data.reading import read_table
+from svae_core.own_data.read_by_format import read_table
 from svae_core.problem import prepare
 
 _ROUTER = str(Path(__file__).parents[1] / "pages" / "router.py")

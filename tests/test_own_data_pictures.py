@@ -13,7 +13,7 @@ from PIL import Image
 
 from svae_core.own_data.array_layout import _areas
 from svae_core.own_data.choice import Choice
-from svae_core.own_data.reading import read_table
+from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.table_to_points import shape
 from svae_core.own_data.tables import Table
 

@@ -19,7 +19,7 @@ from support.own_tables import MIXED, is_one_sentence, read_bytes
 from svae_core.own_data import preprocessing, table_to_points
 from svae_core.own_data.choice import Choice
 from svae_core.own_data.labels import label_of
-from svae_core.own_data.reading import read_table
+from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.table_to_points import shape
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError

@@ -11,7 +11,7 @@ from support.own_files import OWN
 
 from svae_core.own_data.choice import Choice
 from svae_core.own_data.formats import formats, recognise
-from svae_core.own_data.reading import read_table
+from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.table_to_points import shape
 
 

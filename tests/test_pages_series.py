@@ -17,7 +17,7 @@ from support.screens import (
     words_of,
 )
 
-from pages.widgets import comparison, phase_axes
+from pages.widgets import comparison_choice, phase_axes
 from svae_core.studies.phase_cells import MEASURES
 
 pytestmark = pytest.mark.usefixtures("immediate_engine")
@@ -176,8 +176,8 @@ def test_methods_are_compared_run_by_run_and_lead_to_training() -> None:
 
 @pytest.mark.slow
 def test_a_preset_of_the_comparison_is_what_start_trains() -> None:
-    title = next(iter(comparison.PRESETS))
-    methods = comparison.PRESETS[title].methods
+    title = next(iter(comparison_choice.PRESETS))
+    methods = comparison_choice.PRESETS[title].methods
     app = press(open_page("compare", {**_BRIEF, "methods": "geco"}), f"**{title}**")
     assert tuple(app.multiselect(key="compare.methods").value) == methods
     assert query_of(app)["epochs"] == "3"

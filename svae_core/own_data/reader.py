@@ -18,7 +18,7 @@ from pathlib import Path
 
 from svae_core.own_data.formats import Progress
 from svae_core.own_data.limits import READER_BYTES, READER_SILENCE
-from svae_core.own_data.reading import read_table
+from svae_core.own_data.read_by_format import read_table
 from svae_core.records import RequestError
 
 _EVERY = 0.2  # seconds between two progress lines
@@ -32,7 +32,7 @@ def read_apart(
     array: str = "",
     how: str = "",
 ) -> None:
-    """Read a file into a folder, in a process of its own; RequestError as `reading.read`."""
+    """Read a file into a folder, in a process of its own; RequestError as `read_by_format.read_table`."""
     arguments = [str(path.resolve()), name, str(folder.resolve()), array, how]
     child = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", __name__, *arguments],

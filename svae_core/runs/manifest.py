@@ -20,7 +20,7 @@ from msgspec import Meta
 
 from svae_core.config.settings import settings_from_dict, settings_to_dict
 from svae_core.records import Certificate, RequestError, Settings, from_json, to_json
-from svae_core.runs.bounded import COUNT, LATEST, parse
+from svae_core.runs.bounded_json import COUNT, LATEST, parse
 
 #: Version of the file format; newer ones are refused.
 SCHEMA = 2

@@ -24,7 +24,7 @@ import numpy as np
 from svae_core.config.fields import type_hints
 from svae_core.latent.projection import Layout
 from svae_core.records import Frame, Moment, RequestError, Settings, State
-from svae_core.runs.bounded import COUNT, parse
+from svae_core.runs.bounded_json import COUNT, parse
 
 #: Fields of a frame that are arrays: their type, and their axes in one frame.
 _ARRAYS = {

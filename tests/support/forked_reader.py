@@ -25,7 +25,7 @@ _SECONDS = 30
 _LIBRARIES = (
     *("h5py", "scipy.io", "scipy.sparse", "pyarrow.parquet", "pyarrow.feather", "pyarrow.csv"),
     *("PIL.Image", "arff", "safetensors.numpy", "python_calamine", "sklearn.datasets"),
-    *("svae_core.own_data.reading", "svae_core.own_data.table_to_points"),
+    *("svae_core.own_data.read_by_format", "svae_core.own_data.table_to_points"),
 )
 
 
@@ -139,7 +139,7 @@ def _read(request: dict[str, Any]) -> tuple[str, str]:
     import numpy as np
 
     from svae_core.own_data.choice import Choice
-    from svae_core.own_data.reading import read_table
+    from svae_core.own_data.read_by_format import read_table
     from svae_core.own_data.table_to_points import shape
     from svae_core.records import RequestError
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from svae_core.own_data.choice import Choice
 from svae_core.own_data.names import file_name
-from svae_core.own_data.reading import read_table
+from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.table_to_points import shape
 from svae_core.records import RequestError
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from svae_core.datasets import load_dataset
-from svae_core.own_data.reading import read_table
+from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.tables import Table
 from svae_core.records import Dataset, Settings
 

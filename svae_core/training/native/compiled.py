@@ -85,7 +85,7 @@ def _import(folder: Path | None) -> Native:
     import numba
 
     config: Any = numba.config
-    settings: Any = importlib.import_module(f"{_HERE}.settings")
+    settings: Any = importlib.import_module(f"{_HERE}.compile_options")
     for name in ("kernels", "elementary"):
         sys.modules.pop(f"{_HERE}.{name}", None)
     before, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
@@ -101,7 +101,7 @@ def _import(folder: Path | None) -> Native:
 
 
 def _cached() -> bool:
-    return bool(importlib.import_module(f"{_HERE}.settings").cached)
+    return bool(importlib.import_module(f"{_HERE}.compile_options").cached)
 
 
 def _compile(slopes: Callable[..., Any], cached: bool) -> Any:

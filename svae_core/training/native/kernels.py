@@ -18,7 +18,7 @@ from numba import njit, types
 
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE
 from svae_core.methods import Averages
-from svae_core.training.native import settings
+from svae_core.training.native import compile_options
 from svae_core.training.native.elementary import FAST, F, exp, tanh
 
 _LOWEST, _HIGHEST = F(LOG_VARIANCE_RANGE[0]), F(LOG_VARIANCE_RANGE[1])
@@ -250,7 +250,7 @@ def _starts(layers, rows):
     return starts
 
 
-@njit(TRAIN, cache=settings.cached, nogil=True, error_model="numpy")
+@njit(TRAIN, cache=compile_options.cached, nogil=True, error_model="numpy")
 def train(
     row, first, second, memory, gradient,
     layers, encoders, free_at,
