@@ -32,7 +32,7 @@ def read_apart(
     array: str = "",
     how: str = "",
 ) -> None:
-    """Read a file into a folder, in a process of its own; RequestError as `read_by_format.read_table`."""
+    """Read a file into a folder, in a process of its own; RequestError as in `read_table`."""
     arguments = [str(path.resolve()), name, str(folder.resolve()), array, how]
     child = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", __name__, *arguments],
