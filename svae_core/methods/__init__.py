@@ -74,7 +74,6 @@ class Terms:
     progress: float  # 0 at the first step, 1 at the last
     memory: dict[str, Tensor]  # [m, …] of a Stateful method, else empty
     draws: Draws | None = None  # for MultiSample, CustomPosterior and ExtraParameters
-    free_running_loss: Tensor | None = None  # [m] D of g(z), for autoregressive decoders only
 
     @property
     def loss(self) -> Tensor:
@@ -100,10 +99,9 @@ class Terms:
     def distortion(self) -> Tensor:
         """[m] D of g(z), the loss that bands and constraints refer to.
 
-        It equals `loss`, except for autoregressive decoders: their `loss` is teacher-forced and
-        hence no loss of a decoder g(z).
+        No method with tensor terms meets an autoregressive decoder, so it is `loss`.
         """
-        return self.loss if self.free_running_loss is None else self.free_running_loss
+        return self.loss
 
 
 class Averages(NamedTuple):

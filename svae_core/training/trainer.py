@@ -29,8 +29,11 @@ def engine_of(members: tuple[Settings, ...]) -> str:
     """The engine of new runs of these members on this machine."""
     from svae_core.training.native import steps
 
-    able = [steps.is_native(batch_context((settings,), 0)) for settings in members]
-    return NATIVE if any(able) and steps.compiled.load().train is not None else TORCH
+    return (
+        NATIVE
+        if any(map(steps.is_native, members)) and steps.compiled.load().train is not None
+        else TORCH
+    )
 
 
 @final
@@ -43,8 +46,8 @@ class Trainer:
         native: list[int] = []
         self._engine = state.engine
         if state.engine == NATIVE:
-            able = [steps.is_native(batch_context((each,), state.step)) for each in state.settings]
-            native = [index for index, it_is in enumerate(able) if it_is]
+            members = enumerate(state.settings)
+            native = [index for index, settings in members if steps.is_native(settings)]
             if native and steps.compiled.load().train is None:
                 native, self._engine = [], BOTH
         self._rows = [index for index in range(len(state.settings)) if index not in native]

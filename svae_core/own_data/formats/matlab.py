@@ -22,6 +22,7 @@ _NUMBERS = {
     *("double", "single", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"),
     *("uint64", "logical", "sparse"),
 }
+# SciPy raises NotImplementedError for versions of the format that it does not read.
 _DAMAGE = (
     *(ValueError, TypeError, KeyError, IndexError, NotImplementedError, OverflowError),
     *(zlib.error, EOFError),

@@ -15,9 +15,10 @@ from typing import Any, final
 
 import numpy as np
 
+from svae_core.methods import method_for
 from svae_core.nets.layer_stack import Layer
-from svae_core.records import State
-from svae_core.training.batch_context import BatchContext, Piece, learning_rate
+from svae_core.records import Settings, State
+from svae_core.training.batch_context import BatchContext, Piece, learning_rate, pick_device
 from svae_core.training.native import compiled
 
 #: Seconds of a piece, about: no deadline is passed by much more.
@@ -26,14 +27,12 @@ _PIECE = 0.03
 _FLOATS_PER_SECOND = 2e8
 
 
-def is_native(context: BatchContext) -> bool:
-    """Whether the only member of a context is one for native code: by its settings alone."""
-    (group,) = context.objective.groups
+def is_native(settings: Settings) -> bool:
+    """Whether a member is one for native code: by its settings alone."""
     return (
-        context.arch.name in ("mlp", "linear")
-        and context.device.type == "cpu"
-        and not group.pointwise
-        and compiled.is_built_in(group.method)
+        settings.arch in ("mlp", "linear")
+        and pick_device(settings.device).type == "cpu"
+        and compiled.is_built_in(method_for(settings))
     )
 
 
