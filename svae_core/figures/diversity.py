@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from svae_core.figures.names import counted
-from svae_core.figures.palette import FONT_SIZE, ink, mark_of, template
+from svae_core.figures.palette import ink, mark_of, panels
 from svae_core.latent.results import BandStudy, Sampling
 
 _PANELS = {
@@ -26,14 +26,7 @@ def diversity(study: BandStudy, dark: bool = False) -> go.Figure:
             figure.add_trace(trace, row=1, col=column)
     figure.update_xaxes(title_text="upper edge b of the band", range=[0, 1])
     figure.update_yaxes(range=[-0.03, 1.05])
-    figure.update_layout(
-        template=template(dark),
-        height=380,
-        legend={"orientation": "h", "y": -0.24, "yanchor": "top", "x": 0},
-        margin={"l": 10, "r": 10, "t": 36, "b": 10},
-    )
-    figure.update_annotations(font={"size": FONT_SIZE})
-    return figure
+    return panels(figure, dark, 380)
 
 
 def describe_diversity(study: BandStudy) -> str:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from svae_core.figures.gallery import gallery
 from svae_core.figures.names import name_of, title_of
-from svae_core.figures.palette import blank, ink, mark_of
+from svae_core.figures.palette import blank, ink, legend_below, mark_of
 from svae_core.latent.results import Interpolation, Interpolations, MemberSamples, PriorSamples
 
 _KINDS = {"ideal": "great circle", "straight": "straight", "shell": "along the shell"}
@@ -54,7 +54,7 @@ def distances(found: Interpolations, dark: bool = False) -> go.Figure:
     figure.update_layout(
         xaxis={"title": {"text": "fraction of the path"}, "tickformat": ".0%"},
         yaxis={"title": {"text": "distance to nearest data"}, "rangemode": "tozero"},
-        legend={"orientation": "h", "y": -0.28, "yanchor": "top", "x": 0},
+        legend=legend_below(0.28),
     )
     return figure
 

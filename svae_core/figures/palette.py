@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
 from svae_core.config.plugins import scan
@@ -180,6 +182,41 @@ def template(dark: bool) -> go.layout.Template:
 def camera(distance: float = 1.0) -> dict[str, dict[str, float]]:
     """Where a shell is seen from; from further away where the page is narrow, to see all of it."""
     return {"eye": {"x": 0.86 * distance, "y": 0.86 * distance, "z": 0.5 * distance}}
+
+
+def scatter(points: np.ndarray, **look: Any) -> go.Scatter3d:
+    """Points [n, 3] as one 3-D trace, sent as float32; `look` are the trace's other properties."""
+    x, y, z = points.T.astype(np.float32)
+    return go.Scatter3d(x=x, y=y, z=z, **look)
+
+
+def lines(points: np.ndarray, name: str, dark: bool) -> go.Scatter3d:
+    """Quiet lines through points [n, 3], broken where a row is NaN."""
+    return scatter(
+        points,
+        mode="lines",
+        line={"width": 1.5, "color": quiet(dark)},
+        name=name,
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def legend_below(depth: float) -> dict[str, Any]:
+    """A legend in one row, its top `depth` of the plot's height below the plot."""
+    return {"orientation": "h", "y": -depth, "yanchor": "top", "x": 0}
+
+
+def panels(figure: go.Figure, dark: bool, height: int) -> go.Figure:
+    """The common look of a figure with panels side by side and one legend for all."""
+    figure.update_layout(
+        template=template(dark),
+        height=height,
+        legend=legend_below(0.25),
+        margin={"l": 10, "r": 10, "t": 36, "b": 10},
+    )
+    figure.update_annotations(font={"size": FONT_SIZE})
+    return figure
 
 
 def blank(dark: bool, height: int) -> go.Figure:

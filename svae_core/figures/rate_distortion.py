@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from svae_core.certificate.information_floors import floors_along, floors_at, how_sought
 from svae_core.certificate.kernel_floors import how_proved
-from svae_core.figures.palette import GREY, MARKS, blank, faint, ink, veil
+from svae_core.figures.palette import GREY, MARKS, blank, faint, ink, legend_below, veil
 from svae_core.records import Certificate, FeasibleRegion, FloorCurves, Floors
 
 FORBIDDEN = "no model can be here (numerical)"
@@ -44,7 +44,7 @@ def guarantee(
             "range": [0, 1.1 * max(curves.delta, region.total)],
         },
         yaxis={"title": {"text": "nats"}, "range": [-0.04 * top, top]},
-        legend={"orientation": "h", "y": -0.18, "yanchor": "top", "x": 0},
+        legend=legend_below(0.18),
         margin={"l": 10, "r": 10, "t": 30, "b": 10},
     )
     return figure

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from svae_core.certificate.information_floors import floors_at
-from svae_core.figures.palette import FONT_SIZE, MARKS, ink, template
+from svae_core.figures.palette import MARKS, ink, panels
 from svae_core.geometry.region import BandAtK
 from svae_core.records import FeasibleRegion, FloorCurves
 
@@ -78,14 +78,7 @@ def sensitivity(
     figure.add_vline(x=chosen, line={"color": ink(dark), "width": 1, "dash": "dot"})
     figure.update_xaxes(title_text="number of clusters K", type="log", tickvals=count)
     figure.update_yaxes(rangemode="tozero")
-    figure.update_layout(
-        template=template(dark),
-        height=340,
-        legend={"orientation": "h", "y": -0.25, "yanchor": "top", "x": 0},
-        margin={"l": 10, "r": 10, "t": 36, "b": 10},
-    )
-    figure.update_annotations(font={"size": FONT_SIZE})
-    return figure
+    return panels(figure, dark, 340)
 
 
 def describe_sensitivity(bands: tuple[BandAtK, ...], curves: FloorCurves) -> str:

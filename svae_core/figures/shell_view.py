@@ -17,7 +17,8 @@ from svae_core.figures.palette import (
     camera,
     cluster_style,
     ink,
-    quiet,
+    lines,
+    scatter,
 )
 from svae_core.geometry.shell import shell_view as seen_on_shell
 from svae_core.records import PreparedData
@@ -47,10 +48,8 @@ def raw_view(prepared: PreparedData, dark: bool = False, narrow: bool = False) -
     for trace in _clouds(prepared, shadow):
         figure.add_trace(trace)
     figure.add_trace(
-        go.Scatter3d(
-            x=[0],
-            y=[0],
-            z=[0],
+        scatter(
+            np.zeros((1, 3)),
             mode="markers",
             marker={"symbol": "cross", "size": 8, "color": ink(dark)},
             name="centre of the data",
@@ -132,11 +131,8 @@ def _classes(prepared: PreparedData) -> np.ndarray:
 
 def _cloud(points: np.ndarray, classes: np.ndarray, name: str, index: int) -> go.Scatter3d:
     colour, symbol = cluster_style(index)
-    x, y, z = points.T.astype(np.float32)
-    return go.Scatter3d(
-        x=x,
-        y=y,
-        z=z,
+    return scatter(
+        points,
         mode="markers",
         marker={"size": 3.5, "color": colour, "symbol": symbol, "opacity": 0.9},
         name=name,
@@ -146,11 +142,8 @@ def _cloud(points: np.ndarray, classes: np.ndarray, name: str, index: int) -> go
 
 
 def _centroids(centroids: np.ndarray, sizes: np.ndarray, dark: bool) -> go.Scatter3d:
-    x, y, z = centroids.T
-    return go.Scatter3d(
-        x=x,
-        y=y,
-        z=z,
+    return scatter(
+        centroids,
         mode="markers",
         marker={
             "size": 9,
@@ -171,17 +164,7 @@ def _spokes(prepared: PreparedData, centroids: np.ndarray, dark: bool) -> go.Sca
     points = prepared.view_points[::step]
     own = centroids[prepared.clusters.labels[prepared.view_index[::step]]]
     gap = np.full_like(points, np.nan)
-    x, y, z = np.stack([points, own, gap], axis=1).reshape(-1, 3).T.astype(np.float32)
-    return go.Scatter3d(
-        x=x,
-        y=y,
-        z=z,
-        mode="lines",
-        line={"width": 1.5, "color": quiet(dark)},
-        name="spokes",
-        hoverinfo="skip",
-        showlegend=False,
-    )
+    return lines(np.stack([points, own, gap], axis=1).reshape(-1, 3), "spokes", dark)
 
 
 def wireframe(radius: float, name: str, dark: bool) -> go.Scatter3d:
@@ -198,16 +181,8 @@ def wireframe(radius: float, name: str, dark: bool) -> go.Scatter3d:
         for h in np.linspace(-np.pi / 2, np.pi / 2, 7)[1:-1]
     ]
     gap = np.full((1, 3), np.nan)
-    x, y, z = radius * np.concatenate([part for ring in rings for part in (ring, gap)]).T
-    return go.Scatter3d(
-        x=x.astype(np.float32),
-        y=y.astype(np.float32),
-        z=z.astype(np.float32),
-        mode="lines",
-        line={"width": 1.5, "color": quiet(dark)},
-        name=name,
-        hoverinfo="skip",
-        showlegend=False,
+    return lines(
+        radius * np.concatenate([part for ring in rings for part in (ring, gap)]), name, dark
     )
 
 

@@ -11,7 +11,16 @@ from pathlib import Path
 import numpy as np
 import plotly.graph_objects as go
 
-from svae_core.figures.palette import FONT_SIZE, blank, camera, cluster_style, faint, ink, quiet
+from svae_core.figures.palette import (
+    FONT_SIZE,
+    blank,
+    camera,
+    cluster_style,
+    faint,
+    ink,
+    quiet,
+    scatter,
+)
 from svae_core.figures.shell_view import wireframe
 
 _SCENES = ("scene", "scene2")
@@ -86,8 +95,7 @@ def _frame(recording: Recording, at: int) -> go.Frame:
 
 
 def _cloud(recording: Recording, member: int, at: int) -> go.Scatter3d:
-    x, y, z = recording.points[member, at].astype(np.float32).T
-    return go.Scatter3d(x=x, y=y, z=z)
+    return scatter(recording.points[member, at])
 
 
 def _look(recording: Recording, member: int) -> dict[str, object]:
@@ -108,11 +116,8 @@ def _look(recording: Recording, member: int) -> dict[str, object]:
 
 def _backdrop(recording: Recording, member: int, dark: bool) -> list[go.Scatter3d]:
     """The outer sphere of the shell, and the data as small dots."""
-    x, y, z = recording.data.astype(np.float32).T
-    dust = go.Scatter3d(
-        x=x,
-        y=y,
-        z=z,
+    dust = scatter(
+        recording.data,
         mode="markers",
         marker={"size": 2, "color": quiet(dark)},
         hoverinfo="skip",

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from svae_core.certificate.information_floors import floors_along
 from svae_core.figures.names import title_of
-from svae_core.figures.palette import FONT_SIZE, GREY, MARKS, blank, mark_of, veil
+from svae_core.figures.palette import FONT_SIZE, GREY, MARKS, blank, legend_below, mark_of, veil
 from svae_core.records import FeasibleRegion, FloorCurves, Frame, Moment
 
 FORBIDDEN = "no model can be here (numerical)"
@@ -41,7 +41,7 @@ def trajectories(
     figure.update_layout(
         xaxis={"title": {"text": "loss D"}, "range": [0, _reach(free, projected, moments)]},
         yaxis={"title": {"text": "KL, nats"}, "range": [-0.04 * (top := _top(moments)), top]},
-        legend={"orientation": "h", "y": -0.18, "yanchor": "top", "x": 0},
+        legend=legend_below(0.18),
         margin={"l": 10, "r": 10, "t": 30, "b": 10},
     )
     return figure

@@ -84,14 +84,31 @@ def colours_of(
     content: bytes, size: tuple[int, int], where: str, small: tuple[int, int]
 ) -> np.ndarray:
     """Red, green and blue uint8 [height, width, 3] of a picture of size (width, height)."""
+    return _levels("RGB", content, size, where, small)
+
+
+def grey_of(
+    content: bytes, size: tuple[int, int], where: str, small: tuple[int, int]
+) -> np.ndarray:
+    """Grey values uint8 [height, width] of a picture of size (width, height), shrunk to `small`."""
+    return _levels("L", content, size, where, small)
+
+
+def _levels(
+    mode: str, content: bytes, size: tuple[int, int], where: str, small: tuple[int, int]
+) -> np.ndarray:
     from PIL import Image
 
     with reading_picture(where):
         picture = open_picture(content, where)
-        _check_size(picture, size, where)
-        deep = picture.mode.startswith("I")
-        plain = picture.convert("F").point(lambda value: value / 257.0) if deep else picture
-        plain = plain.convert("L").convert("RGB") if deep else plain.convert("RGB")
+        if picture.size != size:
+            raise RequestError(
+                f"{where} has {picture.size[0]} × {picture.size[1]} pixels, but the first has "
+                f"{size[0]} × {size[1]}; all must be of one size."
+            )
+        if picture.mode.startswith("I"):  # 16 bits a pixel
+            picture = picture.convert("F").point(lambda value: value / 257.0).convert("L")
+        plain = picture.convert(mode)
         if small != size:
             plain = plain.resize(small, Image.Resampling.BOX)
         return np.asarray(plain, np.uint8)
@@ -100,28 +117,3 @@ def colours_of(
 def thumbnail(content: bytes, size: tuple[int, int], where: str) -> np.ndarray:
     """A picture in its colours, small enough to be shown: uint8 [height, width, 3]."""
     return colours_of(content, size, where, shrunk(size, THUMBNAIL**2, THUMBNAIL))
-
-
-def _check_size(picture: Image.Image, size: tuple[int, int], where: str) -> None:
-    if picture.size != size:
-        raise RequestError(
-            f"{where} has {picture.size[0]} × {picture.size[1]} pixels, but the first has "
-            f"{size[0]} × {size[1]}; all must be of one size."
-        )
-
-
-def grey_of(
-    content: bytes, size: tuple[int, int], where: str, small: tuple[int, int]
-) -> np.ndarray:
-    """Grey values uint8 [height, width] of a picture of size (width, height), shrunk to `small`."""
-    from PIL import Image
-
-    with reading_picture(where):
-        picture = open_picture(content, where)
-        _check_size(picture, size, where)
-        deep = picture.mode.startswith("I")
-        grey = picture.convert("F").point(lambda value: value / 257.0) if deep else picture
-        grey = grey.convert("L")
-        if small != size:
-            grey = grey.resize(small, Image.Resampling.BOX)
-        return np.asarray(grey, np.uint8)
