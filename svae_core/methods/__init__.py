@@ -26,7 +26,7 @@ and the web server, which lists the methods, runs without torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
@@ -66,42 +66,25 @@ class Draws:
 class Terms:
     """The terms of one minibatch from which objectives are built, one entry per member."""
 
-    parts: Mapping[str, Tensor]  # loss, kl, kl_per_dim, base; computed on first use
+    loss: Tensor  # [m] D: squared error summed over coordinates, mean over the minibatch
+    kl_per_dim: Tensor  # [m, k] nats; [m, 1] where a posterior's KL does not split by dimension
     sigma2: Tensor  # [m]
     half_precision: Tensor  # [m] 1/(2σ²)
     beta: Tensor  # [m]
     step: int
     progress: float  # 0 at the first step, 1 at the last
     memory: dict[str, Tensor]  # [m, …] of a Stateful method, else empty
-    draws: Draws | None = None  # for MultiSample, CustomPosterior and ExtraParameters
-
-    @property
-    def loss(self) -> Tensor:
-        """[m] D: squared error summed over coordinates, mean over the minibatch."""
-        return self.parts["loss"]
+    draws: Draws
 
     @property
     def kl(self) -> Tensor:
         """[m] nats, mean over the minibatch."""
-        return self.parts["kl"]
-
-    @property
-    def kl_per_dim(self) -> Tensor:
-        """[m, k] nats; [m, 1] where a posterior's KL does not split by dimension."""
-        return self.parts["kl_per_dim"]
+        return self.kl_per_dim.sum(dim=1)
 
     @property
     def reconstruction(self) -> Tensor:
         """[m] D/(2σ²) in nats: −log N(x; g(z), σ²I) up to a constant."""
         return self.loss * self.half_precision
-
-    @property
-    def distortion(self) -> Tensor:
-        """[m] D of g(z), the loss that bands and constraints refer to.
-
-        No method with tensor terms meets an autoregressive decoder, so it is `loss`.
-        """
-        return self.loss
 
 
 class Averages(NamedTuple):
@@ -235,21 +218,7 @@ def needs_points(method: TrainingMethod) -> bool:
 
 def base_objective(terms: Terms) -> Tensor:
     """D/(2σ²) + β·KL, [m] nats: the negative (β-)ELBO up to a constant. arXiv 1312.6114."""
-    return terms.parts["base"]
-
-
-def parts_of(
-    loss: Tensor, kl_per_dim: Tensor, half_precision: Tensor, beta: Tensor
-) -> dict[str, Tensor]:
-    """`Terms.parts` from D [m], KL per dimension [m, k], 1/(2σ²) [m] and β [m]."""
-    kl = kl_per_dim.sum(dim=1)
-    base = base_of(loss, kl, half_precision, beta)
-    return {"loss": loss, "kl": kl, "kl_per_dim": kl_per_dim, "base": base}
-
-
-def base_of(loss: Tensor, kl: Tensor, half_precision: Tensor, beta: Tensor) -> Tensor:
-    """D/(2σ²) + β·KL, [m]."""
-    return (loss * half_precision).addcmul(kl, beta)
+    return terms.reconstruction + terms.beta * terms.kl
 
 
 def scan_methods() -> dict[str, Plugin]:

@@ -22,7 +22,7 @@ from torch import Tensor
 from svae_core.certificate.posteriors import Posteriors
 from svae_core.config.limits import check_epochs
 from svae_core.methods import method_for
-from svae_core.nets.architectures import padded
+from svae_core.nets.layers import padded
 from svae_core.nets.networks import (
     initial_weights,
     networks,
@@ -53,14 +53,15 @@ from svae_core.training.evaluate import (
     frame,
     reconstruction,
 )
-from svae_core.training.groups import (
+from svae_core.training.members import (
     Memory,
     initial_memory,
-    memory_from_state,
+    member_method,
+    member_of,
     memory_prefix,
     own_parameters,
 )
-from svae_core.training.objective import objective
+from svae_core.training.objective import check_autoregressive
 from svae_core.training.trainer import Trainer, engine_of
 
 #: Frames of a run, about, whatever its length.
@@ -89,7 +90,7 @@ def begin(members: tuple[Settings, ...]) -> State:
         parameters=flat,
         first_moment=np.zeros_like(flat),
         second_moment=np.zeros_like(flat),
-        memory=initial_memory(context.settings, context.member_data),
+        memory=initial_memory(context.members),
         engine=engine_of(members),
     )
 
@@ -101,7 +102,7 @@ def chunk_size(settings: Settings) -> int:
     moments and activations of all members should fit into the core's cache.
     """
     arch = weight_layout((settings,), prepared_data(settings))
-    activations = 3 * arch.ambient_dim + sum(layer.fan_out for layer in arch.layers)
+    activations = 3 * arch.ambient_dim + sum(layer.biases for layer in arch.layers)
     fitting = _CACHE_FLOATS // (arch.size + settings.batch_size * activations)
     return 1 << max(1, min(fitting, 32).bit_length() - 1)
 
@@ -206,16 +207,15 @@ def _models(
     """Each member as a model for evaluation."""
     for index, prepared in enumerate(member_data):
         nets = networks(context.arch, flat[index : index + 1])
-        yield Model(prepared, nets, context.objective.member_method(index, memory))
+        method = member_method(context.members[index], index, memory, context.device)
+        yield Model(prepared, nets, method)
 
 
 def _models_of(
     context: BatchContext, state: State, member_data: Iterable[PreparedData]
 ) -> Iterator[Model]:
     flat = torch.from_numpy(state.parameters).to(context.device)
-    return _models(
-        context, flat, memory_from_state(context.objective.groups, state.memory), member_data
-    )
+    return _models(context, flat, state.memory, member_data)
 
 
 def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
@@ -249,10 +249,11 @@ def model_of(state: State, prepared: PreparedData) -> Model:
     (settings,) = state.settings
     device = pick_device(settings.device)
     arch = weight_layout((settings,), prepared)
-    parts = objective((settings,), (prepared,), device)
+    member = member_of(settings, prepared)
+    check_autoregressive(member)
     flat = torch.from_numpy(state.parameters).to(device)
-    memory = memory_from_state(parts.groups, state.memory)
-    return Model(prepared, networks(arch, flat), parts.member_method(0, memory))
+    method = member_method(member, 0, state.memory, device)
+    return Model(prepared, networks(arch, flat), method)
 
 
 def decode(state: State, index: int) -> Decoded:
