@@ -10,7 +10,7 @@ final class `Method` that implements the protocol `TrainingMethod`:
   The two differ: the KL can be large while the decoder ignores the latent code;
 * `Method(config)`, then `constants(prepared, settings)`: named numbers fixed before training,
   from data and settings alone (raises RequestError if invalid);
-* either `slopes`, a plain function of the averages of one member's minibatch (see `Averaged`): the
+* either `slopes`, a static method of the averages of one member's minibatch (see `Averaged`): the
   training room compiles it to native code;
 * or `objective(terms, constants)`: the value to minimise for each of its members, shape [m], on
   tensors: for losses point by point, several latents per point, posteriors of its own.
@@ -88,7 +88,7 @@ class Terms:
 
 
 class Averages(NamedTuple):
-    """What `slopes` is given of one member's minibatch, all float."""
+    """What `slopes` is given of one member's minibatch, and where it writes."""
 
     loss: float  # D: squared error summed over coordinates, mean over the minibatch
     distortion: float  # D of g(z); other than `loss` for autoregressive decoders only
@@ -98,6 +98,10 @@ class Averages(NamedTuple):
     sigma2: float
     step: float
     progress: float  # 0 at the first step, 1 at the last
+    kl_per_dim: np.ndarray  # [k] nats
+    constants: np.ndarray  # the method's, in their order
+    memory: np.ndarray  # the numbers of its memory, one after another; those after the step
+    by_kl: np.ndarray  # [k] ∂/∂KL_j, to be written
 
 
 class TrainingMethod(Protocol):
@@ -116,16 +120,14 @@ class TrainingMethod(Protocol):
 
 @runtime_checkable
 class Averaged(Protocol):
-    """A method whose objective depends on averages of the minibatch only.
+    """A method whose objective depends on averages of the minibatch only; posteriors are Gaussian.
 
-    `slopes(averages, kl_per_dim, constants, memory, by_kl)` -> (value, ∂/∂loss, ∂/∂distortion), a
-    function of the method's file. It writes ∂/∂KL_j into `by_kl` [k], and into `memory` what is
-    remembered after the step. `kl_per_dim` [k] nats; `constants` and `memory` are the numbers of
-    the methods of those names, one after another in their order. It is compiled, so it may use
-    arithmetic, `math` and plain numbers of its file, and nothing else.
+    `slopes(batch)` -> (value, ∂/∂loss, ∂/∂distortion), a static method. It writes ∂/∂KL_j into
+    `batch.by_kl`, and into `batch.memory` what is remembered after the step. It is compiled, so it
+    may use arithmetic, `math` and plain numbers of its file, and nothing else.
     """
 
-    slopes: Callable[..., tuple[float, float, float]]
+    slopes: Callable[[Averages], tuple[float, float, float]]
 
 
 class WithObjective(Protocol):

@@ -160,10 +160,10 @@ class Group:
         return project_on_shell(outputs, *self._radii)
 
     def recall(self, memory: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-        """What the method remembers of its members, [g, …] by its own names."""
+        """What the method remembers of its members, [g, …] by its own names; a copy."""
         prefix = memory_prefix(self.method)
         return {
-            name.removeprefix(prefix): torch.from_numpy(memory[name]).to(self.device)
+            name.removeprefix(prefix): torch.tensor(memory[name], device=self.device)
             for name in self.members[0].memory
         }
 

@@ -90,15 +90,11 @@ def _slopes(
     by_loss, by_distortion = np.zeros_like(loss), np.zeros_like(loss)
     by_kl = np.zeros_like(kl_per_dim)
     for at, member in enumerate(group.members):
-        given = Averages(
-            *(float(loss[at]), float(distortion[at]), float(kl_per_dim[at].sum())),
-            *(*member.given[2:].tolist(), float(step.number), step.progress),
-        )
         own = member.recall(memory, at)
-        slopes = member.method.slopes  # type: ignore[attr-defined]
-        _, by_loss[at], by_distortion[at] = slopes(
-            given, kl_per_dim[at], member.numbers, own, by_kl[at]
-        )
+        means = loss[at], distortion[at], kl_per_dim[at].sum(), *member.given[2:]
+        numbers = *map(float, means), float(step.number), step.progress
+        given = Averages._make((*numbers, kl_per_dim[at], member.numbers, own, by_kl[at]))
+        _, by_loss[at], by_distortion[at] = member.method.slopes(given)  # type: ignore[attr-defined]
         member.remember(own, memory, at)
     found = (torch.from_numpy(each).to(averages[0]) for each in (by_loss, by_distortion, by_kl))
     return next(found), next(found), next(found)
