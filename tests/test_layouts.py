@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
+import svae_core
 from svae_core.config.settings import ARCHITECTURES
 from svae_core.nets.architectures.conv import Grid, col2im, doubling, halving, im2col
 from svae_core.nets.architectures.resmlp import block
@@ -197,3 +205,51 @@ def test_an_unknown_architecture_is_an_error_where_it_is_looked_up() -> None:
     for name in ("cubic", "MLP", ""):
         with pytest.raises(RequestError, match=f"{name!r}.*autoregressive, conv, linear, mlp, res"):
             architecture(name, 64, 2, 8)
+
+
+_TOY = {
+    "nets/architectures/toy.py": """
+    from svae_core.nets.layers import Layer, affine
+
+    def layers(d, k, hidden, image):
+        grown = Layer("decoder.2", (k, d), d, lambda z, w, b: (z.exp() @ w).sin() + b, k)
+        return [affine("encoder.0", d, 9), affine("encoder.1", 9, 2 * k, tanh=False), grown]
+    """,
+    "methods/toy.py": """
+    '''A toy
+
+    D + 2 KL.
+
+    Source: none
+    '''
+    from svae_core.methods import baseline
+
+    Config = baseline.Config
+
+    class Method(baseline.Method):
+        @staticmethod
+        def slopes(batch):
+            batch.by_kl[:] = 2.0
+            return batch.loss + 2.0 * batch.kl, 1.0, 0.0
+    """,
+}
+
+
+@pytest.mark.slow
+def test_a_new_architecture_or_method_is_one_file(tmp_path: Path) -> None:
+    root = Path(svae_core.__file__).parent
+    shutil.copytree(root, tmp_path / "svae_core", ignore=shutil.ignore_patterns("__pycache__"))
+    for name, text in _TOY.items():
+        (tmp_path / "svae_core" / name).write_text(textwrap.dedent(text).lstrip())
+    command = "train --dataset wine --clusters 3 --arch toy --method toy --epochs 5 --json"
+    done = subprocess.run(
+        [sys.executable, "-m", "svae_core", *command.split()],
+        cwd=tmp_path,
+        env=os.environ | {"SVAE_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert (found["method"], found["engine"]) == ("toy", "torch")
+    assert np.isfinite(found["loss"]) and found["kl"] > 0.0

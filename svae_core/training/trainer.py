@@ -1,6 +1,6 @@
 """A batch of members in training, in parts: native code for those that it serves, torch for others.
 
-    trainer = Trainer(context, state);  trainer.train(context, step, end, deadline) -> step
+    trainer = Trainer(context, state);  trainer.train(step, end, deadline) -> step
 
 Which engine trains a member follows from its own settings, so it does not depend on the batch.
 """
@@ -12,12 +12,8 @@ import math
 import time
 from typing import TYPE_CHECKING, final
 
-import torch
-from torch import Tensor
-
 from svae_core.records import Settings, State
 from svae_core.training.batch_context import BatchContext
-from svae_core.training.members import Memory
 from svae_core.training.torch_steps import TorchTrainer
 
 if TYPE_CHECKING:
@@ -46,8 +42,8 @@ class Trainer:
     def __init__(self, context: BatchContext, state: State) -> None:
         from svae_core.training.native import steps
 
-        members = [each for each in state.settings if steps.is_native(each)]
-        if state.engine == NATIVE and members and steps.compiled.load().train is None:
+        wanted = state.engine == NATIVE and any(map(steps.is_native, state.settings))
+        if wanted and steps.compiled.load().train is None:
             state = dataclasses.replace(state, engine=BOTH)
         self._state = dataclasses.replace(
             state,
@@ -68,7 +64,7 @@ class Trainer:
             for together, rows in parts.items()
         ]
 
-    def train(self, context: BatchContext, step: int, end: int, deadline: float) -> int:
+    def train(self, step: int, end: int, deadline: float) -> int:
         """Train to `end`, or until the deadline; the step that was reached."""
         now = time.perf_counter()
         deadline = now + (deadline - now) / len(self._parts)
@@ -77,12 +73,7 @@ class Trainer:
             deadline = math.inf  # the others follow to the same step
         return end
 
-    def models(self, context: BatchContext, step: int) -> tuple[Tensor, Memory]:
-        """The weights [m, p] at a step, and the memory of the methods by group."""
-        state = self.save(context, step)
-        return torch.from_numpy(state.parameters).to(context.device), state.memory
-
-    def save(self, context: BatchContext, step: int) -> State:
+    def save(self, step: int) -> State:
         """The state at a step, in arrays that the next steps change."""
         for part in self._parts:
             part.save(self._state)
