@@ -118,7 +118,7 @@ def packages(path: Path) -> set[str]:
 
 
 def package(module: str) -> str:
-    """The part of a module's name that the laws speak of: svae_core.nets.layer_stack is in nets."""
+    """The part of a module's name that the laws speak of: svae_core.nets.layers is in nets."""
     return module.split(".")[1]
 
 

@@ -1,8 +1,15 @@
-"""Architectures beyond the mlp: layers against torch's own, hand-written gradients, whole runs."""
+"""Architectures beyond the mlp: layers against torch's own, gradients, whole runs."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,19 +18,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from svae_core.nets.architectures import laid_out
-from svae_core.nets.convolution import Doubling, Grid, Halving, col2im, im2col
-from svae_core.nets.layer_stack import Affine, Layer, Stack, layer_tensors
+import svae_core
+from svae_core.config.settings import ARCHITECTURES
+from svae_core.nets.architectures.conv import Grid, col2im, doubling, halving, im2col
+from svae_core.nets.architectures.resmlp import block
+from svae_core.nets.layers import Layer
 from svae_core.nets.networks import architecture, initial_weights, networks
-from svae_core.nets.residual import Block
-from svae_core.records import Budget, RequestError, Settings, knobs
+from svae_core.records import Budget, RequestError, Settings
 from svae_core.training.loop import advance, begin, certify, chunk_size
 
 SIZES = st.tuples(st.integers(4, 11), st.integers(4, 11))
 BASE = Settings(
     dataset="digits", n_points=150, epochs=2, latent_dim=5, hidden=32, batch_size=50, device="cpu"
 )
-NEW = ("resmlp", "conv", "autoregressive")
+NEW = tuple(name for name in ARCHITECTURES if name not in ("mlp", "linear"))
 
 
 def _images(values: torch.Tensor, grid: Grid) -> torch.Tensor:
@@ -32,9 +40,13 @@ def _images(values: torch.Tensor, grid: Grid) -> torch.Tensor:
     return flat.permute(0, 3, 1, 2)
 
 
-def _row(layer: Layer, members: int, seed: int) -> torch.Tensor:
+def _weights(layer: Layer, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(members, layer.stop - layer.start, generator=generator, dtype=torch.float64)
+    shapes = (1, *layer.shape), (1, 1, layer.biases)
+    weight, bias = (
+        torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes
+    )
+    return weight, bias
 
 
 @given(SIZES, st.integers(1, 3), st.integers(1, 4), st.integers(0, 99))
@@ -42,16 +54,14 @@ def test_halving_is_torch_s_convolution(
     size: tuple[int, int], channels: int, more: int, seed: int
 ) -> None:
     fine = Grid(*size, channels)
-    layer = Halving("x", fine, fine.halved(more), 0)
-    row = _row(layer, 1, seed)
+    coarse = fine.halved(more)
+    layer = halving("x", fine, coarse)
     values = torch.randn(1, 3, fine.size, dtype=torch.float64)
-    tensors = layer.tensors(row, 0)
-    weight, bias, _ = tensors
+    weight, bias = _weights(layer, seed)
     kernel = weight[0].view(4, 4, channels, more).permute(3, 2, 0, 1)
     wanted = functional.conv2d(_images(values, fine), kernel, stride=2, padding=1)
-    wanted += _images(bias, layer.made)
-    found = _images(layer.forward(tensors, values, 1), layer.made)
-    torch.testing.assert_close(found, wanted)
+    wanted = (wanted + _images(bias, coarse)).tanh()
+    torch.testing.assert_close(_images(layer.forward(values, weight, bias), coarse), wanted)
 
 
 @given(SIZES, st.integers(1, 3), st.integers(1, 4), st.integers(0, 99))
@@ -59,18 +69,17 @@ def test_doubling_is_torch_s_transposed_convolution(
     size: tuple[int, int], channels: int, more: int, seed: int
 ) -> None:
     fine = Grid(*size, channels)
-    layer = Doubling("x", fine.halved(more), fine, 0)
-    row = _row(layer, 1, seed)
-    values = torch.randn(1, 3, layer.fan_in, dtype=torch.float64)
-    tensors = layer.tensors(row, 0)
-    weight, bias, _ = tensors
+    coarse = fine.halved(more)
+    layer = doubling("x", coarse, fine, tanh=False)
+    values = torch.randn(1, 3, coarse.size, dtype=torch.float64)
+    weight, bias = _weights(layer, seed)
     kernel = weight[0].view(more, 4, 4, channels).permute(0, 3, 1, 2)
     odd = (fine.height % 2, fine.width % 2)
     wanted = functional.conv_transpose2d(
-        _images(values, layer.given), kernel, stride=2, padding=1, output_padding=odd
+        _images(values, coarse), kernel, stride=2, padding=1, output_padding=odd
     )
     wanted = wanted + _images(bias, fine)
-    torch.testing.assert_close(_images(layer.forward(tensors, values, 1), fine), wanted)
+    torch.testing.assert_close(_images(layer.forward(values, weight, bias), fine), wanted)
 
 
 @given(SIZES, st.integers(1, 3), st.integers(0, 99))
@@ -87,61 +96,43 @@ def test_scattering_is_the_transpose_of_gathering(
     )
 
 
-def _stacks() -> dict[str, tuple[Layer, ...]]:
-    image = Grid(6, 5, 1)
-    half, hidden = image.halved(3), Affine("a", 7, 6, 0)
-    halving = Halving("h", image, half, 0)
-    return {
-        "conv": (halving, Affine("b", half.size, 4, halving.stop)),
-        "upconv": (
-            Affine("a", 4, half.size, 0),
-            Doubling("d", half, image, 5 * half.size),
-        ),
-        "residual": (
-            hidden,
-            Block("b", 6, 2, hidden.stop),
-            Block("c", 6, 2, hidden.stop + 42),
-            Affine("d", 6, 3, hidden.stop + 84),
-        ),
-        "narrow": (hidden, Block("b", 6, 1, hidden.stop)),
-    }
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", list(_stacks()))
-def test_hand_written_gradients_are_right(name: str) -> None:
-    """Against finite differences, in float64, for the values and for all weights."""
-    layers = _stacks()[name]
-    generator = torch.Generator().manual_seed(3)
-    row = torch.randn(2, layers[-1].stop, generator=generator, dtype=torch.float64) / 3
-    values = torch.randn(2, 3, layers[0].fan_in, generator=generator, dtype=torch.float64)
-    row.requires_grad_(True)
-    values.requires_grad_(True)
-    assert torch.autograd.gradcheck(lambda v, r: Stack(layers, r)(v), (values, row))
-
-
 def test_a_block_adds_to_what_passes_through_it() -> None:
-    layer = Block("b", 4, 9, 0)
+    layer = block("b", 4, 9)
     values = torch.randn(1, 5, 4, dtype=torch.float64)
-    weight, bias = (torch.randn(*shape, dtype=torch.float64) for shape in ((1, 4, 4), (1, 1, 4)))
-    found = layer.forward(layer_tensors(weight, bias), values, 1)
+    weight, bias = _weights(layer, 0)
+    found = layer.forward(values, weight, bias)
     torch.testing.assert_close(found, values + torch.tanh(values @ weight + bias) / 3)
-    still = layer.forward(layer_tensors(0.0 * weight, 0.0 * bias), values, 1)
-    assert torch.equal(still, values)
+    assert torch.equal(layer.forward(values, 0.0 * weight, 0.0 * bias), values)
 
 
-@pytest.mark.parametrize("arch", NEW)
-def test_parts_cover_a_row_without_gaps_and_layers_do_not_overlap(arch: str) -> None:
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_layers_follow_each_other_in_a_row_and_none_overlap(arch: str) -> None:
     laid = architecture(arch, 64, 3, 32, 5, (8, 8))
-    edges = [edge for part in laid.parts for edge in (part.start, part.stop)]
-    assert edges[0] == 0 and edges[-1] == laid.size
-    assert all(a == b for a, b in zip(edges[1:-1:2], edges[2::2], strict=True))
-    for one, other in zip(laid.layers, laid.layers[1:], strict=False):
-        assert one.stop <= other.start
+    starts = [layer.start for layer in laid.layers] + [laid.extra.start]
+    for layer, stop in zip(laid.layers, starts[1:], strict=True):
+        assert layer.start <= layer.weight.stop <= layer.bias.stop <= stop < layer.bias.stop + 16
+    assert laid.extra.start + 5 == laid.extra.stop <= laid.size and laid.size % 16 == 0
     assert len({layer.name for layer in laid.layers}) == len(laid.layers)
+    assert (*laid.encoder, *laid.decoder) == laid.layers
 
 
-@pytest.mark.parametrize("arch", NEW)
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_the_gradient_of_a_row_is_that_of_finite_differences(arch: str) -> None:
+    """Every layer is differentiable, and every weight of a row counts but for its padding."""
+    laid = architecture(arch, 16, 2, 8, 0, (4, 4))
+    generator = torch.Generator().manual_seed(3)
+    row = torch.randn(2, laid.size, generator=generator, dtype=torch.float64) / 4
+    points = torch.randn(2, 3, 16, generator=generator, dtype=torch.float64)
+
+    def run(flat: torch.Tensor) -> torch.Tensor:
+        nets = networks(laid, flat)
+        mean, log_variance = nets.encode(points)
+        return nets.decode(mean + (0.5 * log_variance).exp())
+
+    assert torch.autograd.gradcheck(run, row.requires_grad_(True), fast_mode=True)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_shapes_and_a_collapsed_start(arch: str) -> None:
     laid = architecture(arch, 64, 3, 32, 0, (8, 8))
     constant = torch.linspace(-1, 1, 64)
@@ -204,17 +195,61 @@ def test_convolutions_without_images_are_refused(
     image: tuple[int, int] | None, d: int, said: str
 ) -> None:
     with pytest.raises(RequestError, match=said):
-        laid_out("conv", d, 2, 32, image)
+        architecture("conv", d, 2, 32, 0, image)
     if image is None:
         with pytest.raises(RequestError, match="needs images"):
             begin((Settings(dataset="wine", clusters=3, arch="conv"),))
 
 
 def test_an_unknown_architecture_is_an_error_where_it_is_looked_up() -> None:
-    for name in knobs(Settings)["arch"].choices:
-        assert laid_out(name, 64, 2, 8, (8, 8))
     for name in ("cubic", "MLP", ""):
-        with pytest.raises(RequestError, match="linear, mlp, resmlp, conv, autoregressive"):
-            laid_out(name, 64, 2, 8, (8, 8))
-        with pytest.raises(RequestError, match=repr(name)):
+        with pytest.raises(RequestError, match=f"{name!r}.*autoregressive, conv, linear, mlp, res"):
             architecture(name, 64, 2, 8)
+
+
+_TOY = {
+    "nets/architectures/toy.py": """
+    from svae_core.nets.layers import Layer, affine
+
+    def layers(d, k, hidden, image):
+        grown = Layer("decoder.2", (k, d), d, lambda z, w, b: (z.exp() @ w).sin() + b, k)
+        return [affine("encoder.0", d, 9), affine("encoder.1", 9, 2 * k, tanh=False), grown]
+    """,
+    "methods/toy.py": """
+    '''A toy
+
+    D + 2 KL.
+
+    Source: none
+    '''
+    from svae_core.methods import baseline
+
+    Config = baseline.Config
+
+    class Method(baseline.Method):
+        @staticmethod
+        def slopes(batch):
+            batch.by_kl[:] = 2.0
+            return batch.loss + 2.0 * batch.kl, 1.0, 0.0
+    """,
+}
+
+
+@pytest.mark.slow
+def test_a_new_architecture_or_method_is_one_file(tmp_path: Path) -> None:
+    root = Path(svae_core.__file__).parent
+    shutil.copytree(root, tmp_path / "svae_core", ignore=shutil.ignore_patterns("__pycache__"))
+    for name, text in _TOY.items():
+        (tmp_path / "svae_core" / name).write_text(textwrap.dedent(text).lstrip())
+    command = "train --dataset wine --clusters 3 --arch toy --method toy --epochs 5 --json"
+    done = subprocess.run(
+        [sys.executable, "-m", "svae_core", *command.split()],
+        cwd=tmp_path,
+        env=os.environ | {"SVAE_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert (found["method"], found["engine"]) == ("toy", "torch")
+    assert np.isfinite(found["loss"]) and found["kl"] > 0.0

@@ -15,7 +15,7 @@ from support.methods import configured
 from support.slopes import slopes_of
 
 from svae_core.distributions.gaussian import Gaussian
-from svae_core.methods import Draws, Encoded, Terms, base_objective, parts_of
+from svae_core.methods import Draws, Encoded, Terms, base_objective
 from svae_core.methods.delta_vae import highest_log_variance
 from svae_core.methods.iwae import log_weights
 from svae_core.nets.networks import architecture
@@ -29,13 +29,12 @@ def tensors(numbers: dict[str, float]) -> dict[str, torch.Tensor]:
 
 
 def terms(loss=0.5, kl=(0.1, 0.5), memory=None, step=0, draws=None) -> Terms:
-    given = torch.tensor([loss], requires_grad=True), torch.tensor([kl], requires_grad=True)
-    half_precision, beta = torch.tensor([1.0]), torch.tensor([2.0])
     return Terms(
-        parts=parts_of(*given, half_precision, beta),
+        loss=torch.tensor([loss], requires_grad=True),
+        kl_per_dim=torch.tensor([kl], requires_grad=True),
         sigma2=torch.tensor([0.5]),
-        half_precision=half_precision,
-        beta=beta,
+        half_precision=torch.tensor([1.0]),
+        beta=torch.tensor([2.0]),
         step=step,
         progress=0.5,
         memory=memory or {},

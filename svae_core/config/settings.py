@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pkgutil
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from svae_core.config.fields import RequestError, check_knobs, option, plain_value, type_hints
@@ -14,6 +16,13 @@ PENALTY_RULE = 2
 
 Scalar = bool | int | float | str
 Options = tuple[tuple[str, Scalar], ...]
+#: One file each: listed, not imported, since they need torch.
+ARCHITECTURES = tuple(
+    sorted(
+        found.name
+        for found in pkgutil.iter_modules([str(Path(__file__).parents[1] / "nets/architectures")])
+    )
+)
 #: A change of one of CHANGEABLE during a run: (step from which it holds, name, value).
 Change = tuple[int, str, Any]
 
@@ -78,7 +87,7 @@ class Settings:
         "mlp",
         "encoder and decoder architecture (conv needs images; autoregressive: an over-powerful "
         "decoder that predicts each coordinate from those before it)",
-        choices=("linear", "mlp", "resmlp", "conv", "autoregressive"),
+        choices=ARCHITECTURES,
         group="model",
     )
     hidden: int = option(

@@ -69,7 +69,7 @@ def weights(model: Model) -> bytes:
     """Weights and biases by layer, as safetensors; its metadata hold the settings.
 
     An affine layer computes `x @ weight + bias`, [b, fan_in] to [b, fan_out]; for other layers see
-    `nets.convolution`, `nets.residual` and `nets.autoregressive`.
+    `nets.architectures`.
     """
     from safetensors.numpy import save
 

@@ -10,7 +10,7 @@ final class `Method` that implements the protocol `TrainingMethod`:
   The two differ: the KL can be large while the decoder ignores the latent code;
 * `Method(config)`, then `constants(prepared, settings)`: named numbers fixed before training,
   from data and settings alone (raises RequestError if invalid);
-* either `slopes`, a plain function of the averages of one member's minibatch (see `Averaged`): the
+* either `slopes`, a static method of the averages of one member's minibatch (see `Averaged`): the
   training room compiles it to native code;
 * or `objective(terms, constants)`: the value to minimise for each of its members, shape [m], on
   tensors: for losses point by point, several latents per point, posteriors of its own.
@@ -26,7 +26,7 @@ and the web server, which lists the methods, runs without torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
@@ -66,46 +66,29 @@ class Draws:
 class Terms:
     """The terms of one minibatch from which objectives are built, one entry per member."""
 
-    parts: Mapping[str, Tensor]  # loss, kl, kl_per_dim, base; computed on first use
+    loss: Tensor  # [m] D: squared error summed over coordinates, mean over the minibatch
+    kl_per_dim: Tensor  # [m, k] nats; [m, 1] where a posterior's KL does not split by dimension
     sigma2: Tensor  # [m]
     half_precision: Tensor  # [m] 1/(2σ²)
     beta: Tensor  # [m]
     step: int
     progress: float  # 0 at the first step, 1 at the last
     memory: dict[str, Tensor]  # [m, …] of a Stateful method, else empty
-    draws: Draws | None = None  # for MultiSample, CustomPosterior and ExtraParameters
-
-    @property
-    def loss(self) -> Tensor:
-        """[m] D: squared error summed over coordinates, mean over the minibatch."""
-        return self.parts["loss"]
+    draws: Draws
 
     @property
     def kl(self) -> Tensor:
         """[m] nats, mean over the minibatch."""
-        return self.parts["kl"]
-
-    @property
-    def kl_per_dim(self) -> Tensor:
-        """[m, k] nats; [m, 1] where a posterior's KL does not split by dimension."""
-        return self.parts["kl_per_dim"]
+        return self.kl_per_dim.sum(dim=1)
 
     @property
     def reconstruction(self) -> Tensor:
         """[m] D/(2σ²) in nats: −log N(x; g(z), σ²I) up to a constant."""
         return self.loss * self.half_precision
 
-    @property
-    def distortion(self) -> Tensor:
-        """[m] D of g(z), the loss that bands and constraints refer to.
-
-        No method with tensor terms meets an autoregressive decoder, so it is `loss`.
-        """
-        return self.loss
-
 
 class Averages(NamedTuple):
-    """What `slopes` is given of one member's minibatch, all float."""
+    """What `slopes` is given of one member's minibatch, and where it writes."""
 
     loss: float  # D: squared error summed over coordinates, mean over the minibatch
     distortion: float  # D of g(z); other than `loss` for autoregressive decoders only
@@ -115,6 +98,10 @@ class Averages(NamedTuple):
     sigma2: float
     step: float
     progress: float  # 0 at the first step, 1 at the last
+    kl_per_dim: np.ndarray  # [k] nats
+    constants: np.ndarray  # the method's, in their order
+    memory: np.ndarray  # the numbers of its memory, one after another; those after the step
+    by_kl: np.ndarray  # [k] ∂/∂KL_j, to be written
 
 
 class TrainingMethod(Protocol):
@@ -133,16 +120,14 @@ class TrainingMethod(Protocol):
 
 @runtime_checkable
 class Averaged(Protocol):
-    """A method whose objective depends on averages of the minibatch only.
+    """A method whose objective depends on averages of the minibatch only; posteriors are Gaussian.
 
-    `slopes(averages, kl_per_dim, constants, memory, by_kl)` -> (value, ∂/∂loss, ∂/∂distortion), a
-    function of the method's file. It writes ∂/∂KL_j into `by_kl` [k], and into `memory` what is
-    remembered after the step. `kl_per_dim` [k] nats; `constants` and `memory` are the numbers of
-    the methods of those names, one after another in their order. It is compiled, so it may use
-    arithmetic, `math` and plain numbers of its file, and nothing else.
+    `slopes(batch)` -> (value, ∂/∂loss, ∂/∂distortion), a static method. It writes ∂/∂KL_j into
+    `batch.by_kl`, and into `batch.memory` what is remembered after the step. It is compiled, so it
+    may use arithmetic, `math` and plain numbers of its file, and nothing else.
     """
 
-    slopes: Callable[..., tuple[float, float, float]]
+    slopes: Callable[[Averages], tuple[float, float, float]]
 
 
 class WithObjective(Protocol):
@@ -235,21 +220,7 @@ def needs_points(method: TrainingMethod) -> bool:
 
 def base_objective(terms: Terms) -> Tensor:
     """D/(2σ²) + β·KL, [m] nats: the negative (β-)ELBO up to a constant. arXiv 1312.6114."""
-    return terms.parts["base"]
-
-
-def parts_of(
-    loss: Tensor, kl_per_dim: Tensor, half_precision: Tensor, beta: Tensor
-) -> dict[str, Tensor]:
-    """`Terms.parts` from D [m], KL per dimension [m, k], 1/(2σ²) [m] and β [m]."""
-    kl = kl_per_dim.sum(dim=1)
-    base = base_of(loss, kl, half_precision, beta)
-    return {"loss": loss, "kl": kl, "kl_per_dim": kl_per_dim, "base": base}
-
-
-def base_of(loss: Tensor, kl: Tensor, half_precision: Tensor, beta: Tensor) -> Tensor:
-    """D/(2σ²) + β·KL, [m]."""
-    return (loss * half_precision).addcmul(kl, beta)
+    return terms.reconstruction + terms.beta * terms.kl
 
 
 def scan_methods() -> dict[str, Plugin]:

@@ -9,31 +9,15 @@ Source: arXiv 1312.6114
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True)
 class Config:
     """The conventional VAE has no options of its own."""
-
-
-def slopes(
-    averages: Averages,
-    kl_per_dim: np.ndarray,
-    constants: np.ndarray,
-    memory: np.ndarray,
-    by_kl: np.ndarray,
-) -> tuple[float, float, float]:
-    """D/(2σ²) + β·KL."""
-    by_kl[:] = averages.beta
-    value = averages.loss * averages.half_precision + averages.beta * averages.kl
-    return value, averages.half_precision, 0.0
 
 
 @final
@@ -44,7 +28,6 @@ class Method:
     projected = False
     guards_kl = ""
     guards_information = ""
-    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
@@ -52,3 +35,10 @@ class Method:
     def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
         """None."""
         return {}
+
+    @staticmethod
+    def slopes(batch: Averages) -> tuple[float, float, float]:
+        """D/(2σ²) + β·KL."""
+        batch.by_kl[:] = batch.beta
+        value = batch.loss * batch.half_precision + batch.beta * batch.kl
+        return value, batch.half_precision, 0.0

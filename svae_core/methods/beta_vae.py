@@ -10,13 +10,10 @@ Source: Higgins et al., ICLR 2017; its capacity view arXiv 1804.03599
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings, option
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -32,20 +29,6 @@ class Config:
     )
 
 
-def slopes(
-    averages: Averages,
-    kl_per_dim: np.ndarray,
-    constants: np.ndarray,
-    memory: np.ndarray,
-    by_kl: np.ndarray,
-) -> tuple[float, float, float]:
-    """D/(2σ²) + β_m·β·KL."""
-    weight = constants[0]
-    by_kl[:] = weight
-    value = averages.loss * averages.half_precision + weight * averages.kl
-    return value, averages.half_precision, 0.0
-
-
 @final
 class Method:
     """The common loss with the KL weighted by β_m·β."""
@@ -54,7 +37,6 @@ class Method:
     projected = False
     guards_kl = ""
     guards_information = ""
-    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
@@ -68,3 +50,11 @@ class Method:
     ) -> float:
         """β_m·β·σ², which is compared with λ_max."""
         return self.config.multiple * settings.beta * settings.sigma2
+
+    @staticmethod
+    def slopes(batch: Averages) -> tuple[float, float, float]:
+        """D/(2σ²) + β_m·β·KL."""
+        weight = batch.constants[0]
+        batch.by_kl[:] = weight
+        value = batch.loss * batch.half_precision + weight * batch.kl
+        return value, batch.half_precision, 0.0

@@ -77,7 +77,6 @@ class Method:
 
     def update(self, terms: Terms, constants: dict[str, Tensor]) -> dict[str, Tensor]:
         """Exponential moving averages, initialised by the first minibatch."""
-        assert terms.draws is not None
         center, variance = _moments(terms.draws.encoded.mean)
         share = _NEW if terms.step > 0 else 1.0
         new = {"mean": center.squeeze(1), "variance": variance.squeeze(1)}

@@ -10,13 +10,10 @@ Source: arXiv 1606.04934 v2, appendix C.8
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings, option
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -28,24 +25,6 @@ class Config:
     )
 
 
-def slopes(
-    averages: Averages,
-    kl_per_dim: np.ndarray,
-    constants: np.ndarray,
-    memory: np.ndarray,
-    by_kl: np.ndarray,
-) -> tuple[float, float, float]:
-    """D/(2σ²) + β·Σ_j max(λ, KL_j)."""
-    free = constants[0]
-    value = averages.loss * averages.half_precision
-    for j in range(len(kl_per_dim)):
-        # The maximum is of minibatch means, not of points; below λ its gradient is 0, at λ half.
-        above = 1.0 if kl_per_dim[j] > free else 0.5 if kl_per_dim[j] == free else 0.0
-        by_kl[j] = averages.beta * above
-        value += averages.beta * max(free, kl_per_dim[j])
-    return value, averages.half_precision, 0.0
-
-
 @final
 class Method:
     """The common loss with a hinge on the KL of each dimension."""
@@ -54,7 +33,6 @@ class Method:
     projected = False
     guards_kl = "KL is not penalised below λ nats per dimension"
     guards_information = ""
-    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
@@ -62,3 +40,16 @@ class Method:
     def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
         """The nats that cost nothing."""
         return {"free": self.config.free}
+
+    @staticmethod
+    def slopes(batch: Averages) -> tuple[float, float, float]:
+        """D/(2σ²) + β·Σ_j max(λ, KL_j)."""
+        free = batch.constants[0]
+        value = batch.loss * batch.half_precision
+        for j in range(len(batch.kl_per_dim)):
+            # The maximum is of minibatch means, not of points; below λ its gradient is 0, at λ ½.
+            kl = batch.kl_per_dim[j]
+            above = 1.0 if kl > free else 0.5 if kl == free else 0.0
+            batch.by_kl[j] = batch.beta * above
+            value += batch.beta * max(free, kl)
+        return value, batch.half_precision, 0.0

@@ -40,25 +40,6 @@ class Config:
     )
 
 
-def slopes(
-    averages: Averages,
-    kl_per_dim: np.ndarray,
-    constants: np.ndarray,
-    memory: np.ndarray,
-    by_kl: np.ndarray,
-) -> tuple[float, float, float]:
-    """β·KL + λ·(D − hi); then C ← α·C + (1 − α)·(D − hi)/hi and log λ ← log λ + ν·C."""
-    bound, remembered, rate = constants[0], constants[1], constants[2]
-    multiplier = math.exp(memory[0])
-    by_kl[:] = averages.beta
-    value = averages.beta * averages.kl + multiplier * (averages.distortion - bound)
-    # Dual ascent in log λ.
-    keep = remembered if averages.step > 0 else 0.0
-    memory[1] = keep * memory[1] + (1.0 - keep) * (averages.distortion / bound - 1.0)
-    memory[0] = min(max(memory[0] + rate * memory[1], -_LIMIT), _LIMIT)
-    return value, 0.0, multiplier
-
-
 @final
 class Method:
     """β·KL under the constraint D ≤ hi, by a multiplier."""
@@ -67,7 +48,6 @@ class Method:
     projected = False
     guards_kl = "what a measured loss of hi requires"
     guards_information = "a multiplier drives the loss to hi; excludes collapse if hi < T"
-    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
@@ -86,3 +66,16 @@ class Method:
     ) -> float:
         """β/(2λ): λ replaces the 1/(2σ²) of the common loss."""
         return settings.beta / (2.0 * math.exp(memory["log_multiplier"]))
+
+    @staticmethod
+    def slopes(batch: Averages) -> tuple[float, float, float]:
+        """β·KL + λ·(D − hi); then C ← α·C + (1 − α)·(D − hi)/hi and log λ ← log λ + ν·C."""
+        bound, remembered, rate = batch.constants[0], batch.constants[1], batch.constants[2]
+        multiplier = math.exp(batch.memory[0])
+        batch.by_kl[:] = batch.beta
+        value = batch.beta * batch.kl + multiplier * (batch.distortion - bound)
+        # Dual ascent in log λ.
+        keep = remembered if batch.step > 0 else 0.0
+        batch.memory[1] = keep * batch.memory[1] + (1.0 - keep) * (batch.distortion / bound - 1.0)
+        batch.memory[0] = min(max(batch.memory[0] + rate * batch.memory[1], -_LIMIT), _LIMIT)
+        return value, 0.0, multiplier

@@ -48,7 +48,6 @@ class Method:
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
         """−mean over points of log (1/s) Σ w, [m]."""
-        assert terms.draws is not None
         weights = log_weights(terms.draws, terms.sigma2, terms.beta)
         return (math.log(self.samples) - weights.logsumexp(dim=1)).mean(dim=1)
 

@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings, option
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -31,24 +28,6 @@ class Config:
     cycles: int = option(4, "cycles of the cyclical schedule", low=1, high=1000)
 
 
-def slopes(
-    averages: Averages,
-    kl_per_dim: np.ndarray,
-    constants: np.ndarray,
-    memory: np.ndarray,
-    by_kl: np.ndarray,
-) -> tuple[float, float, float]:
-    """D/(2σ²) + r·β·KL; r is the ramp at this step, from 0 to 1; 1 at the end."""
-    share, cycles = constants[0], constants[1]
-    passed = averages.progress * cycles
-    # Capped, so that progress 1 is the end of the last cycle, not the start of another.
-    within = passed - min(math.floor(passed), cycles - 1.0)
-    weight = min(1.0, within / share) * averages.beta
-    by_kl[:] = weight
-    value = averages.loss * averages.half_precision + weight * averages.kl
-    return value, averages.half_precision, 0.0
-
-
 @final
 class Method:
     """The common loss with an annealed KL weight."""
@@ -57,7 +36,6 @@ class Method:
     projected = False
     guards_kl = ""
     guards_information = ""
-    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
@@ -67,10 +45,14 @@ class Method:
         cycles = self.config.cycles if self.config.schedule == "cyclical" else 1
         return {"share": self.config.share, "cycles": float(cycles)}
 
-    def ramp(self, progress: float) -> float:
-        """The weight in units of β, from 0 to 1, at a progress from 0 to 1; 1 at the end."""
-        cycles = self.config.cycles if self.config.schedule == "cyclical" else 1
-        passed = progress * cycles
+    @staticmethod
+    def slopes(batch: Averages) -> tuple[float, float, float]:
+        """D/(2σ²) + r·β·KL; r is the ramp at this step, from 0 to 1; 1 at the end."""
+        share, cycles = batch.constants[0], batch.constants[1]
+        passed = batch.progress * cycles
         # Capped, so that progress 1 is the end of the last cycle, not the start of another.
-        within = passed - min(int(passed), cycles - 1)
-        return min(1.0, within / self.config.share)
+        within = passed - min(math.floor(passed), cycles - 1.0)
+        weight = min(1.0, within / share) * batch.beta
+        batch.by_kl[:] = weight
+        value = batch.loss * batch.half_precision + weight * batch.kl
+        return value, batch.half_precision, 0.0

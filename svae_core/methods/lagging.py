@@ -73,7 +73,6 @@ class Method:
 
     def update(self, terms: Terms, constants: dict[str, Tensor]) -> dict[str, Tensor]:
         """Add this minibatch's information; at an epoch's end, compare with the last epoch."""
-        assert terms.draws is not None
         before = terms.memory
         if not bool((before["aggressive"] > 0).any()):
             return before  # the first phase has ended for all members

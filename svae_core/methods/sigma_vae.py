@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _LEAST = 1e-6  # lower bound on σ², as for the setting: log σ² of a perfect fit is unbounded below
 
@@ -25,23 +22,6 @@ _LEAST = 1e-6  # lower bound on σ², as for the setting: log σ² of a perfect 
 @dataclass(frozen=True)
 class Config:
     """No options: σ² is learned."""
-
-
-def slopes(
-    averages: Averages,
-    kl_per_dim: np.ndarray,
-    constants: np.ndarray,
-    memory: np.ndarray,
-    by_kl: np.ndarray,
-) -> tuple[float, float, float]:
-    """(d/2)·(1 + log σ²) + β·KL at σ² = D/d."""
-    # ∂/∂σ² of D/(2σ²) + (d/2)·log σ² vanishes at σ² = D/d, where D/(2σ²) = d/2.
-    d = constants[0]
-    sigma2 = max(averages.loss / d, _LEAST)
-    by_kl[:] = averages.beta
-    value = 0.5 * d * (1.0 + math.log(sigma2)) + averages.beta * averages.kl
-    by_loss = 0.5 / sigma2 if averages.loss / d >= _LEAST else 0.0
-    return value, by_loss, 0.0
 
 
 @final
@@ -52,7 +32,6 @@ class Method:
     projected = False
     guards_kl = ""
     guards_information = ""
-    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
@@ -66,3 +45,14 @@ class Method:
     ) -> float:
         """β·D/d, at the learned σ²."""
         return settings.beta * max(loss / d, _LEAST)
+
+    @staticmethod
+    def slopes(batch: Averages) -> tuple[float, float, float]:
+        """(d/2)·(1 + log σ²) + β·KL at σ² = D/d."""
+        # ∂/∂σ² of D/(2σ²) + (d/2)·log σ² vanishes at σ² = D/d, where D/(2σ²) = d/2.
+        d = batch.constants[0]
+        sigma2 = max(batch.loss / d, _LEAST)
+        batch.by_kl[:] = batch.beta
+        value = 0.5 * d * (1.0 + math.log(sigma2)) + batch.beta * batch.kl
+        by_loss = 0.5 / sigma2 if batch.loss / d >= _LEAST else 0.0
+        return value, by_loss, 0.0

@@ -12,7 +12,7 @@ Source: arXiv 2603.10935 v4 (band, projection, soft penalty); weight rule derive
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from svae_core.geometry.region import (
     PENALTY_STRENGTH,
@@ -25,9 +25,6 @@ from svae_core.geometry.region import (
 )
 from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings, option
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -43,26 +40,6 @@ class Config:
     )
 
 
-def slopes(
-    averages: Averages,
-    kl_per_dim: np.ndarray,
-    constants: np.ndarray,
-    memory: np.ndarray,
-    by_kl: np.ndarray,
-) -> tuple[float, float, float]:
-    """D/(2σ²) + β·KL + w·max(0, D − upper) + w_lo·max(0, lower − D)."""
-    weight, lower_weight, upper, lower = constants[0], constants[1], constants[2], constants[3]
-    by_kl[:] = averages.beta
-    value = averages.loss * averages.half_precision + averages.beta * averages.kl
-    # A step's gradient sees the side of the band on which the minibatch lies, and its weight.
-    if averages.distortion > upper:
-        return value + weight * (averages.distortion - upper), averages.half_precision, weight
-    if averages.distortion < lower:
-        outside = lower_weight * (lower - averages.distortion)
-        return value + outside, averages.half_precision, -lower_weight
-    return value, averages.half_precision, 0.0
-
-
 @final
 class Method:
     """The common loss plus a soft penalty outside the band."""
@@ -71,7 +48,6 @@ class Method:
     projected = True
     guards_kl = "what a measured loss below δ requires"
     guards_information = "a penalty holds the loss below δ"
-    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
@@ -91,6 +67,21 @@ class Method:
             "upper": target(region.lo, region.hi, region.delta - region.within, error),
             "lower": region.lo if region.lower_edge else 0.0,
         }
+
+    @staticmethod
+    def slopes(batch: Averages) -> tuple[float, float, float]:
+        """D/(2σ²) + β·KL + w·max(0, D − upper) + w_lo·max(0, lower − D)."""
+        fixed = batch.constants
+        weight, lower_weight, upper, lower = fixed[0], fixed[1], fixed[2], fixed[3]
+        batch.by_kl[:] = batch.beta
+        value = batch.loss * batch.half_precision + batch.beta * batch.kl
+        # A step's gradient sees the side of the band on which the minibatch lies, and its weight.
+        if batch.distortion > upper:
+            return value + weight * (batch.distortion - upper), batch.half_precision, weight
+        if batch.distortion < lower:
+            outside = lower_weight * (lower - batch.distortion)
+            return value + outside, batch.half_precision, -lower_weight
+        return value, batch.half_precision, 0.0
 
 
 def describe_aim(prepared: PreparedData, settings: Settings) -> str:

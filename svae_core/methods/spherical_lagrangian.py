@@ -45,32 +45,6 @@ class Config:
     )
 
 
-def slopes(
-    averages: Averages,
-    kl_per_dim: np.ndarray,
-    constants: np.ndarray,
-    memory: np.ndarray,
-    by_kl: np.ndarray,
-) -> tuple[float, float, float]:
-    """β·KL + Λ·D + w·max(0, lower − D); then log Λ follows the error, extrapolated."""
-    aim, lower, weight, start = constants[0], constants[1], constants[2], constants[3]
-    cap, scale, horizon, damping = constants[4], constants[5], constants[6], constants[7]
-    distortion, multiplier = averages.distortion, math.exp(memory[0])
-    below = 1.0 if distortion < lower else 0.0
-    by_kl[:] = averages.beta
-    value = averages.beta * averages.kl + multiplier * distortion
-    value += below * weight * (lower - distortion)
-    # Integral control: log Λ moves by the error extrapolated `damping` horizons ahead. The slow
-    # average lags by about one horizon, so fast − slow is the change per horizon.
-    first = averages.step == 0
-    memory[1] += (1.0 if first else 1.0 / _AVERAGE) * (distortion - memory[1])
-    memory[2] += (1.0 if first else 1.0 / horizon) * (memory[1] - memory[2])
-    ahead = memory[1] + damping * (memory[1] - memory[2])
-    error = min(max((ahead - aim) / scale, -1.0), 1.0)
-    memory[0] = min(max(memory[0] + error / horizon, start + _LEAST), cap)
-    return value, 0.0, multiplier - below * weight
-
-
 @final
 class Method:
     """β·KL under a constraint that keeps the loss at the band's upper edge."""
@@ -79,7 +53,6 @@ class Method:
     projected = True
     guards_kl = "what a measured loss below δ requires"
     guards_information = "a multiplier holds the loss at hi, below δ"
-    slopes = staticmethod(slopes)
 
     def __init__(self, config: Config):
         self.config = config
@@ -113,3 +86,24 @@ class Method:
     ) -> float:
         """β/(2Λ): Λ replaces the 1/(2σ²) of the common loss."""
         return settings.beta / (2.0 * math.exp(memory["log_multiplier"]))
+
+    @staticmethod
+    def slopes(batch: Averages) -> tuple[float, float, float]:
+        """β·KL + Λ·D + w·max(0, lower − D); then log Λ follows the error, extrapolated."""
+        fixed, memory = batch.constants, batch.memory
+        aim, lower, weight, start = fixed[0], fixed[1], fixed[2], fixed[3]
+        cap, scale, horizon, damping = fixed[4], fixed[5], fixed[6], fixed[7]
+        distortion, multiplier = batch.distortion, math.exp(memory[0])
+        below = 1.0 if distortion < lower else 0.0
+        batch.by_kl[:] = batch.beta
+        value = batch.beta * batch.kl + multiplier * distortion
+        value += below * weight * (lower - distortion)
+        # Integral control: log Λ moves by the error extrapolated `damping` horizons ahead. The slow
+        # average lags by about one horizon, so fast − slow is the change per horizon.
+        first = batch.step == 0
+        memory[1] += (1.0 if first else 1.0 / _AVERAGE) * (distortion - memory[1])
+        memory[2] += (1.0 if first else 1.0 / horizon) * (memory[1] - memory[2])
+        ahead = memory[1] + damping * (memory[1] - memory[2])
+        error = min(max((ahead - aim) / scale, -1.0), 1.0)
+        memory[0] = min(max(memory[0] + error / horizon, start + _LEAST), cap)
+        return value, 0.0, multiplier - below * weight

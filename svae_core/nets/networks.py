@@ -1,12 +1,12 @@
 """Encoders and decoders for a batch of members: every tensor has a leading member axis.
 
 All weights of a member form one row of a flat tensor [m, p], so that one optimiser call serves all
-members; layers are views of it. `architectures` lists the layers of each architecture.
+members; layers are views of it. `architectures` has the layers of each architecture.
 """
 
 from __future__ import annotations
 
-import itertools
+import importlib
 import math
 from dataclasses import dataclass
 
@@ -14,71 +14,62 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from svae_core.config.fields import RequestError
+from svae_core.config.settings import ARCHITECTURES
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE
-from svae_core.nets.architectures import laid_out, padded
-from svae_core.nets.autoregressive import free_running, strictly_lower
-from svae_core.nets.layer_stack import Layer, Stack
+from svae_core.nets.layers import Image, Layer, padded, placed
 
 
 @dataclass(frozen=True)
 class Architecture:
     """The layers of one member and the layout of its weights in a row."""
 
-    name: str
     ambient_dim: int
     latent_dim: int
     layers: tuple[Layer, ...]
-    size: int  # p: floats per member, padded
-    coupling: slice  # L [d, d] of an autoregressive decoder; else empty
     extra: slice  # weights that belong to the method, not to the networks
+    size: int  # p: floats per member, padded
 
     @property
     def encoder(self) -> tuple[Layer, ...]:
-        return tuple(layer for layer in self.layers if layer.name.startswith("encoder"))
-
-    @property
-    def parts(self) -> tuple[slice, ...]:
-        """Slices of encoder, free log-variances, decoder, coupling and extra weights; no gaps."""
-        decoder = self.decoder[0].start
-        log_variances = next((layer.start for layer in self.layers if layer.fan_in == 0), decoder)
-        edges = (0, log_variances, decoder, self.coupling.start, self.extra.start, self.size)
-        return tuple(slice(*pair) for pair in itertools.pairwise(edges))
+        return tuple(layer for layer in self.layers if not layer.name.startswith("decoder"))
 
     @property
     def decoder(self) -> tuple[Layer, ...]:
-        return tuple(layer for layer in self.layers if layer.name.startswith("decoder"))
+        return self.layers[len(self.encoder) :]
 
     @property
     def decoder_part(self) -> slice:
-        """The slice of all decoder weights, couplings included."""
+        """The slice of all decoder weights in a row."""
         return slice(self.decoder[0].start, self.extra.start)
+
+    @property
+    def autoregressive(self) -> bool:
+        """Whether the decoder is fitted under teacher forcing."""
+        return self.layers[-1].teacher_forced is not None
 
 
 def architecture(
-    name: str,
-    ambient_dim: int,
-    latent_dim: int,
-    hidden: int,
-    extra: int = 0,
-    image: tuple[int, int] | None = None,
+    name: str, ambient_dim: int, latent_dim: int, hidden: int, extra: int = 0, image: Image = None
 ) -> Architecture:
     """Lay out the weights of an encoder d → 2k (linear: d → k) and a decoder k → d.
 
     `extra` floats per member for the method's own weights come last. `image`: height and width,
-    where points are images. Raises RequestError if the architecture needs images and the points are
-    none, or too small ones.
+    where points are images. Raises RequestError for an unknown name, or if the architecture needs
+    images and the points are none, or too small ones.
     """
-    layers = laid_out(name, ambient_dim, latent_dim, hidden, image)
-    end = padded(layers[-1].stop)
-    coupling = slice(end, end + ambient_dim**2 if name == "autoregressive" else end)
-    end = padded(coupling.stop)
-    beside = slice(end, end + extra)
-    size = end + padded(extra)
-    return Architecture(name, ambient_dim, latent_dim, layers, size, coupling, beside)
+    if name not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise RequestError(f"Unknown architecture {name!r}; there are: {known}.")
+    module = importlib.import_module(f"svae_core.nets.architectures.{name}")
+    layers = placed(module.layers(ambient_dim, latent_dim, hidden, image))
+    end = padded(layers[-1].bias.stop)
+    own = slice(end, end + extra)
+    return Architecture(ambient_dim, latent_dim, layers, own, end + padded(extra))
 
 
 def initial_weights(arch: Architecture, seed: int, constant: Tensor | None = None) -> Tensor:
-    """Initial weights of one member, a row [p]: uniform in ±1/√receptive_field; couplings 0.
+    """Initial weights of one member, a row [p]: uniform in ±1/√receptive_field.
 
     Each layer has its own random stream, so members of equal seed and shape start with the same
     weights whatever their method. With `constant` [d] the member starts collapsed: its posterior is
@@ -86,17 +77,18 @@ def initial_weights(arch: Architecture, seed: int, constant: Tensor | None = Non
     """
     row = torch.zeros(arch.size)
     for index, layer in enumerate(arch.layers):
-        if layer.fan_in == 0:
-            continue  # free log-variances start at 0, those of the prior
+        if layer.receptive_field == 0:
+            continue
         generator = stream(seed, index, "weights")
         bound = 1.0 / math.sqrt(layer.receptive_field)
         for part in (layer.weight, layer.bias):
             row[part].uniform_(-bound, bound, generator=generator)
     if constant is not None:
-        for layer in (arch.encoder[-1], arch.decoder[-1]):
-            row[layer.weight] = 0.0
-            row[layer.bias] = 0.0
-        row[arch.decoder[-1].bias] = constant
+        for half in (arch.encoder, arch.decoder):
+            last = [layer for layer in half if layer.receptive_field > 0][-1]
+            row[last.weight] = 0.0
+            row[last.bias] = 0.0
+        row[last.bias] = constant
     return row
 
 
@@ -112,107 +104,62 @@ def stream(seed: int, epoch: int, purpose: str) -> torch.Generator:
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """The encoders and decoders of all members, as views of their weights."""
+    """The encoders and decoders of all members, as views of their rows of weights."""
 
     arch: Architecture
-    encoder: Stack
-    log_variances: Tensor  # [m, ≥k] free ones of the linear posterior; empty otherwise
-    decoder: Stack
-    coupling: Tensor  # [m, ≥d²] of an autoregressive decoder; empty otherwise
-    extra: Tensor  # [m, ≥e] weights of the method
+    tensors: tuple[tuple[Tensor, Tensor], ...]  # weight [m, ·, ·] and bias [m, 1, ·] of each layer
+    extra: Tensor  # [m, e] weights of the method
 
     def leaves(self) -> list[Tensor]:
-        """The weights [m, ·] in the order of `Architecture.parts`, as leaves of autograd."""
-        return [
-            self.encoder.row,
-            self.log_variances,
-            self.decoder.row,
-            self.coupling,
-            self.extra,
-        ]
-
-    def trained_leaves(self) -> list[Tensor]:
-        """The leaves that have entries."""
-        return [leaf for leaf in self.leaves() if leaf.numel() > 0]
+        """All weights, as leaves of autograd."""
+        return [each for each in (*sum(self.tensors, ()), self.extra) if each.numel() > 0]
 
     def named(self) -> dict[str, Tensor]:
-        """Each layer's weight [m, ·, ·] and bias [m, 1, fan_out] by name."""
+        """Each layer's weight [m, ·, ·] and bias [m, 1, ·] by name; a layer's one tensor by its."""
         found: dict[str, Tensor] = {}
-        for stack in (self.encoder, self.decoder):
-            for layer, (weight, bias, _) in zip(stack.layers, stack.tensors, strict=True):
-                found |= {f"{layer.name}.weight": weight, f"{layer.name}.bias": bias}
-        if self.linear:
-            found["variance.bias"] = self.log_variances[:, None, : self.arch.latent_dim]
-        if self.coupled:
-            found["decoder.coupling"] = self.couplings()
+        for layer, (weight, bias) in zip(self.arch.layers, self.tensors, strict=True):
+            found[f"{layer.name}.weight" if layer.biases else layer.name] = weight
+            found[f"{layer.name}.bias"] = bias
         return found
-
-    def rows(self, rows: Tensor) -> Networks:
-        """Networks of some members."""
-        encoder, decoder = self.encoder.rows(rows), self.decoder.rows(rows)
-        coupling, extra = self.coupling[rows], self.extra[rows]
-        return Networks(self.arch, encoder, self.log_variances[rows], decoder, coupling, extra)
-
-    @property
-    def linear(self) -> bool:
-        """Whether log-variances are free parameters, one per dimension, not encoder outputs."""
-        return self.log_variances.shape[1] > 0
 
     def encode(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean and log-variance, each [m, b, k], of points [m, b, d]."""
-        return self.split_posterior(self.encoder(points))
-
-    def split_posterior(self, out: Tensor) -> tuple[Tensor, Tensor]:
-        """Split encoder outputs [m, b, ·] into posterior mean and log-variance, each [m, b, k]."""
-        low, high = LOG_VARIANCE_RANGE
-        if self.linear:
-            log_variances = self.log_variances[:, None, : out.shape[2]]
-            return out, log_variances.expand_as(out).clamp(low, high)
-        k = self.arch.latent_dim
-        mean, log_variance = out.split_with_sizes((k, k), 2)
-        return mean.contiguous(), log_variance.clamp(low, high)
+        outputs = self._through(slice(None, len(self.arch.encoder)), points)
+        mean, log_variance = outputs.chunk(2, dim=2)
+        return mean.contiguous(), log_variance.clamp(*LOG_VARIANCE_RANGE)
 
     def decode(self, z: Tensor) -> Tensor:
         """Decoder outputs g(z) [m, b, d] before any projection, of latents [m, b, k].
 
         An autoregressive decoder runs free, on its own outputs.
         """
-        outputs = self.decoder(z)
-        return free_running(outputs, self.couplings()) if self.coupled else outputs
+        return self._through(slice(len(self.arch.encoder), None), z)
 
-    @property
-    def coupled(self) -> bool:
-        """Whether the decoder is autoregressive."""
-        return self.coupling.shape[1] > 0
+    def predict(self, z: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+        """g(z), and the predictions of points [m, b, d] that the decoder is fitted by.
 
-    def couplings(self) -> Tensor:
-        """L [m, d, d] of an autoregressive decoder."""
-        d = self.arch.ambient_dim
-        return strictly_lower(self.coupling[:, : d * d].view(-1, d, d))
+        They are the same, unless the decoder is autoregressive: then it is taught by the points.
+        """
+        before = self._through(slice(len(self.arch.encoder), -1), z)
+        layer, (weight, bias) = self.arch.layers[-1], self.tensors[-1]
+        outputs = layer.forward(before, weight, bias)
+        taught = layer.teacher_forced
+        return outputs, outputs if taught is None else taught(before, weight, points)
+
+    def _through(self, some: slice, values: Tensor) -> Tensor:
+        for layer, (weight, bias) in zip(self.arch.layers[some], self.tensors[some], strict=True):
+            values = layer.forward(values, weight, bias)
+        return values
 
 
 def networks(arch: Architecture, flat: Tensor) -> Networks:
     """Networks whose weights are views of `flat` [m, p]: changing `flat` changes the networks."""
-    encoder, log_variances, decoder, coupling, extra = (flat[:, part] for part in arch.parts)
-    stacks = Stack(arch.encoder, encoder), Stack(arch.decoder, decoder)
-    return Networks(arch, stacks[0], log_variances, stacks[1], coupling, extra)
-
-
-@dataclass(frozen=True, eq=False)
-class GradientBuffers:
-    """Buffers for gradients: rows laid out like the weights, and networks that are views of them.
-
-    Padding in a row is 0 and stays 0.
-    """
-
-    flat: Tensor  # [m, p]
-    networks: Networks
-
-
-def gradient_buffers(arch: Architecture, flat: Tensor) -> GradientBuffers:
-    """Zeroed gradient buffers for weights [m, p]."""
-    zeros = torch.zeros_like(flat)
-    return GradientBuffers(zeros, networks(arch, zeros))
+    m = len(flat)
+    tensors = tuple(
+        (flat[:, layer.weight].view(m, *layer.shape), flat[:, layer.bias].unsqueeze(1))
+        for layer in arch.layers
+    )
+    return Networks(arch, tensors, flat[:, arch.extra])
 
 
 def project_on_shell(outputs: Tensor, r_min: Tensor, r_max: Tensor) -> Tensor:
@@ -222,11 +169,5 @@ def project_on_shell(outputs: Tensor, r_min: Tensor, r_max: Tensor) -> Tensor:
     Radii are [m, 1, 1]; with 0 and infinity a member's outputs pass unchanged. Source of the layer:
     arXiv 2603.10935 v4.
     """
-    radius, allowed = shell_radii(outputs, r_min, r_max)
-    return outputs * (allowed / radius)
-
-
-def shell_radii(outputs: Tensor, r_min: Tensor, r_max: Tensor) -> tuple[Tensor, Tensor]:
-    """Radii of outputs [m, b, d], and the radii of their projections, each [m, b, 1]."""
     radius = torch.linalg.vector_norm(outputs, dim=-1, keepdim=True).clamp_min(1e-12)
-    return radius, radius.clamp(r_min, r_max)
+    return outputs * (radius.clamp(r_min, r_max) / radius)

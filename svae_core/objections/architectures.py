@@ -12,7 +12,7 @@ import dataclasses
 from collections import Counter
 from dataclasses import dataclass
 
-from svae_core.nets.architectures import laid_out
+from svae_core.nets.networks import architecture
 from svae_core.objections import Answer, baseline, short, spread, trained
 from svae_core.problem import prepared_data
 from svae_core.records import Certificate, RequestError, Settings
@@ -97,7 +97,9 @@ def measure(settings: Settings) -> Answer:
 
 def _takes_convolutions(image: tuple[int, int] | None) -> bool:
     try:
-        return image is not None and bool(laid_out("conv", image[0] * image[1], 1, 32, image))
+        return image is not None and bool(
+            architecture("conv", image[0] * image[1], 1, 32, 0, image)
+        )
     except RequestError:
         return False
 

@@ -1,6 +1,6 @@
-"""What training derives from the settings alone: points, weight layout, objective, minibatches.
+"""What training derives from the settings alone: points, layout, numbers, minibatches.
 
-    context = batch_context(members, step);  context.batches(step, last) -> minibatches
+    context = batch_context(members, step);  context.pieces(step, last, most) -> minibatches
 
 A context is computed once and cached. Each epoch's order and noise come from (seed, epoch), so the
 minibatches do not depend on the step at which a slice of training begins.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,17 +19,13 @@ import torch
 from torch import Tensor
 
 from svae_core.config.settings import MEMBER_FIELDS, settings_at
-from svae_core.methods import method_for
 from svae_core.nets.networks import Architecture, architecture, stream
 from svae_core.problem import prepared_data
 from svae_core.records import PreparedData, RequestError, Settings
-from svae_core.training.batch_loss import Batch
-from svae_core.training.groups import own_parameters
-from svae_core.training.objective import Objective, check_autoregressive, objective
+from svae_core.training.members import Member, member_of, own_parameters
+from svae_core.training.objective import check_autoregressive
 
 _SMALLEST_RATE = 0.005  # final learning rate as a fraction of the initial one
-#: Floats of points gathered from the data in one operation; small minibatches are fetched together.
-_FETCHED_FLOATS = 500_000
 
 
 def total_steps(settings: Settings, n: int) -> int:
@@ -50,12 +45,8 @@ class Piece:
     first: int
     last: int
     edges: np.ndarray  # [last − first + 1] where each minibatch begins in the order
-    _orders: dict[int, np.ndarray]
-    _noise: dict[int, np.ndarray]
-
-    def of(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """The order [n] of the points in this epoch, and the noise [n, k] in that order."""
-        return self._orders[seed], self._noise[seed]
+    #: By seed: the order [n] of the points in this epoch, and the noise [n, k] in that order.
+    of: dict[int, tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,88 +55,39 @@ class BatchContext:
 
     settings: tuple[Settings, ...]
     member_data: tuple[PreparedData, ...]
+    members: tuple[Member, ...]
     arch: Architecture
-    objective: Objective
     points: Tensor  # [n, d]
     steps: int
     device: torch.device
 
-    def batches(self, step: int, last: int) -> Iterator[Batch]:
-        """The minibatches of steps `step` … `last` − 1, randomness from (seed, epoch)."""
-        n = len(self.points)
-        per_epoch = steps_per_epoch(self.settings[0], n)
-        edges = [round(i * n / per_epoch) for i in range(per_epoch + 1)]
-        while step < last:
-            epoch, first = divmod(step, per_epoch)
-            end = min(per_epoch, first + last - step)
-            order, noise = self._epoch(epoch, n)
-            for at in range(first, end, self._batches_per_fetch):
-                steps = edges[at : min(at + self._batches_per_fetch, end) + 1]
-                window = slice(steps[0], steps[-1])
-                sizes = [high - low for low, high in itertools.pairwise(steps)]
-                points = self._per_member(self.points.index_select(0, order[:, window].flatten()))
-                yield from map(
-                    Batch,
-                    points.split(sizes, dim=1),
-                    self._per_member(noise[:, window].flatten(0, 1)).split(sizes, dim=1),
-                )
-            step += end - first
+    def pieces(self, step: int, last: int, most: int) -> Iterator[Piece]:
+        """The minibatches from `step` to the end of its epoch, at most to `last`.
 
-    def epoch_pieces(self, step: int, last: int, most: int) -> Iterator[Piece]:
-        """The same minibatches up to the end of this epoch, at most `most` steps to a piece."""
+        A piece has at most `most` steps.
+        """
         n = len(self.points)
         per_epoch = steps_per_epoch(self.settings[0], n)
         edges = np.array([round(i * n / per_epoch) for i in range(per_epoch + 1)])
         epoch, first = divmod(step, per_epoch)
-        orders, noise = (
-            dict(zip(self._distinct_seeds, each.numpy(), strict=True))
-            for each in self._epoch(epoch, n)
-        )
+        # Members of equal seed see the same minibatches.
+        seeds = tuple(dict.fromkeys(settings.seed for settings in self.settings))
+        of = _epoch(seeds, epoch, n, self.arch.latent_dim)
         end = min(per_epoch, first + last - step)
         for at in range(first, end, most):
             to = min(at + most, end)
-            start = epoch * per_epoch
-            yield Piece(start + at, start + to, edges[at : to + 1], orders, noise)
-
-    @functools.cached_property
-    def _batches_per_fetch(self) -> int:
-        """Minibatches whose points are gathered in one operation."""
-        numbers = self.settings[0].batch_size * self.points.shape[1] * len(self._distinct_seeds)
-        return max(1, _FETCHED_FLOATS // numbers)
-
-    @functools.cached_property
-    def _seeds(self) -> list[int]:
-        return [settings.seed for settings in self.settings]
-
-    @functools.cached_property
-    def _distinct_seeds(self) -> list[int]:
-        """Each seed once: members of equal seed see the same minibatches."""
-        return list(dict.fromkeys(self._seeds))
-
-    def _per_member(self, rows: Tensor) -> Tensor:
-        """Rows [m, b, ·] of each member, from the rows of each distinct seed, concatenated.
-
-        A view where all members have the same seed.
-        """
-        seeds = self._distinct_seeds
-        each = rows.unflatten(0, (len(seeds), -1))
-        if len(seeds) == 1:
-            return each.expand(len(self._seeds), -1, -1)
-        if seeds == self._seeds:
-            return each
-        return each[[seeds.index(seed) for seed in self._seeds]]
-
-    def _epoch(self, epoch: int, n: int) -> tuple[Tensor, Tensor]:
-        """The order [s, n] of the points and the noise [s, n, k] of an epoch, for each seed."""
-        order, noise = _epoch(tuple(self._distinct_seeds), epoch, n, self.arch.latent_dim)
-        return order.to(self.device), noise.to(self.device)
+            yield Piece(step + at - first, step + to - first, edges[at : to + 1], of)
 
 
 @functools.lru_cache(maxsize=4)  # frames and slices come back to an epoch several times
-def _epoch(seeds: tuple[int, ...], epoch: int, n: int, k: int) -> tuple[Tensor, Tensor]:
-    orders = [torch.randperm(n, generator=stream(seed, epoch, "order")) for seed in seeds]
-    noise = [torch.randn(n, k, generator=stream(seed, epoch, "noise")) for seed in seeds]
-    return torch.stack(orders), torch.stack(noise)
+def _epoch(
+    seeds: tuple[int, ...], epoch: int, n: int, k: int
+) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    def drawn(seed: int) -> tuple[np.ndarray, np.ndarray]:
+        order = torch.randperm(n, generator=stream(seed, epoch, "order"))
+        return order.numpy(), torch.randn(n, k, generator=stream(seed, epoch, "noise")).numpy()
+
+    return {seed: drawn(seed) for seed in seeds}
 
 
 def learning_rate(context: BatchContext, step: int) -> float:
@@ -163,17 +105,20 @@ def batch_context(members: tuple[Settings, ...], step: int) -> BatchContext:
     return _cached_context(tuple(settings_at(settings, step) for settings in members))
 
 
-@functools.lru_cache(maxsize=8)  # slices of several runs alternate on one worker
+@functools.lru_cache(maxsize=32)  # slices of several runs, in parts, alternate on one worker
 def _cached_context(members: tuple[Settings, ...]) -> BatchContext:
     first = _check_members(members)
     device = pick_device(first.device)
     member_data = tuple(prepared_data(settings) for settings in members)
     points = member_data[0].shell.points
+    found = tuple(map(member_of, members, member_data))
+    for member in found:
+        check_autoregressive(member)
     return BatchContext(
         settings=members,
         member_data=member_data,
+        members=found,
         arch=weight_layout(members, member_data[0]),
-        objective=objective(members, member_data, device),
         points=torch.from_numpy(points).to(device),
         steps=total_steps(first, len(points)),
         device=device,
@@ -196,8 +141,9 @@ def check_run(settings: Settings) -> dict[str, float]:
     """
     prepared = prepared_data(settings)
     weight_layout((settings,), prepared)
-    check_autoregressive(settings)
-    return method_for(settings).constants(prepared, settings)
+    member = member_of(settings, prepared)
+    check_autoregressive(member)
+    return member.constants
 
 
 def _check_members(members: tuple[Settings, ...]) -> Settings:

@@ -23,10 +23,10 @@ from svae_core.certificate.posteriors import Posteriors
 from svae_core.distributions.gaussian import array
 from svae_core.geometry.region import applicable_definition
 from svae_core.geometry.shell import shell_view
-from svae_core.nets.networks import Networks, project_on_shell, stream
+from svae_core.nets.networks import Networks, stream
 from svae_core.problem import references
 from svae_core.records import Certificate, Frame, PreparedData, Problem
-from svae_core.training.groups import MemberMethod
+from svae_core.training.members import MemberMethod
 
 _BLOCK = 4_096  # points evaluated at once
 _SAMPLES = 8  # reconstructions kept in a frame
@@ -186,11 +186,8 @@ def encode(model: Model, points: np.ndarray) -> Posteriors:
 
 def decode(model: Model, z: np.ndarray) -> np.ndarray:
     """Decoder outputs [n, d] float32 of latents [n, k], on the shell if the method projects."""
-    loss_parameters = model.member_method.group.loss_parameters
-    parts = [
-        project_on_shell(model.networks.decode(block), loss_parameters.r_min, loss_parameters.r_max)
-        for block in _blocks(model, z)
-    ]
+    project = model.member_method.group.project
+    parts = [project(model.networks.decode(block)) for block in _blocks(model, z)]
     return torch.cat(parts, dim=1)[0].cpu().numpy()
 
 

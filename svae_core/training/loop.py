@@ -17,12 +17,11 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from svae_core.certificate.posteriors import Posteriors
 from svae_core.config.limits import check_epochs
 from svae_core.methods import method_for
-from svae_core.nets.architectures import padded
+from svae_core.nets.layers import padded
 from svae_core.nets.networks import (
     initial_weights,
     networks,
@@ -53,14 +52,14 @@ from svae_core.training.evaluate import (
     frame,
     reconstruction,
 )
-from svae_core.training.groups import (
-    Memory,
+from svae_core.training.members import (
     initial_memory,
-    memory_from_state,
+    member_method,
+    member_of,
     memory_prefix,
     own_parameters,
 )
-from svae_core.training.objective import objective
+from svae_core.training.objective import check_autoregressive
 from svae_core.training.trainer import Trainer, engine_of
 
 #: Frames of a run, about, whatever its length.
@@ -89,7 +88,7 @@ def begin(members: tuple[Settings, ...]) -> State:
         parameters=flat,
         first_moment=np.zeros_like(flat),
         second_moment=np.zeros_like(flat),
-        memory=initial_memory(context.settings, context.member_data),
+        memory=initial_memory(context.members),
         engine=engine_of(members),
     )
 
@@ -101,7 +100,7 @@ def chunk_size(settings: Settings) -> int:
     moments and activations of all members should fit into the core's cache.
     """
     arch = weight_layout((settings,), prepared_data(settings))
-    activations = 3 * arch.ambient_dim + sum(layer.fan_out for layer in arch.layers)
+    activations = 3 * arch.ambient_dim + sum(layer.biases for layer in arch.layers)
     fitting = _CACHE_FLOATS // (arch.size + settings.batch_size * activations)
     return 1 << max(1, min(fitting, 32).bit_length() - 1)
 
@@ -148,7 +147,7 @@ def step_count(state: State) -> int:
 def first_frames(state: State) -> Moment:
     """The frames of a state, one per member, without training; used before the first step."""
     context = batch_context(state.settings, state.step)
-    return tuple(frame(model, _position(context, state.step)) for model in models(state))
+    return _moment(context, state)
 
 
 def advance(state: State, budget: Budget | None = None) -> Advance:
@@ -169,14 +168,14 @@ def advance(state: State, budget: Budget | None = None) -> Advance:
         context = batch_context(state.settings, step)
         trainer = trainer or Trainer(context, state)
         end = min(last, _next_change(state.settings, step), _next_frame(step, steps))
-        step = trainer.train(context, step, end, deadline)
+        step = trainer.train(step, end, deadline)
         if budget.frames and is_frame_step(step, steps):
             # Measured under the settings that the step was trained with.
-            moments.append(_moment(context, trainer, step))
+            moments.append(_moment(context, trainer.save(step)))
         if time.perf_counter() >= deadline:
             break
     if trainer is not None:
-        state = trainer.save(context, step)
+        state = trainer.save(step)
     return Advance(state, tuple(moments))
 
 
@@ -195,27 +194,19 @@ def _position(context: BatchContext, step: int) -> RunPosition:
     return RunPosition(step, epoch, context.steps)
 
 
-def _moment(context: BatchContext, trainer: Trainer, step: int) -> Moment:
-    members = _models(context, *trainer.models(context, step), context.member_data)
-    return tuple(frame(model, _position(context, step)) for model in members)
+def _moment(context: BatchContext, state: State) -> Moment:
+    position = _position(context, state.step)
+    return tuple(frame(model, position) for model in _models(context, state, context.member_data))
 
 
 def _models(
-    context: BatchContext, flat: Tensor, memory: Memory, member_data: Iterable[PreparedData]
-) -> Iterator[Model]:
-    """Each member as a model for evaluation."""
-    for index, prepared in enumerate(member_data):
-        nets = networks(context.arch, flat[index : index + 1])
-        yield Model(prepared, nets, context.objective.member_method(index, memory))
-
-
-def _models_of(
     context: BatchContext, state: State, member_data: Iterable[PreparedData]
 ) -> Iterator[Model]:
+    """Each member as a model for evaluation."""
     flat = torch.from_numpy(state.parameters).to(context.device)
-    return _models(
-        context, flat, memory_from_state(context.objective.groups, state.memory), member_data
-    )
+    for index, prepared in enumerate(member_data):
+        method = member_method(context.members[index], index, state.memory, context.device)
+        yield Model(prepared, networks(context.arch, flat[index : index + 1]), method)
 
 
 def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
@@ -226,22 +217,20 @@ def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
     context = batch_context(state.settings, state.step)
     problems = (sharpened(prepare(settings)) for settings in context.settings)
     epochs = state.step // steps_per_epoch(context.settings[0], len(context.points))
-    return tuple(
-        certificate(model, epochs, draws) for model in _models_of(context, state, problems)
-    )
+    return tuple(certificate(model, epochs, draws) for model in _models(context, state, problems))
 
 
 def encode_points(state: State, index: int) -> Posteriors:
     """The posteriors of one member on all its training points."""
     context = batch_context(state.settings, state.step)
-    model = list(_models_of(context, state, context.member_data))[index]
+    model = list(_models(context, state, context.member_data))[index]
     return encode(model, model.prepared.shell.points)
 
 
 def models(state: State) -> tuple[Model, ...]:
     """All members of a state as models for evaluation."""
     context = batch_context(state.settings, state.step)
-    return tuple(_models_of(context, state, context.member_data))
+    return tuple(_models(context, state, context.member_data))
 
 
 def model_of(state: State, prepared: PreparedData) -> Model:
@@ -249,10 +238,11 @@ def model_of(state: State, prepared: PreparedData) -> Model:
     (settings,) = state.settings
     device = pick_device(settings.device)
     arch = weight_layout((settings,), prepared)
-    parts = objective((settings,), (prepared,), device)
+    member = member_of(settings, prepared)
+    check_autoregressive(member)
     flat = torch.from_numpy(state.parameters).to(device)
-    memory = memory_from_state(parts.groups, state.memory)
-    return Model(prepared, networks(arch, flat), parts.member_method(0, memory))
+    method = member_method(member, 0, state.memory, device)
+    return Model(prepared, networks(arch, flat), method)
 
 
 def decode(state: State, index: int) -> Decoded:

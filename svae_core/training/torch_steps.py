@@ -1,147 +1,103 @@
-"""Training steps of a batch of members by torch: what native code does not serve, and CUDA.
+"""Training steps of a group of members by torch: what native code does not serve, and CUDA.
 
-trainer = TorchTrainer(context, state);  trainer.train(context, step, end, deadline) -> step
+trainer = TorchTrainer(state, rows);  trainer.train(step, end, deadline) -> step
 """
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
-from svae_core.nets.layer_stack import constant
-from svae_core.nets.networks import (
-    GradientBuffers,
-    Networks,
-    gradient_buffers,
-    networks,
-)
+from svae_core.methods import FreezesDecoder
+from svae_core.nets.networks import networks
 from svae_core.records import State
-from svae_core.training.batch_context import BatchContext, learning_rate
-from svae_core.training.batch_loss import Batch
-from svae_core.training.groups import Memory, memory_from_state, memory_to_state
-from svae_core.training.objective import TrainingStep
+from svae_core.training.batch_context import BatchContext, batch_context, learning_rate
+from svae_core.training.members import Group
+from svae_core.training.objective import Batch, TrainingStep, losses
 
 
 @final
 class TorchTrainer:
     """The tensors that steps change in place."""
 
-    def __init__(self, context: BatchContext, state: State) -> None:
-        self._weights = restore(context, state)
+    def __init__(self, state: State, rows: list[int]) -> None:
+        self._rows = np.array(rows)
+        self._settings = tuple(state.settings[row] for row in rows)
+        context = batch_context(self._settings, state.step)
+        part = self._rows, slice(context.arch.size)
+        self._changing = tuple(
+            torch.tensor(array[part], device=context.device)  # a copy
+            for array in (state.parameters, state.first_moment, state.second_moment)
+        )
+        self._networks = networks(context.arch, self._changing[0])
+        self._gradient = torch.zeros_like(self._changing[0])
+        self._into = networks(context.arch, self._gradient).leaves()
+        self._leaves = [leaf.requires_grad_(True) for leaf in self._networks.leaves()]
+        self._taken = torch.tensor(float(state.step), device=context.device)
+        self._memory = {name: value[self._rows] for name, value in state.memory.items()}
 
-    def train(self, context: BatchContext, step: int, end: int, deadline: float) -> int:
+    def train(self, step: int, end: int, deadline: float) -> int:
         """Train to `end`, or until the deadline; the step that was reached."""
-        for batch in context.batches(step, end):
-            _train_step(context, self._weights, batch, step)
-            step += 1
-            if time.perf_counter() >= deadline:
-                break
+        context = batch_context(self._settings, step)
+        group = Group(context.members, context.device)
+        seeds = [settings.seed for settings in self._settings]
+        while step < end:
+            (piece,) = context.pieces(step, end, end)
+            for first, last in zip(piece.edges, piece.edges[1:], strict=False):
+                seen = {
+                    seed: (context.points[order[first:last]], torch.from_numpy(noise[first:last]))
+                    for seed, (order, noise) in piece.of.items()
+                }
+                points, noise = (torch.stack([seen[seed][i] for seed in seeds]) for i in (0, 1))
+                self._step(context, group, Batch(points, noise.to(context.device)), step)
+                step += 1
+                if time.perf_counter() >= deadline:
+                    return step
         return step
 
-    def save(self, context: BatchContext, state: State, step: int) -> State:
-        """The state at a step."""
-        return save(context, state, self._weights, step)
+    def _step(self, context: BatchContext, group: Group, batch: Batch, step: int) -> None:
+        kept: list[Tensor] = []
+        if isinstance(group.method, FreezesDecoder):
+            # Asked before the memory moves on to the next step.
+            frozen = group.method.decoder_frozen(group.recall(self._memory), step).unsqueeze(1)
+            kept = [values[:, context.arch.decoder_part].clone() for values in self._changing]
+        position = TrainingStep(step, context.steps)
+        total = losses(group, self._networks, batch, position, self._memory).sum()
+        # Members share no weights, so each row holds its own member's gradient.
+        found = torch.autograd.grad(total, self._leaves, allow_unused=True)
+        for into, gradient in zip(self._into, found, strict=True):
+            if gradient is not None:
+                into.copy_(gradient)
+        self._adam(learning_rate(context, step))
+        for values, before in zip(self._changing, kept, strict=False):
+            # Moments too: with a zero gradient alone, their momentum would still move the weights.
+            part = values[:, context.arch.decoder_part]
+            part.copy_(torch.where(frozen, before, part))
 
+    def _adam(self, rate: float) -> None:
+        """One step of Adam (arXiv 1412.6980) for all members, in place."""
+        flat, first, second = self._changing
+        adam(
+            *([flat], [self._gradient], [first], [second], [], [self._taken]),
+            fused=True,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
 
-@dataclass(frozen=True, eq=False)
-class Weights:
-    """The tensors that a step changes in place, and the networks that are views of them."""
-
-    flat: Tensor  # [m, p]
-    first_moment: Tensor  # [m, p]
-    second_moment: Tensor  # [m, p]
-    taken: Tensor  # [] float: steps so far, for Adam's bias correction
-    networks: Networks
-    buffers: GradientBuffers
-    memory: Memory
-
-
-def restore(context: BatchContext, state: State) -> Weights:
-    def tensor(array: np.ndarray) -> Tensor:
-        return torch.tensor(array, device=context.device)  # a copy: states are never written to
-
-    flat = tensor(state.parameters)
-    nets = networks(context.arch, flat)
-    for leaf in nets.leaves():
-        leaf.requires_grad_(True)
-    return Weights(
-        flat=flat,
-        first_moment=tensor(state.first_moment),
-        second_moment=tensor(state.second_moment),
-        taken=torch.tensor(float(state.step), device=context.device),
-        networks=nets,
-        buffers=gradient_buffers(context.arch, flat),
-        memory=memory_from_state(context.objective.groups, state.memory),
-    )
-
-
-def save(context: BatchContext, state: State, weights: Weights, step: int) -> State:
-    return dataclasses.replace(
-        state,
-        step=step,
-        parameters=weights.flat.cpu().numpy(),
-        first_moment=weights.first_moment.cpu().numpy(),
-        second_moment=weights.second_moment.cpu().numpy(),
-        memory=memory_to_state(context.objective.groups, weights.memory, state.memory),
-    )
-
-
-def _train_step(context: BatchContext, weights: Weights, batch: Batch, step: int) -> None:
-    # Asked before the gradient, which moves the memory on to the next step.
-    frozen = context.objective.decoder_frozen(weights.memory, step)
-    position = TrainingStep(step, context.steps)
-    gradient = context.objective.gradient(
-        weights.networks, batch, position, weights.memory, weights.buffers
-    )
-    if frozen is None:
-        _adam(weights, gradient, learning_rate(context, step))
-    else:
-        with _freeze_decoder(context, weights, frozen):
-            _adam(weights, gradient, learning_rate(context, step))
-
-
-def _adam(weights: Weights, gradient: Tensor, rate: float) -> None:
-    """One step of Adam (arXiv 1412.6980) for all members, in place.
-
-    The kernel call inside torch.optim.Adam(fused=True), without its grouping of parameters.
-    """
-    weights.taken.add_(constant(1.0, weights.taken))
-    torch._fused_adam_(
-        [weights.flat],
-        [gradient],
-        [weights.first_moment],
-        [weights.second_moment],
-        [],
-        [weights.taken],
-        lr=rate,
-        beta1=0.9,
-        beta2=0.999,
-        weight_decay=0.0,
-        eps=1e-8,
-        amsgrad=False,
-        maximize=False,
-    )
-
-
-@contextlib.contextmanager
-def _freeze_decoder(context: BatchContext, weights: Weights, frozen: Tensor) -> Iterator[None]:
-    """Restores the decoders of members `frozen` [m] after the optimiser step inside the block.
-
-    Weights and both moments are restored: with a zero gradient alone, Adam's momentum would still
-    move the weights.
-    """
-    part = context.arch.decoder_part
-    changing = (weights.flat, weights.first_moment, weights.second_moment)
-    decoders = [values[:, part] for values in changing]
-    before = [values.clone() for values in decoders]
-    yield
-    for values, kept in zip(decoders, before, strict=True):
-        values.copy_(torch.where(frozen.unsqueeze(1), kept, values))
+    def save(self, state: State) -> None:
+        """Write what has changed into the arrays of all members."""
+        arrays = state.parameters, state.first_moment, state.second_moment
+        for array, values in zip(arrays, self._changing, strict=True):
+            array[self._rows, : values.shape[1]] = values.cpu().numpy()
+        for name, value in self._memory.items():
+            state.memory[name][self._rows] = value

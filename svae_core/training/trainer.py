@@ -1,6 +1,6 @@
-"""A batch of members in training: native code for those that it serves, torch for the others.
+"""A batch of members in training, in parts: native code for those that it serves, torch for others.
 
-    trainer = Trainer(context, state);  trainer.train(context, step, end, deadline) -> step
+    trainer = Trainer(context, state);  trainer.train(step, end, deadline) -> step
 
 Which engine trains a member follows from its own settings, so it does not depend on the batch.
 """
@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import final
-
-import numpy as np
-import torch
-from torch import Tensor
+import time
+from typing import TYPE_CHECKING, final
 
 from svae_core.records import Settings, State
-from svae_core.training.batch_context import BatchContext, batch_context
-from svae_core.training.groups import Memory, memory_from_state
+from svae_core.training.batch_context import BatchContext
 from svae_core.training.torch_steps import TorchTrainer
+
+if TYPE_CHECKING:
+    from svae_core.training.native.steps import NativeTrainer
 
 #: The engines of a state. A run that native code trained elsewhere and cannot train here goes on
 #: with torch, and is known by it from then on.
@@ -43,14 +42,9 @@ class Trainer:
     def __init__(self, context: BatchContext, state: State) -> None:
         from svae_core.training.native import steps
 
-        native: list[int] = []
-        self._engine = state.engine
-        if state.engine == NATIVE:
-            members = enumerate(state.settings)
-            native = [index for index, settings in members if steps.is_native(settings)]
-            if native and steps.compiled.load().train is None:
-                native, self._engine = [], BOTH
-        self._rows = [index for index in range(len(state.settings)) if index not in native]
+        wanted = state.engine == NATIVE and any(map(steps.is_native, state.settings))
+        if wanted and steps.compiled.load().train is None:
+            state = dataclasses.replace(state, engine=BOTH)
         self._state = dataclasses.replace(
             state,
             parameters=state.parameters.copy(),
@@ -58,56 +52,29 @@ class Trainer:
             second_moment=state.second_moment.copy(),
             memory={name: value.copy() for name, value in state.memory.items()},
         )
-        self._native = steps.NativeTrainer(self._state, native) if native else None
-        self._torch: TorchTrainer | None = None
-        if self._rows:
-            self._torch = TorchTrainer(self._others(context, state.step), self._part())
+        parts: dict[tuple[object, ...], list[int]] = {}
+        for index, settings in enumerate(state.settings):
+            native = state.engine == NATIVE and steps.is_native(settings)
+            together = (native,) if native else context.members[index].together
+            parts.setdefault(together, []).append(index)
+        self._parts: list[TorchTrainer | NativeTrainer] = [
+            steps.NativeTrainer(self._state, rows)
+            if together == (True,)
+            else TorchTrainer(self._state, rows)
+            for together, rows in parts.items()
+        ]
 
-    def _others(self, context: BatchContext, step: int) -> BatchContext:
-        """The context of the members that torch trains."""
-        if len(self._rows) == len(self._state.settings):
-            return context
-        return batch_context(tuple(self._state.settings[index] for index in self._rows), step)
-
-    def _part(self) -> State:
-        """The state of the members that torch trains."""
-        whole, rows = self._state, np.array(self._rows)
-        return dataclasses.replace(
-            whole,
-            settings=tuple(whole.settings[index] for index in self._rows),
-            parameters=whole.parameters[rows],
-            first_moment=whole.first_moment[rows],
-            second_moment=whole.second_moment[rows],
-            memory={name: value[rows] for name, value in whole.memory.items()},
-        )
-
-    def train(self, context: BatchContext, step: int, end: int, deadline: float) -> int:
+    def train(self, step: int, end: int, deadline: float) -> int:
         """Train to `end`, or until the deadline; the step that was reached."""
-        if self._torch is not None:
-            end = self._torch.train(self._others(context, step), step, end, deadline)
+        now = time.perf_counter()
+        deadline = now + (deadline - now) / len(self._parts)
+        for part in self._parts:
+            end = part.train(step, end, deadline)
             deadline = math.inf  # the others follow to the same step
-        if self._native is not None:
-            end = self._native.train(context, step, end, deadline)
         return end
 
-    def _collect(self, context: BatchContext, step: int) -> None:
-        """Bring what torch has changed into the arrays of all members."""
-        if self._torch is None:
-            return
-        part = self._torch.save(self._others(context, step), self._part(), step)
-        rows = np.array(self._rows)
-        for name in ("parameters", "first_moment", "second_moment"):
-            getattr(self._state, name)[rows] = getattr(part, name)
-        for name, value in part.memory.items():
-            self._state.memory[name][rows] = value
-
-    def models(self, context: BatchContext, step: int) -> tuple[Tensor, Memory]:
-        """The weights [m, p] at a step, and the memory of the methods by group."""
-        self._collect(context, step)
-        flat = torch.from_numpy(self._state.parameters).to(context.device)
-        return flat, memory_from_state(context.objective.groups, self._state.memory)
-
-    def save(self, context: BatchContext, step: int) -> State:
-        """The state at a step; the trainer is not used afterwards."""
-        self._collect(context, step)
-        return dataclasses.replace(self._state, step=step, engine=self._engine)
+    def save(self, step: int) -> State:
+        """The state at a step, in arrays that the next steps change."""
+        for part in self._parts:
+            part.save(self._state)
+        return dataclasses.replace(self._state, step=step)

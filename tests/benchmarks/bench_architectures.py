@@ -21,7 +21,6 @@ import torch
 
 from svae_core import __version__
 from svae_core.records import Budget, Certificate, Settings
-from svae_core.training.batch_loss import Batch, autoregressive_loss
 from svae_core.training.evaluate import Model
 from svae_core.training.loop import advance, begin, certify, models
 
@@ -55,13 +54,14 @@ PLANS = {
 @torch.no_grad()
 def taught(model: Model) -> float:
     """The error of an autoregressive decoder under teacher forcing; nan for other decoders."""
-    if not model.networks.coupled:
+    if not model.networks.arch.autoregressive:
         return float("nan")
     points = torch.from_numpy(model.prepared.shell.points[:2_000]).unsqueeze(0)
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(1, points.shape[1], model.prepared.settings.latent_dim, generator=generator)
-    one = torch.ones(1, 1, 1)
-    return float(autoregressive_loss(model.networks, Batch(points, noise), one, one)[0])
+    mean, log_variance = model.networks.encode(points)
+    _, fitted = model.networks.predict(mean + (0.5 * log_variance).exp() * noise, points)
+    return float((fitted - points).square().sum(dim=2).mean())
 
 
 def ended(plan: Plan, net: str) -> list[tuple[Settings, Certificate, float]]:

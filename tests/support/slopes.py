@@ -37,12 +37,14 @@ def slopes_of(
 ) -> Slopes:
     """Evaluate; `distortion` is the loss unless it is given."""
     distortion = loss if distortion is None else distortion
-    averages = Averages(
-        loss, distortion, sum(kl), 0.5 / sigma2, beta, sigma2, float(step), progress
-    )
     by_kl = np.full(len(kl), np.nan)
     carried = np.array([*(memory or {}).values()], np.float32)
     numbers = np.array([*constants.values()], np.float64)
-    value, by_loss, by_distortion = method.slopes(averages, np.array(kl), numbers, carried, by_kl)
+    value, by_loss, by_distortion = method.slopes(
+        Averages(
+            *(loss, distortion, sum(kl), 0.5 / sigma2, beta, sigma2, float(step), progress),
+            *(np.array(kl), numbers, carried, by_kl),
+        )
+    )
     after = dict(zip(memory or {}, carried.tolist(), strict=True))
     return Slopes(value, by_loss, by_distortion, by_kl, after)

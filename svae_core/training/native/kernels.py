@@ -29,15 +29,9 @@ _doubles = types.Array(types.float64, 1, "C")
 _counts = types.Array(types.int64, 1, "C")
 _matrix = types.Array(types.float32, 2, "C")
 _table = types.Array(types.int64, 2, "C")
-#: A method's slopes: averages, KL_j [k], constants, memory (changed), ∂/∂KL_j [k] (written)
-#: -> value, ∂/∂loss, ∂/∂distortion.
-SLOPES = types.UniTuple(types.float64, 3)(
-    types.NamedUniTuple(types.float64, len(Averages._fields), Averages),
-    _doubles,
-    _doubles,
-    _floats,
-    _doubles,
-)
+_AVERAGES = [*[types.float64] * 8, _doubles, _doubles, _floats, _doubles]
+#: A method's slopes: averages -> value, ∂/∂loss, ∂/∂distortion.
+SLOPES = types.UniTuple(types.float64, 3)(types.NamedTuple(_AVERAGES, Averages))
 TRAIN = types.void(
     *(_floats, _floats, _floats, _floats, _floats),  # row, both moments, memory, gradient
     *(_table, types.int64, types.int64),  # layers, how many are the encoder's, free variances
@@ -304,9 +298,9 @@ def train(
             nats += kl[j]
         averages = Averages(
             *(loss, loss, nats, given[2], given[3], given[4]),
-            *(float(at), at / max(1.0, steps - 1.0)),
+            *(float(at), at / max(1.0, steps - 1.0), kl, constants, memory, by_kl),
         )
-        _, by_loss, by_distortion = slopes(averages, kl, constants, memory, by_kl)
+        _, by_loss, by_distortion = slopes(averages)
         factor = F(-2.0 / b * (by_loss + by_distortion))
         _gradient_of_outputs(outputs, error, radius, scale, factor)
         by_z = _backward(row, gradient, decoder, z, dec_work, dec_starts, error, spare, True)

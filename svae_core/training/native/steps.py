@@ -1,6 +1,6 @@
 """Training steps of a batch of members by the compiled functions.
 
-    trainer = NativeTrainer(state, rows);  trainer.train(context, step, end, deadline) -> step
+    trainer = NativeTrainer(state, rows);  trainer.train(step, end, deadline) -> step
 
 Members are trained one after another, each for a piece of an epoch: its numbers stay in the core's
 cache. They share nothing but the minibatches of equal seeds, so a member equals its solo run.
@@ -10,15 +10,21 @@ from __future__ import annotations
 
 import functools
 import time
-from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
 from svae_core.methods import method_for
-from svae_core.nets.layer_stack import Layer
+from svae_core.nets.layers import Layer
 from svae_core.records import Settings, State
-from svae_core.training.batch_context import BatchContext, Piece, learning_rate, pick_device
+from svae_core.training.batch_context import (
+    BatchContext,
+    Piece,
+    batch_context,
+    learning_rate,
+    pick_device,
+)
+from svae_core.training.members import Member
 from svae_core.training.native import compiled
 
 #: Seconds of a piece, about: no deadline is passed by much more.
@@ -36,36 +42,22 @@ def is_native(settings: Settings) -> bool:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Member:
-    """What the compiled function needs of one member beside its weights."""
-
-    seed: int
-    prefix: str
-    slopes: Any
-    given: np.ndarray  # r_min, r_max, 1/(2σ²), β, σ²
-    constants: np.ndarray
-    names: tuple[str, ...]  # of its memory
-
-
 @final
 class NativeTrainer:
-    """The arrays that steps change in place."""
+    """The arrays that steps change in place: those of the state."""
 
     def __init__(self, state: State, rows: list[int]) -> None:
         self._state, self._rows = state, rows
+        self._settings = tuple(state.settings[row] for row in rows)
         self._gradient = np.zeros(state.parameters.shape[1], np.float32)
-        self._context: BatchContext | None = None
-        self._members: list[_Member] = []
 
-    def train(self, context: BatchContext, step: int, end: int, deadline: float) -> int:
+    def train(self, step: int, end: int, deadline: float) -> int:
         """Train to `end`, or until the deadline; the step that was reached."""
-        if context is not self._context:
-            self._context, self._members = context, _members(context)
+        context = batch_context(self._settings, step)
         while step < end:
-            for piece in context.epoch_pieces(step, end, self._piece(context)):
-                for index in self._rows:
-                    self._train(context, index, piece)
+            for piece in context.pieces(step, end, self._piece(context)):
+                for row, member in zip(self._rows, context.members, strict=True):
+                    self._train(context, row, member, piece)
                 step = piece.last
                 if time.perf_counter() >= deadline:
                     return step
@@ -74,56 +66,34 @@ class NativeTrainer:
     def _piece(self, context: BatchContext) -> int:
         """Steps between two looks at the clock."""
         batch = context.settings[0].batch_size
-        floats = sum(layer.fan_in * layer.fan_out for layer in context.arch.layers)
+        floats = sum(layer.shape[0] * layer.shape[1] for layer in context.arch.layers)
         seconds = len(self._rows) * batch * floats / _FLOATS_PER_SECOND / 40
         return max(1, int(_PIECE / max(seconds, 1e-6)))
 
-    def _train(self, context: BatchContext, index: int, piece: Piece) -> None:
-        kernel, state, member = compiled.load().train, self._state, self._members[index]
-        assert kernel is not None
-        parts = [state.memory[member.prefix + name][index] for name in member.names]
-        memory = np.concatenate([np.zeros(0, np.float32), *(part.ravel() for part in parts)])
-        order, noise = piece.of(member.seed)
-        layers, encoders, free_at = _layout(context.arch.layers)
-        kernel(
-            *(state.parameters[index], state.first_moment[index], state.second_moment[index]),
-            *(memory, self._gradient, layers, encoders, free_at),
+    def _train(self, context: BatchContext, row: int, member: Member, piece: Piece) -> None:
+        native, state = compiled.load(), self._state
+        assert native.train is not None
+        memory = member.recall(state.memory, row)
+        order, noise = piece.of[member.settings.seed]
+        rates = [learning_rate(context, step) for step in range(piece.first, piece.last)]
+        native.train(
+            *(state.parameters[row], state.first_moment[row], state.second_moment[row]),
+            *(memory, self._gradient, *_layout(context.arch.layers)),
             *(context.points.numpy(), order, noise),
-            *(piece.edges, _rates(context, piece), piece.first, context.steps),
-            *(member.given, member.constants, member.slopes),
+            *(piece.edges, np.array(rates), piece.first, context.steps),
+            *(member.given, member.numbers, native.slopes(type(member.method))),
         )
-        at = 0
-        for name, part in zip(member.names, parts, strict=True):
-            after = memory[at : at + part.size]
-            state.memory[member.prefix + name][index] = after.reshape(part.shape)
-            at += part.size
+        member.remember(memory, state.memory, row)
+
+    def save(self, state: State) -> None:
+        """Nothing: the state's own arrays have changed."""
 
 
 @functools.lru_cache(maxsize=16)
 def _layout(every: tuple[Layer, ...]) -> tuple[np.ndarray, int, int]:
     """Start, fan_in and fan_out of each layer; the encoder's number; free log-variances or −1."""
-    layers = [layer for layer in every if layer.fan_in > 0]
-    free = [layer.start for layer in every if layer.fan_in == 0]
-    table = np.array([[each.start, each.fan_in, each.fan_out] for each in layers], np.int64)
+    layers = [layer for layer in every if layer.shape[0] > 0]
+    free = [layer.start for layer in every if layer.shape[0] == 0]
+    table = np.array([[each.start, *each.shape] for each in layers], np.int64)
     encoders = sum(layer.name.startswith("encoder") for layer in layers)
     return table, encoders, free[0] if free else -1
-
-
-def _rates(context: BatchContext, piece: Piece) -> np.ndarray:
-    return np.array([learning_rate(context, step) for step in range(piece.first, piece.last)])
-
-
-def _members(context: BatchContext) -> list[_Member]:
-    native = compiled.load()
-    found: dict[int, _Member] = {}
-    for group in context.objective.groups:
-        slopes = None if group.pointwise else native.slopes(type(group.method))
-        rows = group.members.tolist()
-        for index, constants in zip(rows, group.numbers, strict=True):
-            settings = context.settings[index]
-            radii = (settings.r_min, settings.r_max) if group.method.projected else (0.0, np.inf)
-            given = np.array([*radii, 0.5 / settings.sigma2, settings.beta, settings.sigma2])
-            found[index] = _Member(
-                settings.seed, group.prefix, slopes, given, constants, group.memory_names
-            )
-    return [found[index] for index in range(len(found))]

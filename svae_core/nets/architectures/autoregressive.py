@@ -1,4 +1,4 @@
-"""An autoregressive decoder: each coordinate is predicted from z and the coordinates before it.
+"""The mlp, whose decoder also predicts each coordinate from those before it.
 
     x̂_j = G_j(z) + Σ_{i<j} L_ji x_i          trained on the data's own x_<j ("teacher forcing")
 
@@ -18,17 +18,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-
-def strictly_lower(square: Tensor) -> Tensor:
-    """L [m, d, d]: a square matrix without its entries on and above the diagonal."""
-    return square.tril(-1)
+from svae_core.nets.architectures import mlp
+from svae_core.nets.layers import Image, Layer
 
 
-def free_running(outputs: Tensor, couplings: Tensor) -> Tensor:
-    """g(z) = (I − L)⁻¹ G(z), [m, b, d], from G(z) [m, b, d] and L [m, d, d]."""
-    # Points are rows, so the equation is x̂ (I − L)ᵀ = G: unit upper triangular, solved from the
-    # right by substitution.
-    triangle = -couplings.mT
+def layers(d: int, k: int, hidden: int, image: Image) -> list[Layer]:
+    """The layers of the mlp, then the couplings L, which start at 0."""
+    coupling = Layer("decoder.coupling", (d, d), 0, free_running, teacher_forced=teacher_forced)
+    return [*mlp.layers(d, k, hidden, image), coupling]
+
+
+def free_running(outputs: Tensor, couplings: Tensor, _bias: Tensor | None = None) -> Tensor:
+    """g(z) = (I − L)⁻¹ G(z), [m, b, d], from G(z) [m, b, d]; L is below the diagonal of [m, d, d].
+
+    Points are rows, so the equation is x̂ (I − L)ᵀ = G: unit upper triangular, solved from the
+    right by substitution.
+    """
+    triangle = -couplings.tril(-1).mT
     return torch.linalg.solve_triangular(
         triangle, outputs, upper=True, left=False, unitriangular=True
     )
@@ -36,4 +42,4 @@ def free_running(outputs: Tensor, couplings: Tensor) -> Tensor:
 
 def teacher_forced(outputs: Tensor, couplings: Tensor, points: Tensor) -> Tensor:
     """G(z) + L x, [m, b, d]: each coordinate predicted from z and the true x_<j [m, b, d]."""
-    return outputs + torch.bmm(points, couplings.mT)
+    return outputs + torch.bmm(points, couplings.tril(-1).mT)

@@ -1,0 +1,7 @@
+"""Architectures, one file each: `layers(d, k, hidden, image)` of an encoder and a decoder.
+
+A file's name is the architecture's name. Its function returns the layers (see `nets.layers`) of an
+encoder d → 2k, means and then log-variances, and of a decoder k → d, one after another; names of
+the decoder's layers begin with "decoder". `image`: height and width, where points are images.
+Raises RequestError for data that the architecture does not take.
+"""
