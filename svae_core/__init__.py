@@ -25,7 +25,7 @@ The packages, from the bottom up; each imports only packages above it in this li
     commands       the command line, one file per command
     __main__       entry point of the command line
 
-The public names are loaded on first use: `import svae_core` imports neither torch nor umap.
+The public names are loaded on first use: `import svae_core` imports neither torch nor numba.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ FIGURES_MAY_IMPORT = {
     *("config", "records", "geometry", "certificate", "latent", "studies", "figures"),
 }
 #: What the web server must never load: seconds of import, and a long garbage collection.
-HEAVY = {"torch", "umap", "sklearn"}
+HEAVY = {"torch", "numba", "sklearn"}
 MAY_IMPORT_PLOTLY = ("svae_core/figures/", "pages/wire/component.py", "pages/wire/routes.py")
 NAMES_THAT_SAY_NOTHING = {"common", "helper", "helpers", "misc", "util", "utils"}
 LONGEST_FUNCTION, LONGEST_FILE = 60, 400  # lines; a function's docstring is free

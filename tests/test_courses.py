@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from support.live_runs import PAIR, STEPS, Inline, in_a_loop, toy_run, trainings, until
+from support.live_runs import PAIR, STEPS, WAIT, Inline, in_a_loop, toy_run, trainings, until
 
 from pages.live.history import History
 from pages.live.run import LiveRun
 from pages.live.shared_training import Trainings
+from svae_core.compute import tasks
+from svae_core.compute.workers import WorkerLost
 from svae_core.records import Moment
 
 pytestmark = pytest.mark.usefixtures("patience")
@@ -211,6 +214,31 @@ async def test_what_a_file_claims_is_nobody_elses(imported: bool) -> None:
     late = watch(shared)
     await finished(late)
     assert_same(late.moments, true.moments)
+
+
+@in_a_loop
+async def test_a_layout_whose_workers_are_lost_is_not_asked_for_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    submit = Inline.submit
+
+    def lose(self: Inline, task: Any, *arguments: Any, **how: Any) -> Future[Any]:
+        if task is not tasks.lay_out:
+            return submit(self, task, *arguments, **how)
+        asked.append(arguments[2])
+        future: Future[Any] = Future()
+        future.set_exception(WorkerLost("gone"))
+        return future
+
+    monkeypatch.setattr(Inline, "submit", lose)
+    live = toy_run()
+    with live.viewed():
+        await finished(live)
+        assert live.task is not None
+        await asyncio.wait_for(live.task, WAIT)
+    # Twice if the last moment came between the decision to lay out and the call.
+    assert asked and asked.count(asked[-1]) <= 2 and not live.layouts
 
 
 @in_a_loop

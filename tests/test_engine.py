@@ -18,7 +18,7 @@ import pytest
 
 from svae_core.compute import tasks
 from svae_core.compute.engine import ROUND, SHORTEST_SLICE, SLICE, Engine, Lane
-from svae_core.compute.workers import WorkerLost, WorkerPool
+from svae_core.compute.workers import Worker, WorkerLost, WorkerPool
 from svae_core.records import Budget, RequestError, Settings, State
 
 TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=4, batch_size=60, latent_dim=2)
@@ -72,7 +72,7 @@ def pool() -> Iterator[WorkerPool]:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    engine = Engine(workers=1)  # its workers start with the first call; none compiles UMAP here
+    engine = Engine(workers=1)  # its workers start with the first call
     yield engine
     engine.stop()
 
@@ -211,6 +211,31 @@ def test_layouts_are_pca_until_umap_is_warm(
     again = engine.submit(tasks.lay_out, (means,), (0.9,), 2, first, lane=Lane.MAPS).result(WAIT)
     assert [layout.kind for layout in (*first, *again)] == ["pca", "pca"]
     np.testing.assert_allclose(first[0].coordinates, again[0].coordinates, atol=1e-5)
+
+
+def test_a_worker_for_maps_that_cannot_start_is_not_started_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[int] = []
+    monkeypatch.setattr(Worker, "start", lambda *_: started.append(1))
+    engine = Engine(workers=1)
+    assert not engine.start_maps() and started
+    monkeypatch.setattr(Worker, "failed", True)
+    started.clear()
+    assert not engine.start_maps() and not started
+    engine.stop()
+
+
+@pytest.mark.slow
+def test_the_worker_for_maps_draws_by_umap_and_loads_neither_torch_nor_sklearn(
+    engine: Engine,
+) -> None:
+    _eventually(engine.start_maps)
+    means = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
+    (drawn,) = engine.submit(tasks.lay_out, (means,), (0.9,), 1, None, lane=Lane.MAPS).result(WAIT)
+    assert drawn.kind == "umap"
+    _, modules = engine.submit(_main_module, lane=Lane.MAPS).result(WAIT)
+    assert {"torch", "sklearn", "umap", "pynndescent"}.isdisjoint(modules)
 
 
 def _same(one: State, other: State) -> bool:

@@ -58,7 +58,6 @@ def test_change_of_shape_of_a_single_place_is_none():
     assert shape_change(np.ones((5, 3)), np.zeros((5, 3))) == 0
 
 
-@pytest.mark.slow
 def test_a_saved_map_has_no_latents_and_is_continued_as_if_all_had_changed(separate, drawn):
     saved = replace(drawn, latent_mean=np.empty((0, 5), np.float32))
     after = umap_layout(separate[0], 0.9, 7, saved)
@@ -83,7 +82,6 @@ def separate():
     return latent.astype(np.float32), labels
 
 
-@pytest.mark.slow
 def test_umap_keeps_clusters_and_stands_still_when_latents_do(separate):
     latent, labels = separate
     first = umap_layout(latent, 0.9, 10)
@@ -100,7 +98,6 @@ def drawn(separate):
     return umap_layout(separate[0], 0.9, 0)
 
 
-@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.floats(0.05, 20), st.floats(-5, 5), st.integers(0, 1000))
 def test_latents_that_only_shift_turn_or_grow_leave_the_map_where_it_is(
@@ -140,7 +137,6 @@ def test_change_too_small_for_a_step_adds_up_and_is_followed_in_the_end(separate
     assert shape_change(goal, layout.latent_mean) < 0.1
 
 
-@pytest.mark.slow
 def test_latents_that_come_back_leave_no_debt(separate, drawn):
     latent, _ = separate
     aside = latent + np.float32(0.02) * np.sin(np.arange(latent.size, dtype=np.float32)).reshape(
@@ -152,7 +148,6 @@ def test_latents_that_come_back_leave_no_debt(separate, drawn):
     np.testing.assert_array_equal(layout.coordinates, drawn.coordinates)
 
 
-@pytest.mark.slow
 def test_a_real_change_is_followed(separate, drawn):
     latent, labels = separate
     rng = np.random.default_rng(4)
@@ -167,7 +162,6 @@ def test_a_real_change_is_followed(separate, drawn):
     assert (fresh[gap.argmin(axis=1)] == fresh).mean() > 0.9
 
 
-@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.floats(0, 1))
 def test_the_gate_opens_at_the_least_structure_and_nowhere_else(separate, drawn, structure):
@@ -175,7 +169,6 @@ def test_the_gate_opens_at_the_least_structure_and_nowhere_else(separate, drawn,
     assert (layout.kind == "none") == (structure < NO_STRUCTURE)
 
 
-@pytest.mark.slow
 def test_after_the_gate_a_map_is_drawn_afresh(separate):
     latent, _ = separate
     closed = umap_layout(latent, 0.0, 1)
@@ -184,7 +177,6 @@ def test_after_the_gate_a_map_is_drawn_afresh(separate):
     )
 
 
-@pytest.mark.slow
 def test_noise_is_not_drawn(separate):
     layout = umap_layout(separate[0], 0.03, 5)
     assert layout.kind == "none" and layout.coordinates.shape == (0, 2)

@@ -347,9 +347,7 @@ class LiveRun:
     async def _keep_layouts(self) -> None:
         """Have the newest moment laid out until the run has ended and its layout is final."""
         while True:
-            # Polled once a second: no signal is sent when UMAP has been compiled, which may be
-            # after the end of a short run.
-            await self.signal.wait_for(self._layout_due, every=1.0)
+            await self.signal.wait_for(self._layout_due, every=1.0)  # UMAP's start notifies nobody
             step = self.newest_step
             if not self.shared.outdated(step):
                 return
@@ -357,6 +355,8 @@ class LiveRun:
                 await self.shared.lay_out()
             except WorkerLost:
                 await self.signal.wait_for(lambda: self.done or self.newest_step > step)  # noqa: B023
+                if self.newest_step == step:  # asked for again, it would cost workers without end
+                    return
             self.signal.notify()
 
     def _layout_due(self) -> bool:

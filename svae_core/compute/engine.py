@@ -1,4 +1,4 @@
-"""The engine runs calls in worker processes, so that the server never imports torch or umap.
+"""The engine runs calls in worker processes, so that the server never imports torch or numba.
 
     engine = Engine();  engine.start();  engine.submit(tasks.certify, state) -> Future
 
@@ -34,7 +34,7 @@ ROUND = 0.300
 _HANGS, _HANGS_SECONDS = 20.0, 10.0
 #: and this many times the slowest preparation of data so far, since a slice may have to prepare.
 _SLOWER = 5.0
-#: The worker that compiles UMAP, and holds 330 MB, ends when no map was asked for so many seconds.
+#: The worker that draws maps by UMAP, and holds 80 MB, ends when none was asked for so long.
 _MAPS_IDLE = 300.0
 
 
@@ -45,7 +45,7 @@ class Lane(Enum):
     AT_ONCE = auto()  # before all runs in training: a person waits for it at the screen
     BACKGROUND = auto()  # many seconds long, on a worker of its own
     PREPARATION = auto()  # of data: within a time limit, and only while somebody waits
-    MAPS = auto()  # by UMAP once that is compiled; until then on a training worker
+    MAPS = auto()  # by UMAP once its worker is warm; until then on a training worker
 
 
 class Engine:
@@ -93,8 +93,12 @@ class Engine:
         return self._cluster.failed if self._cluster is not None else ""
 
     def start_maps(self) -> bool:
-        """Start the worker that compiles UMAP; whether it is ready. Until then maps are by PCA."""
-        self._maps.start()
+        """Start the worker that draws by UMAP; whether it is ready. Until then maps are by PCA.
+
+        One that cannot be started stays given up: runs ask every second, and for ever.
+        """
+        if not self._maps.failed:
+            self._maps.start()
         return self._maps.warm.is_set()
 
     def slice_seconds(self) -> float:

@@ -130,7 +130,7 @@ def lay_out(
 ) -> tuple[Layout, ...]:
     """A 2-D map of each model's latent means [v, k], continuing from the previous ones.
 
-    By UMAP in a worker that has compiled it, by PCA in all others.
+    By UMAP in the worker for maps, by PCA in all others.
     """
     from svae_core.latent import projection
 

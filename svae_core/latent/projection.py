@@ -1,12 +1,9 @@
 """Two-dimensional maps of latent means: PCA and live UMAP, each aligned with the previous map.
 
-The live UMAP uses umap-learn's own graph and layout functions on exact neighbours. It continues
-from the previous map with a step size proportional to the latents' change of shape since then, so
-latents that do not move, or are only rotated or scaled, leave the map unchanged. UMAP draws a
-structured-looking map even of pure noise, so below structure g = 0.05 no map is drawn and the
-sentence gives the reason. UMAP: arXiv 1802.03426.
-
-umap is imported inside functions: processes without it import this module, too.
+The live UMAP (see `umap_algorithm`) continues from the previous map with a step size proportional
+to the latents' change of shape since then, so latents that do not move, or are only rotated or
+scaled, leave the map unchanged. UMAP draws a structured-looking map even of pure noise, so below
+structure g = 0.05 no map is drawn and the sentence gives the reason.
 """
 
 from __future__ import annotations
@@ -14,13 +11,14 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
+from svae_core.latent import umap_algorithm
+from svae_core.latent.umap_algorithm import NEIGHBOURS
+
 #: Below this structure g (see certificate.diagnostics) latents are posterior noise.
 NO_STRUCTURE = 0.05
-_NEIGHBOURS = 15
 _DIVERGED = "No map: training diverged, latents were no finite numbers"
 _FIRST_EPOCHS = 200
 _NEXT_EPOCHS = 100
@@ -31,7 +29,7 @@ _NEXT_EPOCHS = 100
 _FLAT_STEP = 0.1
 _BEYOND_STEP = 0.4
 _SMALLEST_STEP = 0.009
-_compiled = threading.Event()  # set in the one process that has compiled UMAP
+_compiled = threading.Event()  # set in the one process that draws maps by UMAP
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +62,8 @@ def umap_layout(
     """
     if not (np.isfinite(latent_mean).all() and math.isfinite(structure)):
         return _no_map(latent_mean, step, _DIVERGED)
-    if len(latent_mean) <= _NEIGHBOURS:
-        few = f"{len(latent_mean)} points are too few for UMAP, which needs {_NEIGHBOURS + 1}"
+    if len(latent_mean) <= NEIGHBOURS:
+        few = f"{len(latent_mean)} points are too few for UMAP, which needs {NEIGHBOURS + 1}"
         return _no_map(latent_mean, step, few)
     if structure < NO_STRUCTURE:
         none = f"No structure above posterior noise (g = {structure:.2f})"
@@ -91,17 +89,15 @@ def _no_map(latent_mean: np.ndarray, step: int, why: str) -> Layout:
 def layout(
     latent_mean: np.ndarray, structure: float, step: int, previous: Layout | None = None
 ) -> Layout:
-    """The map by UMAP where this process has compiled it, else by PCA."""
+    """The map by UMAP where this process is warm, else by PCA."""
     if _compiled.is_set():
         return umap_layout(latent_mean, structure, step, previous)
     return pca_layout(latent_mean, step, previous)
 
 
 def warm_up() -> None:
-    """Compile umap's functions, which takes 13–22 s in a new process, before the first map."""
-    points = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
-    first = umap_layout(points, 1.0, 0)
-    umap_layout(points**3, 1.0, 1, first)
+    """Make this process draw maps by UMAP from now on. CannotCompile where it cannot."""
+    umap_algorithm.compiled()
     _compiled.set()
 
 
@@ -140,16 +136,24 @@ def _spread(coordinates: np.ndarray) -> np.ndarray:
 def shape_change(now: np.ndarray, before: np.ndarray) -> float:
     """The Procrustes distance of latents [v, k] from earlier ones: 0 for equal shape, at most 1.
 
-    It is what remains after the best translation, rotation and scaling: scipy's disparity is its
-    square. A saved map has no latents; then the distance is 1.
+    It is what remains after the best translation, rotation and scaling: the square root of the
+    disparity of scipy.spatial, which takes long to import. A saved map has no latents; then the
+    distance is 1.
     """
-    from scipy.spatial import procrustes
+    from scipy.linalg import orthogonal_procrustes
 
     if before.shape != now.shape:
         return 1.0
     if min(np.ptp(now, axis=0).max(), np.ptp(before, axis=0).max()) == 0:
         return 0.0  # all latents of one of them are equal: they have no shape
-    return math.sqrt(procrustes(before, now)[2])
+    one, other = _unit_shape(now), _unit_shape(before)
+    turn, scale = orthogonal_procrustes(one, other)
+    return float(np.linalg.norm(scale * one @ turn - other))
+
+
+def _unit_shape(latent_mean: np.ndarray) -> np.ndarray:
+    centred = latent_mean - latent_mean.mean(axis=0, dtype=np.float64)
+    return centred / np.linalg.norm(centred)
 
 
 def _beyond_plane(latent_mean: np.ndarray) -> float:
@@ -159,61 +163,6 @@ def _beyond_plane(latent_mean: np.ndarray) -> float:
     return float(variances[:-2].sum() / max(variances.sum(), 1e-300))
 
 
-def _neighbours(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Exact nearest neighbours [v, 15] and their distances, each point's first being itself."""
-    square = (points * points).sum(axis=1)
-    indices = np.empty((len(points), _NEIGHBOURS), dtype=np.int32)
-    distances = np.empty((len(points), _NEIGHBOURS), dtype=np.float32)
-    for start in range(0, len(points), 512):
-        rows = slice(start, min(start + 512, len(points)))
-        gap = square[rows, None] + square - 2.0 * points[rows] @ points.T
-        own = np.arange(rows.start, rows.stop)
-        gap[own - rows.start, own] = -1.0  # the point itself comes first
-        near = np.argpartition(gap, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
-        order = np.argsort(np.take_along_axis(gap, near, axis=1), axis=1, kind="stable")
-        near = np.take_along_axis(near, order, axis=1)
-        indices[rows] = near
-        distances[rows] = np.sqrt(np.take_along_axis(gap, near, axis=1).clip(min=0.0))
-    return indices, distances
-
-
-@lru_cache(maxsize=1)
-def _curve() -> tuple[float, float]:
-    from umap.umap_ import find_ab_params
-
-    a, b = find_ab_params(1.0, 0.1)
-    return float(a), float(b)
-
-
 def _optimise(start: np.ndarray, latent_mean: np.ndarray, epochs: int, rate: float) -> np.ndarray:
-    from umap.layouts import optimize_layout_euclidean
-    from umap.umap_ import fuzzy_simplicial_set, make_epochs_per_sample
-
-    points = np.ascontiguousarray(latent_mean, dtype=np.float32)
-    random = np.random.RandomState(7)
-    indices, distances = _neighbours(points)
-    graph, _, _ = fuzzy_simplicial_set(
-        points, _NEIGHBOURS, random, "euclidean", knn_indices=indices, knn_dists=distances
-    )
-    graph = graph.tocoo()
-    graph.data[graph.data < graph.data.max() / max(epochs, 11)] = 0.0
-    graph.eliminate_zeros()
-    a, b = _curve()
-    # umap updates the coordinates in place; its head and tail embeddings are the same array here.
-    layout = np.ascontiguousarray(start - start.mean(axis=0), dtype=np.float32)
-    seeds = random.randint(np.iinfo(np.int32).min + 1, np.iinfo(np.int32).max, 3)
-    found: np.ndarray = optimize_layout_euclidean(
-        layout,
-        layout,
-        graph.row,
-        graph.col,
-        epochs,
-        graph.shape[1],
-        make_epochs_per_sample(graph.data, epochs),
-        a,
-        b,
-        seeds.astype(np.int64),
-        initial_alpha=rate,
-        move_other=True,
-    )
-    return found
+    graph = umap_algorithm.fuzzy_graph(*umap_algorithm.nearest(latent_mean))
+    return umap_algorithm.lay_out(start, *graph, epochs, rate)

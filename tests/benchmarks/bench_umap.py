@@ -8,12 +8,19 @@ the fifth movement, where models change fast, and at every eighth pair of frames
 represents its neighbours. (One pair in eight of all, the first among them, would give the first
 frames too much weight.) "Latents" is the change of shape of the latents themselves, as a share of
 the peer's displacement: a map below it moves less than the latents that it shows.
+
+Before that: what it costs a new process until it can draw, with an empty cache and with a full one,
+and with `import umap` alone, where all that umap-learn keeps of its compiled code is there.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import os
+import subprocess
+import sys
+import tempfile
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -159,6 +166,38 @@ def drift() -> tuple[float, float]:
     return float(ratio), seconds
 
 
+_READY = "from svae_core.latent.projection import warm_up; warm_up()"
+_MEASURE = """
+import os
+used = os.times()
+pages = next(line for line in open("/proc/self/smaps_rollup") if line.startswith("Pss:"))
+print(used.user + used.system, int(pages.split()[1]) / 1e3)
+"""
+
+
+def ready(code: str, cache: str) -> str:
+    """CPU seconds (user and system) and proportional memory of a new process that runs `code`."""
+    caches = {"SVAE_CACHE": cache, "NUMBA_CACHE_DIR": cache, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code + _MEASURE],
+        env=os.environ | caches,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds, megabytes = map(float, done.stdout.split())
+    return f"{seconds:.2f} CPU s, {megabytes:.0f} MB"
+
+
+def print_ready() -> None:
+    """What it costs a process until it can draw maps."""
+    with tempfile.TemporaryDirectory() as cache:
+        print(f"Ready with an empty cache: {ready(_READY, cache)}; with a full one:")
+        print(f"{ready(_READY, cache)} (proportional set size).")
+        ready("import umap", cache)
+        print(f"`import umap`, with a full cache: {ready('import umap', cache)}.\n")
+
+
 def row(story: str, latent_dim: int, seed: int, pool: ProcessPoolExecutor) -> str:
     """One run as a line of the table; an error if a frame is flagged wrongly."""
     frames = snapshots(story, latent_dim, seed)
@@ -183,6 +222,7 @@ def main() -> None:
     torch.set_num_threads(1)
     warm_up()
     print("# Live UMAP\n")
+    print_ready()
     print("Digits, 1,797 points, 40 frames a run. Trustworthiness is live / full umap-learn fit.")
     print("Displacement (all; after the first five movements) and the latents' own change of shape")
     print("are shares of refit-and-align's displacement.\n")

@@ -1,5 +1,5 @@
 /**
- * The latent means of both models in two dimensions: PCA at first, UMAP when it is compiled.
+ * The latent means of both models in two dimensions: PCA at first, UMAP when its worker is warm.
  * A drag selects points, by lasso or box; they are marked in all views.
  *
  * @import { Declaration, Layout, Moment, Point, Theme, View, ViewContext } from "../types"
