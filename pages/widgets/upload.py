@@ -20,6 +20,7 @@ from pages.widgets import data_look
 from svae_core.config.limits import limits
 from svae_core.datasets import scan_datasets
 from svae_core.datasets.file import Config, how_of
+from svae_core.datasets.file import classes as classes_of
 from svae_core.figures.names import counted
 from svae_core.own_data import kept as store
 from svae_core.own_data.choice import EVERY, Choice, names_of, text_of
@@ -75,13 +76,9 @@ def is_another_file(before: Settings, settings: Settings) -> bool:
 
 
 def classes(settings: Settings) -> int:
-    """How many classes the label of the visitor's file has; 0 without a label."""
+    """Where K starts: how many classes the label of the visitor's file has, 0 without a label."""
     options: dict[str, Any] = dict(settings.dataset_options)
-    config = Config(**options)
-    table = _table(config.key)
-    if table is None:
-        return 0
-    return len(data_look.look_of(config, table, _table(config.labels)).classes)
+    return classes_of(Config(**options)) if _table(_key(settings)) else 0
 
 
 def preview(settings: Settings) -> None:
