@@ -31,6 +31,9 @@ from svae_core.records import RequestError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: What a damaged file raises beside Arrow's own errors: a column that ends early raises IndexError
+#: where it meets others, or StopIteration.
+DAMAGE = (OSError, ValueError, OverflowError, KeyError, IndexError, StopIteration)
 _LABELS = ("label", "labels", "target", "class", "y", "digit")
 _INDEX = ("__index_level_0__",)
 _NAMED = 1_000_000  # rows up to which a column of text beside lists is kept as their names

@@ -39,8 +39,12 @@ class CompressedRows:
 
     @classmethod
     def of(cls, matrix: Any) -> CompressedRows:
-        """From a csr_matrix of real numbers; RequestError for others."""
+        """From a csr_matrix of real numbers; RequestError for others, and where it is damaged.
+
+        A library that makes rows of another form trusts that form's indices.
+        """
         check_real(matrix.dtype)
+        check_compressed(matrix.indptr, matrix.indices, matrix.shape, by_columns=False)
         matrix.sum_duplicates()
         return cls(matrix, (int(matrix.shape[0]), int(matrix.shape[1])))
 

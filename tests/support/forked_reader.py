@@ -17,12 +17,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
-_SECONDS = 30
+#: Seconds that a file may take: of a processor, and by the clock, which others use up too.
+_SECONDS, _WAIT = 30, 300
 _LEAKED = 100  # megabytes from which a fork is not used again, so that each file finds room
 _LIBRARIES = (
     *("h5py", "scipy.io", "scipy.sparse", "pyarrow.parquet", "pyarrow.feather", "pyarrow.csv"),
@@ -37,7 +37,7 @@ class Outcome:
 
     kind: str  # taken | refused | ended (the process died: said as damaged) | broken (a traceback)
     said: str  # the sentence, or the traceback's last line
-    seconds: float
+    seconds: float  # of a processor
     megabytes: float  # beyond what the libraries take, at most so far in this process
     opened: tuple[str, ...]  # files that are neither the given one, nor its table, nor a library's
 
@@ -95,13 +95,11 @@ def _serve() -> None:
         importlib.import_module(library)
     fork: _Fork | None = None
     for line in sys.stdin:
-        start = time.monotonic()
         fork = fork or _Fork()
         answer = fork.ask(line) or {"kind": "ended", "said": "", "opened": []}
         if answer["kind"] == "ended" or answer["megabytes"] > _LEAKED:
-            answer["megabytes"] = fork.end()
+            answer |= fork.end()
             fork = None
-        answer["seconds"] = time.monotonic() - start
         print(json.dumps(answer), flush=True)
 
 
@@ -111,13 +109,13 @@ class _Fork:
     def __init__(self) -> None:
         asked, self._told = os.pipe()
         self._said, answered = os.pipe()
-        self._before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self._known = 0.0  # seconds that the files before took
         self._pid = os.fork()
         if self._pid == 0:
             # So that it ends when its parent lets go of it, or is gone.
             os.close(self._told)
             os.close(self._said)
-            _answer_all(asked, answered, self._before)
+            _answer_all(asked, answered)
         os.close(asked)
         os.close(answered)
         self._answers = os.fdopen(self._said, "rb")
@@ -126,21 +124,30 @@ class _Fork:
         """What became of a file; None where the process ended."""
         os.write(self._told, line.encode())
         said = self._answers.readline()
-        return json.loads(said) if said else None
+        if not said:
+            return None
+        answer: dict[str, Any] = json.loads(said)
+        answer["seconds"], self._known = answer["seconds"] - self._known, answer["seconds"]
+        return answer
 
-    def end(self) -> float:
-        """Megabytes that the process took beyond the libraries."""
+    def end(self) -> dict[str, float]:
+        """What the process took: megabytes in all, and seconds since its last answer."""
         os.close(self._told)
         self._answers.close()
         _, _, usage = os.wait4(self._pid, 0)
-        return max(0.0, (usage.ru_maxrss - self._before) / 1024)
+        return {"megabytes": usage.ru_maxrss / 1024, "seconds": _seconds(usage) - self._known}
 
 
-def _answer_all(asked: int, answered: int, before: int) -> None:
+def _seconds(usage: resource.struct_rusage) -> float:
+    return usage.ru_utime + usage.ru_stime
+
+
+def _answer_all(asked: int, answered: int) -> None:
     """In the fork: read files until there are no more, and end."""
     from svae_core.own_data.limits import READER_BYTES
 
     resource.setrlimit(resource.RLIMIT_DATA, (READER_BYTES, READER_BYTES))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     opened: list[str] = []
     allowed: tuple[str, ...] = ()
 
@@ -158,12 +165,14 @@ def _answer_all(asked: int, answered: int, before: int) -> None:
             allowed = (place, sys.prefix, sys.base_prefix, str(Path(__file__).parents[2]))
             allowed += ("/usr", "/lib", "/proc", "/dev")
             opened.clear()
-            signal.alarm(_SECONDS)
+            signal.alarm(_WAIT)
+            signal.setitimer(signal.ITIMER_PROF, _SECONDS)
             kind, said = _read(request)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.alarm(0)
-            most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            usage = resource.getrusage(resource.RUSAGE_SELF)
             answer = {"kind": kind, "said": said, "opened": list(opened)}
-            answer["megabytes"] = max(0.0, (most - before) / 1024)
+            answer |= {"megabytes": (usage.ru_maxrss - before) / 1024, "seconds": _seconds(usage)}
             os.write(answered, json.dumps(answer).encode() + b"\n")
     os._exit(0)
 

@@ -12,6 +12,7 @@ from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import Groups, array_of, is_hdf5, opened, texts_of
 from svae_core.own_data.names import cleaned
 from svae_core.own_data.tables import Table
+from svae_core.own_data.vectors import vectors_among, write_vectors
 
 
 def read(source: Source) -> Table:
@@ -19,6 +20,10 @@ def read(source: Source) -> Table:
     with opened(source.path) as file:
         groups = Groups.of(file)
         shapes = groups.shapes
+        both = {**shapes, **groups.text_shapes}
+        if source.labels and (vectors := vectors_among(both)):
+            loaded = {key: _labels(groups, key) for key in vectors}
+            return write_vectors(source, FORMAT.name, loaded, both)
         matlab = "MATLAB_class" in {key for item in groups.items.values() for key in item.attrs}
         name = choose(shapes, source.array, "HDF5 file")
         array = array_of(groups.items[name])
@@ -38,7 +43,7 @@ def read(source: Source) -> Table:
 
 
 def _labels(groups: Groups, name: str) -> np.ndarray:
-    item: Any = groups.items[name]
+    item: Any = array_of(groups.items[name])
     return texts_of(item) if name in groups.text_shapes else np.asarray(item[()]).reshape(-1)
 
 

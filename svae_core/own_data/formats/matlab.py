@@ -14,8 +14,9 @@ from svae_core.own_data.candidates import choose, labels_among, offered, said_of
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import CATEGORIES, CELLS
 from svae_core.own_data.names import cleaned, some
-from svae_core.own_data.sparse import CompressedRows
+from svae_core.own_data.sparse import CompressedRows, check_compressed
 from svae_core.own_data.tables import Table
+from svae_core.own_data.vectors import vectors_among, write_vectors
 from svae_core.records import RequestError
 
 _NUMBERS = {
@@ -46,6 +47,15 @@ def read(source: Source) -> Table:
             for n, (_, kind) in declared.items()
             if kind in ("struct", "object", "function", "opaque", "char", "unknown")
         ]
+        cells = {n: shape for n, (shape, kind) in declared.items() if kind == "cell"}
+        if source.labels and (vectors := vectors_among({**numbers, **cells})):
+            shapes = {**numbers, **cells}
+            if math.prod(shapes[vectors[0]]) > CELLS:
+                raise RequestError("The vectors in the .mat file are too long to read.")
+            loaded = io.loadmat(str(source.path), variable_names=vectors)
+            return write_vectors(
+                source, FORMAT.name, {n: _labels(loaded[n]) for n in vectors}, shapes
+            )
         if not numbers:
             raise RequestError(
                 f"The .mat file holds no matrix of numbers but {some(refused) or 'nothing'}; save "
@@ -56,7 +66,6 @@ def read(source: Source) -> Table:
             raise RequestError(
                 f"The matrix {cleaned(name)} in the .mat file is too large to read; give a sample."
             )
-        cells = {n: shape for n, (shape, kind) in declared.items() if kind == "cell"}
         labels = labels_among({**numbers, **cells}, name)
         wanted = [name, labels] if labels else [name]
         loaded = io.loadmat(str(source.path), variable_names=wanted)
@@ -83,13 +92,16 @@ def _matrix(found: Any) -> Any:
     from scipy import sparse
 
     if sparse.issparse(found):
+        # Compressed columns as the file has them: turning them writes where their indices say.
+        found = found.tocsc(copy=False)
+        check_compressed(found.indptr, found.indices, found.shape, by_columns=True)
         return CompressedRows.of(found.tocsr())
     return found.T if found.ndim == 2 and found.shape[0] == 1 else found
 
 
 def _labels(found: np.ndarray) -> np.ndarray:
     """A vector of labels: numbers, or the strings of a cell array."""
-    flat = found.reshape(-1)
+    flat = (found.toarray() if hasattr(found, "toarray") else found).reshape(-1)
     if flat.dtype == object:
         return np.array(
             [

@@ -25,6 +25,7 @@ from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.npy_header import HEADER_BYTES, PARSER_ERRORS, read_header, refuse_objects
 from svae_core.own_data.sparse import CompressedRows, check_compressed
 from svae_core.own_data.tables import Table
+from svae_core.own_data.vectors import vectors_among, write_vectors
 from svae_core.records import RequestError
 
 #: Names of points, and for each the names of the labels that belong to it; others below.
@@ -69,6 +70,9 @@ def read(source: Source) -> Table:
         members = {item.filename.removesuffix(".npy"): _member(packed, item) for item in items}
         if members.keys() >= _SPARSE and _sparse_format(packed, members) is not None:
             return _read_sparse(source, packed, members)
+        if source.labels and (vectors := vectors_among(_readable(members))):
+            loaded = {key: _array(packed, members[key], *members[key].shape[:1]) for key in vectors}
+            return write_vectors(source, FORMAT.name, loaded, _readable(members))
         points = _points_among(members, source.array)
         refuse_objects(members[points].dtype)
         npy.check_numbers(members[points].dtype)
@@ -80,9 +84,13 @@ def read(source: Source) -> Table:
         labels = _labels_for(points, members)
         if labels:
             table = with_labels(table, _array(packed, members[labels], table.rows), "label")
-    shapes = {key: member.shape for key, member in members.items() if not member.objects}
-    table = with_arrays(table, offered(shapes), points)
+    table = with_arrays(table, offered(_readable(members)), points)
     return _say_what_was_left_out(table, members, points, labels)
+
+
+def _readable(members: dict[str, _Member]) -> dict[str, tuple[int, ...]]:
+    """Shapes of the arrays that can be loaded."""
+    return {key: member.shape for key, member in members.items() if not member.objects}
 
 
 def _as_npz(table: Table) -> Table:
@@ -222,6 +230,7 @@ def _read_sparse(source: Source, packed: zipfile.ZipFile, members: dict[str, _Me
             parts = (arrays["data"], arrays["indices"], arrays["indptr"])
             make = {"csr": sparse.csr_matrix, "csc": sparse.csc_matrix, "bsr": sparse.bsr_matrix}
             matrix = make[kind](parts, shape=shape)
+            matrix.check_format(full_check=True)  # of blocks, whose indices count blocks
         elif kind == "coo":
             matrix = sparse.coo_matrix((arrays["data"], (arrays["row"], arrays["col"])), shape)
         else:
