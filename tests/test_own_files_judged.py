@@ -46,3 +46,40 @@ def test_more_numbers_than_a_dense_matrix_market_file_declares(more: bytes, tmp_
     (tmp_path / "m.mtx").write_bytes(content + more)
     with pytest.raises(RequestError, match="damaged or cut off"):
         table_of(tmp_path / "m.mtx")
+
+
+def test_a_table_of_genes_and_cells_asks_and_is_turned(tmp_path: Path) -> None:
+    """As GEO has them: a row for each gene, and a column for each cell, named by its barcode."""
+    cells = ["".join("ACGT"[i // 4**k % 4] for k in range(8)) + "-1" for i in range(12)]
+    counts = RNG.poisson(0.4, (5_000, 12))
+    lines = ["gene\t" + "\t".join(cells)]
+    lines += [f"GENE{i}\t" + "\t".join(map(str, row)) for i, row in enumerate(counts.tolist())]
+    (tmp_path / "geo.tsv").write_text("\n".join(lines))
+    table = table_of(tmp_path / "geo.tsv")
+    notes = shape(table, Choice(), 0).notes
+    assert any("the 5,000 rows, as taken now, or the 12 columns?" in note for note in notes)
+    turned = table_of(tmp_path / "geo.tsv", "turned")
+    assert turned.rows == 12 and turned.row_names() == cells and not turned.tabular
+    assert [column.name for column in turned.columns[:2]] == ["GENE0", "GENE1"]
+    assert np.array_equal(np.asarray(turned.numbers()[:]), counts.T)
+    data = shape(turned, Choice(counts="variable"), 0)
+    assert data.points.shape == (12, 2_000) and data.row_names is not None
+
+
+def test_dense_counts_of_all_genes_are_read_and_shaped_as_counts(tmp_path: Path) -> None:
+    """An .h5ad whose X is dense has more genes than a table may have columns."""
+    import h5py
+
+    counts = RNG.poisson(0.3, (20, 5_000)).astype(np.float32)
+    with h5py.File(tmp_path / "dense.h5ad", "w") as file:
+        file.attrs["encoding-type"] = "anndata"
+        file["X"] = counts
+        for frame, length in (("obs", 20), ("var", 5_000)):
+            place = file.create_group(frame)
+            place.attrs["_index"] = "_index"
+            place["_index"] = [f"{frame} {i}" for i in range(length)]
+    table = table_of(tmp_path / "dense.h5ad")
+    assert table.counts and np.array_equal(np.asarray(table.numbers()[:]), counts)
+    with pytest.raises(RequestError, match="2,000 most variable"):
+        shape(table, Choice(), 0)
+    assert shape(table, Choice(counts="variable"), 0).points.shape == (20, 2_000)

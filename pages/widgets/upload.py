@@ -26,9 +26,11 @@ from svae_core.own_data import kept as store
 from svae_core.own_data.choice import EVERY, Choice, names_of, text_of
 from svae_core.own_data.formats import listed
 from svae_core.own_data.labels import labelling_of
+from svae_core.own_data.suspicions import orientation
 from svae_core.own_data.tables import Table
 from svae_core.records import Options, RequestError, Settings, knobs
 
+_ANSWERED = "file.answered"  # the file of which it was said which are the points
 _WIDE = 200  # columns beyond which they are not offered one by one
 _SHOWN = 30  # columns of the preview
 _MISSING = {"drop": "Drop the row", "mean": "Fill in the column's mean"}
@@ -162,7 +164,7 @@ def _read_otherwise(config: Config, table: Table, uploaded: Any) -> Config:
         array = _select("array", list(table.arrays), value, {})
         chosen["array"] = array if config.array or array != table.array else ""
     if _may_be_turned(table, config):
-        chosen["turned"] = _toggle("turned", "Columns are the points", config.turned)
+        chosen["turned"] = _are_columns(config, table)
     if table.colour:
         chosen["colour"] = _toggle("colour", "Keep the colours", config.colour)
     if table.image_shape:
@@ -184,7 +186,31 @@ def _read_otherwise(config: Config, table: Table, uploaded: Any) -> Config:
 
 
 def _may_be_turned(table: Table, config: Config) -> bool:
-    return config.turned or (not table.tabular and not table.image_shape)
+    matrix = not table.tabular and not table.image_shape
+    return config.turned or matrix or bool(table.rows_or_columns)
+
+
+def _are_columns(config: Config, table: Table) -> bool:
+    """Whether the columns are the points: asked, with no answer given, where nothing tells."""
+    file = config.key[:16]  # the same however it is read
+    known = not table.rows_or_columns or st.session_state.get(_ANSWERED) == file
+    value = "Columns" if config.turned else "Rows" if known else None
+    if value is None:
+        columns = len(table.of_kind("number"))
+        asked = orientation(table.rows_or_columns, table.rows, columns)
+        st.warning(plain(asked[0].sentence), icon=None)
+    session.preset_widget("file.turned", value)
+    answer = st.radio(
+        "Which are the points?",
+        ["Rows", "Columns"],
+        index=None,
+        key="file.turned",
+        horizontal=True,
+        help=knobs(Config)["turned"].help,
+    )
+    if session.widget_drawn("file.turned", answer) is not None:
+        st.session_state[_ANSWERED] = file
+    return bool(answer == "Columns")
 
 
 def _second(config: Config) -> Config:

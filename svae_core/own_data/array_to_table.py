@@ -52,6 +52,7 @@ class Extremes:
     def __init__(self, width: int) -> None:
         self.missing = np.zeros(width, np.int64)
         self._low, self._high = np.full(width, np.inf), np.full(width, -np.inf)
+        self._whole = True
 
     def add(self, block: np.ndarray) -> None:
         """Take in rows [r, width]."""
@@ -61,6 +62,12 @@ class Extremes:
         self.missing += len(wide) - np.count_nonzero(finite, axis=0)
         self._low = np.minimum(self._low, np.where(finite, wide, np.inf).min(axis=0))
         self._high = np.maximum(self._high, np.where(finite, wide, -np.inf).max(axis=0))
+        self._whole = self._whole and bool((wide == np.rint(wide))[finite].all())
+
+    @property
+    def counts(self) -> bool:
+        """Whether all are whole numbers that are never negative."""
+        return self._whole and bool((self._low >= 0).all())
 
     def columns(self, names: Sequence[str]) -> tuple[Column, ...]:
         """A Column of numbers for each name."""
@@ -138,6 +145,7 @@ def write_matrix(
         image_shape=layout.image_shape,
         scale=scale,
         tabular=tabular,
+        counts=extremes.counts and not layout.picture,
         colour=("channels" if layout.keeps_colour else "grey") if layout.coloured else "",
     )
     write_about(table)
@@ -224,6 +232,13 @@ def with_colour(table: Table, colour: str) -> Table:
 def with_arrays(table: Table, arrays: Sequence[str], chosen: str) -> Table:
     """The table with the names of all arrays that could be its points, and of the one that is."""
     found = dataclasses.replace(table, arrays=tuple(arrays), array=chosen)
+    write_about(found)
+    return found
+
+
+def with_question(table: Table, why: str) -> Table:
+    """The table of whose columns it is not known whether they are the points: why it is not."""
+    found = dataclasses.replace(table, rows_or_columns=why)
     write_about(found)
     return found
 

@@ -11,6 +11,7 @@ import re
 
 import numpy as np
 
+from svae_core.own_data.names import NAMED_AS_CELLS, are_barcodes
 from svae_core.own_data.tables import Column, Table, write_about
 
 ROW_NUMBER, ROW_NAME, DATE, EMPTY = "row number", "row name", "date", "nearly empty"
@@ -35,7 +36,9 @@ def with_roles(table: Table, unnamed: tuple[bool, ...] = ()) -> Table:
         for index, column in enumerate(table.columns)
     )
     # Rather all columns than none: a table of names only is refused where it is shaped.
-    found = dataclasses.replace(table, columns=columns)
+    numbers = [column.name for column in columns if column.kind == "number"]
+    either = NAMED_AS_CELLS if are_barcodes(numbers) else ""
+    found = dataclasses.replace(table, columns=columns, rows_or_columns=either)
     write_about(found)
     return found
 

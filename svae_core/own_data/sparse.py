@@ -64,6 +64,28 @@ class CompressedRows:
         return CompressedRows.of(self.matrix.T.tocsr())
 
 
+@dataclass(frozen=True)
+class DenseRows:
+    """A dense matrix [n, d], such as counts of all genes, whose zeros are not kept."""
+
+    array: Any  # gives blocks of rows
+    shape: tuple[int, int]
+
+    @property
+    def stored(self) -> int:
+        """How many numbers it may hold."""
+        return self.shape[0] * self.shape[1]
+
+    def part(self, rows: slice) -> Part:
+        """Rows in compressed form."""
+        from scipy import sparse
+
+        block = np.asarray(self.array[rows])
+        check_real(block.dtype)
+        found = sparse.csr_matrix(block)
+        return found.data, found.indices, np.diff(found.indptr)
+
+
 class StoredRows:
     """A matrix [n, d] on disk, mapped; indexing makes rows dense, as an array's would be."""
 

@@ -29,7 +29,7 @@ _FEW = 8
 class Suspicion:
     """Something that looks wrong, and where."""
 
-    kind: str  # dominant | outlier | sentinel | time | id | equal
+    kind: str  # orientation | dominant | outlier | sentinel | time | id | equal
     sentence: str
     columns: tuple[str, ...] = ()  # those that leaving out would mend
     row: int = -1  # of the file, counted from 0
@@ -76,6 +76,15 @@ def spread(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         by_column += gap.sum(axis=0)
         by_row[start : start + step] = gap.sum(axis=1)
     return by_column, by_row
+
+
+def orientation(why: str, rows: int, columns: int) -> list[Suspicion]:
+    """The question which are the points, where `why` says that either may be."""
+    sentence = (
+        f"{why}, so which are the points: the {rows:,} rows, as taken now, or the {columns:,} "
+        "columns? Exchange them if the columns are."
+    )
+    return [Suspicion("orientation", sentence)] if why else []
 
 
 def suspicions_of_columns(columns: np.ndarray, names: Sequence[str]) -> list[Suspicion]:

@@ -35,6 +35,7 @@ from svae_core.own_data.preprocessing import (
 from svae_core.own_data.suspicions import (
     SAMPLE,
     Suspicion,
+    orientation,
     suspicions_of_columns,
     suspicions_of_points,
 )
@@ -141,7 +142,8 @@ def suspicions(
     if table.image_shape:
         return []
     numbers = [item for item in features if item.code < 0]
-    found = suspicions_of_points(points, [item.name for item in features], rows)
+    found = orientation(table.rows_or_columns, table.rows, len(table.of_kind("number")))
+    found += suspicions_of_points(points, [item.name for item in features], rows)
     if table.tabular and 0 < len(numbers) <= _LOOKED_AT:
         step = max(1, -(-table.rows // SAMPLE))
         some_rows = np.array(table.block(slice(None, None, step), positions_of(numbers)), float)

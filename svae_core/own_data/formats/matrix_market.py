@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import write_matrix
+from svae_core.own_data.array_to_table import with_question, write_matrix
 from svae_core.own_data.formats import Format, Source, starts_with
 from svae_core.own_data.limits import CELLS
 from svae_core.own_data.sparse import CompressedRows
@@ -42,7 +43,7 @@ def read(source: Source) -> Table:
                 "is cut off or made up."
             )
         path = source.path
-        matrix = _dense(path, rows, columns, symmetry) if dense else io.mmread(str(path))
+        matrix: Any = _dense(path, rows, columns, symmetry) if dense else io.mmread(str(path))
     except (ValueError, TypeError, IndexError, OverflowError, EOFError, StopIteration) as error:
         if isinstance(error, RequestError):
             raise
@@ -53,13 +54,10 @@ def read(source: Source) -> Table:
         notes.append("Turned on its side: the file has genes × cells, and cells are the points.")
     elif source.turned and not transposed:
         notes.append("Turned on its side, as chosen: the columns of the file are the points.")
-    elif not transposed:
-        notes.append(
-            "Rows are taken as the points, since nothing in the file tells; counts of genes × "
-            "cells have to be turned."
-        )
     array = CompressedRows.of(matrix.tocsr()) if sparse.issparse(matrix) else np.asarray(matrix)
-    return write_matrix(source, array, FORMAT.name, notes)
+    table = write_matrix(source, array, FORMAT.name, notes)
+    asked = not transposed and not source.turned and table.counts
+    return with_question(table, "Nothing in the file tells") if asked else table
 
 
 def _dense(path: Path, rows: int, columns: int, symmetry: str) -> np.ndarray:
