@@ -30,7 +30,6 @@ from svae_core.own_data.suspicions import orientation
 from svae_core.own_data.tables import Table
 from svae_core.records import Options, RequestError, Settings, knobs
 
-_ANSWERED = "file.answered"  # the file of which it was said which are the points
 _WIDE = 200  # columns beyond which they are not offered one by one
 _SHOWN = 30  # columns of the preview
 _MISSING = {"drop": "Drop the row", "mean": "Fill in the column's mean"}
@@ -193,7 +192,7 @@ def _may_be_turned(table: Table, config: Config) -> bool:
 def _are_columns(config: Config, table: Table) -> bool:
     """Whether the columns are the points: asked, with no answer given, where nothing tells."""
     file = config.key[:16]  # the same however it is read
-    known = not table.rows_or_columns or st.session_state.get(_ANSWERED) == file
+    known = not table.rows_or_columns or session.answered(file)
     value = "Columns" if config.turned else "Rows" if known else None
     if value is None:
         columns = len(table.of_kind("number"))
@@ -208,8 +207,7 @@ def _are_columns(config: Config, table: Table) -> bool:
         horizontal=True,
         help=knobs(Config)["turned"].help,
     )
-    if session.widget_drawn("file.turned", answer) is not None:
-        st.session_state[_ANSWERED] = file
+    session.answered(file, now=session.widget_drawn("file.turned", answer) is not None)
     return bool(answer == "Columns")
 
 

@@ -179,7 +179,10 @@ def with_labels(table: Table, labels: np.ndarray | None, name: str = "label") ->
     """
     if labels is None:
         return table
-    labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    labels = labels.reshape(-1) if labels.ndim == 2 and 1 in labels.shape else labels
+    if _one_of_each(labels):
+        labels = labels.argmax(axis=1)
+        table = with_note(table, f"The {name} has a column of 0 and 1 for each class.")
     if labels.ndim != 1 or len(labels) != table.rows:
         shape = " × ".join(map(str, labels.shape))
         return _without(table, f"have the shape {shape} beside {table.rows:,} rows")
@@ -195,6 +198,13 @@ def with_labels(table: Table, labels: np.ndarray | None, name: str = "label") ->
     if len(values) > CATEGORIES:
         return _without(table, f"hold more than {CATEGORIES:,} different values")
     return with_categories(table, name, [text_of_label(value) for value in values.tolist()], codes)
+
+
+def _one_of_each(labels: np.ndarray) -> bool:
+    """Whether rows are 0 but for a single 1: a column for each class."""
+    if labels.ndim != 2 or labels.dtype.kind not in "fiub":
+        return False
+    return bool(((labels == 0) | (labels == 1)).all() and ((labels == 1).sum(axis=1) == 1).all())
 
 
 def with_categories(table: Table, name: str, categories: Sequence[str], codes: np.ndarray) -> Table:

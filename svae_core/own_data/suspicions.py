@@ -7,6 +7,7 @@ looked at in at most SAMPLE rows, evenly spaced; rows are all looked at.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ OUTLYING = 30.0
 _SENTINELS = (-9.0, -99.0, -999.0, -9999.0, -99999.0, 999.0, 9999.0, 99999.0, -1e30, 1e30)
 _SECONDS = (5e8, 2.5e9)  # of the years 1985 to 2049, since 1970
 _FEW = 8
+_ID = re.compile(r"(^|[_\W])(id|ID|Id|no|nr|number|index|key)$|[a-z]I[Dd]$")  # ends of names
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def suspicions_of_columns(columns: np.ndarray, names: Sequence[str]) -> list[Sus
             sentinels.setdefault(sentinel, []).append(name)
         if _SECONDS[0] < _scaled(values).min() and _scaled(values).max() < _SECONDS[1]:
             times.append(name)
-        elif _is_id(values):
+        elif _is_id(values, name):
             ids.append(name)
     found = []
     for sentinel, held in sentinels.items():
@@ -147,11 +149,13 @@ def _scaled(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _is_id(values: np.ndarray) -> bool:
-    """Whether all are different whole numbers that only go up, or only down."""
+def _is_id(values: np.ndarray, name: str) -> bool:
+    """Whether all are different whole numbers that only go up, or only down, or are called so."""
+    if not (values == np.rint(values)).all():
+        return False
     steps = np.diff(values)
-    whole = bool((values == np.rint(values)).all())
-    return whole and bool((steps > 0).all() or (steps < 0).all())
+    ordered = bool((steps > 0).all() or (steps < 0).all())
+    return ordered or (_ID.search(name) is not None and len(np.unique(values)) == len(values))
 
 
 def _equal(columns: np.ndarray, names: Sequence[str]) -> Iterator[tuple[str, str]]:

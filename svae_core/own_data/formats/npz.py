@@ -17,8 +17,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from svae_core.own_data import archive
-from svae_core.own_data.array_to_table import with_arrays, with_labels, with_note, write_matrix
-from svae_core.own_data.candidates import POINTS, offered
+from svae_core.own_data.array_to_table import (
+    with_arrays,
+    with_labels,
+    with_note,
+    with_question,
+    write_matrix,
+)
+from svae_core.own_data.candidates import LABELS, POINTS, offered, question_of
 from svae_core.own_data.formats import Format, Source, npy, renamed
 from svae_core.own_data.limits import CELLS, LETTERS
 from svae_core.own_data.names import cleaned, some
@@ -33,11 +39,12 @@ _SPLITS = {
     "x_train": ("y_train",),
     "train_images": ("train_labels",),
     "train_x": ("train_y",),
-    "x_test": ("y_test",),
-    "test_images": ("test_labels",),
+    "train_data": ("train_labels", "train_y"),
     "imgs": ("latents_classes",),
 }
-_LABELS = ("labels", "label", "y", "target", "targets", "classes", "digit", "digits", "arr_1")
+#: The same of test sets, taken where there are no other points.
+_TESTS = {"x_test": ("y_test",), "test_images": ("test_labels",), "test_data": ("test_labels",)}
+_LABELS = (*LABELS, "arr_1")
 #: Parts of a name by which an array is never the points.
 _NO_POINTS = ("label", "target", "class", "latents", "index", "ids")
 _SPARSE = {"format", "shape", "data"}
@@ -81,10 +88,12 @@ def read(source: Source) -> Table:
             _copy(inner, target, 8 * CELLS + HEADER_BYTES)
         table = npy.read(renamed(source, unpacked))
         table = with_note(_as_npz(table), f"Points are the array {cleaned(points)}.")
-        labels = _labels_for(points, members)
+        labels = _labels_for(points, members, table.rows)
         if labels:
             table = with_labels(table, _array(packed, members[labels], table.rows), "label")
     table = with_arrays(table, offered(_readable(members)), points)
+    if not source.turned and (why := question_of(_readable(members), points)):
+        table = with_question(table, why)
     return _say_what_was_left_out(table, members, points, labels)
 
 
@@ -136,7 +145,7 @@ def _points_among(members: dict[str, _Member], wanted: str) -> str:
     known = {key: member for key, member in members.items() if not member.objects}
     wide = {key: member for key, member in known.items() if len(member.shape) >= 2} or known
     lower = {key.lower(): key for key in wide}
-    for name in (*_SPLITS, *POINTS):
+    for name in (*_SPLITS, *POINTS, *_TESTS):
         if name in lower:
             return lower[name]
     candidates = {
@@ -164,11 +173,11 @@ def _names_no_points(key: str) -> bool:
     return lower in _LABELS or any(part in lower for part in _NO_POINTS)
 
 
-def _labels_for(points: str, members: dict[str, _Member]) -> str:
+def _labels_for(points: str, members: dict[str, _Member], table_rows: int) -> str:
     """The name of the labels that belong to the points, or nothing."""
-    rows = members[points].shape[:1]
+    rows = (table_rows,)
     lower = {key.lower(): key for key in members}
-    for name in _SPLITS.get(points.lower(), _LABELS):
+    for name in {**_SPLITS, **_TESTS}.get(points.lower(), _LABELS):
         if name not in lower or lower[name] == points:
             continue
         member = members[lower[name]]
