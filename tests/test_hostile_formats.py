@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,18 @@ from svae_core.own_data.formats import formats
 from svae_core.own_data.limits import READER_BYTES
 
 FORMATS = [item.name for item in formats() if item.endings]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("hostile")
+
+
+@pytest.fixture(scope="module")
+def reader(place: Path) -> Iterator[Reader]:
+    """One process for all formats: its libraries take seconds to load."""
+    with Reader(place) as found:
+        yield found
 
 
 def check(outcome: Outcome, secret: Path) -> None:
@@ -28,22 +41,27 @@ def check(outcome: Outcome, secret: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
-def test_hostile_and_damaged_files_of_a_format(form: str, tmp_path: Path) -> None:
+def test_hostile_and_damaged_files_of_a_format(form: str, reader: Reader, place: Path) -> None:
     chance = random.Random(form)
     files = hostile(form)
     assert len(files) >= HOSTILE
-    with Reader(tmp_path) as reader:
-        for name, content in files:
-            check(reader.read(content, name), tmp_path)
-        names = names_of(form)
-        for number in range(DAMAGES):
-            name = names[number % len(names)]
-            check(reader.read(damaged(honest(name), chance), name), tmp_path)
+    for name, content in files:
+        check(reader.read(content, name), place)
+    names = names_of(form)
+    for number in range(DAMAGES):
+        name = names[number % len(names)]
+        check(reader.read(damaged(honest(name), chance), name), place)
 
 
 @pytest.mark.slow
-def test_the_reader_of_these_tests_sees_what_it_is_for(tmp_path: Path) -> None:
-    with Reader(tmp_path) as reader:
-        assert reader.read(honest("quotes.csv"), "quotes.csv").kind == "taken"
-        assert reader.read(b"\0\1\2", "noise.bin").kind == "refused"
-        assert reader.read(b"\x80\x04\x95\0\0\0\0", "a.pickle").kind == "refused"
+def test_the_reader_of_these_tests_sees_what_it_is_for(reader: Reader, place: Path) -> None:
+    assert reader.read(honest("quotes.csv"), "quotes.csv").kind == "taken"
+    assert reader.read(b"\0\1\2", "noise.bin").kind == "refused"
+    assert reader.read(b"\x80\x04\x95\0\0\0\0", "a.pickle").kind == "refused"
+
+
+@pytest.mark.slow
+def test_a_file_that_ends_the_process_ends_nothing_but_itself(reader: Reader) -> None:
+    files = dict(hostile("Excel"))
+    assert reader.read(files["wide.xlsx"], "wide.xlsx").kind == "ended"
+    assert reader.read(honest("quotes.csv"), "quotes.csv").kind == "taken"

@@ -93,6 +93,17 @@ def test_a_reader_that_is_silent_is_ended(tmp_path: Path, monkeypatch: pytest.Mo
     assert is_one_sentence(str(refusal.value).removeprefix("a.csv: "))
 
 
+@pytest.mark.slow
+def test_a_reader_that_computes_without_progress_is_ended(tmp_path: Path) -> None:
+    """By the seconds of a processor that it takes: those of the clock say how busy others are."""
+    code = (
+        "from svae_core.own_data import reader; reader.READER_SECONDS = 1; reader._limit_time()\n"
+        "while True: pass"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT)
+    assert done.returncode in reader._OUT_OF_TIME
+
+
 def test_a_reader_that_dies_is_said_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from scipy import io, sparse
 
 from svae_core.own_data import preprocessing
 from svae_core.own_data.choice import Choice
+from svae_core.own_data.look import look_at
 from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.table_to_points import shape
 from svae_core.own_data.tables import Table
@@ -149,9 +150,10 @@ def test_a_matrix_of_genes_and_cells_is_turned_by_choice(made: Made) -> None:
     few = sparse.coo_matrix(COUNTS[:, :40].T)  # genes × cells
     as_it_is = made("g.mtx", lambda path: io.mmwrite(path, few))
     assert as_it_is.rows == 40
-    assert any("nothing in the file tells" in note for note in as_it_is.notes)
+    asked = [item for item in look_at(as_it_is, Choice()).suspicions if item.kind == "orientation"]
+    assert "the 40 rows, as taken now, or the 80 columns?" in asked[0].sentence
     turned = made("g.mtx", lambda path: io.mmwrite(path, few), how="turned")
-    assert turned.rows == 80
+    assert turned.rows == 80 and not turned.rows_or_columns
     assert np.array_equal(np.asarray(turned.numbers()[:]), COUNTS[:, :40])
     dense = made("g.npy", lambda path: np.save(path, few.toarray()), how="turned")
     assert np.array_equal(np.asarray(dense.numbers()), COUNTS[:, :40])
@@ -207,8 +209,9 @@ def test_columns_named_as_cells_are_said_to_be_perhaps_the_points(made: Made) ->
                 place.attrs["_index"] = "_index"
                 place["_index"] = names
 
+    asked = made("t.h5ad", on_its_side)
     said = "columns are named as cells are"
-    assert any(said in note for note in made("t.h5ad", on_its_side).notes)
+    assert any(said in note for note in shape(asked, Choice(), 0).notes)
     turned = made("t.h5ad", on_its_side, how="turned")
-    assert turned.rows == 80 and not any(said in note for note in turned.notes)
-    assert not any(said in note for note in made("a.h5ad", write_h5ad).notes)
+    assert turned.rows == 80 and not turned.rows_or_columns
+    assert not made("a.h5ad", write_h5ad).rows_or_columns

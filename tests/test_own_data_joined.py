@@ -117,6 +117,65 @@ def test_numbers_agree_by_chance_and_join_only_under_one_name(made: Made) -> Non
     assert noted(shape(data, Choice(features="x0,x1,x2"), 0, other), "by order")
 
 
+def _npz(path: Path, vectors: dict[str, np.ndarray]) -> None:
+    np.savez(path, **vectors, other=np.eye(7))
+
+
+def _hdf5(path: Path, vectors: dict[str, np.ndarray]) -> None:
+    with h5py.File(path, "w") as file:
+        file["other"] = np.eye(7)
+        for name, vector in vectors.items():
+            words = vector.dtype.kind == "U"
+            file[f"about/{name}"] = vector.astype(object) if words else vector
+
+
+def _matlab(path: Path, vectors: dict[str, np.ndarray]) -> None:
+    from scipy import io
+
+    cells = {name: v.astype(object) if v.dtype.kind == "U" else v for name, v in vectors.items()}
+    io.savemat(path, {**cells, "other": np.eye(7)})
+
+
+def _safetensors(path: Path, vectors: dict[str, np.ndarray]) -> None:
+    from safetensors.numpy import save_file
+
+    numbers = {name: vector for name, vector in vectors.items() if vector.dtype.kind != "U"}
+    save_file({**numbers, "other": np.eye(7)}, path)
+
+
+@pytest.mark.parametrize("write", [_npz, _hdf5, _matlab, _safetensors])
+def test_vectors_of_an_array_file_are_columns_joined_by_order(
+    write: Callable[..., None], made: Made, tmp_path: Path
+) -> None:
+    path = tmp_path / f"y.{'npz' if write is _npz else 'bin'}"
+    write(path, {"labels": np.arange(N) % 3, "batch": np.arange(N) % 5})
+    second = made("second", path.read_bytes(), labels=True)
+    assert {column.name for column in second.columns} == {"labels", "batch"}
+    assert any("other (7 × 7)" in note for note in second.notes)
+    data = made("d.csv", data_csv(names=False))
+    joined = shape(data, Choice(), 0, second)
+    assert classes(joined) == [str(i % 3) for i in range(N)]
+    assert noted(joined, "joined by order: 40 rows in both")
+    batches = shape(data, Choice(label="batch"), 0, second)
+    assert classes(batches) == [str(i % 5) for i in range(N)]
+    write(path, {"labels": np.arange(N - 1) % 3})
+    with pytest.raises(RequestError, match=r"has 40 rows and short has 39"):
+        shape(data, Choice(), 0, made("short", path.read_bytes(), labels=True))
+
+
+@pytest.mark.parametrize("write", [_npz, _hdf5, _matlab])
+def test_vectors_of_an_array_file_are_joined_by_name(
+    write: Callable[..., None], made: Made, tmp_path: Path
+) -> None:
+    path = tmp_path / f"y.{'npz' if write is _npz else 'bin'}"
+    write(path, {"cell": np.array(NAMES[::-1]), "kind": np.array(KINDS[::-1])})
+    joined = shape(
+        made("d.csv", data_csv()), Choice(), 0, made("second", path.read_bytes(), labels=True)
+    )
+    assert classes(joined) == KINDS
+    assert noted(joined, "joined by name (cell, and cell there): 40 of 40 rows")
+
+
 def test_counts_that_differ_are_said_with_both_numbers(made: Made) -> None:
     second = made("m.csv", rows(["kind", *KINDS[5:]], ["w", *range(N - 5)]), labels=True)
     with pytest.raises(RequestError, match=r"d\.csv has 40 rows and m\.csv has 35"):

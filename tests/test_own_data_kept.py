@@ -56,6 +56,9 @@ def test_commands_take_a_file_for_a_dataset(
     assert (first["dataset"], first["n"], first["ambient_dim"]) == ("my_data.csv", 40, 3)
     narrow = answer("region", *common, "--file.features", "a,b", "--file.label", "none")
     assert narrow["ambient_dim"] == 2
+    assert answer("region", "--dataset", str(path))["clusters"] == 2, "as many as the label has"
+    known = ("--dataset", "file", "--file.key", answer("data", str(path))["key"])
+    assert answer("region", *known)["clusters"] == 10, "what an old link or run says stays"
     trained = answer("train", *common, "--epochs", "2", "--save")
     assert trained["dataset"] == "my_data.csv" and len(trained["fingerprint"]) == 16
     again = answer("certify", trained["run"])

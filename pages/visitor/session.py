@@ -105,6 +105,14 @@ def widget_drawn(key: str, value: Any) -> Any:
     return value
 
 
+def answered(question: str, now: bool = False) -> bool:
+    """Whether the visitor has answered this question; `now`: they have just done so."""
+    answers = st.session_state.setdefault("answered", set())
+    if now:
+        answers.add(question)
+    return question in answers
+
+
 def lesson() -> lessons.Lesson | None:
     """The lesson in the URL. Its settings apply where the URL does not give others.
 

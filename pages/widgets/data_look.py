@@ -50,6 +50,8 @@ def summary(look: Look, table: Table) -> str:
 def corrections(config: Config, look: Look) -> None:
     """Each suspicion with the buttons that answer it."""
     for number, suspicion in enumerate(look.suspicions):
+        if suspicion.kind == "orientation":
+            continue  # asked where it is answered, by reading the file otherwise
         st.warning(plain(suspicion.sentence), icon=None)
         with st.container(horizontal=True):
             for words, changes in _answers(suspicion, config):

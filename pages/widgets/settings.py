@@ -32,9 +32,7 @@ def data_controls() -> Settings:
     plugins = scan_datasets()
     settings = _plugin_choice(before, "dataset", "dataset_options", plugins)
     if before.clusters == _CLUSTERS and upload.is_another_file(before, settings):
-        # K starts at the number of classes, where a new file has any.
-        classes = upload.classes(settings)
-        settings = dataclasses.replace(settings, clusters=classes or _CLUSTERS)
+        settings = dataclasses.replace(settings, clusters=upload.classes(settings) or _CLUSTERS)
     settings = _cluster_choice(settings)
     with st.expander("Shell"):
         settings = _fields(settings, ("r_min", "r_max", "radial_map"))

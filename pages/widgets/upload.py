@@ -20,11 +20,13 @@ from pages.widgets import data_look
 from svae_core.config.limits import limits
 from svae_core.datasets import scan_datasets
 from svae_core.datasets.file import Config, how_of
+from svae_core.datasets.file import classes as classes_of
 from svae_core.figures.names import counted
 from svae_core.own_data import kept as store
 from svae_core.own_data.choice import EVERY, Choice, names_of, text_of
 from svae_core.own_data.formats import listed
 from svae_core.own_data.labels import labelling_of
+from svae_core.own_data.suspicions import orientation
 from svae_core.own_data.tables import Table
 from svae_core.records import Options, RequestError, Settings, knobs
 
@@ -75,13 +77,9 @@ def is_another_file(before: Settings, settings: Settings) -> bool:
 
 
 def classes(settings: Settings) -> int:
-    """How many classes the label of the visitor's file has; 0 without a label."""
+    """Where K starts: how many classes the label of the visitor's file has, 0 without a label."""
     options: dict[str, Any] = dict(settings.dataset_options)
-    config = Config(**options)
-    table = _table(config.key)
-    if table is None:
-        return 0
-    return len(data_look.look_of(config, table, _table(config.labels)).classes)
+    return classes_of(Config(**options)) if _table(_key(settings)) else 0
 
 
 def preview(settings: Settings) -> None:
@@ -165,7 +163,7 @@ def _read_otherwise(config: Config, table: Table, uploaded: Any) -> Config:
         array = _select("array", list(table.arrays), value, {})
         chosen["array"] = array if config.array or array != table.array else ""
     if _may_be_turned(table, config):
-        chosen["turned"] = _toggle("turned", "Columns are the points", config.turned)
+        chosen["turned"] = _are_columns(config, table)
     if table.colour:
         chosen["colour"] = _toggle("colour", "Keep the colours", config.colour)
     if table.image_shape:
@@ -187,7 +185,30 @@ def _read_otherwise(config: Config, table: Table, uploaded: Any) -> Config:
 
 
 def _may_be_turned(table: Table, config: Config) -> bool:
-    return config.turned or (not table.tabular and not table.image_shape)
+    matrix = not table.tabular and not table.image_shape
+    return config.turned or matrix or bool(table.rows_or_columns)
+
+
+def _are_columns(config: Config, table: Table) -> bool:
+    """Whether the columns are the points: asked, with no answer given, where nothing tells."""
+    file = config.key[:16]  # the same however it is read
+    known = not table.rows_or_columns or session.answered(file)
+    value = "Columns" if config.turned else "Rows" if known else None
+    if value is None:
+        columns = len(table.of_kind("number"))
+        asked = orientation(table.rows_or_columns, table.rows, columns)
+        st.warning(plain(asked[0].sentence), icon=None)
+    session.preset_widget("file.turned", value)
+    answer = st.radio(
+        "Which are the points?",
+        ["Rows", "Columns"],
+        index=None,
+        key="file.turned",
+        horizontal=True,
+        help=knobs(Config)["turned"].help,
+    )
+    session.answered(file, now=session.widget_drawn("file.turned", answer) is not None)
+    return bool(answer == "Columns")
 
 
 def _second(config: Config) -> Config:

@@ -24,7 +24,7 @@ from svae_core.config.plugins import Plugin
 from svae_core.config.settings import check_settings
 from svae_core.datasets import scan_datasets
 from svae_core.datasets.file import Config as FileConfig
-from svae_core.datasets.file import how_of
+from svae_core.datasets.file import classes, how_of
 from svae_core.methods import guards, scan_methods
 from svae_core.records import Settings, flag, knobs, to_json
 
@@ -51,6 +51,9 @@ def add_settings(command: argparse.ArgumentParser, without: Collection[str] = ()
         else:
             how["help"] += f" (default: {about.format(about.default).replace(',', ' ')})"
             how["metavar"] = "|".join(about.choices) or name.upper()
+        if name == "clusters":  # whether it was given decides what it is: see settings_of
+            how["default"] = argparse.SUPPRESS
+            how["help"] = how["help"][:-1] + ", or the number of classes of a FILE with a label)"
         if name == "band":
             how |= {"nargs": 2, "metavar": ("A", "B")}
         command.add_argument(flag(name), **how)
@@ -104,6 +107,8 @@ def settings_of(request: argparse.Namespace, method: str | None = None) -> Setti
         if kind == "dataset" and (labels.suffix or labels.is_file()):  # a key has no ending
             given["labels"] = deposited(labels, how="labels")
         values[f"{kind}_options"] = tuple(sorted(given.items()))
+        if kind == "dataset" and path is not None and "clusters" not in values:
+            values["clusters"] = classes(FileConfig(**given)) or Settings().clusters
     return check_settings(Settings(**values))
 
 

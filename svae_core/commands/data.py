@@ -10,6 +10,7 @@ from typing import Any
 from svae_core.commands import deposited, print_json
 from svae_core.datasets.file import Config, how_of
 from svae_core.own_data.formats import listed
+from svae_core.own_data.suspicions import Suspicion
 from svae_core.records import RequestError
 
 
@@ -98,12 +99,18 @@ def _described(key: str, labels: str = "") -> dict[str, Any]:
         "array": table.array,
         "arrays": table.arrays,
         "notes": [*table.notes, *labelling.notes],
-        "warnings": [item.sentence for item in look.suspicions]
+        "warnings": [_with_option(item) for item in look.suspicions]
         or list(filter(None, [look.refusal])),
         "classes": dict(look.classes),
         "columns": columns,
         "first_rows": table.examples,
     }
+
+
+def _with_option(suspicion: Suspicion) -> str:
+    """The sentence of a suspicion, with the option that answers its question."""
+    asks = suspicion.kind == "orientation"
+    return f"{suspicion.sentence[:-1]} (--turned)." if asks else suspicion.sentence
 
 
 def _known(value: float) -> float | None:

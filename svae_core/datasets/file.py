@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from svae_core.own_data.choice import Choice
-from svae_core.records import Dataset, option
+from svae_core.records import Dataset, RequestError, option
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,21 @@ def how_of(config: Config) -> str:
 def choice_of(config: Config) -> Choice:
     """The choices about the table; those about reading the file are in its key."""
     return Choice(**{item.name: getattr(config, item.name) for item in fields(Choice)})
+
+
+def classes(config: Config) -> int:
+    """How many classes the label of the file has, where K starts; 0 without a label."""
+    from svae_core.own_data.kept import find
+    from svae_core.own_data.labels import count_classes, labels_of
+    from svae_core.own_data.table_to_points import select
+
+    second = find(config.labels) if config.labels else None
+    try:
+        chosen = select(find(config.key), choice_of(config), 0, second)
+        found = chosen.labelling
+        return count_classes(labels_of(found.source, found.label, found.rows_for(chosen.rows))[1])
+    except RequestError:
+        return 0  # said where the points are needed
 
 
 def load(config: Config, seed: int) -> Dataset:

@@ -21,7 +21,9 @@ from svae_core.records import Clusters, RequestError
 _RESTARTS = 10
 _SILHOUETTE_SAMPLE = 2_000  # the silhouette is quadratic in the number of points
 _PROPOSED = range(2, 21)
-_STARTED_ON = 20_000  # points, or ten per cluster if that is more; larger data are sampled
+#: Points on which K-means starts, or ten per cluster if that is more; larger data are sampled, and
+#: wide ones to so many numbers: scikit-learn takes two copies of them.
+_STARTED_ON, _STARTED_NUMBERS = 20_000, 2**24
 _TOLERANCE = 1e-4  # in units of the mean variance of a coordinate, as in scikit-learn
 _PASSES = 100  # Lloyd iterations over all points, at most
 
@@ -43,7 +45,7 @@ def cluster(points: np.ndarray, k: int, seed: int = 0) -> Clusters:
         k = max(proposal, key=lambda row: (row[2], -row[0]))[0] if proposal else 1
     center = center_of(points)
     total = total_variance(points, center)
-    started_on = min(n, max(_STARTED_ON, 10 * k))
+    started_on = min(n, max(min(_STARTED_ON, _STARTED_NUMBERS // points.shape[1]), 10 * k))
     if started_on == n:
         inertias, labels, centroids = _kmeans(points, k, seed)
         restarts = inertias / n

@@ -52,6 +52,7 @@ class Extremes:
     def __init__(self, width: int) -> None:
         self.missing = np.zeros(width, np.int64)
         self._low, self._high = np.full(width, np.inf), np.full(width, -np.inf)
+        self._whole = True
 
     def add(self, block: np.ndarray) -> None:
         """Take in rows [r, width]."""
@@ -61,6 +62,12 @@ class Extremes:
         self.missing += len(wide) - np.count_nonzero(finite, axis=0)
         self._low = np.minimum(self._low, np.where(finite, wide, np.inf).min(axis=0))
         self._high = np.maximum(self._high, np.where(finite, wide, -np.inf).max(axis=0))
+        self._whole = self._whole and bool((wide == np.rint(wide))[finite].all())
+
+    @property
+    def counts(self) -> bool:
+        """Whether all are whole numbers that are never negative."""
+        return self._whole and bool((self._low >= 0).all())
 
     def columns(self, names: Sequence[str]) -> tuple[Column, ...]:
         """A Column of numbers for each name."""
@@ -138,6 +145,7 @@ def write_matrix(
         image_shape=layout.image_shape,
         scale=scale,
         tabular=tabular,
+        counts=extremes.counts and not layout.picture,
         colour=("channels" if layout.keeps_colour else "grey") if layout.coloured else "",
     )
     write_about(table)
@@ -171,7 +179,10 @@ def with_labels(table: Table, labels: np.ndarray | None, name: str = "label") ->
     """
     if labels is None:
         return table
-    labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    labels = labels.reshape(-1) if labels.ndim == 2 and 1 in labels.shape else labels
+    if _one_of_each(labels):
+        labels = labels.argmax(axis=1)
+        table = with_note(table, f"The {name} has a column of 0 and 1 for each class.")
     if labels.ndim != 1 or len(labels) != table.rows:
         shape = " × ".join(map(str, labels.shape))
         return _without(table, f"have the shape {shape} beside {table.rows:,} rows")
@@ -187,6 +198,13 @@ def with_labels(table: Table, labels: np.ndarray | None, name: str = "label") ->
     if len(values) > CATEGORIES:
         return _without(table, f"hold more than {CATEGORIES:,} different values")
     return with_categories(table, name, [text_of_label(value) for value in values.tolist()], codes)
+
+
+def _one_of_each(labels: np.ndarray) -> bool:
+    """Whether rows are 0 but for a single 1: a column for each class."""
+    if labels.ndim != 2 or labels.dtype.kind not in "fiub":
+        return False
+    return bool(((labels == 0) | (labels == 1)).all() and ((labels == 1).sum(axis=1) == 1).all())
 
 
 def with_categories(table: Table, name: str, categories: Sequence[str], codes: np.ndarray) -> Table:
@@ -224,6 +242,13 @@ def with_colour(table: Table, colour: str) -> Table:
 def with_arrays(table: Table, arrays: Sequence[str], chosen: str) -> Table:
     """The table with the names of all arrays that could be its points, and of the one that is."""
     found = dataclasses.replace(table, arrays=tuple(arrays), array=chosen)
+    write_about(found)
+    return found
+
+
+def with_question(table: Table, why: str) -> Table:
+    """The table of whose columns it is not known whether they are the points: why it is not."""
+    found = dataclasses.replace(table, rows_or_columns=why)
     write_about(found)
     return found
 

@@ -25,14 +25,20 @@ from svae_core.own_data.arrow_points import BATCH_CELLS, Batches, ListRows, Pict
 from svae_core.own_data.column_roles import with_roles
 from svae_core.own_data.formats import Source
 from svae_core.own_data.names import cleaned, distinct, some
+from svae_core.own_data.pictures import SIGNATURES
 from svae_core.own_data.tables import Table, Writer, check_cells, check_width, keep_before
 from svae_core.records import RequestError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: What a damaged file raises beside Arrow's own errors: a column that ends early raises IndexError
+#: where it meets others, or StopIteration.
+DAMAGE = (OSError, ValueError, OverflowError, KeyError, IndexError, StopIteration)
 _LABELS = ("label", "labels", "target", "class", "y", "digit")
+_DIFFERENT = 0.9  # share of different texts from which a column of text names its rows
 _INDEX = ("__index_level_0__",)
+_COLUMNS = "all plain columns"  # as a choice beside those that are whole points
 _NAMED = 1_000_000  # rows up to which a column of text beside lists is kept as their names
 
 
@@ -41,16 +47,32 @@ def read_arrow(source: Source, batches: Batches, form: str) -> Table:
     schema = batches.schema
     check_width(len(schema))
     check_cells(batches.rows, len(schema))
-    pictures = [i for i, field in enumerate(schema) if _is_picture(field.type)]
+    pictures = [i for i in range(len(schema)) if _holds_pictures(batches, i)]
     lists = [i for i, field in enumerate(schema) if _is_list(field.type)]
     points = _points_among(batches, pictures, lists, source.array)
     if points is not None:
         read = _read_pictures if points in pictures else _read_lists
         table, kept = read(source, batches, points, form)
-        whole = [schema.field(index).name for index in (*pictures, *lists)]
-        table = with_arrays(table, whole, schema.field(points).name)
+        table = with_arrays(table, _offered(schema, pictures, lists), schema.field(points).name)
         return _with_rest(table, batches, points, kept)
-    return _read_columns(source, batches, form)
+    table = _read_columns(source, batches, form)
+    if lists:
+        names = some([cleaned(schema.field(index).name) for index in lists])
+        table = with_note(table, f"Lists of numbers were left out, but may be chosen: {names}.")
+        table = with_arrays(table, _offered(schema, pictures, lists), _COLUMNS)
+    return table
+
+
+def _offered(schema: pa.Schema, pictures: list[int], lists: list[int]) -> list[str]:
+    """What may be chosen as the points: columns of pictures or lists, or all plain ones."""
+    names = [schema.field(index).name for index in (*pictures, *lists)]
+    return [*names, _COLUMNS] if _plain_numbers(schema) else names
+
+
+def _plain_numbers(schema: pa.Schema) -> int:
+    """How many columns of numbers there are, beside labels and indices."""
+    aside = {*_LABELS, *_index_columns(schema)}
+    return sum(_is_number(field.type) and field.name.lower() not in aside for field in schema)
 
 
 # ---------------------------------------------------------------------- plain columns
@@ -66,8 +88,11 @@ def _read_columns(source: Source, batches: Batches, form: str) -> Table:
         and (numeric[index] or _is_text(field.type) or _is_dictionary(field.type))
     ]
     others = [field.name for i, field in enumerate(schema) if i not in usable]
+    _refuse_bytes(batches, form)
     index = [cleaned(name) for name in others if name in _index_columns(schema)]
-    left_out = [cleaned(name) for name in others if name not in _index_columns(schema)]
+    whole = {field.name for field in schema if _is_list(field.type)}
+    aside = {*_index_columns(schema), *whole}
+    left_out = [cleaned(name) for name in others if name not in aside]
     inside = {field.name: _numbers_inside(field.type) for field in schema}
     most = max(inside, key=lambda name: inside[name], default="")
     if most and inside[most] > sum(numeric):
@@ -176,15 +201,14 @@ def _points_among(
     for index in (*pictures, *lists):
         if wanted and schema.field(index).name == wanted:
             return index
+    if wanted == _COLUMNS and _plain_numbers(schema):
+        return None
     if pictures:
         return pictures[0]
     lengths = _lengths(batches, lists) if lists else {}
     longest = max(lists, key=lambda index: lengths[index], default=None)
-    aside = {*_LABELS, *_index_columns(schema)}
-    plain_numbers = sum(
-        _is_number(field.type) and field.name.lower() not in aside for field in schema
-    )
-    return longest if longest is not None and lengths[longest] > plain_numbers else None
+    few = longest is not None and lengths[longest] > _plain_numbers(schema)
+    return longest if few else None
 
 
 def _lengths(batches: Batches, lists: list[int]) -> dict[int, int]:
@@ -216,14 +240,44 @@ def _read_lists(
 # ---------------------------------------------------------------------------- pictures
 
 
-def _is_picture(kind: pa.DataType) -> bool:
-    """Whether cells are a struct of bytes and path, as Hugging Face stores images."""
+def _holds_pictures(batches: Batches, position: int) -> bool:
+    """Whether cells are pictures: bytes and path as Hugging Face stores them, or bytes alone."""
     import pyarrow as pa
 
+    kind = batches.schema.field(position).type
+    if _is_bytes(kind):
+        return _first_bytes(batches, position).startswith(SIGNATURES)
     if not pa.types.is_struct(kind):
         return False
     names = {kind.field(index).name for index in range(kind.num_fields)}
     return names == {"bytes", "path"}
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    types = pa.types
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
+
+
+def _first_bytes(batches: Batches, position: int) -> bytes:
+    """The first cell of a column of bytes that is not missing."""
+    for batch in batches.read([position], 16):
+        for cell in batch.column(0).to_pylist():
+            if cell is not None:
+                return bytes(cell)
+    return b""
+
+
+def _refuse_bytes(batches: Batches, form: str) -> None:
+    """RequestError where a column of bytes, which nobody can read, holds most of the file."""
+    schema = batches.schema
+    for index, field in enumerate(schema):
+        if _is_bytes(field.type) and len(_first_bytes(batches, index)) > 8 * _plain_numbers(schema):
+            raise RequestError(
+                f"The column {cleaned(field.name)!r} of the {form} file holds bytes that are no "
+                "picture and may be the data; save its numbers as a list column of one length."
+            )
 
 
 def _read_pictures(
@@ -262,11 +316,16 @@ def _with_rest(table: Table, batches: Batches, points: int, kept: np.ndarray) ->
         if _is_plain(schema.field(index).type)
     }
     label = next((named[name] for name in _LABELS if name in named), None)
+    if label is None:  # fine_label and coarse_label of CIFAR-100: the first one
+        ending = [named[name] for name in named if name.endswith(("label", "labels"))]
+        label = next((index for index in ending if not _is_text(schema.field(index).type)), None)
     if label is not None:
         table = _with_label(table, batches, label, kept)
     texts = [i for i in others if i != label and _is_text(schema.field(i).type)]
     if texts and batches.rows <= _NAMED:  # so that a second file can be joined by them
-        table = with_row_names(table, _whole(batches, texts[0])[kept].tolist())
+        cells = _whole(batches, texts[0])[kept].tolist()
+        if len(set(cells)) >= _DIFFERENT * len(cells):
+            table = with_row_names(table, cells)
     left = [cleaned(schema.field(index).name) for index in others if index != label]
     return with_note(table, f"Other columns were left out: {some(left)}.") if left else table
 

@@ -139,8 +139,12 @@ class PictureRows:
         self.before: list[np.ndarray] = []  # the first, as the file has them
 
     def _bytes(self, batches: Batches, position: int) -> Iterator[bytes]:
+        import pyarrow as pa
+
         for batch in batches.read([position], 256):
-            for cell in batch.column(0).field("bytes").to_pylist():
+            column = batch.column(0)
+            cells = column.field("bytes") if pa.types.is_struct(column.type) else column
+            for cell in cells.to_pylist():
                 if cell is None:
                     raise RequestError(
                         f"The column {self._name!r} names its pictures by path only, and files of "

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from svae_core.own_data.limits import CLASSES
 from svae_core.own_data.names import cleaned, some
 from svae_core.records import RequestError
 
 #: Names that files give their points, and their labels, in the order in which they are looked for.
 POINTS = ("points", "x", "data", "features", "images", "embeddings", "arr_0")
-LABELS = ("labels", "label", "y", "target", "targets", "classes", "class", "digit", "digits")
+LABELS = (
+    *("labels", "label", "y", "target", "targets", "classes", "class", "digit", "digits"),
+    *("species", "group", "gnd"),  # of MATLAB's examples, and of much used collections
+)
 #: Parts of a name by which an array is never the points.
 _NO_POINTS = ("label", "target", "class", "latents", "index", "ids", "indices", "indptr")
 
@@ -66,10 +70,23 @@ def labels_among(shapes: Mapping[str, Sequence[int]], points: str) -> str:
     lower = {key.lower().rsplit("/", 1)[-1]: key for key in shapes if key != points}
     for name in LABELS:
         shape = shapes[lower[name]] if name in lower else ()
-        # A vector, a column, or a row as MATLAB has it.
-        if tuple(shape) in ((rows,), (rows, 1), (1, rows)):
+        # A vector, a column, a row as MATLAB has it, or a column of 0 and 1 for each class.
+        if tuple(shape) in ((rows,), (rows, 1), (1, rows)) or (
+            len(shape) == 2 and shape[0] == rows and 2 <= shape[1] <= CLASSES
+        ):
             return lower[name]
     return ""
+
+
+def question_of(shapes: Mapping[str, Sequence[int]], points: str) -> str:
+    """Why the columns of a matrix may be the points: labels of another array are as many."""
+    shape = shapes[points]
+    if len(shape) != 2 or shape[0] == shape[1] or labels_among(shapes, points):
+        return ""
+    turned = {**shapes, points: tuple(shape[::-1])}
+    labels = labels_among(turned, points)
+    fits = labels and math.prod(shapes[labels]) == shape[1]
+    return f"{cleaned(labels)} has as many values as {cleaned(points)} has columns" if fits else ""
 
 
 def said_of_others(shapes: Mapping[str, Sequence[int]], *used: str) -> tuple[str, ...]:

@@ -11,13 +11,18 @@ import re
 
 import numpy as np
 
+from svae_core.own_data.names import NAMED_AS_CELLS, are_barcodes
 from svae_core.own_data.tables import Column, Table, write_about
+from svae_core.records import RequestError
 
 ROW_NUMBER, ROW_NAME, DATE, EMPTY = "row number", "row name", "date", "nearly empty"
 #: Share of a column's cells that may be missing before it is left out instead of its rows.
 _MISSING = 0.8
 #: Share of different values among a text column's cells from which it names its rows.
 _DIFFERENT = 0.9
+_SEEN = 20  # cells that show whether a column holds lists
+_LIST = re.compile(r"[\[({]\s*[-+.\d][-+.\deE]*([,;]|\s)\s*[-+.\d]")
+_SEPARATOR = re.compile(r"[,;\s]+")
 _FEW = 8  # rows below which different texts say nothing
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ]\d{1,2}:\d{2}.*)?"
@@ -35,9 +40,27 @@ def with_roles(table: Table, unnamed: tuple[bool, ...] = ()) -> Table:
         for index, column in enumerate(table.columns)
     )
     # Rather all columns than none: a table of names only is refused where it is shaped.
-    found = dataclasses.replace(table, columns=columns)
+    numbers = [column.name for column in columns if column.kind == "number"]
+    either = NAMED_AS_CELLS if are_barcodes(numbers) else ""
+    _refuse_lists(table)
+    found = dataclasses.replace(table, columns=columns, rows_or_columns=either)
     write_about(found)
     return found
+
+
+def _refuse_lists(table: Table) -> None:
+    """RequestError where the cells of a column of text are lists that hold most of the numbers."""
+    for column in table.columns:
+        if column.kind == "number":
+            continue
+        cells = [cell for cell in table.texts(column.name)[:_SEEN] if cell]
+        lists = [len(_SEPARATOR.split(cell)) for cell in cells if _LIST.match(cell)]
+        if cells and len(lists) == len(cells) and min(lists) > len(table.of_kind("number")):
+            raise RequestError(
+                f"The column {column.name!r} holds lists of numbers as text and may be the data; "
+                f"in Python: numpy.save('points.npy', frame[{column.name!r}].map(json.loads)"
+                ".tolist())."
+            )
 
 
 def _role(table: Table, column: Column, nameless: bool, first: bool) -> str:

@@ -8,8 +8,7 @@ largest variance over the cells; scanpy ranks by dispersion instead, which is an
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,14 +21,6 @@ from svae_core.records import RequestError
 PER_CELL = 10_000.0
 MOST_VARIABLE = 2_000
 _BLOCK_VALUES = 2**20
-_BARCODE, _LOOKED_AT = re.compile(r"[ACGTN]{8,}([-_.]\w+)?"), 1_000
-
-
-def are_barcodes(names: Sequence[str]) -> bool:
-    """Whether names are those of cells, as sequencers give them: ACGT…, perhaps with a number."""
-    some = names[:_LOOKED_AT]
-    found = sum(_BARCODE.fullmatch(name) is not None for name in some)
-    return bool(some) and found > 0.8 * len(some)
 
 
 def cell_factors(table: Table) -> np.ndarray:

@@ -109,12 +109,26 @@ class Groups:
         }
 
     @property
+    def others(self) -> list[str]:
+        """Data sets that are neither numbers nor text, and what they are."""
+        known = {*self.shapes, *self.text_shapes}
+        what = {"O": "cells or references", "V": "a table of several types"}
+        return [
+            f"{cleaned(key)} ({what.get(item.dtype.kind, cleaned(item.dtype.name))})"
+            for key, item in self.items.items()
+            if key not in known and item.shape and item.dtype.kind not in "fiubS"
+        ]
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What was not opened, in a sentence."""
-        if not self.refused:
-            return ()
-        names = some([cleaned(name) for name in self.refused])
-        return (f"Data sets that lie in other files were not opened: {names}.",)
+        notes: tuple[str, ...] = ()
+        if self.refused:
+            names = some([cleaned(name) for name in self.refused])
+            notes += (f"Data sets that lie in other files were not opened: {names}.",)
+        if self.others:
+            notes += (f"What is neither numbers nor text was left out: {some(self.others)}.",)
+        return notes
 
 
 def reads_elsewhere(item: Any) -> bool:

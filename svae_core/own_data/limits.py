@@ -31,9 +31,11 @@ CONTENTS_BYTES = 2**25
 #: Allowed compressions of ZIP members; others may allocate any amount of memory before the first
 #: byte of output.
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-#: Memory of the process that reads a file, and seconds without progress before it is stopped.
+#: Memory of the process that reads a file, and what it may take without progress before it is
+#: stopped: seconds of a processor, and seconds by the clock, which pass faster on a busy machine.
 READER_BYTES = 3 * 2**28
-READER_SILENCE = 20.0
+READER_SECONDS = 20
+READER_SILENCE = 240.0
 #: Kept on disk: bytes of all tables, and days since one was last used.
 KEPT_BYTES = 2**33
 KEPT_DAYS = 30

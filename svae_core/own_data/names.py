@@ -18,6 +18,10 @@ _MARKUP = re.compile(r"[<>\[\]`$*\\|~#{}&:^\"]")
 #: Values of options; a column of that name gets a number appended.
 RESERVED = frozenset({"auto", "none"})
 
+_BARCODE, _LOOKED_AT = re.compile(r"[ACGTN]{8,}([-_.]\w+)?"), 1_000
+#: Said where the columns of a file have names of cells.
+NAMED_AS_CELLS = "The columns are named as cells are (barcodes)"
+
 
 def cleaned(text: object) -> str:
     """The text without markup and control characters, at most LETTERS letters."""
@@ -58,3 +62,10 @@ def some(names: Sequence[str]) -> str:
 def inert(text: str) -> str:
     """A text cell that a spreadsheet shows instead of running it."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def are_barcodes(names: Sequence[str]) -> bool:
+    """Whether names are those of cells, as sequencers give them: ACGT…, perhaps with a number."""
+    some = names[:_LOOKED_AT]
+    found = sum(_BARCODE.fullmatch(name) is not None for name in some)
+    return bool(some) and found > 0.8 * len(some)

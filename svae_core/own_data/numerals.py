@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _CURRENCY = "$€£¥₹"
 _MARKED = rf"^[+-]?\s*[{_CURRENCY}]|[{_CURRENCY}%]$"
+_NEGATIVE = r"^\((.*\d.*)\)$"  # as accountants write it
 _MARKS = rf"[{_CURRENCY}%]|\s+"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 #: At least this share of the cells must have marks for the marks to be the column's habit.
@@ -34,6 +35,7 @@ class Numerals:
     decimal: str = "."
     thousands: str = ""
     marked: bool = False  # by currency or percent signs
+    enclosed: bool = False  # negative ones by parentheses
 
     def said(self) -> str:
         """The part of a sentence that says what was assumed; empty for plain numbers."""
@@ -42,6 +44,8 @@ class Numerals:
             parts.append(f"“{self.thousands}” between thousands")
         if self.marked:
             parts.append("currency or percent signs")
+        if self.enclosed:
+            parts.append("parentheses around negative ones")
         return " and ".join(parts)
 
 
@@ -51,17 +55,25 @@ def guess(cells: pa.Array, decimal: str) -> Numerals:
     `decimal`: the sign that the rest of the file speaks for, taken where the column says nothing.
     """
     texts = [cell for cell in cells.to_pylist() if cell is not None]
+    enclosed = any(re.search(_NEGATIVE, text) for text in texts)
+    texts = [re.sub(_NEGATIVE, r"-\1", text) for text in texts] if enclosed else texts
     marked = [text for text in texts if re.search(_MARKED, text)]
     habit = len(marked) > _HABIT * len(texts)
     bare = [re.sub(_MARKS, "", text) for text in texts] if habit else texts
-    for sign, other in ((",", "."), (".", ","), (" ", decimal), ("'", "."), ("’", ".")):
+    for sign, other in (
+        (",", "."),
+        (".", ","),
+        *((blank, decimal) for blank in " \u00a0\u202f\u2009"),
+        ("'", "."),
+        ("’", "."),
+    ):
         having = [text for text in bare if sign in text]
         grouped = re.compile(rf"[+-]?[1-9]\d{{0,2}}({re.escape(sign)}\d{{3}})+(\{other}\d+)?")
         if not having or not all(grouped.fullmatch(text) for text in having):
             continue
         if _means_thousands(having, bare, sign, other, decimal):
-            return Numerals(other if sign in ",." else decimal, sign, habit)
-    return Numerals(decimal, "", habit)
+            return Numerals(other if sign in ",." else decimal, sign, habit, enclosed)
+    return Numerals(decimal, "", habit, enclosed)
 
 
 def _means_thousands(
@@ -105,6 +117,8 @@ def parse(cells: pa.Array, numerals: Numerals) -> tuple[np.ndarray, pa.Array]:
 def _bare(cells: pa.Array, numerals: Numerals) -> pa.Array:
     from pyarrow import compute
 
+    if numerals.enclosed:
+        cells = compute.replace_substring_regex(cells, _NEGATIVE, r"-\1")
     if numerals.marked:
         cells = compute.replace_substring_regex(cells, _MARKS, "")
     if numerals.thousands:

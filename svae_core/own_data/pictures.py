@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 THUMBNAIL = 128  # pixels a side of pictures that are shown as they were
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 
+#: First bytes of PNG, JPEG, GIF, BMP, TIFF and (of RIFF) WebP.
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")
+
 
 def open_picture(content: bytes, where: str) -> Image.Image:
     """The picture in these bytes, its pixels not read yet; `where` names it in sentences."""

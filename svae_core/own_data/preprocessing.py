@@ -19,7 +19,7 @@ from svae_core.own_data.tables import Column, Table
 from svae_core.records import RequestError
 
 _FLOAT32 = 1e18  # squares of larger numbers overflow
-_MANY = 2**24  # numbers from which points are kept in a file
+_MANY = 2**23  # numbers from which points are kept in a file
 _FAR = 1e3  # offsets of so many standard deviations cost float32 half of its digits
 
 

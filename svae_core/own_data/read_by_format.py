@@ -12,6 +12,7 @@ from svae_core.own_data.formats import Progress, Source, recognise, renamed
 from svae_core.own_data.limits import CELLS
 from svae_core.own_data.names import cleaned
 from svae_core.own_data.tables import Table
+from svae_core.own_data.turning import turned_table
 from svae_core.records import RequestError
 
 _GZIP = b"\x1f\x8b"
@@ -40,7 +41,10 @@ def read_table(
         if packed:
             source = renamed(source, _unpacked(source))
         try:
-            return recognise(source.path).read(source)
+            table = recognise(source.path).read(source)
+            # Matrices are turned as they are read, and so are sparse ones.
+            turns = source.turned and table.tabular and not table.sparse
+            return turned_table(source, table) if turns else table
         finally:
             if packed:
                 source.path.unlink(missing_ok=True)

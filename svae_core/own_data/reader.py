@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+import signal
 import subprocess
 import sys
 import threading
@@ -17,11 +19,13 @@ import time
 from pathlib import Path
 
 from svae_core.own_data.formats import Progress
-from svae_core.own_data.limits import READER_BYTES, READER_SILENCE
+from svae_core.own_data.limits import READER_BYTES, READER_SECONDS, READER_SILENCE
 from svae_core.own_data.read_by_format import read_table
 from svae_core.records import RequestError
 
 _EVERY = 0.2  # seconds between two progress lines
+# How a process ends that has used up its seconds of a processor; Windows has no such limit.
+_OUT_OF_TIME = {-getattr(signal, "SIGXCPU", 0)} - {0}
 
 
 def read_apart(
@@ -60,7 +64,7 @@ def read_apart(
         status = child.wait()
     if refused is not None:
         raise RequestError(refused)
-    if watch.silent:
+    if watch.silent or status in _OUT_OF_TIME:
         raise RequestError(f"{name}: Reading it came to no end; give a smaller or a plainer file.")
     if status != 0:
         raise RequestError(
@@ -101,14 +105,26 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (READER_BYTES, READER_BYTES))
 
 
+def _limit_time() -> None:
+    """Let this process compute for READER_SECONDS from now on, if the system supports it."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        until = math.ceil(time.process_time()) + READER_SECONDS
+        resource.setrlimit(resource.RLIMIT_CPU, (until, most))
+
+
 def _main(path: str, name: str, folder: str, array: str = "", how: str = "") -> None:
     _limit_memory()
+    _limit_time()
     last = 0.0
 
     def tell(share: float) -> None:
         nonlocal last
         if time.monotonic() - last > _EVERY:
             last = time.monotonic()
+            _limit_time()
             print(json.dumps({"share": share}), flush=True)
 
     try:

@@ -39,8 +39,12 @@ class CompressedRows:
 
     @classmethod
     def of(cls, matrix: Any) -> CompressedRows:
-        """From a csr_matrix of real numbers; RequestError for others."""
+        """From a csr_matrix of real numbers; RequestError for others, and where it is damaged.
+
+        A library that makes rows of another form trusts that form's indices.
+        """
         check_real(matrix.dtype)
+        check_compressed(matrix.indptr, matrix.indices, matrix.shape, by_columns=False)
         matrix.sum_duplicates()
         return cls(matrix, (int(matrix.shape[0]), int(matrix.shape[1])))
 
@@ -58,6 +62,28 @@ class CompressedRows:
     def turned(self) -> CompressedRows:
         """Columns as rows."""
         return CompressedRows.of(self.matrix.T.tocsr())
+
+
+@dataclass(frozen=True)
+class DenseRows:
+    """A dense matrix [n, d], such as counts of all genes, whose zeros are not kept."""
+
+    array: Any  # gives blocks of rows
+    shape: tuple[int, int]
+
+    @property
+    def stored(self) -> int:
+        """How many numbers it may hold."""
+        return self.shape[0] * self.shape[1]
+
+    def part(self, rows: slice) -> Part:
+        """Rows in compressed form."""
+        from scipy import sparse
+
+        block = np.asarray(self.array[rows])
+        check_real(block.dtype)
+        found = sparse.csr_matrix(block)
+        return found.data, found.indices, np.diff(found.indptr)
 
 
 class StoredRows:

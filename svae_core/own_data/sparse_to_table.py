@@ -75,7 +75,7 @@ def write_sparse(
     names = distinct(column_names, "column") if given else [f"column {i + 1}" for i in range(width)]
     columns = extremes.columns(names, rows)
     stored = int(extremes.stored.sum())
-    share = f"{100 * stored / (rows * width):.2g} % of {rows:,} × {width:,}"
+    share = f"{100 * stored / (rows * width):.3g} % of {rows:,} × {width:,}"
     counts = extremes.whole and all(column.low >= 0 for column in columns)
     table = Table(
         folder=source.folder,

@@ -7,6 +7,7 @@ looked at in at most SAMPLE rows, evenly spaced; rows are all looked at.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,13 +24,14 @@ OUTLYING = 30.0
 _SENTINELS = (-9.0, -99.0, -999.0, -9999.0, -99999.0, 999.0, 9999.0, 99999.0, -1e30, 1e30)
 _SECONDS = (5e8, 2.5e9)  # of the years 1985 to 2049, since 1970
 _FEW = 8
+_ID = re.compile(r"(^|[_\W])(id|ID|Id|no|nr|number|index|key)$|[a-z]I[Dd]$")  # ends of names
 
 
 @dataclass(frozen=True)
 class Suspicion:
     """Something that looks wrong, and where."""
 
-    kind: str  # dominant | outlier | sentinel | time | id | equal
+    kind: str  # orientation | dominant | outlier | sentinel | time | id | equal
     sentence: str
     columns: tuple[str, ...] = ()  # those that leaving out would mend
     row: int = -1  # of the file, counted from 0
@@ -78,6 +80,15 @@ def spread(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return by_column, by_row
 
 
+def orientation(why: str, rows: int, columns: int) -> list[Suspicion]:
+    """The question which are the points, where `why` says that either may be."""
+    sentence = (
+        f"{why}, so which are the points: the {rows:,} rows, as taken now, or the {columns:,} "
+        "columns? Exchange them if the columns are."
+    )
+    return [Suspicion("orientation", sentence)] if why else []
+
+
 def suspicions_of_columns(columns: np.ndarray, names: Sequence[str]) -> list[Suspicion]:
     """Suspicions of columns of numbers [n, c] as the file has them, NaN where missing."""
     part = columns[:: max(1, -(-len(columns) // SAMPLE))]
@@ -93,7 +104,7 @@ def suspicions_of_columns(columns: np.ndarray, names: Sequence[str]) -> list[Sus
             sentinels.setdefault(sentinel, []).append(name)
         if _SECONDS[0] < _scaled(values).min() and _scaled(values).max() < _SECONDS[1]:
             times.append(name)
-        elif _is_id(values):
+        elif _is_id(values, name):
             ids.append(name)
     found = []
     for sentinel, held in sentinels.items():
@@ -138,11 +149,13 @@ def _scaled(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _is_id(values: np.ndarray) -> bool:
-    """Whether all are different whole numbers that only go up, or only down."""
+def _is_id(values: np.ndarray, name: str) -> bool:
+    """Whether all are different whole numbers that only go up, or only down, or are called so."""
+    if not (values == np.rint(values)).all():
+        return False
     steps = np.diff(values)
-    whole = bool((values == np.rint(values)).all())
-    return whole and bool((steps > 0).all() or (steps < 0).all())
+    ordered = bool((steps > 0).all() or (steps < 0).all())
+    return ordered or (_ID.search(name) is not None and len(np.unique(values)) == len(values))
 
 
 def _equal(columns: np.ndarray, names: Sequence[str]) -> Iterator[tuple[str, str]]:

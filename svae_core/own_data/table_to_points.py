@@ -21,7 +21,7 @@ from svae_core.own_data.choice import (
 )
 from svae_core.own_data.column_roles import REASONS, ROW_NAME
 from svae_core.own_data.counts import MOST_VARIABLE, PER_CELL, cell_factors, most_variable
-from svae_core.own_data.labels import Labelling, labelling_of, labels_of
+from svae_core.own_data.labels import Labelling, count_classes, labelling_of, labels_of
 from svae_core.own_data.limits import CATEGORIES, CATEGORIES_UNASKED, COLUMNS, NUMBERS
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.preprocessing import (
@@ -35,6 +35,7 @@ from svae_core.own_data.preprocessing import (
 from svae_core.own_data.suspicions import (
     SAMPLE,
     Suspicion,
+    orientation,
     suspicions_of_columns,
     suspicions_of_points,
 )
@@ -93,7 +94,10 @@ def shape(table: Table, choice: Choice, seed: int, second: Table | None = None) 
     suspected = suspicions(table, points, features, rows, chosen.treatment.absent)
     more += tuple(item.sentence for item in suspected)
     if labelling.label is not None:
-        more += (f"The label is {labelling.label.name}; it is shown, and never trained on.",)
+        more += (
+            f"The label is {labelling.label.name}; it is shown, and never trained on.",
+            f"K starts at its number of classes, {count_classes(names)}, where none is chosen.",
+        )
     return Dataset(
         name=table.name,
         title=table.name,
@@ -138,7 +142,8 @@ def suspicions(
     if table.image_shape:
         return []
     numbers = [item for item in features if item.code < 0]
-    found = suspicions_of_points(points, [item.name for item in features], rows)
+    found = orientation(table.rows_or_columns, table.rows, len(table.of_kind("number")))
+    found += suspicions_of_points(points, [item.name for item in features], rows)
     if table.tabular and 0 < len(numbers) <= _LOOKED_AT:
         step = max(1, -(-table.rows // SAMPLE))
         some_rows = np.array(table.block(slice(None, None, step), positions_of(numbers)), float)

@@ -70,6 +70,7 @@ class Table:
     arrays: tuple[str, ...] = ()  # what else the file offers as points, by name
     array: str = ""  # which of its arrays the points are
     tabular: bool = False  # columns have units of their own: standardised by default
+    rows_or_columns: str = ""  # why either may be the points; empty: rows are
 
     def of_kind(self, kind: str) -> tuple[str, ...]:
         """Names of the columns of that kind, in the order in which they are stored."""

@@ -36,6 +36,7 @@ _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 # Nobody writes 192 as 0,192: a zero in front of the comma means decimals of three places.
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+_MARKS = re.compile(r"[$€£¥₹%\s]")  # around numbers: currency, percent
 _BLANKS = re.compile(r"[ \t]+")
 
 
@@ -247,10 +248,13 @@ def _is_counted(first: list[str], others: list[list[str]]) -> bool:
     """Whether a row of numbers is names: 0 … d−1 as pandas writes them, years, or the like.
 
     Integers in equal steps, or from 0 in steps of 1, above columns that hold other numbers; the
-    first cell may be empty, for the column of row names.
+    first cell may be empty or a name, for the column of row names.
     """
     cells = [cell.strip() for cell in first]
-    numbers = cells[1:] if cells and cells[0] == "" else cells
+    named = bool(cells) and not _holds_number(cells[:1])
+    if named and cells[0] and any(_holds_number(row[:1]) for row in others):
+        return False  # a name in front of numbers, over a column of numbers: no row of names
+    numbers = cells[1:] if named else cells
     if len(numbers) < 2 or not all(re.fullmatch(r"\d{1,9}", cell) for cell in numbers):
         return False
     steps = {int(b) - int(a) for a, b in itertools.pairwise(numbers)}
@@ -319,7 +323,7 @@ def _with_tabs(path: Path, encoding: str) -> Layout:
 def _decimal(rows: list[list[str]], delimiter: str) -> str:
     if delimiter == ",":
         return "."
-    cells = [cell.strip() for row in rows for cell in row]
+    cells = [_MARKS.sub("", cell) for row in rows for cell in row]
     commas = sum(
         _DECIMAL_COMMA.fullmatch(cell) is not None and _THOUSANDS.fullmatch(cell) is None
         for cell in cells

@@ -2,7 +2,8 @@
 
     bench_own_data.py [damages|large]       both without a word
 
-Writes own_data.md. SVAE_DAMAGES: damages of each format, instead of 500.
+Writes own_data.md; a part that is not measured keeps what it says there. SVAE_DAMAGES: damages of
+each format, instead of 500.
 """
 
 from __future__ import annotations
@@ -48,30 +49,30 @@ def damages() -> list[str]:
         "longest s | most MB |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for form in (item.name for item in formats() if item.endings):
-        lines.append(_damages_of(form))
-        print(lines[-1], flush=True)
+    with tempfile.TemporaryDirectory() as folder, Reader(Path(folder)) as reader:
+        for form in (item.name for item in formats() if item.endings):
+            lines.append(_damages_of(form, reader))
+            print(lines[-1], flush=True)
     return lines
 
 
-def _damages_of(form: str) -> str:
+def _damages_of(form: str, reader: Reader) -> str:
     chance, names = random.Random(f"bench {form}"), names_of(form)
     files = hostile(form, every=True)
     count: Counter[str] = Counter()
     longest = most = 0.0
-    with tempfile.TemporaryDirectory() as folder, Reader(Path(folder)) as reader:
-        for number in range(len(files) + DAMAGES):
-            if number < len(files):
-                name, content = files[number]
-            else:
-                name = names[number % len(names)]
-                content = damaged(honest(name), chance)
-            outcome = reader.read(content, name)
-            count[outcome.kind] += 1
-            count["opened"] += len(outcome.opened)
-            longest, most = max(longest, outcome.seconds), max(most, outcome.megabytes)
-            if outcome.kind == "broken" or outcome.opened:
-                print(f"   {name}: {outcome}", flush=True)
+    for number in range(len(files) + DAMAGES):
+        if number < len(files):
+            name, content = files[number]
+        else:
+            name = names[number % len(names)]
+            content = damaged(honest(name), chance)
+        outcome = reader.read(content, name)
+        count[outcome.kind] += 1
+        count["opened"] += len(outcome.opened)
+        longest, most = max(longest, outcome.seconds), max(most, outcome.megabytes)
+        if outcome.kind == "broken" or outcome.opened:
+            print(f"   {name}: {outcome}", flush=True)
     kinds = [count[kind] for kind in ("taken", "refused", "ended", "broken", "opened")]
     total = f"{len(files)} + {DAMAGES}"
     return f"| {form} | {total} | {' | '.join(map(str, kinds))} | {longest:.1f} | {most:.0f} |"
@@ -243,18 +244,20 @@ def _peak(child: subprocess.Popen[bytes]) -> int:
 
 def main() -> None:
     """Measure what was asked for and write the report."""
-    wanted = sys.argv[1:] or ["damages", "large"]
-    parts = {"damages": damages, "large": large}
-    text = [
-        "# Files of one's own",
-        "",
-        f"Written by bench_own_data.py; limit of a reading process: {READER_BYTES >> 20} MB. Two "
-        "cores, shared.",
-        "",
-    ]
+    makers = {"large": large, "damages": damages}
+    wanted = sys.argv[1:] or list(makers)
+    report = HERE / "own_data.md"
+    before = report.read_text().split("\n## ")[1:] if report.exists() else []
+    parts = dict(zip(makers, (f"## {part.strip()}" for part in before), strict=False))
     for name in wanted:
-        text += [*parts[name](), ""]
-        (HERE / f"own_data{'' if len(wanted) > 1 else '_' + name}.md").write_text("\n".join(text))
+        parts[name] = "\n".join(makers[name]())
+        head = (
+            "# Files of one's own\n\nWritten by bench_own_data.py; limit of a reading process: "
+            f"{READER_BYTES >> 20} MB. Two cores, shared."
+        )
+        report.write_text(
+            "\n\n".join([head, *(parts[key] for key in makers if key in parts)]) + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Reads many files, each in a process of its own that is forked when the libraries are loaded.
+"""Reads many files in a process that is forked when the libraries are loaded.
 
-A reader as the app starts it takes half a second to begin; forked ones take some milliseconds, so
-that thousands of damaged files can be tried. Each has the reader's memory limit, a time limit, and
-an ear for every file that is opened.
+A reader as the app starts it takes seconds to load them, and a fork of so large a process some
+tenths of one. So one fork reads file after file, each with the reader's memory limit, a time limit,
+and an ear for every file that is opened; a file that ends it ends nothing but it, since the next is
+read by another fork.
 
     with Reader(folder) as reader:  outcome = reader.read(content, "name.h5")
 """
@@ -16,12 +17,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
-_SECONDS = 30
+#: Seconds that a file may take: of a processor, and by the clock, which others use up too.
+_SECONDS, _WAIT = 30, 300
+_LEAKED = 100  # megabytes from which a fork is not used again, so that each file finds room
 _LIBRARIES = (
     *("h5py", "scipy.io", "scipy.sparse", "pyarrow.parquet", "pyarrow.feather", "pyarrow.csv"),
     *("PIL.Image", "arff", "safetensors.numpy", "python_calamine", "sklearn.datasets"),
@@ -35,13 +37,13 @@ class Outcome:
 
     kind: str  # taken | refused | ended (the process died: said as damaged) | broken (a traceback)
     said: str  # the sentence, or the traceback's last line
-    seconds: float
-    megabytes: float  # beyond what the libraries take
+    seconds: float  # of a processor
+    megabytes: float  # beyond what the libraries take, at most so far in this process
     opened: tuple[str, ...]  # files that are neither the given one, nor its table, nor a library's
 
 
 class Reader:
-    """A process that forks a reader for each file."""
+    """A process that forks a reader, and another whenever a file has ended that one."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -91,36 +93,63 @@ def _serve() -> None:
 
     for library in _LIBRARIES:
         importlib.import_module(library)
+    fork: _Fork | None = None
     for line in sys.stdin:
-        request = json.loads(line)
-        start = time.monotonic()
-        ear, mouth = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(ear)
-            _answer(request, mouth)
-        os.close(mouth)
-        with os.fdopen(ear, "rb") as file:
-            said = file.read()
-        _, _, usage = os.wait4(child, 0)
-        answer: dict[str, Any] = {"kind": "ended", "said": "", "opened": [], "before": 0}
-        if said:
-            answer = json.loads(said)
-        answer["seconds"] = time.monotonic() - start
-        answer["megabytes"] = max(0.0, (usage.ru_maxrss - answer.pop("before")) / 1024)
+        fork = fork or _Fork()
+        answer = fork.ask(line) or {"kind": "ended", "said": "", "opened": []}
+        if answer["kind"] == "ended" or answer["megabytes"] > _LEAKED:
+            answer |= fork.end()
+            fork = None
         print(json.dumps(answer), flush=True)
 
 
-def _answer(request: dict[str, Any], mouth: int) -> None:
-    """In the fork: read, write what became of it into the pipe, and end."""
+class _Fork:
+    """A reader: told of a file by a line, it says by a line what became of it."""
+
+    def __init__(self) -> None:
+        asked, self._told = os.pipe()
+        self._said, answered = os.pipe()
+        self._known = 0.0  # seconds that the files before took
+        self._pid = os.fork()
+        if self._pid == 0:
+            # So that it ends when its parent lets go of it, or is gone.
+            os.close(self._told)
+            os.close(self._said)
+            _answer_all(asked, answered)
+        os.close(asked)
+        os.close(answered)
+        self._answers = os.fdopen(self._said, "rb")
+
+    def ask(self, line: str) -> dict[str, Any] | None:
+        """What became of a file; None where the process ended."""
+        os.write(self._told, line.encode())
+        said = self._answers.readline()
+        if not said:
+            return None
+        answer: dict[str, Any] = json.loads(said)
+        answer["seconds"], self._known = answer["seconds"] - self._known, answer["seconds"]
+        return answer
+
+    def end(self) -> dict[str, float]:
+        """What the process took: megabytes in all, and seconds since its last answer."""
+        os.close(self._told)
+        self._answers.close()
+        _, _, usage = os.wait4(self._pid, 0)
+        return {"megabytes": usage.ru_maxrss / 1024, "seconds": _seconds(usage) - self._known}
+
+
+def _seconds(usage: resource.struct_rusage) -> float:
+    return usage.ru_utime + usage.ru_stime
+
+
+def _answer_all(asked: int, answered: int) -> None:
+    """In the fork: read files until there are no more, and end."""
     from svae_core.own_data.limits import READER_BYTES
 
     resource.setrlimit(resource.RLIMIT_DATA, (READER_BYTES, READER_BYTES))
-    signal.alarm(_SECONDS)
-    opened: list[str] = []
-    allowed = (request["path"], request["folder"], str(Path(request["path"]).parent), sys.prefix)
-    allowed += (sys.base_prefix, str(Path(__file__).parents[2]), "/usr", "/lib", "/proc", "/dev")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    opened: list[str] = []
+    allowed: tuple[str, ...] = ()
 
     def hear(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and isinstance(arguments[0], str) and len(opened) < 5:
@@ -129,9 +158,22 @@ def _answer(request: dict[str, Any], mouth: int) -> None:
                 opened.append(path)
 
     sys.addaudithook(hear)
-    kind, said = _read(request)
-    answer = {"kind": kind, "said": said, "opened": opened, "before": before}
-    os.write(mouth, json.dumps(answer).encode())
+    with os.fdopen(asked, "rb") as lines:
+        for line in lines:
+            request = json.loads(line)
+            place = str(Path(request["path"]).parent)
+            allowed = (place, sys.prefix, sys.base_prefix, str(Path(__file__).parents[2]))
+            allowed += ("/usr", "/lib", "/proc", "/dev")
+            opened.clear()
+            signal.alarm(_WAIT)
+            signal.setitimer(signal.ITIMER_PROF, _SECONDS)
+            kind, said = _read(request)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.alarm(0)
+            usage = resource.getrusage(resource.RUSAGE_SELF)
+            answer = {"kind": kind, "said": said, "opened": list(opened)}
+            answer |= {"megabytes": (usage.ru_maxrss - before) / 1024, "seconds": _seconds(usage)}
+            os.write(answered, json.dumps(answer).encode() + b"\n")
     os._exit(0)
 
 

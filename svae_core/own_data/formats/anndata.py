@@ -11,11 +11,11 @@ from svae_core.own_data.array_to_table import (
     with_arrays,
     with_categories,
     with_note,
+    with_question,
     with_row_names,
     write_matrix,
 )
 from svae_core.own_data.candidates import LABELS, choose, offered
-from svae_core.own_data.counts import are_barcodes
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import (
     array_of,
@@ -25,8 +25,9 @@ from svae_core.own_data.hdf5_tree import (
     sparse_of,
     texts_of,
 )
-from svae_core.own_data.limits import CATEGORIES, CLASSES
-from svae_core.own_data.names import cleaned, some
+from svae_core.own_data.limits import CATEGORIES, CLASSES, COLUMNS
+from svae_core.own_data.names import NAMED_AS_CELLS, are_barcodes, cleaned, some
+from svae_core.own_data.sparse import DenseRows
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 
@@ -58,14 +59,11 @@ def read(source: Source) -> Table:
         notes = [note] + (
             [f"The file also holds {_others(shapes, name)}."] if len(shapes) > 1 else []
         )
-        if are_barcodes(names) and not source.turned:
-            notes.append(
-                "The columns are named as cells are (barcodes), so they may be the points: "
-                "exchange rows and columns, if they are."
-            )
         table = write_matrix(source, array, FORMAT.name, notes, names)
         cells = _names(file, "obs") if "obs" in file else ()
         table = with_arrays(with_row_names(table, cells), offered(shapes), name)
+        if are_barcodes(names) and not are_barcodes(cells) and not source.turned:
+            table = with_question(table, NAMED_AS_CELLS)
         return _with_annotations(table, file)
 
 
@@ -93,7 +91,8 @@ def _matrix(item: Any) -> Any:
     if hasattr(item, "shape"):
         if reads_elsewhere(item):
             raise RequestError("The matrix in the file lies in another file; save it anew.")
-        return array_of(item)
+        array, shape = array_of(item), _shape(item)
+        return DenseRows(array, shape) if shape[1] > COLUMNS else array  # type: ignore[arg-type]
     kind = str(item.attrs.get("encoding-type", item.attrs.get("h5sparse_format", "csr")))
     return sparse_of(item, _shape(item), "csc" in kind)
 

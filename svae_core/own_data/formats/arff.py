@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from svae_core.own_data.formats import Format, Source
@@ -12,6 +12,7 @@ from svae_core.own_data.rows_to_table import write_cells
 from svae_core.own_data.tables import Table, check_width
 from svae_core.records import RequestError
 
+_DATE = re.compile(r"(?i)^(\s*@attribute\s+(?:'[^']*'|\"[^\"]*\"|\S+))\s+date\b[^\n]*")
 _RELATION = re.compile(rb"^\s*(%[^\n]*\n\s*)*@relation\b", re.IGNORECASE)
 
 
@@ -43,13 +44,27 @@ def _header(source: Source) -> tuple[list[tuple[str, Any]], bool]:
     sparse = False
     with source.path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
-            head.append(line)
+            head.append(_known_type(line))
             if line.strip().lower().startswith("@data"):
                 sparse = next((ahead for ahead in file if ahead.strip()), "").startswith("{")
                 break
         else:
             raise RequestError("The ARFF file has no @data; it is cut off.")
     return list(arff.loads("".join(head))["attributes"]), sparse
+
+
+def _known_type(line: str) -> str:
+    """A line of the header, in which dates are text: the library knows no dates."""
+    return _DATE.sub(r"\1 STRING", line)
+
+
+def _with_known_types(file: Iterable[str]) -> Iterator[str]:
+    lines = iter(file)
+    for line in lines:
+        yield _known_type(line)
+        if line.strip().lower().startswith("@data"):
+            break
+    yield from lines
 
 
 class _Rows:
@@ -65,7 +80,8 @@ class _Rows:
 
         kind = arff.LOD_GEN if self._sparse else arff.DENSE_GEN
         with self._source.path.open(encoding="utf-8", errors="replace") as file:
-            for row in arff.load(file, return_type=kind)["data"]:
+            lines = _with_known_types(file)
+            for row in arff.load(lines, return_type=kind)["data"]:
                 if self._sparse:
                     yield [row.get(index, self._absent[index]) for index in range(self._width)]
                 else:

@@ -118,7 +118,9 @@ class _Column:
         if habits:
             yield f"In {name}, numbers are written with {habits}."
         if self.wrong and not self.text:
-            texts = some([f"“{cleaned(text)}”" for text in sorted(self.examples)])
+            # Names lose < and >, without which <0.05 would be said to be no number.
+            plain = [text.replace("<", "‹").replace(">", "›") for text in sorted(self.examples)]
+            texts = some([f"“{cleaned(text)}”" for text in plain])
             count = (
                 "1 cell that is no number counts"
                 if self.wrong == 1

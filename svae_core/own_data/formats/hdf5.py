@@ -6,12 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import with_arrays, with_labels, with_note, write_matrix
-from svae_core.own_data.candidates import choose, labels_among, offered, said_of_others
+from svae_core.own_data.array_to_table import (
+    with_arrays,
+    with_labels,
+    with_note,
+    with_question,
+    write_matrix,
+)
+from svae_core.own_data.candidates import (
+    choose,
+    labels_among,
+    offered,
+    question_of,
+    said_of_others,
+)
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import Groups, array_of, is_hdf5, opened, texts_of
-from svae_core.own_data.names import cleaned
+from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.tables import Table
+from svae_core.own_data.vectors import vectors_among, write_vectors
+from svae_core.records import RequestError
 
 
 def read(source: Source) -> Table:
@@ -19,7 +33,16 @@ def read(source: Source) -> Table:
     with opened(source.path) as file:
         groups = Groups.of(file)
         shapes = groups.shapes
+        both = {**shapes, **groups.text_shapes}
+        if source.labels and (vectors := vectors_among(both)):
+            loaded = {key: _labels(groups, key) for key in vectors}
+            return write_vectors(source, FORMAT.name, loaded, both)
         matlab = "MATLAB_class" in {key for item in groups.items.values() for key in item.attrs}
+        if not shapes and groups.others:
+            raise RequestError(
+                f"The HDF5 file holds no array of numbers but {some(groups.others)}; save the "
+                "numbers as one array, or the table as Parquet."
+            )
         name = choose(shapes, source.array, "HDF5 file")
         array = array_of(groups.items[name])
         notes = [f"Points are the data set {cleaned(name)}."]
@@ -28,6 +51,11 @@ def read(source: Source) -> Table:
             array = np.asarray(array[:]).T if len(array.shape) == 2 else array
             notes.append("Turned on its side, as MATLAB stores matrices.")
         table = write_matrix(source, array, FORMAT.name, notes)
+        whole = {**shapes, **groups.text_shapes}
+        if not matlab and not source.turned and (why := question_of(whole, name)):
+            table = with_question(table, why)
+        if source.turned and len(shapes[name]) == 2:
+            shapes = {**shapes, name: shapes[name][::-1]}
         known = {key: tuple(reversed(shape)) if matlab else shape for key, shape in shapes.items()}
         labels = labels_among({**known, **groups.text_shapes}, name)
         if labels:
@@ -38,8 +66,8 @@ def read(source: Source) -> Table:
 
 
 def _labels(groups: Groups, name: str) -> np.ndarray:
-    item: Any = groups.items[name]
-    return texts_of(item) if name in groups.text_shapes else np.asarray(item[()]).reshape(-1)
+    item: Any = array_of(groups.items[name])
+    return texts_of(item) if name in groups.text_shapes else np.asarray(item[()])
 
 
 FORMAT = Format("HDF5", (".h5", ".hdf5"), lambda _path, start: is_hdf5(start), read, rank=1)

@@ -30,8 +30,10 @@ def read(source: Source) -> Table:
     """The table of a LIBSVM file; its labels are kept out of training."""
     from sklearn.datasets import load_svmlight_file
 
+    with source.path.open("rb") as file:
+        several = any(b"," in line.split(b" ", 1)[0] for line in file.readlines(2**20))
     try:
-        matrix, labels = load_svmlight_file(str(source.path), zero_based=True)
+        matrix, labels = load_svmlight_file(str(source.path), zero_based=True, multilabel=several)
     except (ValueError, IndexError, OverflowError, TypeError) as error:
         raise RequestError("The LIBSVM file is damaged or has lines of another kind.") from error
     # One-based files have no feature 0: an empty column would be left otherwise.
@@ -41,6 +43,10 @@ def read(source: Source) -> Table:
     table = write_matrix(
         source, CompressedRows.of(matrix.tocsr()), FORMAT.name, (note,), tabular=FORMAT.table
     )
+    if several:
+        sets = np.array([", ".join(f"{label:g}" for label in sorted(row)) for row in labels])
+        table = with_note(table, "Lines have several labels, which are one class together.")
+        return with_labels(table, sets)
     whole = bool(np.isfinite(labels).all() and (labels == np.rint(labels)).all())
     if whole and len(np.unique(labels)) <= CATEGORIES:
         return with_labels(table, labels.astype(np.int64))

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import math
+import struct
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import with_arrays, with_labels, with_note, write_matrix
-from svae_core.own_data.candidates import choose, labels_among, offered, said_of_others
+from svae_core.own_data.array_to_table import (
+    with_arrays,
+    with_labels,
+    with_note,
+    with_question,
+    write_matrix,
+)
+from svae_core.own_data.candidates import (
+    choose,
+    labels_among,
+    offered,
+    question_of,
+    said_of_others,
+)
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import CATEGORIES, CELLS
 from svae_core.own_data.names import cleaned, some
-from svae_core.own_data.sparse import CompressedRows
+from svae_core.own_data.sparse import CompressedRows, check_compressed
 from svae_core.own_data.tables import Table
+from svae_core.own_data.vectors import vectors_among, write_vectors
 from svae_core.records import RequestError
 
 _NUMBERS = {
@@ -30,8 +45,22 @@ _DAMAGE = (
 
 
 def recognised(_path: Path, start: bytes) -> bool:
-    """The text at the beginning of versions 5 to 7; version 4 has no signature but its ending."""
-    return start.startswith(b"MATLAB 5.0 MAT-file")
+    """The text at the beginning of versions 5 to 7; of version 4 the header of its first matrix."""
+    return start.startswith(b"MATLAB 5.0 MAT-file") or _is_version_4(start)
+
+
+def _is_version_4(start: bytes) -> bool:
+    """Five integers: type MOPT, rows, columns, 0 or 1, and letters of the name that follows."""
+    for order in "<>":
+        if len(start) < 24:
+            return False
+        kind, rows, columns, imaginary, letters = struct.unpack(f"{order}5i", start[:20])
+        machine, reserved, number, form = kind // 1000, kind // 100 % 10, kind // 10 % 10, kind % 10
+        name = start[20 : 20 + max(0, letters)]
+        known = machine == (order == ">") and reserved == 0 and number <= 5 and form <= 2
+        if known and min(rows, columns) > 0 and imaginary in (0, 1) and 2 <= letters <= 64:
+            return name[-1:] == b"\0" and name[:-1].replace(b"_", b"").isalnum()
+    return False
 
 
 def read(source: Source) -> Table:
@@ -46,6 +75,15 @@ def read(source: Source) -> Table:
             for n, (_, kind) in declared.items()
             if kind in ("struct", "object", "function", "opaque", "char", "unknown")
         ]
+        cells = {n: shape for n, (shape, kind) in declared.items() if kind == "cell"}
+        if source.labels and (vectors := vectors_among({**numbers, **cells})):
+            shapes = {**numbers, **cells}
+            if math.prod(shapes[vectors[0]]) > CELLS:
+                raise RequestError("The vectors in the .mat file are too long to read.")
+            loaded = io.loadmat(str(source.path), variable_names=vectors)
+            return write_vectors(
+                source, FORMAT.name, {n: _labels(loaded[n]) for n in vectors}, shapes
+            )
         if not numbers:
             raise RequestError(
                 f"The .mat file holds no matrix of numbers but {some(refused) or 'nothing'}; save "
@@ -56,18 +94,26 @@ def read(source: Source) -> Table:
             raise RequestError(
                 f"The matrix {cleaned(name)} in the .mat file is too large to read; give a sample."
             )
-        cells = {n: shape for n, (shape, kind) in declared.items() if kind == "cell"}
-        labels = labels_among({**numbers, **cells}, name)
+        shapes = {**numbers, **cells}
+        number, count = numbers[name], _pictures_at_the_end(shapes, name)
+        if count:
+            shapes[name] = (count, *number[:-1])
+        elif source.turned:
+            shapes[name] = number[::-1]
+        labels = labels_among(shapes, name)
         wanted = [name, labels] if labels else [name]
         loaded = io.loadmat(str(source.path), variable_names=wanted)
-        array = _matrix(loaded[name])
-        table = write_matrix(
-            source, array, FORMAT.name, (f"Points are the matrix {cleaned(name)}.",)
-        )
+        array = np.moveaxis(loaded[name], -1, 0) if count else _matrix(loaded[name])
+        notes = [f"Points are the matrix {cleaned(name)}."]
+        if count:
+            notes.append(f"Its last axis counts the pictures, {count:,}, as MATLAB keeps them.")
+        table = write_matrix(source, array, FORMAT.name, notes)
         if labels:
             table = with_labels(table, _labels(loaded[labels]))
-        for note in said_of_others(numbers, name, labels):
+        for note in said_of_others({**numbers, **cells}, name, labels):
             table = with_note(table, note)
+        if not source.turned and (why := question_of(shapes, name)):
+            table = with_question(table, why)
         if refused:
             table = with_note(table, f"What is no matrix was left out: {some(refused)}.")
         return with_arrays(table, offered(numbers), name)
@@ -79,17 +125,37 @@ def read(source: Source) -> Table:
         ) from error
 
 
+def _pictures_at_the_end(shapes: Mapping[str, Sequence[int]], name: str) -> int:
+    """How many pictures an array height × width (× 3) × number holds; 0 where it is none.
+
+    The last axis counts them where as many labels are there, or where four axes cannot be read
+    otherwise.
+    """
+    shape = tuple(shapes[name])
+    if len(shape) == 3:
+        last = {**shapes, name: (shape[-1], *shape[:-1])}
+        return shape[-1] if not labels_among(shapes, name) and labels_among(last, name) else 0
+    colours_in_front = len(shape) == 4 and (shape[1] in (1, 3) or shape[3] in (1, 3))
+    return shape[-1] if len(shape) == 4 and shape[2] in (1, 3) and not colours_in_front else 0
+
+
 def _matrix(found: Any) -> Any:
     from scipy import sparse
 
     if sparse.issparse(found):
+        # Compressed columns as the file has them: turning them writes where their indices say.
+        found = found.tocsc(copy=False)
+        check_compressed(found.indptr, found.indices, found.shape, by_columns=True)
         return CompressedRows.of(found.tocsr())
     return found.T if found.ndim == 2 and found.shape[0] == 1 else found
 
 
 def _labels(found: np.ndarray) -> np.ndarray:
     """A vector of labels: numbers, or the strings of a cell array."""
-    flat = found.reshape(-1)
+    dense = found.toarray() if hasattr(found, "toarray") else found
+    if dense.dtype != object and 1 not in dense.shape:
+        return np.asarray(dense)  # a column for each class
+    flat = dense.reshape(-1)
     if flat.dtype == object:
         return np.array(
             [

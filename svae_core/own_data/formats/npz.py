@@ -17,14 +17,21 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from svae_core.own_data import archive
-from svae_core.own_data.array_to_table import with_arrays, with_labels, with_note, write_matrix
-from svae_core.own_data.candidates import POINTS, offered
+from svae_core.own_data.array_to_table import (
+    with_arrays,
+    with_labels,
+    with_note,
+    with_question,
+    write_matrix,
+)
+from svae_core.own_data.candidates import LABELS, POINTS, offered, question_of
 from svae_core.own_data.formats import Format, Source, npy, renamed
 from svae_core.own_data.limits import CELLS, LETTERS
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.npy_header import HEADER_BYTES, PARSER_ERRORS, read_header, refuse_objects
 from svae_core.own_data.sparse import CompressedRows, check_compressed
 from svae_core.own_data.tables import Table
+from svae_core.own_data.vectors import vectors_among, write_vectors
 from svae_core.records import RequestError
 
 #: Names of points, and for each the names of the labels that belong to it; others below.
@@ -32,11 +39,12 @@ _SPLITS = {
     "x_train": ("y_train",),
     "train_images": ("train_labels",),
     "train_x": ("train_y",),
-    "x_test": ("y_test",),
-    "test_images": ("test_labels",),
+    "train_data": ("train_labels", "train_y"),
     "imgs": ("latents_classes",),
 }
-_LABELS = ("labels", "label", "y", "target", "targets", "classes", "digit", "digits", "arr_1")
+#: The same of test sets, taken where there are no other points.
+_TESTS = {"x_test": ("y_test",), "test_images": ("test_labels",), "test_data": ("test_labels",)}
+_LABELS = (*LABELS, "arr_1")
 #: Parts of a name by which an array is never the points.
 _NO_POINTS = ("label", "target", "class", "latents", "index", "ids")
 _SPARSE = {"format", "shape", "data"}
@@ -69,6 +77,9 @@ def read(source: Source) -> Table:
         members = {item.filename.removesuffix(".npy"): _member(packed, item) for item in items}
         if members.keys() >= _SPARSE and _sparse_format(packed, members) is not None:
             return _read_sparse(source, packed, members)
+        if source.labels and (vectors := vectors_among(_readable(members))):
+            loaded = {key: _array(packed, members[key], *members[key].shape[:1]) for key in vectors}
+            return write_vectors(source, FORMAT.name, loaded, _readable(members))
         points = _points_among(members, source.array)
         refuse_objects(members[points].dtype)
         npy.check_numbers(members[points].dtype)
@@ -77,12 +88,18 @@ def read(source: Source) -> Table:
             _copy(inner, target, 8 * CELLS + HEADER_BYTES)
         table = npy.read(renamed(source, unpacked))
         table = with_note(_as_npz(table), f"Points are the array {cleaned(points)}.")
-        labels = _labels_for(points, members)
+        labels = _labels_for(points, members, table.rows)
         if labels:
             table = with_labels(table, _array(packed, members[labels], table.rows), "label")
-    shapes = {key: member.shape for key, member in members.items() if not member.objects}
-    table = with_arrays(table, offered(shapes), points)
+    table = with_arrays(table, offered(_readable(members)), points)
+    if not source.turned and (why := question_of(_readable(members), points)):
+        table = with_question(table, why)
     return _say_what_was_left_out(table, members, points, labels)
+
+
+def _readable(members: dict[str, _Member]) -> dict[str, tuple[int, ...]]:
+    """Shapes of the arrays that can be loaded."""
+    return {key: member.shape for key, member in members.items() if not member.objects}
 
 
 def _as_npz(table: Table) -> Table:
@@ -128,7 +145,7 @@ def _points_among(members: dict[str, _Member], wanted: str) -> str:
     known = {key: member for key, member in members.items() if not member.objects}
     wide = {key: member for key, member in known.items() if len(member.shape) >= 2} or known
     lower = {key.lower(): key for key in wide}
-    for name in (*_SPLITS, *POINTS):
+    for name in (*_SPLITS, *POINTS, *_TESTS):
         if name in lower:
             return lower[name]
     candidates = {
@@ -156,11 +173,11 @@ def _names_no_points(key: str) -> bool:
     return lower in _LABELS or any(part in lower for part in _NO_POINTS)
 
 
-def _labels_for(points: str, members: dict[str, _Member]) -> str:
+def _labels_for(points: str, members: dict[str, _Member], table_rows: int) -> str:
     """The name of the labels that belong to the points, or nothing."""
-    rows = members[points].shape[:1]
+    rows = (table_rows,)
     lower = {key.lower(): key for key in members}
-    for name in _SPLITS.get(points.lower(), _LABELS):
+    for name in {**_SPLITS, **_TESTS}.get(points.lower(), _LABELS):
         if name not in lower or lower[name] == points:
             continue
         member = members[lower[name]]
@@ -222,6 +239,7 @@ def _read_sparse(source: Source, packed: zipfile.ZipFile, members: dict[str, _Me
             parts = (arrays["data"], arrays["indices"], arrays["indptr"])
             make = {"csr": sparse.csr_matrix, "csc": sparse.csc_matrix, "bsr": sparse.bsr_matrix}
             matrix = make[kind](parts, shape=shape)
+            matrix.check_format(full_check=True)  # of blocks, whose indices count blocks
         elif kind == "coo":
             matrix = sparse.coo_matrix((arrays["data"], (arrays["row"], arrays["col"])), shape)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from svae_core.own_data.archive import is_of_disk
-from svae_core.own_data.arrow import read_arrow
+from svae_core.own_data.arrow import DAMAGE, read_arrow
 from svae_core.own_data.arrow_points import Batches
 from svae_core.own_data.formats import Format, Source, starts_with
 from svae_core.own_data.tables import Table
@@ -37,7 +37,7 @@ def read(source: Source) -> Table:
 
             found = Batches(schema, file.metadata.num_rows, batches)
             return read_arrow(source, found, FORMAT.name)
-    except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError) as error:
+    except (pa.ArrowException, *DAMAGE) as error:
         if isinstance(error, RequestError) or is_of_disk(error):
             raise
         raise RequestError("The Parquet file is damaged or cut off.") from error

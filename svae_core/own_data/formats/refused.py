@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -18,11 +19,13 @@ _TORCH = (
     "is a PyTorch file, whose pickle could run code and is never loaded; in Python: "
     "numpy.save('points.npy', torch.load(file)['…'].numpy())"
 )
+_STATA = "is a Stata file; in Stata: export delimited using points.csv"
 #: First bytes, and what is said of files that begin so.
 _BEGINNINGS = {
     b"BZh": "is compressed by bzip2; unpack it first: bunzip2 FILE",
     b"\xfd7zXZ": "is compressed by xz; unpack it first: unxz FILE",
     b"\x28\xb5\x2f\xfd": "is compressed by zstd; unpack it first: unzstd FILE",
+    **dict.fromkeys((b"(lp0\n", b"(lp1\n", b"(dp0\n", b"(dp1\n", b"cnumpy", b"ccopy_reg"), _PICKLE),
     **dict.fromkeys((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), _PICKLE),
     b"\xd0\xcf\x11\xe0": "is an old spreadsheet (.xls); save it as .xlsx or CSV",
     b"%PDF": "is a PDF; save the table as CSV",
@@ -34,18 +37,28 @@ _BEGINNINGS = {
     b"RDA": "is R's own format; in R: write.csv(points, 'points.csv', row.names = FALSE)",
     b"$FL2": "is an SPSS file; in SPSS: File, Save as, CSV",
     b"$FL3": "is an SPSS file; in SPSS: File, Save as, CSV",
-    b"<stata": "is a Stata file; in Stata: export delimited using points.csv",
+    **dict.fromkeys((b"r\x01\x01", b"r\x02\x01", b"s\x01\x01", b"s\x02\x01"), _STATA),
+    b"<stata": _STATA,
     b"SQLite format 3": "is a database; export the table as CSV",
     b"7z\xbc\xaf": "is compressed by 7-Zip; unpack it first",
     b"Rar!": "is compressed by RAR; unpack it first",
 }
 
 
+#: An object or an array of them, over one line or many.
+_JSON = re.compile(rb"\s*(\{\s*[\"}]|\[\s*[\[{\"]|\[\s*-?[\d.]+\s*,)")
+
+
 def _reason(path: Path, start: bytes) -> str:
     for beginning, what in _BEGINNINGS.items():
         if start.startswith(beginning):
             return what
-    if start.lstrip()[:2] in (b'{"', b"{'", b"[{") or _holds_json_lines(start):
+    if _JSON.match(start) and not _holds_json_lines(start):
+        return (
+            "is JSON; in Python: pandas.DataFrame(json.load(open(file))).to_parquet("
+            "'points.parquet')"
+        )
+    if _holds_json_lines(start):
         return "is JSON; in Python: pandas.read_json(file, lines=True).to_parquet('points.parquet')"
     if start.startswith(b"PK\x03\x04") and _is_torch(path):
         return _TORCH
@@ -53,8 +66,9 @@ def _reason(path: Path, start: bytes) -> str:
 
 
 def _holds_json_lines(start: bytes) -> bool:
-    lines = start.lstrip().split(b"\n")
-    return lines[0].startswith((b"{", b"[")) and lines[0].rstrip().endswith((b"}", b"]"))
+    first, *others = start.lstrip().split(b"\n")
+    whole = first.startswith((b"{", b"[")) and first.rstrip().endswith((b"}", b"]"))
+    return whole and bool(others) and others[0].lstrip().startswith((b"{", b"["))
 
 
 def _is_torch(path: Path) -> bool:

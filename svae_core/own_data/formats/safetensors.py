@@ -11,6 +11,7 @@ from svae_core.own_data.array_to_table import with_arrays, with_labels, with_not
 from svae_core.own_data.candidates import choose, labels_among, offered, said_of_others
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.tables import Table
+from svae_core.own_data.vectors import vectors_among, write_vectors
 from svae_core.records import RequestError
 
 _HEADER_LIMIT = 2**24
@@ -38,6 +39,9 @@ def read(source: Source) -> Table:
                 for key, part in slices.items()
                 if part.get_dtype() in _REAL
             }
+            if source.labels and (vectors := vectors_among(shapes)):
+                loaded = {key: slices[key][:] for key in vectors}
+                return write_vectors(source, FORMAT.name, loaded, shapes)
             name = choose(shapes, source.array, "safetensors file")
             rows = _Rows(source.path, name, slices[name])
             table = write_matrix(source, rows, FORMAT.name, (f"Points are the array {name}.",))
