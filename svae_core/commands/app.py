@@ -32,11 +32,7 @@ def run(request: argparse.Namespace) -> int:
     """Serve the app until Ctrl-C, and return the server's exit status."""
     if not (request.port.isdecimal() and int(request.port) in _PORTS):
         raise RequestError(f"--port is {request.port}, but must be from 1 to {_PORTS[-1]}.")
-    if importlib.util.find_spec("streamlit") is None:
-        raise RequestError(
-            "The app needs packages that are not installed: pip install "
-            "'spherical-vae-explorer[app]'."
-        )
+    require_app()
     script = app_script()
     options = [f"--server.port={request.port}", f"--server.address={request.address}"]
     here = "localhost" if request.address == "0.0.0.0" else request.address
@@ -50,6 +46,15 @@ def run(request: argparse.Namespace) -> int:
     # progress, not the answer.
     os.dup2(2, 1)
     os.execve(command[0], command, for_visitors())
+
+
+def require_app() -> None:
+    """RequestError unless the packages of the app are installed."""
+    if importlib.util.find_spec("streamlit") is None:
+        raise RequestError(
+            "The app needs packages that are not installed: pip install "
+            "'spherical-vae-explorer[app]'."
+        )
 
 
 def app_script() -> Path:
