@@ -127,7 +127,7 @@ def _write_replay(name: str, path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-P", "-m", "pages.wire.saved_replay", about.id, str(path)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))},
-        stdout=sys.stderr,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
