@@ -1,6 +1,9 @@
 # make run    installs what is missing and opens the app
 # make test   installs what tests need, a browser and node included, and runs all of them
 # make lint   style and types, the browser's code included
+# make package  builds the wheel, installs it into a new environment and runs every command there
+# make integrations  our callbacks and exports with other people's packages, in environments of their
+#             own; not part of make test
 # make cluster  starts a Dask scheduler and two workers on this machine, to try it
 # make bench  the benchmarks behind every number we claim
 # make soak   half an hour with ten visitors who do anything, and commands stopped at twenty moments
@@ -15,7 +18,7 @@ PYTHON := .venv/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check
 export PYTHONPATH := .
 
-.PHONY: run test lint cluster bench soak audit pictures clean chromium node
+.PHONY: run test lint package integrations cluster bench soak audit pictures clean chromium node
 
 run: .venv/installed
 	$(PYTHON) -m streamlit run app.py
@@ -30,6 +33,26 @@ lint: .venv/installed-for-tests node_modules/installed
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	node_modules/.bin/tsc
+
+# Built from a copy of the files, as pip does it; kept in dist/. The tests make their environments
+# under a temporary folder.
+package: .venv/installed-for-tests chromium
+	rm -rf dist
+	$(PIP) wheel --quiet --no-deps --wheel-dir dist .
+	$(PYTHON) -m pytest tests/integrations/check_installed.py
+
+# scvi-tools holds pandas back, so it gets an environment of its own; all others share one. They are
+# made again where their list of packages is newer.
+integrations: .venv/with-others/installed .venv/with-scvi/installed
+	OMP_NUM_THREADS=1 .venv/with-others/bin/python -m pytest --noconftest \
+		tests/integrations/check_trainers.py tests/integrations/check_formats.py
+	OMP_NUM_THREADS=1 .venv/with-scvi/bin/python -m pytest --noconftest \
+		tests/integrations/check_scvi.py
+
+.venv/with-%/installed: tests/integrations/with-%.txt pyproject.toml requirements.txt | $(PYTHON)
+	$(PYTHON) -m venv --clear .venv/with-$*
+	.venv/with-$*/bin/python -m pip --disable-pip-version-check install -r $< .
+	@touch $@
 
 # Ctrl-C ends all three. In another terminal: SVAE_SCHEDULER=tcp://127.0.0.1:8786 make run
 cluster: .venv/installed-for-cluster

@@ -22,6 +22,7 @@ The packages, from the bottom up; each imports only packages above it in this li
     compute        worker processes, or a Dask cluster
     figures        records -> Plotly figures
     estimator      the scikit-learn interface
+    integrations   the method in other people's training loops, trainers, trackers and formats
     commands       the command line, one file per command
     __main__       entry point of the command line
 

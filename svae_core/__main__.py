@@ -1,4 +1,4 @@
-"""The command line: python -m svae_core COMMAND; the commands are in commands/.
+"""The command line: svae COMMAND, or python -m svae_core COMMAND; commands/ has the commands.
 
 Standard output has the answer (with --json one JSON object and nothing else), standard error the
 progress. Exit status 0: success; 2: invalid request, with one sentence on how to fix it.
@@ -113,7 +113,9 @@ def _flush(stream: IO[str] | None) -> OSError | None:
 def _parser() -> argparse.ArgumentParser:
     from svae_core.commands import scan_commands
 
-    parser = _Parser(prog="python -m svae_core", description=(__doc__ or "").split("\n\n")[1])
+    called, _ = os.path.splitext(os.path.basename(sys.argv[0]))
+    prog = "svae" if called == "svae" else "python -m svae_core"
+    parser = _Parser(prog=prog, description=(__doc__ or "").split("\n\n")[1])
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     for name, module in scan_commands().items():

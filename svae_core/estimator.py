@@ -1,6 +1,7 @@
 """The scikit-learn interface: SphericalShell, a transformer, and SphericalVAE, an estimator.
 
     model = SphericalVAE(latent_dim=4).fit(X);  model.transform(X);  model.certificate_
+    model.set_callbacks(watch).fit(X)       # scikit-learn's callbacks, at the end of each epoch
 
 Both follow scikit-learn's conventions: they work in pipelines, searches and clones, and pass its
 `check_estimator`. They use the same computations as the rest of the package.
@@ -13,6 +14,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,10 +25,12 @@ from sklearn.base import (
     OneToOneFeatureMixin,
     TransformerMixin,
 )
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from svae_core.config.estimator_parameters import (
+    documented,
     draws_of,
     in_parameter_words,
     kept_parameters,
@@ -38,6 +42,7 @@ from svae_core.geometry.shell import ShellMap, far_origin, shell_map
 from svae_core.problem import prepared_data
 from svae_core.records import (
     Budget,
+    Frame,
     Options,
     PreparedData,
     RequestError,
@@ -93,16 +98,48 @@ class SphericalShell(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
+@documented(
+    Settings,
+    method_options="options of the method, by name",
+    draws="latents drawn for each point to certify (None: as many as always)",
+    early_stopping="end training with the first epoch whose model is certified, its loss within "
+    "the upper edge of the band",
+    warm_start="begin from the weights of the last fit, at step 0 of a new run",
+    random_state="seed of clusters, weights, minibatches and noise",
+)
 @dataclass(eq=False, repr=False)
-class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class SphericalVAE(
+    ClassNamePrefixFeaturesOutMixin, CallbackSupportMixin, TransformerMixin, BaseEstimator
+):
     """A VAE on the spherical shell whose loss is held below that of a collapsed model.
 
-    Parameters are those of `svae_core.Settings`; `method_options` is a dictionary, and
-    `random_state` gives the seed of clusters, weights, minibatches and noise. `draws`: latents
-    drawn for each point to certify (None: as many as always). Computing is in float32, after
-    columns far from zero were centred in float64 (`origin_`). Of n points at most n − 1 `clusters`
-    are made; `clusters_` says how many.
-    After `fit`: `certificate_` says what was measured and what follows from it.
+    Computing is in float32, after columns far from zero were centred in float64. Of n points at
+    most n − 1 clusters are made. Callbacks (`set_callbacks`) are called at the end of each epoch,
+    and one that returns True ends the training; their `fitted_estimator` has a live measurement,
+    `frame_`, and no certificate yet.
+
+    Attributes
+    ----------
+    certificate_ : Certificate
+        What was measured on the training points, and what follows from it.
+    n_iter_ : int
+        Epochs trained.
+    clusters_ : int
+        Clusters made.
+    origin_ : ndarray of shape (n_features,)
+        What was taken off each column before computing in float32.
+
+    See Also
+    --------
+    SphericalShell : The map onto the shell, by itself.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> X = StandardScaler().fit_transform(load_wine().data)
+    >>> SphericalVAE(latent_dim=4, clusters=3, epochs=60).fit(X).certificate_.verdict
+    'certified'
     """
 
     latent_dim: int = _PLAIN.latent_dim
@@ -125,28 +162,83 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     learning_rate: float = _PLAIN.learning_rate
     device: str = _PLAIN.device
     draws: int | None = None
+    early_stopping: bool = False
+    warm_start: bool = False
     random_state: Any = 0
 
     # ------------------------------------------------------------------------ training
 
-    def fit(self, X: Any, y: object = None) -> Self:
-        """Train on points [n, d] and certify; RequestError if the settings or data are invalid."""
+    @with_callbacks
+    def fit(self, X: Any, y: object = None, **unsupported: Any) -> Self:
+        """Train on points [n, d] and certify; RequestError if the settings or data are invalid.
+
+        There are no sample weights: every name in `unsupported` is refused.
+        """
         from svae_core.training import loop
 
+        if unsupported:
+            raise RequestError(
+                f"fit takes no {min(unsupported)}: loss, δ and certificate are means over the "
+                "points as they are; repeat a row as often as it should count."
+            )
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=3)
         self.origin_ = far_origin(X)
         X = self._centred(X)
         try:
             with held(X) as (name, options):
                 settings = self._settings(name, options, len(X))
-                state = loop.begin((settings,))
-                while not loop.finished(state):
+                draws = draws_of(self.draws)
+                state = self._warmed(loop.begin((settings,)))
+                if self.early_stopping or hasattr(self, "_skl_callbacks"):
+                    state = self._by_epochs(state, X, y, draws)
+                else:
                     state = loop.advance(state, Budget(frames=False)).state
-                (self.certificate_,) = loop.certify(state, draws_of(self.draws))
-                self._set_fitted(state, prepared_data(settings), len(X))
+                (self.certificate_,) = loop.certify(state, draws)
+                self.__dict__.update(_fitted(state, prepared_data(settings), len(X)))
         except RequestError as error:  # in the words of this door, not of the command line
             raise in_parameter_words(error) from error
         return self
+
+    def _warmed(self, state: State) -> State:
+        """The start of a run, with the weights of the last fit if `warm_start` asks for them."""
+        before = getattr(self, "state_", None)
+        if not self.warm_start or before is None:
+            return state
+        if before.parameters.shape != state.parameters.shape or before.memory.keys() != (
+            state.memory.keys()
+        ):
+            raise RequestError(
+                "warm_start is True, but the last fit had another method, other nets or other "
+                "columns; make a new estimator, or set warm_start to False."
+            )
+        return dataclasses.replace(state, parameters=before.parameters, memory=before.memory)
+
+    def _by_epochs(self, state: State, X: np.ndarray, y: object, draws: int | None) -> State:
+        """Train with a stop after each epoch, for callbacks and for `early_stopping`."""
+        from svae_core.training import loop
+        from svae_core.training.batch_context import steps_per_epoch
+
+        (settings,) = state.settings
+        prepared, count = prepared_data(settings), len(X)
+        budget = Budget(steps=steps_per_epoch(settings, count), frames=False)
+        context = self._init_callback_context(max_subtasks=settings.epochs)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        ended = False
+        while not (ended or loop.finished(state)):
+            epoch = context.subcontext("epoch").call_on_fit_task_begin(estimator=self, X=X, y=y)
+            state = loop.advance(state, budget).state
+            (frame,) = loop.first_frames(state)
+            ended = epoch.call_on_fit_task_end(
+                estimator=self,
+                X=X,
+                y=y,
+                reconstruction_attributes=partial(_seen, state, prepared, count, frame),
+            )
+            if self.early_stopping and frame.loss <= prepared.region.hi:
+                (found,) = loop.certify(state, draws)
+                ended = ended or (found.verdict == "certified" and found.loss <= found.hi)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return state
 
     def _centred(self, X: np.ndarray) -> np.ndarray:
         return np.asarray(X - self.origin_, np.float32)
@@ -156,7 +248,8 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         seed = chosen.pop("random_state")
         if not isinstance(seed, int):
             seed = check_random_state(self.random_state).randint(2**31 - 1)
-        del chosen["draws"]
+        for name in ("draws", "early_stopping", "warm_start"):
+            del chosen[name]
         if isinstance(chosen["clusters"], int) and chosen["clusters"] >= count:
             chosen["clusters"] = count - 1
         chosen["method_options"] = tuple(sorted((chosen["method_options"] or {}).items()))
@@ -169,17 +262,6 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 **chosen,
             )
         )
-
-    def _set_fitted(self, state: State, prepared: PreparedData, count: int) -> None:
-        """Set the fitted attributes: weights and prepared data, without the data themselves."""
-        self.state_ = dataclasses.replace(
-            state,
-            first_moment=state.first_moment[:, :0],
-            second_moment=state.second_moment[:, :0],
-        )
-        self.prepared_ = thin(prepared)
-        self.n_samples_ = count
-        self.clusters_ = prepared.clusters.k
 
     # ------------------------------------------------------------------------- inference
 
@@ -293,7 +375,8 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 about = json.loads(file.metadata()["about"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             model = cls(**about["parameters"] | {"band": tuple(about["parameters"]["band"])})
-            model._set_fitted(saved.state, unpack(arrays, about["ground"]), about["n_samples"])
+            prepared = unpack(arrays, about["ground"])
+            model.__dict__.update(_fitted(saved.state, prepared, about["n_samples"]))
             model.n_features_in_ = about["n_features_in"]
             model.origin_ = np.array(about.get("origin", [0.0] * about["n_features_in"]))
             if about["feature_names_in"]:
@@ -304,6 +387,25 @@ class SphericalVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 f"{folder} holds no saved SphericalVAE, or a damaged one."
             ) from error
         return model
+
+
+def _fitted(state: State, prepared: PreparedData, count: int) -> dict[str, Any]:
+    """The fitted attributes: weights and prepared data, without the `count` points themselves."""
+    from svae_core.training.batch_context import steps_per_epoch
+
+    none = state.first_moment[:, :0]
+    return {
+        "state_": dataclasses.replace(state, first_moment=none, second_moment=none),
+        "prepared_": thin(prepared),
+        "n_samples_": count,
+        "n_iter_": state.step // steps_per_epoch(state.settings[0], count),
+        "clusters_": prepared.clusters.k,
+    }
+
+
+def _seen(state: State, prepared: PreparedData, count: int, frame: Frame) -> dict[str, Any]:
+    """What a callback's `fitted_estimator` has, which has not been certified."""
+    return {**_fitted(state, prepared, count), "frame_": frame, "certificate_": None}
 
 
 def _noise(generator: Any, rows: int, latent_dim: int) -> np.ndarray:

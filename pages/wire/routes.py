@@ -299,11 +299,16 @@ async def serve_replay(request: Request) -> Response:
     await live.signal.wait_for(lambda: bool(live.prepared or live.error))
     if live.prepared is None:
         return Response(for_visitors(str(live.error)), 409)
-    view = view_of(live)
-    page = await asyncio.to_thread(replay_file.page, view, _code(), _plotly_source().decode())
-    name = f"svae-{view.members[0].dataset}-replay.html"
+    page = await replay_of(live)
+    name = f"svae-{live.members[0].dataset}-replay.html"
     sent = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Response(page, headers=sent, media_type="text/html; charset=utf-8")
+
+
+async def replay_of(live: LiveRun) -> str:
+    """The HTML file of a run, as far as it is, once its data are prepared."""
+    view = view_of(live)
+    return await asyncio.to_thread(replay_file.page, view, _code(), _plotly_source().decode())
 
 
 # ----------------------------------------------------------------------------- the code

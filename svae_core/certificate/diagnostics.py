@@ -132,6 +132,24 @@ def verdict(measured: Measurement) -> tuple[str, str]:
     return ("certified", _certified(measured)) if below else ("not certified", _open(measured))
 
 
+def live_sentence(losses: np.ndarray, delta: float, definition: str, kl: float) -> str:
+    """What a live measurement shows, in words, from its points' losses [v]; it certifies nothing.
+
+    The loss is compared with δ where it is away by more than three standard errors, those of one
+    draw of the viewed points; nearer than that nothing is said of sides.
+    """
+    loss = float(losses.mean())
+    if not math.isfinite(loss):
+        return "Training diverged: the loss is not a finite number; try a smaller learning rate."
+    margin = 3.0 * float(losses.std()) / math.sqrt(len(losses))
+    told = f"Loss {loss:.3f}"
+    limit = f"δ = {delta:.3f} ({definition})"
+    if abs(loss - delta) <= max(margin, 1e-5 * delta):
+        return f"{told} (± {margin:.3f}), {limit}; KL {kl:.2f} nats."
+    side = "below" if loss < delta else "above"
+    return f"{told} (± {margin:.3f}) is {side} {limit}; KL {kl:.2f} nats."
+
+
 def _collapsed(measured: Measurement) -> str:
     gauge = "" if math.isnan(measured.gauge) else f"; βσ²/λ_max is {measured.gauge:.2f}"
     return (

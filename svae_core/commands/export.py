@@ -1,17 +1,34 @@
-"""Write the embeddings, reconstructions or weights of a saved run's model to a file."""
+"""Write the embeddings, reconstructions, weights, model or replay of a saved run to a file."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from svae_core.commands import print_json
 from svae_core.commands._training import one_thread, saved_state
+from svae_core.commands.app import app_script, require_app
 from svae_core.config.writable import check_file
 from svae_core.methods import title_of
 from svae_core.records import RequestError
 
-_WHAT = ("embeddings", "reconstructions", "weights")
+if TYPE_CHECKING:
+    from svae_core.training.evaluate import Model
+
+#: What can be written, and the endings of its file.
+_ENDINGS = {
+    "embeddings": (".csv", ".parquet", ".npz"),
+    "reconstructions": (".csv", ".parquet", ".npz"),
+    "weights": (".safetensors",),
+    "module": (".py",),
+    "program": (".pt2",),
+    "onnx": (".onnx",),
+    "replay": (".html",),
+}
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -21,16 +38,19 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--what",
-        choices=_WHAT,
+        choices=tuple(_ENDINGS),
         default="embeddings",
         help="posterior means and variances · sampled reconstructions in the units of the data · "
-        "weights by layer",
+        "weights by layer · module: encoder and decoder as a Python file that needs torch alone, "
+        "and its weights beside it · program: both by torch.export · onnx: both as ONNX · replay: "
+        "the run as a page that plays by itself (needs the app)",
     )
     command.add_argument(
         "--to",
         required=True,
         metavar="FILE",
-        help=".csv, .parquet or .npz; for weights .safetensors",
+        help=".csv, .parquet or .npz; weights .safetensors, module .py, program .pt2, onnx .onnx, "
+        "replay .html",
     )
     command.add_argument(
         "--method", default="", help="method, of a run with several models (default: last)"
@@ -39,36 +59,78 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> None:
     """Write the file, and print what it holds."""
-    from svae_core.latent import exports
     from svae_core.training import loop
 
     one_thread()
-    path = Path(request.to)
-    if (path.suffix == ".safetensors") != (request.what == "weights"):
-        ending = ".safetensors" if request.what == "weights" else ".csv, .parquet or .npz"
-        raise RequestError(f"--to is {request.to}, but {request.what} go to {ending}.")
-    if request.what != "weights":
-        exports.check_format(path)
+    path, endings = Path(request.to), _ENDINGS[request.what]
+    if path.suffix not in endings:
+        *first, last = endings
+        allowed = f"{', '.join(first)} or {last}" if first else last
+        raise RequestError(f"--to is {request.to}, but {request.what} go to {allowed}.")
     check_file(path, f"--to {path}")
+    if request.what == "replay":
+        _write_replay(request.saved, path)
+        return _answer(request, {"file": str(path), "what": "replay"}, "the replay")
     state = saved_state(request.saved)
     names = [settings.method for settings in state.settings]
     if request.method and request.method not in names:
         raise RequestError(f"--method is {request.method}, but the run has: {', '.join(names)}.")
     index = names.index(request.method) if request.method else len(names) - 1
     model = loop.models(loop.member(state, index))[0]
-    if request.what == "weights":
-        exports.write_bytes(exports.weights(model), path)
-    else:
-        sheet = getattr(exports, request.what)(model)
-        exports.write(sheet, path)
-    answer = {
+    files = _write(request.what, model, path)
+    answer: dict[str, Any] = {
         "file": str(path),
+        "files": [str(file) for file in files],
         "what": request.what,
         "method": names[index],
         "points": len(model.prepared.shell.points),
         "fingerprint": model.prepared.dataset.fingerprint,
     }
+    _answer(request, answer, f"{request.what} of the {title_of(names[index])}")
+
+
+def _answer(request: argparse.Namespace, answer: dict[str, Any], what: str) -> None:
     if request.json:
         print_json(answer)
     else:
-        print(f"Wrote {request.what} of the {title_of(names[index])} to {path}.")
+        print(f"Wrote {what} to {', '.join(answer.get('files', [answer['file']]))}.")
+
+
+def _write(what: str, model: Model, path: Path) -> tuple[Path, ...]:
+    """Write one model; the files that were written."""
+    from svae_core.integrations import exchange
+    from svae_core.latent import exports
+
+    if what == "weights":
+        exports.write_bytes(exports.weights(model), path)
+    elif what == "module":
+        return exchange.write_module(exchange.plain(model), path)
+    elif what == "program":
+        return exchange.write_program(exchange.plain(model), path)
+    elif what == "onnx":
+        return exchange.write_onnx(exchange.plain(model), path)
+    else:
+        exports.write(getattr(exports, what)(model), path)
+    return (path,)
+
+
+def _write_replay(name: str, path: Path) -> None:
+    """Write the replay, by a program of the app."""
+    from svae_core.runs import folder as runs
+    from svae_core.runs import store
+
+    require_app()
+    about = store.find(runs.home(), name).about
+    if about is None or not about.id:
+        raise RequestError(f"{name} cannot be replayed: it is damaged, or of an old version.")
+    places = [str(app_script().parent), os.environ.get("PYTHONPATH", "")]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "pages.wire.saved_replay", about.id, str(path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["no reason is known"]
+        raise RequestError(said[-1])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
 
 import numpy as np
 
-from svae_core.config.fields import RequestError
+from svae_core.config.fields import RequestError, knobs
 
+_Class = TypeVar("_Class", bound=type)
 _FLAG = re.compile(r"--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
 
 
@@ -45,3 +48,23 @@ def kept_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
 def in_parameter_words(error: RequestError) -> RequestError:
     """The error with options of the command line (--latent-dim) as parameters (latent_dim)."""
     return RequestError(_FLAG.sub(lambda flag: flag[1].replace("-", "_"), str(error)))
+
+
+def documented(settings: type, **others: str) -> Callable[[_Class], _Class]:
+    """A decorator that lists an estimator's parameters in its docstring, as scikit-learn does.
+
+    What a parameter means is the help of the setting of that name, or in `others`.
+    """
+
+    def document(estimator: _Class) -> _Class:
+        known = knobs(settings)
+        section = ["Parameters", "----------"]
+        for item in fields(estimator):
+            about = known.get(item.name)
+            means = others.get(item.name) or (about.help if about else "")
+            section += [f"{item.name} : {item.type}, default={item.default!r}", f"    {means}"]
+        summary, _, rest = inspect.cleandoc(estimator.__doc__ or "").partition("\nAttributes\n")
+        estimator.__doc__ = "\n".join([summary, *section, "", "Attributes", rest])
+        return estimator
+
+    return document

@@ -75,7 +75,17 @@ def from_variable(about: Field, variable: str, text: str) -> int:
 def own_machine() -> None:
     """Raise the limits for commands, in this process and its child processes."""
     for name, allowed in _OWN.items():
-        os.environ.setdefault(variable(name), str(allowed))
+        if variable(name) not in os.environ:
+            os.environ[variable(name)] = str(allowed)
+            _raised.add(variable(name))
+
+
+def for_visitors() -> dict[str, str]:
+    """The environment for a server: without what `own_machine` raised."""
+    return {name: value for name, value in os.environ.items() if name not in _raised}
+
+
+_raised: set[str] = set()  # variables that were not set when a command began
 
 
 def refuse_more(name: str, asked: float, said: str, mend: str, what: str = "") -> None:

@@ -24,7 +24,7 @@ from svae_core.geometry.region import (
     target,
 )
 from svae_core.methods import Averages
-from svae_core.records import PreparedData, Settings, option
+from svae_core.records import FeasibleRegion, PreparedData, Settings, option
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,40 @@ class Method:
 
     def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
         """Weight and edges of the penalty, from the data and the band alone."""
-        region = require_band(prepared.region)
-        error = _noise(prepared, settings)
-        level, strength = prepared.water_level, self.config.strength
-        excess = 0.0
-        if region.lower_edge and settings.penalty_rule >= 2:
-            excess = lower_excess(settings.beta, level, settings.sigma2, strength)
-        weight = penalty_weight(settings.beta, level, strength)
-        return {
-            "weight": weight,
-            "lower_weight": weight + excess,
-            "upper": target(region.lo, region.hi, region.delta - region.within, error),
-            "lower": region.lo if region.lower_edge else 0.0,
-        }
+        found = penalty(
+            require_band(prepared.region),
+            prepared.water_level,
+            _noise(prepared, settings),
+            beta=settings.beta,
+            sigma2=settings.sigma2,
+            strength=self.config.strength,
+        )
+        if settings.penalty_rule < 2:  # of saved runs: one weight for both edges
+            found["lower_weight"] = found["weight"]
+        return found
+
+
+def penalty(
+    region: FeasibleRegion,
+    level: float,
+    error: float,
+    *,
+    beta: float,
+    sigma2: float,
+    strength: float = PENALTY_STRENGTH,
+) -> dict[str, float]:
+    """The penalty of a band that is not empty: its two weights, and the losses where it starts.
+
+    `level`: the water level θ at D = hi; `error`: standard error of a minibatch's loss.
+    """
+    weight = penalty_weight(beta, level, strength)
+    excess = lower_excess(beta, level, sigma2, strength) if region.lower_edge else 0.0
+    return {
+        "weight": weight,
+        "lower_weight": weight + excess,
+        "upper": target(region.lo, region.hi, region.delta - region.within, error),
+        "lower": region.lo if region.lower_edge else 0.0,
+    }
 
     @staticmethod
     def slopes(batch: Averages) -> tuple[float, float, float]:

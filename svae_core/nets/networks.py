@@ -162,12 +162,12 @@ def networks(arch: Architecture, flat: Tensor) -> Networks:
     return Networks(arch, tensors, flat[:, arch.extra])
 
 
-def project_on_shell(outputs: Tensor, r_min: Tensor, r_max: Tensor) -> Tensor:
+def project_on_shell(outputs: Tensor, r_min: Tensor | float, r_max: Tensor | float) -> Tensor:
     """Project outputs o [m, b, d] on the shell: o · clamp(‖o‖, r_min, r_max)/‖o‖.
 
     A radial clamp gives the nearest point of the shell, because only the radius is constrained.
-    Radii are [m, 1, 1]; with 0 and infinity a member's outputs pass unchanged. Source of the layer:
-    arXiv 2603.10935 v4.
+    Radii are [m, 1, 1], or plain numbers; with 0 and infinity a member's outputs pass unchanged.
+    Source of the layer: arXiv 2603.10935 v4.
     """
     radius = torch.linalg.vector_norm(outputs, dim=-1, keepdim=True).clamp_min(1e-12)
     return outputs * (radius.clamp(r_min, r_max) / radius)

@@ -7,7 +7,6 @@ g(z) = r·z/‖z‖ the mean is decoded without error for every ε, while KL = �
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 
 from svae_core.certificate.certify import Reference, measure, with_run
-from svae_core.certificate.diagnostics import active_units, spread, structure
+from svae_core.certificate.diagnostics import active_units, live_sentence, spread, structure
 from svae_core.certificate.population_floor import candidate_lambdas
 from svae_core.certificate.posteriors import Posteriors
 from svae_core.distributions.gaussian import array
@@ -85,7 +84,7 @@ def frame(model: Model, position: RunPosition) -> Frame:
         latent_mean=posteriors.mean,
         shell_view=shell_view(outputs, prepared.view_basis),
         samples=outputs[:_SAMPLES].astype(np.float32),
-        sentence=_live_sentence(losses, delta, definition, kl),
+        sentence=live_sentence(losses, delta, definition, kl),
     )
 
 
@@ -223,21 +222,3 @@ def _blocks(model: Model, rows: np.ndarray) -> Iterator[Tensor]:
     device = model.networks.extra.device
     for start in range(0, len(rows), _BLOCK):
         yield torch.from_numpy(rows[start : start + _BLOCK]).to(device).unsqueeze(0)
-
-
-def _live_sentence(losses: np.ndarray, delta: float, definition: str, kl: float) -> str:
-    """What a frame shows, in words, from its points' losses [v]; it certifies nothing.
-
-    The loss is compared with δ where it is away by more than three standard errors, those of one
-    draw of the viewed points; nearer than that nothing is said of sides.
-    """
-    loss = float(losses.mean())
-    if not math.isfinite(loss):
-        return "Training diverged: the loss is not a finite number; try a smaller learning rate."
-    margin = 3.0 * float(losses.std()) / math.sqrt(len(losses))
-    told = f"Loss {loss:.3f}"
-    limit = f"δ = {delta:.3f} ({definition})"
-    if abs(loss - delta) <= max(margin, 1e-5 * delta):
-        return f"{told} (± {margin:.3f}), {limit}; KL {kl:.2f} nats."
-    side = "below" if loss < delta else "above"
-    return f"{told} (± {margin:.3f}) is {side} {limit}; KL {kl:.2f} nats."

@@ -1,0 +1,226 @@
+"""The collapse monitor of `pytorch`: live readings of a model in training, and its certificate."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from svae_core.certificate.arrays import check_finite, numbers
+from svae_core.certificate.certify import certify
+from svae_core.certificate.diagnostics import active_units, live_sentence, spread
+from svae_core.certificate.information_floors import covariance_spectrum
+from svae_core.distributions.gaussian import Gaussian, array
+from svae_core.geometry.kmeans import total_variance
+from svae_core.geometry.region import collapse_losses
+from svae_core.geometry.row_blocks import center_of
+from svae_core.integrations._untouched import models_behind, untouched
+from svae_core.nets.networks import stream
+from svae_core.records import Certificate, RequestError
+
+_log = logging.getLogger(__name__)
+_BLOCK = 4_096  # points that pass through a model at once
+_VIEWED = 2_000  # points of a live reading, at most
+
+#: Points [n, …] -> (means, log-variances), each [n, k].
+Encode = Callable[[Tensor], Any]
+#: Latents [n, k] -> reconstructions [n, …] of the points' shape.
+Decode = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One draw at one moment of training: a live measurement, which certifies nothing."""
+
+    step: int
+    loss: float  # squared error, summed over coordinates
+    delta: float
+    kl: float  # nats
+    kl_per_dim: tuple[float, ...]
+    active_units: int
+    gauge: float  # βσ²/λ_max: above 1 total collapse is a stable state
+    sentence: str
+    live: bool = True
+
+
+@final
+class CollapseMonitor:
+    """Watches a model with a Gaussian posterior on its data, from outside its training loop.
+
+    `encode` gives means and log-variances [n, k] of points [n, …], `decode` the reconstructions of
+    latents [n, k]; both get tensors on the model's device, in the type of its weights. `X`: the
+    points [n, …] as the model is to reconstruct them, any array or tensor. `beta`, `sigma2`: of
+    the loss error/(2σ²) + β·KL, for the gauge. `shell=(r_min, r_max)`: outputs keep to those norms.
+    `clusters`: K of the cluster certificate. `seed`: of all latents drawn here.
+    `models`: the modules behind encode and decode, where these do not lead to them by themselves
+    (they do if they are modules, methods of one, or functions that refer to one).
+
+    Measured is the model in evaluation mode, without gradients. Its mode, its gradients, and the
+    random states of torch, NumPy and Python are afterwards as they were.
+    """
+
+    def __init__(
+        self,
+        encode: Encode,
+        decode: Decode,
+        X: Any,
+        *,
+        beta: float = 1.0,
+        sigma2: float = 1.0,
+        shell: tuple[float, float] | None = None,
+        clusters: int = 10,
+        seed: int = 0,
+        models: tuple[nn.Module, ...] = (),
+    ) -> None:
+        self._encode, self._decode = encode, decode
+        self._models = models or models_behind(encode, decode)
+        self._shape = numbers(X, "X").shape[1:]
+        self._points = points_of(X)
+        self._shell, self._clusters, self._seed = shell, clusters, seed
+        n = len(self._points)
+        rows = np.random.default_rng([seed, 17]).choice(n, min(n, _VIEWED), replace=False)
+        self._viewed = np.ascontiguousarray(self._points[np.sort(rows)], np.float32)
+        self._noise = torch.empty(0)
+        self._delta = self._collapse_loss()
+        self._gauge = beta * sigma2 / float(covariance_spectrum(self._points)[0])
+        #: Readings taken so far.
+        self.steps = 0
+        #: What the last certificate cost, in words.
+        self.cost = ""
+
+    def step(self, at: int | None = None) -> Reading:
+        """One draw on at most 2,000 points; `at`: the step's number (default: readings so far).
+
+        RequestError where encode or decode answer in other shapes than are asked for.
+        """
+        with untouched(self._models):
+            points = self._tensor(self._viewed)
+            posterior = self._posterior(points)
+            answers = self._answers(posterior.draw(self._noise_like(posterior.mean)))
+            gaps = answers - points.flatten(1)
+            losses = array((gaps * gaps).sum(dim=1).double())
+            kl = array(posterior.kl().mean(dim=0, dtype=torch.float64))
+            means = array(posterior.mean)
+        at = self.steps if at is None else at
+        self.steps += 1
+        definition = "shell" if self._shell else "free"
+        return Reading(
+            step=at,
+            loss=float(losses.mean()),
+            delta=self._delta,
+            kl=float(kl.sum()),
+            kl_per_dim=tuple(kl.tolist()),
+            active_units=int(active_units(spread(means)).sum()),
+            gauge=self._gauge,
+            sentence=live_sentence(losses, self._delta, definition, float(kl.sum())),
+        )
+
+    def certify(self, draws: int | None = None) -> Certificate:
+        """The certificate of the model as it is now, on all points; see `svae_core.certify`.
+
+        What it cost is logged, and kept in `cost`.
+        """
+        began = time.perf_counter()
+        generator = stream(self._seed, 0, "certify")
+
+        def reconstruct(points: np.ndarray) -> np.ndarray:
+            blocks = []
+            for block in np.split(points, range(_BLOCK, len(points), _BLOCK)):
+                posterior = self._posterior(self._tensor(block))
+                noise = torch.randn(posterior.mean.shape, generator=generator)
+                blocks.append(array(self._answers(posterior.draw(noise.to(posterior.mean)))))
+            return np.concatenate(blocks)
+
+        def posterior(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            blocks = [
+                self._posterior(self._tensor(block))
+                for block in np.split(points, range(_BLOCK, len(points), _BLOCK))
+            ]
+            means = np.concatenate([array(block.mean) for block in blocks])
+            return means, np.concatenate([array(block.log_variance) for block in blocks])
+
+        with untouched(self._models):
+            found = certify(
+                reconstruct,
+                self._points,
+                posterior=posterior,
+                shell=self._shell,
+                clusters=self._clusters,
+                draws=draws,
+                seed=self._seed,
+            )
+        self.cost = (
+            f"{found.draws} draws of {found.n_points:,} points, their floors and their information "
+            f"took {time.perf_counter() - began:.1f} s."
+        )
+        _log.info("%s %s", found.sentence, self.cost)
+        return dataclasses.replace(found, gauge=self._gauge)
+
+    def _collapse_loss(self) -> float:
+        center = center_of(self._points)
+        total = total_variance(self._points, center)
+        low, high = self._shell or (0.0, np.inf)
+        mean_norm = float(np.linalg.norm(center))
+        return collapse_losses(0.0, total, mean_norm, low, high)["shell"]
+
+    def _tensor(self, points: np.ndarray) -> Tensor:
+        """Points [n, d] as the model takes them: [n, …], on its device, in its type."""
+        like = next((w for m in self._models for w in m.parameters()), torch.empty(0))
+        return torch.from_numpy(points).to(like).reshape(-1, *self._shape)
+
+    def _posterior(self, points: Tensor) -> Gaussian:
+        answer = self._encode(points)
+        mean, log_variance = answer if isinstance(answer, tuple | list) else (None, None)
+        for part in (mean, log_variance):
+            if not isinstance(part, Tensor) or part.ndim != 2 or len(part) != len(points):
+                raise RequestError(
+                    "encode must give two tensors, means and log-variances, each (points, latent "
+                    f"dimensions), for {len(points)} points; it gave {_described(answer)}."
+                )
+        return Gaussian(at_least_float32(mean), at_least_float32(log_variance))
+
+    def _answers(self, z: Tensor) -> Tensor:
+        like = next((w for m in self._models for w in m.parameters()), z)
+        answers = self._decode(z.to(like.dtype))
+        if not isinstance(answers, Tensor) or answers.numel() != len(z) * self._points.shape[1]:
+            raise RequestError(
+                f"decode must give one tensor with {self._points.shape[1]} numbers for each of "
+                f"{len(z)} latents; it gave {_described(answers)}."
+            )
+        return at_least_float32(answers).reshape(len(z), -1)
+
+    def _noise_like(self, mean: Tensor) -> Tensor:
+        """The same noise for every reading, so that readings differ by the model alone."""
+        if self._noise.shape != mean.shape:
+            self._noise = torch.randn(mean.shape, generator=stream(self._seed, 0, "view"))
+        return self._noise.to(mean)
+
+
+def points_of(X: Any) -> np.ndarray:
+    """The rows of X as points [n, d], a copy; RequestError where they are no finite numbers."""
+    points = numbers(X, "X")
+    if points.ndim < 2 or len(points) < 2:
+        raise RequestError(f"X has shape {points.shape}, but must hold at least two points.")
+    points = points.reshape(len(points), -1)
+    check_finite(points, "X")
+    return points
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Half precision as float32; the squares of many coordinates need it."""
+    return values if values.dtype == torch.float64 else values.float()
+
+
+def _described(answer: Any) -> str:
+    if isinstance(answer, Tensor):
+        return f"one tensor of shape {tuple(answer.shape)}"
+    if isinstance(answer, tuple | list):
+        return f"{len(answer)} values: {', '.join(map(_described, answer)) or 'none'}"
+    return f"a {type(answer).__name__}"

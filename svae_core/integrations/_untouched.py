@@ -1,0 +1,72 @@
+"""Looking at a model in training without changing it: its mode, gradients and random state.
+
+    with untouched(models_behind(encode, decode)): …
+
+A forward pass in training mode would move running statistics and draw from global generators; under
+autocast without gradients it would leave weights in autocast's cache that pass no gradient on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+
+def models_behind(*callables: Callable[..., Any]) -> tuple[nn.Module, ...]:
+    """The models that these functions use: modules, owners of methods, what functions refer to."""
+    found: dict[int, nn.Module] = {}
+    for each in callables:
+        for module in _referred(each):
+            found.setdefault(id(module), module)
+    return tuple(found.values())
+
+
+def _referred(value: Any) -> Iterator[nn.Module]:
+    if isinstance(value, nn.Module):
+        yield value
+    elif isinstance(value, functools.partial):
+        for part in (value.func, *value.args, *value.keywords.values()):
+            yield from _referred(part)
+    elif inspect.ismethod(value):
+        yield from _referred(value.__self__)
+    elif compiled := getattr(value, "_torchdynamo_orig_callable", None):
+        yield from _referred(compiled)
+    elif inspect.isfunction(value):
+        names = inspect.getclosurevars(value)
+        for part in (*names.nonlocals.values(), *names.globals.values()):
+            if isinstance(part, nn.Module | functools.partial) or inspect.ismethod(part):
+                yield from _referred(part)
+
+
+@contextlib.contextmanager
+def untouched(models: tuple[nn.Module, ...]) -> Iterator[None]:
+    """Evaluation mode, no gradients, no autocast cache; afterwards all is as it was.
+
+    Restored are the mode of every submodule by itself, and the random states of torch on the CPU
+    and on the models' CUDA devices, of NumPy and of Python.
+    """
+    modes = [(module, module.training) for model in models for module in model.modules()]
+    weights = (weight for model in models for weight in model.parameters())
+    devices = sorted({weight.device.index for weight in weights if weight.is_cuda})
+    cached = torch.is_autocast_cache_enabled()
+    of_numpy, of_python = np.random.get_state(), random.getstate()
+    try:
+        with torch.random.fork_rng(devices), torch.no_grad():
+            torch.set_autocast_cache_enabled(False)
+            for model in models:
+                model.eval()
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        torch.set_autocast_cache_enabled(cached)
+        np.random.set_state(of_numpy)
+        random.setstate(of_python)
