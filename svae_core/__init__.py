@@ -49,12 +49,13 @@ _HOME_OF = {
     "SphericalShell": "estimator",
     "SphericalVAE": "estimator",
     "certify": "certificate.certify",
+    "certify_encoder": "certificate.encoder",
     "prepare": "problem",
 }
 
 __all__ = [
     *("RequestError", "Settings", "SphericalShell", "SphericalVAE", "__version__"),
-    *("certify", "prepare"),
+    *("certify", "certify_encoder", "prepare"),
 ]
 
 
