@@ -18,6 +18,7 @@ The packages, from the bottom up; each imports only packages above it in this li
     latent         analysis of trained latent spaces
     objections     open objections to the claim, with measurements
     studies        studies of many runs: grids, sweeps, comparisons, searches
+    clinic         has a model collapsed, why, and what would help
     runs           runs on disk
     compute        worker processes, or a Dask cluster
     figures        records -> Plotly figures
@@ -49,12 +50,13 @@ _HOME_OF = {
     "SphericalShell": "estimator",
     "SphericalVAE": "estimator",
     "certify": "certificate.certify",
+    "certify_encoder": "certificate.encoder",
     "prepare": "problem",
 }
 
 __all__ = [
     *("RequestError", "Settings", "SphericalShell", "SphericalVAE", "__version__"),
-    *("certify", "prepare"),
+    *("certify", "certify_encoder", "prepare"),
 ]
 
 

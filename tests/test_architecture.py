@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE_ORDER = (
     *("distributions", "config", "records", "nets", "geometry", "own_data", "certificate"),
     *("datasets", "commentary", "methods", "problem", "training", "latent", "objections"),
-    *("studies", "runs", "compute", "figures", "estimator", "integrations", "commands"),
+    *("studies", "clinic", "runs", "compute", "figures", "estimator", "integrations", "commands"),
     "__main__",
 )
 #: The same for pages: screens (the files beside these packages) may import all of them.
@@ -38,7 +38,7 @@ LONGEST_FUNCTION, LONGEST_FILE = 60, 400  # lines; a function's docstring is fre
 #: Packages of svae_core whose __init__ only says what they are.
 EMPTY = {
     *("distributions", "config", "nets", "geometry", "own_data", "certificate"),
-    *("training", "latent", "studies", "runs", "compute", "integrations"),
+    *("training", "latent", "studies", "clinic", "runs", "compute", "integrations"),
 }
 MOST_ENTRIES = {"svae_core": 28, "pages": 17}
 
