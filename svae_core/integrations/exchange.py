@@ -21,10 +21,7 @@ from svae_core.distributions.gaussian import array
 from svae_core.integrations import plain_model
 from svae_core.integrations.plain_model import PlainVAE
 from svae_core.methods import CustomPosterior, title_of
-from svae_core.nets.convolution import Doubling, Grid, Halving
-from svae_core.nets.layer_stack import Layer, Stack
-from svae_core.nets.networks import Networks
-from svae_core.nets.residual import Block
+from svae_core.nets.layers import Layer
 from svae_core.records import RequestError
 from svae_core.training.evaluate import Model
 
@@ -41,26 +38,24 @@ def plain(model: Model) -> PlainVAE:
             f"{title_of(settings.method)} has a posterior of its own, which an exported encoder "
             "would lack; export its embeddings, or a run of another method."
         )
-    encoder, decoder = _described(nets.encoder), _described(nets.decoder)
-    if nets.coupled:
-        decoder.append(["linear", nets.arch.ambient_dim, nets.arch.ambient_dim])
     made = PlainVAE(
         {
             "settings": settings_to_dict(settings),
             "fingerprint": model.prepared.dataset.fingerprint,
             "ambient_dim": nets.arch.ambient_dim,
             "latent_dim": nets.arch.latent_dim,
-            "free_variances": nets.linear,
             "radii": [settings.r_min, settings.r_max] if method.projected else None,
             "knots": len(shell.knot_norms),
-            "encoder": encoder,
-            "decoder": decoder,
+            "encoder": _described(nets.arch.encoder, settings.arch),
+            "decoder": _described(nets.arch.decoder, settings.arch),
         }
     )
     with torch.no_grad():
-        _fill(made.encoder.layers, nets.encoder)
-        _fill(made.decoder.layers, nets.decoder)
-        _fill_others(made, nets)
+        targets = [*made.encoder.layers, *made.decoder.layers]
+        for layer, (weight, bias), target in zip(
+            nets.arch.layers, nets.tensors, targets, strict=True
+        ):
+            _fill(target, layer, weight[0], bias[0, 0])
     for name, values in (
         *(("center", shell.center), ("norms", shell.knot_norms)),
         ("knots", shell.knot_radii),
@@ -69,55 +64,32 @@ def plain(model: Model) -> PlainVAE:
     return made.eval()
 
 
-def _described(stack: Stack) -> list[list[Any]]:
-    """The layers of a stack as `plain_model` builds them: kinds and sizes."""
-    layers: list[list[Any]] = []
-    for layer in stack.layers:
-        layers.append(_description(layer))
-        if layer.activated and layer is not stack.layers[-1]:
-            layers.append(["tanh"])
-    return layers
+def _described(layers: tuple[Layer, ...], arch: str) -> list[tuple[Any, ...]]:
+    """The layers as `plain_model` builds them: kinds and sizes."""
+    if not all(layer.plain for layer in layers):
+        raise RequestError(f"The architecture {arch} has layers that plain PyTorch has none for.")
+    return [layer.plain for layer in layers]
 
 
-def _description(layer: Layer) -> list[Any]:
-    if isinstance(layer, Halving | Doubling):
-        kind = "halving" if isinstance(layer, Halving) else "doubling"
-        return [kind, _sizes(layer.given), _sizes(layer.made)]
-    if isinstance(layer, Block):
-        return ["block", layer.width, layer.depth]
-    return ["linear", layer.fan_in, layer.fan_out]
-
-
-def _sizes(grid: Grid) -> list[int]:
-    return [grid.height, grid.width, grid.channels]
-
-
-def _fill(layers: nn.Sequential, stack: Stack) -> None:
+def _fill(target: Any, layer: Layer, weight: Tensor, bias: Tensor) -> None:
     """Copy weights; products here are values @ weight, those of plain layers are transposed."""
-    targets = [layer for layer in layers if not isinstance(layer, nn.Tanh)]
-    for layer, target, tensors in zip(stack.layers, targets, stack.tensors, strict=False):
-        weight, bias = tensors.weight[0], tensors.bias[0].reshape(-1)
-        if isinstance(layer, Halving):  # rows, columns and channels of a window × channels
-            weight = weight.view(4, 4, layer.given.channels, -1).permute(3, 2, 0, 1)
-        elif isinstance(layer, Doubling):
-            weight = weight.view(-1, 4, 4, layer.made.channels).permute(0, 3, 1, 2)
-        else:
-            weight = weight.T
-            target = target.linear if isinstance(target, plain_model.Block) else target
-        target.weight.copy_(weight)  # type: ignore[operator]
-        target.bias.copy_(bias)  # type: ignore[operator]
-
-
-def _fill_others(made: PlainVAE, nets: Networks) -> None:
-    """Free variances, and the inverse of an autoregressive decoder's couplings as a layer."""
-    if made.encoder.log_variance is not None:
-        made.encoder.log_variance.copy_(nets.log_variances[0, : nets.arch.latent_dim])
-    if nets.coupled:
-        last = made.decoder.layers[-1]
-        coupling = nets.couplings()[0].double()
-        unit = torch.eye(len(coupling), dtype=torch.float64)
-        last.weight.copy_(torch.linalg.solve_triangular(unit - coupling, unit, upper=False))  # type: ignore[operator]
-        last.bias.zero_()  # type: ignore[operator]
+    kind, *sizes = layer.plain
+    if kind == "free_variances":
+        target.log_variance.copy_(bias)
+        return
+    if kind == "coupling":  # the inverse of I − L, L below the diagonal, as one product
+        unit = torch.eye(len(weight), dtype=torch.float64)
+        lower = weight.double().tril(-1)
+        target.weight.copy_(torch.linalg.solve_triangular(unit - lower, unit, upper=False))
+        return
+    if kind == "halving":  # rows, columns and channels of a window × channels
+        weight = weight.view(4, 4, sizes[0][2], -1).permute(3, 2, 0, 1)
+    elif kind == "doubling":
+        weight = weight.view(-1, 4, 4, sizes[1][2]).permute(0, 3, 1, 2)
+    else:
+        weight = weight.T
+    target.weight.copy_(weight)
+    target.bias.copy_(bias)
 
 
 def write_module(model: PlainVAE, path: Path) -> tuple[Path, Path]:

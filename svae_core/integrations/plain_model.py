@@ -18,11 +18,24 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
+class Linear(nn.Linear):
+    """An affine map, then tanh where it says so."""
+
+    def __init__(self, given: int, made: int, tanh: bool) -> None:
+        super().__init__(given, made)
+        self.tanh = tanh
+
+    def forward(self, rows: Tensor) -> Tensor:
+        out = super().forward(rows)
+        return out.tanh() if self.tanh else out
+
+
 class Halving(nn.Module):
     """A 4 × 4 convolution of stride 2 with a bias for each output number; channels come last."""
 
-    def __init__(self, given: list[int], made: list[int]) -> None:
+    def __init__(self, given: list[int], made: list[int], tanh: bool) -> None:
         super().__init__()
+        self.tanh = tanh
         self.given = tuple(given)  # height, width, channels
         self.weight = nn.Parameter(torch.empty(made[2], given[2], 4, 4))
         self.bias = nn.Parameter(torch.empty(math.prod(made)))
@@ -30,14 +43,16 @@ class Halving(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         image = rows.reshape(-1, *self.given).permute(0, 3, 1, 2)
         out = functional.conv2d(image, self.weight, stride=2, padding=1)
-        return out.permute(0, 2, 3, 1).flatten(1) + self.bias
+        rows = out.permute(0, 2, 3, 1).flatten(1) + self.bias
+        return rows.tanh() if self.tanh else rows
 
 
 class Doubling(nn.Module):
     """The transpose of such a convolution: to twice the height and width, and one more if odd."""
 
-    def __init__(self, given: list[int], made: list[int]) -> None:
+    def __init__(self, given: list[int], made: list[int], tanh: bool) -> None:
         super().__init__()
+        self.tanh = tanh
         self.given = tuple(given)
         self.more = made[0] - 2 * given[0], made[1] - 2 * given[1]
         self.weight = nn.Parameter(torch.empty(given[2], made[2], 4, 4))
@@ -48,36 +63,49 @@ class Doubling(nn.Module):
         out = functional.conv_transpose2d(
             image, self.weight, stride=2, padding=1, output_padding=self.more
         )
-        return out.permute(0, 2, 3, 1).flatten(1) + self.bias
+        rows = out.permute(0, 2, 3, 1).flatten(1) + self.bias
+        return rows.tanh() if self.tanh else rows
 
 
-class Block(nn.Module):
+class Block(nn.Linear):
     """x + tanh(W x + b)/√depth."""
 
     def __init__(self, width: int, depth: int) -> None:
-        super().__init__()
-        self.linear, self.scale = nn.Linear(width, width), 1 / math.sqrt(depth)
+        super().__init__(width, width)
+        self.scale = 1 / math.sqrt(depth)
 
     def forward(self, rows: Tensor) -> Tensor:
-        return rows + torch.tanh(self.linear(rows)) * self.scale
+        return rows + torch.tanh(super().forward(rows)) * self.scale
+
+
+class FreeVariances(nn.Module):
+    """Means [n, k] -> means and log-variances [n, 2k]: one log-variance per dimension for all."""
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.log_variance = nn.Parameter(torch.zeros(latent_dim))
+
+    def forward(self, mean: Tensor) -> Tensor:
+        return torch.cat((mean, self.log_variance.expand_as(mean)), dim=1)
+
+
+class Coupling(nn.Linear):
+    """A decoder's answer to its own outputs, (I − L)⁻¹, as one product."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size, size, bias=False)
 
 
 class Encoder(nn.Module):
     """Points on the shell [n, d] -> means and log-variances of the posterior, each [n, k]."""
 
-    def __init__(self, layers: list[list[Any]], latent_dim: int, free_variances: bool) -> None:
+    def __init__(self, layers: list[list[Any]], latent_dim: int) -> None:
         super().__init__()
         self.layers = _stack(layers)
         self.latent_dim = latent_dim
-        free = torch.zeros(latent_dim) if free_variances else None
-        self.log_variance = None if free is None else nn.Parameter(free)
 
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        out = self.layers(points)
-        if self.log_variance is not None:
-            mean, log_variance = out, self.log_variance.expand_as(out)
-        else:
-            mean, log_variance = out.split(self.latent_dim, dim=1)
+        mean, log_variance = self.layers(points).split(self.latent_dim, dim=1)
         return mean, log_variance.clamp(-16.0, 8.0)
 
 
@@ -107,7 +135,7 @@ class PlainVAE(nn.Module):
     def __init__(self, about: dict[str, Any]) -> None:
         super().__init__()
         self.about = about
-        self.encoder = Encoder(about["encoder"], about["latent_dim"], about["free_variances"])
+        self.encoder = Encoder(about["encoder"], about["latent_dim"])
         self.decoder = Decoder(about["decoder"], about["radii"])
         knots = about["knots"]
         self.register_buffer("center", torch.zeros(about["ambient_dim"], dtype=torch.float64))
@@ -157,9 +185,15 @@ def load(path: str | Path) -> PlainVAE:
 
 def _stack(layers: list[list[Any]]) -> nn.Sequential:
     """Layers from their descriptions: a kind and its sizes."""
-    kinds = {"linear": nn.Linear, "halving": Halving, "doubling": Doubling, "block": Block}
-    made = [nn.Tanh() if kind == "tanh" else kinds[kind](*sizes) for kind, *sizes in layers]
-    return nn.Sequential(*made)
+    kinds = {
+        "linear": Linear,
+        "halving": Halving,
+        "doubling": Doubling,
+        "block": Block,
+        "free_variances": FreeVariances,
+        "coupling": Coupling,
+    }
+    return nn.Sequential(*(kinds[kind](*sizes) for kind, *sizes in layers))
 
 
 def _between(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:

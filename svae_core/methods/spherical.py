@@ -66,6 +66,21 @@ class Method:
             found["lower_weight"] = found["weight"]
         return found
 
+    @staticmethod
+    def slopes(batch: Averages) -> tuple[float, float, float]:
+        """D/(2σ²) + β·KL + w·max(0, D − upper) + w_lo·max(0, lower − D)."""
+        fixed = batch.constants
+        weight, lower_weight, upper, lower = fixed[0], fixed[1], fixed[2], fixed[3]
+        batch.by_kl[:] = batch.beta
+        value = batch.loss * batch.half_precision + batch.beta * batch.kl
+        # A step's gradient sees the side of the band on which the minibatch lies, and its weight.
+        if batch.distortion > upper:
+            return value + weight * (batch.distortion - upper), batch.half_precision, weight
+        if batch.distortion < lower:
+            outside = lower_weight * (lower - batch.distortion)
+            return value + outside, batch.half_precision, -lower_weight
+        return value, batch.half_precision, 0.0
+
 
 def penalty(
     region: FeasibleRegion,
@@ -88,21 +103,6 @@ def penalty(
         "upper": target(region.lo, region.hi, region.delta - region.within, error),
         "lower": region.lo if region.lower_edge else 0.0,
     }
-
-    @staticmethod
-    def slopes(batch: Averages) -> tuple[float, float, float]:
-        """D/(2σ²) + β·KL + w·max(0, D − upper) + w_lo·max(0, lower − D)."""
-        fixed = batch.constants
-        weight, lower_weight, upper, lower = fixed[0], fixed[1], fixed[2], fixed[3]
-        batch.by_kl[:] = batch.beta
-        value = batch.loss * batch.half_precision + batch.beta * batch.kl
-        # A step's gradient sees the side of the band on which the minibatch lies, and its weight.
-        if batch.distortion > upper:
-            return value + weight * (batch.distortion - upper), batch.half_precision, weight
-        if batch.distortion < lower:
-            outside = lower_weight * (lower - batch.distortion)
-            return value + outside, batch.half_precision, -lower_weight
-        return value, batch.half_precision, 0.0
 
 
 def describe_aim(prepared: PreparedData, settings: Settings) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -32,6 +32,8 @@ class Layer:
     receptive_field: int = 0
     #: Of an autoregressive decoder, its last layer: (values, weight, points) -> predictions.
     teacher_forced: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+    #: What a module of plain PyTorch is made of: a kind known to `integrations.plain_model`, sizes.
+    plain: tuple[Any, ...] = ()
     start: int = 0
 
     @property
@@ -52,7 +54,8 @@ def affine(name: str, fan_in: int, fan_out: int, *, tanh: bool = True) -> Layer:
         outputs = torch.baddbmm(bias, values, weight)
         return outputs.tanh() if tanh else outputs
 
-    return Layer(name, (fan_in, fan_out), fan_out, forward, receptive_field=fan_in)
+    plain = "linear", fan_in, fan_out, tanh
+    return Layer(name, (fan_in, fan_out), fan_out, forward, receptive_field=fan_in, plain=plain)
 
 
 def padded(size: int) -> int:

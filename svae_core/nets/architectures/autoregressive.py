@@ -24,7 +24,11 @@ from svae_core.nets.layers import Image, Layer
 
 def layers(d: int, k: int, hidden: int, image: Image) -> list[Layer]:
     """The layers of the mlp, then the couplings L, which start at 0."""
-    coupling = Layer("decoder.coupling", (d, d), 0, free_running, teacher_forced=teacher_forced)
+    coupling = Layer(
+        *("decoder.coupling", (d, d), 0, free_running),
+        teacher_forced=teacher_forced,
+        plain=("coupling", d),
+    )
     return [*mlp.layers(d, k, hidden, image), coupling]
 
 

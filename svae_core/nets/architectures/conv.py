@@ -8,7 +8,7 @@ for bit, which grouped convolutions do not guarantee. Each output pixel has a bi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
 from torch import Tensor
@@ -71,7 +71,8 @@ def halving(name: str, fine: Grid, coarse: Grid) -> Layer:
         return (product.view(*values.shape[:2], coarse.size) + bias).tanh()
 
     shape = window, coarse.channels
-    return Layer(name, shape, coarse.size, forward, receptive_field=window)
+    plain = "halving", astuple(fine), astuple(coarse), True
+    return Layer(name, shape, coarse.size, forward, receptive_field=window, plain=plain)
 
 
 def doubling(name: str, coarse: Grid, fine: Grid, *, tanh: bool = True) -> Layer:
@@ -84,7 +85,8 @@ def doubling(name: str, coarse: Grid, fine: Grid, *, tanh: bool = True) -> Layer
 
     shape = coarse.channels, _WINDOW * fine.channels
     # Windows overlap: an output depends on two pixels in each direction.
-    return Layer(name, shape, fine.size, forward, receptive_field=2 * 2 * coarse.channels)
+    field, plain = 2 * 2 * coarse.channels, ("doubling", astuple(coarse), astuple(fine), tanh)
+    return Layer(name, shape, fine.size, forward, receptive_field=field, plain=plain)
 
 
 # With its edge of zeros, an image has pairs of rows and of columns; a window is two pairs of each,

@@ -12,7 +12,7 @@ def layers(d: int, k: int, _hidden: int, _image: Image) -> list[Layer]:
     """One affine layer each way; a log-variance per dimension that serves all points."""
     return [
         affine("encoder.0", d, k, tanh=False),
-        Layer("variance", (0, k), k, _free_log_variances),
+        Layer("variance", (0, k), k, _free_log_variances, plain=("free_variances", k)),
         affine("decoder.2", k, d, tanh=False),
     ]
 

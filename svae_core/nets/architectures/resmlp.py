@@ -37,4 +37,5 @@ def block(name: str, width: int, depth: int) -> Layer:
         # Not fused: a fused multiply-add rounds the last floats of a row differently in a batch.
         return values + torch.baddbmm(bias, values, weight).tanh() * (1.0 / math.sqrt(depth))
 
-    return Layer(name, (width, width), width, forward, receptive_field=width)
+    plain = "block", width, depth
+    return Layer(name, (width, width), width, forward, receptive_field=width, plain=plain)
