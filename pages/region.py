@@ -71,7 +71,7 @@ left, right = st.columns(2, gap="medium")
 with left:
     st.subheader("Units: βσ² against λ_max")
     sentence = unit_gauge.describe_gauge(problem, settings)
-    chart(unit_gauge.unit_gauge(problem, settings, dark), sentence)
+    chart(unit_gauge.unit_gauge(unit_gauge.gauge_value(problem, settings), dark), sentence)
     st.write(sentence)
 with right:
     st.subheader("How stable is W?")

@@ -24,6 +24,7 @@ st.navigation(
         st.Page("compare.py", title="Compare"),
         st.Page("phase.py", title="Phase diagram"),
         st.Page("runs.py", title="Runs"),
+        st.Page("clinic.py", title="Clinic"),
         st.Page("theory.py", title="Theory"),
         st.Page(
             "board.py",

@@ -38,7 +38,7 @@ def test_every_figure_is_finite_json_without_backgrounds(problem: Problem, dark:
         cluster_curves.restarts(problem.clusters, dark),
         number_line.number_line(problem.region, dark),
         rate_distortion.guarantee(problem.floors, problem.region, dark),
-        unit_gauge.unit_gauge(problem, problem.settings, dark),
+        unit_gauge.unit_gauge(unit_gauge.gauge_value(problem, problem.settings), dark),
     ]
     for figure in figures:
         plain = json.loads(figure.to_json())

@@ -35,9 +35,9 @@ def data_controls() -> Settings:
         settings = dataclasses.replace(settings, clusters=upload.classes(settings) or _CLUSTERS)
     settings = _cluster_choice(settings)
     with st.expander("Shell"):
-        settings = _fields(settings, ("r_min", "r_max", "radial_map"))
+        settings = fields(settings, ("r_min", "r_max", "radial_map"))
     with st.expander("Sample and seed"):
-        settings = _fields(settings, ("n_points", "data_seed"))
+        settings = fields(settings, ("n_points", "data_seed"))
     return session.keep(settings)
 
 
@@ -47,7 +47,7 @@ def band_controls(settings: Settings, prepared: PreparedData) -> Settings:
     with left:
         settings = _definition_choice(settings, prepared)
     with right:
-        settings = _fields(settings, ("lower_edge",))
+        settings = fields(settings, ("lower_edge",))
     delta = prepared.region.deltas[settings.collapse_loss]
     has_band = delta > prepared.clusters.within
     a, b = settings.band
@@ -71,10 +71,10 @@ def training_controls(settings: Settings, choose_method: bool = True) -> Setting
     """Model and training options, and the method unless the page chooses it itself."""
     if choose_method:
         settings = _plugin_choice(settings, "method", "method_options", scan_methods())
-    settings = _fields(settings, ("sigma2", "beta", "latent_dim", "epochs"))
+    settings = fields(settings, ("sigma2", "beta", "latent_dim", "epochs"))
     with st.expander("Network and optimiser"):
         names = ("arch", "hidden", "batch_size", "learning_rate", "seed", "device")
-        settings = _fields(settings, names)
+        settings = fields(settings, names)
     return session.keep(settings)
 
 
@@ -105,7 +105,7 @@ def _options(plugin: Plugin, kept: Options) -> Options:
     given = dict(kept)
     known = sorted(knobs(plugin.config).items())
     found = {
-        name: _widget(f"{plugin.name}.{name}", about, given.get(name, about.default))
+        name: field_widget(f"{plugin.name}.{name}", about, given.get(name, about.default))
         for name, about in known
     }
     return tuple((name, found[name]) for name, about in known if found[name] != about.default)
@@ -120,7 +120,7 @@ def _cluster_choice(settings: Settings) -> Settings:
     if proposed:
         return dataclasses.replace(settings, clusters=0)
     about = dataclasses.replace(knobs(Settings)["clusters"], low=1, label="clusters K")
-    count = _widget("clusters", about, settings.clusters or about.default)
+    count = field_widget("clusters", about, settings.clusters or about.default)
     return dataclasses.replace(settings, clusters=count)
 
 
@@ -142,14 +142,14 @@ def _definition_choice(settings: Settings, prepared: PreparedData) -> Settings:
     return dataclasses.replace(settings, collapse_loss=name)
 
 
-def _fields(settings: Settings, names: tuple[str, ...]) -> Settings:
+def fields(settings: Settings, names: tuple[str, ...]) -> Settings:
     """A widget for each of these fields."""
     known = knobs(Settings)
-    chosen = {name: _widget(name, known[name], getattr(settings, name)) for name in names}
+    chosen = {name: field_widget(name, known[name], getattr(settings, name)) for name in names}
     return dataclasses.replace(settings, **chosen)
 
 
-def _widget(key: str, about: Field, value: Any) -> Any:
+def field_widget(key: str, about: Field, value: Any) -> Any:
     """The widget for a field; its value, or the previous one if the widget was cleared."""
     session.preset_widget(key, value)
     shared: dict[str, Any] = {"label": _capitalised(about.label), "key": key, "help": about.help}

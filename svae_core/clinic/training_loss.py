@@ -122,9 +122,10 @@ def spectrum(slopes: np.ndarray, curvatures: np.ndarray) -> np.ndarray:
     found = np.zeros(slopes.shape[1])
     if varies.any():
         white = (slopes - slopes.mean(axis=0))[:, varies] / np.sqrt(curvatures[varies])
-        # Singular values have the accuracy that squares of a covariance would lose.
-        values = np.linalg.svd(white, compute_uv=False) ** 2 / len(slopes)
-        found[: len(values)] = values
+        # The smaller of the two Gram matrices has the same eigenvalues, but for zeros.
+        gram = white.T @ white if white.shape[1] <= len(white) else white @ white.T
+        values = np.linalg.eigvalsh(gram)[::-1] / len(slopes)
+        found[: len(values)] = np.maximum(values, 0.0)
     return found
 
 

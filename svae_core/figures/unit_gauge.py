@@ -11,13 +11,12 @@ from svae_core.records import PreparedData, Settings
 _REACH = 2
 
 
-def unit_gauge(prepared: PreparedData, settings: Settings, dark: bool = False) -> go.Figure:
+def unit_gauge(value: float, dark: bool = False) -> go.Figure:
     """A logarithmic bar with its threshold at 1: collapse is unstable to its left, stable right."""
     figure = blank(dark, 160)
     low, high = 10.0 ** (-1.05 * _REACH), 10.0 ** (1.05 * _REACH)
     _draw_side(figure, low, 1.0, MARKS["W"].light, "can stay alive")
     _draw_side(figure, 1.0, high, MARKS["delta"].light, "collapse is stable")
-    value = gauge_value(prepared, settings)
     figure.add_trace(
         go.Scatter(
             x=[min(max(value, low * 1.2), high / 1.2)],  # drawn inside the range
@@ -27,8 +26,8 @@ def unit_gauge(prepared: PreparedData, settings: Settings, dark: bool = False) -
             text=[f"<b>{value:.3g}</b>"],
             textposition="top center",
             textfont={"size": FONT_SIZE + 1},
-            hovertemplate=f"βσ²/λ_max = {value:.4g}<extra></extra>",
-            name="βσ²/λ_max",
+            hovertemplate=f"gauge {value:.4g}<extra></extra>",
+            name="gauge",
         )
     )
     figure.update_layout(
@@ -39,7 +38,7 @@ def unit_gauge(prepared: PreparedData, settings: Settings, dark: bool = False) -
             "range": [-1.05 * _REACH, 1.05 * _REACH],
             "tickvals": [0.01, 0.1, 1, 10, 100],
             "ticktext": ["0.01", "0.1", "1", "10", "100"],
-            "title": {"text": "βσ²/λ_max (logarithmic)"},
+            "title": {"text": "gauge βσ²/λ_max (logarithmic)"},
             "fixedrange": True,
         },
         yaxis={"range": [-1, 1], "visible": False, "fixedrange": True},

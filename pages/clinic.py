@@ -1,0 +1,166 @@
+"""Clinic: what the units of anyone's training loss imply, and why a certificate samples z."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import streamlit as st
+
+from pages.visitor import cache, session
+from pages.visitor.markdown import plain
+from pages.widgets import settings as controls
+from pages.widgets import upload
+from pages.widgets.charts import chart
+from svae_core.clinic.code_bases import CODE_BASES, CodeBase
+from svae_core.clinic.training_loss import TrainingLoss
+from svae_core.clinic.unit_gauge import UnitDiagnosis, diagnose_loss
+from svae_core.clinic.witness import Witness, witness
+from svae_core.config.fields import RequestError, knobs
+from svae_core.figures.unit_gauge import unit_gauge
+from svae_core.records import Settings
+
+_OWN = CodeBase("own", "My own loss", "", TrainingLoss())
+_KNOWN = (_OWN, *(base for base in CODE_BASES if base.loss is not None))
+_RECONSTRUCTION = ("reconstruction", "over_coordinates", "over_batch", "factor", "scaling")
+_KL = ("kl_over_dimensions", "kl_over_batch", "kl_weight", "noise_scale")
+
+with st.sidebar:
+    settings = controls.data_controls()
+upload.preview(settings)
+points = cache.problem(settings).dataset.points
+
+
+def stated_loss() -> tuple[TrainingLoss, CodeBase, Settings]:
+    """The loss as its widgets state it, the code base that they start from, and k and batch."""
+    titles = {base.title: base for base in _KNOWN}
+    base = titles[st.selectbox("Start from", list(titles), key="clinic.base")]
+    start = base.loss or TrainingLoss()
+    known, found = knobs(TrainingLoss), {}
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**Reconstruction loss**")
+        for name in _RECONSTRUCTION:
+            # A code base has widgets of its own, which start at its values.
+            value = getattr(start, name)
+            found[name] = controls.field_widget(f"clinic.{base.name}.{name}", known[name], value)
+        if found["reconstruction"] == "log_cosh":
+            about, value = known["sharpness"], start.sharpness
+            found["sharpness"] = controls.field_widget(f"clinic.{base.name}.s", about, value)
+    with right:
+        st.markdown("**KL**")
+        for name in _KL:
+            value = getattr(start, name)
+            found[name] = controls.field_widget(f"clinic.{base.name}.{name}", known[name], value)
+        own = controls.fields(settings, ("latent_dim", "batch_size"))
+    return TrainingLoss(**found), base, session.keep(own)
+
+
+def show(found: UnitDiagnosis, latent_dim: int) -> None:
+    """The gauge as a bar, a sentence and four numbers."""
+    chart(unit_gauge(found.gauge, session.dark()), found.sentence)
+    st.write(plain(found.sentence))
+    first = (
+        ("βσ²", found.beta_sigma2)
+        if found.beta_sigma2 == found.beta_sigma2
+        else (
+            "KL weight / loss weight",
+            found.ratio,
+        )
+    )
+    for column, (name, value, help) in zip(
+        st.columns(4),
+        (
+            (first[0], f"{first[1]:.3g}", "of one point, with every reduction counted in"),
+            ("Gauge", f"{found.gauge:.3g}", "at 1 and above total collapse is a stable state"),
+            (
+                "Dimensions that can live",
+                f"{found.can_live} of {latent_dim}",
+                "exact for linear nets, at first order for others",
+            ),
+            (
+                "KL weight that was meant",
+                f"{found.meant:.3g}",
+                "gives ½·summed error/σ² + β·summed KL, with β and σ² of the sidebar's run, by "
+                "these reductions",
+            ),
+        ),
+        strict=True,
+    ):
+        column.metric(name, value, help=help)
+
+
+def table_of_code_bases(latent_dim: int, batch_size: int) -> str:
+    """Every known code base's gauge on these data, as a Markdown table."""
+    rows = ["| code base | gauge | dimensions | remark |", "| --- | --- | --- | --- |"]
+    for base in CODE_BASES:
+        gauge, lives = "–", "–"
+        if base.loss is not None:
+            try:
+                found = diagnose_loss(base.loss, points, latent_dim, batch_size)
+                gauge, lives = f"{found.gauge:.3g}", f"{found.can_live} of {latent_dim}"
+            except RequestError:
+                gauge = "needs data in [0, 1]"
+        rows.append(f"| {plain(base.title)} | {gauge} | {lives} | {plain(base.remark)} |")
+    return "\n".join(rows)
+
+
+@lru_cache(maxsize=128)
+def _witness(epsilon: float) -> Witness:
+    """Four clusters, a teacher that knows them, and a code scaled by ε."""
+    centres = 4 * np.eye(4)
+    own = centres[np.arange(400) % 4] + np.random.default_rng(0).standard_normal((400, 4))
+    odds = -0.5 * ((own[:, None] - centres[None]) ** 2).sum(axis=-1)
+    teacher = np.exp(odds - odds.max(axis=1, keepdims=True))
+    return witness(teacher / teacher.sum(axis=1, keepdims=True), epsilon)
+
+
+st.subheader("Bring your loss")
+st.write(
+    "“Is it my KL weight?” is a question of units: a mean where a sum was meant changes βσ² by the "
+    "number of coordinates. State how your code reduces its loss, and the data decide."
+)
+loss, base, settings = stated_loss()
+if base.source:
+    st.caption(plain(f"{base.source}. {base.remark}".strip()))
+try:
+    diagnosis = diagnose_loss(
+        loss, points, settings.latent_dim, settings.batch_size, settings.beta, settings.sigma2
+    )
+except RequestError as error:
+    st.warning(plain(str(error)))
+else:
+    show(diagnosis, settings.latent_dim)
+with st.expander("Known code bases on these data"):
+    st.markdown(table_of_code_bases(settings.latent_dim, settings.batch_size))
+
+st.subheader("Why a certificate samples z")
+st.write(
+    "An encoder's mean can hold everything while its samples hold nothing. Here the mean of z is a "
+    "code of four clusters times ε, and its noise has deviation 1. A head that may rescale reads "
+    "the mean at any ε; what passes through sampled z is bounded by I(x; z)."
+)
+exponent = st.slider("ε = 10 to the power of", -2.0, 0.5, -2.0, 0.1, key="clinic.epsilon")
+told = _witness(round(10.0**exponent, 4))
+for column, (name, value) in zip(
+    st.columns(3),
+    (
+        ("Margin from the mean", told.by_mean),
+        ("Margin from sampled z", max(told.by_samples, 0.0)),
+        ("I(x; z)", max(told.information, 0.0)),
+    ),
+    strict=True,
+):
+    column.metric(name, f"{value:.3f} nats")
+st.caption("The margin on the mean is that of arXiv 2605.18224 v4 (after the abstract).")
+
+st.subheader("From your own code")
+st.code(
+    """from svae_core import certify, certify_encoder
+from svae_core.clinic.unit_gauge import gauge_of
+
+print(gauge_of(my_loss, points, latent_dim=16).sentence)      # any differentiable loss
+print(certify_encoder(my_sampled_z, points, labels).sentence)  # any encoder, no decoder
+print(certify(my_sampled_reconstruction, points).sentence)     # any model""",
+    language="python",
+)
