@@ -23,6 +23,7 @@ from svae_core.methods import (
     CustomPrior,
     Encoded,
     ExtraParameters,
+    FreezesDecoder,
     Remembers,
     TrainingMethod,
     method_for,
@@ -64,8 +65,9 @@ class Member:
     @property
     def together(self) -> tuple[object, ...]:
         """Equal for members that torch can compute in one group."""
-        each = self.settings
-        return (each.method, each.method_options) if needs_points(self.method) else ()
+        if needs_points(self.method) or isinstance(self.method, FreezesDecoder):
+            return self.settings.method, self.settings.method_options
+        return ()
 
     def recall(self, memory: Memory, row: int) -> np.ndarray:
         """What it remembers, one number after another, from a row of a batch's memory."""
@@ -173,7 +175,7 @@ class Group:
         """Encoder outputs for points [g, b, d], and the method's posteriors made of them."""
         own = nets.extra[:, : self.members[0].parameters]
         encoded = Encoded(*nets.encode(points), self.constants, memory, own, training)
-        if isinstance(self.method, CustomPosterior):
+        if not self.averaged and isinstance(self.method, CustomPosterior):
             return encoded, self.method.posterior(encoded)
         return encoded, Gaussian(encoded.mean, encoded.log_variance)
 
