@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.digit_files import write_xlsx
 
 from svae_core.own_data.choice import Choice
 from svae_core.own_data.read_by_format import read_table
@@ -180,6 +181,23 @@ def text(name: str) -> Callable[[Path], None]:
     return lambda path: path.write_text(TEXTS[name], encoding="utf-8") and None
 
 
+def excel(head: list[list[object]], line: Callable[[int], list[object]]) -> Callable[[Path], None]:
+    """A sheet of these rows behind one that only says what it is about."""
+
+    def write(path: Path) -> None:
+        about: dict[str, list[list[object]]] = {"README": [["About"], ["made by"], ["me"]]}
+        write_xlsx(path, [*head, *map(line, range(N))], about)
+
+    return write
+
+
+def lzf(path: Path) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", data=POINTS, compression="lzf")
+
+
 TABLE = np.array([(i, *POINTS[i, :2]) for i in range(N)], [("id", "i4"), ("x", "f8"), ("y", "f8")])
 BYTES = [png(picture) for picture in PICTURES]
 ALL = ("0", "1", "2")
@@ -216,6 +234,23 @@ RIGHT: dict[str, tuple[Callable[[Path], None], int, tuple[str, ...], str]] = {
     "one_hot.npz": (npz(points=POINTS, labels=np.eye(3)[CODES]), 4, ALL, "0 and 1 for each class"),
     "one_hot.h5": (hdf5(x=POINTS, y=np.eye(3)[CODES]), 4, ALL, "0 and 1 for each class"),
     "table_too.h5": (hdf5(x=POINTS, about=TABLE), 4, (), "about (a table of several types)"),
+    "lzf.h5": (lzf, 4, (), "data set x"),
+    "sheets.xlsx": (
+        excel([["id", "a", "b", "sort"]], lambda i: [f"s{i}", *POINTS[i, :2], "uv"[i % 2]]),
+        *(2, ("u", "v"), "Other sheets were left out: README"),
+    ),
+    "title.xlsx": (
+        excel([["Of 2023"], ["mass", "length"], ["kg", "mm"]], lambda i: list(POINTS[i, :2])),
+        *(2, (), "units, perhaps"),
+    ),
+    "marks.xlsx": (
+        excel([["gene", "x", "price"]], lambda i: [f"G{i}", f"{POINTS[i, 0]}", f"$1,{100 + i}.50"]),
+        *(2, (), "thousands and currency"),
+    ),
+    "formula.xlsx": (
+        excel([["a", "b", "sum"]], lambda i: [*POINTS[i, :2], None]),
+        *(2, (), "formulas that were never calculated are: sum"),
+    ),
     "bytes.parquet": (parquet(image=BYTES, label=CODES), 30, ALL, "pictures in the column image"),
     "two_labels.parquet": (
         parquet(v=POINTS.tolist(), fine_label=CODES, coarse_label=CODES % 2),
