@@ -113,6 +113,7 @@ TEXTS = {
         "account,amount,x",
         lambda i: f'{i % 4},"{"(" * (i % 2)}{1_000 + 7.25 * i:,.2f}{")" * (i % 2)}",{POINTS[i, 0]}',
     ),
+    "marks.tsv": rows("gene\tx\tprice", lambda i: f"G{i}\t{POINTS[i, 0]}\t$1,{100 + i}.50"),
     "years.csv": rows("country,1990,1991,1992", lambda i: f"c{i},{i * 7},{i * i},{50 - i}"),
     "shuffled.csv": rows("PassengerId,fare", lambda i: f"{(i * 7) % N + 1},{POINTS[i, 0]}"),
     "lists.csv": rows("id,text,v", lambda i: f'{i},hello {i},"{POINTS[i].tolist()}"'),
@@ -247,6 +248,7 @@ RIGHT: dict[str, tuple[Callable[[Path], None], int, tuple[str, ...], str]] = {
         excel([["gene", "x", "price"]], lambda i: [f"G{i}", f"{POINTS[i, 0]}", f"$1,{100 + i}.50"]),
         *(2, (), "thousands and currency"),
     ),
+    "marks.tsv": (text("marks.tsv"), 2, (), "thousands and currency"),
     "formula.xlsx": (
         excel([["a", "b", "sum"]], lambda i: [*POINTS[i, :2], None]),
         *(2, (), "formulas that were never calculated are: sum"),

@@ -64,7 +64,7 @@ def read(source: Source) -> Table:
     path = source.folder / "sheet.tsv"
     try:
         _write(path, rows, width)
-        layout = sniff(path, source.labels)
+        layout = sniff(path, source.labels, "\t")
         head = "names in the first row" if any(layout.names) else "no names"
         notes = [f"Read the sheet {cleaned(name)}, {head}."]
         if above:
@@ -73,10 +73,8 @@ def read(source: Source) -> Table:
         others = [cleaned(sheet) for sheet in names if sheet != name]
         if others:
             notes.append(f"Other sheets were left out: {some(others)}.")
-        layout = dataclasses.replace(layout, path=layout.path or path, notes=tuple(notes))
+        layout = dataclasses.replace(layout, path=path, notes=tuple(notes))
         table = read_laid_out(source, layout, FORMAT.name, FORMAT.table)
-        if layout.path != path and layout.path is not None:
-            layout.path.unlink(missing_ok=True)
     finally:
         path.unlink(missing_ok=True)
     empty = [column.name for column in table.columns if column.missing == table.rows]
@@ -102,17 +100,19 @@ def _sheet(book: Any, names: list[str], wanted: str) -> tuple[str, list[list[Any
         if wanted not in names:
             raise RequestError(f"There is no sheet {cleaned(wanted)!r}; there are: {some(names)}.")
         return wanted, book.get_sheet_by_name(wanted).to_python()
-    best: tuple[int, str, list[list[Any]]] = (-1, "", [])
+    most, best = (0, 0), ""
+    found: list[list[Any]] = []
     for name in names:
         rows = book.get_sheet_by_name(name).to_python()
-        numbers = sum(isinstance(cell, int | float) for row in rows for cell in row)
-        if len(rows) > 1 and numbers > best[0]:
-            best = numbers, str(name), rows
-    if not best[1]:
+        cells = [cell for row in rows for cell in row if cell != ""]
+        held = sum(isinstance(cell, int | float) for cell in cells), len(cells)
+        if len(rows) > 1 and held > most:
+            most, best, found = held, str(name), rows
+    if not best:
         raise RequestError(
             "The spreadsheet holds no table; give a sheet with a row for each point."
         )
-    return best[1:]
+    return best, found
 
 
 def _without_title(rows: list[list[Any]]) -> tuple[list[list[Any]], int]:
