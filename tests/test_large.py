@@ -137,6 +137,16 @@ def test_kmeans_started_on_a_sample_is_exact_on_all(n: int, d: int, k: int, seed
     assert found.sizes.sum() == n and found.between >= -1e-9
 
 
+def test_wide_data_are_started_on_fewer_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = np.random.default_rng(0).normal(size=(400, 30)).astype(np.float32)
+    points[:, 0] += 20 * (np.arange(400) % 4)
+    whole = cluster(points, 4)
+    monkeypatch.setattr(kmeans, "_STARTED_NUMBERS", 30 * 100)
+    found = cluster(points, 4)
+    assert whole.started_on == 400 and found.started_on == 100
+    assert found.within == pytest.approx(whole.within, rel=1e-6)
+
+
 def test_it_reaches_the_optimum_that_kmeans_on_all_points_reaches(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -183,3 +183,21 @@ def test_a_second_file_gives_the_labels() -> None:
     wrong = next(one for one in app.file_uploader if one.proto.label == "Labels or metadata")
     _quiet(wrong.upload("few.txt", b"u\nv\n", "text/plain").run())
     assert "has 4 rows and few.txt has 2" in app.error[0].value
+
+
+@pytest.mark.slow
+def test_which_are_the_points_is_asked_where_nothing_tells_and_the_answer_is_taken() -> None:
+    entries = [(i + 1, j + 1, (i * 7 + j * 3) % 5 + 1) for i in range(24) for j in range(8)]
+    lines = ["%%MatrixMarket matrix coordinate integer general", f"24 8 {len(entries)}"]
+    content = "\n".join([*lines, *(f"{i} {j} {value}" for i, j, value in entries)]).encode()
+    app = _open()
+    _quiet(app.file_uploader[0].upload("counts.mtx", content, "text/plain").run())
+    asked = [warning.value for warning in app.warning if "which are the points" in warning.value]
+    assert len(asked) == 1 and "24 rows" in asked[0]
+    assert app.radio(key="file.turned").value is None
+    _quiet(app.radio(key="file.turned").set_value("Rows").run())
+    assert not any("which are the points" in warning.value for warning in app.warning)
+    assert app.radio(key="file.turned").value == "Rows" and "file.turned" not in app.query_params
+    _quiet(app.radio(key="file.turned").set_value("Columns").run())
+    assert app.query_params["file.turned"] and app.radio(key="file.turned").value == "Columns"
+    assert "8 rows of 24 numbers" in " ".join(caption.value for caption in app.caption)

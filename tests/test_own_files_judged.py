@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.digit_files import write_xlsx
 
 from svae_core.own_data.choice import Choice
 from svae_core.own_data.read_by_format import read_table
@@ -42,14 +43,20 @@ def test_a_dense_matrix_market_file_of_any_symmetry(symmetry: str, tmp_path: Pat
     assert data_of(tmp_path / "m.mtx").points == pytest.approx(square, abs=1e-6)
 
 
+@pytest.mark.parametrize("form", ["array", "coordinate"])
 @pytest.mark.parametrize("more", [b"\n0.5", b" ?"])
-def test_more_numbers_than_a_dense_matrix_market_file_declares(more: bytes, tmp_path: Path) -> None:
+def test_other_numbers_than_a_matrix_market_file_declares(
+    form: str, more: bytes, tmp_path: Path
+) -> None:
+    """Zero bytes and half a number would end the process of SciPy's reader."""
     from scipy import io as scipy_io
+    from scipy import sparse
 
-    scipy_io.mmwrite(tmp_path / "m.mtx", POINTS)
+    matrix = POINTS if form == "array" else sparse.coo_matrix(POINTS)
+    scipy_io.mmwrite(tmp_path / "m.mtx", matrix)
     content = (tmp_path / "m.mtx").read_bytes().rstrip(b"\n")
     (tmp_path / "m.mtx").write_bytes(content + more)
-    with pytest.raises(RequestError, match="damaged or cut off"):
+    with pytest.raises(RequestError, match="is damaged"):
         table_of(tmp_path / "m.mtx")
 
 
@@ -112,6 +119,7 @@ TEXTS = {
         "account,amount,x",
         lambda i: f'{i % 4},"{"(" * (i % 2)}{1_000 + 7.25 * i:,.2f}{")" * (i % 2)}",{POINTS[i, 0]}',
     ),
+    "marks.tsv": rows("gene\tx\tprice", lambda i: f"G{i}\t{POINTS[i, 0]}\t$1,{100 + i}.50"),
     "years.csv": rows("country,1990,1991,1992", lambda i: f"c{i},{i * 7},{i * i},{50 - i}"),
     "shuffled.csv": rows("PassengerId,fare", lambda i: f"{(i * 7) % N + 1},{POINTS[i, 0]}"),
     "lists.csv": rows("id,text,v", lambda i: f'{i},hello {i},"{POINTS[i].tolist()}"'),
@@ -180,6 +188,23 @@ def text(name: str) -> Callable[[Path], None]:
     return lambda path: path.write_text(TEXTS[name], encoding="utf-8") and None
 
 
+def excel(head: list[list[object]], line: Callable[[int], list[object]]) -> Callable[[Path], None]:
+    """A sheet of these rows behind one that only says what it is about."""
+
+    def write(path: Path) -> None:
+        about: dict[str, list[list[object]]] = {"README": [["About"], ["made by"], ["me"]]}
+        write_xlsx(path, [*head, *map(line, range(N))], about)
+
+    return write
+
+
+def lzf(path: Path) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", data=POINTS, compression="lzf")
+
+
 TABLE = np.array([(i, *POINTS[i, :2]) for i in range(N)], [("id", "i4"), ("x", "f8"), ("y", "f8")])
 BYTES = [png(picture) for picture in PICTURES]
 ALL = ("0", "1", "2")
@@ -216,6 +241,24 @@ RIGHT: dict[str, tuple[Callable[[Path], None], int, tuple[str, ...], str]] = {
     "one_hot.npz": (npz(points=POINTS, labels=np.eye(3)[CODES]), 4, ALL, "0 and 1 for each class"),
     "one_hot.h5": (hdf5(x=POINTS, y=np.eye(3)[CODES]), 4, ALL, "0 and 1 for each class"),
     "table_too.h5": (hdf5(x=POINTS, about=TABLE), 4, (), "about (a table of several types)"),
+    "lzf.h5": (lzf, 4, (), "data set x"),
+    "sheets.xlsx": (
+        excel([["id", "a", "b", "sort"]], lambda i: [f"s{i}", *POINTS[i, :2], "uv"[i % 2]]),
+        *(2, ("u", "v"), "Other sheets were left out: README"),
+    ),
+    "title.xlsx": (
+        excel([["Of 2023"], ["mass", "length"], ["kg", "mm"]], lambda i: list(POINTS[i, :2])),
+        *(2, (), "units, perhaps"),
+    ),
+    "marks.xlsx": (
+        excel([["gene", "x", "price"]], lambda i: [f"G{i}", f"{POINTS[i, 0]}", f"$1,{100 + i}.50"]),
+        *(2, (), "thousands and currency"),
+    ),
+    "marks.tsv": (text("marks.tsv"), 2, (), "thousands and currency"),
+    "formula.xlsx": (
+        excel([["a", "b", "sum"]], lambda i: [*POINTS[i, :2], None]),
+        *(2, (), "formulas that were never calculated are: sum"),
+    ),
     "bytes.parquet": (parquet(image=BYTES, label=CODES), 30, ALL, "pictures in the column image"),
     "two_labels.parquet": (
         parquet(v=POINTS.tolist(), fine_label=CODES, coarse_label=CODES % 2),

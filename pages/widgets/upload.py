@@ -194,10 +194,7 @@ def _are_columns(config: Config, table: Table) -> bool:
     file = config.key[:16]  # the same however it is read
     known = not table.rows_or_columns or session.answered(file)
     value = "Columns" if config.turned else "Rows" if known else None
-    if value is None:
-        columns = len(table.of_kind("number"))
-        asked = orientation(table.rows_or_columns, table.rows, columns)
-        st.warning(plain(asked[0].sentence), icon=None)
+    place = st.container()
     session.preset_widget("file.turned", value)
     answer = st.radio(
         "Which are the points?",
@@ -208,6 +205,10 @@ def _are_columns(config: Config, table: Table) -> bool:
         help=knobs(Config)["turned"].help,
     )
     session.answered(file, now=session.widget_drawn("file.turned", answer) is not None)
+    if answer is None:
+        columns = len(table.of_kind("number"))
+        asked = orientation(table.rows_or_columns, table.rows, columns)
+        place.warning(plain(asked[0].sentence), icon=None)
     return bool(answer == "Columns")
 
 

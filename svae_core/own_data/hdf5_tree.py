@@ -23,8 +23,12 @@ from svae_core.records import RequestError
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MEMBERS = 10_000  # of a tree that is looked through
-#: Filters that the library itself brings: deflate, shuffle, fletcher32, szip, nbit, scaleoffset.
-_FILTERS = frozenset(range(1, 7))
+#: Filters that the library itself brings: deflate, shuffle, fletcher32, szip, nbit, scaleoffset;
+#: and lzf, which h5py has built in.
+_FILTERS = frozenset({*range(1, 7), 32_000})
+ELSEWHERE = (
+    "lies in another file or needs a filter from a plug-in; save it anew, with compression='gzip'"
+)
 _DAMAGE = (OSError, ValueError, TypeError, KeyError, RuntimeError, IndexError, OverflowError)
 
 
@@ -125,7 +129,10 @@ class Groups:
         notes: tuple[str, ...] = ()
         if self.refused:
             names = some([cleaned(name) for name in self.refused])
-            notes += (f"Data sets that lie in other files were not opened: {names}.",)
+            notes += (
+                f"Data sets that lie in other files or need filters from plug-ins were not opened: "
+                f"{names}.",
+            )
         if self.others:
             notes += (f"What is neither numbers nor text was left out: {some(self.others)}.",)
         return notes
@@ -189,9 +196,7 @@ def sparse_of(
     for name in ("data", "indices", "indptr"):
         item = group[name]
         if reads_elsewhere(item):
-            raise RequestError(
-                f"The data set {cleaned(item.name)} lies in another file; save it anew."
-            )
+            raise RequestError(f"The data set {cleaned(item.name)} {ELSEWHERE}.")
         if item.ndim != 1 or item.shape[0] > CELLS:
             raise RequestError("The sparse matrix in the file is too large to read; give a sample.")
     if len(shape) != 2 or min(shape) < 1:

@@ -37,6 +37,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 # Nobody writes 192 as 0,192: a zero in front of the comma means decimals of three places.
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 _MARKS = re.compile(r"[$€£¥₹%\s]")  # around numbers: currency, percent
+_WITH_COMMAS = re.compile(r"[-+(]?(\d*,\d+([eE][+-]?\d+)?|\d{1,3}(,\d{3})+(\.\d+)?)\)?")
 _BLANKS = re.compile(r"[ \t]+")
 
 
@@ -53,10 +54,11 @@ class Layout:
     path: Path | None = None  # where the file stands with tabs for blanks, if it was rewritten
 
 
-def sniff(path: Path, labels: bool = False) -> Layout:
+def sniff(path: Path, labels: bool = False, delimiters: Iterable[str] = _DELIMITERS) -> Layout:
     """The layout of a text file; RequestError if it is not text or its lines are too long.
 
     `labels`: a single column of text is read without a header, since nothing in it tells one.
+    `delimiters`: those that may separate its columns, where they are known.
     """
     encoding = _encoding(path)
     with path.open("rb") as file:
@@ -69,9 +71,9 @@ def sniff(path: Path, labels: bool = False) -> Layout:
     lines = lines[:_SAMPLE_LINES]
     if not any(line.strip() for line in lines):
         raise RequestError("The file is empty; give a table with a row for each point.")
-    delimiter, rows, line_ends = _delimiter(lines)
+    delimiter, rows, line_ends = _delimiter(lines, tuple(delimiters))
     width = _usual_width(rows)
-    if width == 1 and _blanks_separate(lines):
+    if width == 1 and delimiters is _DELIMITERS and _blanks_separate(lines):
         return _with_tabs(path, encoding)
     first = _first_row(rows, width)
     header = _has_header(rows[first:], width)
@@ -138,10 +140,12 @@ def _longest(block: bytes, length: int) -> int:
     return len(others[-1]) if others else length + len(first)
 
 
-def _delimiter(lines: list[str]) -> tuple[str, list[list[str]], list[int]]:
+def _delimiter(
+    lines: list[str], delimiters: tuple[str, ...]
+) -> tuple[str, list[list[str]], list[int]]:
     """The delimiter with the most uniform rows whose cells hold no other delimiter."""
     best: tuple[float, int, str, list[list[str]], list[int]] | None = None
-    for delimiter in _DELIMITERS:
+    for delimiter in delimiters:
         rows, ends = _parsed(lines, delimiter)
         if not rows:
             continue
@@ -151,7 +155,7 @@ def _delimiter(lines: list[str]) -> tuple[str, list[list[str]], list[int]]:
         others = [other for other in _DELIMITERS if other != delimiter]
         clean = sum(
             not any(other in cell for other in others)
-            or (delimiter != "," and _DECIMAL_COMMA.fullmatch(cell) is not None)
+            or (delimiter != "," and _WITH_COMMAS.fullmatch(_MARKS.sub("", cell)) is not None)
             for cell in cells
         ) / max(1, len(cells))
         score = alike * clean * (0.5 if width == 1 else 1.0)

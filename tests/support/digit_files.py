@@ -147,48 +147,66 @@ def hugging_face(path: Path) -> None:
     library.write_table(table.replace_schema_metadata(about), path)
 
 
-def write_xlsx(path: Path, rows: list[list[object]]) -> None:
-    """A workbook as small as the format allows: no library that writes it is among our needs."""
+def write_xlsx(
+    path: Path, rows: list[list[object]], before: dict[str, list[list[object]]] | None = None
+) -> None:
+    """A workbook as small as the format allows: no library that writes it is among our needs.
+
+    `before`: other sheets by name, which stand in front of that of the rows.
+    """
 
     def cell(value: object) -> str:
         if isinstance(value, str):
             return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
-        return f"<c><v>{value}</v></c>"
+        return "<c/>" if value is None else f"<c><v>{value}</v></c>"
 
-    body = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+    sheets = {**(before or {}), "digits": rows}
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     relations = "http://schemas.openxmlformats.org/package/2006/relationships"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     types = "http://schemas.openxmlformats.org/package/2006/content-types"
     sheet_type = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    numbers = range(1, len(sheets) + 1)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        parts = "".join(
+            f'<Override PartName="/xl/worksheets/sheet{i}.xml" ContentType="{sheet_type}.worksheet'
+            '+xml"/>'
+            for i in numbers
+        )
         out.writestr(
             "[Content_Types].xml",
             f'<Types xmlns="{types}"><Default Extension="rels" ContentType='
             '"application/vnd.openxmlformats-package.relationships+xml"/>'
             f'<Override PartName="/xl/workbook.xml" ContentType="{sheet_type}.sheet.main+xml"/>'
-            f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{sheet_type}.worksheet'
-            '+xml"/></Types>',
+            f"{parts}</Types>",
         )
         out.writestr(
             "_rels/.rels",
             f'<Relationships xmlns="{relations}"><Relationship Id="r1" Type='
             f'"{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         )
+        names = "".join(
+            f'<sheet name="{name}" sheetId="{i}" r:id="r{i}"/>'
+            for i, name in zip(numbers, sheets, strict=True)
+        )
         out.writestr(
             "xl/workbook.xml",
-            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="digits" '
-            'sheetId="1" r:id="r1"/></sheets></workbook>',
+            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{names}</sheets></workbook>',
+        )
+        links = "".join(
+            f'<Relationship Id="r{i}" Type="{office}/worksheet" Target="worksheets/sheet{i}.xml"/>'
+            for i in numbers
         )
         out.writestr(
             "xl/_rels/workbook.xml.rels",
-            f'<Relationships xmlns="{relations}"><Relationship Id="r1" Type="{office}/worksheet" '
-            'Target="worksheets/sheet1.xml"/></Relationships>',
+            f'<Relationships xmlns="{relations}">{links}</Relationships>',
         )
-        out.writestr(
-            "xl/worksheets/sheet1.xml",
-            f'<worksheet xmlns="{main}"><sheetData>{body}</sheetData></worksheet>',
-        )
+        for i, sheet in zip(numbers, sheets.values(), strict=True):
+            body = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in sheet)
+            out.writestr(
+                f"xl/worksheets/sheet{i}.xml",
+                f'<worksheet xmlns="{main}"><sheetData>{body}</sheetData></worksheet>',
+            )
 
 
 TABLES = {"d.csv": csv, "d.parquet": parquet, "d.feather": feather, "d.xlsx": excel}

@@ -18,6 +18,7 @@ from svae_core.own_data.array_to_table import (
 from svae_core.own_data.candidates import LABELS, choose, offered
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import (
+    ELSEWHERE,
     array_of,
     is_hdf5,
     opened,
@@ -90,7 +91,7 @@ def _shape(item: Any) -> tuple[int, ...]:
 def _matrix(item: Any) -> Any:
     if hasattr(item, "shape"):
         if reads_elsewhere(item):
-            raise RequestError("The matrix in the file lies in another file; save it anew.")
+            raise RequestError(f"The matrix in the file {ELSEWHERE}.")
         array, shape = array_of(item), _shape(item)
         return DenseRows(array, shape) if shape[1] > COLUMNS else array  # type: ignore[arg-type]
     kind = str(item.attrs.get("encoding-type", item.attrs.get("h5sparse_format", "csr")))
@@ -123,7 +124,8 @@ def _with_annotations(table: Table, file: Any) -> Table:
     if label:
         names, codes = coded[label]
         table = with_categories(table, label, names, codes)
-    others = [cleaned(key) for key in coded if key != label]
+    index = frame.attrs.get("_index", "_index") if hasattr(frame, "attrs") else ""
+    others = [cleaned(key) for key in frame if key not in (label, index, "__categories")]
     if others:
         table = with_note(table, f"Other annotations of the cells were left out: {some(others)}.")
     return table

@@ -35,14 +35,17 @@ _RAGGED = 0.1
 def read(source: Source) -> Table:
     """The table of a text file, written into its folder."""
     layout = sniff(source.path, source.labels)
+    # Rows of numbers between blanks without names are vectors: an array, whose units are alike.
+    vectors = layout.path is not None and not any(layout.names)
     try:
-        return _read(source, layout)
+        return read_laid_out(source, layout, FORMAT.name, tabular=not vectors)
     finally:
         if layout.path is not None:
             layout.path.unlink(missing_ok=True)
 
 
-def _read(source: Source, layout: Layout) -> Table:
+def read_laid_out(source: Source, layout: Layout, form: str, tabular: bool) -> Table:
+    """The table of text of a known layout; also of a sheet that was written as such."""
     check_width(len(layout.names))
     columns = [_Column() for _ in layout.names]
     while True:
@@ -78,9 +81,7 @@ def _read(source: Source, layout: Layout) -> Table:
         for name, column in zip(writer.names, columns, strict=True)
         for note in column.said(name)
     )
-    # Rows of numbers between blanks without names are vectors: an array, whose units are alike.
-    vectors = layout.path is not None and not any(layout.names)
-    table = writer.finish(source.name, FORMAT.name, notes, tabular=FORMAT.table and not vectors)
+    table = writer.finish(source.name, form, notes, tabular=tabular)
     return with_roles(table, tuple(not name for name in layout.names))
 
 

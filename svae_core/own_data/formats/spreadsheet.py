@@ -1,18 +1,22 @@
-"""Excel .xlsx and OpenDocument .ods: the first sheet that holds a table."""
+"""Excel .xlsx and OpenDocument .ods: the sheet that holds most numbers."""
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import datetime
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from svae_core.own_data import archive
-from svae_core.own_data.array_to_table import with_arrays
+from svae_core.own_data.array_to_table import with_arrays, with_note
 from svae_core.own_data.formats import Format, Source
+from svae_core.own_data.formats.delimited_text import read_laid_out
 from svae_core.own_data.limits import CELLS
 from svae_core.own_data.names import cleaned, some
-from svae_core.own_data.rows_to_table import write_cells
 from svae_core.own_data.tables import Table, check_cells, check_width
+from svae_core.own_data.text_layout import sniff
 from svae_core.records import RequestError
 
 #: Bytes that the parts of a spreadsheet may unpack to: its library keeps them in memory.
@@ -34,35 +38,53 @@ def recognised(path: Path, start: bytes) -> bool:
 
 
 def read(source: Source) -> Table:
-    """The table of a sheet: the one asked for by name, else the first that is not empty."""
+    """The table of a sheet: the one asked for by name, else the one with most numbers.
+
+    Its cells are read as those of a text table, so that titles, units and signs of thousands mean
+    the same in both.
+    """
     import python_calamine as calamine
 
     _check_size(source)
     damage = (calamine.CalamineError, calamine.PasswordError, calamine.XmlError, calamine.ZipError)
     try:
         book = calamine.load_workbook(str(source.path))
-        name = _sheet(book, source.array)
-        rows = book.get_sheet_by_name(name).to_python()
+        names = list(book.sheet_names)
+        name, rows = _sheet(book, names, source.array)
     except (*damage, ValueError, OSError) as error:
         if isinstance(error, RequestError) or archive.is_of_disk(error):
             raise
         raise RequestError("The spreadsheet is damaged, cut off, or protected.") from error
-    rows = [row for row in rows if any(cell != "" for cell in row)]
+    rows, above = _without_title([row for row in rows if any(cell != "" for cell in row)])
     if len(rows) < 2:
         raise RequestError(f"The sheet {cleaned(name)} has no rows; give a row for each point.")
     width = max(map(len, rows))
     check_width(width)
     check_cells(len(rows), width)
-    names, skip = _names(rows, width)
-    notes = [
-        f"Read the sheet {cleaned(name)}, {'names in the first row' if names else 'no names'}."
-    ]
-    others = [cleaned(sheet) for sheet in book.sheet_names if sheet != name]
-    if others:
-        notes.append(f"Other sheets were left out: {some(others)}.")
-    body = [[None if cell == "" else cell for cell in row] for row in rows[skip:]]
-    table = write_cells(source, FORMAT.name, names or [""] * width, body, notes, total=len(body))
-    return with_arrays(table, book.sheet_names, name)
+    path = source.folder / "sheet.tsv"
+    try:
+        _write(path, rows, width)
+        layout = sniff(path, source.labels, "\t")
+        head = "names in the first row" if any(layout.names) else "no names"
+        notes = [f"Read the sheet {cleaned(name)}, {head}."]
+        if above:
+            notes.append(f"Lines before the table were left out: {above}.")
+        notes += [note for note in layout.notes if not note.startswith("Read as text")]
+        others = [cleaned(sheet) for sheet in names if sheet != name]
+        if others:
+            notes.append(f"Other sheets were left out: {some(others)}.")
+        layout = dataclasses.replace(layout, path=path, notes=tuple(notes))
+        table = read_laid_out(source, layout, FORMAT.name, FORMAT.table)
+    finally:
+        path.unlink(missing_ok=True)
+    empty = [column.name for column in table.columns if column.missing == table.rows]
+    if empty:
+        table = with_note(
+            table,
+            f"Empty, as formulas that were never calculated are: {some(empty)}; open and save the "
+            "file in a spreadsheet program, if it has formulas.",
+        )
+    return with_arrays(table, names, name)
 
 
 def _check_size(source: Source) -> None:
@@ -72,30 +94,51 @@ def _check_size(source: Source) -> None:
         raise RequestError("The spreadsheet unpacks to more than can be read; save it as CSV.")
 
 
-def _sheet(book: Any, wanted: str) -> str:
-    names = list(book.sheet_names)
+def _sheet(book: Any, names: list[str], wanted: str) -> tuple[str, list[list[Any]]]:
+    """The name and the rows of the sheet asked for, or of the one with most numbers."""
     if wanted:
         if wanted not in names:
             raise RequestError(f"There is no sheet {cleaned(wanted)!r}; there are: {some(names)}.")
-        return wanted
+        return wanted, book.get_sheet_by_name(wanted).to_python()
+    most, best = (0, 0), ""
+    found: list[list[Any]] = []
     for name in names:
-        sheet = book.get_sheet_by_name(name)
-        if sheet.total_height > 1:
-            return str(name)
-    raise RequestError("The spreadsheet holds no table; give a sheet with a row for each point.")
+        rows = book.get_sheet_by_name(name).to_python()
+        cells = [cell for row in rows for cell in row if cell != ""]
+        held = sum(isinstance(cell, int | float) for cell in cells), len(cells)
+        if len(rows) > 1 and held > most:
+            most, best, found = held, str(name), rows
+    if not best:
+        raise RequestError(
+            "The spreadsheet holds no table; give a sheet with a row for each point."
+        )
+    return best, found
 
 
-def _names(rows: list[list[Any]], width: int) -> tuple[list[str], int]:
-    """Names of the columns and how many rows they take: the first row, if it is text throughout."""
-    first = rows[0] + [""] * (width - len(rows[0]))
-    text = [isinstance(cell, str) for cell in first]
-    numbers_below = any(isinstance(cell, int | float) for row in rows[1:50] for cell in row)
-    counted = all(isinstance(cell, int | float) for cell in first) and [
-        float(cell) for cell in first
-    ] == list(map(float, range(width)))
-    if (all(text) and numbers_below) or counted:
-        return [str(cell) if isinstance(cell, str) else f"{cell:g}" for cell in first], 1
-    return [], 0
+def _without_title(rows: list[list[Any]]) -> tuple[list[list[Any]], int]:
+    """The rows without lines of a single cell above them and without empty columns; how many."""
+    filled = [sum(cell != "" for cell in row) for row in rows]
+    several = max(filled, default=0) > 1
+    above = next((i for i, count in enumerate(filled) if count > 1), 0) if several else 0
+    body = rows[above:]
+    width = max(map(len, body), default=0)
+    used = [i for i in range(width) if any(i < len(row) and row[i] != "" for row in body)]
+    return [[row[i] if i < len(row) else "" for i in used] for row in body], above
+
+
+def _write(path: Path, rows: list[list[Any]], width: int) -> None:
+    """Write rows as a text table; numbers come back to the last digit."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, delimiter="\t", lineterminator="\n")
+        for row in rows:
+            out.writerow([_text(cell) for cell in [*row, *[""] * (width - len(row))]])
+
+
+def _text(cell: Any) -> str:
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        return str(int(cell))
+    dated = isinstance(cell, datetime.date | datetime.time)
+    return cell.isoformat() if dated else " ".join(str(cell).split())
 
 
 FORMAT = Format("Excel", (".xlsx", ".ods"), recognised, read, table=True)
