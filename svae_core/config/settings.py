@@ -190,6 +190,8 @@ def change(settings: Settings, step: int, name: str, value: Any) -> Settings:
 
 def settings_at(settings: Settings, step: int) -> Settings:
     """The settings in force at a step: all changes up to it applied, later ones dropped."""
+    if not settings.changes:
+        return settings
     made = {name: value for since, name, value in settings.changes if since <= step}
     return dataclasses.replace(settings, changes=(), **made)
 

@@ -13,20 +13,17 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from svae_core.certificate.posteriors import Posteriors
 from svae_core.config.limits import check_epochs
 from svae_core.methods import method_for
 from svae_core.nets.architectures import padded
-from svae_core.nets.networks import (
-    initial_weights,
-    networks,
-)
+from svae_core.nets.networks import initial_weights
 from svae_core.problem import prepare, prepared_data, sharpened
 from svae_core.records import (
     Advance,
@@ -46,6 +43,7 @@ from svae_core.training.batch_context import (
     weight_layout,
 )
 from svae_core.training.evaluate import (
+    ForwardPass,
     Model,
     RunPosition,
     certificate,
@@ -53,18 +51,17 @@ from svae_core.training.evaluate import (
     frame,
     reconstruction,
 )
+from svae_core.training.frame_steps import next_frame
 from svae_core.training.groups import (
-    Memory,
+    MemberMethod,
     initial_memory,
     memory_from_state,
     memory_prefix,
     own_parameters,
 )
 from svae_core.training.objective import objective
-from svae_core.training.trainer import Trainer, engine_of
+from svae_core.training.trainer import Trainer, engine_of, native_rows
 
-#: Frames of a run, about, whatever its length.
-FRAMES = 200
 #: Floats that a batch may touch in one step and still fit the cache (tests/benchmarks/scaling.md).
 _CACHE_FLOATS = 4_500_000
 
@@ -91,6 +88,7 @@ def begin(members: tuple[Settings, ...]) -> State:
         second_moment=np.zeros_like(flat),
         memory=initial_memory(context.settings, context.member_data),
         engine=engine_of(members),
+        dense_start=True,
     )
 
 
@@ -104,12 +102,6 @@ def chunk_size(settings: Settings) -> int:
     activations = 3 * arch.ambient_dim + sum(layer.fan_out for layer in arch.layers)
     fitting = _CACHE_FLOATS // (arch.size + settings.batch_size * activations)
     return 1 << max(1, min(fitting, 32).bit_length() - 1)
-
-
-def is_frame_step(step: int, steps: int) -> bool:
-    """Whether this step has a frame: about 200 evenly spread ones, the first and the last."""
-    count = min(FRAMES, steps)
-    return step * count // steps != (step - 1) * count // steps or step == 0
 
 
 def member(state: State, index: int) -> State:
@@ -148,7 +140,7 @@ def step_count(state: State) -> int:
 def first_frames(state: State) -> Moment:
     """The frames of a state, one per member, without training; used before the first step."""
     context = batch_context(state.settings, state.step)
-    return tuple(frame(model, _position(context, state.step)) for model in models(state))
+    return _moment(context, state)
 
 
 def advance(state: State, budget: Budget | None = None) -> Advance:
@@ -168,20 +160,17 @@ def advance(state: State, budget: Budget | None = None) -> Advance:
         # A context holds the settings up to the next change of a running member's settings.
         context = batch_context(state.settings, step)
         trainer = trainer or Trainer(context, state)
-        end = min(last, _next_change(state.settings, step), _next_frame(step, steps))
+        measured = next_frame(step, steps, state.dense_start)
+        end = min(last, _next_change(state.settings, step), measured)
         step = trainer.train(context, step, end, deadline)
-        if budget.frames and is_frame_step(step, steps):
+        if budget.frames and step == measured:
             # Measured under the settings that the step was trained with.
-            moments.append(_moment(context, trainer, step))
+            moments.append(_moment(context, trainer.save(context, step)))
         if time.perf_counter() >= deadline:
             break
     if trainer is not None:
         state = trainer.save(context, step)
     return Advance(state, tuple(moments))
-
-
-def _next_frame(step: int, steps: int) -> int:
-    return next(at for at in range(step + 1, steps + 1) if is_frame_step(at, steps))
 
 
 def _next_change(members: tuple[Settings, ...], step: int) -> int:
@@ -195,27 +184,32 @@ def _position(context: BatchContext, step: int) -> RunPosition:
     return RunPosition(step, epoch, context.steps)
 
 
-def _moment(context: BatchContext, trainer: Trainer, step: int) -> Moment:
-    members = _models(context, *trainer.models(context, step), context.member_data)
-    return tuple(frame(model, _position(context, step)) for model in members)
+def _moment(context: BatchContext, state: State) -> Moment:
+    position = _position(context, state.step)
+    return tuple(frame(model, position) for model in _models(context, state, context.member_data))
 
 
 def _models(
-    context: BatchContext, flat: Tensor, memory: Memory, member_data: Iterable[PreparedData]
-) -> Iterator[Model]:
-    """Each member as a model for evaluation."""
-    for index, prepared in enumerate(member_data):
-        nets = networks(context.arch, flat[index : index + 1])
-        yield Model(prepared, nets, context.objective.member_method(index, memory))
-
-
-def _models_of(
     context: BatchContext, state: State, member_data: Iterable[PreparedData]
 ) -> Iterator[Model]:
+    """Each member as a model for evaluation."""
     flat = torch.from_numpy(state.parameters).to(context.device)
-    return _models(
-        context, flat, memory_from_state(context.objective.groups, state.memory), member_data
-    )
+    memory = memory_from_state(context.objective.groups, state.memory)
+    native = native_rows(state)
+    for index, prepared in enumerate(member_data):
+        method = context.objective.member_method(index, memory)
+        passes = _native_pass(context, state, index, method) if index in native else None
+        yield Model(prepared, context.arch, flat[index : index + 1], method, passes)
+
+
+def _native_pass(
+    context: BatchContext, state: State, index: int, method: MemberMethod
+) -> Callable[[np.ndarray, np.ndarray], ForwardPass]:
+    from svae_core.training.native.steps import forward
+
+    settings = context.settings[index]
+    radii = (settings.r_min, settings.r_max) if method.method.projected else (0.0, math.inf)
+    return partial(forward, context.arch.layers, state.parameters[index], radii)
 
 
 def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
@@ -226,22 +220,20 @@ def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
     context = batch_context(state.settings, state.step)
     problems = (sharpened(prepare(settings)) for settings in context.settings)
     epochs = state.step // steps_per_epoch(context.settings[0], len(context.points))
-    return tuple(
-        certificate(model, epochs, draws) for model in _models_of(context, state, problems)
-    )
+    return tuple(certificate(model, epochs, draws) for model in _models(context, state, problems))
 
 
 def encode_points(state: State, index: int) -> Posteriors:
     """The posteriors of one member on all its training points."""
     context = batch_context(state.settings, state.step)
-    model = list(_models_of(context, state, context.member_data))[index]
+    model = list(_models(context, state, context.member_data))[index]
     return encode(model, model.prepared.shell.points)
 
 
 def models(state: State) -> tuple[Model, ...]:
     """All members of a state as models for evaluation."""
     context = batch_context(state.settings, state.step)
-    return tuple(_models_of(context, state, context.member_data))
+    return tuple(_models(context, state, context.member_data))
 
 
 def model_of(state: State, prepared: PreparedData) -> Model:
@@ -252,7 +244,7 @@ def model_of(state: State, prepared: PreparedData) -> Model:
     parts = objective((settings,), (prepared,), device)
     flat = torch.from_numpy(state.parameters).to(device)
     memory = memory_from_state(parts.groups, state.memory)
-    return Model(prepared, networks(arch, flat), parts.member_method(0, memory))
+    return Model(prepared, arch, flat, parts.member_method(0, memory))
 
 
 def decode(state: State, index: int) -> Decoded:

@@ -12,12 +12,9 @@ import math
 from typing import final
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from svae_core.records import Settings, State
 from svae_core.training.batch_context import BatchContext, batch_context
-from svae_core.training.groups import Memory, memory_from_state
 from svae_core.training.torch_steps import TorchTrainer
 
 #: The engines of a state. A run that native code trained elsewhere and cannot train here goes on
@@ -36,6 +33,15 @@ def engine_of(members: tuple[Settings, ...]) -> str:
     )
 
 
+def native_rows(state: State) -> list[int]:
+    """The members that native code trains here, and draws the frames of."""
+    from svae_core.training.native import steps
+
+    if state.engine != NATIVE or steps.compiled.load().train is None:
+        return []
+    return [index for index, settings in enumerate(state.settings) if steps.is_native(settings)]
+
+
 @final
 class Trainer:
     """The arrays that steps change in place, of both engines."""
@@ -43,13 +49,9 @@ class Trainer:
     def __init__(self, context: BatchContext, state: State) -> None:
         from svae_core.training.native import steps
 
-        native: list[int] = []
-        self._engine = state.engine
-        if state.engine == NATIVE:
-            members = enumerate(state.settings)
-            native = [index for index, settings in members if steps.is_native(settings)]
-            if native and steps.compiled.load().train is None:
-                native, self._engine = [], BOTH
+        native = native_rows(state)
+        lost = state.engine == NATIVE and steps.compiled.load().train is None
+        self._engine = BOTH if lost and any(map(steps.is_native, state.settings)) else state.engine
         self._rows = [index for index in range(len(state.settings)) if index not in native]
         self._state = dataclasses.replace(
             state,
@@ -101,13 +103,7 @@ class Trainer:
         for name, value in part.memory.items():
             self._state.memory[name][rows] = value
 
-    def models(self, context: BatchContext, step: int) -> tuple[Tensor, Memory]:
-        """The weights [m, p] at a step, and the memory of the methods by group."""
-        self._collect(context, step)
-        flat = torch.from_numpy(self._state.parameters).to(context.device)
-        return flat, memory_from_state(context.objective.groups, self._state.memory)
-
     def save(self, context: BatchContext, step: int) -> State:
-        """The state at a step; the trainer is not used afterwards."""
+        """The state at a step; its arrays change with the next steps."""
         self._collect(context, step)
         return dataclasses.replace(self._state, step=step, engine=self._engine)

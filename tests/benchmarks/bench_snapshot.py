@@ -21,7 +21,8 @@ from svae_core import __version__
 from svae_core.problem import prepared_data
 from svae_core.records import Budget, Settings, State
 from svae_core.training.batch_context import total_steps
-from svae_core.training.loop import advance, begin, is_frame_step
+from svae_core.training.frame_steps import is_frame_step
+from svae_core.training.loop import advance, begin
 
 ROUNDS = 5
 #: Moments per second, epochs and steps: a run so long that frames are several steps apart.

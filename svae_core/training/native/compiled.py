@@ -1,6 +1,6 @@
 """The compiled functions, kept on disk between processes; or the reason why there are none.
 
-    native = load();  native.train(…);  native.slopes(method);  native.reason
+    native = load();  native.train(…);  native.forward(…);  native.slopes(method);  native.reason
 
 numba's cache knows the text of one file only, and writes its index before the code and without a
 lock. So compiled code lies in a folder of our own that is named after all that it depends on; one
@@ -40,6 +40,7 @@ class Native:
     """The compiled functions."""
 
     train: Callable[..., None] | None  # see kernels; None where there is no native code
+    forward: Callable[..., None] | None
     reason: str  # why there is none, as the end of a sentence; else empty
 
     @functools.cache  # noqa: B019 - there is one instance per process
@@ -54,14 +55,14 @@ def load() -> Native:
     try:
         import numba
     except ImportError as error:
-        return Native(None, f"numba cannot be imported ({error})")
+        return Native(None, None, f"numba cannot be imported ({error})")
     config: Any = numba.config
     if config.DISABLE_JIT:
-        return Native(None, "NUMBA_DISABLE_JIT is set")
+        return Native(None, None, "NUMBA_DISABLE_JIT is set")
     try:
         return _load()
     except Exception as error:
-        return Native(None, f"it cannot be compiled here ({type(error).__name__}: {error})")
+        return Native(None, None, f"it cannot be compiled here ({type(error).__name__}: {error})")
 
 
 def is_built_in(method: TrainingMethod) -> bool:
@@ -91,7 +92,8 @@ def _import(folder: Path | None) -> Native:
     before, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
     settings.cached = folder is not None
     try:
-        native = Native(importlib.import_module(f"{_HERE}.kernels").train, "")
+        kernels: Any = importlib.import_module(f"{_HERE}.kernels")
+        native = Native(kernels.train, kernels.forward, "")
         for plugin in scan_methods().values():
             if hasattr(plugin.module.Method, "slopes"):
                 native.slopes(plugin.module.Method)

@@ -1,6 +1,7 @@
-"""Training steps of a batch of members by the compiled functions.
+"""Training steps of a batch of members, and the forward pass of one, by the compiled functions.
 
     trainer = NativeTrainer(state, rows);  trainer.train(context, step, end, deadline) -> step
+    forward(layers, row, radii, points, noise) -> ForwardPass
 
 Members are trained one after another, each for a piece of an epoch: its numbers stay in the core's
 cache. They share nothing but the minibatches of equal seeds, so a member equals its solo run.
@@ -19,6 +20,7 @@ from svae_core.methods import method_for
 from svae_core.nets.layer_stack import Layer
 from svae_core.records import Settings, State
 from svae_core.training.batch_context import BatchContext, Piece, learning_rate, pick_device
+from svae_core.training.evaluate import ForwardPass
 from svae_core.training.native import compiled
 
 #: Seconds of a piece, about: no deadline is passed by much more.
@@ -34,6 +36,27 @@ def is_native(settings: Settings) -> bool:
         and pick_device(settings.device).type == "cpu"
         and compiled.is_built_in(method_for(settings))
     )
+
+
+def forward(
+    layers: tuple[Layer, ...],
+    row: np.ndarray,
+    radii: tuple[float, float],
+    points: np.ndarray,
+    noise: np.ndarray,
+) -> ForwardPass:
+    """The forward pass of a member with weights [p] and outputs projected to radii within `radii`.
+
+    points [n, d], noise [n, k]; both float32 in row order.
+    """
+    kernel = compiled.load().forward
+    assert kernel is not None
+    k = noise.shape[1]
+    mean, variances, kl = np.empty_like(noise), np.empty(k), np.empty(k)
+    outputs, losses = np.empty_like(points), np.empty(len(points), np.float32)
+    given = (row, *_layout(layers), points, noise, np.array(radii))
+    kernel(*given, mean, variances, kl, outputs, losses)
+    return ForwardPass(mean, variances, kl, outputs, losses)
 
 
 @dataclass(frozen=True, eq=False)
