@@ -33,10 +33,13 @@ def add_save(command: argparse.ArgumentParser) -> None:
 
 
 def one_thread() -> None:
-    """Set torch to one thread: another number of threads would round sums differently."""
+    """Set torch and BLAS to one thread, as in workers: more threads round sums differently."""
+    import scipy.linalg  # noqa: F401 - brings the BLAS of native code
     import torch
+    from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(1)
+    threadpool_limits(1, user_api="blas")
 
 
 def saved_state(name: str) -> State:
@@ -231,7 +234,7 @@ def train(batches: Sequence[Batch], stop: Stop, engine: Engine | None) -> None:
     try:
         with tqdm(total=100, unit="%", file=sys.stderr, disable=None, leave=False) as bar:
             parts = (batch.begin() for batch in batches)
-            for number, part in in_slices(parts, engine, _SLICE):
+            for number, part in in_slices(parts, len(batches), engine, _SLICE):
                 with stop.writing():
                     batches[number].take(part)
                 done = sum(batch.part.progress for batch in batches) / len(batches)

@@ -9,12 +9,14 @@ of its executor; so each worker is an executor of its own, and the others keep r
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from functools import partial
 from typing import Any
@@ -144,7 +146,9 @@ class Worker:
                 1, initializer=_initialise, initargs=(self._warm_up,), env=_ONE_THREAD
             )
             self._pool, self._warm = pool, None
-        pool.submit(int).add_done_callback(partial(self._process_ready, pool))
+        with _without_interrupt():
+            first = pool.submit(int)
+        first.add_done_callback(partial(self._process_ready, pool))
 
     def _process_ready(self, pool: Any, done: Future[int]) -> None:
         with self._lock:
@@ -175,6 +179,19 @@ class Worker:
             if broken and pool is not None and pool is self._pool and not self._stopping:
                 _log.warning("A worker process was lost; another is started.")
                 self._start_process()
+
+
+@contextlib.contextmanager
+def _without_interrupt() -> Iterator[None]:
+    """Processes started here inherit that Ctrl-C, sent to all of a terminal's, is not for them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _initialise(warm_up: Callable[[], object]) -> None:
