@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import json
 import os
 import signal
@@ -77,6 +78,22 @@ def test_rows_of_two_processes_are_those_of_one(
             assert rows(parts, engine) == alone
 
 
+def _loaded() -> tuple[bool, bool]:
+    """In a worker: whether scikit-learn and pandas are loaded."""
+    return "sklearn" in sys.modules, "pandas" in sys.modules
+
+
+def _pandas_version() -> str:
+    import pandas
+
+    return str(pandas.__version__)
+
+
+def test_workers_hold_no_pandas_but_find_it(engine: Engine) -> None:
+    assert engine.submit(_loaded).result(WAIT) == (True, False)
+    assert engine.submit(_pandas_version).result(WAIT) == importlib.metadata.version("pandas")
+
+
 @pytest.mark.slow
 def test_workers_take_over_what_this_process_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_cluster, "_ALONE", 0.0)
@@ -112,8 +129,13 @@ def test_little_work_starts_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 _SWEEP = """
 import sys
 from svae_core.__main__ import main
-from svae_core.commands import _cluster
-_cluster._ALONE, _cluster._FAR_SLICE = 0.0, 0.2
+from svae_core.commands import _cluster, _studying
+
+def slices(parts, count, engine, seconds):
+    engine.submit(int).result()  # the workers are there
+    yield from _cluster.in_slices(parts, count, engine, seconds)
+
+_studying.in_slices, _cluster._FAR_SLICE = slices, 0.05
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -124,8 +146,8 @@ sys.exit(main(sys.argv[1:]))
 def test_stopped_with_its_workers_it_leaves_none_and_goes_on(how: int, tmp_path: Path) -> None:
     out = tmp_path / "map.jsonl"
     words = [*("sweep", "--dataset", "wine", "--clusters", "3", "--latent-dim", "2"), "--json"]
-    words += ["--hidden", "8", "--epochs", "400", "--sigma2", "0.1:1:8", "--out", str(out)]
-    words += ["--seeds", "8"]
+    words += ["--methods", "baseline", "--hidden", "8", "--epochs", "300", "--out", str(out)]
+    words += ["--sigma2", "0.1:1:6", "--seeds", "4"]
     environment = os.environ | {"SVAE_WORKERS": "2", "SVAE_HOME": str(tmp_path)}
     command = [sys.executable, "-c", _SWEEP, *words]
     started = {"cwd": ROOT, "env": environment, "text": True, "start_new_session": True}

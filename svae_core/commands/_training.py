@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from svae_core.commands import print_json
 from svae_core.commands._cluster import in_slices
 from svae_core.commands._stopping import Stop, Stopped, resume_command
+from svae_core.config.light_imports import import_sklearn
 from svae_core.records import Advance, Certificate, RequestError, Settings, State, to_json
 from svae_core.studies.job import CertifiedPart, TrainedPart
 
@@ -34,6 +35,7 @@ def add_save(command: argparse.ArgumentParser) -> None:
 
 def one_thread() -> None:
     """Set torch and BLAS to one thread, as in workers: more threads round sums differently."""
+    import_sklearn()
     import scipy.linalg  # noqa: F401 - brings the BLAS of native code
     import torch
     from threadpoolctl import threadpool_limits
