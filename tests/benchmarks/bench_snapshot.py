@@ -10,14 +10,12 @@ second of training, for several numbers of moments per second.
 
 from __future__ import annotations
 
-import platform
 import statistics
 import time
 from dataclasses import replace
 
-import torch
+import machine
 
-from svae_core import __version__
 from svae_core.problem import prepared_data
 from svae_core.records import Budget, Settings, State
 from svae_core.training.batch_context import total_steps
@@ -56,15 +54,14 @@ def row(dataset: str) -> str:
 
 def main() -> None:
     """Print the table."""
-    torch.set_num_threads(1)
+    machine.check()
     print("# What the frames of the live view cost a training pair\n")
     print("CPU milliseconds. Of training: what the moments take of each second.\n")
     print("| data | viewed points | a step | a moment | moments a second | of training |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for dataset in WATCHED:
         print(row(dataset), flush=True)
-    print(f"\nMedian of {ROUNDS} alternating rounds. svae_core {__version__}, torch", end=" ")
-    print(f"{torch.__version__}, Python {platform.python_version()}.")
+    print(f"\nMedian of {ROUNDS} alternating rounds. {machine.about()}")
 
 
 if __name__ == "__main__":
