@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import ModuleType
 
 
 def import_sklearn() -> None:
@@ -13,8 +14,9 @@ def import_sklearn() -> None:
     """
     if "pandas" in sys.modules or "sklearn" in sys.modules:
         return
-    sys.modules["pandas"] = None  # type: ignore[assignment] - so that importing it fails
+    modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
+    modules["pandas"] = None  # importing it fails
     try:
         import sklearn  # noqa: F401
     finally:
-        del sys.modules["pandas"]
+        del modules["pandas"]

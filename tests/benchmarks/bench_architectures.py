@@ -1,6 +1,6 @@
 """Deep, convolutional, autoregressive and plain nets, conventional and spherical.
 
-    python tests/benchmarks/bench_architectures.py > tests/benchmarks/architectures.md
+    PYTHONPATH=. python tests/benchmarks/bench_architectures.py > tests/benchmarks/architectures.md
 
 At σ² = 1 the units make collapse stable (βσ² far above λ_max); at the other σ² an mlp stays alive.
 "Taught" is the error under teacher forcing of an autoregressive decoder, which is no loss of g(z).

@@ -1,6 +1,6 @@
 """The cost of training against the number of members, and of points.
 
-    python tests/benchmarks/bench_scaling.py
+    PYTHONPATH=. python tests/benchmarks/bench_scaling.py
 
 CPU time, one thread, all sizes in alternating rounds of one run; medians as Markdown.
 """

@@ -1,6 +1,6 @@
 """The cost of the live view's frames for a pair in training.
 
-    OPENBLAS_NUM_THREADS=1 python tests/benchmarks/bench_snapshot.py
+    PYTHONPATH=. python tests/benchmarks/bench_snapshot.py
 
 The same steps with and without frames, in alternating rounds, CPU time of one thread, as in the
 app's workers (NumPy's threads would count while they wait for work). The difference is the cost of
@@ -39,7 +39,7 @@ def row(dataset: str) -> str:
     rate, epochs, steps = WATCHED[dataset]
     base = Settings(dataset=dataset, epochs=epochs, device="cpu")
     pair = tuple(replace(base, method=name) for name in ("baseline", "spherical"))
-    state = advance(begin(pair), Budget(steps=5)).state
+    state = advance(begin(pair), Budget(steps=50)).state
     total = total_steps(base, len(prepared_data(base).shell.points))
     moments = sum(is_frame_step(state.step + 1 + i, total) for i in range(steps))
     rounds = [

@@ -1,6 +1,6 @@
 """The cost of a sweep of 256 runs, in plain single runs.
 
-    python tests/benchmarks/bench_sweep_cost.py
+    PYTHONPATH=. python tests/benchmarks/bench_sweep_cost.py
 
 A plain single run is the same training of one conventional VAE, with the same nets and steps, as a
 PyTorch loop over batches in memory (`plain` of bench_throughput). Both are measured in CPU time on

@@ -1,6 +1,6 @@
 """Training speed per model against pythae's trainer: the same nets, data, batches, one thread.
 
-    python tests/benchmarks/bench_throughput.py
+    PYTHONPATH=. python tests/benchmarks/bench_throughput.py
 
 pythae 0.1.2 is needed by the tests only. Other peers are a loop over PyTorch's DataLoader and the
 same loop over batches in memory. Rounds of all alternate in one run; medians of samples per second

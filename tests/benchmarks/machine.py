@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import torch
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from svae_core import __version__
 
@@ -25,13 +25,14 @@ def check() -> None:
         print(f"{_KERNELS}={chosen} slows BLAS: measured without it.", file=sys.stderr)
         rest = {name: value for name, value in os.environ.items() if name != _KERNELS}
         os.execve(sys.executable, [sys.executable, *sys.argv], rest)
+    import scipy.linalg  # noqa: F401 - native code's BLAS
+
     torch.set_num_threads(1)
+    threadpool_limits(1, user_api="blas")
 
 
 def about() -> str:
     """Versions, processor, instruction set and BLAS kernels, as one line of a report."""
-    import scipy.linalg  # noqa: F401 - native code's BLAS
-
     kernels = {
         f"{one['internal_api']} {one['version']} {one['architecture']}"
         for one in threadpool_info()
