@@ -147,7 +147,7 @@ def test_stopped_with_its_workers_it_leaves_none_and_goes_on(how: int, tmp_path:
     out = tmp_path / "map.jsonl"
     words = [*("sweep", "--dataset", "wine", "--clusters", "3", "--latent-dim", "2"), "--json"]
     words += ["--methods", "baseline", "--hidden", "8", "--epochs", "300", "--out", str(out)]
-    words += ["--sigma2", "0.1:1:3", "--seeds", "4"]
+    words += ["--sigma2", "0.1", "1", "--seeds", "16"]
     environment = os.environ | {"SVAE_WORKERS": "2", "SVAE_HOME": str(tmp_path)}
     command = [sys.executable, "-c", _SWEEP, *words]
     started = {"cwd": ROOT, "env": environment, "text": True, "start_new_session": True}

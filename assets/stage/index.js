@@ -5,7 +5,7 @@
  *
  * Streamlit calls mount again whenever the page was rerun; only another run changes anything.
  *
- * @import { Message, MomentSource, Receiver, Scene, Theme, TreeNode, ViewContext } from "./types"
+ * @import { Message, MomentSource, Receiver, RunSettings, Scene, Theme, TreeNode } from "./types"
  * @typedef {object} StageData  what the page, or an exported file, says of the run
  * @property {string} run  its id, or a class's code
  * @property {string} [module]  where this code is
@@ -109,7 +109,10 @@ class Stage {
     this.root.append(this.bar, this.remark, this.aside, this.trouble, this.notice, this.board.root);
     parent.append(this.root);
     // An exported file holds its style and Plotly.js already.
-    const lack = (/** @type {unknown} */ failure) => this.#lack(failure);
+    const lack = (/** @type {Error} */ { message }) => {
+      this.lacking = `${message}: reload the page.`;
+      this.#complain(this.lacking);
+    };
     this.styles = data.plotly ? loadStyles().catch(lack) : null;
     this.plotly = data.plotly ? loadScript(data.plotly) : null;
     this.plotly?.catch(lack);
@@ -305,12 +308,6 @@ class Stage {
     }
   }
 
-  /** @param {unknown} failure  of loading something that the stage needs */
-  #lack(failure) {
-    this.lacking = `${failure instanceof Error ? failure.message : failure}: reload the page.`;
-    this.#complain(this.lacking);
-  }
-
   /** @param {Message} message */
   async #receive(message) {
     await this.styles;
@@ -341,16 +338,10 @@ class Stage {
     this.theme = theme;
     this.root.dataset.theme = theme.name;
     this.selection = selection;
-    /** @type {ViewContext} */
-    const context = {
-      scene,
-      theme,
-      selection,
-      recording: this.recording,
-      decode: (point) => this.source.decode(point),
-      alter: (changes) => this.player.alter(changes),
-    };
-    this.board.build(context, this.plotly);
+    const { recording, plotly } = this;
+    const decode = (/** @type {number} */ point) => this.source.decode(point);
+    const alter = (/** @type {Partial<RunSettings>} */ changes) => this.player.alter(changes);
+    this.board.build({ scene, theme, selection, recording, decode, alter }, plotly);
   }
 
   /**
