@@ -194,6 +194,7 @@ class State:
         default_factory=dict
     )  # running state of the methods, [m, …]
     engine: str = "torch"  # what trains it where it can: see training/trainer
+    dense_start: bool = False  # which steps have frames: see training/frame_steps
 
 
 @dataclass(frozen=True, eq=False)

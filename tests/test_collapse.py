@@ -124,8 +124,8 @@ def test_information_never_exceeds_log_n(n, k, seed):
 
 def test_structure_is_nought_for_noise_and_near_one_for_clear_means():
     rng = np.random.default_rng(0)
-    assert structure(spread(np.zeros((50, 4))), np.ones((50, 4))) == 0.0
-    assert structure(spread(rng.normal(size=(500, 4))), np.full((500, 4), 0.02)) > 0.95
+    assert structure(spread(np.zeros((50, 4))), np.ones(4)) == 0.0
+    assert structure(spread(rng.normal(size=(500, 4))), np.full(4, 0.02)) > 0.95
 
 
 def test_the_error_of_the_information_is_that_of_its_repetitions():

@@ -87,6 +87,23 @@ def test_help(command, capsys):
     assert "--help" in capsys.readouterr().out
 
 
+_LIGHT = """
+import contextlib, io, sys
+from svae_core.__main__ import main
+for words in ("methods", "datasets", "runs", "data", "--help", "train --help", "attack --help"):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        main(words.split())
+print(*(set(sys.modules) & {"torch", "sklearn", "scipy", "numba", "umap", "pandas", "loky"}))
+"""
+
+
+def test_commands_that_compute_nothing_import_nothing_heavy(tmp_path):
+    home = os.environ | {"SVAE_HOME": str(tmp_path)}
+    code = [sys.executable, "-c", _LIGHT]
+    done = subprocess.run(code, cwd=ROOT, env=home, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),

@@ -20,7 +20,7 @@ from svae_core.methods import method_for, scan_methods
 from svae_core.problem import prepared_data
 from svae_core.records import Budget, Settings, State
 from svae_core.runs.tensors import pack_state, unpack_state
-from svae_core.training import loop, trainer
+from svae_core.training import evaluate, loop, trainer
 from svae_core.training.native import compiled
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,6 +104,27 @@ def test_a_hundred_steps_end_where_torch_ends(dataset: str, arch: str) -> None:
         np.testing.assert_allclose(value, torch.memory[name], atol=1e-4)
 
 
+@pytest.mark.parametrize("arch", ["mlp", "linear"])
+@pytest.mark.parametrize("dataset", ["wine", "digits"])
+def test_frames_by_native_code_are_those_of_torch_to_rounding(dataset: str, arch: str) -> None:
+    base = dataclasses.replace(TOY, dataset=dataset, arch=arch, clusters=10)
+    state = run(members_of(base, ["baseline", "spherical", "iwae"]), 30)
+    models = loop.models(state)
+    assert [model.native is None for model in models] == [False, False, True]
+    position = evaluate.RunPosition(30, 1, 60)
+    for model in models[:2]:
+        native = evaluate.frame(model, position)
+        torch = evaluate.frame(dataclasses.replace(model, native=None), position)
+        for item in dataclasses.fields(native):
+            one, other = getattr(native, item.name), getattr(torch, item.name)
+            if isinstance(one, str) or item.name == "active":
+                np.testing.assert_array_equal(one, other, err_msg=item.name)
+            else:
+                np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5, err_msg=item.name)
+        point = evaluate.reconstruction(model, 5)
+        np.testing.assert_allclose(point, native.samples[5], atol=1e-6)
+
+
 # ------------------------------------------------------------------------------- bit for bit
 
 
@@ -155,11 +176,13 @@ def test_a_run_that_native_code_cannot_go_on_with_is_known_by_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     state = run((TOY,), 20)
-    monkeypatch.setattr(compiled, "load", lambda: compiled.Native(None, "a test forbids it"))
+    monkeypatch.setattr(compiled, "load", lambda: compiled.Native(None, None, "a test forbids it"))
     assert trainer.engine_of((TOY,)) == trainer.TORCH
     after = loop.advance(state, Budget(steps=20)).state
     assert after.engine == trainer.BOTH
+    assert all(model.native is None for model in loop.models(after))
     monkeypatch.undo()
+    assert all(model.native is None for model in loop.models(after))  # frames neither
     assert loop.advance(after, Budget(steps=1)).state.engine == trainer.BOTH  # never mixed again
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -24,7 +25,7 @@ from typing import Any
 import pytest
 
 from svae_core.__main__ import main
-from svae_core.commands import _studying, _training
+from svae_core.commands import _cluster, _studying, _training
 from svae_core.records import to_json
 from svae_core.runs import folder as on_disk
 from svae_core.runs import recorder, store, tensors
@@ -94,7 +95,8 @@ def _in_child(child: Child) -> None:
 
 
 def in_steps(change: Callable[[Any, str, Any], object]) -> None:
-    """Slices of one step, each written; attacks of a few steps and a few runs."""
+    """Slices of one step here, each written; attacks of a few steps and a few runs."""
+    change(_cluster, "_ALONE", math.inf)
     change(_training, "_SLICE", 0.0)
     change(_studying, "_SLICE_SECONDS", 0.0)
     change(recorder, "EVERY", 0.0)

@@ -7,15 +7,16 @@ import pytest
 
 from svae_core.config.settings import change, settings_at, settings_from_dict, settings_to_dict
 from svae_core.records import Budget, RequestError, Settings, State
+from svae_core.runs.tensors import pack_state, unpack_state
+from svae_core.training import frame_steps
+from svae_core.training.frame_steps import is_frame_step
 from svae_core.training.loop import (
-    FRAMES,
     advance,
     begin,
     certify,
     chunk_size,
     finished,
     first_frames,
-    is_frame_step,
 )
 
 SMALL = Settings(
@@ -115,13 +116,37 @@ def test_methods_share_initial_weights_and_states_are_not_written_to():
     np.testing.assert_array_equal(state.parameters, before)
 
 
-@pytest.mark.parametrize("steps", [1, 5, 199, 200, 201, 4321])
-def test_frames_are_spread_evenly_and_end_with_the_last_step(steps):
+@pytest.mark.parametrize("steps", [1, 5, 49, 50, 51, 199, 200, 201, 4321, 60_000, 3_000_000])
+def test_frames_are_dense_at_first_then_even_and_end_with_the_last_step(steps):
     at = [step for step in range(1, steps + 1) if is_frame_step(step, steps)]
-    assert len(at) == min(steps, FRAMES)
+    assert at[: frame_steps.DENSE] == [*range(1, min(steps, frame_steps.DENSE) + 1)]
+    assert at[-1] == steps and len(at) <= frame_steps.MOST_FRAMES
+    later = np.diff(at[frame_steps.DENSE - 1 : -1])
+    assert len(set(later)) <= 1
+    if steps <= 60_000:
+        assert len(at) == min(steps, len(at)) <= max(frame_steps.FRAMES, steps // 400 + 51)
+        assert len(later) == 0 or later[0] <= frame_steps.LONGEST_GAP
+
+
+@pytest.mark.parametrize("steps", [1, 5, 199, 200, 201, 4321])
+def test_frames_of_older_runs_stay_evenly_spread(steps):
+    at = [step for step in range(1, steps + 1) if is_frame_step(step, steps, dense_start=False)]
+    assert len(at) == min(steps, frame_steps.FRAMES)
     assert at[-1] == steps
     gaps = np.diff(at)
     assert len(gaps) == 0 or gaps.max() - gaps.min() <= 1
+
+
+def test_an_older_run_goes_on_with_the_frames_that_it_would_have_had():
+    settings = Settings(dataset="wine", clusters=3, latent_dim=3, hidden=8, epochs=150)
+    older = replace(begin((settings,)), dense_start=False)
+    whole = [moment[0].step for moment in advance(older).moments]
+    first = advance(older, Budget(steps=101))
+    kept = unpack_state(pack_state(first.state), (settings,))[0]
+    resumed = [moment[0].step for moment in (*first.moments, *advance(kept).moments)]
+    assert resumed == whole and len(whole) == 200
+    new = [moment[0].step for moment in advance(begin((settings,))).moments]
+    assert new != whole
 
 
 def test_frames_are_complete():
@@ -151,7 +176,7 @@ def test_certificates_agree_with_frames():
     """The last frame and the certificate measure the same model on the same points."""
     result = advance(begin(pair(epochs=60)))
     for frame, certificate in zip(result.moments[-1], certify(result.state), strict=True):
-        assert certificate.kl == pytest.approx(frame.kl, rel=1e-6)
+        assert certificate.kl == pytest.approx(frame.kl, rel=1e-6, abs=1e-7)
         assert certificate.loss == pytest.approx(frame.loss, rel=0.1)
         assert certificate.draws * 178 >= 65_536
         assert certificate.active_units == frame.active.sum()

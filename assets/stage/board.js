@@ -6,6 +6,7 @@
  */
 
 import { make } from "./dom.js";
+import { Later } from "./later.js";
 
 export class Board {
   /** @param {Record<string, ViewModule>} views  by name, as views/index.js gives them */
@@ -21,13 +22,17 @@ export class Board {
     return this.drawables.length > 0;
   }
 
-  /** @param {ViewContext} context */
-  build(context) {
+  /**
+   * @param {ViewContext} context
+   * @param {Promise<unknown> | null} plotly  settles when Plotly.js is there; null: it is
+   */
+  build(context, plotly = null) {
     for (const [name, { declaration, default: View }] of ordered(this.modules)) {
       addStyles(name, declaration);
       const place = make("div", { className: "svae-place" });
       this.root.append(frame(name, declaration, place));
-      const view = new View(place, context);
+      const create = () => new View(place, context);
+      const view = plotly && declaration.plotly ? new Later(plotly, create) : create();
       this.drawables.push({ view, needs: declaration.needs, lively: declaration.lively ?? false });
     }
   }

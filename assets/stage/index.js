@@ -5,7 +5,7 @@
  *
  * Streamlit calls mount again whenever the page was rerun; only another run changes anything.
  *
- * @import { Message, MomentSource, Receiver, Scene, Theme, TreeNode } from "./types"
+ * @import { Message, MomentSource, Receiver, RunSettings, Scene, Theme, TreeNode } from "./types"
  * @typedef {object} StageData  what the page, or an exported file, says of the run
  * @property {string} run  its id, or a class's code
  * @property {string} [module]  where this code is
@@ -83,6 +83,8 @@ class Stage {
     this.theme = null;
     /** @type {Selection | null} once there are views */
     this.selection = null;
+    /** @type {string | null} what could not be loaded */
+    this.lacking = null;
     /** @type {Lesson | null} */
     this.lesson = null;
     /** @type {Following | null} */
@@ -107,8 +109,13 @@ class Stage {
     this.root.append(this.bar, this.remark, this.aside, this.trouble, this.notice, this.board.root);
     parent.append(this.root);
     // An exported file holds its style and Plotly.js already.
-    const tools = data.plotly ? [loadStyles(), loadScript(data.plotly)] : [];
-    this.tools = Promise.all(tools);
+    const lack = (/** @type {Error} */ { message }) => {
+      this.lacking = `${message}: reload the page.`;
+      this.#complain(this.lacking);
+    };
+    this.styles = data.plotly ? loadStyles().catch(lack) : null;
+    this.plotly = data.plotly ? loadScript(data.plotly) : null;
+    this.plotly?.catch(lack);
     this.source = this.#connect();
     this.painter = new Painter(this.board.drawables, this.recording, (moment) => {
       this.root.dataset.moment = String(moment.index);
@@ -303,12 +310,7 @@ class Stage {
 
   /** @param {Message} message */
   async #receive(message) {
-    try {
-      await this.tools;
-    } catch (failure) {
-      this.#complain(`${failure instanceof Error ? failure.message : failure}: reload the page.`);
-      return;
-    }
+    await this.styles;
     if (this.disposed) return;
     const { kind, sentence, run, query, reload } = message.header;
     if (kind === "refused") this.#refuse(sentence);
@@ -322,7 +324,7 @@ class Stage {
   #accept(message) {
     const { recording } = this;
     const moment = recording.accept(message);
-    this.#complain(recording.error);
+    this.#complain(recording.error ?? this.lacking);
     if (recording.scene && !this.board.built) this.#build(recording.scene);
     if (recording.scene) this.player.receive(moment);
     this.#update();
@@ -336,14 +338,10 @@ class Stage {
     this.theme = theme;
     this.root.dataset.theme = theme.name;
     this.selection = selection;
-    this.board.build({
-      scene,
-      theme,
-      selection,
-      recording: this.recording,
-      decode: (point) => this.source.decode(point),
-      alter: (changes) => this.player.alter(changes),
-    });
+    const { recording, plotly } = this;
+    const decode = (/** @type {number} */ point) => this.source.decode(point);
+    const alter = (/** @type {Partial<RunSettings>} */ changes) => this.player.alter(changes);
+    this.board.build({ scene, theme, selection, recording, decode, alter }, plotly);
   }
 
   /**

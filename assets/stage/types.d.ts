@@ -245,6 +245,8 @@ export interface Declaration {
   needs: Need[];
   /** Drawn at once and together with all lively views; others take turns. */
   lively?: boolean;
+  /** Made once Plotly.js is there; the others are drawn before. */
+  plotly?: boolean;
   /** Left out in big type, where a class follows together. */
   handout?: boolean;
   /** Shows the data while a prediction is waited for. */

@@ -31,7 +31,8 @@ _QUERIES = 5_000
 
 def spread(means: np.ndarray) -> np.ndarray:
     """Var_x m_j(x), [k] float64, from posterior means [n, k]."""
-    return np.asarray(means.var(axis=0, dtype=np.float64))
+    gaps = means - means.mean(axis=0, dtype=np.float64)
+    return np.asarray(np.einsum("nk,nk->k", gaps, gaps) / len(means))
 
 
 def active_units(spreads: np.ndarray, parts: int | None = None) -> np.ndarray:
@@ -44,14 +45,13 @@ def active_units(spreads: np.ndarray, parts: int | None = None) -> np.ndarray:
     return np.asarray(active.any(keepdims=True)) if parts == 1 else active
 
 
-def structure(spreads: np.ndarray, variances: np.ndarray) -> float:
+def structure(spreads: np.ndarray, noise: np.ndarray) -> float:
     """g = 1 − e^{−I}, I = ½ Σ log(1 + Var m_j / mean s_j): 0 when means are lost in the noise.
 
-    From spreads of the means [k] and variances s [n, k]. I is the capacity used if means were
+    From spreads of the means [k] and mean variances s [k]. I is the capacity used if means were
     Gaussian with that spread: an upper sketch of the mutual information that separates trained
     from collapsed latents at a glance. Derived here.
     """
-    noise = variances.mean(axis=0, dtype=np.float64)
     return float(1.0 - math.exp(-0.5 * float(np.log1p(spreads / noise).sum())))
 
 

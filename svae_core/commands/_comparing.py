@@ -37,7 +37,7 @@ _Scored = tuple["Score", dict[str, Any]]  # with the fields of its JSON entry be
 
 @contextlib.contextmanager
 def scored(
-    runs: Members, engine: Engine | None, folders: ComparisonFolders | None, tables: tuple[str, ...]
+    runs: Members, engine: Engine, folders: ComparisonFolders | None, tables: tuple[str, ...]
 ) -> Iterator[list[_Scored]]:
     """Train and score all runs in batches of one method; RequestError if all are refused.
 
@@ -88,7 +88,7 @@ def _stopped(saved: _SavedComparison | None, saving: bool, tables: tuple[str, ..
     return Stopped(f"stopped; what was trained is kept, go on with: {command}", answer)
 
 
-def _in_memory(batches: list[Batch], stop: Stop, engine: Engine | None) -> Iterator[_Scored]:
+def _in_memory(batches: list[Batch], stop: Stop, engine: Engine) -> Iterator[_Scored]:
     train(batches, stop, engine)
     for batch in batches:
         yield from ((score, batch.about()) for score in batch.part.rows)
@@ -115,7 +115,7 @@ class _SavedComparison:
         """A folder from which the comparison can be resumed; None if there is none yet."""
         return next((folder for folder in self._batches.values() if folder.exists()), None)
 
-    def trained(self, stop: Stop, engine: Engine | None) -> Iterator[_Scored]:
+    def trained(self, stop: Stop, engine: Engine) -> Iterator[_Scored]:
         """Train what is missing, give each run a folder of its own, and yield all runs."""
         batches = [
             Batch(CertifiedPart(members), partial(self._recorder, members))

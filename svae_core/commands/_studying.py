@@ -1,4 +1,4 @@
-"""How commands make a study: in slices, here or on a cluster, and kept in a file to resume."""
+"""How commands make a study: in slices on all cores or a cluster, kept in a file to resume."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SLICE_SECONDS = 0.5
 def make(
     study: KeptStudy[Any],
     out: str | None,
-    engine: Engine | None = None,
+    engine: Engine,
     check: Callable[[], None] = lambda: None,
 ) -> bool:
     """Make what is missing of a study in its file `out`, if any; whether it is complete now.
@@ -43,7 +43,7 @@ def make(
                 **{"total": study.total, "initial": study.ended, "unit": "run"},
                 **{"file": sys.stderr, "disable": None, "leave": False},
             ) as bar:
-                for number, part in in_slices(parts, engine, _SLICE_SECONDS):
+                for number, part in in_slices(parts, len(parts), engine, _SLICE_SECONDS):
                     new = part.rows[taken.get(number, 0) :]
                     taken[number] = len(part.rows)
                     if new:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from svae_core.commands import print_json
 from svae_core.commands._cluster import in_slices
 from svae_core.commands._stopping import Stop, Stopped, resume_command
+from svae_core.config.light_imports import import_sklearn
 from svae_core.records import Advance, Certificate, RequestError, Settings, State, to_json
 from svae_core.studies.job import CertifiedPart, TrainedPart
 
@@ -33,10 +34,14 @@ def add_save(command: argparse.ArgumentParser) -> None:
 
 
 def one_thread() -> None:
-    """Set torch to one thread: another number of threads would round sums differently."""
+    """Set torch and BLAS to one thread, as in workers: more threads round sums differently."""
+    import_sklearn()
+    import scipy.linalg  # noqa: F401 - brings the BLAS of native code
     import torch
+    from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(1)
+    threadpool_limits(1, user_api="blas")
 
 
 def saved_state(name: str) -> State:
@@ -231,7 +236,7 @@ def train(batches: Sequence[Batch], stop: Stop, engine: Engine | None) -> None:
     try:
         with tqdm(total=100, unit="%", file=sys.stderr, disable=None, leave=False) as bar:
             parts = (batch.begin() for batch in batches)
-            for number, part in in_slices(parts, engine, _SLICE):
+            for number, part in in_slices(parts, len(batches), engine, _SLICE):
                 with stop.writing():
                     batches[number].take(part)
                 done = sum(batch.part.progress for batch in batches) / len(batches)

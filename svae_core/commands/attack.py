@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from svae_core.commands import print_json
+from svae_core.commands._cluster import add_scheduler, engine_of
 from svae_core.commands._studying import make
 from svae_core.config.writable import check_folder
 from svae_core.records import RequestError
@@ -23,6 +24,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--out", metavar="FILE.jsonl", help="append attempts to this file and resume from it"
     )
+    add_scheduler(command)
 
 
 def run(request: argparse.Namespace) -> int:
@@ -38,7 +40,10 @@ def run(request: argparse.Namespace) -> int:
     if request.seed < 0:
         raise RequestError(f"--seed is {request.seed}, but must be at least 0.")
     search = attack.Attack(request.runs, request.seed, found=_save)
-    complete = make(search, request.out, check=lambda: check_folder(home(), "Counter-examples"))
+    with engine_of(request) as engine:
+        complete = make(
+            search, request.out, engine, lambda: check_folder(home(), "Counter-examples")
+        )
     answer = {"complete": complete, **attack.summary(search.rows, request.seed)}
     if request.json:
         print_json(answer)

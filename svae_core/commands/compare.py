@@ -79,7 +79,7 @@ def answer(
     request: argparse.Namespace,
     runs: tuple[Settings, ...],
     folders: ComparisonFolders | None,
-    engine: Engine | None,
+    engine: Engine,
 ) -> None:
     """Make or resume a comparison, print its answer and write its tables."""
     from svae_core.studies.scores import rows, to_csv, to_latex, to_markdown

@@ -56,11 +56,11 @@ class Engine:
     delay live training. That worker and the one for maps start on first use.
 
     Given the address of a Dask scheduler, as an argument or in SVAE_SCHEDULER, training runs on
-    that cluster until it is lost.
+    that cluster until it is lost; with "" as an argument on no cluster.
     """
 
     def __init__(self, workers: int | None = None, scheduler: str | None = None) -> None:
-        address = scheduler or os.environ.get("SVAE_SCHEDULER")
+        address = os.environ.get("SVAE_SCHEDULER") if scheduler is None else scheduler
         self._preparation = Preparation()
         warm = partial(warm_sharing, self._preparation.folder, _warm_training)
         self._cluster = Cluster(address, _warm_training) if address else None
@@ -86,6 +86,15 @@ class Engine:
     def _training(self) -> Scheduler:
         cluster = self._cluster
         return self._local if cluster is None or cluster.gone else cluster
+
+    def start_training(self) -> None:
+        """Start the workers that train; returns at once."""
+        self._training.start()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a training worker is there."""
+        return self._training.warm.is_set()
 
     @property
     def cluster_lost(self) -> str:

@@ -9,18 +9,21 @@ of its executor; so each worker is an executor of its own, and the others keep r
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from functools import partial
 from typing import Any
 
 from svae_core.compute.scheduler import Scheduler
 from svae_core.compute.scheduler import WorkerLost as WorkerLost
+from svae_core.config.light_imports import import_sklearn
 
 _log = logging.getLogger(__name__)
 #: Lower priority than the server's, so that pages stay responsive while every core trains.
@@ -144,7 +147,9 @@ class Worker:
                 1, initializer=_initialise, initargs=(self._warm_up,), env=_ONE_THREAD
             )
             self._pool, self._warm = pool, None
-        pool.submit(int).add_done_callback(partial(self._process_ready, pool))
+        with _without_interrupt():
+            first = pool.submit(int)
+        first.add_done_callback(partial(self._process_ready, pool))
 
     def _process_ready(self, pool: Any, done: Future[int]) -> None:
         with self._lock:
@@ -177,11 +182,25 @@ class Worker:
                 self._start_process()
 
 
+@contextlib.contextmanager
+def _without_interrupt() -> Iterator[None]:
+    """Processes started here inherit that Ctrl-C, sent to all of a terminal's, is not for them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _initialise(warm_up: Callable[[], object]) -> None:
     """The initialiser of a worker process."""
     if hasattr(os, "nice"):
         os.nice(_NICE)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    import_sklearn()
     warm_up()
 
 

@@ -39,7 +39,7 @@ _NOT_KEPT = "latent_mean"
 NO_LATENTS = np.empty((0, 0), np.float32)
 _STATE = ("parameters", "first_moment", "second_moment")
 _MAP_TEXTS = ("kind", "step", "sentence")
-#: Moments and maps of a run at most; training makes about 200.
+#: Moments and maps of a run at most; training makes at most 1,000.
 MOST_MOMENTS = 4096
 #: Bytes and values of a file's words, and characters of one sentence, at most.
 _LONGEST_WORDS, _MOST_WORDS, _LONGEST_SENTENCE = 2**22, 2**19, 1000
@@ -169,7 +169,8 @@ def pack_state(
         f"latents.{m}": frame.latent_mean for m, frame in enumerate(newest[-1] if newest else ())
     }
     arrays |= {f"maps.{m}": layout.latent_mean for m, layout in enumerate(maps[-1] if maps else ())}
-    return _pack(arrays, {"step": state.step, "engine": state.engine})
+    texts = {"step": state.step, "engine": state.engine, "dense_start": state.dense_start}
+    return _pack(arrays, texts)
 
 
 def unpack_state(
@@ -191,7 +192,9 @@ def unpack_state(
         }
         step = _count(texts["step"], COUNT - 1)
         engine = str(texts.get("engine", "torch"))  # what there was before there were two
-        state = State(members, step, **rows, memory=memory, engine=engine)
+        # Without it: frames were spread evenly.
+        dense_start = bool(texts.get("dense_start", False))
+        state = State(members, step, **rows, memory=memory, engine=engine, dense_start=dense_start)
     except (LookupError, TypeError, ValueError) as error:
         raise RequestError(f"Its state cannot be read ({error}).") from error
     latents, maps = (

@@ -7,9 +7,9 @@ g(z) = r·z/‖z‖ the mean is decoded without error for every ε, while KL = �
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from svae_core.certificate.posteriors import Posteriors
 from svae_core.distributions.gaussian import array
 from svae_core.geometry.region import applicable_definition
 from svae_core.geometry.shell import shell_view
-from svae_core.nets.networks import Networks, stream
+from svae_core.nets.networks import Architecture, Networks, networks, stream
 from svae_core.problem import references
 from svae_core.records import Certificate, Frame, PreparedData, Problem
 from svae_core.training.members import MemberMethod
@@ -32,12 +32,34 @@ _SAMPLES = 8  # reconstructions kept in a frame
 
 
 @dataclass(frozen=True, eq=False)
+class ForwardPass:
+    """Posteriors of n points, and the decoder's outputs for one draw from each."""
+
+    mean: np.ndarray  # [n, k] float32
+    variances: np.ndarray  # [k] float64, means over points
+    kl_per_dim: np.ndarray  # [k] float64 nats, mean over points
+    outputs: np.ndarray  # [n, d] float32, on the shell if the method projects
+    losses: np.ndarray  # [n] float32, ‖x − output‖²
+
+
+@dataclass(frozen=True, eq=False)
 class Model:
-    """One member of a batch with the data it was trained on."""
+    """One member of a batch with the data it was trained on.
+
+    `native`: its forward pass by native code, from points [n, d] and noise [n, k]; equal to
+    torch's to float32 rounding. Members that native code trains have one; frames are drawn by it.
+    """
 
     prepared: PreparedData
-    networks: Networks  # m = 1
+    arch: Architecture
+    row: Tensor  # [1, p] its weights
     member_method: MemberMethod
+    native: Callable[[np.ndarray, np.ndarray], ForwardPass] | None = None
+
+    @cached_property
+    def networks(self) -> Networks:
+        """Its networks, a batch of one member; a frame by native code needs none."""
+        return networks(self.arch, self.row)
 
 
 @dataclass(frozen=True)
@@ -57,17 +79,15 @@ def frame(model: Model, position: RunPosition) -> Frame:
     """
     prepared = model.prepared
     points = _viewed_points(prepared)
-    posteriors = encode(model, points)
-    outputs = decode(model, posteriors.draw(_view_noise(model)))
-    gap = outputs - points
-    losses = np.einsum("nd,nd->n", gap, gap).astype(np.float64)
+    seen = _forward(model, points, _view_noise(model))
+    losses = seen.losses.astype(np.float64)
     loss = float(losses.mean())
-    kl_per_dim = posteriors.kl.mean(axis=0, dtype=np.float64)
+    kl_per_dim = seen.kl_per_dim
     region = prepared.region
     definition = applicable_definition(region.collapse_loss, model.member_method.method.projected)
     delta = region.deltas[definition]
     kl = float(kl_per_dim.sum())
-    spreads = spread(posteriors.mean)
+    spreads = spread(seen.mean)
     return Frame(
         method=prepared.settings.method,
         step=position.step,
@@ -80,21 +100,33 @@ def frame(model: Model, position: RunPosition) -> Frame:
         kl=kl,
         kl_per_dim=kl_per_dim.astype(np.float32),
         active=active_units(spreads, len(kl_per_dim)),
-        structure=structure(spreads, posteriors.variance),
-        latent_mean=posteriors.mean,
-        shell_view=shell_view(outputs, prepared.view_basis),
-        samples=outputs[:_SAMPLES].astype(np.float32),
+        structure=structure(spreads, seen.variances),
+        latent_mean=seen.mean,
+        shell_view=shell_view(seen.outputs, prepared.view_basis),
+        samples=seen.outputs[:_SAMPLES].copy(),
         sentence=live_sentence(losses, delta, definition, kl),
     )
 
 
 @torch.no_grad()
 def reconstruction(model: Model, index: int) -> np.ndarray:
-    """The reconstruction [d] of one viewed point, equal to the one in the member's frame."""
+    """The reconstruction [d] of one viewed point: that of the member's frame, to rounding."""
     prepared = model.prepared
     row = slice(index, index + 1)
-    posteriors = encode(model, prepared.shell.points[prepared.view_index[row]])
-    return decode(model, posteriors.draw(_view_noise(model)[row]))[0]
+    points = prepared.shell.points[prepared.view_index[row]]
+    return _forward(model, points, _view_noise(model)[row]).outputs[0]
+
+
+def _forward(model: Model, points: np.ndarray, noise: np.ndarray) -> ForwardPass:
+    if model.native is not None:
+        return model.native(points, noise)
+    posteriors = encode(model, points)
+    kl_per_dim = posteriors.kl.mean(axis=0, dtype=np.float64)
+    outputs = decode(model, posteriors.draw(noise))
+    gap = outputs - points
+    losses = np.einsum("nd,nd->n", gap, gap)
+    variances = posteriors.variance.mean(axis=0, dtype=np.float64)
+    return ForwardPass(posteriors.mean, variances, kl_per_dim, outputs, losses)
 
 
 @torch.no_grad()
@@ -156,7 +188,7 @@ def encode(model: Model, points: np.ndarray) -> Posteriors:
     blocks = [
         model.member_method.posterior(model.networks, block) for block in _blocks(model, points)
     ]
-    device = model.networks.extra.device
+    device = model.row.device
     starts = [*range(0, len(points), _BLOCK), len(points)]
 
     def draw(noise: np.ndarray) -> np.ndarray:
@@ -193,7 +225,7 @@ def decode(model: Model, z: np.ndarray) -> np.ndarray:
 @torch.no_grad()
 def draw_prior(model: Model, noise: np.ndarray) -> np.ndarray:
     """Latents [n, k] from the model's prior, transformed from standard normal noise [n, k]."""
-    rows = torch.from_numpy(noise).to(model.networks.extra.device)
+    rows = torch.from_numpy(noise).to(model.row.device)
     return array(model.member_method.sample_prior(model.networks, rows))
 
 
@@ -201,7 +233,7 @@ def _view_noise(model: Model) -> np.ndarray:
     """The noise [v, k] of all frames of a run: the same, so that only the model changes."""
     prepared = model.prepared
     return _cached_view_noise(
-        prepared.settings.seed, len(prepared.view_index), model.networks.arch.latent_dim
+        prepared.settings.seed, len(prepared.view_index), model.arch.latent_dim
     )
 
 
@@ -219,6 +251,6 @@ def _viewed_points(prepared: PreparedData) -> np.ndarray:
 
 
 def _blocks(model: Model, rows: np.ndarray) -> Iterator[Tensor]:
-    device = model.networks.extra.device
+    device = model.row.device
     for start in range(0, len(rows), _BLOCK):
         yield torch.from_numpy(rows[start : start + _BLOCK]).to(device).unsqueeze(0)

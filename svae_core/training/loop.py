@@ -13,7 +13,8 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,10 +23,7 @@ from svae_core.certificate.posteriors import Posteriors
 from svae_core.config.limits import check_epochs
 from svae_core.methods import method_for
 from svae_core.nets.layers import padded
-from svae_core.nets.networks import (
-    initial_weights,
-    networks,
-)
+from svae_core.nets.networks import initial_weights
 from svae_core.problem import prepare, prepared_data, sharpened
 from svae_core.records import (
     Advance,
@@ -45,6 +43,7 @@ from svae_core.training.batch_context import (
     weight_layout,
 )
 from svae_core.training.evaluate import (
+    ForwardPass,
     Model,
     RunPosition,
     certificate,
@@ -52,7 +51,9 @@ from svae_core.training.evaluate import (
     frame,
     reconstruction,
 )
+from svae_core.training.frame_steps import next_frame
 from svae_core.training.members import (
+    Member,
     initial_memory,
     member_method,
     member_of,
@@ -60,10 +61,8 @@ from svae_core.training.members import (
     own_parameters,
 )
 from svae_core.training.objective import check_autoregressive
-from svae_core.training.trainer import Trainer, engine_of
+from svae_core.training.trainer import Trainer, engine_of, native_rows
 
-#: Frames of a run, about, whatever its length.
-FRAMES = 200
 #: Floats that a batch may touch in one step and still fit the cache (tests/benchmarks/scaling.md).
 _CACHE_FLOATS = 4_500_000
 
@@ -90,6 +89,7 @@ def begin(members: tuple[Settings, ...]) -> State:
         second_moment=np.zeros_like(flat),
         memory=initial_memory(context.members),
         engine=engine_of(members),
+        dense_start=True,
     )
 
 
@@ -103,12 +103,6 @@ def chunk_size(settings: Settings) -> int:
     activations = 3 * arch.ambient_dim + sum(layer.biases for layer in arch.layers)
     fitting = _CACHE_FLOATS // (arch.size + settings.batch_size * activations)
     return 1 << max(1, min(fitting, 32).bit_length() - 1)
-
-
-def is_frame_step(step: int, steps: int) -> bool:
-    """Whether this step has a frame: about 200 evenly spread ones, the first and the last."""
-    count = min(FRAMES, steps)
-    return step * count // steps != (step - 1) * count // steps or step == 0
 
 
 def member(state: State, index: int) -> State:
@@ -167,9 +161,10 @@ def advance(state: State, budget: Budget | None = None) -> Advance:
         # A context holds the settings up to the next change of a running member's settings.
         context = batch_context(state.settings, step)
         trainer = trainer or Trainer(context, state)
-        end = min(last, _next_change(state.settings, step), _next_frame(step, steps))
+        measured = next_frame(step, steps, state.dense_start)
+        end = min(last, _next_change(state.settings, step), measured)
         step = trainer.train(step, end, deadline)
-        if budget.frames and is_frame_step(step, steps):
+        if budget.frames and step == measured:
             # Measured under the settings that the step was trained with.
             moments.append(_moment(context, trainer.save(step)))
         if time.perf_counter() >= deadline:
@@ -177,10 +172,6 @@ def advance(state: State, budget: Budget | None = None) -> Advance:
     if trainer is not None:
         state = trainer.save(step)
     return Advance(state, tuple(moments))
-
-
-def _next_frame(step: int, steps: int) -> int:
-    return next(at for at in range(step + 1, steps + 1) if is_frame_step(at, steps))
 
 
 def _next_change(members: tuple[Settings, ...], step: int) -> int:
@@ -204,9 +195,20 @@ def _models(
 ) -> Iterator[Model]:
     """Each member as a model for evaluation."""
     flat = torch.from_numpy(state.parameters).to(context.device)
+    native = native_rows(state)
     for index, prepared in enumerate(member_data):
-        method = member_method(context.members[index], index, state.memory, context.device)
-        yield Model(prepared, networks(context.arch, flat[index : index + 1]), method)
+        member = context.members[index]
+        method = member_method(member, index, state.memory, context.device)
+        passes = _native_pass(context, state, index, member) if index in native else None
+        yield Model(prepared, context.arch, flat[index : index + 1], method, passes)
+
+
+def _native_pass(
+    context: BatchContext, state: State, index: int, member: Member
+) -> Callable[[np.ndarray, np.ndarray], ForwardPass]:
+    from svae_core.training.native.steps import forward
+
+    return partial(forward, context.arch.layers, state.parameters[index], member.given[:2])
 
 
 def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
@@ -242,7 +244,7 @@ def model_of(state: State, prepared: PreparedData) -> Model:
     check_autoregressive(member)
     flat = torch.from_numpy(state.parameters).to(device)
     method = member_method(member, 0, state.memory, device)
-    return Model(prepared, networks(arch, flat), method)
+    return Model(prepared, arch, flat, method)
 
 
 def decode(state: State, index: int) -> Decoded:

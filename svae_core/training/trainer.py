@@ -35,6 +35,15 @@ def engine_of(members: tuple[Settings, ...]) -> str:
     )
 
 
+def native_rows(state: State) -> list[int]:
+    """The members that native code trains here, and draws the frames of."""
+    from svae_core.training.native import steps
+
+    if state.engine != NATIVE or steps.compiled.load().train is None:
+        return []
+    return [index for index, settings in enumerate(state.settings) if steps.is_native(settings)]
+
+
 @final
 class Trainer:
     """The arrays that steps change in place, of both engines."""

@@ -1,6 +1,6 @@
 """Deep, convolutional, autoregressive and plain nets, conventional and spherical.
 
-    python tests/benchmarks/bench_architectures.py > tests/benchmarks/architectures.md
+    PYTHONPATH=. python tests/benchmarks/bench_architectures.py > tests/benchmarks/architectures.md
 
 At σ² = 1 the units make collapse stable (βσ² far above λ_max); at the other σ² an mlp stays alive.
 "Taught" is the error under teacher forcing of an autoregressive decoder, which is no loss of g(z).
@@ -11,15 +11,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
-import platform
 import time
 from collections import Counter
 from dataclasses import dataclass
 
+import machine
 import numpy as np
 import torch
 
-from svae_core import __version__
 from svae_core.records import Budget, Certificate, Settings
 from svae_core.training.evaluate import Model
 from svae_core.training.loop import advance, begin, certify, models
@@ -106,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--datasets", nargs="+", default=list(PLANS), choices=list(PLANS))
     chosen = parser.parse_args().datasets
-    torch.set_num_threads(1)
+    machine.check()
     started = time.perf_counter()
     print("# Architectures\n")
     for name in chosen:
@@ -121,10 +120,7 @@ def main() -> None:
             print("\n".join(rows(plan, net)), flush=True)
         print()
     seconds = time.perf_counter() - started
-    print(
-        f"svae_core {__version__}, torch {torch.__version__}, Python "
-        f"{platform.python_version()}, one thread, {seconds:.0f} s on two busy cores."
-    )
+    print(f"One thread, {seconds:.0f} s. {machine.about()}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Whether the weight rule keeps the loss in the band: β × σ² × data × seeds, by certificates.
 
-    python tests/benchmarks/bench_band.py [--datasets NAME …] > tests/benchmarks/band.md
+    PYTHONPATH=. python tests/benchmarks/bench_band.py [--datasets NAME …] > band.md
 
 The rule (region.penalty_weight) depends on data and band only, not on the results measured here.
 """

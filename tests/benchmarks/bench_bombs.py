@@ -1,6 +1,6 @@
 """One visitor's page beside five links that ask for as much clustering as is allowed.
 
-    python tests/benchmarks/bench_bombs.py > tests/benchmarks/bombs.md
+    PYTHONPATH=. python tests/benchmarks/bench_bombs.py > tests/benchmarks/bombs.md
 
 Headless Chromium, and every link in a context of its own. A page is ready when its first moment is
 trained. The times without and with the five links are medians of the same visits; other data are

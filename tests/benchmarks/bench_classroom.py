@@ -1,6 +1,6 @@
 """Show 1 of issue 5: a class on one server.
 
-    python tests/benchmarks/bench_classroom.py > tests/benchmarks/classroom.md
+    PYTHONPATH=. python tests/benchmarks/bench_classroom.py > tests/benchmarks/classroom.md
 
 30 students (`students.py`) train digits for 3 minutes, each with its own seed, so that nothing is
 shared between them. SVAE_STUDENTS and SVAE_SECONDS set the size and duration of the class.

@@ -1,6 +1,6 @@
 """The collapse table: every method × four data sets × two decoder variances × five seeds.
 
-    python tests/benchmarks/bench_collapse.py > tests/benchmarks/collapse.md
+    PYTHONPATH=. python tests/benchmarks/bench_collapse.py > tests/benchmarks/collapse.md
 
 All methods have the same shell points, nets, first weights, minibatches and epochs. With
 `--keep FILE` a stopped benchmark resumes from the results in FILE. The last columns compare the

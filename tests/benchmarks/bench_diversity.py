@@ -1,6 +1,6 @@
 """Sample quality against the width of the band, a question that the paper leaves open.
 
-    python tests/benchmarks/bench_diversity.py [--seeds N] > tests/benchmarks/diversity.md
+    PYTHONPATH=. python tests/benchmarks/bench_diversity.py [--seeds N] > diversity.md
 
 Also writes the results to assets/band_study.json, which the Latent page draws.
 """

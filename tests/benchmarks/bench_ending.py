@@ -1,6 +1,6 @@
 """Seconds until the server ends after SIGTERM while pages are open and a run trains.
 
-    python tests/benchmarks/bench_ending.py > tests/benchmarks/ending.md
+    PYTHONPATH=. python tests/benchmarks/bench_ending.py > tests/benchmarks/ending.md
 
 The real app, with three pages in headless Chromium: a live run on two of them, Theory on the third.
 """

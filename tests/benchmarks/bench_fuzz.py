@@ -1,6 +1,6 @@
 """Thousands of hostile files, and one large valid one.
 
-    python tests/benchmarks/bench_fuzz.py [--cases 12000] [--seed 0] > tests/benchmarks/fuzz.md
+    PYTHONPATH=. python tests/benchmarks/bench_fuzz.py [--cases 12000] [--seed 0] > fuzz.md
 
 Every case is read and shaped in this process, without the limits of the process that reads files
 in the app, so that the readers themselves are measured. Any result other than success or one

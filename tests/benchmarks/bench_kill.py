@@ -1,6 +1,6 @@
 """Shows 2 and 4 of issue 5: workers that are killed, here and on a Dask cluster.
 
-    python tests/benchmarks/bench_kill.py > tests/benchmarks/kill.md
+    PYTHONPATH=. python tests/benchmarks/bench_kill.py > tests/benchmarks/kill.md
 
 Eight runs train without disturbance; then again while a random worker gets kill -9 every five
 seconds for two minutes; then on a cluster of two workers, one of which is killed; then there again

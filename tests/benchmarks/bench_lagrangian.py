@@ -1,6 +1,6 @@
 """A multiplier against the fixed penalty: where runs end in the band, and their KL there.
 
-    python tests/benchmarks/bench_lagrangian.py [--datasets NAME …] > tests/benchmarks/lagrangian.md
+    PYTHONPATH=. python tests/benchmarks/bench_lagrangian.py [--datasets NAME …] > lagrangian.md
 
 β × σ² × seeds, `spherical` and `spherical_lagrangian` from the same weights and minibatches.
 """

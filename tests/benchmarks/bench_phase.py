@@ -1,6 +1,6 @@
 """The measured phase diagram against theory, cell by cell.
 
-    python tests/benchmarks/bench_phase.py > tests/benchmarks/phase.md
+    PYTHONPATH=. python tests/benchmarks/bench_phase.py > tests/benchmarks/phase.md
 
 Theory, from the covariance of the data alone: a linear VAE keeps as many dimensions active as
 there are λ_i > βσ² (arXiv 1911.02469), and total collapse of a Gaussian VAE whose decoder is not

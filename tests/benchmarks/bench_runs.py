@@ -1,6 +1,6 @@
 """Shows 3 and 5 of issue 5: a killed server, a full disk, damaged files, a thousand saved runs.
 
-    python tests/benchmarks/bench_runs.py > tests/benchmarks/runs.md
+    PYTHONPATH=. python tests/benchmarks/bench_runs.py > tests/benchmarks/runs.md
 
 Parts can be chosen by name: list, cost, kill, disk, damage. The disk is a tmpfs of a few
 megabytes, which only root may mount; without root that part prints a sentence.

@@ -1,20 +1,18 @@
 """The cost of training against the number of members, and of points.
 
-    python tests/benchmarks/bench_scaling.py
+    PYTHONPATH=. python tests/benchmarks/bench_scaling.py
 
 CPU time, one thread, all sizes in alternating rounds of one run; medians as Markdown.
 """
 
 from __future__ import annotations
 
-import platform
 import statistics
 import time
 from dataclasses import replace
 
-import torch
+import machine
 
-from svae_core import __version__
 from svae_core.records import Budget, Settings
 from svae_core.training.batch_context import steps_per_epoch
 from svae_core.training.loop import advance, begin, chunk_size, point_count
@@ -78,11 +76,10 @@ def by_points() -> None:
 
 def main() -> None:
     """Print both tables."""
-    torch.set_num_threads(1)
+    machine.check()
     by_members()
     by_points()
-    print(f"\nMedian of {ROUNDS} alternating rounds. svae_core {__version__}, torch", end=" ")
-    print(f"{torch.__version__}, Python {platform.python_version()}.")
+    print(f"\nMedian of {ROUNDS} alternating rounds. {machine.about()}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The cost of the live view's frames for a pair in training.
 
-    OPENBLAS_NUM_THREADS=1 python tests/benchmarks/bench_snapshot.py
+    PYTHONPATH=. python tests/benchmarks/bench_snapshot.py
 
 The same steps with and without frames, in alternating rounds, CPU time of one thread, as in the
 app's workers (NumPy's threads would count while they wait for work). The difference is the cost of
@@ -10,18 +10,17 @@ second of training, for several numbers of moments per second.
 
 from __future__ import annotations
 
-import platform
 import statistics
 import time
 from dataclasses import replace
 
-import torch
+import machine
 
-from svae_core import __version__
 from svae_core.problem import prepared_data
 from svae_core.records import Budget, Settings, State
 from svae_core.training.batch_context import total_steps
-from svae_core.training.loop import advance, begin, is_frame_step
+from svae_core.training.frame_steps import is_frame_step
+from svae_core.training.loop import advance, begin
 
 ROUNDS = 5
 #: Moments per second, epochs and steps: a run so long that frames are several steps apart.
@@ -40,7 +39,7 @@ def row(dataset: str) -> str:
     rate, epochs, steps = WATCHED[dataset]
     base = Settings(dataset=dataset, epochs=epochs, device="cpu")
     pair = tuple(replace(base, method=name) for name in ("baseline", "spherical"))
-    state = advance(begin(pair), Budget(steps=5)).state
+    state = advance(begin(pair), Budget(steps=50)).state
     total = total_steps(base, len(prepared_data(base).shell.points))
     moments = sum(is_frame_step(state.step + 1 + i, total) for i in range(steps))
     rounds = [
@@ -55,15 +54,14 @@ def row(dataset: str) -> str:
 
 def main() -> None:
     """Print the table."""
-    torch.set_num_threads(1)
+    machine.check()
     print("# What the frames of the live view cost a training pair\n")
     print("CPU milliseconds. Of training: what the moments take of each second.\n")
     print("| data | viewed points | a step | a moment | moments a second | of training |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for dataset in WATCHED:
         print(row(dataset), flush=True)
-    print(f"\nMedian of {ROUNDS} alternating rounds. svae_core {__version__}, torch", end=" ")
-    print(f"{torch.__version__}, Python {platform.python_version()}.")
+    print(f"\nMedian of {ROUNDS} alternating rounds. {machine.about()}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Shows 1 to 3 of issue 4: the stage against a fragment with st.plotly_chart, and by itself.
 
-    python tests/benchmarks/bench_stage.py > tests/benchmarks/stage.md
+    PYTHONPATH=. python tests/benchmarks/bench_stage.py > tests/benchmarks/stage.md
 
 Headless Chromium, WebGL in software, everything in one run, so that ratios can be compared. The
 stage draws all its views, the peers only the two shells.

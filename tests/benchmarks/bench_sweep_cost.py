@@ -1,6 +1,6 @@
 """The cost of a sweep of 256 runs, in plain single runs.
 
-    python tests/benchmarks/bench_sweep_cost.py
+    PYTHONPATH=. python tests/benchmarks/bench_sweep_cost.py
 
 A plain single run is the same training of one conventional VAE, with the same nets and steps, as a
 PyTorch loop over batches in memory (`plain` of bench_throughput). Both are measured in CPU time on
@@ -10,15 +10,13 @@ for some epochs per round and multiplied by 256 ÷ its size; certificates are le
 
 from __future__ import annotations
 
-import platform
 import statistics
 import time
 from dataclasses import replace
 
-import torch
+import machine
 from bench_throughput import plain
 
-from svae_core import __version__
 from svae_core.records import Budget, Settings
 from svae_core.training.loop import advance, begin, chunk_size
 
@@ -29,7 +27,7 @@ EPOCHS = {"digits": 4, "clusters": 4, "mnist5k": 1}
 
 def main() -> None:
     """Print the table."""
-    torch.set_num_threads(1)
+    machine.check()
     print("# The cost of a sweep\n")
     print(f"| data | members in a chunk | {RUNS} runs cost, in plain single runs |")
     print("| --- | ---: | ---: |")
@@ -39,8 +37,7 @@ def main() -> None:
         rounds = [(_chunk(settings, size), _single(settings)) for _ in range(ROUNDS)]
         chunk, single = (statistics.median(column) for column in zip(*rounds, strict=True))
         print(f"| {dataset} | {size} | {RUNS / size * chunk / single:.0f} |", flush=True)
-    print(f"\nMedian of {ROUNDS} alternating rounds. svae_core {__version__}, torch", end=" ")
-    print(f"{torch.__version__}, Python {platform.python_version()}.")
+    print(f"\nMedian of {ROUNDS} alternating rounds. {machine.about()}")
 
 
 def _chunk(settings: Settings, size: int) -> float:

@@ -1,6 +1,6 @@
 """Shows 6 and 7 of issue 5: a closed tab, its link an hour later or sooner, and the first paint.
 
-    python tests/benchmarks/bench_tabs.py > tests/benchmarks/tabs.md
+    PYTHONPATH=. python tests/benchmarks/bench_tabs.py > tests/benchmarks/tabs.md
 
 Headless Chromium. First paints of this app and of an empty Streamlit app are measured alternately,
 each in a fresh browser context, and compared by their medians.

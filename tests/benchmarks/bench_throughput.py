@@ -1,6 +1,6 @@
 """Training speed per model against pythae's trainer: the same nets, data, batches, one thread.
 
-    python tests/benchmarks/bench_throughput.py
+    PYTHONPATH=. python tests/benchmarks/bench_throughput.py
 
 pythae 0.1.2 is needed by the tests only. Other peers are a loop over PyTorch's DataLoader and the
 same loop over batches in memory. Rounds of all alternate in one run; medians of samples per second
@@ -11,7 +11,6 @@ of the process, which depends less on other processes.
 from __future__ import annotations
 
 import logging
-import platform
 import statistics
 import tempfile
 import time
@@ -20,9 +19,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import machine
 import torch
 
-from svae_core import __version__
 from svae_core.problem import prepared_data
 from svae_core.records import Budget, Settings
 from svae_core.training.loop import advance, begin
@@ -169,7 +168,7 @@ def _cell(speeds: tuple[float, ...], peers: tuple[float, ...]) -> str:
 
 def main() -> None:
     """Print the table."""
-    torch.set_num_threads(1)
+    machine.check()
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     print("# Training speed, samples per second and model, one thread\n")
@@ -185,8 +184,7 @@ def main() -> None:
             columns = list(zip(*[[each[index] for each in row] for row in rounds], strict=True))
             cells = " | ".join(_cell(column, columns[0]) for column in columns)
             print(f"| {dataset} | {kind} | {cells} |", flush=True)
-    print(f"\nMedian of {ROUNDS} alternating rounds. svae_core {__version__}, torch", end=" ")
-    print(f"{torch.__version__}, Python {platform.python_version()}.")
+    print(f"\nMedian of {ROUNDS} alternating rounds. {machine.about()}")
 
 
 if __name__ == "__main__":

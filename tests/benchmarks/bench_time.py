@@ -1,6 +1,6 @@
 """Show 5 of issue 4 on the real engine: change a band live, branch, replay, compare all frames.
 
-    python tests/benchmarks/bench_time.py > tests/benchmarks/time.md
+    PYTHONPATH=. python tests/benchmarks/bench_time.py > tests/benchmarks/time.md
 
 Digits, default settings, 60 epochs, in worker processes as on the server.
 """

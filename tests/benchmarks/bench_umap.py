@@ -1,6 +1,6 @@
 """Live UMAP against a full umap-learn fit at every frame: quality, stability, cost.
 
-    python tests/benchmarks/bench_umap.py > tests/benchmarks/umap.md
+    PYTHONPATH=. python tests/benchmarks/bench_umap.py > tests/benchmarks/umap.md
 
 Runs of digits: healthy, half-way (σ² near λ_max), and collapsing (σ² raised during the run). The
 peer refits umap-learn from scratch and aligns each map with the one before: at every frame up to

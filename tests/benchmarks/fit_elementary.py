@@ -1,6 +1,6 @@
 """The coefficients of svae_core/training/native/elementary.py, fitted anew.
 
-    python tests/benchmarks/fit_elementary.py
+    PYTHONPATH=. python tests/benchmarks/fit_elementary.py
 
 Minimax by least squares whose weights grow where the error is largest (Lawson), in float64.
 """

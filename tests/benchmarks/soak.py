@@ -1,6 +1,6 @@
 """Half an hour with ten visitors at random: no error, bounded memory. `make soak`.
 
-    python tests/benchmarks/soak.py > tests/benchmarks/soak.md
+    PYTHONPATH=. python tests/benchmarks/soak.py > tests/benchmarks/soak.md
 
 Visitors come and go without browsers (`students.py`): they train on the Train page, pausing,
 stepping, changing, branching, restarting, decoding points; they open other pages, with valid and

@@ -18,7 +18,7 @@ const views = Object.fromEntries(
 );
 const DECLARED = {
   order: "number", title: "string", span: "number", height: "string", needs: "object",
-  lively: "boolean", handout: "boolean", early: "boolean", styles: "string",
+  lively: "boolean", handout: "boolean", early: "boolean", plotly: "boolean", styles: "string",
 };
 
 test("there are views", () => assert.ok(names.length > 5));
@@ -34,6 +34,11 @@ for (const [name, { declaration, default: View }] of Object.entries(views)) {
     for (const method of ["draw", "resize", "recolour", "dispose"]) {
       assert.equal(typeof View.prototype[method], "function", method);
     }
+  });
+
+  test(`${name} says whether it draws with Plotly.js, which comes later than the rest`, () => {
+    const code = readFileSync(new URL(`views/${name}.js`, STAGE), "utf-8");
+    assert.equal(declaration.plotly ?? false, /\bPlotly\.\w+\(/.test(code));
   });
 
   test(`the rules of ${name} reach nothing outside it`, () => {

@@ -13,6 +13,7 @@ export const declaration = {
   span: 3,
   height: "clamp(196px, 24vh, 300px)",
   needs: ["models"],
+  plotly: true,
 };
 
 /** @implements {View} */

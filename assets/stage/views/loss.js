@@ -15,6 +15,7 @@ export const declaration = {
   span: 5,
   height: "clamp(196px, 24vh, 300px)",
   needs: ["moment", "models", "rows", "band"],
+  plotly: true,
   styles: `
 /* The band's handles stand in it. */
 & .svae-place {

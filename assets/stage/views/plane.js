@@ -15,6 +15,7 @@ export const declaration = {
   span: 4,
   height: "clamp(230px, 28vh, 340px)",
   needs: ["models", "rows", "floors"],
+  plotly: true,
 };
 
 /** @type {["proved" | "tight", string, string][]} each floor's name and dash */

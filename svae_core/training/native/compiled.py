@@ -1,6 +1,6 @@
 """The compiled functions; or the reason why there are none.
 
-    native = load();  native.train(…);  native.slopes(method);  native.reason
+    native = load();  native.train(…);  native.forward(…);  native.slopes(method);  native.reason
 
 `config.compiled_code` keeps them on disk between processes.
 """
@@ -27,6 +27,7 @@ class Native:
     """The compiled functions."""
 
     train: Callable[..., None] | None  # see kernels; None where there is no native code
+    forward: Callable[..., None] | None
     reason: str  # why there is none, as the end of a sentence; else empty
 
     @functools.cache  # noqa: B019 - there is one instance per process
@@ -41,7 +42,7 @@ def load() -> Native:
     try:
         return compiled_code.load(_import, _files())
     except compiled_code.CannotCompile as error:
-        return Native(None, str(error))
+        return Native(None, None, str(error))
 
 
 def is_built_in(method: TrainingMethod) -> bool:
@@ -55,7 +56,8 @@ def _import(cached: bool) -> Native:
     settings.cached = cached
     for name in ("kernels", "elementary"):
         sys.modules.pop(f"{_HERE}.{name}", None)
-    native = Native(importlib.import_module(f"{_HERE}.kernels").train, "")
+    kernels: Any = importlib.import_module(f"{_HERE}.kernels")
+    native = Native(kernels.train, kernels.forward, "")
     for plugin in scan_methods().values():
         if hasattr(plugin.module.Method, "slopes"):
             native.slopes(plugin.module.Method)

@@ -1,6 +1,7 @@
-"""The compiled functions: all steps of a piece of an epoch, for one member.
+"""The compiled functions: all steps of a piece of an epoch, and the forward pass, for one member.
 
     train(row, first, second, memory, gradient, run, minibatches, method)
+    forward(row, layers, points, noise, radii, answers)
 
 One member trains by itself, step after step, while its numbers stay in the core's cache; so a
 member equals its solo run by construction. Matrix products are BLAS's, through `np.dot`; whatever
@@ -28,6 +29,7 @@ _floats = types.Array(types.float32, 1, "C")
 _doubles = types.Array(types.float64, 1, "C")
 _counts = types.Array(types.int64, 1, "C")
 _matrix = types.Array(types.float32, 2, "C")
+_given = types.Array(types.float32, 2, "C", readonly=True)
 _table = types.Array(types.int64, 2, "C")
 _AVERAGES = [*[types.float64] * 8, _doubles, _doubles, _floats, _doubles]
 #: A method's slopes: averages -> value, ∂/∂loss, ∂/∂distortion.
@@ -41,6 +43,15 @@ TRAIN = types.void(
     *(_doubles, _doubles),  # radii, 1/(2σ²), β and σ²; the method's constants
     types.FunctionType(SLOPES),
 )
+FORWARD = types.void(
+    *(_floats, _table, types.int64, types.int64),  # row, layers, the encoder's, free variances
+    *(_given, _given, _doubles),  # points, noise, radii
+    *(_matrix, _doubles, _doubles),  # mean, variances, KL_j
+    *(_matrix, _floats),  # outputs, losses
+)
+#: Points that `forward` takes at once: their activations stay in the core's cache. A fixed number,
+#: since BLAS rounds the rows of other batches differently.
+BLOCK = 256
 COLUMNS = 3  # of the table of layers: start in the row, fan_in, fan_out
 
 
@@ -143,18 +154,26 @@ def _draw(out, free, noise, mean, log_variance, deviation, z, kl):
     `free`: log s of each dimension, where it is no output; else empty.
     """
     rows, k = z.shape
+    for r in range(rows):
+        for j in range(k):
+            mean[r, j] = out[r, j]
+            log_variance[r, j] = free[j] if free.shape[0] else out[r, k + j]
+    # Flat, since rows of few dimensions would not fill the core's vectors.
+    flat_mean, flat_noise, flat_z = mean.reshape(-1), noise.reshape(-1), z.reshape(-1)
+    flat_log, flat_root = log_variance.reshape(-1), deviation.reshape(-1)
+    for i in range(rows * k):
+        raw = flat_log[i]
+        log_s = min(max(raw, _LOWEST), _HIGHEST)
+        log_s = log_s if raw == raw else raw
+        root = exp(F(0.5) * log_s)
+        root = root if raw == raw else raw
+        flat_log[i], flat_root[i] = log_s, root
+        flat_z[i] = flat_mean[i] + root * flat_noise[i]
     kl[:] = 0.0
     for r in range(rows):
         for j in range(k):
-            m = out[r, j]
-            raw = free[j] if free.shape[0] else out[r, k + j]
-            log_s = min(max(raw, _LOWEST), _HIGHEST)
-            log_s = log_s if raw == raw else raw
-            root = exp(F(0.5) * log_s)
-            root = root if raw == raw else raw
-            mean[r, j], log_variance[r, j], deviation[r, j] = m, log_s, root
-            z[r, j] = m + root * noise[r, j]
-            kl[j] += F(0.5) * (m * m + root * root - F(1) - log_s)
+            m, root = mean[r, j], deviation[r, j]
+            kl[j] += F(0.5) * (m * m + root * root - F(1) - log_variance[r, j])
     for j in range(k):
         kl[j] /= rows
 
@@ -310,3 +329,55 @@ def train(
         _gradient_of_posterior(by_z, mean, log_variance, root, z, each, by_out, by_free)
         _backward(row, gradient, encoder, x, enc_work, enc_starts, by_out, spare, False)
         _adam(row, gradient, first, second, rates[i], at + 1)
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def _keep(out, scale, error, deviation, outputs, losses, variances):
+    """Outputs s·o and losses ‖error‖² of a block; its variances are added to their sums."""
+    for r in range(out.shape[0]):
+        loss = F(0)
+        for c in range(out.shape[1]):
+            outputs[r, c] = scale[r] * out[r, c]
+            loss += error[r, c] * error[r, c]
+        losses[r] = loss
+        for j in range(deviation.shape[1]):
+            variances[j] += deviation[r, j] * deviation[r, j]
+
+
+@njit(FORWARD, cache=compile_options.cached, nogil=True, error_model="numpy")
+def forward(
+    row, layers, encoders, free_at,
+    points, noise, radii,
+    mean, variances, kl,
+    outputs, losses,
+):  # fmt: skip
+    """Posteriors of points [n, d], and the decoder's outputs, projected, of a draw from each.
+
+    noise [n, k]; written: mean [n, k], variances and KL_j [k] as means over points, outputs [n, d],
+    losses [n].
+    """
+    encoder, decoder = layers[:encoders], layers[encoders:]
+    n, d, k = points.shape[0], points.shape[1], noise.shape[1]
+    most = min(n, BLOCK)
+    enc_starts, dec_starts = _starts(encoder, most), _starts(decoder, most)
+    enc_work = np.empty(enc_starts[-1], np.float32)
+    dec_work = np.empty(dec_starts[-1], np.float32)
+    log_all, root_all = np.empty((most, k), np.float32), np.empty((most, k), np.float32)
+    z_all, error = np.empty((most, k), np.float32), np.empty((most, d), np.float32)
+    radius, scale, block_kl = np.empty(most, np.float32), np.empty(most, np.float32), np.empty(k)
+    free = row[free_at : free_at + k] if free_at >= 0 else np.empty(0, np.float32)
+    low, high = F(radii[0]), F(radii[1])
+    kl[:] = 0.0
+    variances[:] = 0.0
+    for a in range(0, n, BLOCK):
+        e = min(n, a + BLOCK)
+        b = e - a
+        root, z = root_all[:b], z_all[:b]
+        out = _forward(row, encoder, points[a:e], enc_work, enc_starts)
+        _draw(out, free, noise[a:e], mean[a:e], log_all[:b], root, z, block_kl)
+        kl += block_kl * b
+        out = _forward(row, decoder, z, dec_work, dec_starts)
+        _project(out, points[a:e], low, high, error, radius, scale)
+        _keep(out, scale, error, root, outputs[a:e], losses[a:e], variances)
+    kl /= n
+    variances /= n

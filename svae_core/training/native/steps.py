@@ -1,6 +1,7 @@
-"""Training steps of a batch of members by the compiled functions.
+"""Training steps of a batch of members, and the forward pass of one, by the compiled functions.
 
     trainer = NativeTrainer(state, rows);  trainer.train(step, end, deadline) -> step
+    forward(layers, row, radii, points, noise) -> ForwardPass
 
 Members are trained one after another, each for a piece of an epoch: its numbers stay in the core's
 cache. They share nothing but the minibatches of equal seeds, so a member equals its solo run.
@@ -24,6 +25,7 @@ from svae_core.training.batch_context import (
     learning_rate,
     pick_device,
 )
+from svae_core.training.evaluate import ForwardPass
 from svae_core.training.members import Member
 from svae_core.training.native import compiled
 
@@ -40,6 +42,27 @@ def is_native(settings: Settings) -> bool:
         and pick_device(settings.device).type == "cpu"
         and compiled.is_built_in(method_for(settings))
     )
+
+
+def forward(
+    layers: tuple[Layer, ...],
+    row: np.ndarray,
+    radii: np.ndarray,
+    points: np.ndarray,
+    noise: np.ndarray,
+) -> ForwardPass:
+    """The forward pass of a member with weights [p] and outputs projected to radii within `radii`.
+
+    points [n, d], noise [n, k]; both float32 in row order; radii [2] float64.
+    """
+    kernel = compiled.load().forward
+    assert kernel is not None
+    k = noise.shape[1]
+    mean, variances, kl = np.empty_like(noise), np.empty(k), np.empty(k)
+    outputs, losses = np.empty_like(points), np.empty(len(points), np.float32)
+    given = (row, *_layout(layers), points, noise, radii)
+    kernel(*given, mean, variances, kl, outputs, losses)
+    return ForwardPass(mean, variances, kl, outputs, losses)
 
 
 @final
