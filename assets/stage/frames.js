@@ -5,6 +5,8 @@
  * @import { NumberArray, Remark, Row, RunSettings, Scene, TreeNode } from "./types"
  */
 
+import { narrates, newsAt } from "./news.js";
+
 /**
  * One binary message: the length of a header, the header in JSON, then float32 arrays one by one.
  * @param {ArrayBuffer} buffer
@@ -58,7 +60,7 @@ export class Recording {
     this.tree = [];
     /** @type {LessonState | null} */
     this.lesson = null;
-    this.answer = -1; // in a class: this viewer's own answer to the lesson's question, −1 for none
+    this.seat = -1; // in a class: the version of what is known of it
     this.generation = -1;
     this.lead = -1; // in a class: the moment that the teacher shows, −1 for the newest
     /** @type {Map<number, Moment>} by index */
@@ -90,8 +92,8 @@ export class Recording {
 
   /** The run has started over: only what holds for all its generations is kept. */
   forget() {
-    const { scene, now, tree, lesson, answer, lead } = this;
-    Object.assign(this, new Recording(), { scene, now, tree, lesson, answer, lead });
+    const { scene, now, tree, lesson, seat, lead } = this;
+    Object.assign(this, new Recording(), { scene, now, tree, lesson, seat, lead });
   }
 
   /**
@@ -150,13 +152,24 @@ export class Recording {
     return latest;
   }
 
+  /**
+   * The remark to narrate on the picture at this moment, or null.
+   * @param {number} index
+   */
+  newsAt(index) {
+    return narrates() ? newsAt(this.remarks, this.rows, index) : null;
+  }
+
   /** @param {any} header  what every message says of the run as it stands */
-  #acceptStatus({ version, status, error, left, speed, standing, count, certificates, lead = -1 }) {
-    Object.assign(this, { version, status, error, left, speed, standing, count, certificates, lead });
+  #acceptStatus({ version, status, error, left, speed, standing, count, certificates, ...rest }) {
+    Object.assign(this, { version, status, error, left, speed, standing, count, certificates });
+    const { lead = -1, seat = -1, lesson } = rest;
+    Object.assign(this, { lead, seat });
+    if (lesson !== undefined) this.lesson = lesson;
   }
 
   /** @param {any} header  what happened so far: remarks, the band's changes, branches */
-  #acceptHistory({ remarks, corridor, now, tree, lesson }) {
+  #acceptHistory({ remarks, corridor, now, tree }) {
     if (remarks && remarks.from <= this.remarks.length) {
       this.remarks.length = remarks.from;
       this.remarks.push(...remarks.lines);
@@ -168,7 +181,6 @@ export class Recording {
     }
     if (now) this.now = now;
     if (tree) this.tree = tree;
-    if (lesson !== undefined) this.lesson = lesson;
   }
 
   /**

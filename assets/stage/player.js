@@ -122,7 +122,7 @@ export class Player {
       remarks: this.recording.remarks.length,
       floors: Number(Boolean(this.recording.floors)),
       lead: this.recording.lead,
-      answer: this.recording.answer,
+      seat: this.recording.seat,
     });
   }
 
@@ -182,11 +182,16 @@ export class Player {
   }
 
   /**
-   * Other settings from here on: of this run at its newest moment, else of a branch.
+   * Other settings from here on: of this run at its newest moment, else of a branch. At the end of
+   * a run nothing is left to train, so the branch starts half-way.
    * @param {Partial<RunSettings>} changes
    */
   alter(changes) {
-    const step = this.recording.rows[this.index]?.step ?? 0;
+    const { rows, steps, count } = this.recording;
+    if (this.over && this.index >= count - 1) {
+      this.seek(Math.max(0, rows.findIndex((row) => row.step >= steps / 2)));
+    }
+    const step = rows[Math.max(this.index, 0)]?.step ?? 0;
     if (this.behind || this.over) this.source.command("branch", { step, changes });
     else this.source.command("change", { changes });
   }

@@ -20,6 +20,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.classroom import lessons
+from pages.live.pace import Pace
 from pages.live.registry import same_data
 from pages.live.run_source import RunRequest
 from pages.server.current import server
@@ -164,7 +165,7 @@ def projector() -> bool:
     return st.query_params.get("projector") == "1"
 
 
-def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
+def run_of(members: tuple[Settings, ...], lesson: str = "", pace: Pace | None = None) -> str:
     """The run started for these members: the current one if it fits, else a new one.
 
     Its id is written into the URL, for reloads and links. A run that was changed or branched since
@@ -179,7 +180,7 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
         st.warning(refusal(error))
     if run is None or found is None or found.request != request:
         try:
-            run = server().runs.start_run(members, lesson, owner())
+            run = server().runs.start_run(members, lesson, owner(), pace)
         except RequestError as error:
             st.error(refusal(error))
             st.stop()

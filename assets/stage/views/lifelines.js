@@ -19,7 +19,7 @@ import { make, penOf, setText } from "../dom.js";
 export const declaration = {
   order: 40,
   title: "KL over time, dimension by dimension",
-  span: 4,
+  span: 6,
   height: "clamp(196px, 24vh, 300px)",
   needs: ["moment", "rows", "remarks"],
   lively: true,

@@ -1,0 +1,50 @@
+"""What is computed beside the training of a live run: its floors and its map layouts."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from svae_core.compute.workers import WorkerLost
+
+if TYPE_CHECKING:
+    from pages.live.run import LiveRun
+
+_log = logging.getLogger(__name__)
+
+
+async def find_floors(live: LiveRun) -> None:
+    """Compute the floors, which depend on the data only, once per run after its first moment.
+
+    They wait in the queue of background tasks; until then the stage is drawn without them.
+    """
+    await live.signal.wait_for(lambda: bool(live.count and live.prepared))
+    try:
+        live.floors = live.floors or await live.shared.floors()
+    except WorkerLost:
+        _log.warning("The floors of a live run were lost; it continues without them.")
+    live.announce()
+
+
+async def keep_layouts(live: LiveRun) -> None:
+    """Have the newest moment laid out until the run has ended and its layout is final."""
+    while True:
+        # Polled once a second: no signal is sent when UMAP has been compiled, which may be
+        # after the end of a short run.
+        await live.signal.wait_for(lambda: _layout_due(live), every=1.0)
+        step = live.newest_step
+        if not live.shared.outdated(step):
+            return
+        try:
+            await live.shared.lay_out()
+        except WorkerLost:
+            await live.signal.wait_for(lambda: live.done or live.newest_step > step)  # noqa: B023
+        live.signal.notify()
+
+
+def _layout_due(live: LiveRun) -> bool:
+    """Whether a moment is to be laid out, or the run has ended and its layout is final."""
+    final = live.ended and not live.shared.provisional
+    if not (live.observed or final):
+        return False  # UMAP's worker, which would be asked for, ends when nobody asks for it
+    return live.observed if live.shared.outdated(live.newest_step) else final
