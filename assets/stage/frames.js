@@ -71,6 +71,7 @@ export class Recording {
     this.rows = [];
     /** @type {NumberArray | null} [models, 3, losses]: losses, proved and tight floor */
     this.floors = null;
+    this.floorsKind = 0; // 1: the quick ones, 2: the sharpened
     this.count = 0;
     this.steps = 0;
     this.version = -1;
@@ -116,7 +117,10 @@ export class Recording {
     if (header.index < 0) return null;
     this.steps = header.steps;
     this.#acceptRows(header.from, arrays.history, header.models.length);
-    this.floors = arrays.floors ?? this.floors;
+    if (arrays.floors) {
+      this.floors = arrays.floors;
+      this.floorsKind = header.floors;
+    }
     if (header.layout) this.layouts.set(header.layout.number, { ...header.layout, arrays });
     const { index, step, epoch, then, models } = header;
     const moment = this.moments.get(index) ?? { index, step, epoch, then, models };

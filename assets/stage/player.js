@@ -120,7 +120,7 @@ export class Player {
       rows: rows.length,
       layout: Math.max(-1, ...layouts.keys()),
       remarks: this.recording.remarks.length,
-      floors: Number(Boolean(this.recording.floors)),
+      floors: this.recording.floorsKind,
       lead: this.recording.lead,
       seat: this.recording.seat,
     });

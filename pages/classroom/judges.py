@@ -14,6 +14,8 @@ from svae_core.records import Frame, Settings
 
 #: A model that carries so many nats on the mean is alive again beyond doubt.
 _BACK = 0.5
+#: Moments after a change before it is judged: the first ones overshoot.
+_SETTLING = 8
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def came_back(view: RunView) -> Outcome | None:
         return None
     before = [moment[-1] for moment in view.moments if moment[-1].step <= moved[0]]
     start = before[-1] if before else view.moments[0][-1]
-    for frame in _since_change(view, -1):
+    for frame in _since_change(view, -1)[_SETTLING:]:
         if frame.kl >= _BACK and frame.loss <= frame.hi:
             fell = frame.loss < start.loss
             return Outcome(

@@ -16,11 +16,16 @@ _log = logging.getLogger(__name__)
 async def find_floors(live: LiveRun) -> None:
     """Compute the floors, which depend on the data only, once per run after its first moment.
 
-    They wait in the queue of background tasks; until then the stage is drawn without them.
+    The sharpened ones wait in the queue of background tasks; until then lower ones are shown.
     """
     await live.signal.wait_for(lambda: bool(live.count and live.prepared))
     try:
-        live.floors = live.floors or await live.shared.floors()
+        if not live.floors:
+            live.floors = await live.shared.quick_floors()
+            live.announce()
+        if not live.sharpened:
+            live.floors = await live.shared.floors()
+            live.sharpened = True
     except WorkerLost:
         _log.warning("The floors of a live run were lost; it continues without them.")
     live.announce()

@@ -377,6 +377,7 @@ class Registry:
 def _inherit(child: LiveRun, parent: LiveRun) -> None:
     """Copy from a parent run what does not depend on the changes."""
     child.prepared, child.floors = parent.prepared, parent.floors
+    child.sharpened = parent.sharpened
     child.prediction, child.imported, child.plays = parent.prediction, parent.imported, True
     # A viewer that moves to another run of the tree sees a new generation and reloads all.
     child.generation = max(one.generation for one in parent.tree.values()) + 1000

@@ -59,6 +59,7 @@ class LiveRun:
         self.prepared: PreparedData | None = None
         self.certificates: tuple[Certificate, ...] = ()
         self.floors: tuple[FloorCurves, ...] = ()  # one per member, when they are known
+        self.sharpened = False  # whether those are the highest floors
         self.owner = ""  # key of the browser that started it
         self.on_disk: OnDisk | None = None  # as loaded, until `Autosave` takes it over
         self.fingerprint = ""  # of the data that a run from disk was trained on

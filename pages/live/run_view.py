@@ -60,6 +60,7 @@ class RunView:
     remarks: tuple[Remark, ...]
     newest: State | None
     floors: tuple[FloorCurves, ...]
+    sharpened: bool
     certificates: tuple[Certificate, ...]
     changeable_now: Changes
     queue_position: QueuePosition

@@ -44,7 +44,7 @@ class FrameRequest:
     generation: int = -1
     rows: int = 0  # how many moments' numbers it has
     layout: int = -1  # number of the layout it shows
-    floors: int = 0  # whether it has the floors
+    floors: int = 0  # whether it has the floors: 1 the quick ones, 2 the sharpened
     remarks: int = 0  # how many remarks it has
     lead: int = -2  # on a student's page: the moment that the teacher showed last
     seat: int = -1  # in a class: the version of what it was told of the class
@@ -233,7 +233,9 @@ def moment(
             arrays["pictures"] = np.stack(
                 [output_pictures(view.prepared, f.samples) for f in frames]
             )
-    if view.floors and (fresh or not request.floors):
+    kind = 1 + view.sharpened if view.floors else 0
+    if kind and (fresh or request.floors < kind):
+        header["floors"] = kind
         arrays["floors"] = np.stack([_floors(curves) for curves in view.floors])
     number = _layout_of(view, first.step)
     if number >= 0 and (fresh or number != request.layout):

@@ -124,7 +124,7 @@ def _recorded(view: RunView) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             version=view.version,
             rows=count,
             layout=layout,
-            floors=1,
+            floors=0 if not index else 2,
             remarks=len(view.remarks),
         )
         header, arrays = messages.moment(view, index, seen)

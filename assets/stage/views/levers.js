@@ -64,7 +64,7 @@ export const declaration = {
 
 & .svae-marks i {
   position: absolute;
-  top: 1.25rem;
+  top: 1.2rem;
   width: 2px;
   height: 0.5rem;
   margin-left: -1px;
@@ -72,17 +72,16 @@ export const declaration = {
 }
 
 & .svae-marks .svae-out {
-  top: 0.5rem;
   right: 0;
   width: auto;
-  height: 0.5rem;
+  height: 0.4rem;
   background: repeating-linear-gradient(45deg, #d55e00 0 3px, transparent 3px 6px);
   opacity: 0.65;
 }
 
 & .svae-marks span {
   position: absolute;
-  top: 1.35rem;
+  top: 1.55rem;
   padding-left: 0.35rem;
   font-size: 0.8125rem;
   white-space: nowrap;
