@@ -12,6 +12,7 @@
  * @property {string} [plotly]  where Plotly.js is; an exported file holds it
  * @property {string} [socket]  where the moments are
  * @property {string} [archive]  all moments, packed
+ * @property {string} [recorded]  where all moments, packed, can be had; they play from the first one
  * @property {string} [replay]  where the run can be had as one file
  * @property {boolean} [projector]  in big type
  * @property {boolean} [follow]  show what the teacher of a class shows
@@ -19,7 +20,7 @@
  * @typedef {(moved: { run: string, query: TreeNode["query"] }) => void} Tell
  */
 
-import { Archive } from "./archive.js";
+import { Archive, bytesOf } from "./archive.js";
 import { Board } from "./board.js";
 import { capitalised, make, setText } from "./dom.js";
 import { Following } from "./following.js";
@@ -91,7 +92,8 @@ class Stage {
       tabindex: 0,
       "aria-label": "Two models in training, side by side",
     });
-    this.root.dataset.source = data.archive ? "archive" : data.follow ? "class" : "server";
+    this.root.dataset.source = data.archive || data.recorded ? "archive" : data.follow ? "class" : "server";
+    this.root.dataset.story = String(Boolean(data.recorded));
     this.trouble = make("p", { className: "svae-trouble", role: "alert", hidden: "" });
     this.bar = make("div", {
       className: "svae-transport",
@@ -122,6 +124,7 @@ class Stage {
     this.link = data.replay ? exportLink(data.replay) : null;
     if (this.link) this.bar.append(this.link);
     if (data.follow) this.#follow();
+    if (data.recorded) this.player.begin(matchMedia("(prefers-reduced-motion: reduce)").matches);
     this.onKey = (/** @type {KeyboardEvent} */ event) => this.#key(event);
     document.addEventListener("keydown", this.onKey);
     this.sizes = new ResizeObserver(() => this.#resize());
@@ -170,7 +173,7 @@ class Stage {
 
   /** @returns {MomentSource} */
   #connect() {
-    const { archive, socket = "" } = this.data;
+    const { archive, recorded, socket = "" } = this.data;
     /** @type {Receiver} */
     const receiver = {
       open: () => this.#opened(source),
@@ -179,7 +182,9 @@ class Stage {
       },
       trouble: (sentence) => this.#complain(sentence),
     };
-    const source = archive ? new Archive(archive, receiver) : new Source(socket, receiver);
+    const packed = recorded ? fetch(recorded).then((found) => found.arrayBuffer()) : null;
+    const held = packed ?? (archive ? bytesOf(archive) : null);
+    const source = held ? new Archive(held, receiver) : new Source(socket, receiver);
     return source;
   }
 

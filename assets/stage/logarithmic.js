@@ -39,9 +39,13 @@ export class Scale {
    */
   static around(marks, value, before) {
     const [first, last] = [marks[marks.length - 1], marks[0]];
-    const holds = before.low <= Math.min(value, first / 2) && before.high >= Math.max(value, last * 3);
-    if (holds && before.high / before.low < 2000) return before;
-    return new Scale(Math.min(first / 8, value / 1.2), Math.max(last * 8, value * 1.2));
+    const fresh = new Scale(Math.min(first / 8, value / 1.2), Math.max(last * 8, value * 1.2));
+    const holds = before.low <= Math.min(first / 2, value) && before.high >= Math.max(last * 3, value);
+    return holds && before.reach < 4 * fresh.reach ? before : fresh;
+  }
+
+  get reach() {
+    return this.high / this.low;
   }
 
   /** @param {number} value */

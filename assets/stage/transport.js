@@ -123,7 +123,8 @@ export class Transport {
     if (status === "finished") return `${where}, finished`;
     if (status === "paused") return `${where}, paused`;
     if (left === null) return where;
-    return `${where}, ${this.#pace()}, ${duration(left)} left`;
+    const pace = this.recording.lesson ? "" : `${this.#pace()}, `; // a lesson keeps its own time
+    return `${where}, ${pace}${duration(left)} left`;
   }
 
   /** Steps per second and, where runs take turns, how many. */

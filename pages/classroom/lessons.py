@@ -98,8 +98,7 @@ LESSONS = {
         Lesson(
             "kill",
             "Kill it",
-            "A healthy VAE, and one slider. Predict where its last dimension goes out; then move "
-            "the slider there.",
+            "A healthy VAE and one slider: where on it does the last dimension go out?",
             replace(_DIGITS, sigma2=0.01, epochs=300),
             "The conventional VAE is alive. Each mark under the σ² slider is a variance λ of the "
             "data. When you move σ² to the right, where does its last bar go out?",
@@ -113,8 +112,7 @@ LESSONS = {
         Lesson(
             "revive",
             "Bring it back",
-            "Two dead models. No σ² and no β is touched: the feasible band alone brings one of "
-            "them back.",
+            "Two dead models. The feasible band alone brings one of them back.",
             replace(_DIGITS, start="collapsed", band=(0.0, 0.99), epochs=200),
             "Both models start dead, and σ² keeps them so. The spherical one must stay in its "
             "band, which now ends just below its δ. What happens when you pull the band's upper "
@@ -133,8 +131,7 @@ LESSONS = {
         Lesson(
             "break",
             "Break the guarantee",
-            "A bet: find a model whose measured loss is below δ and whose latent is dead. Then let "
-            "a search try hundreds.",
+            "A bet: can a loss below δ go with a dead latent? A search tries hundreds.",
             Settings(band=(0.0, 0.5), beta=16.0),
             "The KL costs sixteen times as much, and the band reaches half-way to δ. Can a model "
             "end below its δ with nothing in its latent?",

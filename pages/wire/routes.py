@@ -32,6 +32,7 @@ Every answer is one binary message; `pages.wire.messages` defines its content.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -96,12 +97,18 @@ def replay_path(run: str) -> str:
     return f"{_PREFIX}/replay/{run}.html"
 
 
+def recorded_path() -> str:
+    """The run that the Start page plays; the path changes with it."""
+    return f"{_PREFIX}/recorded-{hashlib.sha256(_recorded()).hexdigest()[:12]}"
+
+
 def routes() -> list[BaseRoute]:
     """All routes of the stage, for the app."""
     return [
         WebSocketRoute(socket_path("{run}"), serve_run),
         WebSocketRoute(class_path("{code}"), serve_class),
         Route(replay_path("{run}"), serve_replay),
+        Route(f"{_PREFIX}/recorded-{{version}}", serve_recorded),
         Route(f"{_PREFIX}/plotly-{{version}}.min.js", serve_plotly),
         Route(f"{_PREFIX}/code-{{version}}/{{path:path}}", serve_code),
     ]
@@ -340,6 +347,16 @@ async def serve_plotly(_request: Request) -> Response:
     content = await asyncio.to_thread(_plotly)
     sent = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", **_FOREVER}
     return Response(content, headers=sent, media_type=browser_code.TYPES[".js"])
+
+
+async def serve_recorded(_request: Request) -> Response:
+    """The run that the Start page plays."""
+    return Response(_recorded(), headers=_FOREVER, media_type="application/octet-stream")
+
+
+@cache
+def _recorded() -> bytes:
+    return (_ASSETS.parent / "recorded_run.gz").read_bytes()
 
 
 @cache

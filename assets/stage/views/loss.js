@@ -37,7 +37,7 @@ export const declaration = {
 
 & .svae-guarantee b {
   color: var(--st-primary-color);
-  font-size: 1.15rem;
+  font-size: 1.2rem;
 }
 
 & .svae-why {
