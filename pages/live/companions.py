@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
+from pages.live.position import Position
 from svae_core.compute.workers import WorkerLost
-
-if TYPE_CHECKING:
-    from pages.live.run import LiveRun
 
 _log = logging.getLogger(__name__)
 
 
-async def find_floors(live: LiveRun) -> None:
+async def find_floors(live: Position) -> None:
     """Compute the floors, which depend on the data only, once per run after its first moment.
 
     The sharpened ones wait in the queue of background tasks; until then lower ones are shown.
@@ -31,12 +28,12 @@ async def find_floors(live: LiveRun) -> None:
     live.announce()
 
 
-async def keep_layouts(live: LiveRun) -> None:
+async def keep_layouts(live: Position) -> None:
     """Have the newest moment laid out until the run has ended and its layout is final."""
     while True:
         # Polled once a second: no signal is sent when UMAP has been compiled, which may be
         # after the end of a short run.
-        await live.signal.wait_for(lambda: _layout_due(live), every=1.0)
+        await live.signal.wait_for(lambda: layout_due(live), every=1.0)
         step = live.newest_step
         if not live.shared.outdated(step):
             return
@@ -47,7 +44,7 @@ async def keep_layouts(live: LiveRun) -> None:
         live.signal.notify()
 
 
-def _layout_due(live: LiveRun) -> bool:
+def layout_due(live: Position) -> bool:
     """Whether a moment is to be laid out, or the run has ended and its layout is final."""
     final = live.ended and not live.shared.provisional
     if not (live.observed or final):
