@@ -10,8 +10,8 @@ from pages.wire import component
 st.subheader("Spherical VAE Explorer")
 st.write(
     "A VAE passes data through a few noisy numbers. Sometimes its decoder ignores them and gives "
-    "one output for every input: **posterior collapse**. For data on a **shell**, the best loss of a "
-    "model that passes no information, δ, is known beforehand, and **a measured loss below δ** "
+    "one output for every input: **posterior collapse**. For data on a **shell**, the best loss of "
+    "a model that passes no information, δ, is known beforehand, and **a measured loss below δ** "
     "excludes total collapse. Four lessons, a minute each:"
 )
 for column, lesson in zip(st.columns(4), lessons.LESSONS.values(), strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 
 import numpy as np
@@ -182,6 +183,10 @@ def test_the_board_shows_what_runs_came_to_and_forgets_nothing(
         assert "Conventional VAE, 1 model:" in told and "Spherical VAE, 1 model:" in told
         figure = class_board.board(dots)
         assert sum(len(trace.x) for trace in figure.data) == 2
+        crowd = tuple(dataclasses.replace(dots[0], seed=seed) for seed in range(30))
+        places = class_board.spread((*crowd, *dots[1:]))
+        assert len(set(places.values())) == 31, "each dot is seen"
+        assert all(abs(x / TOY.sigma2 - 1) < 0.5 for x, _ in places.values())
         watched.stop()
 
     asyncio.run(run())

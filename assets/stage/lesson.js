@@ -70,7 +70,9 @@ export class Lesson {
     setText(this.drag, reveal ? drag : "");
     this.start.hidden = !leads || !hides || closed;
     this.show.hidden = !leads || Boolean(reveal) || !state?.known;
-    this.next.hidden = !next || !reveal;
+    const follows = state?.followers !== undefined && !leads;
+    if (follows) setText(this.drag, ""); // the levers and the way on are the teacher's
+    this.next.hidden = !next || !reveal || follows;
     return { hides: open && hides, locks: open && !hides };
   }
 

@@ -39,6 +39,7 @@ _RUN = "svae.run"  # the run viewed last
 _LESSON = "svae.lesson"  # the lesson whose settings were applied
 _CLASS = "svae.class"  # the code of the class that this visitor belongs to
 _TEACH = "svae.teach"  # the key of the class that this visitor leads
+_PROJECTOR = "svae.projector"  # "1" for large type
 _SHOWN = "svae.shown"  # each widget's value when it was last drawn
 _ASKED = "svae.asked"  # keys of the background tasks that this visitor requested
 _ONCE = "svae.once"  # results of calls made once, by key
@@ -161,8 +162,8 @@ def locked() -> bool:
 
 
 def projector() -> bool:
-    """Whether the page uses large type for a projector."""
-    return st.query_params.get("projector") == "1"
+    """Whether pages use large type for a projector: from a link that says so on."""
+    return _remembered("projector", _PROJECTOR) == "1"
 
 
 def run_of(members: tuple[Settings, ...], lesson: str = "", pace: Pace | None = None) -> str:

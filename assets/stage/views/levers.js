@@ -92,11 +92,6 @@ export const declaration = {
   font-size: 0.875rem;
   line-height: 1.35;
 }
-
-.svae-projector & .svae-note,
-.svae-projector & .svae-marks span {
-  font-size: 1.1rem !important;
-}
 `,
 };
 

@@ -34,10 +34,6 @@ export const declaration = {
   line-height: 1.35;
 }
 
-.svae-projector & {
-  font-size: 1.35rem !important;
-}
-
 & .svae-strip {
   position: relative;
   flex: 1;

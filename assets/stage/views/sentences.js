@@ -32,10 +32,6 @@ export const declaration = {
   & .svae-sentence { min-height: 5.4em; }
 }
 
-.svae-projector & .svae-sentence {
-  font-size: 1.2rem !important;
-}
-
 @media (max-width: 900px) {
   & .svae-sentence { min-height: 14.9em; }
 }

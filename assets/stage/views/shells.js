@@ -102,7 +102,7 @@ export default class Shells {
   /** @param {Theme} theme */
   recolour(theme) {
     this.theme = theme;
-    const size = 5.2 * this.sheet.ratio;
+    const size = ((5.2 * theme.size) / 14) * this.sheet.ratio; // as big as the type
     this.sprites = this.scene.clusters.map((cluster) => sprites(cluster, theme, size, LEVELS));
     this.legend.recolour(theme);
     this.#render();

@@ -90,11 +90,6 @@ export const declaration = {
   font-variant-numeric: tabular-nums;
 }
 
-.svae-projector & .svae-card h3,
-.svae-projector & .svae-figures {
-  font-size: 1.35rem !important;
-}
-
 @media (max-width: 900px) {
   & .svae-card {
     padding: 0.3rem 0.5rem;
