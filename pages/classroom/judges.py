@@ -120,4 +120,3 @@ def _since_change(view: RunView, member: int) -> list[Frame]:
 def _alive(kl_per_dim: Iterable[float]) -> int:
     """The number of dimensions that are not collapsed."""
     return sum(kl >= COLLAPSED_KL for kl in kl_per_dim)
-

@@ -16,7 +16,8 @@ async def dwell(live: Position, before: int, steps: int) -> None:
     """Show the newest moment for as long as its pace says; a change ends it at once."""
     seconds = live.shared.display_seconds(live.count)
     if live.viewers:
-        _train_ahead(live, steps)
+        if live.training:
+            _train_ahead(live, steps)
         scheduled = live.pace.dwell(max(0, before), live.newest_step, steps, _since(live))
         seconds = max(seconds, scheduled)
     end = time.monotonic() + seconds

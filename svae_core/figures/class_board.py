@@ -39,13 +39,14 @@ def board(dots: tuple[Dot, ...], dark: bool = False, large: bool = False) -> go.
 
     `large`: for a projector.
     """
+    places = spread(dots)
     methods = sorted({dot.method for dot in dots}) or ["baseline", "spherical"]
     titles = [title_of(method) for method in methods]
     figure = make_subplots(1, len(methods), shared_yaxes=True, subplot_titles=titles)
     for column, method in enumerate(methods, start=1):
         for verdict in _VERDICTS:
-            chosen = [dot for dot in dots if (dot.method, dot.verdict) == (method, verdict)]
-            trace = _marks(chosen, spread(dots), verdict, column == 1, dark)
+            chosen = [one for one in places if (one[0].method, one[0].verdict) == (method, verdict)]
+            trace = _marks(chosen, verdict, column == 1, dark)
             figure.add_trace(trace.update(marker={"size": 20 if large else 12}), 1, column)
     figure.update_xaxes(type="log", title_text="βσ²")
     figure.update_yaxes(range=[-0.05, 1.05])
@@ -62,36 +63,30 @@ def board(dots: tuple[Dot, ...], dark: bool = False, large: bool = False) -> go.
     return figure
 
 
-def spread(dots: tuple[Dot, ...]) -> dict[Dot, tuple[float, float]]:
-    """Where each dot is drawn: βσ² and b, but on a spiral around them where dots would coincide.
+def spread(dots: tuple[Dot, ...]) -> list[tuple[Dot, float, float]]:
+    """Each dot and where it is drawn: at βσ² and b, but on a spiral around them where dots would coincide.
 
     A class that trains one setting thirty times is thirty dots, not one.
     """
-    places: dict[Dot, tuple[float, float]] = {}
+    places: list[tuple[Dot, float, float]] = []
     there: Counter[tuple[str, float, float]] = Counter()
     for dot in dots:
         place = (dot.method, dot.beta * dot.sigma2, dot.band)
         number = there[place]
         there[place] += 1
         radius, angle = math.sqrt(number), 2.39996 * number  # the golden angle fills evenly
-        places[dot] = (
-            place[1] * 10 ** (0.03 * radius * math.cos(angle)),
-            place[2] + 0.022 * radius * math.sin(angle),
-        )
+        across = place[1] * 10 ** (0.03 * radius * math.cos(angle))
+        places.append((dot, across, place[2] + 0.022 * radius * math.sin(angle)))
     return places
 
 
 def _marks(
-    chosen: list[Dot],
-    places: dict[Dot, tuple[float, float]],
-    verdict: str,
-    named: bool,
-    dark: bool,
+    chosen: list[tuple[Dot, float, float]], verdict: str, named: bool, dark: bool
 ) -> go.Scatter:
     colour, symbol = _VERDICTS[verdict]
     return go.Scatter(
-        x=[places[dot][0] for dot in chosen],
-        y=[places[dot][1] for dot in chosen],
+        x=[across for _, across, _ in chosen],
+        y=[up for _, _, up in chosen],
         name=verdict,
         legendgroup=verdict,
         showlegend=named,
@@ -104,7 +99,7 @@ def _marks(
             "line": {"color": ink(dark), "width": 0.5},
         },
         customdata=[
-            [dot.seed, dot.sigma2, dot.beta, dot.loss, dot.kl, dot.band] for dot in chosen
+            [dot.seed, dot.sigma2, dot.beta, dot.loss, dot.kl, dot.band] for dot, _, _ in chosen
         ],
         hovertemplate=(
             "seed %{customdata[0]}, σ² %{customdata[1]:g}, β %{customdata[2]:g}, "
