@@ -64,7 +64,7 @@ def board(dots: tuple[Dot, ...], dark: bool = False, large: bool = False) -> go.
 
 
 def spread(dots: tuple[Dot, ...]) -> list[tuple[Dot, float, float]]:
-    """Each dot and where it is drawn: at βσ² and b, but on a spiral around them where dots would coincide.
+    """Each dot and its place: βσ² and b, or on a spiral around them where dots would coincide.
 
     A class that trains one setting thirty times is thirty dots, not one.
     """

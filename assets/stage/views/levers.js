@@ -87,7 +87,7 @@ export const declaration = {
   white-space: nowrap;
 }
 
-& .svae-note {
+& .svae-law {
   min-height: 2.7em;
   font-size: 0.875rem;
   line-height: 1.35;
@@ -115,7 +115,7 @@ export default class Levers {
     /** @type {Moment | null} */
     this.moment = null;
     this.levers = LEVERS.map((about) => this.#lever(element, about));
-    this.note = make("p", { className: "svae-note" });
+    this.note = make("p", { className: "svae-law" });
     this.lower = make("input", { type: "checkbox" });
     this.lower.addEventListener("change", () => alter({ lower_edge: this.lower.checked }));
     element.append(this.note, make("label", { className: "svae-act" }, this.lower, " the band's lower edge counts"));
