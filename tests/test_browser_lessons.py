@@ -17,7 +17,8 @@ Server = tuple[str, subprocess.Popen[bytes]]
 LAPTOP = {"width": 1366, "height": 768}
 # Where everything of the story and the first row below it stands on the page.
 PLACES = """() => [".svae-transport", ".svae-remark", ".svae-card", ".svae-sheet",
-  ".svae-kl canvas", ".svae-loss", ".svae-sigma2", ".svae-beta", ".svae-trail", ".svae-lifelines"].map((one) => {
+  ".svae-kl canvas", ".svae-loss", ".svae-sigma2", ".svae-beta", ".svae-trail",
+  ".svae-lifelines"].map((one) => {
     const { left, top, bottom } = document.querySelector(one).getBoundingClientRect();
     return [one, left + scrollX, top + scrollY, bottom + scrollY];
   })"""

@@ -56,7 +56,7 @@ class Pace:
     def _stretch(self, step: int, steps: int, since: int) -> tuple[int, int, float]:
         """First and last step of the stretch that a step lies in, and its seconds."""
         turn = self.turn_step(steps)
-        if since == 0 and step <= turn:
+        if turn and since == 0 and step <= turn:
             return 0, turn, self.before
         return since or turn, steps, self.seconds
 

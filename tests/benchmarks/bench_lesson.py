@@ -2,8 +2,8 @@
 
     PYTHONPATH=. python tests/benchmarks/bench_lesson.py
 
-Each seed's healthy model of the lesson is trained to the lesson's turn; then σ² is moved between two
-marks, once for each pair of neighbours and once past the last, and the model trained to the end.
+Each seed's healthy model of the lesson is trained to the lesson's turn; then σ² is moved between
+two marks, once for each pair of neighbours and once past the last, and the run goes to its end.
 Claim: at each mark the number of living dimensions is within one of the number of λ_i > βσ² in at
 least 8 of 10 seeds.
 """
