@@ -14,6 +14,8 @@ st.html(
     }
     </style>"""
 )
+if session.projector():  # all sizes are in rem: everything grows, menu and buttons too
+    st.html("<style>:root:root { font-size: 21px !important; }</style>")
 st.navigation(
     [
         st.Page("start.py", title="Start", default=True),

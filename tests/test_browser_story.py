@@ -24,52 +24,54 @@ SENTENCES = [
 
 def see_the_start(page: Page) -> None:
     expect(page.get_by_role("heading", name="Spherical VAE Explorer")).to_be_visible()
-    page.locator(".js-plotly-plot .main-svg").first.wait_for()
-    page.wait_for_timeout(1000)
+    page.wait_for_function("document.querySelector('.svae-stage')?.dataset.moment > 60")
 
 
 def open_the_lesson(page: Page) -> None:
-    page.get_by_role("link", name="Open the lesson").first.click()
-    expect(page.get_by_role("button", name="It uses none of them")).to_be_visible(timeout=WAIT)
+    page.get_by_role("link", name="Kill it").click()
+    expect(page.get_by_role("button", name="At the last mark")).to_be_enabled(timeout=WAIT)
 
 
 def predict(page: Page) -> None:
-    page.get_by_role("button", name="It uses none of them").click()
-    page.wait_for_function("document.querySelector('.svae-stage').dataset.moment > 20")
+    page.get_by_role("button", name="At the last mark").click()
+    page.wait_for_selector("[data-status=paused]")
 
 
-def read_the_reveal(page: Page) -> None:
+def kill_it(page: Page) -> None:
+    slider = page.get_by_label("σ², decoder variance")
+    box = slider.bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.1 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.72 * box["width"], y, steps=5)
+    page.mouse.up()
     expect(page.locator(".svae-reveal")).to_contain_text("As you predicted", timeout=WAIT)
-    for method, verdict in (("baseline", "collapsed"), ("spherical", "certified")):
-        badge = page.locator(f".svae-card[data-method={method}] .svae-badge")
-        expect(badge).to_contain_text(verdict, timeout=WAIT)
 
 
-def read_the_sentence(page: Page) -> None:
-    sentence = page.locator(".svae-card[data-method=spherical] .svae-sentence")
-    expect(sentence).to_contain_text("excludes")
-    expect(sentence).to_contain_text("nats (proved")
+def go_on(page: Page) -> None:
+    page.get_by_role("link", name="Next: Bring it back").click()
+    page.get_by_role("button", name="It comes back to life, and its loss falls").click()
+    page.wait_for_selector("[data-status=paused]")
 
 
-def widen_the_band(page: Page) -> None:
-    page.locator(".svae-stage").focus()
-    page.keyboard.press("Home")
-    page.wait_for_selector("[data-moment='0']")
+def bring_it_back(page: Page) -> None:
     handle = page.locator(".svae-upper")
-    handle.scroll_into_view_if_needed()
     handle.focus()
-    for _ in range(12):
-        handle.press("ArrowUp")
-    here = page.locator(".svae-tree [aria-current]")
-    expect(here).to_contain_text("band 0–0.25 →", timeout=WAIT)
-    page.wait_for_selector("[data-status=finished]")
+    for _ in range(10):
+        handle.press("PageDown")
+    expect(page.locator(".svae-guarantee")).to_contain_text("≥ 0.2", timeout=WAIT)
+    expect(page.locator(".svae-reveal")).to_contain_text("As you predicted", timeout=WAIT)
 
 
 def check_it(page: Page) -> None:
+    for method, verdict in (("baseline", "collapsed"), ("spherical", "certified")):
+        badge = page.locator(f".svae-card[data-method={method}] .svae-badge")
+        expect(badge).to_contain_text(verdict, timeout=WAIT)
     page.get_by_role("link", name="Theory", exact=True).click()
     expect(page.get_by_text("What a measured loss excludes")).to_be_visible(timeout=WAIT)
     expect(
-        page.get_by_text("the run that you watched last: σ² = 1, β = 1, band 0–0.37")
+        page.get_by_text("the run that you watched last: σ² = 1, β = 1, band 0–0.49")
     ).to_be_visible(timeout=WAIT)
     table = page.locator("table").first
     for sign, sentence in (
@@ -81,8 +83,8 @@ def check_it(page: Page) -> None:
 
 
 STEPS: tuple[Callable[[Page], None], ...] = (
-    *(see_the_start, open_the_lesson, predict, read_the_reveal),
-    *(read_the_sentence, widen_the_band, check_it),
+    *(see_the_start, open_the_lesson, predict, kill_it),
+    *(go_on, bring_it_back, check_it),
 )
 
 
@@ -90,7 +92,7 @@ def test_every_step_has_its_sentence() -> None:
     assert len(SENTENCES) == len(STEPS)
 
 
-def test_a_newcomer_sees_one_model_collapse_and_one_live_and_why(
+def test_a_newcomer_kills_a_model_brings_one_back_and_learns_why(
     visit: Visit, server: tuple[str, subprocess.Popen[bytes]]
 ) -> None:
     page = visit.page

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from support.live_runs import PAIR, STEPS, WAIT, Inline, in_a_loop, toy_run, trainings, until
 
+from pages.live import companions
 from pages.live.history import History
 from pages.live.run import LiveRun
 from pages.live.shared_training import Trainings
@@ -253,7 +254,7 @@ async def test_umap_is_asked_for_only_while_a_map_is_watched(
     await until(live, lambda: bool(live.layouts))
     live.stop()
     asked.clear()
-    assert live.shared.provisional and not live._layout_due() and asked
+    assert live.shared.provisional and not companions.layout_due(live) and asked
     live.last_viewed_at = float("-inf")  # nobody has seen it for long
     asked.clear()
-    assert not live._layout_due() and not asked
+    assert not companions.layout_due(live) and not asked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from svae_core.figures import (
     attack_outcomes,
     conditions,
     sensitivity,
-    start_animation,
     trajectories,
 )
 from svae_core.figures.palette import MARKS
@@ -57,30 +55,6 @@ def run() -> _Run:
 @pytest.fixture(scope="module")
 def free() -> Problem:
     return prepare(dataclasses.replace(SETTINGS, method="baseline"))
-
-
-def test_recorded_run_plays_and_ends_where_its_words_say(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    run = start_animation.Recording(
-        titles=np.array(["one", "two"]),
-        sentences=np.array(["Collapsed.", "Certified."]),
-        points=rng.random((2, 3, 5, 3)).astype(np.float16),
-        data=rng.random((5, 3)).astype(np.float16),
-        labels=np.arange(5),
-        epochs=np.array([0, 1, 9]),
-        losses=rng.random((2, 3)),
-        kls=rng.random((2, 3)),
-        deltas=np.array([1.0, 2.0]),
-        radii=np.array([0.8, 1.2]),
-    )
-    path = tmp_path / "run.npz"
-    start_animation.save_recording(run, path)
-    figure = start_animation.recorded(start_animation.load_recording(path))
-    assert len(figure.frames) == 3
-    assert f"{run.kls[1, 2]:.2f} nats" in figure.layout.annotations[1].text
-    assert f"{run.kls[0, 0]:.2f} nats" in figure.frames[0].layout.annotations[0].text
-    np.testing.assert_array_equal(figure.data[0].x, run.points[0, 2, :, 0])
-    assert "two: Certified." in start_animation.describe_recorded(run)
 
 
 def test_trajectories_start_and_end_where_the_frames_do(

@@ -1,4 +1,4 @@
-"""Laws of a lesson: its question is about its own run, and its card opens it."""
+"""Laws of lessons: what they ask is judged by what happened, and each leads on to the next."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import dataclasses
 from urllib.parse import parse_qsl
 
 import pytest
-from support.live_runs import PAIR, in_a_loop, until
+from support.live_runs import PAIR, TOY, in_a_loop, toy_run, until
 from support.screens import open_page, query_of
 
 from pages.classroom import lessons
+from pages.live.pace import Pace
 from pages.live.run import LiveRun
 from pages.live.run_source import RunRequest
 from pages.live.run_view import view_of
@@ -19,37 +20,61 @@ from pages.wire import header_fields
 pytestmark = pytest.mark.usefixtures("patience")
 
 
+def told(live: LiveRun) -> dict[str, object]:
+    state = header_fields.lesson_state(view_of(live), None)
+    assert state is not None
+    return state
+
+
 @pytest.mark.slow
 @in_a_loop
 async def test_a_prediction_is_judged_by_the_lesson_s_own_run_not_by_a_branch(
     host: Server,
 ) -> None:
-    live = LiveRun(PAIR, host.runs.trainings, RunRequest(PAIR, "alive"))
+    live = LiveRun(PAIR, host.runs.trainings, RunRequest(PAIR, "break"))
     host.runs.register("run", live, {})
     live.start()
+    assert not told(live)["closed"]
     live.predict(1)
     await until(live, lambda: live.status == "finished")
-    lesson = lessons.LESSONS["alive"]
-    own = lessons.reveal(lesson, 1, live.certificates)
+    lesson = lessons.LESSONS["break"]
+    outcome = lesson.judge(view_of(live))
+    assert outcome is not None
+    own = lessons.reveal(lesson, 1, outcome)
     branch = host.runs.find(host.runs.branch("run", 2, {"beta": 64.0}))
     assert branch is not None
     branch.start()
     await until(branch, lambda: branch.status == "finished")
     # The two came to something else, or this would say nothing.
-    assert lessons.reveal(lesson, 1, branch.certificates) != own
+    other = lesson.judge(view_of(branch))
+    assert other is not None and other != outcome
     for one in (live, branch):
-        told = header_fields.time_fields(view_of(one), 0, True)["lesson"]
-        assert told["prediction"] == 1 and told["reveal"].startswith(own)
+        assert told(one)["prediction"] == 1 and str(told(one)["reveal"]).startswith(own)
     live.certificates = ()
-    told = header_fields.time_fields(view_of(branch), 0, True)["lesson"]
-    assert "go back to it" in told["reveal"]
+    assert "go back to it" in str(told(branch)["reveal"])
     branch.branching = dataclasses.replace(branch.branching, parent="itself")  # type: ignore[type-var]
     branch.tree["itself"] = branch
-    assert (
-        "go back to it" in header_fields.time_fields(view_of(branch), 0, True)["lesson"]["reveal"]
-    )
+    assert "go back to it" in str(told(branch)["reveal"])
     live.stop()
     branch.stop()
+
+
+@in_a_loop
+async def test_a_lesson_waits_at_its_turn_until_a_lever_is_moved() -> None:
+    live = LiveRun(PAIR, toy_run()._trainings, RunRequest(PAIR, "kill"), pace=Pace(turn=0.5))
+    assert live.plays and live.turn == "ahead", "what it shows before is no answer"
+    live.start()
+    await until(live, lambda: live.turn == "open")
+    assert live.status == "paused" and live.newest_step == 4 and not live.done
+    live.predict(2)
+    assert live.turn == "open" and not live.plays, "an answer moves nothing"
+    assert not told(live)["closed"] and told(live)["reveal"] is None
+    live.change({"sigma2": 1e4})
+    await until(live, lambda: live.status == "finished")
+    assert told(live)["closed"] and live.members[0].changes == ((4, "sigma2", 1e4),)
+    live.restart()
+    assert live.turn == "ahead"
+    live.stop()
 
 
 @pytest.mark.slow
@@ -63,3 +88,20 @@ def test_every_card_on_the_start_page_opens_its_lesson() -> None:
         app = open_page(link.page or "start", query)
         assert query_of(app)["lesson"] == lesson.name
         assert lesson.title in app.markdown[0].value
+
+
+def test_lessons_lead_from_the_first_to_the_last() -> None:
+    names, lesson = [], next(iter(lessons.LESSONS.values()))
+    following: lessons.Lesson | None = lesson
+    while following is not None:
+        names.append(following.name)
+        following = lessons.following(following)
+    assert names == list(lessons.LESSONS)
+
+
+def test_three_writings_are_one_trade_off_but_for_the_mean() -> None:
+    first, summed, mean = lessons.three_writings(dataclasses.replace(TOY, sigma2=0.05, beta=2.0))
+    assert first.beta * first.sigma2 == pytest.approx(summed.beta * summed.sigma2)
+    assert summed.sigma2 == 0.5, "D/(2σ²) is D"
+    assert mean.beta == summed.beta and mean.sigma2 == lessons.PIXELS * summed.sigma2
+    assert {one.method for one in (first, summed, mean)} == {"baseline"}

@@ -360,13 +360,13 @@ def test_the_code_has_an_address_that_changes_with_it() -> None:
 async def test_floors_come_once_and_lie_under_nothing_they_should_not() -> None:
     live = toy_run()
     live.start()
-    await until(live, lambda: live.status == "finished" and bool(live.floors))
+    await until(live, lambda: live.status == "finished" and live.sharpened)
     floors = messages.moment(view_of(live), 0, FrameRequest(0))[1]["floors"]
     assert floors.shape[:2] == (2, 3)
     losses, proved, tight = floors[1]
     assert (np.diff(losses) > 0).all() and losses[-1] == pytest.approx(live.moments[0][1].delta)
     assert (proved <= tight + 1e-6).all() and tight[-1] == 0 < tight[0]
-    known = FrameRequest(0, generation=live.generation, floors=1)
+    known = FrameRequest(0, generation=live.generation, floors=2)
     assert "floors" not in messages.moment(view_of(live), 0, known)[1]
 
 

@@ -37,6 +37,7 @@ def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
         assert "run" not in json.dumps(header).split('"'), "the run's id is not told"
         known = {"have": header["index"], "version": header["version"], "lead": sessions.NEWEST}
         known |= {"generation": header["generation"], "layout": len(watched.layouts) - 1}
+        known |= {"seat": header["seat"]}
         student.send(json.dumps({"want": "newest", **known}))
         await asyncio.sleep(0)
         teacher.send(json.dumps({"do": "lead", "key": room.key, "shown": 2}))
@@ -62,32 +63,79 @@ def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
 
 
 @in_a_loop
-async def test_a_class_that_follows_a_lesson_sees_its_results_whoever_predicts(
+async def test_a_class_predicts_and_sees_what_came_true_when_its_teacher_reveals_it(
     host: Server,
 ) -> None:
-    live = LiveRun(PAIR, trainings(), RunRequest(PAIR, "collapse"))
+    """Each on the own phone; who comes late, or back with the same cookie, is right as well."""
+    live = LiveRun(PAIR, host.runs.trainings, RunRequest(PAIR, "break"))
     host.runs.register("run", live, {})
     room = host.classes.begin("run")
     teacher, one, other = Viewer("run"), Viewer("", code=room.code), Viewer("", code=room.code)
     for viewer in (teacher, one, other):
         await viewer.event()
     await until(live, lambda: bool(live.moments))
-    told, _ = await one.ask(want="newest", answer=0)
-    assert told["lesson"] == {"prediction": None, "reveal": None} and not live.training
-    teacher.send(json.dumps({"do": "predict", "answer": 2}))
+    teacher.send(json.dumps({"do": "lead", "key": room.key, "shown": sessions.NEWEST}))
+    told, _ = await one.ask(want=0)
+    assert told["lesson"]["prediction"] is None and not told["lesson"]["closed"]
+    assert told["lesson"]["tally"] is None, "a tally would be a hint"
+    one.send(json.dumps({"do": "predict", "answer": 0}))
+    one.send(json.dumps({"do": "predict", "answer": 2}))
+    told, _ = await one.ask(want=0)
+    assert told["lesson"]["prediction"] == 0, "the first answer counts"
+    refused, _ = await one.ask(do="predict", answer=7)
+    assert refused["kind"] == "refused"
+    told, _ = await teacher.ask(want=0)
+    assert told["lesson"]["leads"] and told["lesson"]["tally"] == [1, 0, 0]
+    assert told["lesson"]["followers"] == 2 and not live.training
+    teacher.send(json.dumps({"do": "play"}))
     await until(live, lambda: live.status == "finished")
-    known = {"version": live.version, "generation": live.generation}
-    for viewer in (one, other):
-        told, _ = await viewer.ask(want=3, **known)
-        assert "lesson" not in told and "tree" not in told, "as on the teacher's page: no news"
-    mine, _ = await one.ask(want="newest", answer=0)
-    none, _ = await other.ask(want="newest")
-    assert mine["lesson"]["prediction"] == none["lesson"]["prediction"] == 2
-    assert "predicted" in mine["lesson"]["reveal"] and "It uses most" in mine["lesson"]["reveal"]
-    assert none["lesson"]["reveal"].startswith("The outcome:")
-    wrong, _ = await other.ask(want="newest", answer=99)
-    assert wrong["lesson"] == none["lesson"]
+    late = Viewer("", code=room.code)
+    await late.event()
+    for viewer in (one, other, late, teacher):
+        told, _ = await viewer.ask(want=3)
+        assert told["lesson"]["closed"] and told["lesson"]["reveal"] is None
+    refused, _ = await one.ask(do="reveal", key=room.key)
+    assert refused["kind"] == "refused", "only the teacher reveals"
+    teacher.send(json.dumps({"do": "reveal", "key": room.key}))
+    beginnings = {teacher: "The outcome:", one: "You predicted", late: "The outcome:"}
+    for viewer, begins in beginnings.items():
+        told, _ = await viewer.ask(want=3)
+        assert told["lesson"]["reveal"].startswith(begins)
+        assert told["lesson"]["tally"] == [1, 0, 0]
+    back = host.classes.find(room.code)
+    assert back is not None and back.seat("nobody").answer is None
+    assert [back.seat(student).answer for student in back.answers] == [0]
     live.stop()
+
+
+def test_six_letters_open_a_class_and_wrong_tries_are_limited(host: Server) -> None:
+    room, other = host.classes.begin("run"), host.classes.begin("run")
+    assert set(room.letters) <= set(sessions.ALPHABET) and len(room.letters) == 6
+    assert room.letters != other.letters
+    typed = f" {room.letters[:3].lower()} {room.letters[3:]} "
+    assert host.classes.find_by_letters(typed, "phone") is room
+    assert host.classes.find(room.letters) is None, "letters are no code: they open the page alone"
+    for wrong in ["", "ŒŒŒŒŒŒ", room.key] * 10:
+        with pytest.raises(RequestError, match="No class is open"):
+            host.classes.find_by_letters(wrong, "phone")
+    with pytest.raises(RequestError, match="Too many wrong codes"):
+        host.classes.find_by_letters(room.letters, "phone")
+    assert host.classes.find_by_letters(room.letters, "another phone") is room
+    host.classes.end(room.key)
+    with pytest.raises(RequestError, match="No class is open"):
+        host.classes.find_by_letters(room.letters, "another phone")
+
+
+def test_another_lesson_asks_anew_and_a_branch_of_the_same_one_does_not(host: Server) -> None:
+    for run, lesson in (("first", "kill"), ("branch", "kill"), ("next", "revive")):
+        host.runs.register(run, LiveRun(PAIR, trainings(), RunRequest(PAIR, lesson)), {})
+    room = host.classes.begin("first")
+    host.classes.answer(room, "student", 1)
+    host.classes.reveal(room.key)
+    host.classes.lead(room.key, "branch", sessions.NEWEST)
+    assert room.seat("student").answer == 1 and room.revealed
+    host.classes.lead(room.key, "next", sessions.NEWEST)
+    assert room.seat("student").answer is None and not room.revealed
 
 
 @pytest.mark.slow
@@ -134,6 +182,9 @@ def test_the_board_shows_what_runs_came_to_and_forgets_nothing(
         assert "Conventional VAE, 1 model:" in told and "Spherical VAE, 1 model:" in told
         figure = class_board.board(dots)
         assert sum(len(trace.x) for trace in figure.data) == 2
+        places = class_board.spread((dots[0],) * 30)
+        assert len({(x, y) for _, x, y in places}) == 30, "each dot is seen"
+        assert all(abs(x / TOY.sigma2 - 1) < 0.5 for _, x, _ in places)
         watched.stop()
 
     asyncio.run(run())

@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from support.screens import SMALL, charts_of, open_page, query_of, without_exception
 
+from pages.classroom import lessons
 from pages.visitor import url
 from pages.visitor.markdown import for_visitors, plain
+from pages.wire import replay_file
 from svae_core.config.settings import check_settings
 from svae_core.records import Settings
 
 pytestmark = pytest.mark.usefixtures("immediate_engine")
 
 
-def test_start_shows_a_recorded_run_and_three_lessons_without_asking_the_engine(
+def test_start_shows_a_recorded_run_and_its_lessons_without_asking_the_engine(
     no_engine: None,
 ) -> None:
     app = open_page("start")
-    assert len(charts_of(app)) == 1
-    assert len(app.get("page_link")) == 3
+    (stage,) = app.get("bidi_component")
+    assert "/stage/recorded-" in stage.proto.json
+    assert len(app.get("page_link")) == len(lessons.LESSONS)
 
+
+def test_the_recorded_run_is_a_living_model_that_dies_where_sigma2_is_raised() -> None:
+    """The shipped file: alive before the change, dead at the end, and the other one is not."""
+    recording = Path(__file__).parents[1] / "assets" / "recorded_run.gz"
+    header, arrays = replay_file.unpack(recording.read_bytes())
+    moments = header["moments"]
+    raised = [one["step"] for one in moments if one["then"]["sigma2"] > 0.1]
+    before = max(one["index"] for one in moments if one["step"] < raised[0])
+    conventional, spherical = ([one["models"][m]["kl"] for one in moments] for m in (0, 1))
+    assert moments[0]["step"] == 0 and conventional[before] > 4
+    assert conventional[-1] < 0.01 and spherical[-1] > 1
+    assert len(arrays["history"]) == len(arrays["shells"]) == len(moments) > 80
+
+
+def test_a_mistyped_class_code_is_told_so(no_engine: None) -> None:
+    app = open_page("start")
+    app.text_input[0].set_value("abcdef")
+    app = without_exception(app.button[0].click().run())
+    assert "six letters are on your teacher's screen" in app.error[0].value
 
 @pytest.mark.parametrize(
     "page, charts", [("shell", 4), ("region", 4), ("theory", 1), ("phase", 2), ("compare", 0)]

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.screens import SMALL, open_page, query_of, without_exception
 
-from pages.live import registry
+from pages.live import history, registry
 from pages.server.current import server
 from pages.wire import header_fields
 from svae_core.records import Settings
@@ -43,14 +43,14 @@ def test_train_keeps_its_run_until_a_setting_is_touched() -> None:
 
 
 def test_a_lesson_brings_its_settings_and_its_question() -> None:
-    app = open_page("train", {"lesson": "alive"})
-    assert query_of(app)["beta"] == "4"
+    app = open_page("train", {"lesson": "break"})
+    assert query_of(app)["beta"] == "16"
     live = server().runs.find(_run(app))
     assert live is not None
-    assert live.request.lesson == "alive" and live.members[1].beta == 4.0 and not live.training
-    assert "Keep it alive" in app.markdown[0].value
+    assert live.request.lesson == "break" and live.members[1].beta == 16.0 and not live.training
+    assert "Break the guarantee" in app.markdown[0].value
     assert _run(without_exception(app.run())) == _run(app)
-    own = open_page("train", {"lesson": "alive", "beta": "2", "epochs": "9"})
+    own = open_page("train", {"lesson": "break", "beta": "2", "epochs": "9"})
     seen = server().runs.find(_run(own))
     assert seen is not None and (seen.members[1].beta, seen.members[1].epochs) == (2.0, 9)
 
@@ -111,13 +111,20 @@ def test_a_run_opened_by_its_link_alone_stays_the_page_s_in_all_its_branches(see
     assert live is not None and list(live.tree) == [run, child, grandchild]
 
 
-def test_the_header_names_what_the_branch_has_not_what_the_page_began_with() -> None:
+def test_the_header_leaves_to_the_stage_what_a_lever_may_change() -> None:
     app = open_page("train", SMALL)
-    assert "σ² = 1, β = 1," in app.markdown[0].value
+    assert "β" not in app.markdown[0].value and "150 epochs" in app.markdown[0].value
+
+
+def test_a_lesson_may_have_three_models_of_one_method() -> None:
+    app = open_page("train", {**SMALL, "lesson": "units", "sigma2": "0.05"})
     live = server().runs.find(_run(app))
-    assert live is not None
-    live.members = tuple(dataclasses.replace(one, changes=((0, "beta", 4.0),)) for one in PAIR)
-    assert "σ² = 1, β = 1 → 4," in without_exception(app.run()).markdown[0].value
+    assert live is not None and [one.method for one in live.members] == ["baseline"] * 3
+    assert history.member_names(live.members)[1:] == (
+        "VAE with D + 0.1·KL",
+        "VAE with D/64 + 0.1·KL",
+    )
+    assert len(set(map(history.member_name, live.members))) == 1
 
 
 @pytest.mark.slow

@@ -10,15 +10,15 @@ import { part, sizeOf } from "./frames.js";
 /** @implements {MomentSource} */
 export class Archive {
   /**
-   * @param {string} text  the packed run in base 64
+   * @param {Promise<ArrayBuffer>} packed
    * @param {Receiver} on
    */
-  constructor(text, on) {
+  constructor(packed, on) {
     this.on = on;
     this.sent = false;
     /** @type {Message | null} */
     this.content = null;
-    unpack(text).then((content) => {
+    packed.then(unpack).then((content) => {
       this.content = content;
       on.open();
     }, () => on.trouble("This file is damaged: export the replay once more."));
@@ -49,13 +49,20 @@ export class Archive {
 }
 
 /**
- * The whole file: like one message, but each array has a scale, 0 for float32 as it was.
+ * What a file holds in base 64, in bytes.
  * @param {string} text
+ */
+export async function bytesOf(text) {
+  return Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0)).buffer;
+}
+
+/**
+ * The whole run: like one message, but each array has a scale, 0 for float32 as it was.
+ * @param {ArrayBuffer} packed
  * @returns {Promise<Message>}
  */
-export async function unpack(text) {
-  const bytes = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+export async function unpack(packed) {
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const buffer = await new Response(stream).arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));

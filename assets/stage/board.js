@@ -12,7 +12,12 @@ export class Board {
   /** @param {Record<string, ViewModule>} views  by name, as views/index.js gives them */
   constructor(views) {
     this.modules = views;
-    this.root = make("div", { className: "svae-board" });
+    const story = { models: make("div"), levers: make("div") };
+    const rest = make("div", { className: "svae-rest" });
+    /** @type {Record<"models" | "levers" | "rest", HTMLElement>} */
+    this.parts = { ...story, rest };
+    const first = make("div", { className: "svae-story" }, story.models, story.levers);
+    this.root = make("div", { className: "svae-board" }, first, rest);
     /** @type {Drawable[]} */
     this.drawables = [];
   }
@@ -30,7 +35,7 @@ export class Board {
     for (const [name, { declaration, default: View }] of ordered(this.modules)) {
       addStyles(name, declaration);
       const place = make("div", { className: "svae-place" });
-      this.root.append(frame(name, declaration, place));
+      this.parts[declaration.place ?? "rest"].append(frame(name, declaration, place));
       const create = () => new View(place, context);
       const view = plotly && declaration.plotly ? new Later(plotly, create) : create();
       this.drawables.push({ view, needs: declaration.needs, lively: declaration.lively ?? false });
@@ -45,6 +50,16 @@ export class Board {
   /** @param {Theme} theme */
   resize(theme) {
     for (const { view } of this.drawables) view.resize(theme);
+  }
+
+  /**
+   * Whether what changes the run is out of reach: before a prediction, in a class, in a file.
+   * @param {boolean} locked
+   */
+  lock(locked) {
+    if (this.root.dataset.locked === String(locked)) return;
+    for (const one of this.root.querySelectorAll(".svae-act")) one.toggleAttribute("inert", locked);
+    if (this.built) this.root.dataset.locked = String(locked);
   }
 
   /** @param {Message} message */

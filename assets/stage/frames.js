@@ -5,6 +5,8 @@
  * @import { NumberArray, Remark, Row, RunSettings, Scene, TreeNode } from "./types"
  */
 
+import { narrates, newsAt } from "./news.js";
+
 /**
  * One binary message: the length of a header, the header in JSON, then float32 arrays one by one.
  * @param {ArrayBuffer} buffer
@@ -58,7 +60,7 @@ export class Recording {
     this.tree = [];
     /** @type {LessonState | null} */
     this.lesson = null;
-    this.answer = -1; // in a class: this viewer's own answer to the lesson's question, −1 for none
+    this.seat = -1; // in a class: the version of what is known of it
     this.generation = -1;
     this.lead = -1; // in a class: the moment that the teacher shows, −1 for the newest
     /** @type {Map<number, Moment>} by index */
@@ -69,6 +71,7 @@ export class Recording {
     this.rows = [];
     /** @type {NumberArray | null} [models, 3, losses]: losses, proved and tight floor */
     this.floors = null;
+    this.floorsKind = 0; // 1: the quick ones, 2: the sharpened
     this.count = 0;
     this.steps = 0;
     this.version = -1;
@@ -90,8 +93,8 @@ export class Recording {
 
   /** The run has started over: only what holds for all its generations is kept. */
   forget() {
-    const { scene, now, tree, lesson, answer, lead } = this;
-    Object.assign(this, new Recording(), { scene, now, tree, lesson, answer, lead });
+    const { scene, now, tree, lesson, seat, lead } = this;
+    Object.assign(this, new Recording(), { scene, now, tree, lesson, seat, lead });
   }
 
   /**
@@ -114,7 +117,10 @@ export class Recording {
     if (header.index < 0) return null;
     this.steps = header.steps;
     this.#acceptRows(header.from, arrays.history, header.models.length);
-    this.floors = arrays.floors ?? this.floors;
+    if (arrays.floors) {
+      this.floors = arrays.floors;
+      this.floorsKind = header.floors;
+    }
     if (header.layout) this.layouts.set(header.layout.number, { ...header.layout, arrays });
     const { index, step, epoch, then, models } = header;
     const moment = this.moments.get(index) ?? { index, step, epoch, then, models };
@@ -150,13 +156,24 @@ export class Recording {
     return latest;
   }
 
+  /**
+   * The remark to narrate on the picture at this moment, or null.
+   * @param {number} index
+   */
+  newsAt(index) {
+    return narrates() ? newsAt(this.remarks, this.rows, index) : null;
+  }
+
   /** @param {any} header  what every message says of the run as it stands */
-  #acceptStatus({ version, status, error, left, speed, standing, count, certificates, lead = -1 }) {
-    Object.assign(this, { version, status, error, left, speed, standing, count, certificates, lead });
+  #acceptStatus({ version, status, error, left, speed, standing, count, certificates, ...rest }) {
+    Object.assign(this, { version, status, error, left, speed, standing, count, certificates });
+    const { lead = -1, seat = -1, lesson } = rest;
+    Object.assign(this, { lead, seat });
+    if (lesson !== undefined) this.lesson = lesson;
   }
 
   /** @param {any} header  what happened so far: remarks, the band's changes, branches */
-  #acceptHistory({ remarks, corridor, now, tree, lesson }) {
+  #acceptHistory({ remarks, corridor, now, tree }) {
     if (remarks && remarks.from <= this.remarks.length) {
       this.remarks.length = remarks.from;
       this.remarks.push(...remarks.lines);
@@ -168,7 +185,6 @@ export class Recording {
     }
     if (now) this.now = now;
     if (tree) this.tree = tree;
-    if (lesson !== undefined) this.lesson = lesson;
   }
 
   /**

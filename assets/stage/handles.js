@@ -61,13 +61,14 @@ export class Handles {
   /**
    * @param {PlotlyElement} element  holds a Plotly figure with a linear y axis
    * @param {{ within: number, delta: number }} losses  W and δ
-   * @param {(band: Band) => void} onChange
+   * @param {{ change(band: Band): void, move(loss: number): void }} on
+   *   `change`: an edge was let go; `move`: the upper edge stands at this loss, dragged or not
    */
-  constructor(element, { within, delta }, onChange) {
+  constructor(element, { within, delta }, on) {
     this.element = element;
     this.within = within;
     this.delta = delta;
-    this.onChange = onChange;
+    this.on = on;
     /** @type {Band | null} */
     this.band = null;
     /** @type {Band | null} as it was when a handle was grabbed */
@@ -77,7 +78,7 @@ export class Handles {
     this.sentAt = -HOLDS;
     this.preview = make("div", { className: "svae-preview", hidden: "" });
     this.grips = ["lower", "upper"].map((edge, index) => this.#grip(edge, index));
-    this.root = make("div", { className: "svae-handles" }, this.preview, ...this.grips);
+    this.root = make("div", { className: "svae-handles svae-act" }, this.preview, ...this.grips);
     element.append(this.root);
   }
 
@@ -118,6 +119,7 @@ export class Handles {
       const loss = number(this.#loss(band[index]));
       grip.setAttribute("aria-valuetext", `${band[index].toFixed(2)}, a loss of ${loss}`);
     });
+    this.on.move(this.#loss(band[1]));
     this.preview.hidden = !this.editing;
     const { style } = this.preview;
     style.left = `${xaxis._offset}px`;
@@ -208,7 +210,7 @@ export class Handles {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
     this.sentAt = performance.now();
-    if (this.band) this.onChange([...this.band]);
+    if (this.band) this.on.change([...this.band]);
     this.#place();
   }
 }

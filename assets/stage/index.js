@@ -12,6 +12,7 @@
  * @property {string} [plotly]  where Plotly.js is; an exported file holds it
  * @property {string} [socket]  where the moments are
  * @property {string} [archive]  all moments, packed
+ * @property {string} [recorded]  where all moments, packed, can be had; they play from the first one
  * @property {string} [replay]  where the run can be had as one file
  * @property {boolean} [projector]  in big type
  * @property {boolean} [follow]  show what the teacher of a class shows
@@ -19,9 +20,8 @@
  * @typedef {(moved: { run: string, query: TreeNode["query"] }) => void} Tell
  */
 
-import { Archive } from "./archive.js";
+import { Archive, bytesOf } from "./archive.js";
 import { Board } from "./board.js";
-import { Branching } from "./branching.js";
 import { capitalised, make, setText } from "./dom.js";
 import { Following } from "./following.js";
 import { Recording } from "./frames.js";
@@ -33,6 +33,7 @@ import { Selection } from "./selection.js";
 import { Source } from "./socket.js";
 import { themeOf } from "./theme.js";
 import { Transport } from "./transport.js";
+import { Tree } from "./tree.js";
 import { views } from "./views/index.js";
 
 const NOTICE = 8000; // how long a refusal stays in sight, in milliseconds
@@ -77,8 +78,6 @@ class Stage {
     this.lastSent = ""; // to a class: which moment is shown
     this.size = "";
     this.left = ""; // the run before, until the page names the one that the viewer went to
-    this.toldOf = -1; // the generation of which the page was told
-    this.weights = ""; // σ² and β, as the page was told last
     /** @type {Theme | null} once there are views */
     this.theme = null;
     /** @type {Selection | null} once there are views */
@@ -95,7 +94,8 @@ class Stage {
       tabindex: 0,
       "aria-label": "Two models in training, side by side",
     });
-    this.root.dataset.source = data.archive ? "archive" : data.follow ? "class" : "server";
+    this.root.dataset.source = data.archive || data.recorded ? "archive" : data.follow ? "class" : "server";
+    this.root.dataset.story = String(Boolean(data.recorded));
     this.trouble = make("p", { className: "svae-trouble", role: "alert", hidden: "" });
     this.bar = make("div", {
       className: "svae-transport",
@@ -106,7 +106,9 @@ class Stage {
     this.remark = make("p", { className: "svae-remark", "aria-live": "polite" });
     this.aside = make("div", { className: "svae-aside" });
     this.board = new Board(views);
-    this.root.append(this.bar, this.remark, this.aside, this.trouble, this.notice, this.board.root);
+    this.trail = make("div", { className: "svae-trail" });
+    this.root.append(this.aside, this.bar, this.remark, this.trouble, this.board.root, this.notice);
+    this.board.parts.rest.before(this.trail);
     parent.append(this.root);
     // An exported file holds its style and Plotly.js already.
     const lack = (/** @type {Error} */ { message }) => {
@@ -122,14 +124,14 @@ class Stage {
       this.player.drawn();
     });
     this.player = new Player(this.source, this.recording, this.painter, () => this.#update());
-    this.branching = new Branching(this.aside, this.player, this.recording, {
-      close: () => this.#branch(false),
-      move: (run, query) => this.#move(run, query),
+    this.tree = new Tree(this.trail, this.player, this.recording, (run, query) => {
+      this.#move(run, query);
     });
-    this.transport = new Transport(this.bar, this.player, this.recording, () => this.#branch());
+    this.transport = new Transport(this.bar, this.player, this.recording);
     this.link = data.replay ? exportLink(data.replay) : null;
     if (this.link) this.bar.append(this.link);
     if (data.follow) this.#follow();
+    if (data.recorded) this.player.begin(matchMedia("(prefers-reduced-motion: reduce)").matches);
     this.onKey = (/** @type {KeyboardEvent} */ event) => this.#key(event);
     document.addEventListener("keydown", this.onKey);
     this.sizes = new ResizeObserver(() => this.#resize());
@@ -178,7 +180,7 @@ class Stage {
 
   /** @returns {MomentSource} */
   #connect() {
-    const { archive, socket = "" } = this.data;
+    const { archive, recorded, socket = "" } = this.data;
     /** @type {Receiver} */
     const receiver = {
       open: () => this.#opened(source),
@@ -187,7 +189,9 @@ class Stage {
       },
       trouble: (sentence) => this.#complain(sentence),
     };
-    const source = archive ? new Archive(archive, receiver) : new Source(socket, receiver);
+    const packed = recorded ? fetch(recorded).then((found) => found.arrayBuffer()) : null;
+    const held = packed ?? (archive ? bytesOf(archive) : null);
+    const source = held ? new Archive(held, receiver) : new Source(socket, receiver);
     return source;
   }
 
@@ -229,17 +233,6 @@ class Stage {
     this.tell?.({ run, query });
   }
 
-  /** The page names σ² and β: it is told when this run's have changed. */
-  #tellChanges() {
-    const { now, generation } = this.recording;
-    if (!now) return;
-    const weights = `${now.sigma2} ${now.beta}`;
-    const changed = this.weights !== weights && this.toldOf === generation; // not by moving here
-    this.weights = weights;
-    this.toldOf = generation;
-    if (changed) this.tell?.({ run: this.data.run, query: {} });
-  }
-
   /** The class is shown another run, perhaps of other data: begin anew. */
   #again() {
     const { data, tell } = this;
@@ -249,63 +242,34 @@ class Stage {
     stages.set(parent, new Stage(parent, data, tell));
   }
 
-  /**
-   * Show or hide the form for other settings; without a word, the other of the two.
-   * @param {boolean} [shown]
-   */
-  #branch(shown) {
-    const open = this.branching.toggle(shown);
-    this.transport.branch.setAttribute("aria-expanded", String(open));
-    if (!open) this.transport.branch.focus();
-  }
-
   /** Whatever is not a view: after every message and every move in time. */
   #update() {
     const { recording, player } = this;
     this.transport.update();
-    this.branching.update();
-    this.#tellChanges();
+    this.tree.update();
     this.following?.update();
     this.root.dataset.led = String(player.led);
     this.show();
     const remark = recording.remarkAt(recording.rows[player.index]?.step ?? 0);
     setText(this.remark, remark ? capitalised(remark.sentence) : "");
-    if (recording.scene?.lesson && !this.lesson) {
-      /** @param {number} answer */
-      const predict = (answer) => this.#predict(answer);
-      this.lesson = new Lesson(this.aside, recording.scene.lesson, predict);
-    }
-    const own = this.data.follow ? recording.answer : null;
-    if (this.lesson) this.#wait(this.lesson.update(recording.lesson, own));
+    this.#teach();
   }
 
-  /**
-   * An answer to the lesson's question. In a class the run is the teacher's, and each viewer's answer
-   * their own: it goes along with every request.
-   * @param {number} answer
-   */
-  #predict(answer) {
-    if (!this.data.follow) {
-      this.source.command("predict", { answer });
-      return;
+  /** A lesson's words, and what they hide or lock meanwhile. */
+  #teach() {
+    const { scene, lesson } = this.recording;
+    let locks = false;
+    if (scene?.lesson) {
+      this.lesson ??= new Lesson(this.aside, scene.lesson, {
+        predict: (answer) => this.source.command("predict", { answer }),
+        start: () => this.player.toggle(),
+        reveal: () => this.source.command("reveal", { key: this.data.lead }),
+      });
+      const waits = this.lesson.update(lesson);
+      locks = waits.locks;
+      this.root.dataset.waiting = String(waits.hides);
     }
-    this.recording.answer = answer;
-    this.recording.version = -1; // so that the reveal comes at once, if there is one already
-    this.player.ask();
-    this.#update();
-  }
-
-  /**
-   * Hide results while a prediction is waited for; what was hidden has had no size.
-   * @param {boolean} waiting
-   */
-  #wait(waiting) {
-    const before = this.root.dataset.waiting;
-    this.root.dataset.waiting = String(waiting);
-    if (before !== String(waiting)) {
-      this.size = "";
-      this.#resize();
-    }
+    this.board.lock(locks || this.root.dataset.source !== "server");
   }
 
   /** @param {Message} message */

@@ -23,6 +23,7 @@ export const PARTS = {
   layout: (moment, recording) => recording.layoutAt(moment.step) ?? undefined,
   floors: (_, recording) => recording.floors, // null until they are computed
   band: (_, { corridor, now }) => JSON.stringify([corridor, now?.band]),
+  settings: (_, { now, count, generation }) => `${generation} ${count} ${JSON.stringify(now)}`,
   certificates: (_, { generation, certificates }) => `${generation} ${certificates.length}`,
 };
 

@@ -27,6 +27,8 @@ export class Player {
     this.onChange = onChange;
     /** @type {"follow" | "hold" | "replay"} */
     this.mode = "follow";
+    /** @type {Player["mode"]} what a run begins in */
+    this.opening = "follow";
     this.generation = recording.generation;
     this.index = -1;
     this.wanted = -1;
@@ -79,7 +81,9 @@ export class Player {
     if (this.generation !== this.recording.generation) {
       this.generation = this.recording.generation;
       this.index = -1;
-      this.mode = "follow"; // started over, perhaps by another viewer
+      this.mode = this.opening; // started over, perhaps by another viewer
+      this.wanted = 0;
+      this.began = { index: 0, time: NaN }; // it begins when the first moment is drawn
     }
     if (this.led) this.#beLed();
     const target = this.mode === "follow" ? this.recording.count - 1 : this.wanted;
@@ -95,12 +99,13 @@ export class Player {
 
   /** After every drawn moment: the next one. */
   drawn() {
+    if (Number.isNaN(this.began.time)) this.began.time = performance.now();
     if (this.mode === "replay" && this.index < this.recording.count - 1) {
       this.#walk();
     } else if (this.mode === "replay") {
       this.mode = "follow";
-      this.onChange();
     }
+    this.onChange(); // what stands beside the views speaks of the same moment
     this.ask();
   }
 
@@ -120,9 +125,9 @@ export class Player {
       rows: rows.length,
       layout: Math.max(-1, ...layouts.keys()),
       remarks: this.recording.remarks.length,
-      floors: Number(Boolean(this.recording.floors)),
+      floors: this.recording.floorsKind,
       lead: this.recording.lead,
-      answer: this.recording.answer,
+      seat: this.recording.seat,
     });
   }
 
@@ -143,6 +148,14 @@ export class Player {
       else this.source.command("play");
     }
     this.onChange();
+  }
+
+  /**
+   * Show a recording from its first moment on; where motion is unwanted, that moment alone.
+   * @param {boolean} still
+   */
+  begin(still) {
+    this.opening = still ? "hold" : "replay";
   }
 
   /** One moment on: a recorded one, or one more of training. */
@@ -182,11 +195,18 @@ export class Player {
   }
 
   /**
-   * Other settings from here on: of this run at its newest moment, else of a branch.
+   * Other settings from here on: of this run at its newest moment, else of a branch. At the end of
+   * a run nothing is left to train, so the branch starts half-way.
    * @param {Partial<RunSettings>} changes
    */
   alter(changes) {
-    const step = this.recording.rows[this.index]?.step ?? 0;
+    const { rows, steps, count } = this.recording;
+    let at = Math.max(0, this.index);
+    if (this.over && at >= count - 1) {
+      at = Math.max(0, rows.findIndex((row) => row.step >= steps / 2));
+      this.seek(at);
+    }
+    const step = rows[at]?.step ?? 0;
     if (this.behind || this.over) this.source.command("branch", { step, changes });
     else this.source.command("change", { changes });
   }

@@ -1,5 +1,5 @@
 /**
- * Play, pause, step, speed, start over, other seed, branch, scrubber; keys Space ← → Home End + −.
+ * Play, pause, step, speed, start over, other seed, narration, scrubber; keys Space ← → Home End + −.
  *
  * @import { Row } from "./types"
  * @import { Recording } from "./frames.js"
@@ -7,6 +7,7 @@
  */
 
 import { make, setText } from "./dom.js";
+import { narrates, setNarration } from "./news.js";
 import { SPEEDS } from "./player.js";
 
 /** @type {Record<string, string>} paths of 24 by 24 */
@@ -19,9 +20,7 @@ const ICONS = {
     "M5 3h14a2 2 0 0 1 2 2v14a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2zM5 5v14h14V5z" +
     "M8.5 7a1.5 1.5 0 0 1 0 3 1.5 1.5 0 0 1 0-3zM15.5 7a1.5 1.5 0 0 1 0 3 1.5 1.5 0 0 1 0-3z" +
     "M12 10.5a1.5 1.5 0 0 1 0 3 1.5 1.5 0 0 1 0-3zM8.5 14a1.5 1.5 0 0 1 0 3 1.5 1.5 0 0 1 0-3zM15.5 14a1.5 1.5 0 0 1 0 3 1.5 1.5 0 0 1 0-3z",
-  branch:
-    "M7 3a2.5 2.5 0 0 1 1 4.8V11h5a3 3 0 0 0 3-3v-.2" +
-    "a2.5 2.5 0 1 1 2 0V8a5 5 0 0 1-5 5H8v3.2a2.5 2.5 0 1 1-2 0V7.8A2.5 2.5 0 0 1 7 3z",
+  words: "M4 4h16a1 1 0 0 1 1 1v11a1 1 0 0 1-1 1h-8l-5 4v-4H4a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1zM7 8v2h10V8zM7 12v2h7v-2z",
   restart: "M12 5V1.5L6.5 6.5 12 11.5V7.5a5.5 5.5 0 1 1-5.5 5.5H4a8 8 0 1 0 8-8z",
 };
 
@@ -30,9 +29,8 @@ export class Transport {
    * @param {HTMLElement} element
    * @param {Player} player
    * @param {Recording} recording
-   * @param {() => void} onBranch  the viewer wants other settings
    */
-  constructor(element, player, recording, onBranch) {
+  constructor(element, player, recording) {
     this.player = player;
     this.recording = recording;
     this.play = this.#button("play", "Play", "Space", () => player.toggle());
@@ -40,9 +38,12 @@ export class Transport {
     this.forward = this.#button("forward", "One moment on", "→", () => player.forward());
     this.restart = this.#button("restart", "Start over", "", () => player.restart());
     this.reseed = this.#button("seed", "The same with another seed", "", () => player.reseed());
-    this.branch = this.#button("branch", "Change or branch from here", "", onBranch);
-    this.branch.setAttribute("aria-expanded", "false");
-    for (const button of [this.restart, this.reseed, this.branch]) button.classList.add("svae-live");
+    this.narration = this.#button("words", "Narration on the pictures", "", () => {
+      setNarration(!narrates());
+      player.painter.refresh();
+      this.update();
+    });
+    for (const button of [this.restart, this.reseed]) button.classList.add("svae-live");
     this.speed = this.#speeds();
     const range = { type: "range", min: 0, max: 0, value: 0, "aria-label": "Moment shown" };
     this.scrubber = make("input", range);
@@ -50,7 +51,7 @@ export class Transport {
       player.seek(this.#momentAt(Number(this.scrubber.value)));
     });
     this.text = make("span", { className: "svae-clock" });
-    const buttons = [this.play, this.back, this.forward, this.restart, this.reseed, this.branch];
+    const buttons = [this.play, this.back, this.forward, this.restart, this.reseed, this.narration];
     element.append(...buttons, this.speed, this.scrubber, this.text);
     this.update();
   }
@@ -87,7 +88,7 @@ export class Transport {
     this.play.disabled = recording.status === "failed" || !ready;
     this.back.disabled = player.index <= 0;
     this.forward.disabled = !ready || (player.over && player.index >= recording.count - 1);
-    this.branch.disabled = !ready;
+    this.narration.setAttribute("aria-pressed", String(narrates()));
     this.reseed.disabled = !ready;
     this.speed.value = String(player.speed);
     this.scrubber.disabled = !ready;
@@ -122,7 +123,8 @@ export class Transport {
     if (status === "finished") return `${where}, finished`;
     if (status === "paused") return `${where}, paused`;
     if (left === null) return where;
-    return `${where}, ${this.#pace()}, ${duration(left)} left`;
+    const pace = this.recording.lesson ? "" : `${this.#pace()}, `; // a lesson keeps its own time
+    return `${where}, ${pace}${duration(left)} left`;
   }
 
   /** Steps per second and, where runs take turns, how many. */

@@ -49,6 +49,13 @@ export interface LessonQuestion {
   title: string;
   question: string;
   options: string[];
+  /** What the viewer is to do once the run waits for it; "" where there is nothing. */
+  act: string;
+  /** What to try after the reveal. */
+  drag: string;
+  /** Whether results are hidden before the prediction; else levers are locked. */
+  hides: boolean;
+  next: { title: string; query: Record<string, string> } | null;
 }
 
 export interface Scene {
@@ -59,6 +66,8 @@ export interface Scene {
   image: [number, number] | null;
   features: string[];
   band: string;
+  /** The largest variances λ of the data, as many as there are latent dimensions; falling. */
+  variances: number[];
   /** The losses W and δ, between which the band's edges are fractions. */
   handles: { within: number; delta: number } | null;
   lesson: LessonQuestion | null;
@@ -146,8 +155,18 @@ export interface TreeNode {
 }
 
 export interface LessonState {
+  /** This viewer's own; null before there is one. */
   prediction: number | null;
+  /** Whether it is too late to predict. */
+  closed: boolean;
   reveal: string | null;
+  /** In a class: whether this viewer leads it … */
+  leads?: boolean;
+  /** … could reveal what came true … */
+  known?: boolean;
+  /** … and how many chose each option, where that is to be seen. */
+  tally?: number[] | null;
+  followers?: number;
 }
 
 /** What was measured on a trained model; see svae_core/records.py. */
@@ -229,6 +248,7 @@ export type Need =
   | "layout"
   | "floors"
   | "band"
+  | "settings"
   | "certificates";
 
 /** What a view's file declares of it. */
@@ -241,6 +261,8 @@ export interface Declaration {
   span: number;
   /** A CSS length; without it the view is as high as its content. */
   height?: string;
+  /** Where in the story, which fits on one screen: with the models, or beside them; else below it. */
+  place?: "models" | "levers";
   /** It is drawn when one of these has changed, and not before all are there. */
   needs: Need[];
   /** Drawn at once and together with all lively views; others take turns. */

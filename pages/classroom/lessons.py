@@ -1,27 +1,37 @@
-"""Three lessons: each asks for a prediction, trains, and compares the outcome with the prediction.
+"""Four lessons: predict, act, see what comes true and why, drag further, go on to the next.
 
-    /train?lesson=collapse
+    /train?lesson=kill
 
-The stage asks the question with the run paused at its start, and hides every result until it is
-answered. The reveal is computed from the certificates, not written in advance: with other
-settings, or after the band was dragged, it says what really happened.
+The stage asks the question. A lesson with a `turn` trains up to there and then waits until the
+viewer moves a lever; one without hides every result until the question is answered. What comes
+true is read from the run, not written in advance: with other data or levers the reveal says what
+really happened. `judges` has one function per lesson.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from svae_core.certificate.diagnostics import COLLAPSED_KL
-from svae_core.figures.names import counted
-from svae_core.records import Certificate, RequestError, Settings
+from pages.classroom import judges
+from pages.classroom.judges import Outcome
+from pages.live.pace import Pace
+from pages.live.registry import pair
+from pages.live.run_view import RunView
+from svae_core.records import RequestError, Settings
 
-Certificates = tuple[Certificate, ...]
+_PACE = Pace(seconds=22.0)
+#: Pixels of a digit: what a mean instead of a sum divides the loss by.
+PIXELS = 64
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """Settings with a question. `outcome` gives the index of the option that came true."""
+    """A run with a question, something to do, and what is read from it.
+
+    `judge` gives None as long as nothing can be said. `own_run`: it is judged by the lesson's own
+    run, not by a branch of it.
+    """
 
     name: str
     title: str
@@ -29,13 +39,24 @@ class Lesson:
     settings: Settings
     question: str
     options: tuple[str, ...]
-    outcome: Callable[[Certificates], int]
-    because: Callable[[Certificates], str]
+    act: str
+    drag: str
+    judge: Callable[[RunView], Outcome | None]
+    pace: Pace = _PACE
+    own_run: bool = False
+    members: Callable[[Settings], tuple[Settings, ...]] = pair
 
 
 def find(name: str | None) -> Lesson | None:
     """The lesson of that name, if there is one."""
     return LESSONS.get(name or "")
+
+
+def following(lesson: Lesson) -> Lesson | None:
+    """The next lesson; None after the last one."""
+    names = list(LESSONS)
+    place = names.index(lesson.name) + 1
+    return LESSONS[names[place]] if place < len(names) else None
 
 
 def check_prediction(lesson: Lesson | None, answer: int) -> int:
@@ -47,132 +68,101 @@ def check_prediction(lesson: Lesson | None, answer: int) -> int:
     return answer
 
 
-def reveal(lesson: Lesson, prediction: int | None, certificates: Certificates) -> str:
+def reveal(lesson: Lesson, prediction: int | None, outcome: Outcome) -> str:
     """The outcome, beside the prediction."""
-    outcome = lesson.outcome(certificates)
-    came, why = f"“{lesson.options[outcome]}”.", lesson.because(certificates)
+    came = f"“{lesson.options[outcome.option]}”."
     if prediction is None:
-        return f"The outcome: {came} {why}"
-    if prediction == outcome:
-        return f"As you predicted: {came} {why}"
-    return f"You predicted “{lesson.options[prediction]}”, but the outcome is: {came} {why}"
+        return f"The outcome: {came} {outcome.because}"
+    if prediction == outcome.option:
+        return f"As you predicted: {came} {outcome.because}"
+    predicted = lesson.options[prediction]
+    return f"You predicted “{predicted}”, but the outcome is: {came} {outcome.because}"
 
 
-# --------------------------------------------------------------------- the outcomes
+def three_writings(settings: Settings) -> tuple[Settings, ...]:
+    """One trade-off between error and KL, written in three ways, all of conventional VAEs.
+
+    D/(2σ²) + β·KL; the same times 2σ²; and that with the mean over the pixels instead of the sum.
+    """
+    first = replace(settings, method="baseline", method_options=())
+    price = 2 * first.sigma2 * first.beta
+    summed = replace(first, sigma2=0.5, beta=price)
+    return first, summed, replace(summed, sigma2=0.5 * PIXELS)
 
 
-def _alive(certificate: Certificate) -> int:
-    """The number of dimensions that are not collapsed."""
-    return sum(kl >= COLLAPSED_KL for kl in certificate.kl_per_dim)
-
-
-def _dimensions(certificate: Certificate) -> str:
-    return counted(len(certificate.kl_per_dim), "dimension")
-
-
-def _below_delta(certificate: Certificate) -> bool:
-    return certificate.loss_limit < certificate.delta
-
-
-def _baseline_keeps(certificates: Certificates) -> int:
-    first = certificates[0]
-    share = _alive(first) / max(1, len(first.kl_per_dim))
-    return 2 if share == 0 else 1 if share <= 0.5 else 0
-
-
-def _spherical_stands(certificates: Certificates) -> int:
-    last = certificates[-1]
-    if last.verdict == "collapsed":
-        return 0
-    return 1 if last.in_band else 2
-
-
-def _guarantee_holds(certificates: Certificates) -> int:
-    last = certificates[-1]
-    if not _below_delta(last):
-        return 2
-    return 0 if _alive(last) == 0 else 1
-
-
-def _both_kls(certificates: Certificates) -> str:
-    first, last = certificates[0], certificates[-1]
-    return (
-        f"βσ²/λ_max is {first.gauge:.2f} here; above 1 total collapse is a stable state of a "
-        f"conventional VAE. It ended with {first.kl:.2f} nats in {_alive(first)} of its "
-        f"{_dimensions(first)}, the spherical one with {last.kl:.2f} in "
-        f"{_alive(last)}."
-    )
-
-
-def _held(certificates: Certificates) -> str:
-    first, last = certificates[0], certificates[-1]
-    return (
-        f"The loss ended at {last.loss:.3f}, and the band's upper edge is {last.hi:.3f}. Such a "
-        f"loss takes at least {last.floors.proved:.2f} nats (proved); the KL is {last.kl:.2f}. "
-        f"Of the {_dimensions(first)} of the conventional VAE, at the same βσ², "
-        f"{_alive(first)} stayed alive."
-    )
-
-
-def _tried(certificates: Certificates) -> str:
-    last = certificates[-1]
-    return (
-        f"The loss ended at {last.loss:.3f} beside δ = {last.delta:.3f}, with {last.kl:.2f} nats "
-        f"in {_alive(last)} of its {_dimensions(last)}. Change β and the band, and "
-        "try again: a loss below δ without any information would be a counter-example."
-    )
-
+_DIGITS = Settings(latent_dim=5, learning_rate=4e-3)
 
 LESSONS = {
     lesson.name: lesson
     for lesson in (
         Lesson(
-            "collapse",
-            "Watch a VAE collapse",
-            "Both models learn handwritten digits. Keep an eye on the conventional one: what "
-            "becomes of its bars, the nats in each latent dimension?",
-            Settings(),
-            "Two models start from the same weights and learn the same digits. How much of its "
-            "latent space will the conventional VAE still use at the end?",
-            (
-                "It uses most of its dimensions",
-                "It uses half of its dimensions, or fewer",
-                "It uses none of them: it has collapsed",
-            ),
-            _baseline_keeps,
-            _both_kls,
+            "kill",
+            "Kill it",
+            "A healthy VAE and one slider: where on it does the last dimension go out?",
+            replace(_DIGITS, sigma2=0.01, epochs=300),
+            "The conventional VAE is alive. Each mark under the σ² slider is a variance λ of the "
+            "data. When you move σ² to the right, where does its last bar go out?",
+            ("At the first mark", "Half-way through the marks", "At the last mark, λ_max"),
+            "Your turn: drag σ² to the right, past one mark after the other, and watch the bars of "
+            "the conventional VAE.",
+            "Now drag σ² back to the left: do the bars return?",
+            judges.where_it_died,
+            Pace(seconds=22.0, turn=0.2),
         ),
         Lesson(
-            "alive",
-            "Keep it alive",
-            "Four times the weight on KL. The spherical model is held below the upper edge "
-            "of its band, so it has to send something through the latent.",
-            Settings(beta=4.0),
-            "The KL now costs four times as much. What will become of the spherical VAE, which "
-            "has to keep its loss inside the band?",
+            "revive",
+            "Bring it back",
+            "Two dead models. The feasible band alone brings one of them back.",
+            replace(_DIGITS, start="collapsed", band=(0.0, 0.99), epochs=200),
+            "Both models start dead, and σ² keeps them so. The spherical one must stay in its "
+            "band, which now ends just below its δ. What happens when you pull the band's upper "
+            "edge down to half its height?",
             (
-                "It collapses like the conventional one",
-                "It stays alive, inside its band",
-                "It stays alive, but outside its band",
+                "Nothing: a dead model stays dead",
+                "It comes back to life, and its loss falls",
+                "It comes back to life, and its loss rises",
             ),
-            _spherical_stands,
-            _held,
+            "Your turn: drag the upper handle of the band down, to half its height. Read how many "
+            "nats that guarantees.",
+            "Now drag the edge up and down: nats are paid for in loss.",
+            judges.came_back,
+            Pace(seconds=22.0, turn=0.2),
         ),
         Lesson(
             "break",
-            "Try to break the guarantee",
-            "Push β to 16, widen the band. A measured loss below δ excludes total collapse; see "
-            "whether you find a model that has both. The Theory page lets a search try hundreds.",
+            "Break the guarantee",
+            "A bet: can a loss below δ go with a dead latent? A search tries hundreds.",
             Settings(band=(0.0, 0.5), beta=16.0),
-            "The KL costs sixteen times as much, and the band reaches half-way to δ. Drag its "
-            "edges while it trains. Can a model end below δ with nothing in its latent?",
+            "The KL costs sixteen times as much, and the band reaches half-way to δ. Can a model "
+            "end below its δ with nothing in its latent?",
             (
                 "Yes: it ends below δ, and has collapsed",
                 "No: it ends below δ, and carries information",
                 "No: it ends at δ or above, where nothing is guaranteed",
             ),
-            _guarantee_holds,
-            _tried,
+            "",
+            "Now drag β and the band as far as they go. Then let a search try, on the page Theory.",
+            judges.guarantee_held,
+            own_run=True,
+        ),
+        Lesson(
+            "units",
+            "Why units matter",
+            "One loss, written in three ways that look alike. One of them collapses.",
+            replace(_DIGITS, sigma2=0.05),
+            "Three conventional VAEs, the same trade-off between error and KL: as a likelihood, "
+            f"multiplied out, and with the mean over the {PIXELS} pixels instead of the sum. What "
+            "will they do?",
+            (
+                "All three learn alike",
+                "Two learn alike, one collapses",
+                "All three collapse",
+            ),
+            "",
+            "Now drag β left, below the last of its marks: the third one comes back.",
+            judges.writings_agreed,
+            own_run=True,
+            members=three_writings,
         ),
     )
 }

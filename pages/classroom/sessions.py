@@ -5,7 +5,8 @@
 
 A class has two unguessable words. The `code` is for everyone: it shows the teacher's run and lets
 runs be entered on the board, no more; it never reveals the id of a run, which would let its holder
-change the run. The `key` is the teacher's.
+change the run. The `key` is the teacher's. Six `letters` can be typed instead of the code while the
+class is open; so that nobody finds a class by trying, wrong ones are counted and soon refused.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 
 from pages.live.registry import Registry
 from pages.live.run import LiveRun
+from pages.live.run_source import RunRequest
 from pages.live.run_view import RunView
 from svae_core.config.settings import settings_at
 from svae_core.figures.class_board import Dot
@@ -28,7 +30,25 @@ NEWEST = -1
 #: A class is removed after this many seconds without use.
 KEPT_SECONDS = 4 * 3600.0
 LARGEST_CLASS = 500  # runs on one board
+#: Letters that are not taken for one another, said or written.
+ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+_LETTERS = 6
+#: Most wrong tries of one address, and of all addresses together, in so many seconds. A school may
+#: have one address; a class of thirty types wrong now and then.
+_TRIES, _ALL_TRIES, _TRY_SECONDS = 30, 300, 60.0
 _MOST_CLASSES = 200
+
+
+@dataclass(frozen=True)
+class Seat:
+    """What one viewer of a class is shown of it. `answer`: the viewer's own; `answers`: of all."""
+
+    version: int
+    leads: bool
+    answer: int | None
+    revealed: bool
+    answers: tuple[int, ...]
+    followers: int
 
 
 @dataclass(eq=False)
@@ -43,15 +63,27 @@ class Class:
     runs: dict[str, None] = field(default_factory=dict)  # on the board, in the order of entry
     finished: dict[str, tuple[Dot, ...]] = field(default_factory=dict)  # results, by run
     used: float = field(default_factory=time.monotonic)
+    letters: str = ""  # a short code that can be typed; it opens the class to followers only
+    answers: dict[str, int] = field(default_factory=dict)  # to the lesson's question, by student
+    revealed: bool = False  # whether the teacher has shown what came true
+    version: int = 0  # changes with the three above and with the number of followers
+
+    def seat(self, student: str | None) -> Seat:
+        """What a student, or the teacher (None), is shown of the class."""
+        answer = self.answers.get(student) if student is not None else None
+        answers = tuple(self.answers.values())
+        return Seat(self.version, student is None, answer, self.revealed, answers, self.followers)
 
     @contextmanager
     def followed(self) -> Iterator[None]:
         """Count as a follower while the context is open."""
         self.followers += 1
+        self.version += 1
         try:
             yield
         finally:
             self.followers -= 1
+            self.version += 1
 
 
 class Classes:
@@ -64,6 +96,7 @@ class Classes:
     def __init__(self, runs: Registry) -> None:
         self._runs = runs
         self._classes: dict[str, Class] = {}
+        self._wrong: list[tuple[float, str]] = []  # tries of letters: when, and from where
 
     def begin(self, run: str) -> Class:
         """Begin a class that is shown this run."""
@@ -74,7 +107,54 @@ class Classes:
                 "ended."
             )
         classroom = Class(secrets.token_urlsafe(12), secrets.token_urlsafe(16), run)
+        taken = {one.letters for one in self._classes.values()}
+        while not classroom.letters or classroom.letters in taken:
+            classroom.letters = "".join(secrets.choice(ALPHABET) for _ in range(_LETTERS))
         self._classes[classroom.code] = classroom
+        return classroom
+
+    def find_by_letters(self, typed: str, address: str) -> Class:
+        """The class of these letters. RequestError if there is none, or after too many wrong tries.
+
+        `address`: where they were typed.
+        """
+        now = time.monotonic()
+        self._wrong = [one for one in self._wrong if now - one[0] < _TRY_SECONDS]
+        mine = sum(where == address for _, where in self._wrong)
+        if mine >= _TRIES or len(self._wrong) >= _ALL_TRIES:
+            raise RequestError("Too many wrong codes were typed; try again in a minute.")
+        letters = "".join(typed.split()).upper()
+        for classroom in list(self._classes.values()):
+            if letters.isascii() and secrets.compare_digest(classroom.letters, letters):
+                classroom.used = now
+                return classroom
+        self._wrong.append((now, address))
+        raise RequestError(
+            "No class is open with this code: its six letters are on your teacher's screen."
+        )
+
+    def answer(self, classroom: Class, student: str, answer: int) -> None:
+        """Record a student's prediction; the first one counts."""
+        if len(classroom.answers) < LARGEST_CLASS:
+            classroom.answers.setdefault(student, answer)
+        self._changed(classroom)
+
+    def reveal(self, key: str) -> None:
+        """Show everybody what came true. RequestError if the class has ended."""
+        classroom = self._led(key)
+        classroom.revealed = True
+        self._changed(classroom)
+
+    def _changed(self, classroom: Class) -> None:
+        classroom.version += 1
+        self._runs.notify(classroom.run)
+
+    def _led(self, key: str) -> Class:
+        classroom = self.find_by_key(key)
+        if classroom is None:
+            raise RequestError(
+                "Your class has ended: nobody follows any more. Reload to begin another."
+            )
         return classroom
 
     def find(self, code: str | None) -> Class | None:
@@ -107,16 +187,19 @@ class Classes:
 
     def lead(self, key: str, run: str, shown: int) -> None:
         """Show the class this moment of this run. RequestError if the class has ended."""
-        classroom = self.find_by_key(key)
-        if classroom is None:
-            raise RequestError(
-                "Your class has ended: nobody follows any more. Reload to begin another."
-            )
+        classroom = self._led(key)
+        if self._asks(run) != self._asks(classroom.run):  # another lesson: its question is new
+            classroom.answers, classroom.revealed = {}, False
+            classroom.version += 1
         before, classroom.run, classroom.shown = classroom.run, run, max(NEWEST, shown)
         classroom.used = time.monotonic()
         for one in {before, run}:
             if live := self._runs.find(one):
                 live.signal.notify()
+
+    def _asks(self, run: str) -> RunRequest | None:
+        live = self._runs.find(run)
+        return live.request if live else None
 
     def shows(self, classroom: Class, live: LiveRun) -> bool:
         """Whether this is the run that the class is shown now."""

@@ -31,6 +31,22 @@ def member_name(settings: Settings) -> str:
     return mark_of(settings.method).name
 
 
+def member_names(members: Sequence[Settings]) -> tuple[str, ...]:
+    """The names of members on screen; those of the same method are told apart by their losses."""
+    methods = [settings.method for settings in members]
+    return tuple(
+        member_name(one) if methods.count(one.method) == 1 else f"VAE with {_written(one)}"
+        for one in members
+    )
+
+
+def _written(settings: Settings) -> str:
+    """A conventional loss as one writes it: `D/0.1 + KL`, `D + 0.1·KL`."""
+    twice = 2 * settings.sigma2
+    error = "D" if twice == 1 else f"D/{twice:g}"
+    return f"{error} + KL" if settings.beta == 1 else f"{error} + {settings.beta:g}·KL"
+
+
 @dataclass
 class History:
     """Moments, layouts, remarks and checkpoints of one training, in the order of their steps."""
@@ -46,7 +62,7 @@ class History:
     def add(self, moments: Sequence[Moment], members: tuple[Settings, ...]) -> None:
         """Append new moments of these members and the remarks that they give rise to."""
         changes = setting_changes.change_history(members[-1])
-        names = tuple(map(member_name, members))
+        names = member_names(members)
         for moment in moments:
             before = self.moments[-1][0].step if self.moments else 0
             for step, line in changes:

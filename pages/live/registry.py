@@ -24,6 +24,7 @@ from typing import Any
 
 from pages.live import closed_tabs, persistence, quota
 from pages.live import setting_changes as change_rules
+from pages.live.pace import Pace
 from pages.live.persistence import Autosave
 from pages.live.run import LiveRun
 from pages.live.run_source import Branching, RunRequest
@@ -182,13 +183,19 @@ class Registry:
 
     # ------------------------------------------------------------------ starting runs
 
-    def start_run(self, members: tuple[Settings, ...], lesson: str = "", owner: str = "") -> str:
-        """Start a run of these members, paused if it belongs to a lesson; its unguessable id.
+    def start_run(
+        self,
+        members: tuple[Settings, ...],
+        lesson: str = "",
+        owner: str = "",
+        pace: Pace | None = None,
+    ) -> str:
+        """Start a run of these members; its unguessable id. A lesson's waits for a prediction.
 
         RequestError if the owner has too many runs.
         """
         self._evict_for(owner)
-        live = LiveRun(members, self.trainings, RunRequest(members, lesson))
+        live = LiveRun(members, self.trainings, RunRequest(members, lesson), pace=pace)
         live.owner = owner
         return self.register(secrets.token_urlsafe(16), live, {})
 
@@ -208,7 +215,10 @@ class Registry:
         what = f"{change_rules.describe_changes(settings, step, changes)} at step {step}"
         members = change_rules.apply_changes(parent.members, step, changes)
         training = parent.shared.branch(step, members)
-        return self._start_descendant(parent.request, training, Branching(run, step, what))
+        child = self._start_descendant(parent.request, training, Branching(run, step, what))
+        if self.by_id[child].turn:  # the viewer's move is made
+            self.by_id[child].turn = "taken"
+        return child
 
     def reseed(self, run: str) -> str:
         """Start the same run, changes included, with a seed new to its tree; its id."""
@@ -232,8 +242,8 @@ class Registry:
         self._evict_for(owner)
         parent = self.by_id[run]
         request = RunRequest(parent.request.members)
-        child = LiveRun(parent.members, self.trainings, request, parent.shared)
-        child.count = parent.count
+        child = LiveRun(parent.members, self.trainings, request, parent.shared, parent.pace)
+        child.count, child.turn = parent.count, parent.turn
         child.owner = owner
         _inherit(child, parent)
         return self.register(secrets.token_urlsafe(16), child, {})
@@ -249,7 +259,7 @@ class Registry:
                 "afresh."
             )
         self._evict_for(parent.owner)
-        child = LiveRun(training.members, self.trainings, request, training)
+        child = LiveRun(training.members, self.trainings, request, training, parent.pace)
         child.branching, child.owner = branching, parent.owner
         _inherit(child, parent)
         run = self.register(secrets.token_urlsafe(16), child, parent.tree)
@@ -367,6 +377,7 @@ class Registry:
 def _inherit(child: LiveRun, parent: LiveRun) -> None:
     """Copy from a parent run what does not depend on the changes."""
     child.prepared, child.floors = parent.prepared, parent.floors
+    child.sharpened = parent.sharpened
     child.prediction, child.imported, child.plays = parent.prediction, parent.imported, True
     # A viewer that moves to another run of the tree sees a new generation and reloads all.
     child.generation = max(one.generation for one in parent.tree.values()) + 1000

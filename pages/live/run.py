@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pages.live import companions, display
 from pages.live import setting_changes as changing
+from pages.live.pace import Pace
 from pages.live.run_source import Branching, OnDisk, RunRequest, check_data
 from pages.live.setting_changes import Changes
 from pages.live.shared_training import SharedTraining, Trainings
@@ -45,6 +47,7 @@ class LiveRun:
         trainings: Trainings,
         request: RunRequest | None = None,
         training: SharedTraining | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.members = members
         self.request = request or RunRequest(members)
@@ -56,6 +59,7 @@ class LiveRun:
         self.prepared: PreparedData | None = None
         self.certificates: tuple[Certificate, ...] = ()
         self.floors: tuple[FloorCurves, ...] = ()  # one per member, when they are known
+        self.sharpened = False  # whether those are the highest floors
         self.owner = ""  # key of the browser that started it
         self.on_disk: OnDisk | None = None  # as loaded, until `Autosave` takes it over
         self.fingerprint = ""  # of the data that a run from disk was trained on
@@ -68,7 +72,12 @@ class LiveRun:
         self.version = self.generation = self.viewers = 0
         self.last_viewed_at, self.size = time.monotonic(), self.shared.history.size(self.count)
         self._trainings, self._engine = trainings, trainings.engine
-        self.plays = not self.request.lesson  # while observed; a lesson waits for a prediction
+        self.pace = pace or Pace()
+        #: Of a lesson: ahead, open (it waits for the viewer to move a lever) or taken; else "".
+        self.turn = "ahead" if self.pace.turn else ""
+        # While observed; a lesson that hides its results waits for a prediction.
+        self.plays = not self.request.lesson or bool(self.turn)
+        self.ahead: asyncio.Task[None] | None = None  # trains further than what is shown
         self._pending: dict[str, Any] = {}  # changes for the next slice
         self._single_step = self._viewer_closes = False
         self._known_loss = self._engine.cluster_lost  # the cluster loss handled last
@@ -139,6 +148,7 @@ class LiveRun:
         self.let_go()
         self._reset_history()
         self.status, self.plays, self._single_step = "preparing", True, False
+        self.turn = "ahead" if self.turn and not self.branching else self.turn
         self.start()
         self.announce()
 
@@ -148,10 +158,13 @@ class LiveRun:
         self.announce()
 
     def predict(self, answer: int) -> None:
-        """Record the answer to a lesson's question, and start training."""
+        """Record the answer to a lesson's question; a run that waited for it starts."""
         if self.prediction is None:
             self.prediction = answer
-        self.play()
+        if self.turn:
+            self.announce()
+        else:
+            self.play()
 
     def change(self, changes: Changes) -> None:
         """Change settings from the next slice on. RequestError if a change is invalid."""
@@ -159,6 +172,8 @@ class LiveRun:
             raise RequestError("Nothing trains here now; branch off from an earlier moment.")
         changing.apply_changes(self.members, self._change_step, changes)
         self._pending |= changes
+        if self.turn:
+            self.plays, self.turn = self.plays or self.turn == "open", "taken"
         self.announce()
 
     @property
@@ -196,6 +211,16 @@ class LiveRun:
     def newest_step(self) -> int:
         """The step of the newest moment; -1 before there is one."""
         return self.shared.history.moments[self.count - 1][0].step if self.count else -1
+
+    @property
+    def begun(self) -> bool:
+        """Whether a lesson's results may be seen: it was answered, or started without an answer."""
+        return self.prediction is not None or self.plays or self.count > 1
+
+    @property
+    def pending(self) -> bool:
+        """Whether a change waits for the next slice."""
+        return bool(self._pending)
 
     @property
     def _change_step(self) -> int:
@@ -239,8 +264,8 @@ class LiveRun:
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                layouts = tasks.create_task(self._keep_layouts())
-                floors = tasks.create_task(self._find_floors())
+                layouts = tasks.create_task(companions.keep_layouts(self))
+                floors = tasks.create_task(companions.find_floors(self))
                 await self._train()
                 await layouts
                 await floors
@@ -279,7 +304,8 @@ class LiveRun:
                 before = self.newest_step
                 self._reach_next()
                 self.speed.add_moment(self.newest_step - before, steps - self.newest_step)
-                await asyncio.sleep(self.shared.display_seconds(self.count))
+                self.speed.seconds_left = display.seconds_left(self, steps)
+                await display.dwell(self, before, steps)
             self.speed.spent += time.monotonic() - started
         self.speed.seconds_left = None
         if not self.certificates:
@@ -332,45 +358,14 @@ class LiveRun:
         self.status = "finished"
         self.announce()
 
-    async def _find_floors(self) -> None:
-        """Compute the floors, which depend on the data only, once per run after its first moment.
-
-        They wait in the queue of background tasks; until then the stage is drawn without them.
-        """
-        await self.signal.wait_for(lambda: bool(self.count and self.prepared))
-        try:
-            self.floors = self.floors or await self.shared.floors()
-        except WorkerLost:
-            _log.warning("The floors of a live run were lost; it continues without them.")
-        self.announce()
-
-    async def _keep_layouts(self) -> None:
-        """Have the newest moment laid out until the run has ended and its layout is final."""
-        while True:
-            await self.signal.wait_for(self._layout_due, every=1.0)  # UMAP's start notifies nobody
-            step = self.newest_step
-            if not self.shared.outdated(step):
-                return
-            try:
-                await self.shared.lay_out()
-            except WorkerLost:
-                await self.signal.wait_for(lambda: self.done or self.newest_step > step)  # noqa: B023
-                if self.newest_step == step:  # asked for again, it would cost workers without end
-                    return
-            self.signal.notify()
-
-    def _layout_due(self) -> bool:
-        """Whether a moment is to be laid out, or the run has ended and its layout is final."""
-        final = self.ended and not self.shared.provisional
-        if not (self.observed or final):
-            return False  # UMAP's worker, which would be asked for, ends when nobody asks for it
-        return self.observed if self.shared.outdated(self.newest_step) else final
-
     def _reach_next(self) -> None:
         """Show the next recorded moment."""
         self.count += 1
         self.size = self.shared.history.size(self.count)
         self._single_step = False
+        if self.turn == "ahead" and display.at_turn(self):
+            self.plays, self.turn = False, "open"
+            self.version += 1
         self._set_status()
         self.signal.notify()
 

@@ -33,6 +33,11 @@ class Relative:
     certificates: tuple[Certificate, ...]
     here: bool
 
+    def judged(self, view: RunView) -> RunView:
+        """The view of another run of the tree, with what was measured at this one's end."""
+        mine = {"members": self.members, "certificates": self.certificates, "branching": None}
+        return dataclasses.replace(view, **mine)  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True, eq=False)
 class RunView:
@@ -47,12 +52,15 @@ class RunView:
     status: str
     error: str | None
     prediction: int | None
+    turn: str
+    begun: bool
     prepared: PreparedData | None
     moments: tuple[Moment, ...]
     layouts: tuple[tuple[Layout, ...], ...]
     remarks: tuple[Remark, ...]
     newest: State | None
     floors: tuple[FloorCurves, ...]
+    sharpened: bool
     certificates: tuple[Certificate, ...]
     changeable_now: Changes
     queue_position: QueuePosition

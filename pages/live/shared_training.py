@@ -157,6 +157,18 @@ class SharedTraining:
         """The data, shell, clusters and region, which every figure needs."""
         return await self._call_once(tasks.prepared_data, self.members[-1], lane=Lane.PREPARATION)
 
+    async def quick_floors(self) -> tuple[FloorCurves, ...]:
+        """Lower floors on the KL of each member, for the time until `floors` are known."""
+        made = self._running.get("quick_floors")
+        if made is None:
+            calls = [
+                self.engine.submit(tasks.quick_floors, settings, lane=Lane.PREPARATION)
+                for settings in self.members
+            ]
+            made = asyncio.gather(*map(asyncio.wrap_future, calls))
+            self._running["quick_floors"] = made
+        return tuple(await asyncio.shield(made))
+
     async def floors(self) -> tuple[FloorCurves, ...]:
         """The floors on the KL of each member."""
         return await self._call_once(tasks.floors, self.members, lane=Lane.BACKGROUND)

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass
 class Speed:
-    """Steps per second, averaged over moments, with the time that other runs' turns took."""
+    """Steps per second, averaged over moments, with the time that other runs' turns took.
+
+    Slowly, so that the time left does not jump when a slice was long.
+    """
 
     steps_per_second: float = 0.0
     seconds_left: float | None = None
@@ -17,7 +20,7 @@ class Speed:
         """Update the speed at a moment: steps since the last one, and steps left to the end."""
         newest = steps / max(self.spent, 1e-3)
         self.steps_per_second = (
-            newest if self.steps_per_second == 0 else 0.8 * self.steps_per_second + 0.2 * newest
+            newest if self.steps_per_second == 0 else 0.95 * self.steps_per_second + 0.05 * newest
         )
         self.seconds_left = left / self.steps_per_second
         self.spent = 0.0

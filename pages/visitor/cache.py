@@ -22,7 +22,6 @@ from svae_core.compute import tasks
 from svae_core.compute.engine import Lane
 from svae_core.compute.workers import WorkerLost
 from svae_core.config.settings import DATA_FIELDS, settings_key
-from svae_core.figures.start_animation import Recording, load_recording
 from svae_core.latent.results import A, BandStudy, Question, load_studies
 from svae_core.problem import with_band
 from svae_core.records import FeasibleRegion, FloorCurves, Problem, RequestError, Settings, State
@@ -33,7 +32,6 @@ Item = TypeVar("Item")
 REGION_FIELDS = (*DATA_FIELDS, "collapse_loss", "band", "lower_edge")
 _PREPARED_FIELDS = (*DATA_FIELDS, "method", "method_options")
 _PREPARING = "Mapping the data onto the shell, clustering, computing the floors"
-_RECORDED = Path(__file__).parents[2] / "assets" / "recorded_run.npz"
 _STUDIED = Path(__file__).parents[2] / "assets" / "band_study.json"
 
 
@@ -88,12 +86,6 @@ def proposal(chosen: Settings) -> tuple[tuple[int, float, float], ...]:
     """(K, W, silhouette) of the numbers of clusters that were tried, whatever K is in use."""
     asked = dataclasses.replace(chosen, clusters=0)
     return problem(asked, "Trying other numbers of clusters").clusters.proposal
-
-
-@cache
-def recording() -> Recording:
-    """The recorded run on the Start page, read once."""
-    return load_recording(_RECORDED)
 
 
 @cache

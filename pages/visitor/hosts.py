@@ -7,7 +7,9 @@ its own websocket is opened; here it is asked for in front of every route, ours 
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -67,6 +69,39 @@ def is_allowed(host: str | None) -> bool:
 def is_local(host: str | None) -> bool:
     """Whether this is a name of the machine itself."""
     return _name(f"//{host or ''}") in LOCAL
+
+
+def reachable_from_outside(address: str) -> str:
+    """The address of a page with this machine's name in the network in place of its own one.
+
+    Unchanged where the page was opened by another name, or the server answers this machine only.
+    """
+    parts = urlsplit(address)
+    if answers_this_machine_only() or not is_local(parts.netloc):
+        return address
+    port = f":{parts.port}" if parts.port else ""
+    return parts._replace(netloc=f"{_network_address()}{port}").geturl()
+
+
+def unreachable(address: str) -> str:
+    """Why other machines cannot open this address; "" where they can."""
+    if not is_local(urlsplit(address).netloc):
+        return ""
+    return (
+        "This server answers this machine only. For a class, start it with "
+        "`streamlit run app.py --server.address 0.0.0.0`."
+    )
+
+
+def _network_address() -> str:
+    """This machine's address in its network; its own one where there is no network.
+
+    Nothing is sent: a datagram socket that is given a destination only picks its interface.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("192.0.2.1", 9))
+        return str(probe.getsockname()[0])
+    return "127.0.0.1"
 
 
 def is_passed_on(headers: Mapping[str, str]) -> bool:

@@ -20,6 +20,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.classroom import lessons
+from pages.live.pace import Pace
 from pages.live.registry import same_data
 from pages.live.run_source import RunRequest
 from pages.server.current import server
@@ -38,6 +39,7 @@ _RUN = "svae.run"  # the run viewed last
 _LESSON = "svae.lesson"  # the lesson whose settings were applied
 _CLASS = "svae.class"  # the code of the class that this visitor belongs to
 _TEACH = "svae.teach"  # the key of the class that this visitor leads
+_PROJECTOR = "svae.projector"  # "1" for large type
 _SHOWN = "svae.shown"  # each widget's value when it was last drawn
 _ASKED = "svae.asked"  # keys of the background tasks that this visitor requested
 _ONCE = "svae.once"  # results of calls made once, by key
@@ -168,11 +170,11 @@ def locked() -> bool:
 
 
 def projector() -> bool:
-    """Whether the page uses large type for a projector."""
-    return st.query_params.get("projector") == "1"
+    """Whether pages use large type for a projector: from a link that says so on."""
+    return _remembered("projector", _PROJECTOR) == "1"
 
 
-def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
+def run_of(members: tuple[Settings, ...], lesson: str = "", pace: Pace | None = None) -> str:
     """The run started for these members: the current one if it fits, else a new one.
 
     Its id is written into the URL, for reloads and links. A run that was changed or branched since
@@ -187,7 +189,7 @@ def run_of(members: tuple[Settings, ...], lesson: str = "") -> str:
         st.warning(refusal(error))
     if run is None or found is None or found.request != request:
         try:
-            run = server().runs.start_run(members, lesson, owner())
+            run = server().runs.start_run(members, lesson, owner(), pace)
         except RequestError as error:
             st.error(refusal(error))
             st.stop()

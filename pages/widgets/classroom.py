@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from urllib.parse import urlencode
 
+import segno
 import streamlit as st
 
 from pages.server.current import server
-from pages.visitor import session
+from pages.visitor import hosts, session
 from pages.visitor.markdown import refusal
 from pages.widgets.presets import open_here_button
 from pages.wire import component
@@ -29,8 +31,13 @@ def class_controls(run: str) -> None:
             session.lead_class(classroom.key, classroom.code)
             st.rerun()
         return
-    st.write("Students open this link:")
-    st.code(_link(follow=classroom.code), language=None)
+    link = _link(follow=classroom.code)
+    st.write("Students type this code on the page Start, or scan the picture:")
+    st.markdown(f"## `{classroom.letters[:3]} {classroom.letters[3:]}`")
+    st.image(qr_picture(link), width=200)
+    st.code(link, language=None)
+    if reason := hosts.unreachable(link):
+        st.caption(reason)
     verb = "s" if classroom.followers == 1 else ""
     st.write(
         f"{counted(classroom.followers, 'student')} follow{verb} now. Students with this link can "
@@ -43,6 +50,27 @@ def class_controls(run: str) -> None:
         server().classes.end(classroom.key)
         session.lead_class("", "")
         st.rerun()
+
+
+def join() -> None:
+    """A place to type a class's six letters, which open it for following."""
+    with st.form("class.join", border=False), st.container(horizontal=True):
+        typed = st.text_input(
+            "Class code",
+            placeholder="Class code, six letters",
+            max_chars=12,
+            label_visibility="collapsed",
+            width=240,
+        )
+        if not st.form_submit_button("Join a class") or not typed:
+            return
+    try:
+        address = st.context.ip_address or session.owner()
+        classroom = server().classes.find_by_letters(typed, address)
+    except RequestError as error:
+        st.error(refusal(error))
+        return
+    st.switch_page("train.py", query_params={"follow": classroom.code})
 
 
 def follow(code: str) -> None:
@@ -59,5 +87,15 @@ def follow(code: str) -> None:
     st.page_link("board.py", label="Class board", query_params={"class": code})
 
 
+def qr_picture(link: str) -> str:
+    """A QR code of the link, as SVG: black on white in both themes, as readers need it."""
+    with io.BytesIO() as picture:
+        segno.make(link, micro=False).save(
+            picture, kind="svg", scale=4, border=3, dark="black", light="white", xmldecl=False
+        )
+        return picture.getvalue().decode()
+
+
 def _link(**query: str) -> str:
-    return f"{session.page_address()}?{urlencode(query)}"
+    address = hosts.reachable_from_outside(session.page_address())
+    return f"{address}?{urlencode(query)}"

@@ -44,6 +44,11 @@ def follow(code: str) -> None:
     _show({"run": code, "socket": routes.class_path(code), "follow": True})
 
 
+def recorded() -> None:
+    """The recorded run, which plays by itself from its first step."""
+    _show({"run": "recorded", "recorded": routes.recorded_path()})
+
+
 def _show(data: dict[str, Any]) -> None:
     data |= {"module": routes.module_path(), "plotly": routes.plotly_path()}
     _component(key="svae.stage", data=data, on_moved_change=_follow_viewer)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pages.classroom import lessons
+from pages.classroom.sessions import Seat
 from pages.live.run_view import Relative, RunView
 from pages.live.setting_changes import change_history
 from pages.visitor import url
@@ -22,7 +23,7 @@ def time_fields(view: RunView, known: int, all_of_it: bool) -> dict[str, Any]:
         "now": view.changeable_now,
     }
     if all_of_it:
-        fields |= {"tree": _tree(view), "lesson": lesson_result(view, view.prediction)}
+        fields |= {"tree": _tree(view)}
     return fields
 
 
@@ -35,11 +36,25 @@ def handle_scale(prepared: PreparedData) -> dict[str, float] | None:
 
 
 def lesson_question(view: RunView) -> dict[str, Any] | None:
-    """The question that a lesson asks before it starts."""
+    """The words of a lesson, and the way to the next one."""
     lesson = lessons.find(view.request.lesson)
     if lesson is None:
         return None
-    return {"title": lesson.title, "question": lesson.question, "options": lesson.options}
+    following = lessons.following(lesson)
+    return {
+        "title": lesson.title,
+        "question": lesson.question,
+        "options": lesson.options,
+        "act": lesson.act,
+        "drag": lesson.drag,
+        "hides": not lesson.pace.turn,
+        "next": following and {"title": following.title, "query": lesson_query(following)},
+    }
+
+
+def lesson_query(lesson: lessons.Lesson) -> dict[str, str]:
+    """The query of the page that opens a lesson."""
+    return url.to_link(lesson.settings) | {"lesson": lesson.name}
 
 
 def moved(run: str, view: RunView | None) -> dict[str, Any]:
@@ -118,27 +133,44 @@ def _query(settings: Settings) -> dict[str, str | None]:
     return {"seed": None, **url.to_link(settings)}
 
 
-def lesson_result(view: RunView, answer: int | None) -> dict[str, Any] | None:
-    """The prediction made for the run, and the reveal beside this answer, a student's own or it."""
+def lesson_state(view: RunView, seat: Seat | None) -> dict[str, Any] | None:
+    """How far a lesson is: this viewer's prediction, the class's, and what came true.
+
+    In a class nothing is revealed before its teacher does.
+    """
     lesson = lessons.find(view.request.lesson)
     if lesson is None:
         return None
+    mine = view.prediction if seat is None else seat.answer
     # A run from a file may bring along anything for an answer.
-    known = answer if answer in range(len(lesson.options)) else None
-    return {"prediction": view.prediction, "reveal": _reveal(lesson, known, view)}
+    mine = mine if mine in range(len(lesson.options)) else None
+    told = _reveal(lesson, mine, view)
+    state: dict[str, Any] = {
+        "prediction": mine,
+        "closed": view.begun if not lesson.pace.turn else view.turn == "taken",
+        "reveal": told if seat is None or seat.revealed else None,
+    }
+    if seat is not None:
+        tally = [seat.answers.count(option) for option in range(len(lesson.options))]
+        shown = tally if seat.leads or seat.revealed else None
+        state |= {"leads": seat.leads, "known": told is not None, "tally": shown}
+        state |= {"followers": seat.followers}
+    return state
 
 
 def _reveal(lesson: lessons.Lesson, answer: int | None, view: RunView) -> str | None:
-    """What came true of the lesson's own run, which a branch is not; None before its end."""
-    if view.branching is None:
-        return lessons.reveal(lesson, answer, view.certificates) if view.certificates else None
+    """What came true, as far as it is known; of a lesson's own run where that is asked about."""
+    if view.branching is None or not lesson.own_run:
+        outcome = lesson.judge(view)
+        return lessons.reveal(lesson, answer, outcome) if outcome else None
     asked = _lesson_run(view)
-    if asked is None or not asked.certificates:
+    outcome = lesson.judge(asked.judged(view)) if asked else None
+    if outcome is None:
         return (
             "The question is about the lesson's own run, which has not ended: go back to it to see "
             "what comes true."
         )
-    told = lessons.reveal(lesson, answer, asked.certificates)
+    told = lessons.reveal(lesson, answer, outcome)
     return f"{told} (This is about the lesson's own run, not about this branch.)"
 
 

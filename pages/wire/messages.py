@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from pages.live.history import member_name
+from pages.classroom.sessions import Seat
+from pages.live.history import member_names
 from pages.live.run import LiveRun
 from pages.live.run_view import RunView, view_of
 from pages.live.setting_changes import changeable_at
@@ -24,7 +25,7 @@ from pages.visitor.markdown import for_visitors
 from pages.wire import header_fields
 from svae_core.certificate.information_floors import floors_along
 from svae_core.config.settings import settings_at
-from svae_core.figures.palette import MARKS, cluster_style, faint, ink, mark_of
+from svae_core.figures.palette import MARKS, Mark, cluster_style, faint, ink, mark_apart, mark_of
 from svae_core.figures.unit_gauge import gauge_value
 from svae_core.latent.images import data_pictures, feature_names, output_pictures
 from svae_core.methods.spherical import describe_aim
@@ -43,10 +44,10 @@ class FrameRequest:
     generation: int = -1
     rows: int = 0  # how many moments' numbers it has
     layout: int = -1  # number of the layout it shows
-    floors: int = 0  # whether it has the floors
+    floors: int = 0  # whether it has the floors: 1 the quick ones, 2 the sharpened
     remarks: int = 0  # how many remarks it has
-    lead: int = -2  # on a student's page: the moment that the teacher showed last …
-    answer: int = -1  # … and the student's own answer to the lesson's question
+    lead: int = -2  # on a student's page: the moment that the teacher showed last
+    seat: int = -1  # in a class: the version of what it was told of the class
 
     @classmethod
     def read(cls, request: dict[str, Any]) -> FrameRequest:
@@ -90,33 +91,36 @@ def unframed(message: bytes) -> tuple[dict[str, Any], int]:
     return json.loads(message[4 : 4 + length]), 4 + length
 
 
-def answer(live: LiveRun, request: FrameRequest) -> Message | None:
-    """The answer to a request, or None while nothing has changed."""
+def answer(live: LiveRun, request: FrameRequest, seat: Seat | None = None) -> Message | None:
+    """The answer to a request, or None while nothing has changed. `seat`: in a class."""
     if request.want == "scene":
         return scene(view_of(live)) if live.prepared or live.error else None
     newest = live.count - 1
     if isinstance(request.want, int):
         index = max(0, min(request.want, newest))
-        return moment(view_of(live), index, request) if newest >= 0 else None
+        return moment(view_of(live), index, request, seat) if newest >= 0 else None
     changed = (
-        live.generation != request.generation
+        (seat is not None and seat.version != request.seat)
+        or live.generation != request.generation
         or live.version != request.version
         or newest > request.have
         or len(live.layouts) - 1 > request.layout
     )
-    return moment(view_of(live), newest, request) if changed else None
+    return moment(view_of(live), newest, request, seat) if changed else None
 
 
-def answer_class_follower(live: LiveRun, request: FrameRequest, shown: int) -> Message | None:
+def answer_class_follower(
+    live: LiveRun, request: FrameRequest, shown: int, seat: Seat
+) -> Message | None:
     """The same for a student's page: with the moment that the teacher shows, without run ids."""
-    message = answer(live, request)
+    message = answer(live, request, seat)
     if message is None and request.want == "newest" and request.lead != shown and live.count:
-        message = moment(view_of(live), live.count - 1, request)
+        message = moment(view_of(live), live.count - 1, request, seat)
     if message is None:
         return None
     header, arrays = message
     if "tree" in header:
-        header |= {"tree": [], "lesson": header_fields.lesson_result(view_of(live), request.answer)}
+        header |= {"tree": []}
     return {**header, "lead": shown}, arrays
 
 
@@ -136,9 +140,10 @@ def scene(view: RunView) -> Message:
         "image": prepared.dataset.image_shape,
         "features": feature_names(prepared),
         "band": _band(view.members, prepared),
+        "variances": prepared.eigenvalues[: view.members[-1].latent_dim],
         "handles": header_fields.handle_scale(prepared),
         "lesson": header_fields.lesson_question(view),
-        "members": [_member(settings, prepared) for settings in view.members],
+        "members": _members(view.members, prepared),
         "clusters": [_cluster(number) for number in range(prepared.clusters.k)],
         "look": {name: _themes(name) for name in ("delta", "band", "W")},
         "ink": {"light": ink(False), "dark": ink(True)},
@@ -150,11 +155,19 @@ def scene(view: RunView) -> Message:
     return to_json(header), arrays
 
 
-def _member(settings: Settings, prepared: PreparedData) -> dict[str, Any]:
-    mark = mark_of(settings.method)
+def _members(members: Sequence[Settings], prepared: PreparedData) -> list[dict[str, Any]]:
+    """Name and mark of each member, and where its units put it."""
+    same = len({settings.method for settings in members}) < len(members)
+    return [
+        _member(settings, name, mark_apart(n) if same else mark_of(settings.method), prepared)
+        for n, (settings, name) in enumerate(zip(members, member_names(members), strict=True))
+    ]
+
+
+def _member(settings: Settings, name: str, mark: Mark, prepared: PreparedData) -> dict[str, Any]:
     return {
         "method": settings.method,
-        "name": member_name(settings),
+        "name": name,
         "light": mark.light,
         "dark": mark.dark,
         "dash": mark.dash,
@@ -176,7 +189,9 @@ def _themes(name: str) -> dict[str, str]:
 # ------------------------------------------------------------------------------ moment
 
 
-def moment(view: RunView, index: int, request: FrameRequest) -> Message:
+def moment(
+    view: RunView, index: int, request: FrameRequest, seat: Seat | None = None
+) -> Message:
     """One moment of the run, without what the page has already; index -1: none yet."""
     fresh = view.generation != request.generation
     header: dict[str, Any] = {
@@ -191,6 +206,8 @@ def moment(view: RunView, index: int, request: FrameRequest) -> Message:
         "count": len(view.moments),
         "index": index,
         "certificates": view.certificates,
+        "lesson": header_fields.lesson_state(view, seat),
+        "seat": seat.version if seat else -1,
     }
     header |= header_fields.time_fields(
         view, 0 if fresh else request.remarks, fresh or view.version != request.version
@@ -216,7 +233,9 @@ def moment(view: RunView, index: int, request: FrameRequest) -> Message:
             arrays["pictures"] = np.stack(
                 [output_pictures(view.prepared, f.samples) for f in frames]
             )
-    if view.floors and (fresh or not request.floors):
+    kind = 1 + view.sharpened if view.floors else 0
+    if kind and (fresh or request.floors < kind):
+        header["floors"] = kind
         arrays["floors"] = np.stack([_floors(curves) for curves in view.floors])
     number = _layout_of(view, first.step)
     if number >= 0 and (fresh or number != request.layout):

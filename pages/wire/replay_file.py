@@ -79,8 +79,13 @@ def page(view: RunView, code: dict[str, bytes], plotly: str) -> str:
         style=style(code),
         plotly=plotly.replace("</script", "<\\/script"),
         imports=json.dumps({"imports": modules(code)}),
-        run=base64.b64encode(pack(*_recorded(view))).decode(),
+        run=base64.b64encode(packed(view)).decode(),
     )
+
+
+def packed(view: RunView) -> bytes:
+    """The run alone, as `assets/stage/archive.js` reads it."""
+    return pack(*_recorded(view))
 
 
 def style(code: dict[str, bytes]) -> str:
@@ -124,7 +129,7 @@ def _recorded(view: RunView) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             version=view.version,
             rows=count,
             layout=layout,
-            floors=1,
+            floors=0 if not index else 2,
             remarks=len(view.remarks),
         )
         header, arrays = messages.moment(view, index, seen)

@@ -14,12 +14,13 @@ so a slow or hidden page is never sent more than it can show. Only the last requ
     {"do": "reseed"}                                     another run with another seed
     {"do": "predict", "answer": 2}                       to a lesson's question; starts training
     {"do": "lead", "key": "…", "shown": 17}              the moment that a teacher shows the class
+    {"do": "reveal", "key": "…"}                         show the class what came true
 
 A class has its own address, by its code. It accepts the same requests for moments, none that
-changes the run, and `{"do": "copy"}`, which gives the student a run of their own. Its answers
-contain the moment that the teacher shows (`lead`), never the run's id; when the teacher moves to
-another run, the answer is `{"kind": "again"}`. A student's requests may contain `"answer": 2`, the
-student's own answer to the lesson's question, which the reveal then stands beside.
+changes the run, `{"do": "predict", "answer": 2}`, which is the student's own and counts in the
+class's tally, and `{"do": "copy"}`, which gives the student a run of their own. Its answers contain
+the moment that the teacher shows (`lead`), never the run's id; when the teacher moves to another
+run, the answer is `{"kind": "again"}`.
 
 To a branch, a copy or another seed the answer is `{"kind": "moved", "run": …, "query": …}`; to a
 request that is invalid there, or not allowed to this viewer,
@@ -31,9 +32,11 @@ Every answer is one binary message; `pages.wire.messages` defines its content.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import importlib.metadata
 import importlib.util
 import json
+import secrets
 import zlib
 from contextlib import nullcontext, suppress
 from functools import cache
@@ -94,12 +97,18 @@ def replay_path(run: str) -> str:
     return f"{_PREFIX}/replay/{run}.html"
 
 
+def recorded_path() -> str:
+    """The run that the Start page plays; the path changes with it."""
+    return f"{_PREFIX}/recorded-{hashlib.sha256(_recorded()).hexdigest()[:12]}"
+
+
 def routes() -> list[BaseRoute]:
     """All routes of the stage, for the app."""
     return [
         WebSocketRoute(socket_path("{run}"), serve_run),
         WebSocketRoute(class_path("{code}"), serve_class),
         Route(replay_path("{run}"), serve_replay),
+        Route(f"{_PREFIX}/recorded-{{version}}", serve_recorded),
         Route(f"{_PREFIX}/plotly-{{version}}.min.js", serve_plotly),
         Route(f"{_PREFIX}/code-{{version}}/{{path:path}}", serve_code),
     ]
@@ -167,6 +176,9 @@ class ViewerConnection:
         self._point: int | None = None  # to be decoded
         self._replies: list[dict[str, Any]] = []
         self._sent_notice: str | None = None
+        self._led: Class | None = None  # the class that this viewer leads, if any
+        # Who a student is, so that the prediction is still theirs when they come back.
+        self._student = owner_cookie.key_of(socket) or secrets.token_urlsafe(12)
 
     async def receive_requests(self) -> None:
         """Receive requests until the viewer disconnects, which only receiving detects."""
@@ -204,8 +216,10 @@ class ViewerConnection:
 
     def _answered(self, request: messages.FrameRequest) -> messages.Message | None:
         if self._classroom is None:
-            return messages.answer(self._live, request)
-        return messages.answer_class_follower(self._live, request, self._classroom.shown)
+            seat = self._led.seat(None) if self._led else None
+            return messages.answer(self._live, request, seat)
+        seat = self._classroom.seat(self._student)
+        return messages.answer_class_follower(self._live, request, self._classroom.shown, seat)
 
     async def _decode(self) -> None:
         index, self._point = self._point, None
@@ -241,17 +255,27 @@ class ViewerConnection:
         if command == "leave":
             self._live.disconnect()
         elif self._classroom is not None:
-            self._run_follower_command(self._classroom, command)
+            self._run_follower_command(self._classroom, command, request)
         elif command in commands:
             commands[command]()
         elif command == "lead":
             run = self._socket.path_params["run"]
             server().classes.lead(str(request["key"]), run, int(request["shown"]))
+            self._led = server().classes.find_by_key(str(request["key"]))
+        elif command == "reveal":
+            server().classes.reveal(str(request["key"]))
         else:
             self._change_run(command, request)
 
-    def _run_follower_command(self, classroom: Class, command: str) -> None:
-        """Run the only command that a student has: take a copy."""
+    def _run_follower_command(
+        self, classroom: Class, command: str, request: dict[str, Any]
+    ) -> None:
+        """Run one of the two commands that a student has: predict, and take a copy."""
+        if command == "predict":
+            lesson = lessons.find(self._live.request.lesson)
+            answer = lessons.check_prediction(lesson, int(request["answer"]))
+            server().classes.answer(classroom, self._student, answer)
+            return
         if command != "copy":
             raise RequestError("Only the teacher can change this run; take a copy to change it.")
         runs = server().runs
@@ -328,6 +352,16 @@ async def serve_plotly(_request: Request) -> Response:
     content = await asyncio.to_thread(_plotly)
     sent = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", **_FOREVER}
     return Response(content, headers=sent, media_type=browser_code.TYPES[".js"])
+
+
+async def serve_recorded(_request: Request) -> Response:
+    """The run that the Start page plays."""
+    return Response(_recorded(), headers=_FOREVER, media_type="application/octet-stream")
+
+
+@cache
+def _recorded() -> bytes:
+    return (_ASSETS.parent / "recorded_run.gz").read_bytes()
 
 
 @cache

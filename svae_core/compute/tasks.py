@@ -91,6 +91,13 @@ def band_study(settings: Settings) -> BandStudy:
     return band_study.short_study(settings)
 
 
+def quick_floors(settings: Settings) -> FloorCurves:
+    """The floor curves without the kernel bounds: lower ones, and there much sooner."""
+    from svae_core.problem import prepare
+
+    return prepare(settings).floors
+
+
 def floors(members: tuple[Settings, ...]) -> tuple[FloorCurves, ...]:
     """The sharpened floor curves of each member; takes some seconds."""
     from svae_core.problem import prepare, sharpened

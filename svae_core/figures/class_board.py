@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from svae_core.figures.names import counted, title_of
-from svae_core.figures.palette import BLUE, GREEN, VERMILLION, ink, template
+from svae_core.figures.palette import BLUE, FONT_SIZE, GREEN, VERMILLION, ink, template
 
 #: Colour and symbol of each verdict.
 _VERDICTS = {
@@ -32,29 +34,59 @@ class Dot:
     kl: float  # nats
 
 
-def board(dots: tuple[Dot, ...], dark: bool = False) -> go.Figure:
-    """A panel per method: βσ² against the band's upper edge, a mark for each verdict."""
+def board(dots: tuple[Dot, ...], dark: bool = False, large: bool = False) -> go.Figure:
+    """A panel per method: βσ² against the band's upper edge, a mark for each verdict.
+
+    `large`: for a projector.
+    """
+    places = spread(dots)
     methods = sorted({dot.method for dot in dots}) or ["baseline", "spherical"]
     titles = [title_of(method) for method in methods]
     figure = make_subplots(1, len(methods), shared_yaxes=True, subplot_titles=titles)
     for column, method in enumerate(methods, start=1):
         for verdict in _VERDICTS:
-            chosen = [dot for dot in dots if (dot.method, dot.verdict) == (method, verdict)]
-            figure.add_trace(_marks(chosen, verdict, column == 1, dark), 1, column)
+            chosen = [one for one in places if (one[0].method, one[0].verdict) == (method, verdict)]
+            trace = _marks(chosen, verdict, column == 1, dark)
+            figure.add_trace(trace.update(marker={"size": 20 if large else 12}), 1, column)
     figure.update_xaxes(type="log", title_text="βσ²")
     figure.update_yaxes(range=[-0.05, 1.05])
     figure.update_yaxes(title_text="band's upper edge b", col=1)
     figure.update_layout(
         template=template(dark), height=420, margin={"t": 70}, legend={"orientation": "h", "y": 1.2}
     )
+    if large:
+        size = {"size": round(1.4 * FONT_SIZE)}
+        figure.update_layout(height=700, font=size, legend={"font": size}, margin={"t": 120})
+        figure.update_xaxes(title_font=size, tickfont=size)
+        figure.update_yaxes(title_font=size, tickfont=size)
+        figure.update_annotations(font=size)
     return figure
 
 
-def _marks(chosen: list[Dot], verdict: str, named: bool, dark: bool) -> go.Scatter:
+def spread(dots: tuple[Dot, ...]) -> list[tuple[Dot, float, float]]:
+    """Each dot and its place: βσ² and b, or on a spiral around them where dots would coincide.
+
+    A class that trains one setting thirty times is thirty dots, not one.
+    """
+    places: list[tuple[Dot, float, float]] = []
+    there: Counter[tuple[str, float, float]] = Counter()
+    for dot in dots:
+        place = (dot.method, dot.beta * dot.sigma2, dot.band)
+        number = there[place]
+        there[place] += 1
+        radius, angle = math.sqrt(number), 2.39996 * number  # the golden angle fills evenly
+        across = place[1] * 10 ** (0.03 * radius * math.cos(angle))
+        places.append((dot, across, place[2] + 0.022 * radius * math.sin(angle)))
+    return places
+
+
+def _marks(
+    chosen: list[tuple[Dot, float, float]], verdict: str, named: bool, dark: bool
+) -> go.Scatter:
     colour, symbol = _VERDICTS[verdict]
     return go.Scatter(
-        x=[dot.beta * dot.sigma2 for dot in chosen],
-        y=[dot.band for dot in chosen],
+        x=[across for _, across, _ in chosen],
+        y=[up for _, _, up in chosen],
         name=verdict,
         legendgroup=verdict,
         showlegend=named,
@@ -66,10 +98,12 @@ def _marks(chosen: list[Dot], verdict: str, named: bool, dark: bool) -> go.Scatt
             "opacity": 0.8,
             "line": {"color": ink(dark), "width": 0.5},
         },
-        customdata=[[dot.seed, dot.sigma2, dot.beta, dot.loss, dot.kl] for dot in chosen],
+        customdata=[
+            [dot.seed, dot.sigma2, dot.beta, dot.loss, dot.kl, dot.band] for dot, _, _ in chosen
+        ],
         hovertemplate=(
             "seed %{customdata[0]}, σ² %{customdata[1]:g}, β %{customdata[2]:g}, "
-            "band up to %{y:g}<br>D %{customdata[3]:.3f}, KL %{customdata[4]:.2f} nats"
+            "band up to %{customdata[5]:g}<br>D %{customdata[3]:.3f}, KL %{customdata[4]:.2f} nats"
         ),
     )
 

@@ -109,6 +109,16 @@ def mark_of(name: str) -> Mark:
     return _method_mark(_in_a_sentence(plugin.title), look)
 
 
+def mark_apart(number: int) -> Mark:
+    """A mark for one of several models of the same method, which would look alike by its own."""
+    looks = (
+        ("orange", "square", "dash"),
+        ("green", "circle", "solid"),
+        ("purple", "diamond", "dot"),
+    )
+    return _method_mark("", looks[number % len(looks)])
+
+
 def _method_mark(title: str, look: tuple[str, str, str]) -> Mark:
     colour, symbol, dash = look
     light = METHOD_COLOURS[colour]

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 
-import { Archive, moments, scene, unpack } from "../../assets/stage/archive.js";
+import { Archive, bytesOf, moments, scene, unpack } from "../../assets/stage/archive.js";
 
 /** A run as the file holds it: `arrays` by name as [shape, numbers, scale]. */
 function packed(header, arrays) {
@@ -18,7 +18,7 @@ function packed(header, arrays) {
     const blob = Buffer.from(typed.buffer);
     return Buffer.concat([blob, Buffer.alloc(-blob.length & 3)]);
   });
-  return gzipSync(Buffer.concat([size, padded, ...blobs])).toString("base64");
+  return gzipSync(Buffer.concat([size, padded, ...blobs]));
 }
 
 function differences([rows], numbers, scale) {
@@ -85,11 +85,11 @@ test("moments come one by one with what is theirs: all rows and floors with the 
   assert.deepEqual(found.map(({ arrays }) => arrays.layout1?.data[0]), [0, undefined, 1]);
 });
 
-/** An archive of this text, and what it says once it has been read. */
-function opened(text) {
+/** An archive of these bytes, and what it says once it has been read. */
+function opened(bytes) {
   const events = [];
   return new Promise((done) => {
-    const archive = new Archive(text, {
+    const archive = new Archive(bytes, {
       open: () => done({ archive, events }),
       message: ({ header }) => events.push(header.kind ?? header.index),
       trouble: (sentence) => done({ archive, events: [sentence] }),
@@ -100,7 +100,7 @@ function opened(text) {
 test("an archive gives everything once, and knows nobody who could decode", async () => {
   const told = { scene: { kind: "scene" }, moments: [{ index: 0 }, { index: 1 }] };
   const arrays = { history: HISTORY, shells: [[2, 1], [0, 1], 1] };
-  const { archive, events } = await opened(packed(told, arrays));
+  const { archive, events } = await opened(Promise.resolve(packed(told, arrays)));
   archive.ask({ want: "scene" });
   archive.ask({ want: 1 });
   archive.ask({ want: "newest" });
@@ -108,10 +108,16 @@ test("an archive gives everything once, and knows nobody who could decode", asyn
   assert.equal(archive.decode(), false);
 });
 
+test("base 64 is read as the bytes that it stands for", async () => {
+  const whole = packed({ scene: {}, moments: [] }, { history: HISTORY });
+  assert.deepEqual(Buffer.from(await bytesOf(` ${whole.toString("base64")}\n`)), whole);
+});
+
 test("a damaged file is said to be damaged", async () => {
   const whole = packed({ scene: {}, moments: [] }, { history: HISTORY });
-  for (const text of ["", "not base 64 at all!", whole.slice(0, whole.length / 2)]) {
-    const { events } = await opened(text);
+  const half = whole.subarray(0, whole.length / 2).toString("base64");
+  for (const text of ["", "not base 64 at all!", half]) {
+    const { events } = await opened(bytesOf(text));
     assert.match(events[0], /^This file is damaged/);
   }
 });

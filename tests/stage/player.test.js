@@ -173,9 +173,27 @@ test("other settings change the run at its newest moment, and branch off anywher
   earlier.player.seek(1);
   earlier.player.alter(changes);
   assert.deepEqual(earlier.commands, [["branch", { step: 10, changes }]]);
-  const over = playerOf(3, "finished");
+  const over = playerOf(4, "finished");
+  over.recording.steps = 30;
+  over.player.seek(2);
   over.player.alter(changes);
-  assert.deepEqual(over.commands, [["branch", { step: 20, changes }]]);
+  assert.deepEqual(over.commands.pop(), ["branch", { step: 20, changes }]);
+  over.player.seek(3); // at the end nothing is left to train: from half-way, which is shown
+  over.player.alter(changes);
+  assert.deepEqual(over.commands.pop(), ["branch", { step: 20, changes }]);
+  assert.equal(over.shown.at(-1), 2);
+});
+
+test("a recording that opens the page is played from its first moment, never shown from its end", () => {
+  for (const still of [false, true]) {
+    const { player, shown, arrive } = playerOf(0, "finished");
+    player.begin(still);
+    for (let index = 0; index < 3; index += 1) arrive(index);
+    assert.deepEqual(shown, [0]);
+    player.drawn();
+    if (!still) tick(player);
+    assert.deepEqual(shown, still ? [0] : [0, 1]);
+  }
 });
 
 test("whoever is led sees the teacher's moment, changes nothing, and may let go", () => {

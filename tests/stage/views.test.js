@@ -18,7 +18,8 @@ const views = Object.fromEntries(
 );
 const DECLARED = {
   order: "number", title: "string", span: "number", height: "string", needs: "object",
-  lively: "boolean", handout: "boolean", early: "boolean", plotly: "boolean", styles: "string",
+  place: "string", lively: "boolean", handout: "boolean", early: "boolean", plotly: "boolean",
+  styles: "string",
 };
 
 test("there are views", () => assert.ok(names.length > 5));
@@ -30,6 +31,7 @@ for (const [name, { declaration, default: View }] of Object.entries(views)) {
     }
     assert.ok(Number.isInteger(declaration.span) && declaration.span >= 1 && declaration.span <= 12);
     assert.ok(Number.isFinite(declaration.order));
+    assert.ok(["models", "levers", undefined].includes(declaration.place));
     for (const need of declaration.needs) assert.ok(Object.hasOwn(PARTS, need), need);
     for (const method of ["draw", "resize", "recolour", "dispose"]) {
       assert.equal(typeof View.prototype[method], "function", method);

@@ -19,9 +19,9 @@ import { make, penOf, setText } from "../dom.js";
 export const declaration = {
   order: 40,
   title: "KL over time, dimension by dimension",
-  span: 4,
+  span: 6,
   height: "clamp(196px, 24vh, 300px)",
-  needs: ["moment", "rows", "remarks"],
+  needs: ["moment", "models", "rows", "remarks"],
   lively: true,
   styles: `
 & .svae-place {
@@ -32,10 +32,6 @@ export const declaration = {
 & p {
   font-size: 0.875rem;
   line-height: 1.35;
-}
-
-.svae-projector & {
-  font-size: 1.35rem !important;
 }
 
 & .svae-strip {
@@ -131,7 +127,11 @@ export default class Lifelines {
     const { rows, remarks, steps, generation } = this.recording;
     /** @param {number} step */
     const share = (step) => `${(100 * step) / Math.max(1, steps)}%`;
-    for (const { now } of this.strips) now.style.left = share(moment.step);
+    this.strips.forEach(({ now, note }, m) => {
+      now.style.left = share(moment.step);
+      const bars = moment.models[m].kl_per_dim; // of the moment shown, as the bars above are
+      setText(note, `${bars.filter((kl) => kl >= DEAD).length} of ${bars.length} alive`);
+    });
     const key = `${generation} ${rows.length} ${rows.at(-1)?.step} ${remarks.length}`;
     if (key === this.painted || !rows.length) return;
     this.painted = key;
@@ -215,7 +215,7 @@ export default class Lifelines {
    * @param {Death[]} found
    * @param {(step: number) => string} share
    */
-  #markDeaths({ marks, note, canvas, member }, found, share) {
+  #markDeaths({ marks, canvas, member }, found, share) {
     const count = this.recording.rows[0].models[0].klPerDim.length;
     marks.replaceChildren(
       ...found.map(({ dimension, step, sentence }) => {
@@ -226,7 +226,6 @@ export default class Lifelines {
         return mark;
       }),
     );
-    setText(note, `${count - found.length} of ${count} alive`);
     const told = [...new Set(found.map(({ sentence }) => sentence))];
     const label = `KL over time, ${member.name}: ${told.join(", ") || "all alive"}`;
     canvas.setAttribute("aria-label", label);

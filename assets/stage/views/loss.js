@@ -5,21 +5,70 @@
  */
 
 import { translucent } from "../colour.js";
+import { make, number } from "../dom.js";
+import { nats } from "../guarantee.js";
 import { Handles } from "../handles.js";
+import { words } from "../news.js";
 import { axisOf, layoutOf, PLOT_CONFIG } from "../theme.js";
+import { WhyTwo } from "../why_two.js";
 
 /** @type {Declaration} */
 export const declaration = {
   order: 50,
   title: "Loss against the feasible band",
-  span: 5,
-  height: "clamp(196px, 24vh, 300px)",
-  needs: ["moment", "models", "rows", "band"],
+  span: 12,
+  place: "levers",
+  height: "clamp(180px, 31vh, 560px)",
+  needs: ["moment", "models", "rows", "band", "remarks"],
   plotly: true,
   styles: `
 /* The band's handles stand in it. */
 & .svae-place {
   position: relative;
+  margin-top: 1.7rem; /* the guarantee */
+}
+
+& .svae-guarantee {
+  position: absolute;
+  top: -1.7rem;
+  left: 0;
+  font-variant-numeric: tabular-nums;
+  white-space: nowrap;
+}
+
+& .svae-guarantee b {
+  color: var(--st-primary-color);
+  font-size: 1.2rem;
+}
+
+& .svae-why {
+  position: absolute;
+  top: -3.3rem;
+  right: 0;
+}
+
+& .svae-reasons {
+  position: absolute;
+  inset: 0 0 auto;
+  z-index: 4;
+  padding: 0.5rem 0.7rem;
+  border: 1px solid var(--line);
+  border-radius: 0.5rem;
+  background: var(--st-background-color, white);
+  font-size: 0.9375rem;
+  line-height: 1.35;
+  box-shadow: 0 2px 10px rgb(0 0 0 / 25%);
+}
+
+& .svae-reasons[hidden] {
+  display: none;
+}
+
+& .svae-reasons svg {
+  float: left;
+  width: 7rem;
+  height: 7rem;
+  margin-right: 0.6rem;
 }
 `,
 };
@@ -40,7 +89,13 @@ export default class LossCorridor {
     this.moment = null;
     Plotly.newPlot(element, this.#traces(), this.#layout(), PLOT_CONFIG);
     const { handles } = scene;
-    this.handles = handles && new Handles(element, handles, (band) => alter({ band }));
+    this.guarantee = make("p", { className: "svae-guarantee" });
+    element.append(this.guarantee);
+    this.handles = handles && new Handles(element, handles, {
+      change: (band) => alter({ band }),
+      move: (edge) => this.#promise(edge),
+    });
+    this.why = new WhyTwo(element, scene);
   }
 
   /** @param {Moment} moment */
@@ -48,6 +103,7 @@ export default class LossCorridor {
     this.moment = moment;
     Plotly.react(this.element, this.#traces(), this.#layout(), PLOT_CONFIG);
     this.#showHandles();
+    this.why.draw(moment, this.theme);
     return true;
   }
 
@@ -61,6 +117,19 @@ export default class LossCorridor {
   /** @param {Theme} theme */
   recolour(theme) {
     this.resize(theme);
+  }
+
+  /**
+   * What the band guarantees, while its upper edge is moved, too; and at which price.
+   * @param {number} edge  the loss at the upper edge
+   */
+  #promise(edge) {
+    const last = this.scene.members.length - 1;
+    const floor = nats(this.recording.floors, last, edge);
+    const found = floor === null ? "…" : `≥ ${floor.toFixed(2)} nats`;
+    const text = `Loss ≤ ${number(edge)} guarantees `;
+    if (this.guarantee.textContent === text + found) return;
+    this.guarantee.replaceChildren(text, make("b", {}, found));
   }
 
   dispose() {
@@ -145,11 +214,28 @@ export default class LossCorridor {
     const bgcolor = translucent(this.theme.background, 0.7);
     const end = { xref: "paper", x: 1, xanchor: "right", yanchor: "bottom" };
     const place = { ...end, showarrow: false, borderpad: 0, bgcolor };
+    // Models with the same δ share its name.
+    const levels = new Map(moment.models.map(({ delta }, m) => [delta, this.scene.members[m].name]));
     /** @type {object[]} */
-    const names = moment.models.map(({ delta }, m) => {
-      return { ...place, y: delta, text: `δ, ${this.scene.members[m].name}` };
+    const names = [...levels].map(([delta, name]) => {
+      return { ...place, y: delta, text: levels.size > 1 ? `δ, ${name}` : "δ: collapse" };
     });
+    names.push(...this.#news(moment));
     if (hi !== null) names.push({ ...place, y: lo, yanchor: "top", text: "feasible band" });
     return names;
+  }
+
+  /**
+   * The words on what has just happened to a loss and its band.
+   * @param {Moment} moment
+   */
+  #news(moment) {
+    const news = this.recording.newsAt(moment.index);
+    if (!news || news.dimension >= 0 || !["entered", "left"].includes(news.kind)) return [];
+    const row = this.recording.rows.find(({ step }) => step >= news.step);
+    if (!row) return [];
+    const place = { x: news.step, y: row.models[news.model].loss };
+    return [{ ...place, text: words(news), showarrow: true, arrowhead: 6, arrowcolor: "#d55e00", ax: 45, ay: -38,
+      bgcolor: translucent(this.theme.background, 0.85), font: { size: this.theme.size } }];
   }
 }

@@ -72,10 +72,6 @@ export const declaration = {
   font-size: 0.875rem;
   line-height: 1.3;
 }
-
-.svae-projector & .svae-captions p {
-  font-size: 1.35rem !important;
-}
 `,
 };
 

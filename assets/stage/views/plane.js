@@ -12,8 +12,8 @@ import { axisOf, layoutOf, PLOT_CONFIG } from "../theme.js";
 export const declaration = {
   order: 60,
   title: "Rate–distortion plane",
-  span: 4,
-  height: "clamp(230px, 28vh, 340px)",
+  span: 6,
+  height: "clamp(196px, 26vh, 320px)",
   needs: ["models", "rows", "floors"],
   plotly: true,
 };

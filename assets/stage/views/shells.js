@@ -17,9 +17,9 @@ import { sprites } from "../sprites.js";
 /** @type {Declaration} */
 export const declaration = {
   order: 20,
-  title: "Reconstructions on the shell",
   span: 12,
-  height: "clamp(250px, 33vh, 620px)",
+  place: "models",
+  height: "clamp(150px, 29vh, 620px)",
   needs: ["shells"],
   lively: true,
   early: true,
@@ -29,29 +29,19 @@ export const declaration = {
   overflow: hidden;
 }
 
-& > figcaption {
-  position: absolute;
-  z-index: 1;
-}
-
-.svae-projector & > figcaption {
-  position: static;
-}
-
 & .svae-place {
   position: relative;
+  padding-bottom: 1.6rem; /* the clusters' names */
 }
 
 @media (max-width: 680px) {
   & .svae-place {
-    height: 640px;
-    padding-bottom: 5.5rem;
+    padding-bottom: 3.2rem;
   }
 }
 `,
 };
 
-const NARROW = 640;
 const MOST_DATA = 600;
 const LEVELS = 5;
 const PER_PIXEL = 0.008; // radians
@@ -112,7 +102,7 @@ export default class Shells {
   /** @param {Theme} theme */
   recolour(theme) {
     this.theme = theme;
-    const size = 5.2 * this.sheet.ratio;
+    const size = ((5.2 * theme.size) / 14) * this.sheet.ratio; // as big as the type
     this.sprites = this.scene.clusters.map((cluster) => sprites(cluster, theme, size, LEVELS));
     this.legend.recolour(theme);
     this.#render();
@@ -125,12 +115,12 @@ export default class Shells {
   /** Where each shell stands on the sheet. */
   #viewports() {
     const { width, height } = this.sheet;
-    const narrow = width < NARROW;
-    const reach = 0.47 * Math.min(narrow ? width : 0.42 * width, narrow ? height / 2 : height);
+    const each = width / this.scene.members.length;
+    const reach = 0.48 * Math.min(0.96 * each, height);
     const radius = this.scene.radii[1];
     return this.scene.members.map((_, m) => ({
-      x: width * (narrow ? 0.5 : m ? 0.77 : 0.23),
-      y: height * (narrow ? (m ? 0.75 : 0.25) : 0.5),
+      x: each * (m + 0.5),
+      y: height / 2,
       reach,
       radius,
     }));

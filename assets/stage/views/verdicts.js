@@ -1,5 +1,5 @@
 /**
- * One card per model: its name, how it stands, and the sentence that says so.
+ * The name of each model over its shell, and how it stands.
  *
  * @import { Declaration, Member, Moment, Theme, View, ViewContext } from "../types"
  */
@@ -10,17 +10,21 @@ import { capitalised, make, number, setText } from "../dom.js";
 export const declaration = {
   order: 10,
   span: 12,
+  place: "models",
+  early: true,
   needs: ["moment", "models", "certificates"],
   lively: true,
   styles: `
 & .svae-place {
   display: grid;
-  grid-template-columns: repeat(2, minmax(0, 1fr));
+  grid-auto-columns: minmax(0, 1fr);
+  grid-auto-flow: column;
   gap: var(--gap);
 }
 
 & .svae-card {
-  padding: 0.5rem 0.8rem;
+  position: relative;
+  padding: 0.25rem 0.7rem;
   border-radius: 0.5rem;
   border-left: 5px solid var(--svae-model);
   background: var(--surface);
@@ -28,13 +32,12 @@ export const declaration = {
 
 & .svae-card header {
   display: flex;
-  flex-wrap: wrap;
   align-items: baseline;
   gap: 0.1rem 0.6rem;
 }
 
 & .svae-card h3 {
-  font-size: 1.15rem;
+  font-size: 1.05rem;
   font-weight: 600;
 }
 
@@ -59,7 +62,12 @@ export const declaration = {
   );
 }
 
+/* In the empty corner beside the shell: nothing moves when it comes. */
 & .svae-badge:not(:empty) {
+  position: absolute;
+  top: calc(100% + 0.3rem);
+  left: 0;
+  z-index: 1;
   padding: 0 0.55rem;
   border-radius: 1rem;
   color: white;
@@ -82,26 +90,13 @@ export const declaration = {
   font-variant-numeric: tabular-nums;
 }
 
-/* As high as the certificate's sentence from the start: nothing below jumps when it comes. */
-& .svae-sentence {
-  min-height: 4.05em;
-  font-size: 0.9375rem;
-  line-height: 1.35;
-}
-
-@media (min-width: 1500px) {
-  & .svae-sentence { min-height: 2.7em; }
-}
-
-.svae-projector & .svae-card h3,
-.svae-projector & .svae-figures,
-.svae-projector & .svae-sentence {
-  font-size: 1.35rem !important;
-}
-
 @media (max-width: 900px) {
-  & .svae-place {
-    grid-template-columns: 1fr;
+  & .svae-card {
+    padding: 0.3rem 0.5rem;
+  }
+
+  & .svae-card header {
+    flex-wrap: wrap;
   }
 }
 `,
@@ -124,9 +119,7 @@ export default class Verdicts {
     this.scene = scene;
     this.recording = recording;
     this.cards = scene.members.map((member) => this.#card(member));
-    // Sentences change with every frame; only the last word is read aloud.
-    this.spoken = make("p", { className: "svae-unseen", "aria-live": "polite" });
-    element.append(...this.cards.map((card) => card.root), this.spoken);
+    element.append(...this.cards.map((card) => card.root));
     this.recolour(theme);
   }
 
@@ -138,13 +131,9 @@ export default class Verdicts {
       const verdict = done[m]?.verdict ?? "";
       setText(card.loss, number(model.loss));
       setText(card.kl, number(model.kl, 2));
-      setText(card.gauge, number(moment.models[m].gauge ?? this.scene.members[m].gauge, 2));
       setText(card.badge, BADGES[verdict] ?? "");
       card.root.dataset.verdict = verdict.replace(" ", "-");
-      setText(card.sentence, model.sentence);
     });
-    const names = this.scene.members.map((member) => member.name);
-    setText(this.spoken, done.map((one, m) => `${names[m]}: ${one.sentence}`).join(" "));
   }
 
   resize() {}
@@ -161,10 +150,7 @@ export default class Verdicts {
   /** @param {Member} member */
   #card(member) {
     const badge = make("span", { className: "svae-badge" });
-    const [loss, kl, gauge] = [make("b"), make("b"), make("b")];
-    const sentence = make("p", { className: "svae-sentence" });
-    const help =
-      "βσ²/λ_max: above 1, total collapse is a stable state of a conventional VAE by its units";
+    const [loss, kl] = [make("b"), make("b")];
     const title = capitalised(member.name);
     const root = make(
       "article",
@@ -180,11 +166,9 @@ export default class Verdicts {
           { className: "svae-figures" },
           make("span", { title: "loss, with sampled latents" }, "D ", loss),
           make("span", { title: "mean KL of the posteriors, in nats" }, "KL ", kl),
-          make("span", { title: help }, "βσ²/λ", make("sub", {}, "max"), " ", gauge),
         ),
       ),
-      sentence,
     );
-    return { root, badge, loss, kl, gauge, sentence };
+    return { root, badge, loss, kl };
   }
 }
