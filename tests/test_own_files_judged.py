@@ -44,18 +44,18 @@ def test_a_dense_matrix_market_file_of_any_symmetry(symmetry: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("form", ["array", "coordinate"])
-@pytest.mark.parametrize("more", [b"\n0.5", b" ?"])
-def test_other_numbers_than_a_matrix_market_file_declares(
-    form: str, more: bytes, tmp_path: Path
+@pytest.mark.parametrize(("comment", "more"), [("", "\n0.5"), ("", " ?"), ("%\0\n", "")])
+def test_a_matrix_market_file_that_is_not_what_it_declares(
+    form: str, comment: str, more: str, tmp_path: Path
 ) -> None:
-    """Zero bytes and half a number would end the process of SciPy's reader."""
+    """More numbers than declared, a last word that is no number, a comment that is no text."""
     from scipy import io as scipy_io
     from scipy import sparse
 
     matrix = POINTS if form == "array" else sparse.coo_matrix(POINTS)
     scipy_io.mmwrite(tmp_path / "m.mtx", matrix)
-    content = (tmp_path / "m.mtx").read_bytes().rstrip(b"\n")
-    (tmp_path / "m.mtx").write_bytes(content + more)
+    first, _, rest = (tmp_path / "m.mtx").read_text().rstrip("\n").partition("\n")
+    (tmp_path / "m.mtx").write_text(f"{first}\n{comment}{rest}{more}")
     with pytest.raises(RequestError, match="is damaged"):
         table_of(tmp_path / "m.mtx")
 

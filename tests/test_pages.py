@@ -46,6 +46,7 @@ def test_a_mistyped_class_code_is_told_so(no_engine: None) -> None:
     app = without_exception(app.button[0].click().run())
     assert "six letters are on your teacher's screen" in app.error[0].value
 
+
 @pytest.mark.parametrize(
     "page, charts", [("shell", 4), ("region", 4), ("theory", 1), ("phase", 2), ("compare", 0)]
 )

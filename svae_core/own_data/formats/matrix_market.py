@@ -61,7 +61,7 @@ def read(source: Source) -> Table:
 
 
 def _check_text(path: Path) -> None:
-    """RequestError at zero bytes or half a number: SciPy's reader ends the process there."""
+    """RequestError where bytes are no text, or the last number is half: SciPy does not check."""
     last = b""
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
