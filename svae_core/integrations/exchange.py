@@ -110,8 +110,8 @@ def _fill(layers: nn.Sequential, stack: Stack) -> None:
 
 def _fill_others(made: PlainVAE, nets: Networks) -> None:
     """Free variances, and the inverse of an autoregressive decoder's couplings as a layer."""
-    if made.encoder.log_variance is not None:
-        made.encoder.log_variance.copy_(nets.log_variances[0, : nets.arch.latent_dim])
+    if made.encoder.free_log_variance is not None:
+        made.encoder.free_log_variance.copy_(nets.log_variances[0, : nets.arch.latent_dim])
     if nets.coupled:
         last = made.decoder.layers[-1]
         coupling = nets.couplings()[0].double()

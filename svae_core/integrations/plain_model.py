@@ -70,12 +70,12 @@ class Encoder(nn.Module):
         self.layers = _stack(layers)
         self.latent_dim = latent_dim
         free = torch.zeros(latent_dim) if free_variances else None
-        self.log_variance = None if free is None else nn.Parameter(free)
+        self.free_log_variance = None if free is None else nn.Parameter(free)
 
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
         out = self.layers(points)
-        if self.log_variance is not None:
-            mean, log_variance = out, self.log_variance.expand_as(out)
+        if self.free_log_variance is not None:
+            mean, log_variance = out, self.free_log_variance.expand_as(out)
         else:
             mean, log_variance = out.split(self.latent_dim, dim=1)
         return mean, log_variance.clamp(-16.0, 8.0)
