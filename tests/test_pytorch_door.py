@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.conv_vae import images, monitored, trained
 from support.their_loops import OurRun
 from torch import Tensor, nn
 
@@ -267,3 +268,16 @@ def test_our_own_run_in_their_loop_ends_where_ours_does() -> None:
             monitor.step(step)
     OURS.assert_it_ends_there(monitor, 100)
     assert "draws of 1,797 points" in monitor.cost
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("held", "verdict"), [(False, "collapsed"), (True, "certified")])
+def test_two_lines_keep_another_architecture_from_collapse(held: bool, verdict: str) -> None:
+    """In its own loop under autocast, at βσ² = 3 λ_max; benchmarks/integrations.md has float32."""
+    x, sigma2 = images()
+    steps = 120 if held else 40
+    model = trained(x, sigma2, steps, held=held, autocast=True, batch=48)
+    monitor = monitored(model, x[::17], sigma2)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert monitor.step().gauge > 2  # λ_max of these points is not quite that of all
+        assert monitor.certify(draws=16).verdict == verdict

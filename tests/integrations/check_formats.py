@@ -70,7 +70,7 @@ def test_tensorboard_gets_numbers_and_the_sentence(
 def test_mlflow_gets_the_numbers_of_the_active_run(tmp_path: Path) -> None:
     import mlflow
 
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_tracking_uri((tmp_path / "mlruns").as_uri())
     record = reading()
     with mlflow.start_run() as run:
         assert report.log(record, 5) == "mlflow"
