@@ -71,7 +71,7 @@ function picture(free, held, ink) {
     `<circle cx="50" cy="50" r="41" fill="none" stroke="${ink}" stroke-width=".8" opacity=".6"/>${data}` +
     `<rect x="61" y="46" width="8" height="8" fill="${free}"/>` +
     `<circle cx="91" cy="50" r="5" fill="${held}"/>` +
-    `<text x="65" y="65" font-size="9" text-anchor="middle" fill="${ink}">mean</text>` +
-    `<text x="84" y="66" font-size="9" text-anchor="middle" fill="${ink}">on it</text></svg>`
+    `<text x="58" y="43" font-size="9" text-anchor="middle" fill="${ink}">mean</text>` +
+    `<text x="86" y="67" font-size="9" text-anchor="end" fill="${ink}">on the shell</text></svg>`
   );
 }

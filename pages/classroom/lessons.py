@@ -159,7 +159,7 @@ LESSONS = {
                 "All three collapse",
             ),
             "",
-            "Now drag β left, below the last of its marks: the third one comes back.",
+            "Now drag β to the left, past λ_max: the third one comes back.",
             judges.writings_agreed,
             own_run=True,
             members=three_writings,

@@ -40,7 +40,8 @@ def main() -> None:
         moved = tuple(change(one, turn, "sigma2", float(sigma2)) for one in members)
         end = loop.advance(dataclasses.replace(state, settings=moved), Budget(frames=False)).state
         counts = [
-            sum(kl >= COLLAPSED_KL for kl in frame.kl_per_dim) for frame in loop.first_frames(end)
+            int(sum(kl >= COLLAPSED_KL for kl in frame.kl_per_dim))
+            for frame in loop.first_frames(end)
         ]
         near = sum(abs(count - above) <= 1 for count in counts)
         print(f"| {sigma2:.3f} | {above} | {counts} | {near} |", flush=True)
