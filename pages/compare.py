@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.live import registry
 from pages.server.current import server
-from pages.visitor import cache, session, url
+from pages.visitor import cache, session, settings_in_url
 from pages.visitor.markdown import plain
 from pages.visitor.shared_job import Job
 from pages.widgets import comparison_choice as comparison_widgets
@@ -54,7 +54,7 @@ def show(scores: list[Score]) -> None:
         st.page_link(
             "train.py",
             label=f"Watch {plugins[method].title} train beside the conventional VAE",
-            query_params=url.to_link(chosen_settings),
+            query_params=settings_in_url.to_link(chosen_settings),
         )
     left, right = st.columns(2, gap="medium")
     with left:

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from pages.server.current import server
-from pages.visitor import cache, session, url
+from pages.visitor import cache, session, settings_in_url
 from pages.visitor.markdown import refusal
 from pages.visitor.shared_job import Job
 from pages.widgets import phase_axes, upload, waiting_section
@@ -89,7 +89,7 @@ def show_cell(by_method: list[list[Cell]], view: phase.View) -> int | None:
     st.page_link(
         "train.py",
         label=f"Open a run of this cell: {places[number]}",
-        query_params=url.to_link(cells[-1].settings),
+        query_params=settings_in_url.to_link(cells[-1].settings),
     )
     return number
 

@@ -10,9 +10,9 @@ from pages.widgets.charts import chart, is_narrow
 from svae_core.compute import tasks
 from svae_core.config.settings import settings_key
 from svae_core.figures import cluster_curves, number_line, rate_distortion, sensitivity, unit_gauge
+from svae_core.geometry.dominant_rows_columns import describe_dominance
 from svae_core.geometry.kmeans import too_many
 from svae_core.geometry.region import BandAtK
-from svae_core.geometry.variance_dominance import describe_dominance
 
 with st.sidebar:
     settings = controls.data_controls()

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.classroom import lessons
-from pages.visitor import url
+from pages.visitor import settings_in_url
 from pages.widgets import classroom
 from pages.wire import component
 
@@ -16,7 +16,7 @@ st.write(
 )
 for column, lesson in zip(st.columns(4), lessons.LESSONS.values(), strict=True):
     with column.container(border=True, height="stretch"):
-        query = url.to_link(lesson.settings) | {"lesson": lesson.name}
+        query = settings_in_url.to_link(lesson.settings) | {"lesson": lesson.name}
         st.page_link("train.py", label=f"**{lesson.title} →**", query_params=query)
         st.caption(lesson.text)
 component.recorded()

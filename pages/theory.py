@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.live import registry
 from pages.server.current import server
-from pages.visitor import cache, session, url
+from pages.visitor import cache, session, settings_in_url
 from pages.visitor.shared_job import Job
 from pages.widgets import settings as controls
 from pages.widgets import upload, waiting_section
@@ -119,7 +119,11 @@ def search() -> bool:
         show_outcomes(attack.summary(list(map(attack.attempt_to_dict, job.rows)), number))
     for broken in (item for item in job.rows if item.outcome == attack.BROKEN):
         st.error(f"**Counter-example.** {broken.explanation}")
-        st.page_link("train.py", label="Train this run", query_params=url.to_link(broken.settings))
+        st.page_link(
+            "train.py",
+            label="Train this run",
+            query_params=settings_in_url.to_link(broken.settings),
+        )
     return going
 
 

@@ -17,7 +17,7 @@ from pages.live import registry
 from pages.live.history import History
 from pages.live.run import LiveRun
 from pages.live.run_view import view_of
-from pages.wire import header_fields, replay_file
+from pages.wire import message_fields, replay_file
 from svae_core.certificate.diagnostics import COLLAPSED_KL
 from svae_core.compute import tasks
 from svae_core.records import Moment, Settings, to_json
@@ -91,7 +91,7 @@ def test_remark_lifeline_replay_and_frames_name_the_same_step_in_20_runs() -> No
     assert shutil.which("node"), "the browser's code is run by node"
     runs = [_run(number) for number in range(RUNS)]
     told = [
-        to_json(header_fields.time_fields(view_of(live), 0, False)["remarks"])["lines"]
+        to_json(message_fields.time_fields(view_of(live), 0, False)["remarks"])["lines"]
         for live in runs
     ]
     node = subprocess.run(

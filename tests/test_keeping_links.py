@@ -20,7 +20,7 @@ from pages.live.persistence import Autosave
 from pages.live.run_view import view_of
 from pages.server.current import Server
 from pages.visitor.owner_cookie import COOKIE, OwnerCookie, is_key
-from pages.wire import header_fields
+from pages.wire import message_fields
 from svae_core.records import RequestError
 from svae_core.runs import folder as on_disk
 from svae_core.runs.folder import RunWriter, SavedRun, load
@@ -67,7 +67,7 @@ async def test_a_tree_of_runs_grows_together_again(host: Server) -> None:
     await keeper.close()
     alone = runs.find_or_load(child)
     assert alone is not None and alone.tree.keys() == {RUN, child}, "a link to the branch is enough"
-    told = header_fields.time_fields(view_of(alone), 0, True)["tree"]
+    told = message_fields.time_fields(view_of(alone), 0, True)["tree"]
     assert [(node["run"], node["parent"]) for node in told] == [(RUN, None), (child, RUN)]
     for run in (RUN, child):
         runs.evict(run)

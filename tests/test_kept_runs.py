@@ -19,7 +19,7 @@ import pytest
 from support.live_runs import in_a_loop, trainings, until
 
 from pages.live import persistence
-from pages.visitor.url import from_query, to_link
+from pages.visitor.settings_in_url import from_query, to_link
 from svae_core.config.settings import settings_to_dict
 from svae_core.records import Frame, Settings
 from svae_core.runs import store, transfer

@@ -15,13 +15,13 @@ from pages.live.run import LiveRun
 from pages.live.run_source import RunRequest
 from pages.live.run_view import view_of
 from pages.server.current import Server
-from pages.wire import header_fields
+from pages.wire import message_fields
 
 pytestmark = pytest.mark.usefixtures("patience")
 
 
 def told(live: LiveRun) -> dict[str, object]:
-    state = header_fields.lesson_state(view_of(live), None)
+    state = message_fields.lesson_state(view_of(live), None)
     assert state is not None
     return state
 

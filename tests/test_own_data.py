@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from support.hostile_files import Specimen, corpus, npy
 from support.own_tables import given, is_one_sentence
 
-from svae_core.own_data import archive, kept, limits, reader
+from svae_core.own_data import archive, kept, limits, reader_process
 from svae_core.own_data.choice import Choice, names_of, text_of
 from svae_core.own_data.names import cleaned, distinct, file_name, inert
 from svae_core.own_data.read_by_format import read_table
@@ -87,9 +87,9 @@ def test_a_list_of_names_comes_back(names: list[str]) -> None:
 @pytest.mark.slow
 def test_a_reader_that_is_silent_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "a.csv")  # nobody writes into it, so reading never comes to an end
-    monkeypatch.setattr(reader, "READER_SILENCE", 0.5)
+    monkeypatch.setattr(reader_process, "READER_SILENCE", 0.5)
     with pytest.raises(RequestError, match=r"^a\.csv: Reading it came to no end") as refusal:
-        reader.read_apart(tmp_path / "a.csv", "a.csv", tmp_path, lambda share: None)
+        reader_process.read_apart(tmp_path / "a.csv", "a.csv", tmp_path, lambda share: None)
     assert is_one_sentence(str(refusal.value).removeprefix("a.csv: "))
 
 
@@ -97,11 +97,13 @@ def test_a_reader_that_is_silent_is_ended(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_reader_that_computes_without_progress_is_ended(tmp_path: Path) -> None:
     """By the seconds of a processor that it takes: those of the clock say how busy others are."""
     code = (
-        "from svae_core.own_data import reader; reader.READER_SECONDS = 1; reader._limit_time()\n"
+        "from svae_core.own_data import reader_process as reader\n"
+        "reader.READER_SECONDS = 1\n"
+        "reader._limit_time()\n"
         "while True: pass"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT)
-    assert done.returncode in reader._OUT_OF_TIME
+    assert done.returncode in reader_process._OUT_OF_TIME
 
 
 def test_a_reader_that_dies_is_said_in_a_sentence(
@@ -109,15 +111,15 @@ def test_a_reader_that_dies_is_said_in_a_sentence(
 ) -> None:
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
     with pytest.raises(RequestError, match="failed within 768 MB") as refusal:
-        reader.read_apart(given(tmp_path), "some.csv", tmp_path, lambda share: None)
+        reader_process.read_apart(given(tmp_path), "some.csv", tmp_path, lambda share: None)
     assert is_one_sentence(str(refusal.value))
 
 
 def test_a_reader_has_no_more_memory_than_it_may(tmp_path: Path) -> None:
     """In a process of its own: what takes more than the limit fails there, and nowhere else."""
     code = (
-        "from svae_core.own_data import reader; reader._limit_memory()\n"
-        "try: bytearray(reader.READER_BYTES)\nexcept MemoryError: print('refused')"
+        "from svae_core.own_data import reader_process; reader_process._limit_memory()\n"
+        "try: bytearray(reader_process.READER_BYTES)\nexcept MemoryError: print('refused')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "refused"

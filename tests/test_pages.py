@@ -9,7 +9,7 @@ import pytest
 from support.screens import SMALL, charts_of, open_page, query_of, without_exception
 
 from pages.classroom import lessons
-from pages.visitor import url
+from pages.visitor import settings_in_url
 from pages.visitor.markdown import for_visitors, plain
 from pages.wire import replay_file
 from svae_core.config.settings import check_settings
@@ -216,18 +216,22 @@ def test_what_data_cannot_give_is_one_sentence_with_the_controls_at_hand() -> No
     ],
 )
 def test_settings_survive_the_way_through_a_url(settings: Settings) -> None:
-    assert url.from_query(url.to_query(settings)) == check_settings(settings)
-    assert url.from_query(url.to_link(settings)) == settings
-    assert url.to_link(settings)
+    assert settings_in_url.from_query(settings_in_url.to_query(settings)) == check_settings(
+        settings
+    )
+    assert settings_in_url.from_query(settings_in_url.to_link(settings)) == settings
+    assert settings_in_url.to_link(settings)
 
 
 def test_only_what_differs_is_written() -> None:
-    assert url.to_query(Settings()) == {}
-    assert url.to_query(dataclasses.replace(Settings(), clusters=3)) == {"clusters": "3"}
+    assert settings_in_url.to_query(Settings()) == {}
+    assert settings_in_url.to_query(dataclasses.replace(Settings(), clusters=3)) == {
+        "clusters": "3"
+    }
 
 
 def test_parameters_of_others_are_left_alone() -> None:
-    assert url.owned({"run": "x", "dataset": "wine", "wine.x": "1", "lesson": "2"}) == {
+    assert settings_in_url.owned({"run": "x", "dataset": "wine", "wine.x": "1", "lesson": "2"}) == {
         "dataset": "wine",
         "wine.x": "1",
     }

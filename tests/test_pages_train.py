@@ -11,7 +11,7 @@ from support.screens import SMALL, open_page, query_of, without_exception
 
 from pages.live import history, registry
 from pages.server.current import server
-from pages.wire import header_fields
+from pages.wire import message_fields
 from svae_core.records import Settings
 
 pytestmark = pytest.mark.usefixtures("immediate_engine")
@@ -86,7 +86,7 @@ def test_a_class_is_led_by_its_key_only_and_as_long_as_there_is_one() -> None:
 
 def _go_to(app: AppTest, run: str) -> AppTest:
     """What the stage does when its viewer goes to another run of the tree."""
-    told = header_fields.moved(run, server().runs.view(run))
+    told = message_fields.moved(run, server().runs.view(run))
     for name, text in {**told["query"], "run": run}.items():
         if text is None:
             app.query_params.pop(name, None)

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from svae_core.geometry.dominant_rows_columns import describe_dominance
 from svae_core.geometry.row_blocks import geometric_median_of
 from svae_core.geometry.shell import ShellMap, fit_shell, shell_view, view_basis
-from svae_core.geometry.variance_dominance import describe_dominance
 from svae_core.records import RequestError
 
 TABLES = hnp.arrays(

@@ -24,7 +24,7 @@ from pages.live.pace import Pace
 from pages.live.registry import same_data
 from pages.live.run_source import RunRequest
 from pages.server.current import server
-from pages.visitor import cache, hosts, owner_cookie, url
+from pages.visitor import cache, hosts, owner_cookie, settings_in_url
 from pages.visitor.markdown import refusal
 from pages.visitor.shared_job import Job
 from svae_core.config.settings import settings_at
@@ -55,7 +55,7 @@ def settings() -> Settings:
     change. An empty query changes nothing, since the menu links to pages without a query.
     """
     state = st.session_state
-    incoming = url.owned(st.query_params.to_dict())
+    incoming = settings_in_url.owned(st.query_params.to_dict())
     page = _page()
     if page != state.get(_PAGE):
         state[_PAGE], state[_SHOWN], state[_WRITTEN] = page, {}, None
@@ -63,7 +63,7 @@ def settings() -> Settings:
     if _SETTINGS not in state and not incoming:
         incoming = _query_of_linked_run()  # for a link that names only a run
     if _SETTINGS not in state or changed:
-        state[_SETTINGS] = url.from_query(incoming)
+        state[_SETTINGS] = settings_in_url.from_query(incoming)
         state[_WRITTEN] = incoming
     return state[_SETTINGS]
 
@@ -76,12 +76,12 @@ def keep(chosen: Settings) -> Settings:
     """
     state = st.session_state
     state[_SETTINGS] = chosen
-    query = url.to_query(chosen)
+    query = settings_in_url.to_query(chosen)
     if query == state[_WRITTEN]:
         return chosen
     whole = st.query_params.to_dict()
-    present = url.owned(whole)
-    if present and url.from_query(present) == chosen:
+    present = settings_in_url.owned(whole)
+    if present and settings_in_url.from_query(present) == chosen:
         query = present
     else:
         others = whole.keys() - present.keys()  # all at once: one entry of the history
@@ -126,7 +126,9 @@ def lesson() -> lessons.Lesson | None:
     if state.get(_LESSON, "") != name:
         state[_LESSON] = name
         if found and "run" not in query:
-            query.update(url.to_link(found.settings) | url.owned(query.to_dict()))
+            query.update(
+                settings_in_url.to_link(found.settings) | settings_in_url.owned(query.to_dict())
+            )
     return found
 
 
@@ -382,7 +384,7 @@ def _query_of_linked_run() -> dict[str, str]:
     run = st.query_params.get("run")
     with suppress(RequestError):  # `run_of` shows it
         if found := server().runs.load(run):
-            return url.to_query(found.request.members[-1])
+            return settings_in_url.to_query(found.request.members[-1])
     return {}
 
 

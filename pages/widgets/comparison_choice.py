@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.visitor import page_parameters, session, url
+from pages.visitor import page_parameters, session, settings_in_url
 from pages.widgets.method_choice import method_choice
 from pages.widgets.presets import open_here_button
 from svae_core.records import Settings
@@ -48,7 +48,9 @@ def choice() -> tuple[tuple[str, ...], int]:
     columns = st.columns(len(titles))
     for column, title in zip(columns, titles, strict=True):
         with column.container(border=True, height="stretch"):
-            query = url.to_link(session.settings()) | {"methods": ",".join(PRESETS[title].methods)}
+            query = settings_in_url.to_link(session.settings()) | {
+                "methods": ",".join(PRESETS[title].methods)
+            }
             open_here_button(f"**{title}**", query)
             st.caption(PRESETS[title].text)
     left, right = st.columns([4, 1])

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.visitor import page_parameters, session, url
+from pages.visitor import page_parameters, session, settings_in_url
 from pages.widgets.method_choice import method_choice
 from svae_core.config.limits import limits, refuse_more
 from svae_core.figures.phase import AXES, STATISTICS, SYMBOLS, View
@@ -89,7 +89,7 @@ def preset_query(preset: Preset, settings: Settings, n: int) -> dict[str, str]:
     sample = few if settings.n_points or n > few else 0
     epochs = math.ceil(preset.steps / math.ceil(few / preset.settings["batch_size"]))
     chosen = dataclasses.replace(settings, **preset.settings, n_points=sample, epochs=epochs)
-    return url.to_link(chosen) | preset.query
+    return settings_in_url.to_link(chosen) | preset.query
 
 
 def axis_controls() -> tuple[str, str]:

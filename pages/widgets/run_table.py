@@ -14,7 +14,7 @@ from typing import Any
 
 from pages.live import persistence, registry
 from pages.live.history import member_name
-from pages.visitor import url
+from pages.visitor import settings_in_url
 from pages.visitor.markdown import line, plain, without_paths
 from svae_core.config.fields import knobs
 from svae_core.config.limits import MEGABYTE, limits
@@ -208,7 +208,7 @@ def query_of(entry: Entry) -> dict[str, str] | None:
     request = persistence.request_of_saved(entry.about)
     if request.members != registry.pair(request.members[-1]):
         return None
-    query = url.to_link(request.members[-1]) | {"run": entry.about.id}
+    query = settings_in_url.to_link(request.members[-1]) | {"run": entry.about.id}
     return query | ({"lesson": request.lesson} if request.lesson else {})
 
 

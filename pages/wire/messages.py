@@ -22,7 +22,7 @@ from pages.live.run import LiveRun
 from pages.live.run_view import RunView, view_of
 from pages.live.setting_changes import changeable_at
 from pages.visitor.markdown import for_visitors
-from pages.wire import header_fields
+from pages.wire import message_fields
 from svae_core.certificate.information_floors import floors_along
 from svae_core.config.settings import settings_at
 from svae_core.figures.palette import MARKS, Mark, cluster_style, faint, ink, mark_apart, mark_of
@@ -141,8 +141,8 @@ def scene(view: RunView) -> Message:
         "features": feature_names(prepared),
         "band": _band(view.members, prepared),
         "variances": prepared.eigenvalues[: view.members[-1].latent_dim],
-        "handles": header_fields.handle_scale(prepared),
-        "lesson": header_fields.lesson_question(view),
+        "handles": message_fields.handle_scale(prepared),
+        "lesson": message_fields.lesson_question(view),
         "members": _members(view.members, prepared),
         "clusters": [_cluster(number) for number in range(prepared.clusters.k)],
         "look": {name: _themes(name) for name in ("delta", "band", "W")},
@@ -189,9 +189,7 @@ def _themes(name: str) -> dict[str, str]:
 # ------------------------------------------------------------------------------ moment
 
 
-def moment(
-    view: RunView, index: int, request: FrameRequest, seat: Seat | None = None
-) -> Message:
+def moment(view: RunView, index: int, request: FrameRequest, seat: Seat | None = None) -> Message:
     """One moment of the run, without what the page has already; index -1: none yet."""
     fresh = view.generation != request.generation
     header: dict[str, Any] = {
@@ -206,10 +204,10 @@ def moment(
         "count": len(view.moments),
         "index": index,
         "certificates": view.certificates,
-        "lesson": header_fields.lesson_state(view, seat),
+        "lesson": message_fields.lesson_state(view, seat),
         "seat": seat.version if seat else -1,
     }
-    header |= header_fields.time_fields(
+    header |= message_fields.time_fields(
         view, 0 if fresh else request.remarks, fresh or view.version != request.version
     )
     arrays: dict[str, np.ndarray] = {}

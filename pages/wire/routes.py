@@ -58,7 +58,7 @@ from pages.live.setting_changes import read_changes
 from pages.server.current import server
 from pages.visitor import owner_cookie
 from pages.visitor.markdown import for_visitors
-from pages.wire import browser_code, header_fields, messages, replay_file
+from pages.wire import browser_code, message_fields, messages, replay_file
 from svae_core.records import RequestError
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "stage"
@@ -280,7 +280,7 @@ class ViewerConnection:
             raise RequestError("Only the teacher can change this run; take a copy to change it.")
         runs = server().runs
         copy = runs.copy(classroom.run, owner_cookie.key_of(self._socket))
-        self._replies.append(header_fields.copy_taken(copy, runs.view(copy), classroom.code))
+        self._replies.append(message_fields.copy_taken(copy, runs.view(copy), classroom.code))
 
     def _change_run(self, command: str, request: dict[str, Any]) -> None:
         """Change settings of this run, or start another run from it."""
@@ -295,7 +295,7 @@ class ViewerConnection:
                 moved = runs.branch(run, int(request["step"]), read_changes(request["changes"]))
             else:
                 moved = runs.reseed(run)
-            self._replies.append(header_fields.moved(moved, runs.view(moved)))
+            self._replies.append(message_fields.moved(moved, runs.view(moved)))
         else:
             raise KeyError(command)
 

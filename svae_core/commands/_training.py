@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from svae_core.commands import print_json
 from svae_core.commands._cluster import in_slices
 from svae_core.commands._stopping import Stop, Stopped, resume_command
-from svae_core.config.light_imports import import_sklearn
+from svae_core.config.sklearn_without_pandas import import_sklearn
 from svae_core.records import Advance, Certificate, RequestError, Settings, State, to_json
 from svae_core.studies.job import CertifiedPart, TrainedPart
 

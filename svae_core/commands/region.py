@@ -18,9 +18,9 @@ def run(request: argparse.Namespace) -> None:
     """Print all numbers that are fixed before training."""
     from svae_core.certificate.information_floors import floors_at, how_sought
     from svae_core.certificate.kernel_floors import how_proved
+    from svae_core.geometry.dominant_rows_columns import describe_dominance
     from svae_core.geometry.kmeans import how_started, too_many
     from svae_core.geometry.region import penalty_weight
-    from svae_core.geometry.variance_dominance import describe_dominance
     from svae_core.methods.spherical import describe_aim
     from svae_core.problem import prepare
 

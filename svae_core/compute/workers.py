@@ -23,7 +23,7 @@ from typing import Any
 
 from svae_core.compute.scheduler import Scheduler
 from svae_core.compute.scheduler import WorkerLost as WorkerLost
-from svae_core.config.light_imports import import_sklearn
+from svae_core.config.sklearn_without_pandas import import_sklearn
 
 _log = logging.getLogger(__name__)
 #: Lower priority than the server's, so that pages stay responsive while every core trains.

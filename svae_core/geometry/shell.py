@@ -14,8 +14,8 @@ from typing import Self
 
 import numpy as np
 
+from svae_core.geometry.dominant_rows_columns import dominance
 from svae_core.geometry.row_blocks import center_of, geometric_median_of, rows_of
-from svae_core.geometry.variance_dominance import dominance
 from svae_core.records import RequestError, Shell
 
 # A radius within this many rounding errors of a knot is taken as the knot: the inverse then returns

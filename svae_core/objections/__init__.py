@@ -22,7 +22,7 @@ from svae_core.records import Budget, Certificate, RequestError, Settings, State
 
 #: The files, in the order in which the objections are numbered from 1.
 _FILES = (
-    *("assumptions", "norm_constraint", "definition"),
+    *("assumptions", "norm_constraint", "true_by_definition"),
     *("architectures", "prevention", "new_modes"),
 )
 #: Points (at most), optimiser steps and batch size of the short runs behind an answer.

@@ -26,7 +26,7 @@ from svae_core.own_data.formats import Progress, listed
 from svae_core.own_data.limits import KEPT_BYTES, KEPT_DAYS
 from svae_core.own_data.names import file_name
 from svae_core.own_data.read_by_format import refused_by_disk
-from svae_core.own_data.reader import read_apart
+from svae_core.own_data.reader_process import read_apart
 from svae_core.own_data.tables import ABOUT, Table, read_about
 from svae_core.records import RequestError
 

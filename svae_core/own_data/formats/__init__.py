@@ -8,9 +8,9 @@ README list formats from here; nothing else knows one by name.
     recognise(path)            the format of a file, by what it holds and not by what it is called
     Format.read(source)        a Table, written into source.folder
 
-`read` runs in the process of `own_data.reader`: its memory is limited, and libraries that parse
-are imported inside `read` only. It raises RequestError with one sentence for what cannot be used,
-and checks sizes that a file declares before it allocates them.
+`read` runs in the process of `own_data.reader_process`: its memory is limited, and libraries that
+parse are imported inside `read` only. It raises RequestError with one sentence for what cannot be
+used, and checks sizes that a file declares before it allocates them.
 """
 
 from __future__ import annotations

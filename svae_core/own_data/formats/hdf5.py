@@ -22,9 +22,9 @@ from svae_core.own_data.candidates import (
 )
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import Groups, array_of, is_hdf5, opened, texts_of
+from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.tables import Table
-from svae_core.own_data.vectors import vectors_among, write_vectors
 from svae_core.records import RequestError
 
 

@@ -26,11 +26,11 @@ from svae_core.own_data.candidates import (
     said_of_others,
 )
 from svae_core.own_data.formats import Format, Source
+from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
 from svae_core.own_data.limits import CATEGORIES, CELLS
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.sparse import CompressedRows, check_compressed
 from svae_core.own_data.tables import Table
-from svae_core.own_data.vectors import vectors_among, write_vectors
 from svae_core.records import RequestError
 
 _NUMBERS = {

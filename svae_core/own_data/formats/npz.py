@@ -26,12 +26,12 @@ from svae_core.own_data.array_to_table import (
 )
 from svae_core.own_data.candidates import LABELS, POINTS, offered, question_of
 from svae_core.own_data.formats import Format, Source, npy, renamed
+from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
 from svae_core.own_data.limits import CELLS, LETTERS
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.npy_header import HEADER_BYTES, PARSER_ERRORS, read_header, refuse_objects
 from svae_core.own_data.sparse import CompressedRows, check_compressed
 from svae_core.own_data.tables import Table
-from svae_core.own_data.vectors import vectors_among, write_vectors
 from svae_core.records import RequestError
 
 #: Names of points, and for each the names of the labels that belong to it; others below.

@@ -10,8 +10,8 @@ import numpy as np
 from svae_core.own_data.array_to_table import with_arrays, with_labels, with_note, write_matrix
 from svae_core.own_data.candidates import choose, labels_among, offered, said_of_others
 from svae_core.own_data.formats import Format, Source
+from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
 from svae_core.own_data.tables import Table
-from svae_core.own_data.vectors import vectors_among, write_vectors
 from svae_core.records import RequestError
 
 _HEADER_LIMIT = 2**24

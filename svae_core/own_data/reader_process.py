@@ -1,6 +1,6 @@
 """The subprocess that reads a user file, with limited memory and a watchdog.
 
-    python -m svae_core.own_data.reader PATH NAME FOLDER [ARRAY [HOW]]
+    python -m svae_core.own_data.reader_process PATH NAME FOLDER [ARRAY [HOW]]
 
 It writes lines of JSON: {"share": 0.4} as progress, {"refused": "…"} if the file cannot be used.
 A parser that crashes or hangs on a malformed file does not affect the calling process.

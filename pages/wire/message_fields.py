@@ -11,7 +11,7 @@ from pages.classroom import lessons
 from pages.classroom.sessions import Seat
 from pages.live.run_view import Relative, RunView
 from pages.live.setting_changes import change_history
-from pages.visitor import url
+from pages.visitor import settings_in_url
 from svae_core.records import PreparedData, Settings
 
 
@@ -54,7 +54,7 @@ def lesson_question(view: RunView) -> dict[str, Any] | None:
 
 def lesson_query(lesson: lessons.Lesson) -> dict[str, str]:
     """The query of the page that opens a lesson."""
-    return url.to_link(lesson.settings) | {"lesson": lesson.name}
+    return settings_in_url.to_link(lesson.settings) | {"lesson": lesson.name}
 
 
 def moved(run: str, view: RunView | None) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def copy_taken(run: str, view: RunView | None, code: str) -> dict[str, Any]:
     """A student moves to a copy of the run; with the whole query of its page."""
     query: dict[str, str | None] = {"follow": None, "lesson": None, "class": code}
     if view:
-        query |= url.to_link(view.request.members[-1])
+        query |= settings_in_url.to_link(view.request.members[-1])
     return {"kind": "moved", "run": run, "query": query, "reload": True}
 
 
@@ -130,7 +130,7 @@ def _query(settings: Settings) -> dict[str, str | None]:
 
     All of its settings, since the page may have been opened by a link that names only a run.
     """
-    return {"seed": None, **url.to_link(settings)}
+    return {"seed": None, **settings_in_url.to_link(settings)}
 
 
 def lesson_state(view: RunView, seat: Seat | None) -> dict[str, Any] | None:
