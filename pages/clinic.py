@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-import numpy as np
 import streamlit as st
 
 from pages.visitor import cache, session
@@ -15,7 +12,7 @@ from pages.widgets.charts import chart
 from svae_core.clinic.code_bases import CODE_BASES, CodeBase
 from svae_core.clinic.training_loss import TrainingLoss
 from svae_core.clinic.unit_gauge import UnitDiagnosis, diagnose_loss
-from svae_core.clinic.witness import Witness, witness
+from svae_core.clinic.witness import example
 from svae_core.config.fields import RequestError, knobs
 from svae_core.figures.unit_gauge import unit_gauge
 from svae_core.records import Settings
@@ -105,16 +102,6 @@ def table_of_code_bases(latent_dim: int, batch_size: int) -> str:
     return "\n".join(rows)
 
 
-@lru_cache(maxsize=128)
-def _witness(epsilon: float) -> Witness:
-    """Four clusters, a teacher that knows them, and a code scaled by ε."""
-    centres = 4 * np.eye(4)
-    own = centres[np.arange(400) % 4] + np.random.default_rng(0).standard_normal((400, 4))
-    odds = -0.5 * ((own[:, None] - centres[None]) ** 2).sum(axis=-1)
-    teacher = np.exp(odds - odds.max(axis=1, keepdims=True))
-    return witness(teacher / teacher.sum(axis=1, keepdims=True), epsilon)
-
-
 st.subheader("Bring your loss")
 st.write(
     "“Is it my KL weight?” is a question of units: a mean where a sum was meant changes βσ² by the "
@@ -141,7 +128,7 @@ st.write(
     "the mean at any ε; what passes through sampled z is bounded by I(x; z)."
 )
 exponent = st.slider("ε = 10 to the power of", -2.0, 0.5, -2.0, 0.1, key="clinic.epsilon")
-told = _witness(round(10.0**exponent, 4))
+told = example(round(10.0**exponent, 4))
 for column, (name, value) in zip(
     st.columns(3),
     (

@@ -10,7 +10,6 @@ Both follow scikit-learn's conventions: they work in pipelines, searches and clo
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,12 +48,12 @@ from svae_core.records import (
     Settings,
     State,
 )
-from svae_core.runs.data_without_points import as_if_of, pack, thin, unpack
+from svae_core.runs import fitted_model
+from svae_core.runs.data_without_points import as_if_of, thin
 
 if TYPE_CHECKING:
     from svae_core.training.evaluate import Model
 
-_ESTIMATOR_FILE = "estimator"  # file of the fitted attributes besides the run
 # Latents per point of a score, in antithetic pairs ε, −ε: exact for functions linear in the noise.
 _PAIRS = 8
 _PLAIN = Settings()  # whose values are the default parameters
@@ -343,49 +342,30 @@ class SphericalVAE(
         The folder is new, empty, or that of a saved model, which is replaced; RequestError where
         there are other files in it.
         """
-        from safetensors.numpy import save_file
-
-        from svae_core.runs import folder as run
-
         check_is_fitted(self)
-        folder = Path(folder)
-        _check_free(folder)
-        run.save(_with_moments(self.state_), (self.certificate_,), folder=folder)
-        arrays, words = pack(self.prepared_)
         about = {
             "parameters": kept_parameters(self.get_params(deep=False)),
             "origin": self.origin_.tolist(),
             "n_samples": self.n_samples_,
             "n_features_in": self.n_features_in_,
             "feature_names_in": list(getattr(self, "feature_names_in_", ())),
-            "ground": words,
         }
-        save_file(arrays, folder / f"{_ESTIMATOR_FILE}.safetensors", {"about": json.dumps(about)})
+        fitted_model.write(Path(folder), self.state_, self.certificate_, self.prepared_, about)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """Load a fitted model from its folder; RequestError, one sentence, if it is none."""
-        from safetensors import SafetensorError, safe_open
-
-        from svae_core.runs import folder as run
-
-        saved = run.load(Path(folder))
+        state, certificate, prepared, about = fitted_model.read(Path(folder))
         try:
-            with safe_open(Path(folder) / f"{_ESTIMATOR_FILE}.safetensors", "numpy") as file:
-                about = json.loads(file.metadata()["about"])
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             model = cls(**about["parameters"] | {"band": tuple(about["parameters"]["band"])})
-            prepared = unpack(arrays, about["ground"])
-            model.__dict__.update(_fitted(saved.state, prepared, about["n_samples"]))
+            model.__dict__.update(_fitted(state, prepared, about["n_samples"]))
             model.n_features_in_ = about["n_features_in"]
             model.origin_ = np.array(about.get("origin", [0.0] * about["n_features_in"]))
             if about["feature_names_in"]:
                 model.feature_names_in_ = np.array(about["feature_names_in"], dtype=object)
-            (model.certificate_,) = saved.certificates
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise RequestError(
-                f"{folder} holds no saved SphericalVAE, or a damaged one."
-            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise fitted_model.no_model(Path(folder)) from error
+        model.certificate_ = certificate
         return model
 
 
@@ -412,23 +392,3 @@ def _noise(generator: Any, rows: int, latent_dim: int) -> np.ndarray:
     import torch
 
     return np.asarray(torch.randn(rows, latent_dim, generator=generator).numpy())
-
-
-def _with_moments(state: State) -> State:
-    """The state with zero optimiser moments, as the format of saved runs requires."""
-    none = np.zeros_like(state.parameters)
-    return dataclasses.replace(state, first_moment=none, second_moment=none)
-
-
-def _check_free(folder: Path) -> None:
-    """RequestError unless this may become, or is, the folder of a saved model."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise RequestError(f"{folder} is a file; name a folder for the model.")
-    inside = {path.name for path in folder.iterdir()}
-    if inside and f"{_ESTIMATOR_FILE}.safetensors" not in inside:
-        raise RequestError(
-            f"{folder} holds other files ({min(inside)!r} for one) and no saved SphericalVAE; name "
-            "a new folder."
-        )

@@ -10,6 +10,7 @@ is that of arXiv 2605.18224 v4 (after the abstract); the counter-example is deri
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -68,6 +69,14 @@ def witness(teacher: np.ndarray, epsilon: float, seed: int = 0) -> Witness:
         information=float((np.diag(density) - mixture).mean()),
         kl=float(0.5 * (mean**2).sum(axis=1).mean()),
     )
+
+
+@lru_cache(maxsize=128)
+def example(epsilon: float) -> Witness:
+    """Both margins for four clusters in four dimensions and a teacher that knows them."""
+    centres = 4 * np.eye(4)
+    own = centres[np.arange(400) % 4] + np.random.default_rng(0).standard_normal((400, 4))
+    return witness(_softmax(-0.5 * ((own[:, None] - centres[None]) ** 2).sum(axis=-1)), epsilon)
 
 
 def _softmax(values: np.ndarray) -> np.ndarray:
