@@ -212,15 +212,21 @@ def measure(
     seed: int = 0,
     name: str = "model",
     gauge: Callable[[float], float] = lambda loss: math.nan,
+    own_floors: bool = True,
 ) -> Certificate:
     """Measure a model against a reference; the work behind every certificate.
 
     `draw() -> [n, d]`: a new sampled reconstruction of each of the reference's points, in their
-    order; `posteriors`: those of the same points; `gauge`: βσ²/λ_max from the measured loss.
+    order; `posteriors`: those of the same points; `gauge`: βσ²/λ_max from the measured loss;
+    `own_floors`: also those of `model_floors`, which compare every answer with all points.
     """
     points = against.points
     own = OwnFloors(points, against.floors, seed, against.population_lambdas)
-    answers = own.follow(lambda: _kept_to_shell(draw(), against))
+
+    def kept() -> np.ndarray:
+        return _kept_to_shell(draw(), against)
+
+    answers = own.follow(kept) if own_floors else kept
     losses = measure_losses(answers, points, against.floors.radii, against.delta, draws)
     kl_per_dim, active, (information, error) = _information(posteriors, seed)
     accuracy, cluster_floor = _cluster_evidence(against, losses)

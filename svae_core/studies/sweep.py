@@ -175,7 +175,7 @@ def _certified(solo: State, runs: tuple[Settings, ...]) -> Iterator[tuple[Settin
         key = settings_key(settings, names)
         if key not in measured:
             own = dataclasses.replace(solo, settings=(settings,))
-            (measured[key],) = loop.certify(own, draws=draws(loop.point_count(own)))
+            (measured[key],) = loop.certify(own, draws(loop.point_count(own)), own_floors=False)
         found, region = measured[key], prepared_data(settings).region
         yield (
             settings,

@@ -130,22 +130,25 @@ def _forward(model: Model, points: np.ndarray, noise: np.ndarray) -> ForwardPass
 
 
 @torch.no_grad()
-def certificate(model: Model, epochs: int, draws: int | None = None) -> Certificate:
+def certificate(
+    model: Model, epochs: int, draws: int | None = None, own_floors: bool = True
+) -> Certificate:
     """Certify a member on its training points and on its held-out points, if it has any.
 
     `epochs`: completed epochs. `draws`: latents per point; None takes the certificate's default.
+    `own_floors`: also the floors that belong to this model's answers.
     """
     problem = model.prepared
     assert isinstance(problem, Problem)
     training, held_out = references(problem)
-    found = _measured(model, training, "certify", draws)
+    found = _measured(model, training, "certify", draws, own_floors)
     kept_out = None
     if held_out is not None:
         # λ comes from the training points alone, as a claim on new points requires.
         lambdas = candidate_lambdas(training.floors, found.loss + found.loss_margin)
         against = dataclasses.replace(held_out, population_lambdas=lambdas)
         kept_out = dataclasses.replace(
-            _measured(model, against, "held-out", draws), part="held-out"
+            _measured(model, against, "held-out", draws, own_floors), part="held-out"
         )
     return with_run(
         found,
@@ -156,7 +159,9 @@ def certificate(model: Model, epochs: int, draws: int | None = None) -> Certific
     )
 
 
-def _measured(model: Model, against: Reference, purpose: str, draws: int | None) -> Certificate:
+def _measured(
+    model: Model, against: Reference, purpose: str, draws: int | None, own_floors: bool
+) -> Certificate:
     settings = model.prepared.settings
     posteriors = encode(model, against.points)
     generator = stream(settings.seed, 0, purpose)
@@ -179,6 +184,7 @@ def _measured(model: Model, against: Reference, purpose: str, draws: int | None)
         seed=settings.seed,
         name=settings.method,
         gauge=gauge,
+        own_floors=own_floors,
     )
 
 

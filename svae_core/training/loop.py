@@ -211,15 +211,20 @@ def _native_pass(
     return partial(forward, context.arch.layers, state.parameters[index], member.given[:2])
 
 
-def certify(state: State, draws: int | None = None) -> tuple[Certificate, ...]:
+def certify(
+    state: State, draws: int | None = None, own_floors: bool = True
+) -> tuple[Certificate, ...]:
     """Certificates of all members at this state, measured on all points.
 
-    `draws`: latents per point; None takes the certificate's default.
+    `draws`: latents per point; None takes the certificate's default. `own_floors`: also the
+    floors that belong to a model's own answers, which cost most of a certificate.
     """
     context = batch_context(state.settings, state.step)
     problems = (sharpened(prepare(settings)) for settings in context.settings)
     epochs = state.step // steps_per_epoch(context.settings[0], len(context.points))
-    return tuple(certificate(model, epochs, draws) for model in _models(context, state, problems))
+    return tuple(
+        certificate(model, epochs, draws, own_floors) for model in _models(context, state, problems)
+    )
 
 
 def encode_points(state: State, index: int) -> Posteriors:
