@@ -388,6 +388,7 @@ def _drag(page: Page, until: Callable[[], object] = lambda: None) -> None:
 
 def _lasso(page: Page) -> None:
     """Around the middle of the right map."""
+    page.locator(".svae-maps .svae-sheet").scroll_into_view_if_needed()
     box = page.locator(".svae-maps .svae-sheet").bounding_box()
     assert box is not None
     x, y, reach = box["x"] + 0.75 * box["width"], box["y"] + 0.5 * box["height"], 60

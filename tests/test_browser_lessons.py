@@ -211,7 +211,7 @@ def test_start_plays_from_its_first_step_and_stands_still_where_motion_is_unwant
         link = page.get_by_role("link", name=lesson.title)
         box = link.bounding_box()
         assert box is not None and box["y"] + box["height"] < LAPTOP["height"]
-    page.wait_for_selector("[data-moment='60']")
+    page.wait_for_function("document.querySelector('.svae-stage').dataset.moment >= 60")
     visit.picture("start")
     still = browser.new_context(reduced_motion="reduce").new_page()
     still.set_default_timeout(WAIT)

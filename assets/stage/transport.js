@@ -82,7 +82,7 @@ export class Transport {
   update() {
     const { player, recording } = this;
     const ready = recording.count > 0;
-    const replayable = player.over && recording.count > 1;
+    const replayable = player.over && recording.count > 1 && player.index >= recording.count - 1;
     setIcon(this.play, player.moving ? "pause" : "play");
     setLabel(this.play, player.moving ? "Pause" : replayable ? "Play again" : "Play", "Space");
     this.play.disabled = recording.status === "failed" || !ready;

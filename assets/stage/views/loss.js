@@ -5,7 +5,7 @@
  */
 
 import { translucent } from "../colour.js";
-import { make, number } from "../dom.js";
+import { make, number, setText } from "../dom.js";
 import { nats } from "../guarantee.js";
 import { Handles } from "../handles.js";
 import { words } from "../news.js";
@@ -89,8 +89,9 @@ export default class LossCorridor {
     this.moment = null;
     Plotly.newPlot(element, this.#traces(), this.#layout(), PLOT_CONFIG);
     const { handles } = scene;
-    this.guarantee = make("p", { className: "svae-guarantee" });
-    element.append(this.guarantee);
+    this.price = make("span");
+    this.promised = make("b");
+    element.append(make("p", { className: "svae-guarantee" }, this.price, this.promised));
     this.handles = handles && new Handles(element, handles, {
       change: (band) => alter({ band }),
       move: (edge) => this.#promise(edge),
@@ -126,10 +127,8 @@ export default class LossCorridor {
   #promise(edge) {
     const last = this.scene.members.length - 1;
     const floor = nats(this.recording.floors, last, edge);
-    const found = floor === null ? "…" : `≥ ${floor.toFixed(2)} nats`;
-    const text = `Loss ≤ ${number(edge)} guarantees `;
-    if (this.guarantee.textContent === text + found) return;
-    this.guarantee.replaceChildren(text, make("b", {}, found));
+    setText(this.price, `Loss ≤ ${number(edge)} guarantees `);
+    setText(this.promised, floor === null ? "…" : `≥ ${floor.toFixed(2)} nats`);
   }
 
   dispose() {
