@@ -163,7 +163,7 @@ export default class Lifelines {
    * @returns {Strip}
    */
   #strip(element, member) {
-    const canvas = make("canvas", { role: "img" });
+    const canvas = make("canvas", { role: "img", "aria-label": `KL over time, ${member.name}` });
     const now = make("i", { className: "svae-now" });
     const marks = make("div", { className: "svae-deaths" });
     const frame = make("div", { className: "svae-strip" }, canvas, marks, now);
