@@ -6,8 +6,8 @@
 #             own; not part of make test
 # make cluster  starts a Dask scheduler and two workers on this machine, to try it
 # make bench  the benchmarks behind every number we claim
-# make soak   half an hour with ten visitors who do anything, and commands stopped at twenty moments
-#             each; not part of make test
+# make soak   half an hour with ten visitors who do anything, commands stopped at twenty moments each,
+#             a thousand damaged runs; not part of make test
 # make audit  known vulnerabilities of what is installed; asks the network
 # make pictures  the README's pictures, made anew
 # make clean  removes what tools left behind; the virtual environment stays
@@ -70,7 +70,8 @@ bench: .venv/installed
 
 soak: .venv/installed-for-tests
 	$(PYTHON) tests/benchmarks/soak.py
-	SVAE_STOPS=20 $(PYTHON) -m pytest tests/test_stopping.py
+	SVAE_SOAK=1 $(PYTHON) -m pytest tests/test_stopping.py tests/test_hostile_runs.py \
+		tests/test_floors_kernel.py tests/test_descriptors.py
 
 # In an environment of its own, so that its needs do not come between our pinned versions. What could
 # not be looked up is a failure too; PyPI knows torch without its "+cpu".

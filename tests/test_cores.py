@@ -146,8 +146,8 @@ sys.exit(main(sys.argv[1:]))
 def test_stopped_with_its_workers_it_leaves_none_and_goes_on(how: int, tmp_path: Path) -> None:
     out = tmp_path / "map.jsonl"
     words = [*("sweep", "--dataset", "wine", "--clusters", "3", "--latent-dim", "2"), "--json"]
-    words += ["--methods", "baseline", "--hidden", "8", "--epochs", "300", "--out", str(out)]
-    words += ["--sigma2", "0.1", "1", "--seeds", "16"]
+    words += ["--methods", "baseline", "--hidden", "8", "--epochs", "150", "--out", str(out)]
+    words += ["--sigma2", "0.1", "1", "--seeds", "8"]
     environment = os.environ | {"SVAE_WORKERS": "2", "SVAE_HOME": str(tmp_path)}
     command = [sys.executable, "-c", _SWEEP, *words]
     started = {"cwd": ROOT, "env": environment, "text": True, "start_new_session": True}

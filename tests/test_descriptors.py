@@ -17,13 +17,14 @@ import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from support.browser import answers
+from support.effort import effort
 from websockets.asyncio.client import connect
 
 from pages.live.open_files import WANTED
 
 resource = pytest.importorskip("resource", reason="there is no such limit on Windows")
 ROOT = Path(__file__).resolve().parents[1]
-LIMIT, OPENINGS = 256, 300
+LIMIT, OPENINGS = 256, effort(120, 300)
 WAIT = 240.0
 
 # What a shell's `ulimit -n` does, in the process that becomes the server.

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import gammaln, logsumexp
+from support.effort import effort
 from support.floor_cases import (
     RADII,
     Case,
@@ -167,7 +168,7 @@ def test_bound_is_the_formula_by_dense_eigenvalues_never_lower(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", range(effort(2, 10)))
 def test_never_above_the_numerical_floor_nor_the_exact_rate(block: int) -> None:
     """Two hundred small random cases, alternately on the shell and in the ball."""
     for seed in range(20 * block, 20 * block + 20):

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from support import hostile_runs
+from support.effort import effort
 from support.hostile_runs import EDITS, MARKDOWN, Files
 from support.live_runs import trainings
 from support.runs_page import MINE, THEIRS, opened, press, runs_in
@@ -143,7 +144,7 @@ def test_random_damage_harms_nobody(home: Path, good: Files, number: int) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("hundred", range(10))
+@pytest.mark.parametrize("hundred", range(effort(1, 10)))
 def test_a_thousand_random_damages_harm_nobody(home: Path, good: Files, hundred: int) -> None:
     for number in range(100 * hundred, 100 * hundred + 100):
         harmless(home / str(number), hostile_runs.random_damage(good, number))

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.effort import effort
 
 from svae_core.__main__ import main
 from svae_core.commands import _cluster, _studying, _training
@@ -39,7 +40,7 @@ SWEEP = ["sweep", *TOY, "--epochs", "3", "--sigma2", "0.1", "1", "10", "--seeds"
 ATTACK = ["attack", "--runs", "4", "--seed", "3", "--json"]
 TOUCHED = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.scandir", "os.listdir"}
 #: How many moments each command is stopped at; `make soak` takes twenty.
-MOMENTS = int(os.environ.get("SVAE_STOPS", "1"))
+MOMENTS = effort(1, 20)
 #: What differs between two runs that are the same.
 OWN = ("seconds", "samples_per_second", "run")
 

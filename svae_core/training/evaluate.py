@@ -166,9 +166,18 @@ def _measured(
     posteriors = encode(model, against.points)
     generator = stream(settings.seed, 0, purpose)
 
+    # Of few points several draws are decoded at once: a call costs more than their arithmetic.
+    together = max(1, _BLOCK // 2 // len(against.points))
+    ready: list[np.ndarray] = []
+
     def draw() -> np.ndarray:
-        noise = torch.randn(posteriors.mean.shape, generator=generator).numpy()
-        return decode(model, posteriors.draw(noise))
+        if not ready:
+            drawn = [
+                posteriors.draw(torch.randn(posteriors.mean.shape, generator=generator).numpy())
+                for _ in range(together)
+            ]
+            ready.extend(np.split(decode(model, np.concatenate(drawn)), together)[::-1])
+        return ready.pop()
 
     def gauge(loss: float) -> float:
         d = against.points.shape[1]
