@@ -11,8 +11,8 @@ from pathlib import Path
 from svae_core.own_data.formats import Progress, Source, recognise, renamed
 from svae_core.own_data.limits import CELLS
 from svae_core.own_data.names import cleaned
+from svae_core.own_data.rows_or_columns import turned_table
 from svae_core.own_data.tables import Table
-from svae_core.own_data.turning import turned_table
 from svae_core.records import RequestError
 
 _GZIP = b"\x1f\x8b"
