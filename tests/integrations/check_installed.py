@@ -72,7 +72,8 @@ def app(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 def test_the_wheel_is_small_and_takes_one_name(wheel: Path) -> None:
     assert wheel.stat().st_size < 6e6
-    names = zipfile.ZipFile(wheel).namelist()
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
     assert {name.split("/")[0].partition("-")[0] for name in names} == {
         "svae_core",
         "spherical_vae_explorer",
@@ -112,26 +113,29 @@ def served(app: Environment) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = (app.folder / "log").open("w")
-    server = subprocess.Popen(
-        [app.bin / "svae", "app", "--port", str(port), "--json"],
-        cwd=app.work,
-        env=app.variables,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-    )
-    assert server.stdout is not None
-    url = json.loads(server.stdout.readline())["url"]
-    for _ in range(240):
-        try:
-            urllib.request.urlopen(f"{url}/_stcore/health", timeout=5)
-            break
-        except OSError:
-            time.sleep(0.5)
-    yield url
-    server.send_signal(signal.SIGINT)
-    assert server.wait(30) in (0, -signal.SIGINT, 130)
+    command = [app.bin / "svae", "app", "--port", str(port), "--json"]
+    with (
+        (app.folder / "log").open("w") as log,
+        subprocess.Popen(
+            command,
+            cwd=app.work,
+            env=app.variables,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as server,
+    ):
+        assert server.stdout is not None
+        url = json.loads(server.stdout.readline())["url"]
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{url}/_stcore/health", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield url
+        server.send_signal(signal.SIGINT)
+        server.wait(30)  # with Streamlit's status; what counts is that it ends
 
 
 @pytest.mark.browser
