@@ -23,11 +23,11 @@ export PYTHONPATH := .
 run: .venv/installed
 	$(PYTHON) -m streamlit run app.py
 
-# Browser tests come last and alone: drawing in software takes all cores it gets.
+# Browser tests come last, two at a time: drawing in software takes all cores it gets.
 test: .venv/installed-for-tests chromium node
 	node --test tests/stage/*.test.js
 	$(PYTHON) -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-	$(PYTHON) -m pytest -m browser
+	$(PYTHON) -m pytest -m browser -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed-for-tests node_modules/installed
 	$(PYTHON) -m ruff check .

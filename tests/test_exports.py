@@ -132,7 +132,7 @@ def test_reconstructions_are_in_the_units_of_the_data(state: State) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--to", "a.txt"], "should end in one of"),
+        (["--to", "a.txt"], "go to .csv, .parquet or .npz"),
         (["--to", "a.safetensors"], "go to .csv, .parquet or .npz"),
         (["--what", "weights", "--to", "a.csv"], "go to .safetensors"),
         (["--to", "a.csv", "--method", "iwae"], "but the run has: baseline, spherical"),

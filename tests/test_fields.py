@@ -62,7 +62,7 @@ def test_truth_values_are_written_one_way_and_read_in_all() -> None:
         ("lower_edge", 1, "true or false"),
         ("band", "0.1", "two numbers"),
         ("band", [0, float("inf")], "two numbers"),
-        ("arch", "cubic", "one of: linear, mlp"),
+        ("arch", "cubic", "one of: autoregressive, conv, linear, mlp"),
     ],
 )
 def test_what_is_no_value_is_refused_as_it_was_spelt(name: str, given: Any, sentence: str) -> None:

@@ -338,10 +338,10 @@ async def test_remarks_are_sent_once() -> None:
 def test_a_lesson_waits_for_a_prediction_and_compares_it(runs: Registry) -> None:
     @in_a_loop
     async def run() -> None:
-        name = runs.start_run(PAIR, "collapse")
+        name = runs.start_run(PAIR, "break")
         live = watch_of(name)
         live.start()
-        await until(live, lambda: live.status == "paused")
+        await until(live, lambda: live.prepared is not None)
         question = messages.scene(view_of(live))[0]["lesson"]
         assert len(question["options"]) == 3
         viewer = Viewer(name)
@@ -353,8 +353,9 @@ def test_a_lesson_waits_for_a_prediction_and_compares_it(runs: Registry) -> None
         viewer.send(json.dumps({"want": "newest"}))
         told = decode((await viewer.event())["bytes"])[0]["lesson"]
         assert told["prediction"] == 1
-        outcome = lessons.LESSONS["collapse"].outcome(live.certificates)
-        assert told["reveal"].startswith("As you" if outcome == 1 else "You predicted “")
+        outcome = lessons.LESSONS["break"].judge(view_of(live))
+        assert outcome is not None
+        assert told["reveal"] == lessons.reveal(lessons.LESSONS["break"], 1, outcome)
         await viewer.leave()
 
     run()

@@ -19,6 +19,7 @@ from typing import Any
 from svae_core.compute.scheduler import Priority, Scheduler
 from svae_core.compute.workers import WorkerPool
 from svae_core.config.limits import check_clusters, check_weights, limits, variable
+from svae_core.config.sklearn_without_pandas import import_sklearn
 from svae_core.records import RequestError, Settings
 
 #: More than these, and preparing data takes seconds.
@@ -89,6 +90,7 @@ def check_size(members: tuple[Settings, ...]) -> None:
 
 def warm_sharing(folder: str, warm_up: Callable[[], object]) -> None:
     """In a worker: share prepared parts with the other processes, then warm up."""
+    import_sklearn()
     from svae_core import problem
 
     problem.share(folder)

@@ -23,7 +23,6 @@ from typing import Any
 
 from svae_core.compute.scheduler import Scheduler
 from svae_core.compute.scheduler import WorkerLost as WorkerLost
-from svae_core.config.sklearn_without_pandas import import_sklearn
 
 _log = logging.getLogger(__name__)
 #: Lower priority than the server's, so that pages stay responsive while every core trains.
@@ -200,7 +199,6 @@ def _initialise(warm_up: Callable[[], object]) -> None:
     if hasattr(os, "nice"):
         os.nice(_NICE)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    import_sklearn()
     warm_up()
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor
 
 from svae_core.integrations.exchange import plain
@@ -48,8 +49,12 @@ class OurRun:
 
     def batches(self, first: int, last: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Points [b, d] and noise [b, k] of steps."""
-        for batch in self.context.batches(first, last):
-            yield batch.points[0], batch.noise[0]
+        while first < last:
+            (piece,) = self.context.pieces(first, last, last)
+            order, noise = (torch.from_numpy(part) for part in piece.of[self.settings.seed])
+            for low, high in zip(piece.edges, piece.edges[1:], strict=False):
+                yield self.context.points[order[low:high]], noise[low:high]
+            first = piece.last
 
     def loss(self, model: PlainVAE, band: FeasibleBand, x: Tensor, noise: Tensor) -> Tensor:
         """A plain VAE's loss, with the second of the two lines: the penalty."""
