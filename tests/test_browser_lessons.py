@@ -14,6 +14,13 @@ from pages.classroom import lessons
 
 pytestmark = pytest.mark.browser
 Server = tuple[str, subprocess.Popen[bytes]]
+#: Keeps the first moment that a page has drawn.
+FIRST_MOMENT = """new MutationObserver((_, watcher) => {
+  const stage = document.querySelector("[data-moment]");
+  if (!stage) return;
+  window.firstMoment = stage.dataset.moment;
+  watcher.disconnect();
+}).observe(document, { subtree: true, childList: true, attributes: true });"""
 LAPTOP = {"width": 1366, "height": 768}
 # Where everything of the story and the first row below it stands on the page.
 PLACES = """() => [".svae-transport", ".svae-remark", ".svae-card", ".svae-sheet",
@@ -204,9 +211,11 @@ def test_start_plays_from_its_first_step_and_stands_still_where_motion_is_unwant
 ) -> None:
     page = visit.page
     page.set_viewport_size(LAPTOP)
+    page.add_init_script(FIRST_MOMENT)
     page.goto(server[0])
-    first = page.wait_for_selector("[data-moment]")
-    assert first is not None and int(first.get_attribute("data-moment") or "") < 20
+    page.wait_for_selector("[data-moment]")
+    # A busy machine may have drawn later moments by the time that this looks.
+    assert page.evaluate("Number(window.firstMoment)") == 0
     for lesson in lessons.LESSONS.values():
         link = page.get_by_role("link", name=lesson.title)
         box = link.bounding_box()

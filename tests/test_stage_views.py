@@ -21,11 +21,11 @@ from pages.wire import browser_code, replay_file, routes
 pytestmark = pytest.mark.usefixtures("patience")
 
 STAGE = Path(__file__).resolve().parents[1] / "assets" / "stage"
-#: Between the views of order 30 and 40, and as wide as neither.
+#: Between the views of order 60 and 70.
 EXTRA = """
 /** @type {import("../types").Declaration} */
 export const declaration = {
-  order: 35,
+  order: 65,
   title: "Loss in words",
   span: 6,
   height: "123px",
@@ -49,8 +49,8 @@ export default class Words {
   dispose() {}
 }
 """
-#: Class, columns and title of every view, in the order in which they stand on the board.
-BOARD = """[...document.querySelectorAll('.svae-board > .svae-view')].map((view) => [
+#: Class, columns and title of every view, in the order in which they stand below the story.
+BOARD = """[...document.querySelectorAll('.svae-rest > .svae-view')].map((view) => [
   view.className,
   getComputedStyle(view).gridColumnStart,
   view.querySelector('figcaption')?.textContent,
@@ -142,8 +142,8 @@ def test_the_new_view_stands_where_it_says_and_the_others_stay(
     assert [view for view in after if view != new] == before
     place = after.index(new)
     assert [after[place - 1][0], after[place + 1][0]] == [
-        "svae-view svae-kl",
-        "svae-view svae-lifelines",
+        "svae-view svae-plane",
+        "svae-view svae-maps",
     ]
     words = visit.page.locator(".svae-words .svae-place")
     expect(words).to_have_text(re.compile(r"^\d+: \d+\.\d\d,\d+\.\d\d$"))
