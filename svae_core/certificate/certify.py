@@ -15,6 +15,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -222,10 +223,7 @@ def measure(
     """
     points = against.points
     own = OwnFloors(points, against.floors, seed, against.population_lambdas)
-
-    def kept() -> np.ndarray:
-        return _kept_to_shell(draw(), against)
-
+    kept = partial(_kept_to_shell, draw, against)
     answers = own.follow(kept) if own_floors else kept
     losses = measure_losses(answers, points, against.floors.radii, against.delta, draws)
     kl_per_dim, active, (information, error) = _information(posteriors, seed)
@@ -289,8 +287,9 @@ def with_run(
     )
 
 
-def _kept_to_shell(answers: np.ndarray, against: Reference) -> np.ndarray:
-    """The answers [n, d], refused where their norms are not those that were promised."""
+def _kept_to_shell(draw: Callable[[], np.ndarray], against: Reference) -> np.ndarray:
+    """A draw's answers [n, d], refused where their norms are not those that were promised."""
+    answers = draw()
     if against.radii is not None:
         low, high = against.radii
         norms = np.linalg.norm(answers, axis=1)
