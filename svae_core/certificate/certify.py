@@ -223,9 +223,7 @@ def measure(
     """
     points = against.points
     own = OwnFloors(points, against.floors, seed, against.population_lambdas)
-    kept = partial(_kept_to_shell, draw, against)
-    answers = own.follow(kept) if own_floors else kept
-    losses = measure_losses(answers, points, against.floors.radii, against.delta, draws)
+    losses = _losses(draw, against, draws, own if own_floors else None)
     kl_per_dim, active, (information, error) = _information(posteriors, seed)
     accuracy, cluster_floor = _cluster_evidence(against, losses)
     measured = Measurement(
@@ -285,6 +283,15 @@ def with_run(
         in_band=bool(lo <= certificate.loss <= hi),
         held_out=held_out,
     )
+
+
+def _losses(
+    draw: Callable[[], np.ndarray], against: Reference, draws: int | None, own: OwnFloors | None
+) -> Losses:
+    """The losses of draws, which `own` looks at."""
+    kept = partial(_kept_to_shell, draw, against)
+    answers = kept if own is None else own.follow(kept)
+    return measure_losses(answers, against.points, against.floors.radii, against.delta, draws)
 
 
 def _kept_to_shell(draw: Callable[[], np.ndarray], against: Reference) -> np.ndarray:
