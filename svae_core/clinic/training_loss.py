@@ -49,13 +49,24 @@ class TrainingLoss:
     )
     sharpness: float = option(1.0, "s of log cosh(s·t)/s", low=1e-3, high=1e4, logarithmic=True)
     kl_over_dimensions: str = option(
-        "sum", "how the KL is reduced over latent dimensions", choices=_REDUCTIONS
+        "sum",
+        "how the KL is reduced over latent dimensions",
+        label="KL over dimensions",
+        choices=_REDUCTIONS,
     )
     kl_over_batch: str = option(
-        "mean", "how the KL is reduced over the points of a batch", choices=_REDUCTIONS
+        "mean",
+        "how the KL is reduced over the points of a batch",
+        label="KL over batch",
+        choices=_REDUCTIONS,
     )
     kl_weight: float = option(
-        1.0, "the number in front of the KL", low=1e-12, high=1e9, logarithmic=True
+        1.0,
+        "the number in front of the KL",
+        label="KL weight",
+        low=1e-12,
+        high=1e9,
+        logarithmic=True,
     )
     noise_scale: float = option(
         1.0,
