@@ -33,10 +33,10 @@ def read(source: Source) -> Table:
     with opened(source.path) as file:
         groups = Groups.of(file)
         shapes = groups.shapes
-        both = {**shapes, **groups.text_shapes}
-        if source.labels and (vectors := vectors_among(both)):
+        whole = {**shapes, **groups.text_shapes}
+        if source.labels and (vectors := vectors_among(whole)):
             loaded = {key: _labels(groups, key) for key in vectors}
-            return write_vectors(source, FORMAT.name, loaded, both)
+            return write_vectors(source, FORMAT.name, loaded, whole)
         matlab = "MATLAB_class" in {key for item in groups.items.values() for key in item.attrs}
         if not shapes and groups.others:
             raise RequestError(
@@ -51,7 +51,6 @@ def read(source: Source) -> Table:
             array = np.asarray(array[:]).T if len(array.shape) == 2 else array
             notes.append("Turned on its side, as MATLAB stores matrices.")
         table = write_matrix(source, array, FORMAT.name, notes)
-        whole = {**shapes, **groups.text_shapes}
         if not matlab and not source.turned and (why := question_of(whole, name)):
             table = with_question(table, why)
         if source.turned and len(shapes[name]) == 2:
