@@ -44,6 +44,14 @@ def one_thread() -> None:
     threadpool_limits(1, user_api="blas")
 
 
+def place_of(state: State, method: str) -> int:
+    """The place of the model of this method; RequestError, naming --method, if there is none."""
+    names = [settings.method for settings in state.settings]
+    if method not in names:
+        raise RequestError(f"--method is {method}, but the run has: {', '.join(names)}.")
+    return names.index(method)
+
+
 def saved_state(name: str) -> State:
     """The state of a saved run, given its folder, its name or its id.
 

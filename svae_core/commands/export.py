@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svae_core.commands import print_json
-from svae_core.commands._training import one_thread, saved_state
+from svae_core.commands._training import one_thread, place_of, saved_state
 from svae_core.commands.app import app_script, require_app
 from svae_core.config.writable import check_file
 from svae_core.methods import title_of
@@ -72,21 +72,19 @@ def run(request: argparse.Namespace) -> None:
         _write_replay(request.saved, path)
         return _answer(request, {"file": str(path), "what": "replay"}, "the replay")
     state = saved_state(request.saved)
-    names = [settings.method for settings in state.settings]
-    if request.method and request.method not in names:
-        raise RequestError(f"--method is {request.method}, but the run has: {', '.join(names)}.")
-    index = names.index(request.method) if request.method else len(names) - 1
+    index = place_of(state, request.method) if request.method else len(state.settings) - 1
+    method = state.settings[index].method
     model = loop.models(loop.member(state, index))[0]
     files = _write(request.what, model, path)
     answer: dict[str, Any] = {
         "file": str(path),
         "files": [str(file) for file in files],
         "what": request.what,
-        "method": names[index],
+        "method": method,
         "points": len(model.prepared.shell.points),
         "fingerprint": model.prepared.dataset.fingerprint,
     }
-    _answer(request, answer, f"{request.what} of the {title_of(names[index])}")
+    _answer(request, answer, f"{request.what} of the {title_of(method)}")
 
 
 def _answer(request: argparse.Namespace, answer: dict[str, Any], what: str) -> None:

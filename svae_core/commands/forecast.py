@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from svae_core.commands import print_json
-from svae_core.commands._training import one_thread, saved_state
+from svae_core.commands._training import one_thread, place_of, saved_state
 from svae_core.methods import title_of
 from svae_core.records import RequestError, to_json
 
@@ -24,30 +24,28 @@ def run(request: argparse.Namespace) -> None:
     """Print the forecast of every model."""
     from svae_core.clinic.residual_spectrum import forecast
     from svae_core.training import loop
+    from svae_core.training.evaluate import has_standard_posterior
 
     one_thread()
     state = saved_state(request.saved)
-    names = [settings.method for settings in state.settings]
-    if request.method and request.method not in names:
-        raise RequestError(f"--method is {request.method}, but the run has: {', '.join(names)}.")
+    if request.method:
+        state = loop.member(state, place_of(state, request.method))
     answers = []
-    for index, name in enumerate(names):
-        if request.method not in ("", name):
-            continue
-        if name == "vmf":
-            raise RequestError("The forecast is of Gaussian posteriors; pick another --method.")
+    for index, settings in enumerate(state.settings):
         member = loop.member(state, index)
-        (model,), ((frame,), _) = loop.models(member), (loop.first_frames(member), None)
+        (model,), (frame,) = loop.models(member), loop.first_frames(member)
+        if not has_standard_posterior(model):
+            raise RequestError("The forecast is of Gaussian posteriors; pick another --method.")
         found = loop.encode_points(member, 0)
-        d = model.prepared.shell.points.shape[1]
+        points = model.prepared.shell.points
         told = forecast(
-            model.prepared.shell.points,
+            points,
             found.mean,
             found.variance,
-            model.member_method.effective_beta_sigma2(member.settings[0], frame.loss, d),
-            member.settings[0].seed,
+            model.member_method.effective_beta_sigma2(settings, frame.loss, points.shape[1]),
+            settings.seed,
         )
-        answers.append({"method": name, **to_json(told)})
+        answers.append({"method": settings.method, **to_json(told)})
     if request.json:
         print_json(answers[0] if len(answers) == 1 else {"forecasts": answers})
         return

@@ -19,7 +19,7 @@ from svae_core.certificate.certify import Reference, measure, with_run
 from svae_core.certificate.diagnostics import active_units, live_sentence, spread, structure
 from svae_core.certificate.population_floor import candidate_lambdas
 from svae_core.certificate.posteriors import Posteriors
-from svae_core.distributions.gaussian import array
+from svae_core.distributions.gaussian import Gaussian, array
 from svae_core.geometry.region import applicable_definition
 from svae_core.geometry.shell import shell_view
 from svae_core.nets.networks import Architecture, Networks, networks, stream
@@ -228,6 +228,13 @@ def encode(model: Model, points: np.ndarray) -> Posteriors:
         draw=draw,
         log_density=log_density,
     )
+
+
+@torch.no_grad()
+def has_standard_posterior(model: Model) -> bool:
+    """Whether its posteriors are Gaussians under the prior N(0, I), whatever its method is."""
+    point = next(_blocks(model, model.prepared.shell.points[:1]))
+    return isinstance(model.member_method.posterior(model.networks, point), Gaussian)
 
 
 def decode(model: Model, z: np.ndarray) -> np.ndarray:
