@@ -11,9 +11,9 @@ from pages.widgets import upload
 from pages.widgets.charts import chart
 from svae_core.clinic.code_bases import CODE_BASES, CodeBase
 from svae_core.clinic.training_loss import TrainingLoss
-from svae_core.clinic.unit_gauge import UnitDiagnosis, diagnose_loss
+from svae_core.clinic.unit_gauge import UnitDiagnosis
 from svae_core.clinic.witness import example
-from svae_core.config.fields import RequestError, knobs
+from svae_core.config.fields import knobs
 from svae_core.figures.unit_gauge import unit_gauge
 from svae_core.records import Settings
 
@@ -25,7 +25,6 @@ _KL = ("kl_over_dimensions", "kl_over_batch", "kl_weight", "noise_scale")
 with st.sidebar:
     settings = controls.data_controls()
 upload.preview(settings)
-points = cache.problem(settings).dataset.points
 
 
 def stated_loss() -> tuple[TrainingLoss, CodeBase, Settings]:
@@ -87,17 +86,19 @@ def show(found: UnitDiagnosis, latent_dim: int) -> None:
         column.metric(name, value, help=help)
 
 
-def table_of_code_bases(latent_dim: int, batch_size: int) -> str:
+def table_of_code_bases() -> str:
     """Every known code base's gauge on these data, as a Markdown table."""
     rows = ["| code base | gauge | dimensions | remark |", "| --- | --- | --- | --- |"]
+    known = tuple(base.loss for base in CODE_BASES if base.loss)
+    told = cache.gauges(settings, known)
+    if isinstance(told, str):
+        return plain(told)
+    found = iter(told)
     for base in CODE_BASES:
         gauge, lives = "–", "–"
         if base.loss is not None:
-            try:
-                found = diagnose_loss(base.loss, points, latent_dim, batch_size)
-                gauge, lives = f"{found.gauge:.3g}", f"{found.can_live} of {latent_dim}"
-            except RequestError:
-                gauge = "needs data in [0, 1]"
+            one = next(found)
+            gauge, lives = f"{one.gauge:.3g}", f"{one.can_live} of {settings.latent_dim}"
         rows.append(f"| {plain(base.title)} | {gauge} | {lives} | {plain(base.remark)} |")
     return "\n".join(rows)
 
@@ -110,16 +111,13 @@ st.write(
 loss, base, settings = stated_loss()
 if base.source:
     st.caption(plain(f"{base.source}. {base.remark}".strip()))
-try:
-    diagnosis = diagnose_loss(
-        loss, points, settings.latent_dim, settings.batch_size, settings.beta, settings.sigma2
-    )
-except RequestError as error:
-    st.warning(plain(str(error)))
+diagnosis = cache.gauges(settings, (loss,))
+if isinstance(diagnosis, str):
+    st.warning(plain(diagnosis))
 else:
-    show(diagnosis, settings.latent_dim)
+    show(diagnosis[0], settings.latent_dim)
 with st.expander("Known code bases on these data"):
-    st.markdown(table_of_code_bases(settings.latent_dim, settings.batch_size))
+    st.markdown(table_of_code_bases())
 
 st.subheader("Why a certificate samples z")
 st.write(

@@ -18,6 +18,8 @@ import streamlit as st
 from pages.server.current import server
 from pages.server.shared_results import SharedResults
 from pages.visitor.markdown import for_visitors, plain
+from svae_core.clinic.training_loss import TrainingLoss
+from svae_core.clinic.unit_gauge import UnitDiagnosis
 from svae_core.compute import tasks
 from svae_core.compute.engine import Lane
 from svae_core.compute.workers import WorkerLost
@@ -30,6 +32,7 @@ Arguments = TypeVarTuple("Arguments")
 Item = TypeVar("Item")
 #: The settings that decide the region.
 REGION_FIELDS = (*DATA_FIELDS, "collapse_loss", "band", "lower_edge")
+_GAUGE_FIELDS = (*DATA_FIELDS, "latent_dim", "batch_size", "beta", "sigma2")
 _PREPARED_FIELDS = (*DATA_FIELDS, "method", "method_options")
 _PREPARING = "Mapping the data onto the shell, clustering, computing the floors"
 _STUDIED = Path(__file__).parents[2] / "assets" / "band_study.json"
@@ -72,6 +75,18 @@ def explore(state: State, question: Question[A]) -> A:
         server().explored, key, future, "Looking into the latent spaces", lambda found: found
     )
     return answer
+
+
+def gauges(chosen: Settings, losses: tuple[TrainingLoss, ...]) -> tuple[UnitDiagnosis, ...] | str:
+    """What training losses imply on the data, or a sentence on why they do not fit them."""
+    wait_for_file(chosen)
+    key = f"gauges.{settings_key(chosen, _GAUGE_FIELDS)} {losses}"
+    future = server().explored.get(
+        key, lambda: server().engine.submit(tasks.gauges, chosen, losses, lane=Lane.AT_ONCE)
+    )
+    return _result(
+        server().explored, key, future, "Finding the data's eigenvalues", lambda found: found
+    )
 
 
 def regions_by_definition(prepared: Problem, chosen: Settings) -> dict[str, FeasibleRegion]:

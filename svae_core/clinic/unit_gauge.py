@@ -9,7 +9,7 @@ above 1 a collapsed model stays collapsed; below 1 it does not stay, if its nets
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,13 +57,30 @@ def diagnose_loss(
     `beta`, `sigma2`: of the VAE that was meant, SE/(2σ²) + β·KL, both summed; for binary
     cross-entropy β alone. RequestError for settings outside their range, or data that do not fit.
     """
-    check_loss(loss)
-    table = scaled(points, loss.scaling)
-    found = thresholds(loss, table)
-    ratio = loss.ratio(table.shape[1], latent_dim, batch_size)
-    intended = beta if loss.reconstruction == "binary_cross_entropy" else 2 * beta * sigma2
-    squared = loss.reconstruction == "squared_error"
-    return _diagnosis(found, ratio, latent_dim, loss.kl_weight, intended, squared)
+    (found,) = diagnose_losses((loss,), points, latent_dim, batch_size, beta, sigma2)
+    return found
+
+
+def diagnose_losses(
+    losses: Iterable[TrainingLoss],
+    points: np.ndarray,
+    latent_dim: int,
+    batch_size: int = 128,
+    beta: float = 1.0,
+    sigma2: float = 1.0,
+) -> Iterator[UnitDiagnosis]:
+    """The same of each loss; those that differ in weights and reductions share one spectrum."""
+    spectra: dict[tuple[str, float, str], np.ndarray] = {}
+    for loss in losses:
+        check_loss(loss)
+        kind = loss.reconstruction, loss.sharpness, loss.scaling
+        if kind not in spectra:
+            spectra[kind] = thresholds(loss, scaled(points, loss.scaling))
+        found = spectra[kind]
+        ratio = loss.ratio(points.shape[1], latent_dim, batch_size)
+        intended = beta if loss.reconstruction == "binary_cross_entropy" else 2 * beta * sigma2
+        squared = loss.reconstruction == "squared_error"
+        yield _diagnosis(found, ratio, latent_dim, loss.kl_weight, intended, squared)
 
 
 def gauge_of(

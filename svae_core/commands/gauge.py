@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from svae_core.clinic.code_bases import CODE_BASES
 from svae_core.clinic.training_loss import TrainingLoss
@@ -34,29 +35,31 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> None:
     """Print the diagnosis of one loss, or of all known ones."""
-    from svae_core.clinic.unit_gauge import diagnose_loss
+    from svae_core.clinic.unit_gauge import diagnose_losses
     from svae_core.datasets import load_dataset
 
     settings = settings_of(request)
     data = load_dataset(settings)
 
-    def diagnosis(loss: TrainingLoss) -> dict[str, object]:
-        found = diagnose_loss(
-            loss,
+    def diagnoses(losses: Sequence[TrainingLoss]) -> list[dict[str, object]]:
+        found = diagnose_losses(
+            losses,
             data.points,
             settings.latent_dim,
             settings.batch_size,
             settings.beta,
             settings.sigma2,
         )
-        return {"loss": loss, **to_json(found)}
+        return [{"loss": loss, **to_json(one)} for loss, one in zip(losses, found, strict=True)]
 
     common = {"dataset": data.name, "n": len(data.points), "coordinates": data.points.shape[1]}
     if request.code_bases:
+        exact = [_stated(request, base.loss) for base in CODE_BASES if base.loss]
+        found = iter(diagnoses(exact))
         rows = [
             {"name": base.name, "title": base.title, "source": base.source, "read": base.read}
             | {"remark": base.remark}
-            | (diagnosis(_stated(request, base.loss)) if base.loss else {"gauge": None})
+            | (next(found) if base.loss else {"gauge": None})
             for base in CODE_BASES
         ]
         if request.json:
@@ -66,7 +69,7 @@ def run(request: argparse.Namespace) -> None:
             print(f"{row['title']:38} {format_value(row['gauge'])}")
         return
     loss, base = _base(request.code_base)
-    answer = common | diagnosis(_stated(request, loss)) | base
+    answer = common | diagnoses([_stated(request, loss)])[0] | base
     if request.json:
         print_json(answer)
         return

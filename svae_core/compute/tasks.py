@@ -22,12 +22,15 @@ from svae_core.records import (
     Moment,
     PreparedData,
     Problem,
+    RequestError,
     Settings,
     State,
 )
 from svae_core.studies.job import P, Study
 
 if TYPE_CHECKING:
+    from svae_core.clinic.training_loss import TrainingLoss
+    from svae_core.clinic.unit_gauge import UnitDiagnosis
     from svae_core.latent.projection import Layout
     from svae_core.objections import Answer
 
@@ -110,6 +113,18 @@ def sensitivity(settings: Settings) -> tuple[BandAtK, ...]:
     from svae_core.studies.k_sensitivity import sensitivity
 
     return sensitivity(settings)
+
+
+def gauges(settings: Settings, losses: tuple[TrainingLoss, ...]) -> tuple[UnitDiagnosis, ...] | str:
+    """What these training losses imply on the data, or one sentence on why they do not fit them."""
+    from svae_core.clinic.unit_gauge import diagnose_losses
+    from svae_core.problem import prepared_data
+
+    sizes = settings.latent_dim, settings.batch_size, settings.beta, settings.sigma2
+    try:
+        return tuple(diagnose_losses(losses, prepared_data(settings).dataset.points, *sizes))
+    except RequestError as error:
+        return str(error)
 
 
 def objection(number: int, settings: Settings) -> Answer:
