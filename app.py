@@ -1,11 +1,15 @@
 """The Spherical VAE Explorer: `streamlit run app.py`.
 
 The routes serve the live figures to the browser; the lifespan starts the worker processes with the
-server and stops them with it; the middleware refuses foreign host names, frees what closed tabs
-held, and sets the cookie that identifies a browser's runs; pages/router.py lists the screens.
+server and stops them with it; the middleware refuses foreign host names, says what browsers may do
+with pages, frees what closed tabs held, and sets the cookie that identifies a browser's runs;
+pages/router.py lists the screens.
 """
 
+import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -13,9 +17,11 @@ from starlette.middleware import Middleware
 
 from pages.live.closed_tabs import ClosedTabs
 from pages.live.open_files import allow_many
+from pages.server import health, log
 from pages.server.current import server
 from pages.visitor.hosts import AllowedHosts
 from pages.visitor.owner_cookie import OwnerCookie
+from pages.visitor.policies import Policies
 from pages.wire import routes
 
 SCRIPT = Path(__file__).resolve().parent / "pages" / "router.py"
@@ -30,11 +36,25 @@ def say_failed(_error: Exception) -> bool:
     return True
 
 
+@asynccontextmanager
+async def lifespan(app: object) -> AsyncIterator[None]:
+    """The runs and the engine, and the log's lines on them."""
+    async with server().runs.lifespan(app):
+        reporting = asyncio.create_task(log.report_forever())
+        try:
+            yield
+        finally:
+            reporting.cancel()
+
+
+log.to_standard_error()
 allow_many()
 app = st.App(
     SCRIPT,
-    lifespan=server().runs.lifespan,
-    routes=routes.routes(),
-    middleware=[Middleware(AllowedHosts), Middleware(ClosedTabs), Middleware(OwnerCookie)],
+    lifespan=lifespan,
+    routes=[*routes.routes(), health.route()],
+    middleware=[
+        *(Middleware(one) for one in (AllowedHosts, Policies, ClosedTabs, OwnerCookie)),
+    ],
     on_script_error=say_failed,
 )

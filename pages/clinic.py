@@ -1,13 +1,15 @@
-"""Clinic: what the units of anyone's training loss imply, and why a certificate samples z."""
+"""Clinic: what a training loss's units imply, why a model collapsed, and what its arrays say."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import streamlit as st
 
 from pages.visitor import cache, session
 from pages.visitor.markdown import plain
+from pages.widgets import latents_needed, model_arrays, suspects, upload
 from pages.widgets import settings as controls
-from pages.widgets import upload
 from pages.widgets.charts import chart
 from svae_core.clinic.code_bases import CODE_BASES, CodeBase
 from svae_core.clinic.training_loss import TrainingLoss
@@ -32,24 +34,30 @@ def stated_loss() -> tuple[TrainingLoss, CodeBase, Settings]:
     titles = {base.title: base for base in _KNOWN}
     base = titles[st.selectbox("Start from", list(titles), key="clinic.base")]
     start = base.loss or TrainingLoss()
-    known, found = knobs(TrainingLoss), {}
+    found = {}
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Reconstruction loss**")
         for name in _RECONSTRUCTION:
-            # A code base has widgets of its own, which start at its values.
-            value = getattr(start, name)
-            found[name] = controls.field_widget(f"clinic.{base.name}.{name}", known[name], value)
+            found[name] = part_of_loss(base.name, start, name)
         if found["reconstruction"] == "log_cosh":
-            about, value = known["sharpness"], start.sharpness
-            found["sharpness"] = controls.field_widget(f"clinic.{base.name}.s", about, value)
+            found["sharpness"] = part_of_loss(base.name, start, "sharpness")
     with right:
         st.markdown("**KL**")
         for name in _KL:
-            value = getattr(start, name)
-            found[name] = controls.field_widget(f"clinic.{base.name}.{name}", known[name], value)
+            found[name] = part_of_loss(base.name, start, name)
         own = controls.fields(settings, ("latent_dim", "batch_size"))
     return TrainingLoss(**found), base, session.keep(own)
+
+
+def part_of_loss(base: str, start: TrainingLoss, name: str) -> Any:
+    """One part of the loss; a code base has widgets of its own, which start at its values."""
+    key = f"clinic.{base}.{name}"
+    kept = session.page_value(key)
+    value = getattr(start, name) if kept is None else kept
+    chosen = controls.field_widget(key, knobs(TrainingLoss)[name], value)
+    session.set_page_value(key, chosen)
+    return chosen
 
 
 def show(found: UnitDiagnosis, latent_dim: int) -> None:
@@ -77,8 +85,8 @@ def show(found: UnitDiagnosis, latent_dim: int) -> None:
             (
                 "KL weight that was meant",
                 f"{found.meant:.3g}",
-                "gives ½·summed error/σ² + β·summed KL, with β and σ² of the sidebar's run, by "
-                "these reductions",
+                "gives ½·summed error/σ² + β·summed KL by these reductions, with the σ² and β that "
+                "stand further down, under “How many latent dimensions”",
             ),
         ),
         strict=True,
@@ -105,19 +113,29 @@ def table_of_code_bases() -> str:
 
 st.subheader("Bring your loss")
 st.write(
-    "“Is it my KL weight?” is a question of units: a mean where a sum was meant changes βσ² by the "
-    "number of coordinates. State how your code reduces its loss, and the data decide."
+    "Has your VAE collapsed? State how your code reduces its loss, and choose your data at the "
+    "left (“Own data” takes a file): a mean where a sum was meant changes βσ² by the number of "
+    "coordinates, and the gauge shows whether that is the cause. Below it, short runs find "
+    "[which suspect](#which-suspect) it was, and a file shows what "
+    "[your own model](#your-own-model-by-its-arrays) does."
 )
+upload.scale_question(settings)
 loss, base, settings = stated_loss()
 if base.source:
     st.caption(plain(f"{base.source}. {base.remark}".strip()))
-diagnosis = cache.gauges(settings, (loss,))
-if isinstance(diagnosis, str):
-    st.warning(plain(diagnosis))
-else:
-    show(diagnosis[0], settings.latent_dim)
-with st.expander("Known code bases on these data"):
-    st.markdown(table_of_code_bases())
+above = st.container()
+# Drawn first: an examination of arrays waits for no eigenvalues.
+model_arrays.section(loss, settings.batch_size)
+with above:
+    diagnosis = cache.gauges(settings, (loss, loss.plain_sums()))
+    if isinstance(diagnosis, str):
+        st.warning(plain(diagnosis))
+    else:
+        show(diagnosis[0], settings.latent_dim)
+    with st.expander("Known code bases on these data"):
+        st.markdown(table_of_code_bases())
+    if not isinstance(diagnosis, str):
+        suspects.section(settings, loss, diagnosis)
 
 st.subheader("Why a certificate samples z")
 st.write(
@@ -139,13 +157,17 @@ for column, (name, value) in zip(
     column.metric(name, f"{value:.3f} nats")
 st.caption("The margin on the mean is that of arXiv 2605.18224 v4 (after the abstract).")
 
+latents_needed.section(settings)
+
 st.subheader("From your own code")
 st.code(
     """from svae_core import certify, certify_encoder
+from svae_core.clinic.examination import diagnose_arrays
 from svae_core.clinic.unit_gauge import gauge_of
 
 print(gauge_of(my_loss, points, latent_dim=16).sentence)      # any differentiable loss
 print(certify_encoder(my_sampled_z, points, labels).sentence)  # any encoder, no decoder
-print(certify(my_sampled_reconstruction, points).sentence)     # any model""",
+print(certify(my_sampled_reconstruction, points).sentence)     # any model
+print(diagnose_arrays(points, reconstructions=x_hat, mean=mu, log_variance=logvar).sentence)""",
     language="python",
 )

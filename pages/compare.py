@@ -46,6 +46,8 @@ def show(scores: list[Score]) -> None:
         selection_mode="single-row",
         key="compare.table",
     )
+    if guards := comparison.guards(table):
+        st.table(guards, hide_index=True)
     chosen = [table[row].method for row in picked["selection"]["rows"] if row < len(table)]
     for method in chosen:
         chosen_settings = next(

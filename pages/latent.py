@@ -1,5 +1,6 @@
 """Latent: traversals, maps, interpolations and samples of two trained latent spaces."""
 
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
@@ -8,11 +9,13 @@ from pages.live import registry
 from pages.visitor import cache, session
 from pages.widgets import settings as controls
 from pages.widgets import upload, waiting_section
-from pages.widgets.charts import BARE, static_chart
+from pages.widgets.charts import BARE, colour_choice, static_chart
 from pages.widgets.latent_run import trained_state
+from pages.wire.component import stage
 from svae_core.compute import tasks
 from svae_core.config.settings import settings_key
 from svae_core.figures import diversity, latent, latent_map, latent_ways
+from svae_core.figures.colouring import colouring
 from svae_core.latent.results import (
     SHORT_EPOCHS,
     SHORT_POINTS,
@@ -25,12 +28,14 @@ from svae_core.latent.results import (
     Plane,
     SamplePrior,
 )
+from svae_core.methods import title_of
 from svae_core.records import State
 
 POINT_HELP = "The number of a point in the figures, counted from 1."
 DRAW_HELP = "The seed of the samples. Both models get the same noise."
 PCA = "Principal components of the means"
 BY_DIMENSION = "Two dimensions"
+WIDTH = "Are samples better in a wider band?"
 
 
 def point(label: str, key: str, value: int, count: int) -> int:
@@ -39,15 +44,20 @@ def point(label: str, key: str, value: int, count: int) -> int:
     return number - 1
 
 
-def dimensions(spaces: LatentSpaces) -> None:
+def dimensions(state: State) -> None:
     """Traversals, and the posterior of each dimension, both models side by side."""
-    st.subheader("What each dimension does")
+    picker, _ = st.columns([1, 3])
+    with picker:
+        start = point("Traversals start from point", "latent.start", 1, 100_000)
+    spaces = cache.explore(state, Overview(start, plane=Plane()))
     st.caption(
         "Each row starts from the latent mean of one data point and moves a single dimension from "
-        "−3 to 3. Rows are sorted by KL. A dead dimension gives the same output in the whole row."
+        "−3 to 3, and all rows of both models are drawn to one scale. Rows are sorted by KL. A "
+        "dimension is called dead below 0.01 nats; how far it still moves the output is told below."
     )
     for column, space in zip(st.columns(2, gap="medium"), spaces.members, strict=True):
         with column:
+            st.markdown(f"**{title_of(space.method)}**")
             sentence = latent.describe_traversals(space)
             static_chart(
                 latent.traversals(spaces, space, dark), sentence, f"traversals.{space.method}"
@@ -57,6 +67,7 @@ def dimensions(spaces: LatentSpaces) -> None:
     st.caption(latent.explain_densities())
     for column, space in zip(st.columns(2, gap="medium"), spaces.members, strict=True):
         with column:
+            st.markdown(f"**{title_of(space.method)}**")
             sentence = latent.describe_densities(space)
             static_chart(latent.densities(space, dark), sentence, f"densities.{space.method}")
             st.write(sentence)
@@ -76,17 +87,24 @@ def plane(k: int) -> Plane:
     return Plane((one - 1, other - 1))
 
 
-def maps(state: State, spaces: LatentSpaces) -> None:
+def maps(state: State) -> None:
     """The map of each model, and the decoded point where it was clicked."""
+    across, colours = st.columns([3, 1], vertical_alignment="bottom")
+    with across:
+        spaces = cache.explore(state, Overview(0, plane(settings.latent_dim)))
+    problem = cache.problem(settings)
+    colour = colouring(problem, colour_choice(problem, colours))
+    st.caption(latent_map.explain_map(spaces))
     for index, column in enumerate(st.columns(len(spaces.members), gap="medium")):
         with column:
+            st.markdown(f"**{title_of(spaces.members[index].method)}**")
             sentence = latent_map.describe_map(spaces, index)
             event = st.plotly_chart(
-                latent_map.latent_map(spaces, index, dark),
+                latent_map.latent_map(spaces, index, colour, dark),
                 theme=None,
                 config=BARE,
                 alt=sentence,
-                key=f"map.{index}.{spaces.step}.{spaces.plane}",
+                key=f"map.{index}.{spaces.step}.{spaces.plane}.{colour.name}",
                 on_select="rerun",
                 selection_mode="points",
             )
@@ -96,6 +114,15 @@ def maps(state: State, spaces: LatentSpaces) -> None:
             words = latent_map.describe_decoding(found, place)
             static_chart(latent_map.decoding(found, spaces, dark), words, f"decoded.{index}")
             st.caption(words)
+
+
+def own_input() -> None:
+    """A drawing, a text or set features on their way through the models of the run."""
+    st.caption(
+        "Enter a point of your own, or click one in the maps: its latent means, draws of z, and "
+        "what both decoders make of them, at any moment of the run."
+    )
+    stage(session.current_run(members), views=("maps", "followed"))
 
 
 def ways(state: State, spaces: LatentSpaces) -> None:
@@ -109,7 +136,7 @@ def ways(state: State, spaces: LatentSpaces) -> None:
     found = cache.explore(state, Interpolate(start, end))
     st.caption(latent_ways.explain_ways(found))
     sentence = latent_ways.describe_ways(found)
-    static_chart(latent_ways.ways(found, spaces.image, dark), sentence, "ways")
+    static_chart(latent_ways.ways(found, spaces.image, dark, spaces.symbols), sentence, "ways")
     st.write(sentence)
     static_chart(latent_ways.distances(found, dark), sentence, "distances")
 
@@ -121,8 +148,9 @@ def samples(state: State, spaces: LatentSpaces) -> None:
     found = cache.explore(state, SamplePrior(seed))
     for column, drawn in zip(st.columns(2, gap="medium"), found.members, strict=True):
         with column:
+            st.markdown(f"**{title_of(drawn.method)}**")
             sentence = latent_ways.describe_samples(drawn, found)
-            figure = latent_ways.samples(drawn, spaces.image, dark)
+            figure = latent_ways.samples(drawn, spaces.image, dark, spaces.symbols)
             static_chart(figure, sentence, f"samples.{drawn.method}")
             st.write(sentence)
 
@@ -136,6 +164,18 @@ def show_study(study: BandStudy, key: str) -> None:
         st.markdown(diversity.diversity_table(study))
 
 
+def studies() -> None:
+    """Sample quality by the width of the band, as recorded, and on the visitor's data."""
+    st.caption(diversity.explain_diversity())
+    for number, study in enumerate(cache.studies()):
+        show_study(study, str(number))
+    st.write(
+        f"Measure the same on the data chosen at the left, with at most {SHORT_POINTS:,} points, "
+        f"{SHORT_EPOCHS} epochs and {SHORT_SEEDS} seeds. This takes about half a minute."
+    )
+    waiting_section.section("own study", own_study)
+
+
 def own_study() -> bool:
     """The same study on the visitor's data, on request; return whether it is running."""
     return waiting_section.background_task(
@@ -144,6 +184,25 @@ def own_study() -> bool:
         cache.in_background(tasks.band_study, settings),
         partial(show_study, key="own"),
     )
+
+
+def draw_parts(state: State) -> None:
+    """The parts of the page as tabs, of which only the open one is computed and drawn."""
+    spaces = cache.explore(state, Overview(0, plane=Plane()))
+    st.write(latent.describe_spaces(spaces))
+    parts: dict[str, Callable[[], None]] = {
+        "Each dimension": lambda: dimensions(state),
+        "Decode where you click": lambda: maps(state),
+        "Between two points": lambda: ways(state, spaces),
+        "Your own input": own_input,
+        "Samples from the prior": lambda: samples(state, spaces),
+        WIDTH: studies,
+    }
+    tabs = st.tabs(list(parts), key="latent.part", on_change="rerun")
+    for tab, draw in zip(tabs, parts.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw()
 
 
 with st.sidebar:
@@ -157,29 +216,8 @@ members = registry.pair(settings)
 st.subheader("Explore two latent spaces")
 cache.wait_for_file(settings)
 state = trained_state(members)
-if state is not None:
-    picker, _ = st.columns([1, 3])
-    with picker:
-        start = point("Traversals start from point", "latent.start", 1, 100_000)
-    spaces = cache.explore(state, Overview(start, plane=Plane()))
-    st.write(latent.describe_spaces(spaces))
-    dimensions(spaces)
-    st.subheader("Decode where you click")
-    chosen = plane(settings.latent_dim)
-    spaces = cache.explore(state, Overview(start, chosen))
-    st.caption(latent_map.explain_map(spaces))
-    maps(state, spaces)
-    st.subheader("From one point to another")
-    ways(state, spaces)
-    st.subheader("Samples from the prior")
-    samples(state, spaces)
-
-st.subheader("Are samples better in a wider band?")
-st.caption(diversity.explain_diversity())
-for number, study in enumerate(cache.studies()):
-    show_study(study, str(number))
-st.write(
-    f"Measure the same on the data chosen at the left, with at most {SHORT_POINTS:,} points, "
-    f"{SHORT_EPOCHS} epochs and {SHORT_SEEDS} seeds. This takes about half a minute."
-)
-waiting_section.section("own study", own_study)
+if state is None:
+    st.subheader(WIDTH)
+    studies()
+else:
+    draw_parts(state)

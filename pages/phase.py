@@ -1,5 +1,6 @@
 """Phase diagram: a measure for every cell of a grid of runs, filled in while they train."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,10 +12,12 @@ from pages.visitor.markdown import refusal
 from pages.visitor.shared_job import Job
 from pages.widgets import phase_axes, upload, waiting_section
 from pages.widgets import settings as controls
-from pages.widgets.charts import QUIET
+from pages.widgets.charts import QUIET, beside_button
 from pages.widgets.presets import open_here_button
+from svae_core.config.settings import AUTOREGRESSIVE
 from svae_core.figures import phase
-from svae_core.methods import scan_methods
+from svae_core.figures.phase_transition import describe_transition
+from svae_core.methods import guards, method_for, scan_methods
 from svae_core.records import RequestError
 from svae_core.studies.phase_cells import Cell, Theory
 from svae_core.studies.phase_cells import cells as cells_of
@@ -48,11 +51,14 @@ def draw() -> bool:
         phase.describe_map(mine, theory, title)
         for mine, title in zip(by_method, titles, strict=True)
     ]
-    figures = [phase.phase_map(mine, theory, view, shared, dark, picked) for mine in by_method]
+    figures = [
+        phase.phase_map(mine, replace(theory, steps=not guarded), view, shared, dark, picked)
+        for mine, guarded in zip(by_method, guards_of, strict=True)
+    ]
     with maps:
         show_maps(figures, sentences)
-        if settings.arch == "linear" and "baseline" in methods:
-            st.write(phase.describe_linear(by_method[methods.index("baseline")]))
+        if settings.arch not in AUTOREGRESSIVE and "baseline" in methods:
+            st.write(phase.describe_staircase(by_method[methods.index("baseline")]))
     if not going:
         exports(cells, figures, sentences)
     return going
@@ -67,7 +73,7 @@ def show_maps(figures: list[Any], sentences: list[str]) -> None:
         with column:
             st.markdown(f"**{title}**")
             st.plotly_chart(
-                figure,
+                beside_button(figure),
                 theme=None,
                 config=QUIET,
                 alt=sentence,
@@ -95,8 +101,8 @@ def show_cell(by_method: list[list[Cell]], view: phase.View) -> int | None:
 
 
 def exports(cells: tuple[Cell, ...], figures: list[Any], sentences: list[str]) -> None:
-    """Downloads: the cells as CSV, the maps as HTML and JSON; each map's menu has PNG."""
-    st.caption("The camera in the menu of a map saves it as PNG.")
+    """Downloads: the cells as CSV, the maps as HTML and JSON; each map's button saves it as SVG."""
+    st.caption("The camera above a map saves it as SVG.")
     columns = st.columns(3)
     columns[0].download_button(
         "Cells (CSV)", phase.cells_csv(cells), "phase-diagram.csv", "text/csv", on_click="ignore"
@@ -130,12 +136,16 @@ st.write(
     f"of a conventional VAE where βσ² exceeds λ_max, which is {theory.lambda_max:.3f} on these "
     "data. The line across the maps shows this prediction before anything is trained."
 )
+st.caption(describe_transition(theory, settings))
 st.caption("Presets on these data, with few points and short training; each takes about a minute.")
 presets()
 with st.popover("Training"):
     settings = controls.training_controls(settings, choose_method=False)
 methods = phase_axes.method_controls()
 titles = [scan_methods()[name].title for name in methods]
+guards_of = [
+    guards(method_for(replace(settings, method=name, method_options=()))) for name in methods
+]
 charts = [f"phase.map.{name}" for name in methods]
 axes = phase_axes.axis_controls()
 try:

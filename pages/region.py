@@ -10,9 +10,11 @@ from pages.widgets.charts import chart, is_narrow
 from svae_core.compute import tasks
 from svae_core.config.settings import settings_key
 from svae_core.figures import cluster_curves, number_line, rate_distortion, sensitivity, unit_gauge
+from svae_core.figures.phase_transition import describe_transition, phase_transition
 from svae_core.geometry.dominant_rows_columns import describe_dominance
 from svae_core.geometry.kmeans import too_many
 from svae_core.geometry.region import BandAtK
+from svae_core.studies.phase_cells import Theory
 
 with st.sidebar:
     settings = controls.data_controls()
@@ -72,6 +74,10 @@ with left:
     st.subheader("Units: βσ² against λ_max")
     sentence = unit_gauge.describe_gauge(problem, settings)
     chart(unit_gauge.unit_gauge(unit_gauge.gauge_value(problem, settings), dark), sentence)
+    st.write(sentence)
+    theory = Theory(tuple(float(value) for value in problem.eigenvalues))
+    sentence = describe_transition(theory, settings)
+    chart(phase_transition(theory, settings, dark), sentence)
     st.write(sentence)
 with right:
     st.subheader("How stable is W?")

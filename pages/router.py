@@ -8,8 +8,12 @@ st.set_page_config(page_title="Spherical VAE Explorer", layout="wide")
 st.html(
     """<style>
     .stMainBlockContainer { padding-top: 4rem; padding-bottom: 2rem; }
+    [data-testid="stPageLink-NavLink"] {
+      border: 1px solid color-mix(in srgb, currentColor 22%, transparent);
+    }
     @media (max-width: 640px) {
       [data-testid="stMarkdownContainer"] table { display: block; overflow-x: auto; }
+      .st-key-train-head > :first-child { flex-basis: 100%; }
       .katex-display { overflow-x: auto; overflow-y: hidden; }
     }
     </style>"""

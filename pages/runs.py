@@ -6,9 +6,9 @@ from functools import partial
 import streamlit as st
 
 from pages.server.current import server
-from pages.visitor import session
+from pages.visitor import hosts, session
 from pages.visitor.markdown import plain, refusal, without_paths
-from pages.widgets import run_table
+from pages.widgets import run_table, sharing
 from pages.wire import routes
 from pages.wire.component import stage
 from svae_core.config.limits import limits
@@ -17,7 +17,7 @@ from svae_core.runs import store, transfer
 from svae_core.runs.folder import home, load
 from svae_core.runs.store import Entry
 
-viewer = run_table.Viewer(session.owner(), session.sees_all_runs())
+viewer = run_table.Viewer(session.owner(), hosts.sees_all_runs())
 
 
 def choose(entries: list[Entry]) -> list[Entry]:
@@ -31,7 +31,7 @@ def choose(entries: list[Entry]) -> list[Entry]:
         selection_default={"selection": {"rows": run_table.rows(entries, session.picked())}},
         hide_index=True,
         column_config={
-            "Run": st.column_config.TextColumn(width="medium"),
+            "Run": st.column_config.TextColumn(width=330),
             "Saved": st.column_config.DatetimeColumn(
                 format="YYYY-MM-DD HH:mm", timezone=st.context.timezone
             ),
@@ -67,8 +67,10 @@ def show_one(entry: Entry) -> None:
     with right:
         delete([entry])
     export(entry)
+    if entry.about.id:
+        sharing.read_only_link(entry.about.id)
     if query:
-        st.caption("Link to share: anyone who has it can watch this run, and change it.")
+        st.write("Link that also lets others train on, branch and change this run:")
         st.code(session.link("train", query), language=None)
 
 
@@ -182,7 +184,7 @@ if found:
             compare(*picked)
         delete(picked)
     else:
-        st.caption("Tick a run to open, replay, rename, export or delete it; two to compare them.")
+        st.caption("Tick a run to open, share, replay, rename or delete it; two to compare them.")
 elif entries:
     st.info("No run contains these words.")
 else:

@@ -6,7 +6,7 @@ from pages.visitor import cache, session
 from pages.visitor.markdown import plain
 from pages.widgets import settings as controls
 from pages.widgets import upload
-from pages.widgets.charts import chart, is_narrow
+from pages.widgets.charts import chart, colour_choice, is_narrow
 from svae_core.figures import cluster_curves, shell_view
 
 with st.sidebar:
@@ -20,7 +20,9 @@ st.subheader(f"{plain(problem.dataset.title)}, on the shell")
 picture, words = st.columns([2, 1], gap="medium")
 with picture:
     after = "On the shell"
-    view = st.radio(
+    left, right = st.columns([3, 2], vertical_alignment="center")
+    colour = colour_choice(problem, right)
+    view = left.radio(
         "View",
         [after, "Before: the original data"],
         key="shell.view",
@@ -32,7 +34,7 @@ with picture:
         if view == after
         else (shell_view.raw_view, shell_view.describe_raw_view)
     )
-    chart(draw(problem, dark, is_narrow()), describe(problem))
+    chart(draw(problem, dark, is_narrow(), colour), describe(problem))
     st.caption(describe(problem))
 with words:
     for row in cluster_curves.statistics(clusters):

@@ -25,4 +25,5 @@ st.caption(
     "the conventional VAE dies. Marks on the shells are the decoders' outputs, coloured by the "
     "cluster of the input; small dots are the data."
 )
+component.tour()
 classroom.join()

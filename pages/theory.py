@@ -13,10 +13,12 @@ from pages.visitor.shared_job import Job
 from pages.widgets import settings as controls
 from pages.widgets import upload, waiting_section
 from pages.widgets.charts import chart
+from pages.wire.component import claims
 from svae_core.certificate.html import certificate_page
 from svae_core.compute import tasks
 from svae_core.config.settings import settings_key
 from svae_core.figures import attack_outcomes, conditions, trajectories
+from svae_core.figures.claims import claim_numbers, describe_claims
 from svae_core.objections import DEPENDS_ON, Answer, Objection, objections
 from svae_core.records import Certificate, Settings, to_json
 from svae_core.studies import attack
@@ -148,6 +150,14 @@ dark = session.dark()
 
 st.subheader("What a measured loss excludes")
 proof()
+
+st.subheader("Drag the claims")
+numbers = claim_numbers(problem)
+st.caption(
+    f"{describe_claims(numbers, problem)} Drag a picture or move a slider, by arrow keys too, and "
+    "see what holds there."
+)
+claims(numbers)
 
 st.subheader("Its conditions, checked on your run")
 if last_run.certificates:

@@ -22,8 +22,10 @@ The packages, from the bottom up; each imports only packages above it in this li
     runs           runs on disk
     compute        worker processes, or a Dask cluster
     figures        records -> Plotly figures
+    stage          a run as the browser's stage reads it: messages, and the file that plays anywhere
     estimator      the scikit-learn interface
     integrations   the method in other people's training loops, trainers, trackers and formats
+    notebook       records and runs in Jupyter and marimo: rich representations, the live stage
     commands       the command line, one file per command
     __main__       entry point of the command line
 
@@ -52,11 +54,12 @@ _HOME_OF = {
     "certify": "certificate.certify",
     "certify_encoder": "certificate.encoder",
     "prepare": "problem",
+    "watch": "notebook.watch",
 }
 
 __all__ = [
     *("RequestError", "Settings", "SphericalShell", "SphericalVAE", "__version__"),
-    *("certify", "certify_encoder", "prepare"),
+    *("certify", "certify_encoder", "prepare", "watch"),
 ]
 
 

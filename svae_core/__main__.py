@@ -1,7 +1,9 @@
 """The command line: svae COMMAND, or python -m svae_core COMMAND; commands/ has the commands.
 
 Standard output has the answer (with --json one JSON object and nothing else), standard error the
-progress. Exit status 0: success; 2: invalid request, with one sentence on how to fix it.
+progress. Exit status 0: done; 2: invalid request, with one sentence on how to fix it; 1: an answer
+that asks for attention: what was compared differs (`record replay`), the cluster was lost and what
+is finished is kept, `doctor` has found something; 130: stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -85,11 +87,18 @@ def _run(arguments: list[str] | None) -> int:
     except RequestError as error:
         _say(str(error))
         return 2
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        from svae_core.config.machine import without_torch
+
+        _say(f"torch is not installed: {without_torch() or 'pip install -r requirements.txt'}.")
+        return 2
     except Stopped as stopped:
         _say(str(stopped))
         if request.json and stopped.answer is not None:
             print_json(stopped.answer)
-        return _INTERRUPTED
+        return stopped.status
 
 
 def _say(sentence: str) -> None:
@@ -120,8 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     for name, module in scan_commands().items():
         text = (module.__doc__ or "").strip()
-        help_ = text.splitlines()[0].rstrip(".")
-        command = commands.add_parser(name, help=help_[:1].lower() + help_[1:], description=text)
+        first = text.splitlines()[0].rstrip(".")
+        if first[1:2].islower():  # and not "W, B, T, …"
+            first = first[:1].lower() + first[1:]
+        command = commands.add_parser(name, help=first, description=text)
         command.set_defaults(run=module.run)
         command.add_argument("--json", action="store_true", help="one JSON object on stdout")
         module.add_options(command)

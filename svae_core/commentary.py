@@ -9,6 +9,7 @@ commentary, and a branch continues from its parent's state.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from svae_core.records import Frame, Moment, Settings, knobs
 _WAKING_KL = 2.0 * COLLAPSED_KL
 _FRAMES_OUTSIDE = 2
 # An untrained network has almost no KL, which is no collapse: remarks on dimensions start after
-# this fraction of the run, and a dimension without KL then is said to have died "by" that step.
+# this fraction of the run, and then name what died before, at the step at which frames show it.
 _UNTRAINED = 0.1
 
 
@@ -31,7 +32,8 @@ class Remark:
 
     step: int
     sentence: str
-    kind: str  # start | change | died | woke | entered | left | collapsed | recovered | diverged
+    #: start | change | unborn | died | woke | entered | left | collapsed | recovered | diverged
+    kind: str
     model: int = -1
     dimension: int = -1
 
@@ -40,7 +42,10 @@ class Remark:
 class MemberState:
     """The commentary's state of one member between two frames."""
 
-    alive: tuple[bool, ...]
+    out_since: tuple[
+        int | None, ...
+    ]  # by dimension, the step since which it has no KL; None: alive
+    began: int  # step of the first frame
     trained: bool  # whether the untrained phase is over
     inside: bool = False
     outside: int = 0  # consecutive frames outside the band
@@ -69,13 +74,28 @@ def update(
         member, said = _of_member(state.members[index], names[index], index, frame)
         members.append(member)
         remarks += said
-    dead = [not any(member.alive) for member in members]
+    dead = [None not in member.out_since for member in members]
     collapses = [remark for remark in remarks if remark.kind == "collapsed"]
     if collapses and len(members) > 1 and all(dead):
         who = "both" if len(members) == 2 else f"all {len(members)} models"
         line = f"{who} have collapsed: the latents carry nothing more (step {moment[0].step})"
         remarks.append(Remark(moment[0].step, line, "collapsed"))
     return CommentaryState(tuple(members)), remarks
+
+
+def deaths(remarks: Iterable[Remark]) -> tuple[tuple[int, int, int], ...]:
+    """Model, dimension (from 0) and step of each death after which a dimension did not wake again.
+
+    As `views/lifelines.js` marks them; a dimension that never lived counts.
+    """
+    found: dict[tuple[int, int], int] = {}
+    for remark in remarks:
+        key = remark.model, remark.dimension - 1
+        if remark.kind in ("died", "unborn"):
+            found[key] = remark.step
+        elif remark.kind == "woke":
+            found.pop(key, None)
+    return tuple((*key, step) for key, step in sorted(found.items()))
 
 
 def on_change(change: Change, before: Any) -> str:
@@ -87,15 +107,26 @@ def on_change(change: Change, before: Any) -> str:
 def difference(name: str, before: Any, after: Any) -> str:
     """A setting's old and new value: `β 1 → 4`."""
     label = knobs(Settings)[name].label
-    return f"{label} {_spelt(before)} → {_spelt(after)}"
+    return f"{label} {spelt(before)} → {spelt(after)}"
 
 
 def _first(frame: Frame) -> MemberState:
     """The state after a member's first frame, which gives no remarks."""
     inside = frame.lo <= frame.loss <= frame.hi
-    trained = _is_trained(frame)
-    alive = tuple(not trained or bool(kl >= COLLAPSED_KL) for kl in frame.kl_per_dim)
-    return MemberState(alive, trained, inside, entered=inside)
+    out = _out_since((None,) * len(frame.kl_per_dim), frame, COLLAPSED_KL)
+    return MemberState(out, frame.step, _is_trained(frame), inside, entered=inside)
+
+
+def _out_since(
+    before: tuple[int | None, ...], frame: Frame, waking: float
+) -> tuple[int | None, ...]:
+    """`out_since` after a frame; a dimension that is out comes back at a KL of `waking`."""
+    return tuple(
+        (frame.step if since is None else since)
+        if kl < (COLLAPSED_KL if since is None else waking)
+        else None
+        for since, kl in zip(before, frame.kl_per_dim, strict=True)
+    )
 
 
 def _is_trained(frame: Frame) -> bool:
@@ -111,38 +142,39 @@ def _of_member(
         return replace(member, diverged=True), [
             Remark(frame.step, line, "diverged", index) for line in said
         ]
-    remarks: list[Remark] = []
-    if _is_trained(frame):
-        alive = tuple(
-            bool(kl >= (COLLAPSED_KL if was else _WAKING_KL))
-            for was, kl in zip(member.alive, frame.kl_per_dim, strict=True)
-        )
-        when = f"{'at' if member.trained else 'by'} step {frame.step}"
-        remarks = _dimensions(member, alive, name, index, frame.step, when)
-        member = replace(member, alive=alive, trained=True)
+    waking = _WAKING_KL if member.trained else COLLAPSED_KL
+    out, trained = _out_since(member.out_since, frame, waking), _is_trained(frame)
+    remarks = _dimensions(member, out, name, index, frame.step) if trained else []
+    member = replace(member, out_since=out, trained=trained)
     member, crossing = _band(member, name, index, frame)
     return member, [*crossing, *remarks]
 
 
 def _dimensions(
-    member: MemberState, alive: tuple[bool, ...], name: str, index: int, step: int, when: str
+    member: MemberState, out: tuple[int | None, ...], name: str, index: int, step: int
 ) -> list[Remark]:
     """Remarks on dimensions that died or revived; several at once share one sentence."""
+    before = member.out_since if member.trained else (None,) * len(out)
+    flips: dict[tuple[int, str], list[int]] = {}
+    for number, (was, now) in enumerate(zip(before, out, strict=True), start=1):
+        if was is None and now is not None:
+            unborn = not member.trained and now == member.began
+            flips.setdefault((step, "unborn") if unborn else (now, "died"), []).append(number)
+        elif was is not None and now is None:
+            flips.setdefault((step, "woke"), []).append(number)
     remarks = []
-    for kind, verb, flipped in (
-        ("died", "died", [was and not now for was, now in zip(member.alive, alive, strict=True)]),
-        ("woke", "woke", [now and not was for was, now in zip(member.alive, alive, strict=True)]),
-    ):
-        gone = [number for number, flip in enumerate(flipped, start=1) if flip]
-        which = f"dimension{'s' * (len(gone) > 1)} {_listed(gone)}"
-        for number in gone:
-            line = f"{which} of the {name} {verb} {when}"
-            remarks.append(Remark(step, line, kind, index, number))
-    if any(member.alive) and not any(alive):
-        line = f"the {name} has collapsed: its last dimension died {when}"
+    for (at, kind), numbers in sorted(flips.items()):
+        many = len(numbers) > 1
+        came = f"{'have' if many else 'has'} not come alive by"
+        verb = {"unborn": came, "died": "died at", "woke": "woke at"}[kind]
+        line = f"dimension{'s' * many} {_listed(numbers)} of the {name} {verb} step {at}"
+        remarks += [Remark(at, line, kind, index, number) for number in numbers]
+    if None in before and None not in out:
+        what = "its last dimension died at" if member.trained else "no dimension is alive at"
+        line = f"the {name} has collapsed: {what} step {step}"
         remarks.append(Remark(step, line, "collapsed", index))
-    if not any(member.alive) and any(alive):
-        line = f"the {name} came back to life {when}"
+    if None not in before and None in out:
+        line = f"the {name} came back to life at step {step}"
         remarks.append(Remark(step, line, "recovered", index))
     return remarks
 
@@ -181,9 +213,10 @@ def _listed(numbers: list[int]) -> str:
     return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 
-def _spelt(value: Any) -> str:
+def spelt(value: Any) -> str:
+    """The value of a setting in a sentence: `0–0.25`, `on`, `4`."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple | list):
         return "–".join(f"{edge:.3g}" for edge in value)
-    return f"{value:.4g}"
+    return value if isinstance(value, str) else f"{value:.4g}"

@@ -21,8 +21,14 @@ import numpy as np
 from svae_core.certificate.certify import Reference
 from svae_core.certificate.information_floors import covariance_spectrum, floor_curves, water_level
 from svae_core.certificate.kernel_floors import Progress, sharpen
+from svae_core.certificate.prefix_spectrum import prefix_edge
 from svae_core.config.limits import check_data, check_preparation
-from svae_core.config.settings import DATA_FIELDS, check_settings, settings_key
+from svae_core.config.settings import (
+    AUTOREGRESSIVE,
+    DATA_FIELDS,
+    check_settings,
+    settings_key,
+)
 from svae_core.datasets import load_dataset
 from svae_core.geometry.kmeans import cluster, nearest, squared_distances, total_variance
 from svae_core.geometry.region import applicable_definition, collapse_losses, feasible_region
@@ -70,6 +76,9 @@ def prepared_data(settings: Settings) -> PreparedData:
         view_index=index,
         view_basis=basis,
         view_points=view_points,
+        prefix_edge=_prefix_edge(_data_only(settings, clusters=0), settings.arch)
+        if settings.arch in AUTOREGRESSIVE
+        else None,
     )
 
 
@@ -252,6 +261,42 @@ def _split(dataset: Dataset, settings: Settings) -> tuple[Dataset, np.ndarray]:
         row_names=None if dataset.row_names is None else dataset.row_names[kept],
     )
     return training, dataset.points[np.sort(order[:count])]
+
+
+def steps_of(dataset: Dataset, dim: int) -> tuple[int, int]:
+    """A point's steps and the coordinates of each: symbols, rows of an image, or coordinates."""
+    if dataset.symbols:
+        return dim // len(dataset.symbols), len(dataset.symbols)
+    return dataset.image_shape or (dim, 1)
+
+
+def off_shell(prepared: PreparedData, outputs: np.ndarray) -> np.ndarray:
+    """Decoder outputs [n, d] in the data's units, by the centre and one factor for all points.
+
+    The exact inverse would stretch the central output of a collapsed decoder to the norm of a
+    point; with one factor it is the mean, which is what that decoder outputs.
+    """
+    return np.asarray(prepared.shell.center + _factor(prepared) * outputs)
+
+
+@lru_cache(maxsize=4)
+def _factor(prepared: PreparedData) -> float:
+    """The ratio of the mean norm of the data to the mean radius on the shell, over all points."""
+    norms = np.linalg.norm(prepared.dataset.points - prepared.shell.center, axis=1).mean()
+    return float(norms / np.linalg.norm(prepared.shell.points, axis=1).mean())
+
+
+@lru_cache(maxsize=8)
+def _prefix_edge(settings: Settings, arch: str) -> float:
+    dataset, shell, _ = _on_shell(settings)
+    d = shell.points.shape[1]
+    # Its couplings are between coordinates, those of one step as well.
+    steps = (d, 1) if arch == "autoregressive" else steps_of(dataset, d)
+    return _once(
+        f"prefix-{steps[1]}",
+        settings,
+        lambda: prefix_edge(shell.points, steps, settings.data_seed),
+    )
 
 
 @lru_cache(maxsize=4)

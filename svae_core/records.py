@@ -22,6 +22,7 @@ from svae_core.config.fields import flag as flag
 from svae_core.config.fields import knobs as knobs
 from svae_core.config.fields import option as option
 from svae_core.config.fields import type_hints
+from svae_core.config.notebook_display import ShownInNotebooks
 from svae_core.config.settings import Options as Options
 from svae_core.config.settings import Scalar as Scalar
 from svae_core.config.settings import Settings as Settings
@@ -45,6 +46,9 @@ class Dataset:
     fingerprint: str = ""  # of the points as used, after sampling
     notes: tuple[str, ...] = ()  # assumptions and preprocessing, one sentence each
     row_names: np.ndarray | None = None  # [n] text, where the data name their points
+    #: Of sequences: what each coordinate of a step stands for. A point is then one-hot, step after
+    #: step; the symbol that fills up short sequences is the empty text.
+    symbols: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class Clusters:
 
 
 @dataclass(frozen=True, eq=False)
-class FeasibleRegion:
+class FeasibleRegion(ShownInNotebooks):
     """The band of losses between W and the collapse loss in use; it may be empty."""
 
     collapse_loss: str  # shell | free | between
@@ -169,6 +173,9 @@ class PreparedData:
     view_index: np.ndarray  # [v] the viewed points: a seeded sample that frames and figures show
     view_basis: np.ndarray  # [d, 3] directions of the 3-D view
     view_points: np.ndarray  # [v, 3] float32, the data in that view
+    #: Of runs with an autoregressive decoder: Λ*, from which on collapse is stable though a plain
+    #: decoder may live (see certificate.prefix_spectrum).
+    prefix_edge: float | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +201,7 @@ class State:
         default_factory=dict
     )  # running state of the methods, [m, …]
     engine: str = "torch"  # what trains it where it can: see training/trainer
-    dense_start: bool = False  # which steps have frames: see training/frame_steps
+    frame_rule: int = 0  # which steps have frames: see training/frame_steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,17 +229,6 @@ class Frame:
 Moment = tuple[Frame, ...]  # one frame per member, all at the same step
 
 
-@dataclass(frozen=True, eq=False)
-class Decoded:
-    """One viewed point with every member's reconstruction from a sampled latent."""
-
-    index: int  # among the viewed points
-    step: int
-    original: np.ndarray  # [d] float32, on the shell
-    centroid: np.ndarray  # [d] float32, of its cluster
-    outputs: np.ndarray  # [m, d] float32, equal to those in the frame of this step
-
-
 @dataclass(frozen=True)
 class Budget:
     """The limit of one slice: a number of steps, a time, or whichever comes first."""
@@ -248,10 +244,53 @@ class Advance:
 
     state: State
     moments: tuple[Moment, ...]
+    #: Processor seconds of the training steps alone, all members together; nan where another thread
+    #: or a GPU does a part of the work.
+    cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
-class Certificate:
+class Forecast:
+    """What a trained model's state says of its next birth and death, at β·σ² as it is.
+
+    See `svae_core.certificate.residual_spectrum`.
+    """
+
+    beta_sigma2: float
+    active: tuple[int, ...]  # dimensions, from 0
+    latent_dim: int
+    #: Λ*: below this βσ² a dead dimension comes alive, or one more than there are, if all live.
+    birth_below: float
+    birth_resolved: bool
+    birth_range: tuple[float, float]  # the lowest and the highest estimate
+    birth_dimension: int | None  # the first dead one; None where all are active
+    death_above: float  # inf where nothing is active
+    death_resolved: bool
+    death_range: tuple[float, float]
+    death_dimension: int | None
+    directions: int  # eigenvalues of the data's covariance above βσ²: what a linear VAE keeps
+    sentence: str = ""
+    latents: str = ""  # how many latent dimensions are needed at this βσ²
+
+
+@dataclass(frozen=True)
+class SequenceErrors:
+    """The errors of answers to one-hot sequences, off the shell and averaged over sequences.
+
+    The squared error of one-hot vectors is the Brier score, summed over positions. A hard answer,
+    the most probable symbol at each position, has twice the number of wrong symbols as its own.
+    """
+
+    brier: float  # of the answers as probabilities
+    brier_constant: float  # of the best constant answer: Σ p(1 − p)
+    wrong: float  # symbols of the hard answer that are wrong, fills included
+    hard: float  # its squared error: 2 × wrong
+    length: int  # positions
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
+class Certificate(ShownInNotebooks):
     """Measurements of a trained model, and the verdict that follows from them."""
 
     method: str
@@ -286,6 +325,9 @@ class Certificate:
     loss_projected: float = math.nan  # D' of answers projected on the data's ball or the shell
     mutual_information_error: float = math.nan  # its standard error
     confidence: float = 0.99  # of margin and floors
+    forecast: Forecast | None = None  # of runs whose loss is D/(2σ²) + β·KL, on all points
+    prefix_edge: float | None = None  # Λ* of runs with an autoregressive decoder
+    sequences: SequenceErrors | None = None  # of one draw, where points are one-hot sequences
 
     @property
     def loss_limit(self) -> float:

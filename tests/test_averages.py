@@ -116,9 +116,17 @@ def test_values_and_gradients_are_those_of_the_formulas(shape, b, spread, dtype)
     (slope,) = torch.autograd.grad(objective(*mine), flat)
     (theirs,) = torch.autograd.grad(objective(*wanted), flat)
     scale = float(theirs.abs().max())
-    torch.testing.assert_close(slope / scale, theirs / scale, rtol=1e-4, atol=1e-4)
     if dtype == torch.float64:
         torch.testing.assert_close(slope / scale, theirs / scale, rtol=1e-8, atol=1e-10)
+        return
+    # Saturated nets amplify the rounding of float32, differently on every processor: ours may be
+    # no worse than that of the formulas themselves.
+    exact = flat.detach().double().requires_grad_()
+    as_doubles = Seen(*(part.double() for part in on))
+    wanted = oracle(arch, exact, as_doubles)
+    (true,) = torch.autograd.grad(objective(*wanted), exact)
+    rounding = float((theirs - true).abs().max())
+    assert float((slope - true).abs().max()) <= 1e-4 * scale + 5 * rounding
 
 
 def test_an_output_at_the_centre_of_the_shell_has_a_finite_gradient():

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.browser import WAIT, Visit, query_of
+from support.layout import assert_all_is_whole
+from support.points_on_stage import RIGHT_SHELL
+from support.shell_figure import assert_figure_is_the_canvas, save_figure
 
 pytestmark = pytest.mark.browser
 # One camera looks at both shells.
@@ -21,23 +24,6 @@ CAMERA = """() => {
   return [turn, tilt, zoom];
 }"""
 MOMENT = "Number(document.querySelector('.svae-stage').dataset.moment)"
-# How many pixels the marks of a figure cover, on its left and its right half.
-MARKS = """(figure) => {
-  const canvas = document.querySelector(`.svae-${figure} .svae-sheet canvas + canvas`);
-  const { width, height } = canvas;
-  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-  const covered = [0, 0];
-  for (let pixel = 0; pixel < width * height; pixel += 1) {
-    covered[pixel % width < width / 2 ? 0 : 1] += data[4 * pixel + 3] > 0;
-  }
-  return covered;
-}"""
-# Where the viewed points are on the right shell.
-RIGHT_SHELL = """() => {
-  const { x, y } = document.querySelector(".svae-shells .svae-place").seen[1];
-  const box = document.querySelector(".svae-shells .svae-sheet").getBoundingClientRect();
-  return [...x].map((left, n) => [box.left + left, box.top + y[n]]);
-}"""
 
 
 def test_from_the_shell_to_the_certificate(
@@ -51,6 +37,7 @@ def test_from_the_shell_to_the_certificate(
         page.locator(".js-plotly-plot .main-svg").first.wait_for()
         expect(page.get_by_test_id("stException")).to_have_count(0)
         visit.picture(name.lower())
+        assert_all_is_whole(page)
     visit.go_to("Train")
     baseline, spherical = (
         page.locator(f".svae-card[data-method={method}]") for method in ("baseline", "spherical")
@@ -74,12 +61,12 @@ def test_the_stage_obeys(visit: Visit, server: tuple[str, subprocess.Popen[bytes
     _drag(page)
     page.wait_for_function(f"Math.abs(({CAMERA})()[0] - Math.PI / 4) > 0.05")
     camera = page.evaluate(CAMERA)
-
     before = visit.clock()
     page.get_by_role("button", name="One moment on").click()
     expect(page.locator(".svae-clock")).not_to_have_text(before, timeout=WAIT)
     page.wait_for_selector("[data-status=paused]")
     assert page.evaluate(CAMERA) == camera, "an update moved the camera"
+    assert_figure_is_the_canvas(page)
 
     page.keyboard.press("Home")
     expect(page.locator(".svae-clock")).to_have_text(re.compile("^step 0 of .* recorded$"))
@@ -159,7 +146,7 @@ def test_a_class_follows_its_teacher_until_it_lets_go(
     page = visit.page
     page.goto(f"{server[0]}/train?dataset=wine&clusters=3&epochs=60")
     page.wait_for_selector("[data-status=finished]")
-    page.get_by_role("button", name="Class").click()
+    page.get_by_role("button", name="Share").click()
     page.get_by_role("button", name="Begin a class").click()
     link = page.get_by_text("follow=").first.inner_text()
     visit.picture("class")
@@ -175,6 +162,13 @@ def test_a_class_follows_its_teacher_until_it_lets_go(
     student.wait_for_selector("[data-moment='0']")
     page.keyboard.press("ArrowRight")
     student.wait_for_selector("[data-moment='1']")
+    student.get_by_label("Colour by").select_option("label")
+    # As a screen reader names them: figures without their buttons, classes not by a number alone.
+    expect(student.get_by_role("button", name=re.compile("^label .*, shown$"))).to_have_count(3)
+    figure = student.get_by_role("figure", name="KL per latent dimension, in nats", exact=True)
+    expect(figure).to_have_count(1)
+    assert "run=" not in student.url
+    assert save_figure(student, "shells").read_text().startswith("<svg")
     student.screenshot(path=visit.screenshots / "class-student.png")
     student.get_by_role("button", name="Let go").click()
     student.locator(".svae-stage").focus()
@@ -193,39 +187,6 @@ def test_a_class_follows_its_teacher_until_it_lets_go(
     expect(student.get_by_text(re.compile("Spherical VAE, 2 models"))).to_be_visible()
     student.screenshot(path=visit.screenshots / "class-board.png")
     student.close()
-    assert visit.errors == []
-
-
-def test_a_point_is_marked_everywhere_and_decoded(
-    visit: Visit, server: tuple[str, subprocess.Popen[bytes]]
-) -> None:
-    """Hover, click, lasso and Escape; with a baseline that has structure, so both maps show it."""
-    page = visit.page
-    page.set_viewport_size({"width": 1280, "height": 1400})
-    page.goto(f"{server[0]}/train?sigma2=0.05&epochs=40")
-    page.wait_for_selector("[data-status=finished]")
-    for badge in page.locator(".svae-badge").all():  # nothing moves after the verdicts
-        expect(badge).to_contain_text("certified", timeout=WAIT)
-    assert page.evaluate(MARKS, "shells") == [0, 0]
-    x, y = max(page.evaluate(RIGHT_SHELL))  # the rightmost point
-    page.mouse.move(x, y)
-    for figure in ("shells", "maps"):
-        page.wait_for_function(f"Math.min(...({MARKS})('{figure}')) > 0")
-    page.mouse.click(x, y)
-    panel = page.locator(".svae-decoded .svae-place")
-    expect(panel).to_contain_text("decoded at step", timeout=WAIT)
-    expect(panel.locator("canvas")).to_have_count(4)
-    visit.picture("decoded")
-    page.keyboard.press("Escape")
-    expect(panel).to_be_hidden()
-    page.mouse.move(5, 5)
-    page.wait_for_function(f"Math.max(...({MARKS})('maps')) === 0")
-    _lasso(page)
-    for figure in ("shells", "maps"):
-        page.wait_for_function(f"Math.min(...({MARKS})('{figure}')) > 500")
-    visit.picture("lasso")
-    page.keyboard.press("Escape")
-    page.wait_for_function(f"Math.max(...({MARKS})('shells')) === 0")
     assert visit.errors == []
 
 
@@ -250,6 +211,10 @@ def test_an_exported_run_plays_from_disk_without_a_network(
     bars = "[...document.querySelectorAll('.svae-kl canvas')].map((one) => one.ariaLabel)"
     page.wait_for_function(f"{bars}[1].includes('alive')")
     before, points = page.evaluate(bars), page.evaluate(RIGHT_SHELL)
+    page.get_by_label("Colour by").select_option("alcohol")
+    expect(page.locator(".svae-groups")).to_have_text("−2.432.26")  # standardised
+    assert "colour=alcohol" in page.evaluate("location.hash")
+    expect(page.locator(".svae-paper")).to_have_count(0)  # no server that draws them
     visit.picture("replay")
     page.keyboard.press("Home")
     page.wait_for_selector("[data-moment='0']")
@@ -355,6 +320,7 @@ def test_it_fits(
     assert page.locator(".svae-stage").get_attribute("data-theme") == scheme
     widest = page.evaluate(
         "Math.max(...[...document.querySelectorAll('.svae-stage :not(svg *, .svae-scroll *)')]"
+        ".filter((element) => element.checkVisibility())"  # closed panels have no place yet
         ".map((element) => element.getBoundingClientRect().right))"
     )
     assert widest <= width + 1
@@ -383,17 +349,4 @@ def _drag(page: Page, until: Callable[[], object] = lambda: None) -> None:
     page.mouse.move(x + 80, y + 10, steps=4)
     until()
     page.mouse.move(x + 90, y + 10, steps=2)
-    page.mouse.up()
-
-
-def _lasso(page: Page) -> None:
-    """Around the middle of the right map."""
-    page.locator(".svae-maps .svae-sheet").scroll_into_view_if_needed()
-    box = page.locator(".svae-maps .svae-sheet").bounding_box()
-    assert box is not None
-    x, y, reach = box["x"] + 0.75 * box["width"], box["y"] + 0.5 * box["height"], 60
-    page.mouse.move(x - reach, y - reach)
-    page.mouse.down()
-    for dx, dy in ((1, -1), (1, 1), (-1, 1)):
-        page.mouse.move(x + reach * dx, y + reach * dy, steps=3)
     page.mouse.up()

@@ -159,7 +159,7 @@ def test_a_class_of_three_browsers(visit: Visit, browser: Browser, server: Serve
     teacher.set_viewport_size({"width": 1920, "height": 1080})
     teacher.goto(f"{server[0]}/train?lesson=kill&projector=1")
     teacher.wait_for_selector("[data-moment]")
-    teacher.get_by_role("button", name="Class").click()
+    teacher.get_by_role("button", name="Share").click()
     teacher.get_by_role("button", name="Begin a class").click()
     letters = teacher.locator("h2 code").inner_text()
     link = teacher.locator("code").filter(has_text="follow=").inner_text()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from support.browser import ROOT, WAIT, Visit, answers
+from support.browser import WAIT, Visit, app_at, free_port, query_of
 from support.saved_runs import assert_same
 
 from pages.live import registry
@@ -41,19 +38,7 @@ class Machine:
         return f"http://localhost:{self.port}"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={self.port}"]
-        self.running.append(
-            subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=os.environ | {"SVAE_HOME": str(self.home)},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        )
-        deadline = time.monotonic() + WAIT / 1000
-        while not answers(f"{self.url}/_stcore/health"):
-            assert time.monotonic() < deadline, "the server did not start"
+        self.running.append(app_at(self.port, self.home))
 
     def kill(self) -> None:
         self.running[-1].send_signal(signal.SIGKILL)
@@ -62,10 +47,7 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    machine = Machine(tmp_path / "home", port)
+    machine = Machine(tmp_path / "home", free_port())
     machine.start()
     yield machine
     machine.running[-1].terminate()
@@ -83,7 +65,8 @@ def test_a_killed_server_costs_nothing(visit: Visit, machine: Machine) -> None:
     seen = int(str(page.locator("[data-moment]").get_attribute("data-moment")))
     (entry,) = store.shelf(machine.home)
     deadline = time.monotonic() + WAIT / 1000
-    while len(load(entry.folder).moments) <= seen:
+    # Frames are written first, and the state and the step that it has reached after them.
+    while len((saved := load(entry.folder)).moments) <= seen or saved.about.step == 0:
         assert time.monotonic() < deadline, "what was seen was not saved"
         time.sleep(0.2)
     machine.kill()
@@ -108,6 +91,56 @@ def test_a_killed_server_costs_nothing(visit: Visit, machine: Machine) -> None:
         for a, b in zip(mine, theirs, strict=True):
             assert_same(a, b, ("latent_mean",))
     assert len(store.shelf(machine.home)) == 1
+
+
+# What a forger would send through the address that the page itself uses.
+FORGED = """(path) => new Promise((done) => {
+  const socket = new WebSocket(new URL(path, location.origin.replace("http", "ws")));
+  socket.binaryType = "arraybuffer";
+  socket.onopen = () => socket.send(JSON.stringify({ do: "reset" }));
+  socket.onmessage = ({ data }) => done(new TextDecoder().decode(data));
+})"""
+
+
+def test_a_read_only_link_shows_a_run_and_changes_nothing_also_after_a_restart(
+    visit: Visit, machine: Machine
+) -> None:
+    owner = visit.page
+    owner.goto(f"{machine.url}/train?dataset=wine&clusters=3&epochs=400")
+    owner.wait_for_selector("[data-moment]")
+    owner.get_by_role("button", name="Share").click()
+    link = owner.get_by_text("watch=").first.inner_text()
+    owner.keyboard.press("Escape")
+    owner.wait_for_function("location.search.includes('run=')")
+    run = query_of(owner.url)["run"]
+    context = owner.context.browser.new_context()  # type: ignore[union-attr]
+    reader = Visit(context.new_page(), visit.screenshots)
+    page = reader.page
+    page.goto(link)
+    page.wait_for_function("Number(document.querySelector('[data-moment]')?.dataset.moment) > 2")
+    expect(page.locator(".svae-sigma2")).to_have_attribute("inert", "")
+    for name in ("Start over", "The same with another seed"):
+        expect(page.get_by_role("button", name=name)).to_be_hidden()
+    assert run not in page.url and run not in page.content()
+    page.wait_for_selector("[data-status=finished]")
+    page.locator(".svae-stage").focus()
+    page.keyboard.press("Home")
+    expect(page.locator("[data-moment='0']")).to_be_visible()
+    page.get_by_label("Colour by").first.select_option("label")
+    expect(page.locator(".svae-groups button")).to_have_count(3)
+    token = query_of(link)["watch"]
+    told = page.evaluate(FORGED, f"/stage/read-only/{token}")
+    assert "read-only" in told and "refused" in told
+    assert owner.locator(".svae-stage").get_attribute("data-status") == "finished"
+    reader.picture("read-only")
+    assert reader.errors == [] and visit.errors == []
+    machine.kill()
+    machine.start()
+    page.goto(link)
+    expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
+    page.goto(link.replace(token, "0" * 48))
+    expect(page.get_by_text("There is no run at this link")).to_be_visible()
+    context.close()
 
 
 def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machine: Machine) -> None:

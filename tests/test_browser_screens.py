@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, TimeoutError, expect
 from support.browser import WAIT, Visit
+from support.effort import effort
+from support.layout import assert_all_is_whole
 
 from pages.widgets import comparison_choice, phase_axes
 
@@ -23,9 +25,9 @@ def _query(page: Page) -> dict[str, str]:
 
 
 def test_the_verdict_of_a_short_run_appears_by_itself(visit: Visit, server: Server) -> None:
-    """Twelve runs that end before their moments have all arrived; no key is pressed."""
+    """Runs that end before their moments have all arrived; no key is pressed."""
     page = visit.page
-    for seed in range(12):
+    for seed in range(effort(3, 12)):
         page.goto(f"{server[0]}/train?{SMALL}&seed={seed}")
         expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
         expect(page.locator(".svae-badge:not(:empty)")).to_have_count(2, timeout=WAIT)
@@ -69,6 +71,7 @@ def test_a_preset_of_the_comparison_is_what_start_trains(
     page.wait_for_function("!location.search.includes('methods=geco')")
     _start_and_cancel(page, 3 * len(comparison_choice.PRESETS[title].methods))
     assert _query(page)["epochs"] == "20"
+    assert_all_is_whole(page)
 
 
 def test_a_run_opened_by_its_link_is_branched_and_back_returns_to_it(

@@ -69,6 +69,7 @@ def test_a_bayes_head_reaches_the_closed_form_of_two_clusters(a: float) -> None:
     assert found.nats <= exact + 0.01 and found.nats <= found.estimate
 
 
+@pytest.mark.slow
 @settings(max_examples=6)
 @given(st.floats(0.0, 1.0), st.integers(0, 1000))
 def test_it_never_exceeds_the_information(scale: float, seed: int) -> None:

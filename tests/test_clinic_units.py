@@ -37,6 +37,7 @@ LOSSES = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(LOSSES, st.integers(1, 9))
 def test_formulas_agree_with_autograd(loss: TrainingLoss, latent_dim: int) -> None:
     stated = diagnose_loss(loss, POINTS, latent_dim, batch_size=len(POINTS))

@@ -4,81 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from concurrent.futures import Future
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
+from support.dask_processes import WAIT, Dask, dask_processes
 
 from pages.live.run import LiveRun
 from pages.live.shared_training import Trainings
 from svae_core.__main__ import main
+from svae_core.commands import _cluster
 from svae_core.compute import dask_cluster, tasks
 from svae_core.compute.dask_cluster import ClusterLost, versions
 from svae_core.compute.engine import Engine
 from svae_core.records import Budget, Moment, Settings, State
 
-ROOT = Path(__file__).resolve().parents[1]
 TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=30, batch_size=60, latent_dim=2)
 PAIR = (replace(TOY, method="baseline"), TOY)
 STEPS = 60
 #: Takes seconds, so that a loss comes on the way however fast the machine is.
 LONG = tuple(replace(member, epochs=3000) for member in PAIR)
-WAIT = 600.0  # only ends a test that hangs: a busy machine may be slow
-
-
-@dataclass
-class Dask:
-    """A scheduler and a worker of one thread, as `make cluster` starts them."""
-
-    address: str
-    scheduler: subprocess.Popen[bytes]
-    worker: subprocess.Popen[bytes]
-
-    def kill_a_worker(self) -> None:
-        """kill -9 of a process in which calls are made; its nanny starts another."""
-        nanny = psutil.Process(self.worker.pid)
-        for child in nanny.children(recursive=True):
-            if "spawn_main" in " ".join(child.cmdline()):
-                child.kill()
-                return
-        raise AssertionError("no worker found")
 
 
 @pytest.fixture
 def dask() -> Iterator[Dask]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"tcp://127.0.0.1:{port}"
-    program = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    scheduler = _start([*program, "--host=127.0.0.1", f"--port={port}", "--no-dashboard"])
-    program = [sys.executable, "-m", "distributed.cli.dask_worker", address]
-    worker = _start([*program, "--nthreads=1", "--no-dashboard"])
-    from distributed import Client
-
-    with Client(address, timeout=WAIT, set_as_default=False) as client:
-        client.wait_for_workers(1, timeout=WAIT)
-    yield Dask(address, scheduler, worker)
-    for process in (worker, scheduler):
-        for child in [*psutil.Process(process.pid).children(recursive=True)]:
-            child.kill()
-        process.kill()
-        process.wait()
-
-
-def _start(command: list[str]) -> subprocess.Popen[bytes]:
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(command, env=env, stdout=quiet, stderr=quiet)
+    with dask_processes() as found:
+        yield found
 
 
 def trained(engine: Engine, budget: Budget, disturb: object = None) -> tuple[State, list[Moment]]:
@@ -123,10 +80,12 @@ def test_a_cluster_gives_the_same_frames_and_loses_nothing(
     engine.stop()
 
 
+DATA = "--dataset clusters --n-points 120 --clusters 3 --batch-size 60 --latent-dim 2"
+SWEEP = ["sweep", *DATA.split(), "--epochs", "2", "--sigma2", "0.1", "10", "--seeds", "2", "--json"]
+
+
 def _swept(capsys: pytest.CaptureFixture[str], *where: str) -> Any:
-    data = "--dataset clusters --n-points 120 --clusters 3 --batch-size 60 --latent-dim 2"
-    grid = "--epochs 2 --sigma2 0.1 10 --seeds 2 --json"
-    assert main(["sweep", *data.split(), *grid.split(), *where]) == 0
+    assert main([*SWEEP, *where]) == 0
     return json.loads(capsys.readouterr().out)["cells"]
 
 
@@ -184,6 +143,13 @@ def test_other_versions_and_other_code_are_told_apart() -> None:
     assert "svae_core" in dask_cluster._version_difference({"tcp://a": {**mine, "svae_core": "0"}})
 
 
+def test_a_worker_without_the_code_is_named_as_it_or_dask_says_it() -> None:
+    raised = ModuleNotFoundError("No module named 'svae_core'")
+    for error in (raised, Exception(repr(raised))):
+        assert "cannot import svae_core (" in dask_cluster._told_by_a_worker(error)
+    assert "(OSError: full)" in dask_cluster._told_by_a_worker(OSError("full"))
+
+
 def test_a_cluster_that_was_let_go_connects_no_more() -> None:
     one = dask_cluster.Cluster("tcp://127.0.0.1:9", versions)
     one.shutdown()
@@ -192,9 +158,69 @@ def test_a_cluster_that_was_let_go_connects_no_more() -> None:
     assert one._connecting is None
 
 
-def test_addresses_that_are_none_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dask_cluster, "_PATIENCE", 1.0)
+NO_ADDRESSES = ("nonsense://nowhere", "hello", "http://127.0.0.1:80", "tcp://", "tcp://a", "a:1")
+
+
+def test_addresses_that_are_none_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    for address in NO_ADDRESSES:
+        assert main(["train", "--epochs", "1", "--scheduler", address]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and address in said and "tcp://192.168.0.7:8786" in said
     engine = Engine(workers=1, scheduler="nonsense://nowhere")
     with pytest.raises(ClusterLost, match="nonsense://nowhere"):
-        engine.submit(tasks.begin, PAIR).result(WAIT)
+        engine.submit(int).result(WAIT)
     engine.stop()
+
+
+def test_a_port_without_dask_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Dask's own client would wait for ever for the handshake."""
+    monkeypatch.setattr(dask_cluster, "_PATIENCE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        assert main(["train", "--epochs", "1", "--scheduler", address]) == 2
+    said = capsys.readouterr().err
+    assert f"The cluster at {address} does not answer as a Dask scheduler does" in said
+    assert said.count("\n") == 1 and "--on-loss local" in said
+
+
+@pytest.mark.slow
+def test_what_the_cluster_lost_is_made_here() -> None:
+    engine = Engine(workers=1, scheduler="nonsense://nowhere", repeats=True)
+    assert engine.submit(int, "7").result(WAIT) == 7
+    engine.stop()
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_sweep_whose_cluster_is_lost_keeps_what_ended(
+    keeps: bool, tmp_path: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit status 1, and one sentence; the same command ends with all rows."""
+    made: list[Any] = []
+
+    def go_on(self: Any, task: Any, part: Any, *rest: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if len(made) < 2:
+            made.append(part)
+            future.set_result(task(part, *rest))
+        else:
+            future.set_exception(
+                ClusterLost("gone; all goes on", "The cluster at tcp://c:1 is gone")
+            )
+        return future
+
+    far = SimpleNamespace(ready=True, size=1, elsewhere=True, stop=lambda: None)
+    far.submit = lambda task, *rest: go_on(far, task, *rest)
+    monkeypatch.setattr(_cluster, "Engine", lambda *_, **__: far)
+    out = ["--out", str(tmp_path / "rows.jsonl")] if keeps else []
+    assert main([*SWEEP, *out]) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out)["complete"] is False
+    assert said.err.startswith("svae_core: The cluster at tcp://c:1 is gone; stopped after ")
+    assert said.err.count("\n") == 1
+    assert ("the same command goes on" if keeps else "--out FILE keeps them") in said.err
+    if keeps:
+        monkeypatch.undo()
+        assert main([*SWEEP, *out]) == 0
+        assert json.loads(capsys.readouterr().out)["complete"] is True

@@ -9,6 +9,7 @@ from svae_core.geometry.kmeans import cluster, propose, too_many
 from svae_core.records import RequestError
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(6, 60), st.integers(1, 5), st.integers(1, 6), st.integers(0, 1000))
 def test_total_is_within_plus_between(n, dim, k, seed):

@@ -24,6 +24,7 @@ def answer(capsys, *arguments):
     return json.loads(out)
 
 
+@pytest.mark.slow
 def test_region_of_digits(capsys):
     found = answer(capsys, "region", "--dataset", "digits", "--clusters", "10")
     assert found["W"] == pytest.approx(0.512, rel=0.01)
@@ -78,7 +79,11 @@ def test_listings(capsys):
 
 
 @pytest.mark.parametrize(
-    "command", ["", "datasets", "methods", "region", "train", "compare", "sweep"]
+    "command",
+    [
+        *("", "datasets", "methods", "region", "train", "compare", "sweep", "diagnose", "record"),
+        "doctor",
+    ],
 )
 def test_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
@@ -133,10 +138,19 @@ def test_commands_that_compute_nothing_import_nothing_heavy(tmp_path):
         ("train --spherical.strength -1", "strength"),
         ("compare --seeds 0", "--seeds"),
         ("compare --methods ,", "--methods"),
+        ("record make a.json b.json", "one file"),
+        ("record replay nosuch.json", "nosuch.json"),
+        ("record table pyproject.toml", "no record"),
+        ("record replay assets/records --tolerance 2", "--tolerance"),
         ("train --clusters 1 --collapse-loss between", "empty"),
         ("region --nosuch 3", "nosuch"),
         ("region --n-points 1000000", "1797"),
         ("region --dataset mnist", "mnist"),
+        ("diagnose --model vmf", "--model selects from a saved RUN"),
+        ("diagnose nosuch.npz", "There is no file nosuch.npz"),
+        ("diagnose --page x.html", "--page is about the arrays"),
+        ("doctor --port eighty", "invalid int value"),
+        ("diagnose --reconstruction cubic", "must be one of"),
         ("dance", "dance"),
     ],
 )

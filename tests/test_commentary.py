@@ -116,6 +116,13 @@ def test_a_net_that_has_not_learned_yet_is_not_called_collapsed() -> None:
         return dataclasses.replace(frame(step, 0.9, *kl), steps=100)
 
     told = sentences(*((early(step, 0.0, 0.0),) for step in range(10)), (early(10, 0.5, 0.0),))
-    assert told == ["dimension 2 of the baseline VAE died by step 10"]
+    assert told == ["dimension 2 of the baseline VAE has not come alive by step 10"]
     told = sentences(*((early(step, 0.0, 0.0),) for step in range(12)))
-    assert told[-1] == "the baseline VAE has collapsed: its last dimension died by step 10"
+    assert told[-1] == "the baseline VAE has collapsed: no dimension is alive at step 10"
+    lived = [early(step, 0.5 * (3 <= step < 7), 0.5 * (step == 4)) for step in range(12)]
+    told = story(*((one,) for one in lived))[1:]
+    assert [(remark.step, remark.kind, remark.dimension) for remark in told] == [
+        (5, "died", 2),
+        (7, "died", 1),
+        (10, "collapsed", -1),
+    ]

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from support.information_laws import assert_information_laws
 
+from svae_core.figures.comparison import describe
 from svae_core.latent.projection import pca_layout, umap_layout
-from svae_core.records import Settings
+from svae_core.records import Budget, Settings
 from svae_core.studies import scores
 from svae_core.studies.comparison import plan
 from svae_core.studies.compute_scores import cluster_agreement, log_likelihood, neighbour_accuracy
 from svae_core.studies.compute_scores import score as score_of
-from svae_core.studies.scores import Score, rows, to_csv, to_latex, to_markdown
+from svae_core.studies.scores import Score, Timing, rows, to_csv, to_latex, to_markdown
 from svae_core.training import loop
 from svae_core.training.evaluate import decode
 
@@ -41,6 +42,7 @@ def scored():
     return finished(runs)
 
 
+@pytest.mark.slow
 def test_scores_hold_what_they_say(scored):
     assert [score.settings.method for score in scored] == ["baseline"] * 2 + ["spherical"] * 2
     for score in scored:
@@ -59,9 +61,8 @@ def test_slices_change_nothing_and_a_batch_is_its_members(scored):
     while not batch.done:
         batch = batch.advance(0.0)
     (alone,) = batch.rows
-    assert replace(alone, seconds=0.0, certificate=None) == replace(
-        scored[2], seconds=0.0, certificate=None
-    )
+    unlike = {"seconds": 0.0, "cpu_seconds": 0.0, "batch_runs": 0, "certificate": None}
+    assert replace(alone, **unlike) == replace(scored[2], **unlike)
     assert alone.certificate.loss == scored[2].certificate.loss
 
 
@@ -114,10 +115,10 @@ def test_runs_that_cannot_be_say_why_and_hold_up_no_other():
     few = Settings(dataset="digits", n_points=120, epochs=1, hidden=8, latent_dim=2)
     foretelling = [
         replace(few, arch="autoregressive", method=name) for name in ("iwae", "baseline")
-    ]
+    ]  # which every method can meet
     no_image = replace(WINE, arch="conv", epochs=1)
     others = {score.settings.method: score for score in finished([*foretelling, no_image])}
-    assert "autoregressive" in others["iwae"].refused and "images" in others["spherical"].refused
+    assert others["iwae"].certificate is not None and "images" in others["spherical"].refused
     assert others["baseline"].certificate is not None
     table = to_markdown(rows(ended))
     assert "refused: " in table and "| Conventional VAE |" in table
@@ -132,6 +133,44 @@ def test_rows_are_means_and_spreads(scored):
     assert spherical.guards_information and not baseline.guards_information
     (one,) = rows(scored[:1])
     assert math.isnan(one.spreads["loss"])
+
+
+def timed(scored, method, seconds, **how):
+    how = {"engine": "native", "batch_runs": 2, "cpu_seconds": seconds} | how
+    return [replace(one, **how) for one in scored if one.settings.method == method]
+
+
+def test_training_time_is_relative_to_the_conventional_vae_where_trained_alike(scored):
+    usual = timed(scored, "baseline", 0.5)
+    ratio = rows([*timed(scored, "spherical", 0.6), *usual])[0].time_ratio
+    assert ratio == pytest.approx(1.2) and rows(usual)[0].time_ratio == 1.0
+    unlike = ({"engine": "torch"}, {"batch_runs": 1}, {"cpu_seconds": math.nan})
+    for how in (*unlike, {"cpu_seconds": 0.01}):
+        mine = timed(scored, "spherical", 0.6, **how)
+        assert math.isnan(rows([*usual, *mine])[1].time_ratio)
+        assert "No ratio of training times for Spherical VAE" in describe(rows([*usual, *mine]))
+    begun = rows([*usual[:1], *timed(scored, "spherical", 0.6)])  # a score of a batch is missing
+    assert begun[1].time_ratio == pytest.approx(1.2)
+    assert math.isnan(rows(scored[2:])[0].time_ratio)  # nothing to compare with
+    both = rows([*usual, *timed(scored, "spherical", 0.6)])
+    assert "Spherical VAE 1.20×" in describe(both) and "| 1.20 |" in to_markdown(both)
+    other = [replace(one, settings=replace(one.settings, dataset="digits")) for one in usual]
+    apart = [*other, *timed(scored, "spherical", 0.6)]
+    assert all(row.method == "baseline" or math.isnan(row.time_ratio) for row in rows(apart))
+
+
+def test_processor_time_is_of_the_steps_alone(monkeypatch):
+    """Frames, certificates and waiting are not counted, nor the time of other threads."""
+    ticks = iter(range(1000))
+    monkeypatch.setattr(loop.time, "thread_time", lambda: float(next(ticks)))
+    monkeypatch.setattr(loop.torch, "get_num_threads", lambda: 1)
+    state = loop.begin((replace(WINE, epochs=2),))
+    pieces = next(ticks)
+    found = loop.advance(state, Budget(frames=True))
+    calls = (next(ticks) - pieces - 1) / 2  # each piece reads the clock before and after
+    assert calls >= 1 and found.cpu_seconds == calls
+    monkeypatch.setattr(loop.torch, "get_num_threads", lambda: 2)
+    assert math.isnan(loop.advance(state).cpu_seconds)
 
 
 def test_exports_are_whole_and_inert(scored):
@@ -163,7 +202,7 @@ def test_a_diverged_run_has_a_score_without_numbers():
     state = replace(state, parameters=np.full_like(state.parameters, np.nan))
     (certificate,) = loop.certify(state)
     assert certificate.verdict == "not certified" and "diverged" in certificate.sentence
-    ended = score_of(state, certificate, 1.0)
+    ended = score_of(state, certificate, Timing(1.0, 1.0, 1, "native"))
     assert math.isnan(ended.ari) and math.isnan(ended.error) and math.isnan(ended.position)
     (frame,) = loop.first_frames(state)
     assert "diverged" in frame.sentence

@@ -272,6 +272,7 @@ def _eventually(holds: Callable[[], bool]) -> None:
 # -------------------------------------------------------------------------------- own data
 
 
+@pytest.mark.slow
 def test_one_visitors_data_make_no_others_go(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +16,7 @@ from pages.live.history import History
 from pages.live.run import LiveRun
 from pages.live.shared_training import Trainings
 from svae_core.compute import tasks
-from svae_core.compute.workers import WorkerLost
+from svae_core.latent.results import Follow
 from svae_core.records import Moment
 
 pytestmark = pytest.mark.usefixtures("patience")
@@ -105,16 +104,20 @@ async def test_a_change_is_nobody_elses_and_gives_what_its_settings_give() -> No
 
 @pytest.mark.slow
 @in_a_loop
-async def test_a_point_is_decoded_where_the_follower_is() -> None:
+async def test_a_point_is_followed_where_the_follower_is_or_was() -> None:
     shared = trainings()
     quick, slow = watch(shared), watch(shared)
     await until(slow, lambda: len(slow.moments) == 3)
     slow.pause()
     await finished(quick)
-    point = await slow.decode(7)
-    assert point is not None and point.step == slow.moments[-1][0].step
-    shown = np.stack([frame.samples[7] for frame in slow.moments[-1]])
-    np.testing.assert_allclose(point.outputs, shown, atol=1e-6)
+    for moment, step in ((slow.moments[-1], None), (slow.moments[1], slow.moments[1][0].step)):
+        point = await slow.follow(Follow(7), step)
+        assert point is not None and point.step == moment[0].step
+        shown = np.stack([frame.samples[7] for frame in moment])
+        outputs = np.stack([member.outputs[0] for member in point.members])
+        np.testing.assert_allclose(outputs, shown, atol=1e-6)
+    later = await slow.follow(Follow(7), quick.moments[-1][0].step)  # which it has not reached
+    assert later is not None and later.step == slow.moments[-1][0].step
     slow.stop()
 
 
@@ -221,24 +224,14 @@ async def test_what_a_file_claims_is_nobody_elses(imported: bool) -> None:
 async def test_a_layout_whose_workers_are_lost_is_not_asked_for_without_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[int] = []
-    submit = Inline.submit
-
-    def lose(self: Inline, task: Any, *arguments: Any, **how: Any) -> Future[Any]:
-        if task is not tasks.lay_out:
-            return submit(self, task, *arguments, **how)
-        asked.append(arguments[2])
-        future: Future[Any] = Future()
-        future.set_exception(WorkerLost("gone"))
-        return future
-
-    monkeypatch.setattr(Inline, "submit", lose)
+    lost = Inline.lose(monkeypatch, tasks.lay_out)
     live = toy_run()
     with live.viewed():
         await finished(live)
         assert live.task is not None
         await asyncio.wait_for(live.task, WAIT)
     # Twice if the last moment came between the decision to lay out and the call.
+    asked = [arguments[2] for arguments in lost]
     assert asked and asked.count(asked[-1]) <= 2 and not live.layouts
 
 

@@ -31,7 +31,10 @@ def is_one_sentence(message: str) -> bool:
 
 
 def test_the_promised_datasets_are_there() -> None:
-    promised = "breast_cancer clusters digits mnist mnist5k swiss_roll wine"
+    promised = (
+        "breast_cancer clusters digits grammar mnist mnist5k names patches penguins sentences "
+        "signals swiss_roll wine"
+    )
     assert set(promised.split()) <= set(ALL)
 
 
@@ -49,6 +52,13 @@ def test_points_are_finite_float32_rows(name: str) -> None:
     assert data.title == ALL[name].title
     assert len(data.feature_names) in (0, d)
     assert data.image_shape is None or np.prod(data.image_shape) == d
+    assert ALL[name].licence
+    if data.symbols:
+        assert data.row_names is not None
+        steps = data.points.reshape(n, -1, len(data.symbols))
+        assert (steps.sum(axis=2) == 1.0).all() and set(np.unique(steps)) == {0.0, 1.0}
+        shown = ["".join(data.symbols[i] for i in row) for row in steps.argmax(axis=2)]
+        assert shown == list(data.row_names)
 
 
 @pytest.mark.parametrize("name", OFFLINE)

@@ -20,10 +20,10 @@ FREE = re.compile(r"\b(MIT|BSD|0BSD|Apache|Python Software Foundation|PSF|Zlib|C
 STRICT = re.compile(r"\b(A?GPL|LGPL|GNU|SSPL|BUSL|proprietary|non-?commercial)\b", re.I)
 
 
-def packages() -> dict[str, str]:
+def packages(files: tuple[str, ...] = FILES) -> dict[str, str]:
     """Licence by name of every installed package that the requirements lead to."""
     found: dict[str, str] = {}
-    waiting = [Requirement(line) for name in FILES for line in _lines(ROOT / name)]
+    waiting = [Requirement(line) for name in files for line in _lines(ROOT / name)]
     direct = {canonicalize_name(requirement.name) for requirement in waiting}
     while waiting:
         name = canonicalize_name(waiting.pop().name)
@@ -62,6 +62,44 @@ def test_its_licence_allows_to_pass_it_on(name: str, licence: str) -> None:
 
 
 def test_what_is_required_directly_is_pinned() -> None:
-    for name in (*FILES, "tests/requirements.txt"):
+    for name in (*FILES, "tests/requirements.txt", "docs/requirements.txt"):
         for line in _lines(ROOT / name):
             assert line.startswith("-r ") or re.fullmatch(r"[\w.-]+==[\w.]+", line), line
+
+
+# ------------------------------------------------------------------------------- the locks
+
+LOCKS = ("requirements.lock", "requirements-torch.lock")
+
+
+def locked(name: str) -> dict[str, list[str]]:
+    """Versions by package of a lock; several where they depend on the Python."""
+    found: dict[str, list[str]] = {}
+    for block in re.split(r"\n(?=\w)", (ROOT / name).read_text().strip()):
+        head, *hashes = block.split(" \\\n")
+        requirement = Requirement(head)
+        (pin,) = requirement.specifier
+        assert pin.operator == "==" and hashes, f"{head} is not pinned by hashes"
+        assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}", one) for one in hashes), head
+        found.setdefault(canonicalize_name(requirement.name), []).append(pin.version)
+    return found
+
+
+def test_the_locks_have_all_that_requirements_lead_to() -> None:
+    """`make lock` writes them anew after a change of requirements.txt."""
+    with_torch = locked("requirements-torch.lock")
+    rest = locked("requirements.lock")
+    assert not with_torch.keys() & rest.keys() and "torch" in with_torch
+    both = with_torch | rest
+    for line in _lines(ROOT / "requirements.txt"):
+        requirement = Requirement(line)
+        (pin,) = requirement.specifier
+        assert both[canonicalize_name(requirement.name)] == [pin.version], line
+    needed = packages(("requirements.txt",))
+    assert not needed.keys() - both.keys()
+
+
+def test_the_locks_name_no_addresses() -> None:
+    for name in LOCKS:
+        text = (ROOT / name).read_text()
+        assert "://" not in text and "index-url" not in text

@@ -39,7 +39,9 @@ def assert_same(model: Model, other: PlainVAE) -> None:
     assert np.abs(answers.numpy() - decode(model, posterior.mean)).max() < 1e-5
 
 
-@pytest.mark.parametrize("arch", ["linear", "mlp", "resmlp", "conv", "autoregressive"])
+@pytest.mark.parametrize(
+    "arch", ["linear", "mlp", "resmlp", "conv", "autoregressive", "gru", "causal"]
+)
 @pytest.mark.parametrize("method", ["spherical", "baseline"])
 def test_the_plain_module_answers_as_the_trained_model(arch: str, method: str) -> None:
     model = trained(arch=arch, method=method)
@@ -58,6 +60,7 @@ def test_data_go_to_the_shell_and_back(radial_map: str) -> None:
     assert torch.linalg.vector_norm(center).item() == pytest.approx(0.8, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_written_module_runs_without_this_package(tmp_path: Path) -> None:
     model = trained()
     other = plain(model)
@@ -91,7 +94,7 @@ def test_an_exported_program_answers_for_any_number_of_rows(tmp_path: Path) -> N
     assert torch.allclose(answers, other.decode(mean), atol=1e-5)
 
 
-@pytest.mark.parametrize("method", ["vmf", "bn_vae", "delta_vae", "gmvae"])
+@pytest.mark.parametrize("method", ["vmf", "bn_vae", "delta_vae", "vade"])
 def test_a_posterior_that_is_not_the_encoders_is_refused(method: str) -> None:
     with pytest.raises(RequestError, match="has a posterior of its own"):
         plain(trained(method=method))

@@ -62,7 +62,7 @@ def test_truth_values_are_written_one_way_and_read_in_all() -> None:
         ("lower_edge", 1, "true or false"),
         ("band", "0.1", "two numbers"),
         ("band", [0, float("inf")], "two numbers"),
-        ("arch", "cubic", "one of: autoregressive, conv, linear, mlp"),
+        ("arch", "cubic", "one of: autoregressive, causal, conv, gru, linear, mlp"),
     ],
 )
 def test_what_is_no_value_is_refused_as_it_was_spelt(name: str, given: Any, sentence: str) -> None:
@@ -74,6 +74,6 @@ def test_what_is_no_value_is_refused_as_it_was_spelt(name: str, given: Any, sent
 def test_the_estimator_has_the_defaults_of_the_settings() -> None:
     parameters = inspect.signature(SphericalVAE).parameters
     shared = parameters.keys() & knobs(Settings).keys()
-    assert len(shared) == 17
+    assert len(shared) == 18
     for name in shared:
         assert parameters[name].default == knobs(Settings)[name].default

@@ -12,7 +12,13 @@ from support.figure_subjects import SETTINGS, an_empty_band, notes_of, three_clu
 from svae_core.certificate.certify import certify
 from svae_core.certificate.information_floors import floors_at
 from svae_core.figures import cluster_curves, number_line, rate_distortion, shell_view, unit_gauge
-from svae_core.figures.palette import CLUSTER_STYLES, MARKS, cluster_style
+from svae_core.figures.palette import (
+    CLUSTER_STYLES,
+    MARKS,
+    SCENE_STYLES,
+    cluster_style,
+    scene_style,
+)
 from svae_core.problem import prepare, with_band
 from svae_core.records import Problem, Settings
 
@@ -53,7 +59,9 @@ def test_every_figure_is_finite_json_without_backgrounds(problem: Problem, dark:
 def test_cluster_styles_are_all_different_and_symbols_tell_colours_apart() -> None:
     styles = [cluster_style(index) for index in range(CLUSTER_STYLES)]
     assert len(set(styles)) == CLUSTER_STYLES
-    assert len({symbol for _, symbol in styles[:7]}) == 7
+    assert all(len({symbol for _, symbol in styles[at : at + 10]}) == 10 for at in range(60))
+    in_scenes = [scene_style(index) for index in range(SCENE_STYLES)]
+    assert len(set(in_scenes)) == SCENE_STYLES and in_scenes[:7] == styles[:7]
 
 
 def test_shell_has_a_trace_per_cluster_with_all_its_points(problem: Problem) -> None:
@@ -61,7 +69,7 @@ def test_shell_has_a_trace_per_cluster_with_all_its_points(problem: Problem) -> 
     for index, size in enumerate(problem.clusters.sizes):
         trace = trace_of(figure, str(index + 1))
         assert len(trace.x) == size
-        assert (trace.marker.color, trace.marker.symbol) == cluster_style(index)
+        assert (trace.marker.color, trace.marker.symbol) == scene_style(index)
     radii = np.linalg.norm(np.stack([trace_of(figure, "1")[axis] for axis in "xyz"]), axis=0)
     assert (radii > 0.8 - 1e-5).all() and (radii < 1.2 + 1e-5).all()
 

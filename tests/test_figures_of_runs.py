@@ -57,6 +57,7 @@ def free() -> Problem:
     return prepare(dataclasses.replace(SETTINGS, method="baseline"))
 
 
+@pytest.mark.slow
 def test_trajectories_start_and_end_where_the_frames_do(
     problem: Problem, free: Problem, run: _Run
 ) -> None:

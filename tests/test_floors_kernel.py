@@ -23,6 +23,7 @@ from support.floor_cases import (
 )
 
 from svae_core.certificate import kernel_floors
+from svae_core.certificate.certify import reference
 from svae_core.certificate.degree_weights import DegreeWeights, choose_weights, degree_for
 from svae_core.certificate.eigenvalue_bounds import ScaledMatrix, collatz_wielandt, deflated_bound
 from svae_core.certificate.information_floors import floors_along, floors_at
@@ -135,6 +136,16 @@ def test_radial_maximum_is_that_of_a_dense_grid_never_lower(
 def test_weights_that_are_too_short_are_refused() -> None:
     with pytest.raises(ValueError, match="cut before"):
         DegreeWeights(20.0, np.zeros(3)).radial_growth(np.array([1.2]))
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e6, 1e12])
+def test_floors_do_not_depend_on_the_unit_of_the_data(scale: float) -> None:
+    """Data in metres or micrometres: the series overflowed below a thousandth."""
+    points = random_case(3).points.astype(np.float64)
+    plain, moved = reference(points).floors, reference(points * scale).floors
+    assert moved.lambdas * scale**2 == pytest.approx(plain.lambdas, rel=1e-6)
+    half = floors_at(plain, plain.delta / 2), floors_at(moved, moved.delta / 2)
+    assert half[1].proved == pytest.approx(half[0].proved, rel=0.05) and half[0].proved > 0
 
 
 @few

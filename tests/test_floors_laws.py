@@ -123,6 +123,7 @@ def test_blocks_do_not_change_the_result(digits: Case, monkeypatch: pytest.Monke
     np.testing.assert_allclose(pieces.tight, whole.tight, rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_few_starts_suffice(
     digits: Case, digits_curves: FloorCurves, monkeypatch: pytest.MonkeyPatch
 ) -> None:

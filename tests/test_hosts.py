@@ -120,7 +120,7 @@ def test_behind_a_proxy_there_is_no_shared_list(
 ) -> None:
     monkeypatch.delenv("SVAE_SHARED_RUNS", raising=False)
     monkeypatch.setattr(session.st, "context", SimpleNamespace(headers=headers))
-    assert session.sees_all_runs() is all_runs
+    assert hosts.sees_all_runs() is all_runs
 
 
 # ------------------------------------------------------------------------------ what is told

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from support.kept_live_runs import RUN, keeper_of, revived, saved_by, trained_to
+from support.kept_live_runs import RUN, left_on_disk, revived, saved_by, trained_to
 from support.live_runs import TOY, Viewer, in_a_loop, toy_run, trainings
 
 from pages.live import persistence, registry
@@ -31,12 +31,7 @@ pytestmark = pytest.mark.usefixtures("home")
 
 @in_a_loop
 async def test_a_link_leads_to_a_run_that_is_only_on_disk(host: Server) -> None:
-    live = toy_run()
-    keeper = keeper_of(live)
-    await trained_to(live, 3)
-    await saved_by(keeper)
-    live.stop()
-    await keeper.close()
+    await left_on_disk()
     runs = host.runs
     assert runs.find_or_load(RUN) is None, "the server has not started"
     runs.loop = asyncio.get_running_loop()
@@ -67,7 +62,7 @@ async def test_a_tree_of_runs_grows_together_again(host: Server) -> None:
     await keeper.close()
     alone = runs.find_or_load(child)
     assert alone is not None and alone.tree.keys() == {RUN, child}, "a link to the branch is enough"
-    told = message_fields.time_fields(view_of(alone), 0, True)["tree"]
+    told = message_fields.version_fields(view_of(alone))["tree"]
     assert [(node["run"], node["parent"]) for node in told] == [(RUN, None), (child, RUN)]
     for run in (RUN, child):
         runs.evict(run)

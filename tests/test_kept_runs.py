@@ -114,6 +114,7 @@ def test_the_kept_pair_trained_again_passes_where_it_was_and_ends_where_it_ended
             assert frame.loss == pytest.approx(old.loss, rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("home", "patience")
 def test_the_kept_pair_goes_on_to_the_end_that_was_reached_then(opened: Any) -> None:
     folder, run = opened("clusters")

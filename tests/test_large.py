@@ -257,8 +257,8 @@ def test_training_on_a_mapped_array_is_training_on_the_array(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_the_command_line_uses_all_points_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "many.npy"
-    np.save(path, groups(5_000, 3, 0))
-    most = {"SVAE_HOME": str(tmp_path), variable("points"): "4000"}
+    np.save(path, groups(1_000, 3, 0))
+    most = {"SVAE_HOME": str(tmp_path), variable("points"): "800"}
     arguments = [*("-m", "svae_core", "region", "--dataset", str(path)), "--json"]
 
     def answer(environment: dict[str, str]) -> dict[str, object]:
@@ -272,8 +272,8 @@ def test_the_command_line_uses_all_points_of_a_file(tmp_path: Path) -> None:
         return dict(json.loads(done.stdout))
 
     limited = answer({**os.environ, **most})
-    assert limited["n"] == 4_000 and "sample of 4,000 of 5,000 rows" in str(limited["notes"])
+    assert limited["n"] == 800 and "sample of 800 of 1,000 rows" in str(limited["notes"])
     del most[variable("points")]
     free = {key: value for key, value in os.environ.items() if key != variable("points")}
-    assert answer({**free, **most})["n"] == 5_000
+    assert answer({**free, **most})["n"] == 1_000
     assert OWN_POINTS > 1_000_000

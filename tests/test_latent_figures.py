@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from svae_core.figures import diversity, latent, latent_map, latent_ways
+from svae_core.figures.colouring import colouring
 from svae_core.figures.gallery import gallery
+from svae_core.figures.palette import cluster_style
 from svae_core.latent import explore
 from svae_core.latent.results import (
     BandStudy,
@@ -74,6 +76,22 @@ def test_profiles_stay_in_their_cells() -> None:
     assert y[0, 0].argmax() == cells[0, 0].argmax()
 
 
+def test_traversals_of_both_models_are_drawn_to_one_scale(spaces: LatentSpaces) -> None:
+    """The same output is as high in the figure of either model, however small all of one are."""
+    small, large = spaces.members
+    same = large.traversals[0, 0]
+    tiny = np.broadcast_to(0.01 * same, small.traversals.shape).copy()
+    tiny[0, 0] = same
+    profiles = replace(
+        spaces, image=None, members=(replace(small, traversals=tiny), replace(large))
+    )
+    heights = []
+    for space in profiles.members:
+        _, line = latent.traversals(profiles, space).data
+        heights.append(np.asarray(line.y)[: len(same)])
+    np.testing.assert_allclose(*heights, atol=1e-6)
+
+
 def test_one_coordinate_makes_a_profile_too() -> None:
     _, dots = gallery(np.ones((1, 2, 1)), None, [""], ["", ""]).data
     assert dots.mode == "markers"
@@ -105,8 +123,11 @@ def test_ridges_lie_over_their_row_and_the_prior_is_beside(spaces: LatentSpaces)
     )
 
 
-def test_all_maps_have_one_scale_and_a_click_meets_a_place(spaces: LatentSpaces) -> None:
-    left, right = (latent_map.latent_map(spaces, member) for member in (0, 1))
+def test_all_maps_have_one_scale_and_a_click_meets_a_place(
+    state: State, spaces: LatentSpaces
+) -> None:
+    clusters = colouring(loop.models(state)[0].prepared, "cluster")
+    left, right = (latent_map.latent_map(spaces, member, clusters) for member in (0, 1))
     assert left.layout.xaxis.range == right.layout.xaxis.range == right.layout.yaxis.range
     lattice, *clouds = right.data
     assert lattice.marker.opacity == 0 and len(lattice.x) == 41 * 41
@@ -114,6 +135,24 @@ def test_all_maps_have_one_scale_and_a_click_meets_a_place(spaces: LatentSpaces)
     assert lattice.x.max() >= max(np.abs(cloud.x).max() for cloud in clouds)
     assert "the map is one spot" in latent_map.describe_map(spaces, 0)
     assert f"{spaces.members[1].explained:.0%}" in latent_map.describe_map(spaces, 1)
+
+
+def test_a_map_has_the_colours_of_the_stage(state: State, spaces: LatentSpaces) -> None:
+    """By cluster or label one trace per group with its mark; by a column one trace on a scale."""
+    prepared = loop.models(state)[0].prepared
+    for name in ("cluster", "label"):
+        found = colouring(prepared, name)
+        _, *groups = latent_map.latent_map(spaces, 1, found).data
+        slots = found.slots[spaces.rows]
+        assert len(groups) == len(np.unique(slots))
+        for group in groups:
+            slot = found.groups.index(group.name)
+            assert (group.marker.color, group.marker.symbol) == cluster_style(slot)
+            np.testing.assert_array_equal(group.customdata, spaces.rows[slots == slot] + 1)
+    pixel = colouring(prepared, "pixel 3, 4")
+    _, points = latent_map.latent_map(spaces, 1, pixel, dark=True).data
+    np.testing.assert_allclose(points.marker.color, prepared.dataset.points[spaces.rows, 19])
+    assert points.marker.colorbar.title.text == "pixel 3, 4"
 
 
 def test_a_click_is_read_and_no_click_is_the_middle() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.effort import effort
 
 from svae_core.problem import prepared_data
 from svae_core.records import Budget, Settings
@@ -24,7 +25,8 @@ def closed_form(eigenvalues: np.ndarray, c: float) -> tuple[np.ndarray, float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("dataset", "epochs"), [("wine", 3000), ("breast_cancer", 1000), ("digits", 1000)]
+    ("dataset", "epochs"),
+    [("wine", 3000), ("breast_cancer", 1000), *effort(0, 1) * [("digits", 1000)]],
 )
 def test_training_reaches_the_closed_form(dataset, epochs):
     base = Settings(

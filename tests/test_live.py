@@ -18,7 +18,7 @@ from pages.live.run import LiveRun, RunRequest
 from pages.live.run_source import Branching
 from pages.live.run_view import view_of
 from pages.server.current import Server
-from pages.wire import messages, routes
+from pages.wire import connection, messages, routes
 from pages.wire.messages import FrameRequest, decode, encode
 
 pytestmark = pytest.mark.usefixtures("patience")
@@ -269,14 +269,17 @@ def test_an_unknown_run_is_said_to_be_gone() -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("x" * (routes.LONGEST_REQUEST + 1), routes.TOO_LONG),
-        ("{", routes.BAD_REQUEST),
-        ("[]", routes.BAD_REQUEST),
-        ('{"do": "explode"}', routes.BAD_REQUEST),
-        ('{"want": "everything"}', routes.BAD_REQUEST),
-        ('{"want": null}', routes.BAD_REQUEST),
-        ('{"decode": Infinity}', routes.BAD_REQUEST),
-        ("[" * routes.LONGEST_REQUEST, routes.BAD_REQUEST),
+        ("x" * (connection.LONGEST_REQUEST + 1), connection.TOO_LONG),
+        ("{", connection.BAD_REQUEST),
+        ("[]", connection.BAD_REQUEST),
+        ('{"do": "explode"}', connection.BAD_REQUEST),
+        ('{"want": "everything"}', connection.BAD_REQUEST),
+        ('{"want": null}', connection.BAD_REQUEST),
+        ('{"follow": Infinity}', connection.BAD_REQUEST),
+        ('{"follow": 0, "strokes": [[0.1, 0.2, 0.3]]}', connection.BAD_REQUEST),
+        ('{"follow": 0, "changes": [1]}', connection.BAD_REQUEST),
+        ('{"follow": 0, "seed": -1}', connection.BAD_REQUEST),
+        ("[" * connection.LONGEST_REQUEST, connection.BAD_REQUEST),
     ],
 )
 def test_nonsense_ends_the_connection(watched: LiveRun, text: str, code: int) -> None:
@@ -314,7 +317,7 @@ def test_a_viewer_is_told_when_asking_and_not_before(watched: LiveRun) -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("code", "trains"), [(routes.GOING_AWAY, True), (1005, False)])
+@pytest.mark.parametrize(("code", "trains"), [(connection.GOING_AWAY, True), (1005, False)])
 def test_a_page_that_goes_away_may_come_back_and_a_lost_one_is_gone(
     watched: LiveRun, code: int, trains: bool
 ) -> None:
@@ -372,16 +375,22 @@ async def test_floors_come_once_and_lie_under_nothing_they_should_not() -> None:
 
 @pytest.mark.slow
 @in_a_loop
-async def test_a_point_is_decoded_as_the_frame_shows_it(watched: LiveRun) -> None:
+async def test_a_point_is_followed_as_the_frame_shows_it(watched: LiveRun) -> None:
     viewer = Viewer("run")
     await viewer.event()
     await until(watched, lambda: watched.status == "finished")
-    header, arrays = await viewer.ask(decode=7)
-    assert (header["kind"], header["index"], header["step"]) == ("decoded", 7, STEPS)
+    header, arrays = await viewer.ask(follow=7, asked=3)
+    told = ("kind", "asked", "index", "step")
+    assert [header[name] for name in told] == ["followed", 3, 7, STEPS]
     shown = np.stack([frame.samples[7] for frame in watched.moments[-1]])
-    np.testing.assert_allclose(arrays["outputs"], shown, atol=1e-6)
+    np.testing.assert_allclose(arrays["outputs"][:, 0], shown, atol=1e-6)
     assert watched.prepared is not None
     np.testing.assert_array_equal(arrays["original"][0], watched.prepared.shell.points[7])
-    viewer.send(json.dumps({"decode": 120}))  # there are points 0 to 119
-    assert (await viewer.event())["code"] == routes.BAD_REQUEST
+    first = watched.moments[0][0].step
+    header, arrays = await viewer.ask(follow=7, changes={"0": 9.0}, step=first)
+    assert (header["index"], header["step"]) == (-1, first) and arrays["values"][0] == 9.0
+    header, _ = await viewer.ask(follow=7, strokes=[[0.1, 0.2]], asked=5)
+    assert (header["kind"], header["asked"]) == ("refused", 5) and "images" in header["sentence"]
+    viewer.send(json.dumps({"follow": 120}))  # there are points 0 to 119
+    assert (await viewer.event())["code"] == connection.BAD_REQUEST
     watched.stop()

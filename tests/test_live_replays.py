@@ -25,8 +25,8 @@ async def test_a_replay_holds_what_was_told_and_fetches_nothing() -> None:
     live = toy_run()
     live.start()
     await until(live, lambda: live.status == "finished" and bool(live.layouts))
-    page = replay_file.page(view_of(live), routes._code(), "</script>")
-    assert page == replay_file.page(view_of(live), routes._code(), "</script>"), "deterministic"
+    page = replay_file.page(view_of(live), routes._code(), b"</script>")
+    assert page == replay_file.page(view_of(live), routes._code(), b"</script>"), "deterministic"
     found = re.search(r'id="run">(.*?)</script>', page)
     assert found is not None
     header, arrays = replay_file.unpack(base64.b64decode(found[1]))

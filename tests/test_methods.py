@@ -71,7 +71,9 @@ def test_its_objective_is_finite_and_has_one_value_per_member(settings, scale, a
     d = context.points.shape[1]
     noise = torch.Generator().manual_seed(0)
     batch = Batch(
-        scale * torch.randn(2, 9, d, generator=noise), torch.randn(2, 9, 3, generator=noise)
+        scale * torch.randn(2, 9, d, generator=noise),
+        torch.randn(2, 9, 3, generator=noise),
+        torch.arange(9).expand(2, 9),
     )
     nets = networks(context.arch, torch.from_numpy(state.parameters))
     leaves = [leaf.requires_grad_(True) for leaf in nets.leaves()]

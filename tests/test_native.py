@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.effort import effort
 from support.slopes import slopes_of
 
 from svae_core.methods import method_for, scan_methods
@@ -121,8 +123,6 @@ def test_frames_by_native_code_are_those_of_torch_to_rounding(dataset: str, arch
                 np.testing.assert_array_equal(one, other, err_msg=item.name)
             else:
                 np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5, err_msg=item.name)
-        point = evaluate.reconstruction(model, 5)
-        np.testing.assert_allclose(point, native.samples[5], atol=1e-6)
 
 
 # ------------------------------------------------------------------------------- bit for bit
@@ -136,6 +136,16 @@ def test_a_member_equals_its_solo_run_whatever_trains_beside_it(arch: str) -> No
     together = run(members, 30)
     for index, settings in enumerate(members):
         assert_same(loop.member(together, index), run((settings,), 30))
+
+
+def test_two_threads_train_as_one_does() -> None:
+    members = members_of(TOY, ["baseline", "spherical", "geco"])
+    alone = run(members, 30)
+    torch.set_num_threads(2)
+    try:
+        assert_same(run(members, 30), alone)
+    finally:
+        torch.set_num_threads(1)
 
 
 @pytest.mark.parametrize("cuts", [(1,), (4, 5), (7, 30, 31)])
@@ -216,7 +226,7 @@ def trained_apart(**environment: str) -> list[str]:
 
 @pytest.mark.slow
 def test_no_state_of_the_cache_changes_a_bit(tmp_path: Path) -> None:
-    """A process killed while it compiles, then cold, warm, damaged, and nowhere to write."""
+    """A process killed while it compiles, then cold, warm, damaged; in soaks, nowhere to write."""
     code = "from svae_core.training.native import compiled; compiled.load()"
     killed = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"SVAE_CACHE": str(tmp_path)}
@@ -234,5 +244,6 @@ def test_no_state_of_the_cache_changes_a_bit(tmp_path: Path) -> None:
     assert trained_apart(SVAE_CACHE=str(tmp_path)) == cold
     nowhere = tmp_path / "file"
     nowhere.touch()
-    assert trained_apart(SVAE_CACHE=str(nowhere)) == cold
+    for _ in range(effort(0, 1)):  # compiles all of it once more, which takes a quarter of a minute
+        assert trained_apart(SVAE_CACHE=str(nowhere)) == cold
     assert trained_apart(SVAE_CACHE=str(tmp_path), NUMBA_DISABLE_JIT="1")[0] == "torch"

@@ -15,7 +15,7 @@ from support.methods import configured
 from support.slopes import slopes_of
 
 from svae_core.distributions.gaussian import Gaussian
-from svae_core.methods import Draws, Encoded, Terms, base_objective
+from svae_core.methods import Draws, Encoded, Own, Terms, base_objective
 from svae_core.methods.delta_vae import highest_log_variance
 from svae_core.methods.iwae import log_weights
 from svae_core.nets.networks import architecture
@@ -255,8 +255,8 @@ def test_more_samples_bound_the_likelihood_tighter_and_one_estimates_the_common_
 # ---------------------------------------------------------------------------- mixture prior
 
 
-def test_gmvae_with_one_component_is_the_conventional_vae():
-    one, method = configured("gmvae", components=1)
+def test_vade_with_one_component_is_the_conventional_vae():
+    one, method = configured("vade", components=1)
     mean, raw = torch.randn(1, 9, 3), torch.randn(1, 9, 3)
     posterior = method.posterior(encoded(mean, raw, parameters=torch.randn(1, 7)))
     torch.testing.assert_close(posterior.kl()[..., 0], Gaussian(mean, raw).kl().sum(dim=2))
@@ -267,7 +267,7 @@ def test_gmvae_with_one_component_is_the_conventional_vae():
 
 
 def test_the_bound_of_a_mixture_is_above_its_kl_and_the_mixture_is_standardised():
-    _, method = configured("gmvae", components=3)
+    _, method = configured("vade", components=3)
     noise = torch.Generator().manual_seed(1)
     mean = torch.randn(1, 5, 3, generator=noise)
     parameters = torch.randn(1, 3 + 18, generator=noise)
@@ -290,13 +290,13 @@ def test_the_bound_of_a_mixture_is_above_its_kl_and_the_mixture_is_standardised(
 
 def test_priors_are_drawn_from_as_they_are():
     noise = torch.randn(20_000, 3, generator=torch.Generator().manual_seed(3))
-    _, mixture = configured("gmvae", components=4)
+    _, mixture = configured("vade", components=4)
     parameters = torch.randn(4 + 24, generator=torch.Generator().manual_seed(4))
-    z = mixture.sample_prior(noise, parameters)
+    z = mixture.sample_prior(noise, Own(parameters))
     torch.testing.assert_close(z.mean(dim=0), torch.zeros(3), atol=0.03, rtol=0)
     torch.testing.assert_close(z.var(dim=0), torch.ones(3), atol=0.04, rtol=0)
     _, sphere = configured("vmf")
-    z = sphere.sample_prior(noise, parameters)
+    z = sphere.sample_prior(noise, Own(parameters))
     torch.testing.assert_close(z.norm(dim=1), torch.ones(len(z)))
     assert z.mean(dim=0).abs().max() < 0.02
 

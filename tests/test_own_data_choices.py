@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from scipy import io, sparse
 
 from svae_core.own_data import preprocessing
@@ -117,6 +118,7 @@ def write_h5ad(path: Path, kind: str = "csr") -> None:
             place["_index"] = names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csr", "csc"])
 def test_counts_of_many_genes_stay_sparse_until_they_are_shaped(made: Made, kind: str) -> None:
     table = made("a.h5ad", lambda path: write_h5ad(path, kind))
@@ -215,3 +217,32 @@ def test_columns_named_as_cells_are_said_to_be_perhaps_the_points(made: Made) ->
     turned = made("t.h5ad", on_its_side, how="turned")
     assert turned.rows == 80 and not turned.rows_or_columns
     assert not made("a.h5ad", write_h5ad).rows_or_columns
+
+
+def _h5(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+
+
+SAVED: dict[str, Callable[[Path, dict[str, np.ndarray]], object]] = {
+    "a.npz": lambda path, arrays: np.savez(path, **arrays),
+    "a.h5": _h5,
+    "a.mat": io.savemat,
+    "a.safetensors": lambda path, arrays: save_file(arrays, path),
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_named_arrays_mean_the_same_in_every_format(made: Made, name: str) -> None:
+    """Keras's names, the larger test set beside them, and a matrix that may be on its side."""
+    classes = np.arange(60) % 3
+    pairs = {"x_train": VALUES, "y_train": classes, "x_test": np.ones((80, 3))}
+    table = made(name, lambda path: SAVED[name](path, pairs))
+    assert (table.array, table.rows) == ("x_train", 60)
+    assert set(table.arrays) == {"x_train", "x_test"}
+    assert table.of_kind("category") == ("label",)
+    assert any("left out: x_test (80 × 3)." in note for note in table.notes)
+    turned = {"x": np.ascontiguousarray(VALUES.T), "y": classes}
+    asked = made(f"b{name}", lambda path: SAVED[name](path, turned))
+    assert asked.rows_or_columns == "y has as many values as x has columns"

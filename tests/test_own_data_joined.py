@@ -213,7 +213,8 @@ def test_the_command_line_takes_the_second_file_by_its_path(
     (tmp_path / "d.csv").write_text(data_csv())
     (tmp_path / "m.csv").write_text(rows(["barcode", *NAMES], ["kind", *KINDS]))
     data, second = str(tmp_path / "d.csv"), str(tmp_path / "m.csv")
-    assert main(["data", data, "--labels", second, "--json"]) == 0
+    status = main(["data", data, "--labels", second, "--json"])
+    assert status == 0, capsys.readouterr().err
     about = json.loads(capsys.readouterr().out)
     assert about["label"] == "kind" and kept.find(about["labels_key"]).rows == N
     ask = ["region", "--dataset", data, "--clusters", "3", "--json"]

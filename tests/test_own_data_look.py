@@ -43,7 +43,7 @@ def test_each_column_says_what_it_is_used_for(table: Table) -> None:
     found = uses(look)
     assert found["a"] == "trained on" and found["species"] == "label"
     assert found["same"] == CONSTANT and found["b"] == "left out"
-    assert found["name"].startswith("left out, since its text is different")
+    assert found["name"] == "left out: row name"
     assert look.label == "species" and dict(look.classes) == {"u": 30, "v": 30, "w": 30}
     assert uses(look_at(table, Choice(names="name")))["name"] == "names"
 

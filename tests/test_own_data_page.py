@@ -86,6 +86,21 @@ def test_an_upload_is_shown_chosen_from_and_found_again_by_its_address() -> None
 
 
 @pytest.mark.slow
+def test_the_clinic_asks_whether_other_code_standardises_too() -> None:
+    app = AppTest.from_file(_ROUTER, default_timeout=300).switch_page("clinic.py")
+    app.query_params["dataset"] = "file"
+    _quiet(app.run())
+    (file,) = (item for item in app.file_uploader if item.proto.label == "Your file")
+    _quiet(file.upload("my.csv", _FILE, "text/csv").run())
+    gauge = {metric.label: metric.value for metric in app.metric}["Gauge"]
+    (answer,) = (button for button in app.button if button.label == "Take them as they are")
+    _quiet(answer.click().run())
+    assert app.selectbox(key="file.standardise").value == "no"
+    assert {metric.label: metric.value for metric in app.metric}["Gauge"] != gauge
+    assert "Take them as they are" not in [button.label for button in app.button]
+
+
+@pytest.mark.slow
 def test_another_visitor_sees_nothing_of_it() -> None:
     mine = _open()
     _quiet(mine.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
@@ -146,18 +161,18 @@ def test_each_suspicion_has_a_button_and_what_it_chose_can_be_undone() -> None:
     app = _open(clusters="10")
     _quiet(app.file_uploader[0].upload("wrong.csv", _WRONG, "text/csv").run())
     assert app.query_params["clusters"] in ("4", ["4"]), "K starts at the number of classes"
-    warned = " ".join(warning.value for warning in app.warning)
-    assert "time stamp: when" in warned and "-999" in warned.replace("\\", "")
+    warned = _said(app)
+    assert "time stamp: when" in warned and "-999 lies far" in warned.replace("\\", "")
     buttons = {button.label: button for button in app.button}
     _quiet(buttons["Leave out when"].click().run())
-    assert "time stamp" not in " ".join(warning.value for warning in app.warning)
+    assert "time stamp" not in _said(app)
     assert app.multiselect(key="file.without").value == ["when"]
     buttons = {button.label.replace("\\", ""): button for button in app.button}
     _quiet(buttons["Take -999 for missing"].click().run())
     assert "1 of 60 rows were dropped" in _said(app)
     assert app.text_input(key="file.absent").value == "-999"
     _quiet(app.multiselect(key="file.without").set_value([]).run())
-    assert "time stamp: when" in " ".join(warning.value for warning in app.warning)
+    assert "time stamp: when" in _said(app)
 
 
 @pytest.mark.slow

@@ -208,7 +208,7 @@ def test_labels_that_are_left_out_are_said(table_of: Callable[..., Table]) -> No
     table = table_of(packed({f"{name}.npy": npy(a) for name, a in members.items()}), "a.npz")
     assert table.of_kind("category") == ()
     assert "they hold more than 1,000 different values" in " ".join(table.notes)
-    assert "Other arrays were left out: weights." in table.notes
+    assert "Other arrays were left out: weights (1001)." in table.notes
     nothing = npy_claiming("{'descr': '<U0', 'fortran_order': False, 'shape': (1001,)}\n")
     table = table_of(packed({"x.npy": npy(points), "y.npy": nothing}), "a.npz")
     assert "The labels were left out, since they hold words without a letter." in table.notes

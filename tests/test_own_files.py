@@ -24,7 +24,7 @@ def test_the_very_numbers_and_classes_come_out(name: str, tmp_path: Path) -> Non
     table = read_table(path, name, folder)
     assert table.form == form
     data = shape(table, Choice(standardise="no"), 0)
-    kept = points if data.image_shape else points[:, points.std(axis=0) > 0]
+    kept = points if data.image_shape or data.symbols else points[:, points.std(axis=0) > 0]
     assert data.points.shape == kept.shape
     assert data.points == pytest.approx(np.asarray(kept, np.float32), rel=1e-6, abs=1e-6)
     if classes is None:

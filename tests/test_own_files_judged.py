@@ -60,6 +60,7 @@ def test_a_matrix_market_file_that_is_not_what_it_declares(
         table_of(tmp_path / "m.mtx")
 
 
+@pytest.mark.slow
 def test_a_table_of_genes_and_cells_asks_and_is_turned(tmp_path: Path) -> None:
     """As GEO has them: a row for each gene, and a column for each cell, named by its barcode."""
     cells = ["".join("ACGT"[i // 4**k % 4] for k in range(8)) + "-1" for i in range(12)]

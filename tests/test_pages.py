@@ -13,6 +13,7 @@ from pages.visitor import settings_in_url
 from pages.visitor.markdown import for_visitors, plain
 from pages.wire import replay_file
 from svae_core.config.settings import check_settings
+from svae_core.figures.palette import cluster_style
 from svae_core.records import Settings
 
 pytestmark = pytest.mark.usefixtures("immediate_engine")
@@ -23,7 +24,7 @@ def test_start_shows_a_recorded_run_and_its_lessons_without_asking_the_engine(
 ) -> None:
     app = open_page("start")
     (stage,) = app.get("bidi_component")
-    assert "/stage/recorded-" in stage.proto.json
+    assert "/recorded_run.gz" in stage.proto.json
     assert len(app.get("page_link")) == len(lessons.LESSONS)
 
 
@@ -38,6 +39,8 @@ def test_the_recorded_run_is_a_living_model_that_dies_where_sigma2_is_raised() -
     assert moments[0]["step"] == 0 and conventional[before] > 4
     assert conventional[-1] < 0.01 and spherical[-1] > 1
     assert len(arrays["history"]) == len(arrays["shells"]) == len(moments) > 80
+    marks = [(one["light"], one["symbol"]) for one in header["scene"]["clusters"]]
+    assert marks == [cluster_style(number) for number in range(10)], "as on all other pages"
 
 
 def test_a_mistyped_class_code_is_told_so(no_engine: None) -> None:
@@ -48,7 +51,7 @@ def test_a_mistyped_class_code_is_told_so(no_engine: None) -> None:
 
 
 @pytest.mark.parametrize(
-    "page, charts", [("shell", 4), ("region", 4), ("theory", 1), ("phase", 2), ("compare", 0)]
+    "page, charts", [("shell", 4), ("region", 5), ("theory", 1), ("phase", 2), ("compare", 0)]
 )
 def test_pages_open_by_url_with_what_it_asks_for(page: str, charts: int) -> None:
     app = open_page(page, SMALL)
@@ -117,6 +120,16 @@ def test_settings_follow_from_page_to_page() -> None:
 
 
 @pytest.mark.slow
+def test_widgets_of_settings_begin_at_their_values_in_every_browser() -> None:
+    """A browser that missed a widget's first drawing begins with its default, and sends it back."""
+    app = open_page("clinic", SMALL | {"sigma2": "0.3", "beta": "2"})
+    drawn = {number.key: number for number in app.number_input}
+    assert {"sigma2", "beta", "clusters", "latent_dim"} <= drawn.keys()
+    assert all(number.proto.default == number.value for number in drawn.values())
+    for box in app.selectbox:
+        assert box.options[box.proto.default] == box.format_func(box.value), box.key
+
+
 def test_a_link_brings_its_settings_along() -> None:
     app = open_page("shell", SMALL)
     app.query_params.clear()
@@ -174,10 +187,10 @@ def test_other_numbers_of_clusters_are_compared_on_demand() -> None:
     without_exception(
         next(button for button in app.button if button.label == "Compare").click().run()
     )
-    assert len(charts_of(app)) == 5
+    assert len(charts_of(app)) == 6
     assert any("From K = 1 to K = 50" in text.value for text in app.markdown)
     without_exception(app.run())
-    assert len(charts_of(app)) == 5  # it stays
+    assert len(charts_of(app)) == 6  # it stays
 
 
 @pytest.mark.slow
@@ -196,7 +209,7 @@ def test_other_numbers_of_clusters_are_compared_on_demand() -> None:
 def test_nonsense_in_the_url_opens_the_page_all_the_same(page: str, query: dict[str, str]) -> None:
     app = open_page(page, query)
     assert not app.error
-    assert len(charts_of(app)) == 4
+    assert len(charts_of(app)) == {"shell": 4, "region": 5}[page]
 
 
 def test_what_data_cannot_give_is_one_sentence_with_the_controls_at_hand() -> None:

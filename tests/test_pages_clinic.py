@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
+
+import numpy as np
 import pytest
-from support.screens import open_page, without_exception
+from streamlit.testing.v1 import AppTest
+from support.screens import open_page, press, without_exception, words_of
 
 pytestmark = pytest.mark.usefixtures("immediate_engine")
 
 
+@pytest.mark.slow
 def test_a_mean_where_a_sum_was_meant_is_diagnosed() -> None:
     app = open_page("clinic", {"dataset": "digits"})
     metrics = {metric.label: metric.value for metric in app.metric}
@@ -32,3 +38,38 @@ def test_the_mean_says_all_where_samples_say_nothing() -> None:
     metrics = {metric.label: metric.value for metric in open_page("clinic").metric}
     assert float(metrics["Margin from the mean"].split()[0]) > 1
     assert float(metrics["Margin from sampled z"].split()[0]) < 0.03
+
+
+@pytest.mark.slow
+def test_one_click_names_the_cause_and_a_second_one_tries_the_cure() -> None:
+    query = {"dataset": "wine", "clusters": "3", "epochs": "60", "latent_dim": "2"}
+    app = open_page("clinic", query)
+    reduction = next(box for box in app.selectbox if box.key == "clinic.own.over_coordinates")
+    app = without_exception(reduction.set_value("mean").run())
+    app = polled(press(app, "Start"), lambda app: bool(app.warning))
+    assert "Units" in app.warning[0].value
+    cure = next(button for button in app.button if button.key == "prescription.start")
+    app = polled(without_exception(cure.click().run()), lambda app: "measured" in words_of(app))
+    assert "It is awake" in words_of(app)
+
+
+@pytest.mark.slow
+def test_arrays_are_uploaded_and_examined() -> None:
+    rng = np.random.default_rng(0)
+    points, target = rng.normal(size=(60, 3)), io.BytesIO()
+    posterior = {"mean": np.zeros((60, 2)), "log_variance": np.zeros((60, 2))}
+    np.savez(target, points=points, **posterior)
+    app = open_page("clinic", {"dataset": "wine", "clusters": "3"})
+    app = without_exception(app.file_uploader[-1].upload("mine.npz", target.getvalue(), "").run())
+    assert any("has collapsed" in one.value for one in app.error)
+    assert "What these arrays cannot say" in words_of(app)
+    app = without_exception(app.file_uploader[-1].upload("mine.npz", b"PK", "").run())
+    assert len(app.error) == 1 and app.error[0].value.startswith("mine.npz:")
+
+
+def polled(app: AppTest, there: Callable[[AppTest], bool]) -> AppTest:
+    for _ in range(40):
+        if there(app):
+            return app
+        app = without_exception(app.run())
+    raise AssertionError(words_of(app))

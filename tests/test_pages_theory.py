@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -28,6 +30,17 @@ pytestmark = pytest.mark.usefixtures("immediate_engine")
 
 def _table(app: AppTest) -> str:
     return next(text.value for text in app.markdown if "here and now" in text.value)
+
+
+@pytest.mark.slow
+def test_the_server_lists_objections_without_what_measures_them() -> None:
+    """They are found by name as the page is drawn, which no reader of imports sees."""
+    program = (
+        "import sys; from svae_core.objections import objections; assert len(objections()) > 5; "
+        "print(*{'torch', 'numba', 'sklearn'} & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout.strip()) == (0, ""), ran.stdout + ran.stderr
 
 
 def test_theory_checks_what_it_can_without_a_run() -> None:

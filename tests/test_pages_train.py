@@ -9,9 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.screens import SMALL, open_page, query_of, without_exception
 
-from pages.live import history, registry
+from pages.live import registry
 from pages.server.current import server
 from pages.wire import message_fields
+from svae_core.figures.members import member_name, member_names
 from svae_core.records import Settings
 
 pytestmark = pytest.mark.usefixtures("immediate_engine")
@@ -61,6 +62,14 @@ def test_controls_can_be_locked_and_the_stage_made_big_by_a_link() -> None:
     assert json.loads(app.get("bidi_component")[0].proto.json)["projector"] is True
     live = server().runs.find(_run(app))
     assert live is not None and live.members[0].dataset == "wine"
+
+
+def test_a_teacher_finds_large_type_without_a_link() -> None:
+    app = open_page("train", SMALL)
+    for expected in (True, False):
+        without_exception(app.button(key="class.projector").click().run())
+        assert json.loads(app.get("bidi_component")[0].proto.json)["projector"] is expected
+        assert query_of(app).get("projector") == ("1" if expected else None)
 
 
 @pytest.mark.slow
@@ -120,11 +129,11 @@ def test_a_lesson_may_have_three_models_of_one_method() -> None:
     app = open_page("train", {**SMALL, "lesson": "units", "sigma2": "0.05"})
     live = server().runs.find(_run(app))
     assert live is not None and [one.method for one in live.members] == ["baseline"] * 3
-    assert history.member_names(live.members)[1:] == (
+    assert member_names(live.members)[1:] == (
         "VAE with D + 0.1·KL",
         "VAE with D/64 + 0.1·KL",
     )
-    assert len(set(map(history.member_name, live.members))) == 1
+    assert len(set(map(member_name, live.members))) == 1
 
 
 @pytest.mark.slow

@@ -79,6 +79,7 @@ def test_every_cell_is_inside_its_own_field() -> None:
     ]
 
 
+@pytest.mark.slow
 @hypothesis.settings(max_examples=12)
 @given(
     some.floats(0.02, 5.0),
@@ -115,14 +116,27 @@ def test_a_linear_vae_has_a_line_for_each_eigenvalue_that_its_latents_can_hold()
     asked = grid("sigma2", SIGMA2, "beta", BETA, arch="linear")
     figure = phase.phase_map(filled(asked), THEORY, VIEW, (0.0, 1.0))
     names = lines(figure)
-    assert sorted(set(names)) == ["βσ² = λ_2", "βσ² = λ_3", "βσ² = λ_max"]
-    assert "in 8 of 8 cells" in phase.describe_linear(filled(asked))
+    assert sorted(set(names)) == ["βσ² = λ_i", "βσ² = λ_max"]
+    steps = traces(figure, "βσ² = λ_i")[0]
+    # A line each, with a gap after it: λ_2 and λ_3.
+    assert list(steps.x).count(None) == 2 and len(steps.x) == 6
+    assert "in 8 of 8 cells" in phase.describe_staircase(filled(asked))
     off = [dataclasses.replace(item, active_units=9) for item in ended(asked, by_theory)[:1]]
-    assert "in 7 of 8 cells" in phase.describe_linear(
+    assert "in 7 of 8 cells" in phase.describe_staircase(
         cells(asked, [*ended(asked, by_theory), *off], THEORY)
     )
+
+
+def test_nonlinear_nets_have_the_staircase_as_a_guess_and_autoregressive_ones_none() -> None:
     plain = phase.phase_map(filled(SQUARE), THEORY, VIEW, (0.0, 1.0))
-    assert set(lines(plain)) == {"βσ² = λ_max"}
+    assert set(lines(plain)) == {"βσ² = λ_i", "βσ² = λ_max"}
+    assert "in 8 of 8 cells, and a number at most 1 off in 8" in phase.describe_staircase(
+        cells(SQUARE, ended(SQUARE, by_theory), THEORY)
+    )
+    taught = grid("sigma2", SIGMA2, "beta", BETA, arch="autoregressive")
+    guarded = dataclasses.replace(THEORY, steps=False)
+    for found, theory in ((filled(taught), THEORY), (filled(SQUARE), guarded)):
+        assert set(lines(phase.phase_map(found, theory, VIEW, (0.0, 1.0)))) == {"βσ² = λ_max"}
 
 
 def test_no_line_where_neither_sigma2_nor_beta_is_an_axis() -> None:

@@ -18,6 +18,7 @@ from svae_core.records import Budget, RequestError, to_json
 from svae_core.runs.folder import RunWriter, SavedRun, load
 from svae_core.runs.manifest import ABOUT, SCHEMA, About, read_about
 from svae_core.runs.store import look
+from svae_core.training.frame_steps import EVEN
 from svae_core.training.loop import advance, begin, certify
 
 
@@ -140,8 +141,8 @@ def test_runs_of_schema_1_are_still_read(tmp_path: Path) -> None:
     found = load(tmp_path)
     assert found.about.members == (WINE,) and found.about.verdicts == (certificate.verdict,)
     assert found.state.engine == "torch"  # the only one that there was
-    assert not found.state.dense_start  # as frames were spaced then
-    assert_same(found.state, state, ("memory", "engine", "dense_start"))
+    assert found.state.frame_rule == EVEN  # as frames were spaced then
+    assert_same(found.state, state, ("memory", "engine", "frame_rule"))
     for name in ("state.safetensors", "settings.json", "certificate.json"):
         whole = (tmp_path / name).read_bytes()
         for cut in range(0, len(whole), max(1, len(whole) // 10)):

@@ -14,7 +14,7 @@ import pytest
 from support.runs_page import MINE, THEIRS, opened, press, runs_in
 from support.saved_runs import PAIR, put, tiny
 
-from pages.visitor import owner_cookie, session
+from pages.visitor import hosts, owner_cookie, session
 from pages.widgets import run_table
 from svae_core.runs import store, transfer
 from svae_core.runs.folder import load
@@ -86,7 +86,8 @@ def test_a_run_of_a_pair_can_be_opened_and_its_link_shared(home: Path) -> None:
     app = opened(folder)
     (link,) = (one for one in app.get("page_link") if "Train" in one.proto.label)
     assert "run=some-id" in link.proto.query_string and "dataset=wine" in link.proto.query_string
-    assert "run=some-id" in app.code[0].value
+    assert "watch=" in app.code[0].value and "some-id" not in app.code[0].value
+    assert "run=some-id" in app.code[1].value
     labels = [one.proto.label for one in app.get("download_button")]
     assert labels == ["Export (zip)", "Numbers (CSV)"]
     assert any("some-id" in one.proto.url for one in app.get("link_button"))
@@ -167,7 +168,7 @@ def test_all_runs_are_shown_to_one_person_only(
     monkeypatch.setenv("SVAE_SHARED_RUNS", chosen)
     monkeypatch.setattr(session.st, "get_option", lambda name: address)
     monkeypatch.setattr(session.st, "context", context)
-    assert session.sees_all_runs() is all_runs
+    assert hosts.sees_all_runs() is all_runs
     assert session.owner() == MINE
 
 

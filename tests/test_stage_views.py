@@ -16,7 +16,8 @@ from support.browser import Visit
 from support.live_runs import toy_run, until
 
 from pages.live.run_view import view_of
-from pages.wire import browser_code, replay_file, routes
+from pages.wire import replay_file, routes
+from svae_core.stage import browser_code
 
 pytestmark = pytest.mark.usefixtures("patience")
 
@@ -120,7 +121,7 @@ async def _replay_of(code: dict[str, bytes]) -> str:
     live = toy_run()
     live.start()
     await until(live, lambda: live.status == "finished" and bool(live.layouts))
-    return replay_file.page(view_of(live), code, routes._plotly_source().decode())
+    return replay_file.page(view_of(live), code, browser_code.plotly())
 
 
 @pytest.mark.browser

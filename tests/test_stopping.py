@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
-import multiprocessing
 import os
 import random
 import shlex
@@ -24,13 +22,13 @@ from typing import Any
 
 import pytest
 from support.effort import effort
+from support.stopped_command import Child, in_steps
 
 from svae_core.__main__ import main
-from svae_core.commands import _cluster, _studying, _training
 from svae_core.records import to_json
 from svae_core.runs import folder as on_disk
 from svae_core.runs import recorder, store, tensors
-from svae_core.studies import attack, jsonl
+from svae_core.studies import jsonl
 
 ROOT = Path(__file__).resolve().parents[1]
 TOY = ["--dataset", "wine", "--clusters", "3", "--latent-dim", "2", "--hidden", "8"]
@@ -38,71 +36,10 @@ TRAIN = ["train", *TOY, "--epochs", "8", "--save", "--json"]
 COMPARE = ["compare", *TOY, "--epochs", "5", "--seeds", "2", "--save", "--json"]
 SWEEP = ["sweep", *TOY, "--epochs", "3", "--sigma2", "0.1", "1", "10", "--seeds", "2", "--json"]
 ATTACK = ["attack", "--runs", "4", "--seed", "3", "--json"]
-TOUCHED = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.scandir", "os.listdir"}
 #: How many moments each command is stopped at; `make soak` takes twenty.
 MOMENTS = effort(1, 20)
 #: What differs between two runs that are the same.
-OWN = ("seconds", "samples_per_second", "run")
-
-
-@dataclass(frozen=True)
-class Child:
-    """A process that runs a command in a folder and is ended there at a moment, or not (0)."""
-
-    place: Path
-    arguments: list[str]
-    moment: int = 0
-    signal: int = signal.SIGKILL
-
-    def run(self) -> int:
-        """Its exit status; what it said is in files beside the folder."""
-        context = multiprocessing.get_context("forkserver")  # torch is imported once for all
-        context.set_forkserver_preload(
-            ["svae_core.training.loop", "svae_core.studies.compute_scores"]
-        )
-        process = context.Process(target=_in_child, args=(self,))
-        process.start()
-        process.join()
-        assert process.exitcode is not None
-        return process.exitcode
-
-    def said(self, name: str) -> str:
-        """out | err | touched"""
-        return self.place.with_suffix(f".{name}").read_text("utf-8")
-
-
-def _in_child(child: Child) -> None:
-    in_steps(setattr)
-    os.environ["SVAE_HOME"] = str(child.place)
-    seen = 0
-
-    def touched(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal seen
-        if event in TOUCHED and str(arguments[0]).startswith(str(child.place)):
-            seen += 1
-            if seen == child.moment:
-                os.kill(os.getpid(), child.signal)
-
-    with (
-        child.place.with_suffix(".out").open("w", encoding="utf-8") as out,
-        child.place.with_suffix(".err").open("w", encoding="utf-8") as err,
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        sys.addaudithook(touched)
-        status = main(child.arguments)
-    child.place.with_suffix(".touched").write_text(str(seen))
-    os._exit(status)
-
-
-def in_steps(change: Callable[[Any, str, Any], object]) -> None:
-    """Slices of one step here, each written; attacks of a few steps and a few runs."""
-    change(_cluster, "_ALONE", math.inf)
-    change(_training, "_SLICE", 0.0)
-    change(_studying, "_SLICE_SECONDS", 0.0)
-    change(recorder, "EVERY", 0.0)
-    change(attack, "_STEPS", 20)
-    change(attack, "BATCH", 2)
+OWN = ("seconds", "cpu_seconds", "time_ratio", "samples_per_second", "run")
 
 
 @pytest.fixture(autouse=True)
@@ -272,12 +209,12 @@ LONG = [*TRAIN[:-3], "100000", "--save", "--json"]
 
 @pytest.mark.slow
 def test_the_command_that_ctrl_c_names_goes_on(home: Path) -> None:
-    with in_training(*LONG[:-3], "3000", "--save", "--json", home=home) as process:
+    with in_training(*LONG[:-3], "12000", "--save", "--json", home=home) as process:
         process.send_signal(signal.SIGINT)
         said, complaint = process.communicate()
     assert process.returncode == 130 and complaint.count("\n") == 1
     told = json.loads(said)
-    assert complaint.endswith(f"go on with: {told['resume']}\n") and told["steps"] == 6000
+    assert complaint.endswith(f"go on with: {told['resume']}\n") and told["steps"] == 24000
     program, *arguments = shlex.split(told["resume"])
     assert program == "python"
     done = subprocess.run(

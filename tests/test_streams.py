@@ -67,6 +67,7 @@ def test_a_reader_that_is_gone_ends_it_quietly(arguments: list[str], status: int
     assert (done.returncode, done.stderr) == (status, b"")
 
 
+@pytest.mark.slow
 def test_an_answer_that_cannot_be_written_is_said() -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(

@@ -211,6 +211,7 @@ def test_checkpoints_are_bounded(monkeypatch: pytest.MonkeyPatch, runs: Registry
     run()
 
 
+@pytest.mark.slow
 def test_the_tree_of_branches_is_told_to_all_of_them(runs: Registry) -> None:
     @in_a_loop
     async def run() -> None:

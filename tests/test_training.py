@@ -4,12 +4,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from svae_core.config.settings import change, settings_at, settings_from_dict, settings_to_dict
+from svae_core.config.settings import (
+    MOST_CHANGES,
+    change,
+    settings_at,
+    settings_from_dict,
+    settings_to_dict,
+)
 from svae_core.records import Budget, RequestError, Settings, State
-from svae_core.runs.tensors import pack_state, unpack_state
+from svae_core.runs.tensors import MOST_MOMENTS, pack_state, unpack_state
 from svae_core.training import frame_steps
-from svae_core.training.frame_steps import is_frame_step
+from svae_core.training.frame_steps import changed_steps, is_frame_step
 from svae_core.training.loop import (
     advance,
     begin,
@@ -116,6 +124,7 @@ def test_methods_share_initial_weights_and_states_are_not_written_to():
     np.testing.assert_array_equal(state.parameters, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 5, 49, 50, 51, 199, 200, 201, 4321, 60_000, 3_000_000])
 def test_frames_are_dense_at_first_then_even_and_end_with_the_last_step(steps):
     at = [step for step in range(1, steps + 1) if is_frame_step(step, steps)]
@@ -130,23 +139,54 @@ def test_frames_are_dense_at_first_then_even_and_end_with_the_last_step(steps):
 
 @pytest.mark.parametrize("steps", [1, 5, 199, 200, 201, 4321])
 def test_frames_of_older_runs_stay_evenly_spread(steps):
-    at = [step for step in range(1, steps + 1) if is_frame_step(step, steps, dense_start=False)]
+    at = [step for step in range(1, steps + 1) if is_frame_step(step, steps, frame_steps.EVEN)]
     assert len(at) == min(steps, frame_steps.FRAMES)
     assert at[-1] == steps
     gaps = np.diff(at)
     assert len(gaps) == 0 or gaps.max() - gaps.min() <= 1
 
 
-def test_an_older_run_goes_on_with_the_frames_that_it_would_have_had():
+@pytest.mark.parametrize("rule", [frame_steps.EVEN, frame_steps.DENSE_START])
+def test_an_older_run_goes_on_with_the_frames_that_it_would_have_had(rule):
     settings = Settings(dataset="wine", clusters=3, latent_dim=3, hidden=8, epochs=150)
-    older = replace(begin((settings,)), dense_start=False)
+    settings = change(settings, 100, "sigma2", 0.5)
+    older = replace(begin((settings,)), frame_rule=rule)
     whole = [moment[0].step for moment in advance(older).moments]
     first = advance(older, Budget(steps=101))
     kept = unpack_state(pack_state(first.state), (settings,))[0]
     resumed = [moment[0].step for moment in (*first.moments, *advance(kept).moments)]
-    assert resumed == whole and len(whole) == 200
+    assert resumed == whole
+    steps = whole[-1]
+    assert whole == [at for at in range(1, steps + 1) if is_frame_step(at, steps, rule)]
     new = [moment[0].step for moment in advance(begin((settings,))).moments]
     assert new != whole
+
+
+@given(
+    changed=st.sets(st.integers(0, 5_000), max_size=20).map(sorted),
+    steps=st.integers(1, 5_000),
+    cut=st.integers(0, 5_000),
+)
+def test_frames_are_dense_after_a_change_and_the_same_up_to_the_next_one(changed, steps, cut):
+    def at(changed):
+        return [
+            step
+            for step in range(1, steps + 1)
+            if is_frame_step(step, steps, changed=tuple(changed))
+        ]
+
+    found, plain = at(changed), at([])
+    assert set(plain) <= set(found)
+    assert {since + 1 for since in changed if since < steps} <= set(found)
+    # A branch from `cut` has its parent's frames up to there, and no later change's.
+    branch = at([since for since in changed if since < cut])
+    assert [step for step in branch if step <= cut] == [step for step in found if step <= cut]
+
+
+def test_the_most_frames_of_a_changed_run_fit_into_its_file():
+    settings = Settings(changes=tuple((400 * n, "beta", 2.0) for n in range(1, MOST_CHANGES + 1)))
+    changed, steps = changed_steps((settings,)), 400 * MOST_CHANGES
+    assert sum(is_frame_step(at, steps, changed=changed) for at in range(steps + 1)) < MOST_MOMENTS
 
 
 def test_frames_are_complete():

@@ -1,11 +1,12 @@
 /**
  * Where moments come from when there is no server: a whole run, packed into the page. The same
- * interface as socket.js; pages/wire/replay_file.py writes what is read here.
+ * interface as socket.js; svae_core/stage/replay_file.py writes what is read here.
  *
  * @import { Arrays, Message, MomentSource, NumberArray, Receiver } from "./types"
  */
 
 import { part, sizeOf } from "./frames.js";
+import { unzipped } from "./loading.js";
 
 /** @implements {MomentSource} */
 export class Archive {
@@ -41,19 +42,17 @@ export class Archive {
   command() {}
 
   /** Models are not in the file, only what they made of the points. */
-  decode() {
+  follow() {
     return false;
   }
 
-  close() {}
-}
+  /** @param {{ colour?: number, small?: number }} request */
+  look({ colour }) {
+    const message = this.content && (colour === undefined ? small(this.content) : coloured(this.content, colour));
+    if (message) this.on.message(message);
+  }
 
-/**
- * What a file holds in base 64, in bytes.
- * @param {string} text
- */
-export async function bytesOf(text) {
-  return Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0)).buffer;
+  close() {}
 }
 
 /**
@@ -62,8 +61,7 @@ export async function bytesOf(text) {
  * @returns {Promise<Message>}
  */
 export async function unpack(packed) {
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const buffer = await new Response(stream).arrayBuffer();
+  const buffer = await new Response(unzipped(packed)).arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   /** @type {Arrays} */
@@ -127,4 +125,28 @@ export function* moments({ header, arrays }) {
     }
     yield { header: one, arrays: own };
   }
+}
+
+/**
+ * How points look by one of the scene's colours.
+ * @param {Message} content
+ * @param {number} number
+ * @returns {Message | null}
+ */
+export function coloured({ header, arrays }, number) {
+  const told = header.coloured?.[number];
+  if (!told) return null;
+  const before = header.coloured.slice(0, number);
+  const alike = before.filter((/** @type {any} */ one) => Boolean(one.groups) === Boolean(told.groups));
+  const of = part(arrays[told.groups ? "coloured.groups" : "coloured.scales"], alike.length);
+  return { header: told, arrays: { of } };
+}
+
+/**
+ * Some of the points as small pictures.
+ * @param {Message} content
+ * @returns {Message | null}
+ */
+export function small({ header, arrays }) {
+  return header.small ? { header: header.small, arrays: { images: arrays["small.images"] } } : null;
 }

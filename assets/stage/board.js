@@ -1,12 +1,13 @@
 /**
  * The board: makes every view from what its file declares, and gives it its place.
  *
- * @import { Declaration, Message, Theme, ViewContext, ViewModule } from "./types"
+ * @import { Declaration, Message, Moment, Theme, ViewContext, ViewModule } from "./types"
  * @import { Drawable } from "./painter.js"
  */
 
 import { make } from "./dom.js";
 import { Later } from "./later.js";
+import { paperMenu } from "./paper.js";
 
 export class Board {
   /** @param {Record<string, ViewModule>} views  by name, as views/index.js gives them */
@@ -30,14 +31,23 @@ export class Board {
   /**
    * @param {ViewContext} context
    * @param {Promise<unknown> | null} plotly  settles when Plotly.js is there; null: it is
+   * @param {() => { folder?: string, moment: Moment | null }} shown  where figures of the run are to
+   *   be had, if they are, and what is shown
    */
-  build(context, plotly = null) {
+  build(context, plotly = null, shown = () => ({ moment: null })) {
     for (const [name, { declaration, default: View }] of ordered(this.modules)) {
-      addStyles(name, declaration);
-      const place = make("div", { className: "svae-place" });
-      this.parts[declaration.place ?? "rest"].append(frame(name, declaration, place));
+      addStyles(name, declaration, this.root);
+      const columns = declaration.columns ? " svae-columns" : "";
+      const place = make("div", { className: `svae-place${columns}` });
+      const figure = frame(name, declaration, place);
+      this.parts[declaration.place ?? "rest"].append(figure);
       const create = () => new View(place, context);
       const view = plotly && declaration.plotly ? new Later(plotly, create) : create();
+      if (declaration.paper && shown().folder) {
+        const size = () => ({ width: place.clientWidth, height: place.clientHeight });
+        const link = paperMenu(name, shown, () => ({ ...size(), ...view.figure?.() }));
+        (figure.querySelector("figcaption") ?? figure).append(link);
+      }
       this.drawables.push({ view, needs: declaration.needs, lively: declaration.lively ?? false });
     }
   }
@@ -63,8 +73,8 @@ export class Board {
   }
 
   /** @param {Message} message */
-  showDecoded(message) {
-    for (const { view } of this.drawables) view.showDecoded?.(message);
+  showFollowed(message) {
+    for (const { view } of this.drawables) view.showFollowed?.(message);
   }
 
   dispose() {
@@ -102,20 +112,29 @@ function frame(name, { title, span, height, handout, early }, place) {
   if (height) element.style.setProperty("--height", height);
   if (handout) element.dataset.handout = "";
   if (early) element.dataset.early = "";
-  if (title) element.append(make("figcaption", {}, title));
+  if (title) {
+    element.append(make("figcaption", {}, title));
+    element.setAttribute("aria-label", title); // else its buttons, too, would be read as its name
+  }
   element.append(place);
   return element;
 }
 
-const styled = new Set();
+/** @type {WeakMap<Node, Set<string>>} the views whose rules a page, or a shadow tree in it, has */
+const styled = new WeakMap();
 
 /**
- * Once per page, after the stage's own style sheet.
+ * Once per page or shadow tree, after the stage's own style sheet.
  * @param {string} name
  * @param {Declaration} declaration
+ * @param {HTMLElement} element
  */
-function addStyles(name, declaration) {
-  if (!declaration.styles || styled.has(name)) return;
-  styled.add(name);
-  document.head.append(make("style", {}, stylesOf(name, declaration)));
+function addStyles(name, declaration, element) {
+  const tree = element.getRootNode();
+  const home = tree instanceof ShadowRoot ? tree : document.head;
+  const known = styled.get(home) ?? new Set();
+  styled.set(home, known);
+  if (!declaration.styles || known.has(name)) return;
+  known.add(name);
+  home.append(make("style", {}, stylesOf(name, declaration)));
 }

@@ -1,8 +1,8 @@
 /**
- * Messages decoded, and the run that they describe. pages/wire/messages.py writes their format.
+ * Messages decoded, and the run that they describe. svae_core/stage/messages.py writes their format.
  *
  * @import { Arrays, CertificateNumbers, Layout, LessonState, Message, Moment } from "./types"
- * @import { NumberArray, Remark, Row, RunSettings, Scene, TreeNode } from "./types"
+ * @import { NumberArray, OutlookNumbers, Remark, Row, RunSettings, Scene, TreeNode } from "./types"
  */
 
 import { narrates, newsAt } from "./news.js";
@@ -85,6 +85,8 @@ export class Recording {
     this.standing = null;
     /** @type {CertificateNumbers[]} */
     this.certificates = [];
+    /** @type {OutlookNumbers | null} what is next; a recorded run has none */
+    this.outlook = null;
     /** @type {Remark[]} */
     this.remarks = [];
     /** @type {{ step: number, lo: number, hi: number }[]} the band from each of these steps on */
@@ -173,7 +175,7 @@ export class Recording {
   }
 
   /** @param {any} header  what happened so far: remarks, the band's changes, branches */
-  #acceptHistory({ remarks, corridor, now, tree }) {
+  #acceptHistory({ remarks, corridor, now, tree, outlook }) {
     if (remarks && remarks.from <= this.remarks.length) {
       this.remarks.length = remarks.from;
       this.remarks.push(...remarks.lines);
@@ -185,6 +187,7 @@ export class Recording {
     }
     if (now) this.now = now;
     if (tree) this.tree = tree;
+    if (outlook) this.outlook = outlook;
   }
 
   /**

@@ -5,45 +5,39 @@
  *
  * Streamlit calls mount again whenever the page was rerun; only another run changes anything.
  *
- * @import { Message, MomentSource, Receiver, RunSettings, Scene, Theme, TreeNode } from "./types"
- * @typedef {object} StageData  what the page, or an exported file, says of the run
- * @property {string} run  its id, or a class's code
- * @property {string} [module]  where this code is
- * @property {string} [plotly]  where Plotly.js is; an exported file holds it
- * @property {string} [socket]  where the moments are
- * @property {string} [archive]  all moments, packed
- * @property {string} [recorded]  where all moments, packed, can be had; they play from the first one
- * @property {string} [replay]  where the run can be had as one file
- * @property {boolean} [projector]  in big type
- * @property {boolean} [follow]  show what the teacher of a class shows
- * @property {string} [lead]  the key of the class that sees this page
- * @typedef {(moved: { run: string, query: TreeNode["query"] }) => void} Tell
+ * @import { FollowQuestion, Message, MomentSource, Receiver } from "./types"
+ * @import { RunSettings, Scene, Theme, TreeNode } from "./types"
+ * @import { StageData } from "./sources.js"
+ * @import { Look } from "./colours.js"
+ * @typedef {(what: "moved" | "look", news: object) => void} Tell
  */
 
-import { Archive, bytesOf } from "./archive.js";
 import { Board } from "./board.js";
+import { Colours } from "./colours.js";
 import { capitalised, make, setText } from "./dom.js";
+import { exportLink } from "./download.js";
 import { Following } from "./following.js";
 import { Recording } from "./frames.js";
 import { Lesson } from "./lesson.js";
 import { loadScript, loadStyles } from "./loading.js";
+import { Notices } from "./notices.js";
 import { Painter } from "./painter.js";
 import { Player } from "./player.js";
 import { Selection } from "./selection.js";
-import { Source } from "./socket.js";
+import { kindOf, sourceOf } from "./sources.js";
 import { themeOf } from "./theme.js";
 import { Transport } from "./transport.js";
 import { Tree } from "./tree.js";
 import { views } from "./views/index.js";
 
-const NOTICE = 8000; // how long a refusal stays in sight, in milliseconds
 /** @type {WeakMap<HTMLElement, Stage>} */
 const stages = new WeakMap();
 
 /**
  * @param {HTMLElement} parent
  * @param {StageData} data
- * @param {Tell} [tell]  is called when the viewer goes on to another run, where there is a page to tell
+ * @param {Tell} [tell]  is called when the viewer goes on to another run, or wants points to look
+ *   otherwise, where there is a page to tell
  */
 export function mount(parent, data, tell) {
   const stage = stages.get(parent);
@@ -51,6 +45,7 @@ export function mount(parent, data, tell) {
   // A page that was already running when the viewer went to a branch still names the run before.
   if (stage && (stage.data.run === data.run || stage.left === data.run)) {
     stage.data.lead = data.lead; // a class may have begun or ended
+    stage.look(data);
     stage.show();
     stage.recolour();
     return;
@@ -77,11 +72,14 @@ class Stage {
     this.disposed = false;
     this.lastSent = ""; // to a class: which moment is shown
     this.size = "";
+    this.untold = false; // whether the page does not know yet what points are to look like
     this.left = ""; // the run before, until the page names the one that the viewer went to
     /** @type {Theme | null} once there are views */
     this.theme = null;
     /** @type {Selection | null} once there are views */
     this.selection = null;
+    /** @type {Colours | null} once there are views */
+    this.colours = null;
     /** @type {string | null} what could not be loaded */
     this.lacking = null;
     /** @type {Lesson | null} */
@@ -94,29 +92,30 @@ class Stage {
       tabindex: 0,
       "aria-label": "Two models in training, side by side",
     });
-    this.root.dataset.source = data.archive || data.recorded ? "archive" : data.follow ? "class" : "server";
+    this.root.dataset.source = kindOf(data);
     this.root.dataset.story = String(Boolean(data.recorded));
-    this.trouble = make("p", { className: "svae-trouble", role: "alert", hidden: "" });
+    this.notices = new Notices();
     this.bar = make("div", {
       className: "svae-transport",
       role: "toolbar",
       "aria-label": "Transport",
     });
-    this.notice = make("p", { className: "svae-notice", role: "alert", hidden: "" });
     this.remark = make("p", { className: "svae-remark", "aria-live": "polite" });
     this.aside = make("div", { className: "svae-aside" });
-    this.board = new Board(views);
+    this.root.dataset.part = String(Boolean(data.views?.length));
+    this.board = new Board(chosenOf(data.views));
     this.trail = make("div", { className: "svae-trail" });
-    this.root.append(this.aside, this.bar, this.remark, this.trouble, this.board.root, this.notice);
+    const { trouble, notice } = this.notices;
+    this.root.append(this.aside, this.bar, this.remark, trouble, this.board.root, notice);
     this.board.parts.rest.before(this.trail);
     parent.append(this.root);
-    // An exported file holds its style and Plotly.js already.
+    // Files and notebooks bring their style and Plotly.js along.
     const lack = (/** @type {Error} */ { message }) => {
       this.lacking = `${message}: reload the page.`;
-      this.#complain(this.lacking);
+      this.notices.complain(this.lacking);
     };
     this.styles = data.plotly ? loadStyles().catch(lack) : null;
-    this.plotly = data.plotly ? loadScript(data.plotly) : null;
+    this.plotly = data.ready ?? (data.plotly ? loadScript(data.plotly) : null);
     this.plotly?.catch(lack);
     this.source = this.#connect();
     this.painter = new Painter(this.board.drawables, this.recording, (moment) => {
@@ -130,7 +129,9 @@ class Stage {
     this.transport = new Transport(this.bar, this.player, this.recording);
     this.link = data.replay ? exportLink(data.replay) : null;
     if (this.link) this.bar.append(this.link);
+    this.player.reader = Boolean(data.connect);
     if (data.follow) this.#follow();
+    if (data.reads) this.player.reader = true;
     if (data.recorded) this.player.begin(matchMedia("(prefers-reduced-motion: reduce)").matches);
     this.onKey = (/** @type {KeyboardEvent} */ event) => this.#key(event);
     document.addEventListener("keydown", this.onKey);
@@ -141,7 +142,7 @@ class Stage {
   dispose() {
     this.disposed = true;
     document.removeEventListener("keydown", this.onKey);
-    clearTimeout(this.fading);
+    this.notices.dispose();
     this.player.dispose();
     this.sizes.disconnect();
     this.source.close();
@@ -159,6 +160,38 @@ class Stage {
     this.theme = theme;
     this.root.dataset.theme = theme.name;
     this.board.recolour(theme);
+  }
+
+  /**
+   * The page's own choice of colours, where it has changed: by the URL, or on another page.
+   * @param {Pick<StageData, "colour" | "pictures">} data
+   */
+  look({ colour, pictures }) {
+    const same = colour === this.data.colour && pictures === this.data.pictures;
+    // Before the page knows what the viewer chose, it says what was chosen before.
+    if (this.untold) this.untold = !same;
+    else if (!same) {
+      Object.assign(this.data, { colour, pictures });
+      this.colours?.begin(this.data);
+    }
+  }
+
+  /**
+   * The viewer chose other colours: into the URL, which the page writes; a file's own has a fragment.
+   * @param {Look} look
+   */
+  #keepLook(look) {
+    Object.assign(this.data, look);
+    this.untold = Boolean(this.tell);
+    if (this.tell) {
+      this.tell("look", look);
+      return;
+    }
+    try {
+      history.replaceState(null, "", `#${new URLSearchParams(/** @type {any} */ (look))}`);
+    } catch {
+      // A page that stands inside another has no address of its own.
+    }
   }
 
   #follow() {
@@ -180,18 +213,15 @@ class Stage {
 
   /** @returns {MomentSource} */
   #connect() {
-    const { archive, recorded, socket = "" } = this.data;
     /** @type {Receiver} */
     const receiver = {
       open: () => this.#opened(source),
       message: (message) => {
         if (source === this.source) this.#receive(message);
       },
-      trouble: (sentence) => this.#complain(sentence),
+      trouble: (sentence) => this.notices.complain(sentence),
     };
-    const packed = recorded ? fetch(recorded).then((found) => found.arrayBuffer()) : null;
-    const held = packed ?? (archive ? bytesOf(archive) : null);
-    const source = held ? new Archive(held, receiver) : new Source(socket, receiver);
+    const source = sourceOf(this.data, receiver);
     return source;
   }
 
@@ -202,6 +232,7 @@ class Stage {
   #opened(source) {
     this.lastSent = "";
     this.show();
+    this.colours?.ask();
     if (this.recording.scene) this.player.ask();
     else source.ask({ want: "scene" });
   }
@@ -221,16 +252,17 @@ class Stage {
       window.location.assign(url.href);
       return;
     }
-    const { run: before, socket, replay } = this.data;
+    const { run: before, socket, replay, figures } = this.data;
     this.data = { ...this.data, run };
     this.data.socket = socket?.replace(before, run);
     this.data.replay = replay?.replace(before, run);
+    this.data.figures = figures?.replace(before, run);
     this.source.close();
     this.source = this.player.source = this.#connect();
     if (this.link && this.data.replay) this.link.href = this.data.replay;
     this.left = before;
     // The page writes the URL: an entry of its own, so that Back returns to the run before.
-    this.tell?.({ run, query });
+    this.tell?.("moved", { run, query });
   }
 
   /** The class is shown another run, perhaps of other data: begin anew. */
@@ -276,11 +308,12 @@ class Stage {
   async #receive(message) {
     await this.styles;
     if (this.disposed) return;
-    const { kind, sentence, run, query, reload } = message.header;
-    if (kind === "refused") this.#refuse(sentence);
+    const { kind, sentence, train, run, query, reload } = message.header;
+    if (kind === "refused") this.notices.refuse(sentence, train);
+    if (kind === "refused" || kind === "followed") this.board.showFollowed(message);
     else if (kind === "moved") this.#move(run, query, reload);
     else if (kind === "again") this.#again();
-    else if (kind === "decoded") this.board.showDecoded(message);
+    else if (kind === "coloured" || kind === "small") this.colours?.accept(message);
     else this.#accept(message);
   }
 
@@ -288,7 +321,7 @@ class Stage {
   #accept(message) {
     const { recording } = this;
     const moment = recording.accept(message);
-    this.#complain(recording.error ?? this.lacking);
+    this.notices.complain(recording.error ?? this.lacking);
     if (recording.scene && !this.board.built) this.#build(recording.scene);
     if (recording.scene) this.player.receive(moment);
     this.#update();
@@ -297,32 +330,23 @@ class Stage {
 
   /** @param {Scene} scene */
   #build(scene) {
-    const theme = themeOf(this.root, scene);
-    const selection = new Selection(scene);
-    this.theme = theme;
+    const theme = (this.theme = themeOf(this.root, scene));
+    const selection = (this.selection = new Selection(scene));
     this.root.dataset.theme = theme.name;
-    this.selection = selection;
     const { recording, plotly } = this;
-    const decode = (/** @type {number} */ point) => this.source.decode(point);
+    const colours = new Colours(scene, selection, {
+      ask: (request) => this.source.look(request),
+      tell: (look) => this.#keepLook(look),
+    });
+    this.colours = colours;
+    const follow = (/** @type {FollowQuestion} */ question) => this.source.follow(question);
     const alter = (/** @type {Partial<RunSettings>} */ changes) => this.player.alter(changes);
-    this.board.build({ scene, theme, selection, recording, decode, alter }, plotly);
-  }
-
-  /**
-   * Why something was not done; gone again after a while.
-   * @param {string} sentence
-   */
-  #refuse(sentence) {
-    setText(this.notice, sentence);
-    this.notice.hidden = false;
-    clearTimeout(this.fading);
-    this.fading = setTimeout(() => (this.notice.hidden = true), NOTICE);
-  }
-
-  /** @param {string | null} sentence */
-  #complain(sentence) {
-    setText(this.trouble, sentence ?? "");
-    this.trouble.hidden = !sentence;
+    const shown = () => ({ folder: this.data.figures, moment: this.painter.moment });
+    const tryNearby = () => this.source.command("try");
+    const context = { scene, theme, selection, colours, recording, follow, alter, tryNearby };
+    this.board.build(context, plotly, shown);
+    const inLink = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+    colours.begin(this.tell ? this.data : inLink);
   }
 
   #resize() {
@@ -337,7 +361,7 @@ class Stage {
    * @param {KeyboardEvent} event
    */
   #key(event) {
-    const { target } = event;
+    const [target] = event.composedPath(); // event.target is the host of a shadow tree
     if (!(target instanceof Element) || this.root.dataset.waiting === "true") return;
     if (!this.root.contains(target) && target !== document.body) return;
     if (target.closest("select") || (event.key === " " && target.closest("button, summary, a"))) return;
@@ -346,17 +370,8 @@ class Stage {
   }
 }
 
-/**
- * Downloads the run so far as one file.
- * @param {string} path
- */
-function exportLink(path) {
-  const label = "Export replay: this run as one file that plays without a server";
-  const link = make("a", { className: "svae-button svae-export", href: path, download: "" });
-  link.innerHTML =
-    '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M11 3h2v9.2l3.3-3.3 1.4 1.4L12 16l-5.7-5.7 ' +
-    '1.4-1.4 3.3 3.3zM4 19h16v2H4z"/></svg>';
-  link.setAttribute("aria-label", label);
-  link.title = label;
-  return link;
+/** @param {string[]} names  none: all */
+function chosenOf(names = []) {
+  if (!names.length) return views;
+  return Object.fromEntries(Object.entries(views).filter(([name]) => names.includes(name)));
 }

@@ -50,8 +50,12 @@ export class Later {
   }
 
   /** @param {Message} message */
-  showDecoded(message) {
-    this.view?.showDecoded?.(message);
+  showFollowed(message) {
+    this.view?.showFollowed?.(message);
+  }
+
+  figure() {
+    return this.view?.figure?.() ?? {};
   }
 
   dispose() {

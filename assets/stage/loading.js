@@ -18,6 +18,41 @@ export function loadScript(path) {
 }
 
 /**
+ * Run a script that was compressed into the page, if it has not run yet.
+ * @param {string | Uint8Array} packed  in base 64, or its bytes
+ * @returns {Promise<void>}
+ */
+export function runScript(packed) {
+  running ??= run(packed);
+  return running;
+}
+
+/** @type {Promise<void> | undefined} */
+let running;
+
+/** @param {string | Uint8Array} packed */
+async function run(packed) {
+  const bytes = typeof packed === "string" ? await bytesOf(packed) : packed;
+  const text = await new Response(unzipped(bytes)).text();
+  document.head.append(Object.assign(document.createElement("script"), { text }));
+}
+
+/**
+ * What a file holds in base 64, in bytes.
+ * @param {string} text
+ */
+export async function bytesOf(text) {
+  return Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0)).buffer;
+}
+
+/**
+ * @param {ArrayBuffer | Uint8Array} packed
+ */
+export function unzipped(packed) {
+  return new Blob([/** @type {BlobPart} */ (packed)]).stream().pipeThrough(new DecompressionStream("gzip"));
+}
+
+/**
  * @param {string} url
  * @param {(url: string) => HTMLElement} create
  * @returns {Promise<void>}

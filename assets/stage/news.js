@@ -14,12 +14,20 @@ const SHOWN = ["died", "woke", "entered", "left", "collapsed", "recovered"];
 
 /** Whether the viewer wants narration. */
 export function narrates() {
-  return globalThis.localStorage?.getItem(STORED) !== "off";
+  try {
+    return globalThis.localStorage?.getItem(STORED) !== "off";
+  } catch {
+    return true; // a frame of another page may keep nothing
+  }
 }
 
 /** @param {boolean} wanted */
 export function setNarration(wanted) {
-  globalThis.localStorage?.setItem(STORED, wanted ? "on" : "off");
+  try {
+    globalThis.localStorage?.setItem(STORED, wanted ? "on" : "off");
+  } catch {
+    // a frame of another page may keep nothing
+  }
 }
 
 /**
@@ -51,7 +59,7 @@ export function words({ kind, dimension, step }) {
     woke: `dimension ${dimension} wakes`,
     entered: "enters its band",
     left: "leaves its band",
-    collapsed: "the last one goes out: collapsed",
+    collapsed: "collapsed: none is alive",
     recovered: "back to life",
   };
   return `${short[kind]}, step ${step}`;

@@ -24,6 +24,7 @@ export const PARTS = {
   floors: (_, recording) => recording.floors, // null until they are computed
   band: (_, { corridor, now }) => JSON.stringify([corridor, now?.band]),
   settings: (_, { now, count, generation }) => `${generation} ${count} ${JSON.stringify(now)}`,
+  outlook: (_, recording) => recording.outlook ?? undefined,
   certificates: (_, { generation, certificates }) => `${generation} ${certificates.length}`,
 };
 

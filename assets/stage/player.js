@@ -158,10 +158,15 @@ export class Player {
     this.opening = still ? "hold" : "replay";
   }
 
+  /** Where the viewer is, or is on the way to: a press counts before its moment has come. */
+  get #place() {
+    return this.mode === "hold" ? this.wanted : this.index;
+  }
+
   /** One moment on: a recorded one, or one more of training. */
   forward() {
-    if (this.index < this.recording.count - 1) {
-      this.seek(this.index + 1);
+    if (this.#place < this.recording.count - 1) {
+      this.seek(this.#place + 1);
     } else if (!this.over && !this.reader) {
       this.mode = "follow";
       this.source.command("step");
@@ -169,7 +174,7 @@ export class Player {
   }
 
   back() {
-    this.seek(this.index - 1);
+    this.seek(this.#place - 1);
   }
 
   /**

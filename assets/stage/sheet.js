@@ -7,6 +7,7 @@
 import { make, penOf } from "./dom.js";
 
 const CROWD = 60;
+const VEIL = 0.4; // how strong the rings of a crowd are
 const DRAG_STARTS = 4; // pixels
 /** How visible the points are that were not picked out, while others are. */
 export const FAINT = 0.16;
@@ -29,6 +30,11 @@ export class Sheet {
     this.width = 0;
     this.height = 0;
     this.fit();
+  }
+
+  /** Whether it has the size of its place still. */
+  get fits() {
+    return this.width === this.root.clientWidth && this.height === this.root.clientHeight;
   }
 
   /** Take the size of the place; drawings are lost. */
@@ -88,6 +94,7 @@ export class Sheet {
     const wide = heavy ? 2.5 : crowd ? 0.6 : 1.5;
     /** @type {[string, number][]} */
     const strokes = crowd ? [[ink, wide]] : [[paper, wide + (heavy ? 3 : 2)], [ink, wide]];
+    context.globalAlpha = crowd ? VEIL : 1;
     for (const [colour, width] of strokes) {
       context.strokeStyle = colour;
       context.lineWidth = width;
@@ -95,6 +102,31 @@ export class Sheet {
       for (const { x, y } of places) {
         context.moveTo(x + radius, y);
         context.arc(x, y, radius, 0, 2 * Math.PI);
+      }
+      context.stroke();
+    }
+    context.globalAlpha = 1;
+  }
+
+  /**
+   * Crosses at these places: where what is followed comes out, a heavy one where it comes in.
+   * @param {Point[]} places
+   * @param {{ ink: string, paper: string }} colours
+   */
+  cross(places, { ink, paper }, heavy = false) {
+    const context = this.marks;
+    const arm = heavy ? 10 : 5;
+    /** @type {[string, number][]} */
+    const strokes = [[paper, heavy ? 6.5 : 4], [ink, heavy ? 3.5 : 1.8]];
+    for (const [colour, width] of strokes) {
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      context.beginPath();
+      for (const { x, y } of places) {
+        context.moveTo(x - arm, y);
+        context.lineTo(x + arm, y);
+        context.moveTo(x, y - arm);
+        context.lineTo(x, y + arm);
       }
       context.stroke();
     }

@@ -1,7 +1,7 @@
 /**
  * Where moments come from: asks the server, and asks again when what came has been drawn.
  *
- * @import { MomentSource, Receiver } from "./types"
+ * @import { FollowQuestion, MomentSource, Receiver } from "./types"
  */
 
 import { decode } from "./frames.js";
@@ -46,12 +46,20 @@ export class Source {
   }
 
   /**
-   * Ask for a point as the models give it back; the answer is a message like any other.
-   * @param {number} point
+   * Ask for a point's way through the models; the answer is a message like any other.
+   * @param {FollowQuestion} question
    */
-  decode(point) {
-    this.#send({ decode: point });
+  follow(question) {
+    this.#send(question);
     return true;
+  }
+
+  /**
+   * Ask how points look; the answer is a message like any other.
+   * @param {object} request
+   */
+  look(request) {
+    this.#send(request);
   }
 
   close() {

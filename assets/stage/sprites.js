@@ -8,7 +8,7 @@
 import { mix } from "./colour.js";
 import { make, penOf } from "./dom.js";
 
-const FADING = 0.55; // how far the hindmost points go towards the background
+const FADING = 0.45; // how far the hindmost points go towards the background
 
 /**
  * One picture per depth, hindmost first: things far off are smaller and paler.
@@ -22,7 +22,7 @@ export function sprites(cluster, theme, size, levels) {
   return Array.from({ length: levels }, (_, level) => {
     const near = levels === 1 ? 1 : level / (levels - 1);
     return sprite(cluster.symbol, mix(theme.background, colour, 1 - FADING * (1 - near)), {
-      size: size * (0.72 + 0.28 * near),
+      size: size * (0.82 + 0.18 * near),
       edge: theme.background,
     });
   });
@@ -65,18 +65,33 @@ export function sprite(symbol, colour, { size, edge }) {
  * @param {number} middle
  * @param {number} radius
  */
-function outline(context, symbol, middle, radius) {
+export function outline(context, symbol, middle, radius) {
   /** @type {Record<string, Corner[]>} */
   const shapes = {
     square: [[-0.85, -0.85], [0.85, -0.85], [0.85, 0.85], [-0.85, 0.85]],
     diamond: [[0, -1.15], [1.15, 0], [0, 1.15], [-1.15, 0]],
     cross: cross(1.1, 0.4),
+    "triangle-up": [[0, -1.2], [1.1, 0.8], [-1.1, 0.8]],
+    "triangle-down": [[0, 1.2], [-1.1, -0.8], [1.1, -0.8]],
+    star: star(1.35, 0.55),
   };
   const corners = shapes[symbol];
   context.beginPath();
   if (corners) for (const [x, y] of corners) context.lineTo(middle + radius * x, middle + radius * y);
   else context.arc(middle, middle, radius, 0, 2 * Math.PI);
   context.closePath();
+}
+
+/**
+ * The ten corners of a star, clockwise from its top.
+ * @param {number} long
+ * @param {number} short
+ */
+function star(long, short) {
+  return Array.from({ length: 10 }, (_, n) => {
+    const [angle, radius] = [(n * Math.PI) / 5, n % 2 ? short : long];
+    return /** @type {Corner} */ ([radius * Math.sin(angle), -radius * Math.cos(angle)]);
+  });
 }
 
 /**

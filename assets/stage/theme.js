@@ -19,12 +19,12 @@ export function themeOf(element, scene) {
   const style = getComputedStyle(element);
   /** @type {(name: string, fallback: string) => string} */
   const page = (name, fallback) => style.getPropertyValue(`--st-${name}`).trim() || fallback;
-  const background = page("background-color", "#ffffff");
-  const name = isDark(asHex(background)) ? "dark" : "light";
+  const background = asHex(page("background-color", "#ffffff"), element);
+  const name = isDark(background) ? "dark" : "light";
   return {
     name,
     background,
-    text: page("text-color", "#1f2328"),
+    text: asHex(page("text-color", "#1f2328"), element),
     font: page("font", "sans-serif"),
     size: Math.round(FONT_SIZE * (element.classList.contains("svae-projector") ? 1.35 : 1)),
     faint: scene.faint[name],
@@ -78,11 +78,19 @@ export const PLOT_CONFIG = {
 };
 
 /**
- * Any CSS colour as #rrggbb, which is how a canvas gives it back.
+ * Any CSS colour as #rrggbb: as the element's style takes it, and as a canvas paints it.
  * @param {string} colour
+ * @param {HTMLElement} element
  */
-function asHex(colour) {
+function asHex(colour, element) {
+  if (/^#[0-9a-f]{6}$/i.test(colour)) return colour;
+  const probe = document.createElement("span");
+  probe.style.color = colour;
+  element.append(probe);
   const pen = penOf(document.createElement("canvas"));
-  pen.fillStyle = colour;
-  return pen.fillStyle;
+  pen.fillStyle = getComputedStyle(probe).color;
+  probe.remove();
+  pen.fillRect(0, 0, 1, 1);
+  const pixel = [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  return `#${pixel.map((channel) => channel.toString(16).padStart(2, "0")).join("")}`;
 }

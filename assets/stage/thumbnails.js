@@ -1,5 +1,6 @@
 /**
- * One point as a picture: an image where the data are images, else its features as bars.
+ * One point as a picture: an image where the data are images, a text where they are sequences, else
+ * its features as bars.
  *
  * @import { NumberArray, Scene, Theme } from "./types"
  */
@@ -9,12 +10,15 @@ import { penOf } from "./dom.js";
 
 const IMAGE_SIDE = 48; // pixels of a small picture, about
 const GAP = 4;
+const LETTER = { width: 8, height: 16 }; // of a text, in pixels
+const SHARPNESS = 2; // device pixels of a text's pixel
 
 /** What all pictures of a run have in common. */
 export class Thumbnails {
   /** @param {Scene} scene */
   constructor(scene) {
     this.image = scene.image;
+    this.symbols = scene.symbols ?? []; // replays of before have none
     // Features are drawn to one scale, that of the data shown.
     this.reach = 1e-9;
     for (const value of scene.arrays.originals.data) this.reach = Math.max(this.reach, Math.abs(value));
@@ -28,6 +32,7 @@ export class Thumbnails {
    */
   paint(canvas, points, theme, zoom = 1) {
     if (this.image) this.#paintImages(canvas, points, theme, zoom, this.image);
+    else if (this.symbols.length > 0) this.#paintTexts(canvas, points, theme, zoom);
     else this.#paintBars(canvas, points, theme, zoom);
     canvas.style.aspectRatio = `${canvas.width} / ${canvas.height}`;
   }
@@ -59,6 +64,52 @@ export class Thumbnails {
       context.clearRect(left, 0, width * scale, height * scale);
       context.drawImage(small, left, 0, width * scale, height * scale);
     }
+  }
+
+  /**
+   * A line for each point; a symbol is the fainter, the less probable it is. Read out as text.
+   * @param {HTMLCanvasElement} canvas
+   * @param {NumberArray} points  [n, 2·L]: symbol numbers, then their probabilities
+   * @param {Theme} theme
+   * @param {number} zoom
+   */
+  #paintTexts(canvas, { shape, data }, theme, zoom) {
+    const [count, size] = shape;
+    const length = size / 2;
+    const width = LETTER.width * zoom;
+    const height = LETTER.height * zoom;
+    resize(canvas, Math.ceil(length * width * SHARPNESS), Math.ceil(count * height * SHARPNESS));
+    canvas.style.width = `${Math.ceil(length * width)}px`;
+    const context = penOf(canvas);
+    context.setTransform(SHARPNESS, 0, 0, SHARPNESS, 0, 0);
+    context.clearRect(0, 0, length * width, count * height);
+    context.fillStyle = theme.text;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.font = `${Math.round(0.8 * height)}px ui-monospace, monospace`;
+    const lines = [];
+    for (let n = 0; n < count; n += 1) {
+      let line = "";
+      for (let at = 0; at < length; at += 1) {
+        const symbol = this.symbols[Math.round(data[n * size + at])] ?? "";
+        line += symbol;
+        context.globalAlpha = 0.15 + 0.85 * data[n * size + length + at];
+        context.fillText(symbol, (at + 0.5) * width, (n + 0.5) * height);
+      }
+      lines.push(line);
+    }
+    context.globalAlpha = 1;
+    this.#readOut(canvas, lines.join("; "));
+  }
+
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {string} text
+   */
+  #readOut(canvas, text) {
+    const name = canvas.dataset.name ?? canvas.getAttribute("aria-label") ?? "";
+    canvas.dataset.name = name;
+    canvas.setAttribute("aria-label", `${name}: ${text}`);
   }
 
   /**

@@ -85,9 +85,11 @@ export class Transport {
     const replayable = player.over && recording.count > 1 && player.index >= recording.count - 1;
     setIcon(this.play, player.moving ? "pause" : "play");
     setLabel(this.play, player.moving ? "Pause" : replayable ? "Play again" : "Play", "Space");
-    this.play.disabled = recording.status === "failed" || !ready;
+    const newest = player.index >= recording.count - 1;
+    const waits = player.reader && newest && !player.over && !player.moving; // for whom it belongs to
+    this.play.disabled = recording.status === "failed" || !ready || waits;
     this.back.disabled = player.index <= 0;
-    this.forward.disabled = !ready || (player.over && player.index >= recording.count - 1);
+    this.forward.disabled = !ready || ((player.over || player.reader) && newest);
     this.narration.setAttribute("aria-pressed", String(narrates()));
     this.reseed.disabled = !ready;
     this.speed.value = String(player.speed);

@@ -1,6 +1,7 @@
-/** The shapes of messages, runs and views. The wire format is written by pages/wire/messages.py. */
+/** The shapes of messages, runs and views. The wire format is written by svae_core/stage/messages.py. */
 
 import type { Recording } from "./frames";
+import type { Colours } from "./colours";
 import type { Selection } from "./selection";
 
 /** Numbers of any shape in one block, the last axis varying fastest. */
@@ -35,6 +36,24 @@ export interface Cluster extends Themed {
   symbol: string;
 }
 
+/** What points are coloured by: groups, or a scale whose ends stand for two numbers. */
+export interface Colouring {
+  name: string;
+  groups: Cluster[] | null;
+  low: number;
+  high: number;
+  /** The number of each point's group, or its place on the scale from 0 to 1. */
+  of: Float32Array;
+  /** The number of each point's group, or of its colour on the scale. */
+  slots: Uint16Array;
+}
+
+/** Images [few, height · width] of every `step`-th point, from 0 to 1. */
+export interface SmallPictures {
+  step: number;
+  images: NumberArray;
+}
+
 /** One of the models that are trained side by side. */
 export interface Member extends Themed {
   method: string;
@@ -64,15 +83,23 @@ export interface Scene {
   radii: [number, number];
   /** Height and width where the data are images. */
   image: [number, number] | null;
+  /** What the numbers of a picture stand for, where the data are sequences. */
+  symbols?: string[];
   features: string[];
   band: string;
   /** The largest variances λ of the data, as many as there are latent dimensions; falling. */
   variances: number[];
-  /** The losses W and δ, between which the band's edges are fractions. */
+  /** The losses W and δ, between which the band's edges are fractions; null: it holds no model. */
   handles: { within: number; delta: number } | null;
   lesson: LessonQuestion | null;
   members: Member[];
   clusters: Cluster[];
+  /** What points can be coloured by, the clusters first; absent in recordings of before. */
+  colours?: string[];
+  /** The colours of a number, from its lowest value to its highest. */
+  scale: { light: string[]; dark: string[] };
+  /** The same for all runs that show the same points. */
+  key?: string;
   look: Record<"delta" | "band" | "W", Themed>;
   ink: Themed;
   faint: Themed;
@@ -135,7 +162,7 @@ export interface Layout {
 export interface Remark {
   step: number;
   sentence: string;
-  /** start | change | died | woke | entered | left | collapsed | recovered | diverged */
+  /** start | change | unborn | died | woke | entered | left | collapsed | recovered | diverged */
   kind: string;
   /** Index of the model, −1 for all. */
   model: number;
@@ -188,9 +215,69 @@ export interface CertificateNumbers {
   mi_ceiling: number;
   floors: { elementary: number; proved: number; tight: number };
   gauge: number;
+  /** Λ* of an autoregressive decoder; null or missing of others. */
+  prefix_edge?: number | null;
+  /** Where points are one-hot sequences: squared errors in the data's own units. */
+  sequences?: { brier: number; brier_constant: number; wrong: number; hard: number; length: number } | null;
   verdict: string;
   sentence: string;
   n_points: number;
+}
+
+/** A model's forecast; see svae_core/certificate/residual_spectrum.py. */
+export interface ForecastNumbers {
+  sentence: string;
+  latents: string;
+  birth_below: number | null;
+  birth_resolved: boolean;
+}
+
+/** What copies of a run did; see svae_core/clinic/moved_copies.py. */
+export interface TriedNumbers {
+  sentence: string;
+  birth_below: number | null;
+  birth_resolved: boolean;
+}
+
+/** What is next, by model; null where a model has no forecast. */
+export interface OutlookNumbers {
+  step: number;
+  models: (ForecastNumbers | null)[];
+  /** Whether copies are being trained, and from which step. */
+  trying: boolean;
+  triedStep: number;
+  tried: (TriedNumbers | null)[];
+}
+
+// ---------------------------------------------------------------------- a point followed
+
+/** A viewed point, with some coordinates set by the viewer, or a drawing or a text instead of it. */
+export interface Followed {
+  follow: number;
+  /** Value by coordinate, before the map onto the shell. */
+  changes?: Record<number, number>;
+  /** Lines through x, y, x, y, … on a pad from 0 to 1. */
+  strokes?: number[][];
+  /** Of sequences. */
+  text?: string;
+}
+
+/** Of the models at this step, or the newest; `asked` numbers the question, `seed` the draws. */
+export interface FollowQuestion extends Followed {
+  step?: number;
+  seed: number;
+  asked: number;
+}
+
+/** What one model makes of it; see svae_core/latent/results.py. */
+export interface FollowedModel {
+  near: number[];
+  near_labels: string[];
+  kl: number | null;
+  loss: number | null;
+  spread: number | null;
+  shift: number | null;
+  sentence: string;
 }
 
 // ----------------------------------------------------------------- where moments come from
@@ -207,8 +294,10 @@ export interface Receiver {
 export interface MomentSource {
   ask(request: { want: string | number; [known: string]: unknown }): void;
   command(verb: string, rest?: object): void;
-  /** Ask for a point as the models give it back; false where no server can decode it. */
-  decode(point: number): boolean;
+  /** Ask for a point's way through the models; false where there is no server to ask. */
+  follow(question: FollowQuestion): boolean;
+  /** Ask how points look: `{ colour: 3 }` or `{ small: 1 }`. */
+  look(request: object): void;
   close(): void;
 }
 
@@ -231,10 +320,13 @@ export interface ViewContext {
   theme: Theme;
   recording: Recording;
   selection: Selection;
-  /** Ask for a point as the models give it back; false where there is no server to ask. */
-  decode(point: number): boolean;
+  colours: Colours;
+  /** Ask for a point's way through the models; false where there is no server to ask. */
+  follow(question: FollowQuestion): boolean;
   /** Other settings from the moment shown on. */
   alter(changes: Partial<RunSettings>): void;
+  /** Have copies of the run find what is born and what dies next. */
+  tryNearby(): void;
 }
 
 /** A part of the run that a view may need; painter.js says how each is looked up. */
@@ -249,6 +341,7 @@ export type Need =
   | "floors"
   | "band"
   | "settings"
+  | "outlook"
   | "certificates";
 
 /** What a view's file declares of it. */
@@ -263,12 +356,16 @@ export interface Declaration {
   height?: string;
   /** Where in the story, which fits on one screen: with the models, or beside them; else below it. */
   place?: "models" | "levers";
+  /** Its elements, one of each model, stand side by side. */
+  columns?: boolean;
   /** It is drawn when one of these has changed, and not before all are there. */
   needs: Need[];
   /** Drawn at once and together with all lively views; others take turns. */
   lively?: boolean;
   /** Made once Plotly.js is there; the others are drawn before. */
   plotly?: boolean;
+  /** The server draws it as a figure for papers, too: svae_core/figures/papers. */
+  paper?: boolean;
   /** Left out in big type, where a class follows together. */
   handout?: boolean;
   /** Shows the data while a prediction is waited for. */
@@ -277,7 +374,16 @@ export interface Declaration {
   styles?: string;
 }
 
+/** How a figure for a paper is to look, and its size on the screen in pixels. */
+export interface Figure {
+  width: number;
+  height: number;
+  [name: string]: number | string;
+}
+
 export interface View {
+  /** What else decides how it looks as a figure for a paper. */
+  figure?(): Record<string, number | string>;
   /** Draw this moment; true where that was enough work for one animation frame. */
   draw(moment: Moment): boolean | void;
   /** Its place has another size. */
@@ -285,8 +391,8 @@ export interface View {
   /** The page has other colours. */
   recolour(theme: Theme): void;
   dispose(): void;
-  /** A decoded point has arrived. */
-  showDecoded?(message: Message): void;
+  /** What the models make of the point followed has arrived. */
+  showFollowed?(message: Message): void;
 }
 
 export interface ViewModule {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pages.live.history import member_names
 from pages.live.run_view import RunView
 from svae_core.certificate.diagnostics import COLLAPSED_KL
 from svae_core.config.settings import settings_at
+from svae_core.figures.members import member_names
 from svae_core.figures.names import counted
 from svae_core.records import Frame, Settings
 

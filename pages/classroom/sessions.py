@@ -11,6 +11,7 @@ class is open; so that nobody finds a class by trying, wrong ones are counted an
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Iterator
@@ -25,11 +26,12 @@ from svae_core.config.settings import settings_at
 from svae_core.figures.class_board import Dot
 from svae_core.records import RequestError
 
+_log = logging.getLogger(__name__)
 #: Instead of a moment's index: the newest moment, whichever it is.
 NEWEST = -1
 #: A class is removed after this many seconds without use.
 KEPT_SECONDS = 4 * 3600.0
-LARGEST_CLASS = 500  # runs on one board
+LARGEST_CLASS = 500  # runs on one board, and copies of the teacher's run at a time
 #: Letters that are not taken for one another, said or written.
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _LETTERS = 6
@@ -66,6 +68,7 @@ class Class:
     letters: str = ""  # a short code that can be typed; it opens the class to followers only
     answers: dict[str, int] = field(default_factory=dict)  # to the lesson's question, by student
     revealed: bool = False  # whether the teacher has shown what came true
+    copies: set[str] = field(default_factory=set)  # runs that students took of the teacher's
     version: int = 0  # changes with the three above and with the number of followers
 
     def seat(self, student: str | None) -> Seat:
@@ -106,6 +109,7 @@ class Classes:
                 f"There are {_MOST_CLASSES} classes on this server already; try again when one has "
                 "ended."
             )
+        _log.info("A class begins; %d are open now.", len(self._classes) + 1)
         classroom = Class(secrets.token_urlsafe(12), secrets.token_urlsafe(16), run)
         taken = {one.letters for one in self._classes.values()}
         while not classroom.letters or classroom.letters in taken:
@@ -177,6 +181,21 @@ class Classes:
         classroom = self.find(code)
         if classroom is not None and len(classroom.runs) < LARGEST_CLASS:
             classroom.runs.setdefault(run)
+
+    def copy(self, classroom: Class, owner: str) -> str:
+        """Give a student a run of their own with the teacher's so far; its id.
+
+        RequestError if too many copies are on the server, or the student has too many runs.
+        """
+        classroom.copies = {run for run in classroom.copies if self._runs.find(run)}
+        if len(classroom.copies) >= LARGEST_CLASS:
+            raise RequestError(
+                f"{LARGEST_CLASS} copies of this class are open already; ask again when some have "
+                "been closed."
+            )
+        run = self._runs.copy(classroom.run, owner)
+        classroom.copies.add(run)
+        return run
 
     def end(self, key: str) -> None:
         """End the class with this key; its students no longer follow."""

@@ -1,11 +1,20 @@
-"""What is computed beside the training of a live run: its floors and its map layouts."""
+"""What is computed beside the training of a live run: floors, map layouts, forecasts."""
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import logging
+import time
+from typing import TYPE_CHECKING
 
+from pages.live.outlook import EVERY
 from pages.live.position import Position
 from svae_core.compute.workers import WorkerLost
+from svae_core.records import RequestError, State
+
+if TYPE_CHECKING:
+    from svae_core.clinic.moved_copies import Tried
 
 _log = logging.getLogger(__name__)
 
@@ -52,3 +61,49 @@ def layout_due(live: Position) -> bool:
     if not (live.observed or final):
         return False  # UMAP's worker, which would be asked for, ends when nobody asks for it
     return live.observed if live.shared.outdated(live.newest_step) else final
+
+
+async def keep_forecasts(live: Position) -> None:
+    """Have the newest state forecast now and then, and once more where training pauses or ends."""
+    while True:
+        await live.signal.wait_for(lambda: forecast_due(live))
+        state = live.newest
+        if state is None or live.outlook.step == state.step:
+            return
+        live.outlook = dataclasses.replace(live.outlook, asked_at=time.monotonic())
+        try:
+            found = await live.shared.forecasts(state)
+        except (WorkerLost, RequestError):
+            _log.warning("The forecast of a live run was lost; it continues without.")
+            return
+        live.outlook = dataclasses.replace(live.outlook, step=state.step, forecasts=found)
+        live.announce()
+
+
+def forecast_due(live: Position) -> bool:
+    """Whether the newest state is to be forecast, or the run has ended and was."""
+    state = live.newest
+    if state is None or not live.observed:
+        return live.ended  # nobody would see it
+    if state.step == live.outlook.step:
+        return live.ended
+    return not live.training or time.monotonic() - live.outlook.asked_at > EVERY
+
+
+def try_nearby(live: Position) -> None:
+    """Begin to train copies of every member that has a forecast, from the newest state."""
+    if live.newest is None or live.outlook.trying:
+        return
+    trial = asyncio.create_task(_try_nearby(live, live.newest))
+    live.outlook = dataclasses.replace(live.outlook, trial=trial, tried=())
+    live.announce()
+
+
+async def _try_nearby(live: Position, state: State) -> None:
+    found: tuple[Tried | None, ...] = ()
+    try:
+        found = await live.shared.try_nearby(state)
+    except (WorkerLost, RequestError):
+        _log.warning("Copies of a live run were lost; they can be asked for again.")
+    live.outlook = dataclasses.replace(live.outlook, trial=None, tried_step=state.step, tried=found)
+    live.announce()

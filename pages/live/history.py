@@ -13,7 +13,7 @@ import numpy as np
 from pages.live import setting_changes
 from svae_core import commentary
 from svae_core.commentary import CommentaryState, Remark
-from svae_core.figures.palette import mark_of
+from svae_core.figures.members import member_names
 from svae_core.records import Frame, Moment, Settings, State
 from svae_core.runs.folder import NO_LATENTS, without_latents
 
@@ -22,29 +22,10 @@ if TYPE_CHECKING:
 
 #: Moments between two states that are kept to branch from …
 EVERY = 10
-#: … as long as a run's states take no more bytes than this; then every other one is dropped.
+#: … as long as a run's states take no more bytes than this; then every other one is dropped, also
+#: earlier where there are more than so many, of so many bytes: thirty runs of a class hold theirs.
 STATE_BYTES = 2**25
-
-
-def member_name(settings: Settings) -> str:
-    """The name of a member on screen."""
-    return mark_of(settings.method).name
-
-
-def member_names(members: Sequence[Settings]) -> tuple[str, ...]:
-    """The names of members on screen; those of the same method are told apart by their losses."""
-    methods = [settings.method for settings in members]
-    return tuple(
-        member_name(one) if methods.count(one.method) == 1 else f"VAE with {_written(one)}"
-        for one in members
-    )
-
-
-def _written(settings: Settings) -> str:
-    """A conventional loss as one writes it: `D/0.1 + KL`, `D + 0.1·KL`."""
-    twice = 2 * settings.sigma2
-    error = "D" if twice == 1 else f"D/{twice:g}"
-    return f"{error} + KL" if settings.beta == 1 else f"{error} + {settings.beta:g}·KL"
+PLENTY, PLENTY_BYTES = 12, 2**22
 
 
 @dataclass
@@ -90,7 +71,9 @@ class History:
         if state.step <= last or since < self._every:
             return
         self.states.append(state)
-        if sum(map(_state_weight, self.states)) > STATE_BYTES and len(self.states) > 1:
+        held = sum(map(_state_weight, self.states))
+        plenty = len(self.states) > PLENTY and held > PLENTY_BYTES
+        if plenty or (held > STATE_BYTES and len(self.states) > 1):
             self.states = self.states[1::2]
             self._every *= 2
 

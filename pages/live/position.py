@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pages.live.pace import Pace
 from pages.live.run_source import Branching
 from pages.live.shared_training import SharedTraining
 from pages.live.signal import Signal
 from pages.live.time_remaining import Speed
-from svae_core.records import FloorCurves, PreparedData, Settings
+from svae_core.records import FloorCurves, PreparedData, Settings, State
+
+if TYPE_CHECKING:
+    from pages.live.outlook import Outlook
 
 
 class Position(Protocol):
@@ -28,6 +31,10 @@ class Position(Protocol):
     prepared: PreparedData | None
     floors: tuple[FloorCurves, ...]
     sharpened: bool
+    outlook: Outlook
+
+    @property
+    def newest(self) -> State | None: ...
 
     @property
     def newest_step(self) -> int: ...

@@ -386,5 +386,6 @@ def _inherit(child: LiveRun, parent: LiveRun) -> None:
 def _return_memory() -> None:
     """Return freed memory to the operating system, which the C library tends to keep."""
     gc.collect()
-    with suppress(OSError, AttributeError):  # another C library than Linux's
+    # Another C library than Linux's has no such function; Windows has none by that name at all.
+    with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pages.live import companions, display
 from pages.live import setting_changes as changing
+from pages.live.outlook import Outlook
 from pages.live.pace import Pace
 from pages.live.run_source import Branching, OnDisk, RunRequest, check_data
 from pages.live.setting_changes import Changes
@@ -21,7 +22,8 @@ from svae_core.compute.dask_cluster import ClusterLost
 from svae_core.compute.scheduler import QueuePosition
 from svae_core.compute.workers import WorkerLost
 from svae_core.config.settings import Settings
-from svae_core.records import Certificate, Decoded, FloorCurves, PreparedData, RequestError, State
+from svae_core.latent.results import Follow, Followed
+from svae_core.records import Certificate, FloorCurves, PreparedData, RequestError, State
 
 if TYPE_CHECKING:
     from svae_core.commentary import Remark
@@ -59,6 +61,7 @@ class LiveRun:
         self.prepared: PreparedData | None = None
         self.certificates: tuple[Certificate, ...] = ()
         self.floors: tuple[FloorCurves, ...] = ()  # one per member, when they are known
+        self.outlook = Outlook()
         self.sharpened = False  # whether those are the highest floors
         self.owner = ""  # key of the browser that started it
         self.on_disk: OnDisk | None = None  # as loaded, until `Autosave` takes it over
@@ -181,13 +184,14 @@ class LiveRun:
         """The changeable settings as they will be at the next slice."""
         return changing.changeable_at(self.members[-1], self._change_step) | self._pending
 
-    async def decode(self, index: int) -> Decoded | None:
-        """A viewed point as the newest models reconstruct it; None before training starts."""
+    async def follow(self, question: Follow, step: int | None = None) -> Followed | None:
+        """A point on its way through the models of a step, else of the newest moment, if any."""
         if not self.count:
             return None
+        at = self.newest_step if step is None else min(step, self.newest_step)
         try:
-            return await self.shared.decode(self.newest_step, index)
-        except (WorkerLost, RequestError):  # the viewer may click again
+            return await self.shared.follow(at, question)
+        except WorkerLost:  # the viewer may click again
             return None
 
     # ----------------------------------------------------------------- for the server
@@ -266,6 +270,7 @@ class LiveRun:
             async with asyncio.TaskGroup() as tasks:
                 layouts = tasks.create_task(companions.keep_layouts(self))
                 floors = tasks.create_task(companions.find_floors(self))
+                tasks.create_task(companions.keep_forecasts(self))
                 await self._train()
                 await layouts
                 await floors
@@ -373,7 +378,7 @@ class LiveRun:
         """Return to the state before the first moment; a new generation tells viewers so."""
         self.count, self.certificates, self._pending = 0, (), {}
         self.imported, self.claimed = False, ()
-        self.error, self.size, self.speed = None, 0, Speed()
+        self.error, self.size, self.speed, self.outlook = None, 0, Speed(), Outlook()
         self.generation += 1
 
     # ------------------------------------------------------------------ announcements

@@ -10,6 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pages.live.outlook import Outlook
 from pages.live.run import LiveRun
 from pages.live.run_source import Branching, RunRequest
 from pages.live.setting_changes import Changes
@@ -61,6 +62,7 @@ class RunView:
     newest: State | None
     floors: tuple[FloorCurves, ...]
     sharpened: bool
+    outlook: Outlook
     certificates: tuple[Certificate, ...]
     changeable_now: Changes
     queue_position: QueuePosition

@@ -6,6 +6,7 @@ from typing import Any
 
 from svae_core.commentary import difference, on_change
 from svae_core.config.settings import CHANGEABLE, change, check_changeable, settings_at
+from svae_core.config.settings import changeable_at as changeable_at
 from svae_core.records import RequestError, Settings, knobs
 
 Changes = dict[str, Any]
@@ -27,12 +28,6 @@ def apply_changes(
     for name, value in changes.items():
         members = tuple(change(settings, step, name, value) for settings in members)
     return members
-
-
-def changeable_at(settings: Settings, step: int) -> Changes:
-    """The changeable settings by name, with the values in force at `step`."""
-    now = settings_at(settings, step)
-    return {name: getattr(now, name) for name in CHANGEABLE}
 
 
 def effective_changes(settings: Settings, step: int, changes: Changes) -> Changes:

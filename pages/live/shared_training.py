@@ -14,20 +14,23 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
 from pages.live.history import History
+from pages.live.shared_arrays import SharedArrays
 from svae_core.compute import tasks
 from svae_core.compute.engine import Engine, Lane
 from svae_core.compute.scheduler import FairShare
+from svae_core.latent.results import Follow, Followed
 from svae_core.records import (
     Advance,
     Budget,
     Certificate,
-    Decoded,
     FloorCurves,
+    Forecast,
     Moment,
     PreparedData,
     RequestError,
@@ -35,11 +38,17 @@ from svae_core.records import (
     State,
 )
 
+if TYPE_CHECKING:
+    from svae_core.clinic.moved_copies import Tried
+
 #: A subscriber that is behind shows recorded moments this many times faster than they were
 #: trained …
 _CATCHING_UP = 2.0
 #: … and at least this many per second.
 _SLOWEST = 10.0
+#: States of the last slices that are held: the moment shown is seldom further behind, and a change
+#: made there need not train again from the last state that the history keeps.
+_RECENT = 4
 
 
 class Subscriber(Protocol):
@@ -53,6 +62,7 @@ class Trainings:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._arrays = SharedArrays()
         self._shared: WeakValueDictionary[tuple[Settings, ...], SharedTraining] = (
             WeakValueDictionary()
         )
@@ -62,7 +72,7 @@ class Trainings:
 
     def new(self, members: tuple[Settings, ...], history: History | None = None) -> SharedTraining:
         """A training that no other run follows yet, from a history if there is one."""
-        return SharedTraining(members, self.engine, history or History())
+        return SharedTraining(members, self.engine, history or History(), self._arrays)
 
     def join(self, members: tuple[Settings, ...], subscriber: Subscriber) -> SharedTraining:
         """Subscribe to the training that all runs of these members share."""
@@ -85,13 +95,23 @@ class Trainings:
 class SharedTraining:
     """The training of some members and its history. Lives on the server's event loop."""
 
-    def __init__(self, members: tuple[Settings, ...], engine: Engine, history: History) -> None:
+    def __init__(
+        self,
+        members: tuple[Settings, ...],
+        engine: Engine,
+        history: History,
+        arrays: SharedArrays | None = None,
+    ) -> None:
         self.members = members
+        self._arrays = arrays or SharedArrays()
+        self._prepared: PreparedData | None = None
         self.engine = engine
         self.share = FairShare()
         self.history = history
         self.newest: State | None = None
+        self._recent: deque[State] = deque(maxlen=_RECENT)  # those before the newest
         self._first: State | None = None  # before the first step
+        self._followed: State | None = None  # at the step that was asked about last
         self.subscribers: WeakSet[Subscriber] = WeakSet()
         self._seconds_per_moment = 0.0
         self._spent = 0.0  # seconds since the last moment
@@ -103,11 +123,14 @@ class SharedTraining:
     def go_on_from(self, state: State) -> None:
         """Train on from a state, unless the newest one is further."""
         if self.newest is None or self.newest.step < state.step:
+            if self.newest is not None:
+                self._recent.append(self.newest)
             self.newest = dataclasses.replace(state, settings=self.members)
 
     def branch(self, step: int, members: tuple[Settings, ...]) -> SharedTraining:
         """A training of other settings from a step on, with the history up to there."""
-        return SharedTraining(members, self.engine, self.history.up_to(step, members))
+        history = self.history.up_to(step, members)
+        return SharedTraining(members, self.engine, history, self._arrays)
 
     def take_over(self, other: SharedTraining) -> bool:
         """Continue from another training of the same members where it is further.
@@ -148,14 +171,23 @@ class SharedTraining:
         moments = self.history.moments
         if self.newest is None or not moments or moments[-1][0].step <= step:
             return self.newest
-        kept = [state for state in self.history.states if state.step <= step]
-        return kept[-1] if kept else self._first
+        held = (*self.history.states, *self._recent)
+        kept = [state for state in held if state.step <= step]
+        return max(kept, key=lambda state: state.step, default=self._first)
 
     # ------------------------------------------------------------- results computed once
 
     async def prepared_data(self) -> PreparedData:
         """The data, shell, clusters and region, which every figure needs."""
-        return await self._call_once(tasks.prepared_data, self.members[-1], lane=Lane.PREPARATION)
+        if self._prepared is None:
+            found = await self._call_once(
+                tasks.prepared_data, self.members[-1], lane=Lane.PREPARATION
+            )
+            # Arrays of any size are read for it: not on the event loop, where all visitors wait.
+            shared = await asyncio.to_thread(self._arrays.in_terms_of, found)
+            self._prepared = self._prepared or shared
+            self._running.pop("prepared_data", None)  # holds the arrays as they came
+        return self._prepared
 
     async def quick_floors(self) -> tuple[FloorCurves, ...]:
         """Lower floors on the KL of each member, for the time until `floors` are known."""
@@ -180,6 +212,18 @@ class SharedTraining:
         state = self.newest
         assert state is not None
         return await self._call_once(tasks.certify, state, share=self.share)
+
+    async def forecasts(self, state: State) -> tuple[Forecast | None, ...]:
+        """The next birth and death of each member, from a state of this training."""
+        return await asyncio.wrap_future(
+            self.engine.submit(tasks.forecasts, state, share=self.share)
+        )
+
+    async def try_nearby(self, state: State) -> tuple[Tried | None, ...]:
+        """The same, by copies that are trained on from there."""
+        return await asyncio.wrap_future(
+            self.engine.submit(tasks.try_nearby, state, lane=Lane.BACKGROUND)
+        )
 
     async def begin(self) -> None:
         """Initialise the training, unless its history has a moment and a state to go on from."""
@@ -234,7 +278,7 @@ class SharedTraining:
                 now if self._seconds_per_moment == 0 else 0.9 * self._seconds_per_moment + 0.1 * now
             )
 
-    async def state_exactly_at(self, step: int) -> State:
+    async def state_exactly_at(self, step: int, lane: Lane = Lane.TRAINING) -> State:
         """The state at a step, trained again from the last one kept if necessary."""
         kept = self.state_at(step)
         if kept is None:
@@ -242,21 +286,27 @@ class SharedTraining:
         state: State = kept
         while state.step < step:
             budget = Budget(step - state.step, self.engine.slice_seconds(), frames=False)
-            state = (await self._advance(state, budget)).state
+            state = (await self._advance(state, budget, lane)).state
         return state
 
-    async def decode(self, step: int, index: int) -> Decoded:
-        """The members' reconstructions of one viewed point at a step."""
-        state = await self.state_exactly_at(step)
-        call = self.engine.submit(tasks.decode, state, index, lane=Lane.AT_ONCE)
+    async def follow(self, step: int, question: Follow) -> Followed:
+        """One point on its way through the members as they were at a step.
+
+        A person waits: what has to be trained again for it goes before all runs, and is kept while
+        the questions are on the same step.
+        """
+        state = self._followed
+        if state is None or state.step != step or state.settings != self.members:
+            state = self._followed = await self.state_exactly_at(step, Lane.AT_ONCE)
+        call = self.engine.submit(tasks.explore, state, question, lane=Lane.AT_ONCE)
         return await asyncio.wrap_future(call)
 
-    async def _advance(self, state: State, budget: Budget) -> Advance:
+    async def _advance(self, state: State, budget: Budget, lane: Lane = Lane.TRAINING) -> Advance:
         """A slice from this state on. RequestError where there is nothing left to train.
 
         Its moments say that there is; a run from a file may hold moments beyond its settings.
         """
-        call = self.engine.submit(tasks.advance, state, budget, share=self.share)
+        call = self.engine.submit(tasks.advance, state, budget, lane=lane, share=self.share)
         advance = await asyncio.wrap_future(call)
         if advance.state.step <= state.step:
             raise RequestError(

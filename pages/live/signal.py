@@ -34,4 +34,7 @@ class Signal:
             while not condition():
                 wake.clear()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), every)
+                    # Not asyncio.wait_for: Python 3.11's loses a cancellation that comes together
+                    # with a notification, and the task then never ends.
+                    async with asyncio.timeout(every):
+                        await wake.wait()

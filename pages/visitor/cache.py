@@ -25,6 +25,7 @@ from svae_core.compute.engine import Lane
 from svae_core.compute.workers import WorkerLost
 from svae_core.config.settings import DATA_FIELDS, settings_key
 from svae_core.latent.results import A, BandStudy, Question, load_studies
+from svae_core.own_data.formats import listed
 from svae_core.problem import with_band
 from svae_core.records import FeasibleRegion, FloorCurves, Problem, RequestError, Settings, State
 
@@ -50,10 +51,12 @@ def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
     return _result(server().prepared, key, future, doing, finish)
 
 
-def wait_for_file(chosen: Settings) -> None:
+def wait_for_file(chosen: Settings, where: str = "in the sidebar, which » opens") -> None:
     """End the page with an invitation where own data are chosen and none are given yet."""
     if chosen.dataset == "file" and not dict(chosen.dataset_options).get("key"):
-        st.info("Give your file under “Your file”, and it is drawn here.")
+        st.info(
+            f"Give your file under “Your file” {where}, and it is drawn here. Formats: {listed()}."
+        )
         st.stop()
 
 
@@ -99,8 +102,13 @@ def regions_by_definition(prepared: Problem, chosen: Settings) -> dict[str, Feas
 
 def proposal(chosen: Settings) -> tuple[tuple[int, float, float], ...]:
     """(K, W, silhouette) of the numbers of clusters that were tried, whatever K is in use."""
-    asked = dataclasses.replace(chosen, clusters=0)
-    return problem(asked, "Trying other numbers of clusters").clusters.proposal
+    asked = Settings(**{name: getattr(chosen, name) for name in DATA_FIELDS} | {"clusters": 0})
+    key = f"proposal.{settings_key(asked, DATA_FIELDS)}"
+    future = server().prepared.get(
+        key, lambda: server().engine.submit(tasks.proposal, asked, lane=Lane.PREPARATION)
+    )
+    doing = "Trying other numbers of clusters"
+    return _result(server().prepared, key, future, doing, lambda found: found)
 
 
 @cache

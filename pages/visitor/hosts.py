@@ -7,15 +7,16 @@ its own websocket is opened; here it is asked for in front of every route, ours 
 
 from __future__ import annotations
 
-import socket
+import os
 from collections.abc import Mapping
-from contextlib import suppress
 from urllib.parse import urlsplit
 
 import streamlit as st
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from svae_core.config.machine import network_address
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
 #: What proxies tell of those whose requests they pass on.
@@ -36,13 +37,22 @@ class AllowedHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or one websocket."""
-        if scope["type"] == "lifespan" or is_allowed(HTTPConnection(scope).headers.get("host")):
+        if scope["type"] == "lifespan" or _is_for_all(scope) or is_allowed(_host(scope)):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": "unknown host"})
         else:
             await PlainTextResponse(_SENTENCE, 421)(scope, receive, send)
+
+
+def _is_for_all(scope: Scope) -> bool:
+    """Whether this asks how the server is: whoever watches it knows it by another name."""
+    return scope["type"] == "http" and str(scope["path"]).endswith("/healthz")
+
+
+def _host(scope: Scope) -> str | None:
+    return HTTPConnection(scope).headers.get("host")
 
 
 def answers_this_machine_only() -> bool:
@@ -80,7 +90,7 @@ def reachable_from_outside(address: str) -> str:
     if answers_this_machine_only() or not is_local(parts.netloc):
         return address
     port = f":{parts.port}" if parts.port else ""
-    return parts._replace(netloc=f"{_network_address()}{port}").geturl()
+    return parts._replace(netloc=f"{network_address()}{port}").geturl()
 
 
 def unreachable(address: str) -> str:
@@ -88,20 +98,9 @@ def unreachable(address: str) -> str:
     if not is_local(urlsplit(address).netloc):
         return ""
     return (
-        "This server answers this machine only. For a class, start it with "
+        "This server answers this machine only. For others, start it with "
         "`streamlit run app.py --server.address 0.0.0.0`."
     )
-
-
-def _network_address() -> str:
-    """This machine's address in its network; its own one where there is no network.
-
-    Nothing is sent: a datagram socket that is given a destination only picks its interface.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
-        probe.connect(("192.0.2.1", 9))
-        return str(probe.getsockname()[0])
-    return "127.0.0.1"
 
 
 def is_passed_on(headers: Mapping[str, str]) -> bool:
@@ -132,3 +131,14 @@ def _name(address: str) -> str | None:
     if "@" in parts.netloc or parts.path or parts.query or not parts.hostname:
         return None
     return parts.hostname.lower().rstrip(".")
+
+
+def sees_all_runs() -> bool:
+    """Whether the Runs page lists all runs of this machine, as on a server for one person.
+
+    Such a server answers this machine only, without a proxy; SVAE_SHARED_RUNS=1 or =0 overrides it.
+    """
+    chosen = os.environ.get("SVAE_SHARED_RUNS", "")
+    if chosen in ("0", "1"):
+        return chosen == "1"
+    return answers_this_machine_only() and not is_passed_on(st.context.headers)

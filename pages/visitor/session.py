@@ -7,7 +7,6 @@ Streamlit's `bind="query-params"` drops parameters that a page does not bind.
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -24,11 +23,11 @@ from pages.live.pace import Pace
 from pages.live.registry import same_data
 from pages.live.run_source import RunRequest
 from pages.server.current import server
-from pages.visitor import cache, hosts, owner_cookie, settings_in_url
+from pages.visitor import cache, owner_cookie, settings_in_url
 from pages.visitor.markdown import refusal
 from pages.visitor.shared_job import Job
 from svae_core.config.settings import settings_at
-from svae_core.records import Certificate, Moment, RequestError, Settings, State
+from svae_core.records import Certificate, Moment, RequestError, Settings
 from svae_core.runs.manifest import new_id
 
 _SETTINGS = "svae.settings"  # the current Settings
@@ -44,7 +43,6 @@ _SHOWN = "svae.shown"  # each widget's value when it was last drawn
 _ASKED = "svae.asked"  # keys of the background tasks that this visitor requested
 _ONCE = "svae.once"  # results of calls made once, by key
 _GOING = "svae.going"  # key of the running job, by section of a page
-_LOOKED_INTO = "svae.looked_into"  # the run whose latent spaces are explored, and its state
 _WAITING = "svae.waiting"  # names of the sections that are waiting
 
 
@@ -145,12 +143,8 @@ def class_key() -> str:
 
 def lead_class(key: str, code: str) -> None:
     """Lead the class of this key from now on; empty strings end it."""
-    for name, place, text in (("teach", _TEACH, key), ("class", _CLASS, code)):
-        st.session_state[place] = text
-        if text:
-            st.query_params[name] = text
-        elif name in st.query_params:
-            del st.query_params[name]
+    _remember("teach", _TEACH, key)
+    _remember("class", _CLASS, code)
 
 
 def followed_class() -> str:
@@ -172,8 +166,13 @@ def locked() -> bool:
 
 
 def projector() -> bool:
-    """Whether pages use large type for a projector: from a link that says so on."""
+    """Whether pages use large type for a projector: from a link or a click that says so on."""
     return _remembered("projector", _PROJECTOR) == "1"
+
+
+def use_projector(wanted: bool) -> None:
+    """Use large type from the next rerun on, or no longer."""
+    _remember("projector", _PROJECTOR, "1" if wanted else "")
 
 
 def run_of(members: tuple[Settings, ...], lesson: str = "", pace: Pace | None = None) -> str:
@@ -213,17 +212,6 @@ def owner() -> str:
     return key if owner_cookie.is_key(key) else str(st.session_state.setdefault(_OWNER, new_id()))
 
 
-def sees_all_runs() -> bool:
-    """Whether the Runs page lists all runs of this machine, as on a server for one person.
-
-    Such a server answers this machine only, without a proxy; SVAE_SHARED_RUNS=1 or =0 overrides it.
-    """
-    chosen = os.environ.get("SVAE_SHARED_RUNS", "")
-    if chosen in ("0", "1"):
-        return chosen == "1"
-    return hosts.answers_this_machine_only() and not hosts.is_passed_on(st.context.headers)
-
-
 def picked() -> list[str]:
     """The folders that a link to the Runs page selects."""
     return [name for name in st.query_params.get("pick", "").split(",") if name]
@@ -252,17 +240,6 @@ def current_run(members: tuple[Settings, ...]) -> str:
         if (found := server().runs.load(run)) and found.request.members == members:
             lesson = found.request.lesson
     return run_of(members, lesson)
-
-
-def explored_state(run: str) -> State | None:
-    """The state of this run that the visitor explores, if one was chosen."""
-    of, state = st.session_state.get(_LOOKED_INTO, ("", None))
-    return state if of == run else None
-
-
-def explore_state(run: str, state: State) -> None:
-    """Explore this state of the run from now on, even if the run trains further."""
-    st.session_state[_LOOKED_INTO] = run, state
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -362,9 +339,20 @@ def clicked(keys: Iterable[str]) -> Any:
     return None
 
 
-def viewer_went_to(component: str) -> dict[str, Any]:
-    """The run that this component's viewer went to, and the settings' part of its query."""
-    return dict(st.session_state[component]["moved"])
+def told_by(component: str, trigger: str) -> dict[str, Any]:
+    """What this component's viewer did: went to another run, or chose another look."""
+    return dict(st.session_state[component][trigger])
+
+
+def look() -> dict[str, str]:
+    """What points are coloured by ("": clusters), and "1" where they are drawn as pictures."""
+    return {name: _remembered(name, f"svae.{name}") for name in ("colour", "pictures")}
+
+
+def keep_look(chosen: dict[str, Any]) -> None:
+    """Draw points so from now on, on all pages."""
+    for name in look().keys() & chosen.keys():
+        _remember(name, f"svae.{name}", str(chosen[name])[:200])
 
 
 def dark() -> bool:
@@ -377,6 +365,15 @@ def _remembered(name: str, place: str) -> str:
     word = st.query_params.get(name) or st.session_state.get(place, "")
     st.session_state[place] = word
     return str(word)
+
+
+def _remember(name: str, place: str, text: str) -> None:
+    """Keep a text in the session and the URL; "" forgets it."""
+    st.session_state[place] = text
+    if text:
+        st.query_params[name] = text
+    elif name in st.query_params:
+        del st.query_params[name]
 
 
 def _query_of_linked_run() -> dict[str, str]:

@@ -63,7 +63,8 @@ def from_query(query: Mapping[str, str]) -> Settings:
 def owned(query: Mapping[str, str]) -> dict[str, str]:
     """The part of a page's query that describes settings."""
     names = set(knobs(Settings))
-    prefixes = tuple(f"{name}." for _, _, scan in _PLUGINS for name in scan())
+    plugins = [plugin for _, _, scan in _PLUGINS for plugin in scan().values()]
+    prefixes = tuple(f"{name}." for plugin in plugins for name in (plugin.name, *plugin.former))
     return {
         name: text for name, text in query.items() if name in names or name.startswith(prefixes)
     }
@@ -74,7 +75,8 @@ def _options(plugin: Plugin, query: Mapping[str, str]) -> tuple[tuple[str, Scala
     return tuple(
         (name, value)
         for name, about in sorted(knobs(plugin.config).items())
-        for value in _read(about, query.get(f"{plugin.name}.{name}", ""))
+        for owner in (plugin.name, *plugin.former)
+        for value in _read(about, query.get(f"{owner}.{name}", ""))
         if value != about.default
     )
 

@@ -6,8 +6,20 @@ from typing import Any
 
 import streamlit as st
 
-#: Plotly's options: without its logo; and without any buttons, where zooming is useless.
-QUIET, BARE = {"displaylogo": False}, {"displayModeBar": False}
+from pages.visitor import session
+from svae_core.figures.colouring import CLUSTER, names_of
+from svae_core.records import PreparedData
+
+#: Plotly's options: one button, which saves the figure as SVG; and none, where that is useless.
+#: Zooming needs no button: drag, and double-click to go back.
+QUIET = {
+    "displaylogo": False,
+    "modeBarButtons": [["toImage"]],
+    "toImageButtonOptions": {"format": "svg", "filename": "svae-figure"},
+}
+BARE = {"displayModeBar": False}
+#: Pixels at the right that the button has to itself: it never covers what is drawn.
+_BUTTON = 40
 
 
 def is_narrow() -> bool:
@@ -17,9 +29,26 @@ def is_narrow() -> bool:
 
 def chart(figure: Any, sentence: str) -> None:
     """A figure in its own colours; screen readers read the sentence instead."""
-    st.plotly_chart(figure, theme=None, config=QUIET, alt=sentence)
+    st.plotly_chart(beside_button(figure), theme=None, config=QUIET, alt=sentence)
+
+
+def beside_button(figure: Any) -> Any:
+    """The figure, with the button's own room at its right."""
+    return figure.update_layout(margin={"r": max(_BUTTON, figure.layout.margin.r or 0)})
 
 
 def static_chart(figure: Any, sentence: str, key: str) -> None:
     """The same without any buttons; the key distinguishes it from similar figures."""
     st.plotly_chart(figure, theme=None, config=BARE, alt=sentence, key=key)
+
+
+def colour_choice(prepared: PreparedData, place: Any) -> str:
+    """What points are coloured by, to choose; the same on every page, and in the URL."""
+    names, key = names_of(prepared), "charts.colour"
+    kept = session.look()["colour"]
+    session.preset_widget(key, kept if kept in names else CLUSTER)
+    chosen = str(place.selectbox("Colour by", names, key=key))
+    session.widget_drawn(key, chosen)
+    if chosen != (kept or CLUSTER) and (kept in names or chosen != CLUSTER):
+        session.keep_look({"colour": "" if chosen == CLUSTER else chosen})
+    return chosen

@@ -18,7 +18,11 @@ from svae_core.records import RequestError
 
 
 def class_controls(run: str) -> None:
-    """Begin a class that is shown this run, give its links, end it."""
+    """Large type; begin a class that is shown this run, give its links, end it."""
+    large = session.projector()
+    if st.button("Usual type" if large else "Large type for a projector", key="class.projector"):
+        session.use_projector(not large)
+        st.rerun()
     classroom = server().classes.find_by_key(session.class_key())
     if classroom is None:
         st.write("Show this run, at the moment that you look at, on every student's screen.")
@@ -36,8 +40,6 @@ def class_controls(run: str) -> None:
     st.markdown(f"## `{classroom.letters[:3]} {classroom.letters[3:]}`")
     st.image(qr_picture(link), width=200)
     st.code(link, language=None)
-    if reason := hosts.unreachable(link):
-        st.caption(reason)
     verb = "s" if classroom.followers == 1 else ""
     st.write(
         f"{counted(classroom.followers, 'student')} follow{verb} now. Students with this link can "

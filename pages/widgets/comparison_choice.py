@@ -56,10 +56,11 @@ def choice() -> tuple[tuple[str, ...], int]:
     left, right = st.columns([4, 1])
     names = method_choice(left, "compare.methods", "Methods", PRESETS[titles[0]].methods)
     given = page_parameters.parameter("seeds", str(_SEEDS))
-    session.preset_widget("compare.seeds", int(given) if given in _COUNTS else _SEEDS)
+    count = int(given) if given in _COUNTS else _SEEDS
+    session.preset_widget("compare.seeds", count)
     seeds = session.widget_drawn(
         "compare.seeds",
-        right.number_input("Seeds", min_value=1, max_value=_MOST_SEEDS, key="compare.seeds"),
+        right.number_input("Seeds", 1, _MOST_SEEDS, count, key="compare.seeds"),
     )
     page_parameters.put_parameter("seeds", str(seeds), str(_SEEDS))
     return names, int(seeds)

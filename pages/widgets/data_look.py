@@ -20,6 +20,7 @@ from pages.visitor.markdown import for_visitors, plain
 from svae_core.datasets.file import Config, choice_of
 from svae_core.figures.names import counted
 from svae_core.own_data.choice import EVERY, with_name
+from svae_core.own_data.counts import MOST_VARIABLE
 from svae_core.own_data.look import Look, look_at
 from svae_core.own_data.suspicions import Suspicion
 from svae_core.own_data.tables import Table
@@ -37,25 +38,56 @@ def look_of(config: Config, table: Table, second: Table | None) -> Look:
     return found
 
 
-def summary(look: Look, table: Table) -> str:
-    """What is trained on, in two sentences."""
+def summary(look: Look, table: Table, config: Config) -> str:
+    """How the file was read, what is trained on, and the label."""
     if look.refusal:
         return f"Nothing can be trained on yet: {for_visitors(look.refusal)}"
-    words = f"Trained on: {counted(look.rows, 'row')} of {counted(look.width, 'number')} each"
-    words += ", every column at variance 1" if look.standardised else ", on the scale of the file"
-    label = f"Label: {look.label}, {counted(len(look.classes), 'class')}" if look.label else ""
-    return f"{words}. {label or 'No label'}, read as {table.form}."
+    words = f"Read as {table.form}. Trained on: {counted(look.rows, 'row')} of "
+    words += f"{counted(look.width, 'number')} each, {_scale(look, config)}"
+    label = f"Label: {look.label}, with {counted(len(look.classes), 'class')}, kept out of training"
+    return f"{words}. {label if look.label else 'No label'}."
+
+
+def in_short(look: Look, config: Config) -> str:
+    """What is trained on, in a few words: rows × numbers, the scale, and what is still asked."""
+    if look.refusal:
+        return ""
+    asked = f", {counted(len(look.suspicions), 'question')} under Data" if look.suspicions else ""
+    return f"{look.rows:,} × {look.width:,}, {_scale(look, config)}{asked}"
+
+
+def _scale(look: Look, config: Config) -> str:
+    words = "" if config.counts == "raw" else "log(1 + x) of normalised counts"
+    if look.standardised:
+        return f"{words}, every column at variance 1".removeprefix(", ")
+    return words or "on the scale of the file"
 
 
 def corrections(config: Config, look: Look) -> None:
     """Each suspicion with the buttons that answer it."""
-    for number, suspicion in enumerate(look.suspicions):
-        if suspicion.kind == "orientation":
-            continue  # asked where it is answered, by reading the file otherwise
-        st.warning(plain(suspicion.sentence), icon=None)
-        with st.container(horizontal=True):
-            for words, changes in _answers(suspicion, config):
-                _button(words, f"file.answer.{number}.{words}", config, changes)
+    # Orientation is asked where it is answered, by reading the file otherwise.
+    asked = [item for item in look.suspicions if item.kind != "orientation"]
+    if not asked:
+        return
+    with st.container(border=True, gap="small"):
+        for number, suspicion in enumerate(asked):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f":material/help: {plain(suspicion.sentence)}", width="stretch")
+                for words, changes in _answers(suspicion, config):
+                    _button(words, f"file.answer.{number}.{words}", config, changes)
+
+
+def scale_question(config: Config, look: Look) -> None:
+    """Where columns were standardised: what that means for a loss, and a button that undoes it."""
+    if look.refusal or not look.standardised:
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            ":material/help: Every column is at variance 1 here, and the gauge is of such data. "
+            "Does your code train on the numbers as they are in the file?",
+            width="stretch",
+        )
+        _button("Take them as they are", "file.answer.scale", config, {"standardise": "no"})
 
 
 def column_buttons(config: Config, look: Look) -> None:
@@ -110,7 +142,7 @@ def _sentences(look: Look, table: Table) -> Iterator[str]:
     if look.looked_at < look.rows and not look.refusal:
         yield f"Looked at {look.looked_at:,} rows, evenly spaced."
     low, high = look.deviations
-    if math.isfinite(low):
+    if math.isfinite(low) and not look.standardised:
         yield f"Standard deviations of the columns as trained on: {low:.3g} to {high:.3g}."
     if look.classes:
         shown = ", ".join(f"{name} ({count:,})" for name, count in look.classes[:20])
@@ -120,6 +152,11 @@ def _sentences(look: Look, table: Table) -> Iterator[str]:
 
 def _answers(suspicion: Suspicion, config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
     """Buttons for a suspicion: their words and the options that they set."""
+    if suspicion.kind == "counts":
+        yield "Same total, then log(1 + x)", {"counts": "log"}
+        most = f"{MOST_VARIABLE:,}"
+        yield f"That, of the {most} most variable columns", {"counts": "variable"}
+        return
     if suspicion.kind == "outlier":
         rows = with_name(config.without_rows, suspicion.row + 1)
         yield f"Leave out row {suspicion.row + 1}", {"without_rows": rows}

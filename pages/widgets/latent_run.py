@@ -21,7 +21,7 @@ def trained_state(members: tuple[Settings, ...]) -> State | None:
     """
     run = session.current_run(members)
     waiting_section.section("trained", partial(_draw_status, run))
-    return session.explored_state(run)
+    return _explored(run)
 
 
 def _draw_status(run: str) -> bool:
@@ -33,10 +33,10 @@ def _draw_status(run: str) -> bool:
     if view.error:
         st.error(plain(for_visitors(view.error)))
         return False
-    newest, kept = view.newest, session.explored_state(run)
+    newest, kept = view.newest, _explored(run)
     trains = view.status in ("preparing", "playing")
     if kept is None and newest is not None and not trains:
-        session.explore_state(run, newest)
+        _explore(run, newest)
         st.rerun()
     if trains:
         server().runs.keep_alive(run)
@@ -60,7 +60,7 @@ def _progress(run: str, view: RunView) -> None:
         min(1.0, newest.step / steps), text=f"Training: step {newest.step:,} of {steps:,}{left}"
     )
     if button.button("Show it now", width="stretch", key="trained.now"):
-        session.explore_state(run, newest)
+        _explore(run, newest)
         st.rerun()
 
 
@@ -83,5 +83,16 @@ def _offer_actions(run: str, paused: bool, newest: State | None, kept: State | N
             f"This is the model at step {kept.step:,}; the run has reached step {newest.step:,}."
         )
         if button.button("Show the newest", width="stretch", key="trained.again"):
-            session.explore_state(run, newest)
+            _explore(run, newest)
             st.rerun()
+
+
+def _explored(run: str) -> State | None:
+    """The state of this run that the visitor explores, if one was chosen."""
+    of, state = session.page_value("explored") or ("", None)
+    return state if of == run else None
+
+
+def _explore(run: str, state: State) -> None:
+    """Explore this state of the run from now on, even if the run trains further."""
+    session.set_page_value("explored", (run, state))

@@ -12,11 +12,12 @@ def method_choice(place: Any, key: str, label: str, default: tuple[str, ...]) ->
     """A box for the names of methods; it may be left empty."""
     plugins, shown = scan_methods(), ",".join(default)
     wanted = page_parameters.list_parameter("methods", shown, plugins)
-    session.preset_widget(key, wanted or list(default))
+    wanted = [plugins[name].name for name in wanted or default]
+    session.preset_widget(key, wanted)
     chosen = session.widget_drawn(
         key,
         place.multiselect(
-            label, list(plugins), key=key, format_func=lambda name: plugins[name].title
+            label, list(plugins), wanted, key=key, format_func=lambda name: plugins[name].title
         ),
     )
     page_parameters.put_parameter("methods", ",".join(chosen) or shown, shown)

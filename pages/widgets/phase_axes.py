@@ -170,12 +170,14 @@ def _select(
     """A select box among titles, kept in the URL."""
     key = f"phase.{name}"
     shown = page_parameters.parameter(name, default)
-    session.preset_widget(key, shown if shown in titles else default)
+    shown = shown if shown in titles else default
+    session.preset_widget(key, shown)
     chosen = session.widget_drawn(
         key,
         place.selectbox(
             label,
             list(titles),
+            list(titles).index(shown),
             key=key,
             format_func=lambda option: titles.get(option, option),
         ),
@@ -187,6 +189,8 @@ def _select(
 def _text(place: Any, name: str, label: str, default: str, help: str) -> None:
     """A text field, kept in the URL."""
     key = f"phase.{name}"
-    session.preset_widget(key, page_parameters.parameter(name, default))
-    text = session.widget_drawn(key, place.text_input(label, key=key, help=help, max_chars=200))
+    shown = page_parameters.parameter(name, default)
+    session.preset_widget(key, shown)
+    text = place.text_input(label, shown, key=key, help=help, max_chars=200)
+    session.widget_drawn(key, text)
     page_parameters.put_parameter(name, text.strip() or default, default)

@@ -6,25 +6,28 @@ import dataclasses
 import datetime
 import hashlib
 import logging
+import math
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pages.classroom import lessons
 from pages.live import persistence, registry
-from pages.live.history import member_name
 from pages.visitor import settings_in_url
 from pages.visitor.markdown import line, plain, without_paths
 from svae_core.config.fields import knobs
 from svae_core.config.limits import MEGABYTE, limits
 from svae_core.config.settings import settings_to_dict
+from svae_core.figures.members import member_name
 from svae_core.figures.palette import mark_of
 from svae_core.methods import scan_methods
 from svae_core.records import Certificate, Settings
 from svae_core.runs import store, transfer
 from svae_core.runs.folder import certificates_in
 from svae_core.runs.manifest import About
+from svae_core.runs.naming import Lesson, default_name
 from svae_core.runs.store import Entry
 
 _log = logging.getLogger(__name__)
@@ -39,8 +42,6 @@ _LONGEST_CELL = 300
 _taking_in = threading.Lock()
 #: Numbers from here on are written with an exponent: 1e300 has 301 digits.
 _WIDE = 1e9
-#: Settings that are part of a run's name if they differ from their defaults.
-_DISTINGUISHING = ("beta", "sigma2", "latent_dim", "epochs")
 
 
 @dataclass(frozen=True)
@@ -104,13 +105,9 @@ def display_name(entry: Entry) -> str:
 def _called(entry: Entry) -> str:
     if entry.name or entry.about is None:
         return entry.name or entry.folder.name
-    settings = entry.about.members[-1]
-    parts = [entry.about.title or settings.dataset, f"seed {settings.seed}"]
-    for name in _DISTINGUISHING:
-        value = getattr(settings, name)
-        if value != getattr(Settings(), name):
-            parts.append(f"{knobs(Settings)[name].label} {value:g}")
-    return ", ".join(parts)
+    lesson = lessons.find(persistence.request_of_saved(entry.about).lesson)
+    named = Lesson(lesson.title, lesson.settings) if lesson else None
+    return default_name(entry.about, named)
 
 
 def table(entries: list[Entry]) -> Table:
@@ -251,7 +248,7 @@ _CERTIFIED: dict[str, Any] = {
     "in the band": lambda c: "yes" if c.in_band else "no",
     "KL, nats": lambda c: f"{c.kl:.4f}",
     "active units": lambda c: str(c.active_units),
-    "mutual information, nats": lambda c: f"{c.mutual_information:.4f}",
+    "mutual information, nats": lambda c: _nats(c.mutual_information),
     "floor, proved": lambda c: f"{c.floors.proved:.4f}",
     "floor, tight (numerical)": lambda c: f"{c.floors.tight:.4f}",
     "floor, model-specific (99 %)": lambda c: _nats(c.floors.specific),
@@ -260,8 +257,8 @@ _CERTIFIED: dict[str, Any] = {
 
 
 def _nats(value: float | None) -> str:
-    """A number of nats; a dash where an older certificate has none."""
-    return "–" if value is None else f"{value:.4f}"
+    """A number of nats; a dash where there is none, as in older certificates or of chains."""
+    return "–" if value is None or math.isnan(value) else f"{value:.4f}"
 
 
 def uncertified(entries: list[Entry]) -> str:

@@ -14,6 +14,7 @@ import streamlit as st
 from pages.visitor import session
 from pages.widgets import upload
 from svae_core.config.plugins import Plugin
+from svae_core.config.settings import AUTOREGRESSIVE
 from svae_core.datasets import scan_datasets
 from svae_core.figures.number_line import DEFINITIONS
 from svae_core.methods import scan_methods
@@ -51,13 +52,15 @@ def band_controls(settings: Settings, prepared: PreparedData) -> Settings:
     delta = prepared.region.deltas[settings.collapse_loss]
     has_band = delta > prepared.clusters.within
     a, b = settings.band
-    session.preset_widget("band", (min(a, _LAST - _NOTCH), min(b, _LAST)))
+    shown = min(a, _LAST - _NOTCH), min(b, _LAST)
+    session.preset_widget("band", shown)
     a, b = session.widget_drawn(
         "band",
         st.slider(
             f"Band: from W = {prepared.clusters.within:.3f} (0) up to δ = {delta:.3f} (1)",
             min_value=0.0,
             max_value=_LAST,
+            value=shown,
             step=_NOTCH,
             key="band",
             disabled=not has_band,
@@ -75,6 +78,8 @@ def training_controls(settings: Settings, choose_method: bool = True) -> Setting
     with st.expander("Network and optimiser"):
         names = ("arch", "hidden", "batch_size", "learning_rate", "seed", "device")
         settings = fields(settings, names)
+        if settings.arch in AUTOREGRESSIVE:
+            settings = fields(settings, ("word_dropout",))
     return session.keep(settings)
 
 
@@ -88,6 +93,7 @@ def _plugin_choice(
         st.selectbox(
             knobs(Settings)[field].label.capitalize(),
             list(plugins),
+            list(plugins).index(getattr(settings, field)),
             key=field,
             format_func=lambda name: plugins[name].title,
             help=plugins[getattr(settings, field)].explanation,
@@ -115,7 +121,10 @@ def _cluster_choice(settings: Settings) -> Settings:
     """K as a number, or 0 for K proposed by silhouette."""
     session.preset_widget("propose", settings.clusters == 0)
     proposed = session.widget_drawn(
-        "propose", st.toggle("Propose K by silhouette", key="propose", help=_help("clusters"))
+        "propose",
+        st.toggle(
+            "Propose K by silhouette", settings.clusters == 0, "propose", help=_help("clusters")
+        ),
     )
     if proposed:
         return dataclasses.replace(settings, clusters=0)
@@ -132,6 +141,7 @@ def _definition_choice(settings: Settings, prepared: PreparedData) -> Settings:
         st.radio(
             "Collapse loss δ",
             list(DEFINITIONS),
+            list(DEFINITIONS).index(settings.collapse_loss),
             key="collapse_loss",
             horizontal=True,
             format_func=lambda name: f"{name}: {prepared.region.deltas[name]:.3f}",
@@ -150,22 +160,31 @@ def fields(settings: Settings, names: tuple[str, ...]) -> Settings:
 
 
 def field_widget(key: str, about: Field, value: Any) -> Any:
-    """The widget for a field; its value, or the previous one if the widget was cleared."""
+    """The widget for a field; its value, or the previous one if the widget was cleared.
+
+    The value is the widget's default as well: where a click ends a run of the script before the
+    browser has drawn the widget, the browser begins with the default and sends it back.
+    """
     session.preset_widget(key, value)
     shared: dict[str, Any] = {"label": _capitalised(about.label), "key": key, "help": about.help}
     chosen: Any
     if about.kind is bool:
-        chosen = st.toggle(**shared)
+        chosen = st.toggle(value=value, **shared)
     elif about.choices:
-        chosen = st.selectbox(options=list(about.choices), **shared)
+        chosen = st.selectbox(
+            options=list(about.choices),
+            index=list(about.choices).index(value),
+            format_func=lambda choice: choice.replace("_", " "),
+            **shared,
+        )
     elif about.kind in (int, float):
         whole = about.kind is int
         low, high = (None if end is None else about.kind(end) for end in (about.low, about.high))
         step = about.step or _first_digit(about.default)
         shared |= {"step": int(step)} if whole else {"step": step, "format": "%g"}
-        chosen = st.number_input(min_value=low, max_value=high, **shared)
+        chosen = st.number_input(min_value=low, max_value=high, value=about.kind(value), **shared)
     else:
-        chosen = st.text_input(**shared)
+        chosen = st.text_input(value=value, **shared)
     return session.widget_drawn(key, value if chosen is None else chosen)
 
 

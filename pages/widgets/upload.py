@@ -26,6 +26,7 @@ from svae_core.own_data import kept as store
 from svae_core.own_data.choice import EVERY, Choice, names_of, text_of
 from svae_core.own_data.formats import listed
 from svae_core.own_data.labels import labelling_of
+from svae_core.own_data.look import Look
 from svae_core.own_data.suspicions import orientation
 from svae_core.own_data.tables import Table
 from svae_core.records import Options, RequestError, Settings, knobs
@@ -35,12 +36,11 @@ _SHOWN = 30  # columns of the preview
 _MISSING = {"drop": "Drop the row", "mean": "Fill in the column's mean"}
 _COUNTS = {
     "raw": "As they are",
-    "log": "Library size to 10,000, then log(1 + x)",
-    "variable": "That, and the 2,000 most variable genes",
+    "log": "log(1 + x) of equal totals",
+    "variable": "log, 2,000 most variable",
 }
-_STANDARDISE = {"auto": "Tables yes, arrays and images no", "yes": "Yes", "no": "No"}
 # Reading takes one core and hundreds of megabytes for some seconds: two files at a time.
-_reading_slots = threading.BoundedSemaphore(2)
+reading_slots = threading.BoundedSemaphore(2)
 
 
 def file_options(kept: Options) -> Options:
@@ -52,14 +52,15 @@ def file_options(kept: Options) -> Options:
         return data_look.as_options(config)
     config = _read_otherwise(config, table, uploaded)
     table = _table(config.key) or table
-    summary = st.container()
+    summary = st.container()  # above the widgets, and known after them
     config = _second(config)
     second = _table(config.labels)
     config = _columns(config, table, second)
     look = data_look.look_of(config, table, second)
     with summary:
-        st.caption(plain(data_look.summary(look, table)))
-        data_look.corrections(config, look)
+        st.caption(
+            f"In use: **{plain(table.name)}**. {plain(data_look.summary(look, table, config))}"
+        )
     with st.expander("Correct a column"):
         data_look.column_buttons(config, look)
     return data_look.as_options(config)
@@ -69,6 +70,18 @@ def title(settings: Settings) -> str:
     """The title of the data: the file's name, if they are a file."""
     table = _table(_key(settings)) if settings.dataset == "file" else None
     return table.name if table else scan_datasets()[settings.dataset].title
+
+
+def in_short(settings: Settings) -> str:
+    """What of the visitor's file is trained on, in a few words; empty for other data."""
+    found = _file_of(settings)
+    return data_look.in_short(found[2], found[0]) if found else ""
+
+
+def scale_question(settings: Settings) -> None:
+    """Where the visitor's columns were standardised: whether their own code does so too."""
+    if found := _file_of(settings):
+        data_look.scale_question(found[0], found[2])
 
 
 def is_another_file(before: Settings, settings: Settings) -> bool:
@@ -83,23 +96,25 @@ def classes(settings: Settings) -> int:
 
 
 def preview(settings: Settings) -> None:
-    """The visitor's file as read, and what of it is trained on; nothing for other data."""
-    options: dict[str, Any] = dict(settings.dataset_options)
-    table = _table(_key(settings)) if settings.dataset == "file" else None
-    if table is None:
+    """The visitor's file: what of it is trained on, what looks wrong, and how it was read.
+
+    Nothing for other data.
+    """
+    found = _file_of(settings)
+    if found is None:
         return
-    config = Config(**options)
-    look = data_look.look_of(config, table, _table(config.labels))
+    config, table, look = found
+    st.caption(f"**{plain(table.name)}**: {plain(data_look.summary(look, table, config))}")
+    data_look.corrections(config, look)
     with st.expander(
         f"The file as read: {counted(table.rows, 'row')}, {counted(len(table.columns), 'column')}"
     ):
-        st.write(plain(data_look.summary(look, table)))
         before = table.before()
         if before is not None:
             st.caption("The first pictures as they are in the file")
             st.image(list(before))
         columns = table.columns[:_SHOWN]
-        if table.examples and not table.image_shape:
+        if table.examples and not table.image_shape and not table.colour:
             rows = zip(*table.examples, strict=True)
             first = {column.name: list(cells) for column, cells in zip(columns, rows, strict=False)}
             st.dataframe(first, hide_index=True, placeholder="–", alt="The first rows of the file")
@@ -111,6 +126,16 @@ def describe(notes: tuple[str, ...]) -> None:
     """The assumptions made about the data, and the changes made to them."""
     if notes:
         st.markdown("\n".join(f"* {plain(note)}" for note in notes))
+
+
+def _file_of(settings: Settings) -> tuple[Config, Table, Look] | None:
+    """The visitor's file, how it is read, and the look at it; None for other data."""
+    table = _table(_key(settings)) if settings.dataset == "file" else None
+    if table is None:
+        return None
+    options: dict[str, Any] = dict(settings.dataset_options)
+    config = Config(**options)
+    return config, table, data_look.look_of(config, table, _table(config.labels))
 
 
 def _key(settings: Settings) -> str:
@@ -166,7 +191,7 @@ def _read_otherwise(config: Config, table: Table, uploaded: Any) -> Config:
         chosen["turned"] = _are_columns(config, table)
     if table.colour:
         chosen["colour"] = _toggle("colour", "Keep the colours", config.colour)
-    if table.image_shape:
+    if table.image_shape or table.colour:
         sides = sorted({0, 8, 16, 28, 32, 64, config.side})
         shown = {str(side): f"at most {side} × {side}" for side in sides} | {"0": "as in the file"}
         text = _select("side", [str(side) for side in sides], str(config.side), shown)
@@ -185,7 +210,7 @@ def _read_otherwise(config: Config, table: Table, uploaded: Any) -> Config:
 
 
 def _may_be_turned(table: Table, config: Config) -> bool:
-    matrix = not table.tabular and not table.image_shape
+    matrix = not (table.tabular or table.image_shape or table.colour or table.symbols)
     return config.turned or matrix or bool(table.rows_or_columns)
 
 
@@ -235,7 +260,7 @@ def _second(config: Config) -> Config:
 def _store_upload(uploaded: Any, wanted: str, array: str, how: str) -> tuple[str, str]:
     """The key of the stored upload, or the reason why it is refused."""
     place = st.empty()
-    with tempfile.TemporaryDirectory() as folder, _reading_slots:
+    with tempfile.TemporaryDirectory() as folder, reading_slots:
         path = Path(folder) / "upload"
         path.write_bytes(uploaded.getbuffer())
         place.progress(0.0, "Reading your file …")
@@ -259,9 +284,13 @@ def _columns(config: Config, table: Table, second: Table | None) -> Config:
     """Widgets for the columns; the new configuration."""
     names = [column.name for column in table.columns]
     usable = [column.name for column in table.columns if column.kind != "text"]
+    wide = len(names) > _WIDE
+    classes = [column.name for column in table.columns if column.kind == "category"]
     chosen: dict[str, Any] = {}
-    if len(names) <= _WIDE:
-        chosen["label"] = _label(config, table, usable, second)
+    if not wide or classes or second:
+        offered = [*classes[:_WIDE], *([config.label] if wide else usable)]
+        chosen["label"] = _label(config, table, offered, second)
+    if not wide:
         chosen["features"] = _picked("features", config.features, usable, "All that can be used")
         chosen["without"] = _picked("without", config.without, names, "None")
         numbers = list(table.of_kind("number"))
@@ -277,9 +306,8 @@ def _columns(config: Config, table: Table, second: Table | None) -> Config:
             chosen[name] = _text(name, getattr(config, name))
     if table.counts:
         chosen["counts"] = _select("counts", list(_COUNTS), config.counts, _COUNTS)
-    chosen["standardise"] = _select(
-        "standardise", list(_STANDARDISE), config.standardise, _STANDARDISE
-    )
+    shown = {"auto": f"Automatic: {'yes' if table.tabular else 'no'}", "yes": "Yes", "no": "No"}
+    chosen["standardise"] = _select("standardise", list(shown), config.standardise, shown)
     return dataclasses.replace(config, **chosen)
 
 
@@ -299,11 +327,13 @@ def _label(config: Config, table: Table, usable: list[str], second: Table | None
 def _picked(name: str, value: str, options: list[str], otherwise: str) -> str:
     """A list of columns that is chosen from all of them."""
     key = f"file.{name}"
-    session.preset_widget(key, [item for item in names_of(value) if item in options])
+    before = [item for item in names_of(value) if item in options]
+    session.preset_widget(key, before)
     label = "Train on" if name == "features" else knobs(Config)[name].label
     chosen = st.multiselect(
         _capital(label),
         options,
+        before,
         key=key,
         placeholder=otherwise,
         help=knobs(Config)[name].help,
@@ -316,7 +346,7 @@ def _text(name: str, value: str) -> str:
     key = f"file.{name}"
     session.preset_widget(key, value)
     label = _capital(knobs(Config)[name].label)
-    text = st.text_input(label, key=key, help=knobs(Config)[name].help)
+    text = st.text_input(label, value, key=key, help=knobs(Config)[name].help)
     return str(session.widget_drawn(key, text))
 
 
@@ -324,7 +354,7 @@ def _toggle(name: str, label: str, value: bool) -> bool:
     key = f"file.{name}"
     session.preset_widget(key, value)
     help_text = knobs(Config)[name].help
-    return bool(session.widget_drawn(key, st.toggle(label, key=key, help=help_text)))
+    return bool(session.widget_drawn(key, st.toggle(label, value, key, help=help_text)))
 
 
 def _capital(label: str) -> str:
@@ -339,6 +369,7 @@ def _select(name: str, options: list[str], value: str, shown: dict[str, str]) ->
         st.selectbox(
             label[:1].upper() + label[1:],
             options,
+            options.index(value),
             key=f"file.{name}",
             format_func=lambda option: shown.get(option, option),
             help=knobs(Config)[name].help,

@@ -1,4 +1,4 @@
-"""Parts of message headers: remarks, the band so far, the tree of runs, a lesson.
+"""Parts of message headers: the tree of runs, what is next, a lesson.
 
 See `pages.wire.messages` for the message they belong to.
 """
@@ -12,27 +12,12 @@ from pages.classroom.sessions import Seat
 from pages.live.run_view import Relative, RunView
 from pages.live.setting_changes import change_history
 from pages.visitor import settings_in_url
-from svae_core.records import PreparedData, Settings
+from svae_core.records import Settings
 
 
-def time_fields(view: RunView, known: int, all_of_it: bool) -> dict[str, Any]:
-    """New remarks and the band; with `all_of_it`, also the fields that only `version` changes."""
-    fields: dict[str, Any] = {
-        "remarks": _remarks(view, known),
-        "corridor": _corridor(view),
-        "now": view.changeable_now,
-    }
-    if all_of_it:
-        fields |= {"tree": _tree(view)}
-    return fields
-
-
-def handle_scale(prepared: PreparedData) -> dict[str, float] | None:
-    """The losses at positions 0 (W) and 1 (δ) of the band's handles; None if the band is empty."""
-    region = prepared.region
-    if region.empty:
-        return None
-    return {"within": region.within, "delta": region.delta}
+def version_fields(view: RunView) -> dict[str, Any]:
+    """The fields that only `version` changes."""
+    return {"tree": _tree(view), "outlook": _outlook(view)}
 
 
 def lesson_question(view: RunView) -> dict[str, Any] | None:
@@ -74,19 +59,16 @@ def copy_taken(run: str, view: RunView | None, code: str) -> dict[str, Any]:
     return {"kind": "moved", "run": run, "query": query, "reload": True}
 
 
-def _remarks(view: RunView, known: int) -> dict[str, Any]:
-    known = min(known, len(view.remarks))
-    return {"from": known, "lines": view.remarks[known:]}
-
-
-def _corridor(view: RunView) -> list[list[float]]:
-    """[step, lo, hi] of the last member's band, at its start and at every change."""
-    edges: list[list[float]] = []
-    for moment in view.moments:
-        frame = moment[-1]
-        if frame.lo <= frame.hi and (not edges or edges[-1][1:] != [frame.lo, frame.hi]):
-            edges.append([frame.step, frame.lo, frame.hi])
-    return edges
+def _outlook(view: RunView) -> dict[str, Any]:
+    """The forecast of each model that has one, and what copies of the run did."""
+    told = view.outlook
+    return {
+        "step": told.step,
+        "models": told.forecasts,
+        "trying": told.trying,
+        "triedStep": told.tried_step,
+        "tried": told.tried,
+    }
 
 
 def _tree(view: RunView) -> list[dict[str, Any]]:
@@ -104,6 +86,11 @@ def _tree(view: RunView) -> list[dict[str, Any]]:
         }
         for one in sorted(view.tree, key=lambda one: len(_ancestors(one, by_id)))
     ]
+
+
+def without_ids(tree: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of the tree, the run shown and its changes: who knows a run's id may change that run."""
+    return [{**node, "run": "", "parent": None, "query": {}} for node in tree if node["here"]]
 
 
 def _ancestors(one: Relative, by_id: dict[str, Relative]) -> list[Relative]:

@@ -15,8 +15,9 @@ import numpy as np
 
 from svae_core.records import RequestError
 
-#: Larger magnitudes overflow when squares of float32 numbers are summed.
-LARGEST = 1e17
+#: Larger magnitudes overflow when squares of float32 numbers are summed; the squares of points
+#: that lie nearer together than the smallest vanish.
+LARGEST, SMALLEST = 1e17, 1e-15
 
 _KINDS = {
     "c": "complex numbers, and a loss needs real ones; pass their real part, or both as columns",
@@ -62,6 +63,23 @@ def check_finite(values: np.ndarray, what: str) -> None:
     raise RequestError(
         f"{what} have {value} in row {row + 1}, column {column + 1}, not a finite number."
     )
+
+
+def check_varied(values: np.ndarray, what: str) -> None:
+    """RequestError unless values [n, d] differ, by enough for the square of a loss."""
+    with np.errstate(over="ignore"):
+        center = values.mean(axis=0, dtype=np.float64)
+    apart = float(np.abs(values - center).max())
+    if apart <= 1e-12 * float(np.abs(values).max()):
+        raise RequestError(
+            f"{what} are all identical, so the best constant has no loss and nothing can be below "
+            "it; give at least two different points."
+        )
+    if apart < SMALLEST:
+        raise RequestError(
+            f"{what} lie within {apart:.2g} of their mean, and the square of so little vanishes; "
+            "multiply the data by a constant."
+        )
 
 
 def _refuse_containers(value: Any, what: str) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from svae_core import __version__
-from svae_core.certificate.arrays import check_finite, numbers
+from svae_core.certificate.arrays import check_finite, check_varied, numbers
 from svae_core.certificate.diagnostics import (
     ACTIVE_THRESHOLD,
     Measurement,
@@ -44,7 +44,7 @@ from svae_core.certificate.posteriors import Posteriors, gaussian_posteriors
 from svae_core.geometry.kmeans import cluster, nearest
 from svae_core.geometry.region import collapse_losses
 from svae_core.geometry.row_blocks import center_of
-from svae_core.records import Certificate, FloorCurves, RequestError
+from svae_core.records import Certificate, FloorCurves, Forecast, RequestError
 
 #: Points [n, d] -> sampled reconstructions [n, d], as any array that `arrays.numbers` takes.
 Reconstruct = Callable[[np.ndarray], Any]
@@ -122,7 +122,8 @@ def certify(
         seed=seed,
         name=name,
     )
-    _check_consistency(found, posteriors)
+    if refusal := inconsistency(found):
+        raise RequestError(refusal)
     return found
 
 
@@ -135,12 +136,7 @@ def _read_points(points: Any) -> np.ndarray:
             "one column."
         )
     check_finite(given, "The points")
-    spread = float(np.abs(given - center_of(given)).max())
-    if spread <= 1e-12 * float(np.abs(given).max()):
-        raise RequestError(
-            "All points are identical, so the best constant has no loss and nothing can be below "
-            "it; give at least two different points."
-        )
+    check_varied(given, "The points")
     return given
 
 
@@ -158,19 +154,22 @@ def _check_request(draws: int | None, shell: tuple[float, float] | None, cluster
         )
 
 
-def _check_consistency(found: Certificate, posteriors: Posteriors | None) -> None:
-    """KL ≥ I(x; x̂) is a theorem for answers that are sampled from the posterior."""
-    if posteriors is None:
-        return
+def inconsistency(found: Certificate) -> str:
+    """Why answers cannot have been sampled from the posterior, in a sentence; "" if they can.
+
+    KL ≥ I(x; x̂) is a theorem for answers that were.
+    """
     carried = max(found.floors.proved, found.floors.elementary, found.cluster_floor)
     # A hundredth covers posteriors in bfloat16; floors hold with the certificate's confidence.
-    if carried > 1.01 * found.kl + 1e-6:
-        raise RequestError(
-            f"The reconstructions carry at least {carried:.4g} nats about their points (proved), "
-            f"but the posterior's KL lets through {found.kl:.4g} at most, so they were not sampled "
-            "from it: decoded means with some other noise, or another encoder's; let reconstruct "
-            "draw z from this very posterior."
-        )
+    if math.isnan(found.kl) or carried <= 1.01 * found.kl + 1e-6:
+        return ""
+    return (
+        f"The reconstructions carry at least {carried:.4g} nats about their points (proved), "
+        f"but the posterior's KL lets through {found.kl:.4g} at most, so they were not sampled "
+        "from it: decoded means with some other noise, another encoder's, or a decoder that sees "
+        "the points themselves, as an autoregressive one does under teacher forcing; let "
+        "reconstruct draw z from this very posterior, and decode z alone."
+    )
 
 
 def reference(
@@ -224,7 +223,7 @@ def measure(
     points = against.points
     own = OwnFloors(points, against.floors, seed, against.population_lambdas)
     losses = _losses(draw, against, draws, own if own_floors else None)
-    kl_per_dim, active, (information, error) = _information(posteriors, seed)
+    kl_per_dim, active, (information, error) = information_of(posteriors, seed)
     accuracy, cluster_floor = _cluster_evidence(against, losses)
     measured = Measurement(
         losses=losses,
@@ -272,7 +271,13 @@ def measure(
 
 
 def with_run(
-    certificate: Certificate, *, epochs: int, lo: float, hi: float, held_out: Certificate | None
+    certificate: Certificate,
+    *,
+    epochs: int,
+    lo: float,
+    hi: float,
+    held_out: Certificate | None,
+    forecast: Forecast | None = None,
 ) -> Certificate:
     """The certificate with what only its run knows."""
     return dataclasses.replace(
@@ -282,6 +287,7 @@ def with_run(
         hi=hi,
         in_band=bool(lo <= certificate.loss <= hi),
         held_out=held_out,
+        forecast=forecast,
     )
 
 
@@ -309,14 +315,14 @@ def _kept_to_shell(draw: Callable[[], np.ndarray], against: Reference) -> np.nda
     return answers
 
 
-def _information(
+def information_of(
     posteriors: Posteriors | None, seed: int
 ) -> tuple[tuple[float, ...], int, tuple[float, float]]:
     """KL per dimension, active units, mutual information and its error, of a known posterior."""
     if posteriors is None:
         return (), 0, (math.nan, math.nan)
     kl_per_dim = posteriors.kl.mean(axis=0, dtype=np.float64)
-    noise = np.random.default_rng([seed, 23]).normal(size=posteriors.mean.shape)
+    noise = np.random.default_rng([seed, 23]).normal(size=posteriors.noise_shape)
     information = information_and_error(
         posteriors.draw(noise), posteriors.log_density, len(posteriors.mean)
     )

@@ -51,15 +51,9 @@ def upper_limit(
     return min(high, low + (high - low) * _smallest_refuted(bets, outcomes, math.log(1 / error)))
 
 
-def lower_limit(
-    values: np.ndarray,
-    low: float,
-    high: float,
-    error: float = 0.01,
-    readings: Sequence[int] = (),
-) -> float:
+def lower_limit(values: np.ndarray, low: float, high: float, error: float = 0.01) -> float:
     """Limit that the mean falls below with probability at most `error`; see `upper_limit`."""
-    return -upper_limit(-np.asarray(values, np.float64), -high, -low, error, readings)
+    return -upper_limit(-np.asarray(values, np.float64), -high, -low, error)
 
 
 def independent_sample(values: np.ndarray) -> np.ndarray:

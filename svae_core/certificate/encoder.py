@@ -17,7 +17,7 @@ in nats (see `clinic.witness`). Information is in nats.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,7 @@ _FITTED = 4  # draws that the head is fitted on
 #: A class of which fewer nats than this pass is called lost.
 LOST = 0.05
 _QUADRATIC = 16  # latent dimensions up to which products of two are features
+_LINEAR = 128  # dimensions that a head sees at most: the leading ones, which may say less than all
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +103,29 @@ def certify_encoder(
     _check_sampling(first, draw(held), deterministic)
     name = "given"
     if head is None:
-        z = np.concatenate([draw(fitted) for _ in range(_FITTED)])
-        name, head = _best_head(z, np.tile(codes[fitted], _FITTED), len(names), seed)
+        drawn = [draw(fitted) for _ in range(_FITTED)]
+        name, head = _best_head(drawn, codes[fitted], len(names), seed)
     draws = max(DRAWS, -(-_LOSSES // len(held)))
     answers = np.stack([_answered(head, draw(held), len(names)) for _ in range(draws)])
+    return _certificate(answers, codes[held], names, name, labels is not None)
+
+
+def certify_latents(
+    z: np.ndarray, points: Any, labels: Any = None, *, clusters: int = 10, seed: int = 0
+) -> EncoderCertificate:
+    """The same from latents z [draws, n, k] that were sampled before, of points [n, d].
+
+    That they were sampled, each draw anew, is assumed: stored draws cannot be asked again. More
+    draws make the limit tighter. RequestError as for `certify_encoder`.
+    """
+    given = _points(points)
+    names, codes = _teacher(given, labels, clusters, seed)
+    order = np.random.default_rng([seed, 71]).permutation(len(given))
+    fitted, held = np.sort(order[: len(given) // 2]), np.sort(order[len(given) // 2 :])
+    latents = [_latents(draw, len(given)) for draw in z]
+    drawn = [one[fitted] for one in latents[:_FITTED]]
+    name, head = _best_head(drawn, codes[fitted], len(names), seed)
+    answers = np.stack([_answered(head, one[held], len(names)) for one in latents])
     return _certificate(answers, codes[held], names, name, labels is not None)
 
 
@@ -223,8 +243,13 @@ def _check_sampling(first: np.ndarray, again: np.ndarray, deterministic: bool) -
         )
 
 
-def _best_head(z: np.ndarray, codes: np.ndarray, count: int, seed: int) -> tuple[str, Head]:
-    """The candidate with the best log-likelihood on a quarter of these latents [m, k]."""
+def _best_head(
+    drawn: Sequence[np.ndarray], classes: np.ndarray, count: int, seed: int
+) -> tuple[str, Head]:
+    """The candidate with the best log-likelihood on a quarter of the points.
+
+    `drawn`: latents [n, k] of the same points, whose classes are [n].
+    """
     from sklearn.dummy import DummyClassifier
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
@@ -232,6 +257,7 @@ def _best_head(z: np.ndarray, codes: np.ndarray, count: int, seed: int) -> tuple
     from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
     linear = LogisticRegression(C=10.0, max_iter=300)
+    z, codes = np.concatenate(drawn), np.tile(classes, len(drawn))
     candidates = {
         "prior": DummyClassifier(strategy="prior"),
         "linear": make_pipeline(StandardScaler(), linear),
@@ -244,7 +270,7 @@ def _best_head(z: np.ndarray, codes: np.ndarray, count: int, seed: int) -> tuple
             StandardScaler(), PolynomialFeatures(2, include_bias=False), linear
         )
     # Draws of a point are together in a part, so that no head is chosen for knowing points.
-    inner = np.tile(np.random.default_rng([seed, 73]).random(len(z) // _FITTED) < 0.25, _FITTED)
+    inner = np.tile(np.random.default_rng([seed, 73]).random(len(classes)) < 0.25, len(drawn))
     if inner.any() and len(np.unique(codes[~inner])) > 1:
         own = np.arange(inner.sum()), codes[inner]
 
@@ -261,8 +287,13 @@ def _best_head(z: np.ndarray, codes: np.ndarray, count: int, seed: int) -> tuple
 def _fitted(model: Any, z: np.ndarray, codes: np.ndarray, count: int) -> Head:
     """A fitted classifier as a head; classes that it never saw get no share of its own."""
     from sklearn.base import clone
+    from sklearn.decomposition import PCA
+    from sklearn.pipeline import make_pipeline
 
-    known = clone(model).fit(z, codes)
+    known = clone(model)
+    if z.shape[1] > _LINEAR:
+        known = make_pipeline(PCA(_LINEAR, svd_solver="randomized", random_state=0), known)
+    known.fit(z, codes)
 
     def head(latents: np.ndarray) -> np.ndarray:
         found = np.zeros((len(latents), count))

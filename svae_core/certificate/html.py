@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from html import escape
 
 from svae_core.records import Certificate
@@ -20,31 +21,69 @@ td:nth-child(3) { color: #555; font-size: .9em; } footer { color: #555; margin-t
 
 def certificate_page(certificate: Certificate) -> str:
     """A complete HTML document with the verdict, every number behind it, and its limits."""
-    parts = [_part(certificate)]
+    parts = [part_of(certificate)]
     if certificate.held_out is not None:
-        parts.append(_part(certificate.held_out))
+        parts.append(part_of(certificate.held_out))
+    if certificate.forecast is not None:
+        told = certificate.forecast
+        parts.append(
+            f"<h2>Forecast</h2><p>{escape(told.sentence)} {escape(told.latents)}</p><p>An estimate "
+            "from this state, no bound: moving βσ² also moves the model (arXiv 2610.11257).</p>"
+        )
     title = f"{certificate.verdict.capitalize()}: {certificate.method} on {certificate.dataset}"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
-        f"<h1>{escape(title)}</h1>"
+    about = (
         f"<p>Seed {certificate.seed}, {certificate.epochs} epochs; data fingerprint "
         f"{escape(certificate.fingerprint or 'none')}; svae_core {escape(certificate.version)}; "
-        f"unit gauge βσ²/λ_max = {_number(certificate.gauge)}.</p>"
-        + "".join(parts)
-        + "<footer><p>What this says: a measured loss below δ excludes <em>total</em> collapse of "
+        f"unit gauge βσ²/λ_max = {_number(certificate.gauge)}"
+        f"{_prefix(certificate)}.</p>"
+    )
+    if certificate.sequences is not None:
+        about += f"<p>{escape(certificate.sequences.sentence)}</p>"
+    return document(
+        title,
+        (about, *parts),
+        "What this says: a measured loss below δ excludes <em>total</em> collapse of "
         "this model on these points, with the confidence that is stated, as long as draws are "
         "independent of each other; single dimensions may still be inactive. Loss, margin and δ "
         "are sums of squared errors over coordinates, averaged over points, with sampled latents. "
         "Information is in nats. The proved floor needs no search; the numerical floor rests on "
         "a search for modes; the model-specific floor is a confidence limit. "
-        "Criterion: arXiv 2603.10935 v4.</p></footer></body></html>\n"
+        "Criterion: arXiv 2603.10935 v4.",
     )
 
 
-def _part(certificate: Certificate) -> str:
+def _prefix(certificate: Certificate) -> str:
+    if certificate.prefix_edge is None:
+        return ""
+    return (
+        f"; an autoregressive decoder needs no z from βσ² = Λ* = "
+        f"{_number(certificate.prefix_edge)} on"
+    )
+
+
+def document(title: str, parts: Iterable[str], footer: str) -> str:
+    """A complete page to print: its title, parts that are HTML, and what it claims."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>{escape(title)}</h1>"
+        + "".join(parts)
+        + f"<footer><p>{footer}</p></footer></body></html>\n"
+    )
+
+
+def part_of(certificate: Certificate) -> str:
+    """The verdict and its numbers as a section."""
+    return (
+        f"<h2>{escape(certificate.part.capitalize())} points</h2>"
+        f'<p class="verdict">{escape(certificate.sentence)}</p>{table_of(rows_of(certificate))}'
+    )
+
+
+def rows_of(certificate: Certificate) -> tuple[tuple[str, str, str], ...]:
+    """Name, value and note of every number of a certificate."""
     c = certificate
-    rows = (
+    return (
         ("points", f"{c.n_points:,}", "all of this part"),
         ("loss D", f"{c.loss:.4f}", f"mean over {c.draws} draws of every latent"),
         (
@@ -68,14 +107,15 @@ def _part(certificate: Certificate) -> str:
         *_population(c),
         ("cluster floor", f"{c.cluster_floor:.4f} nats", f"accuracy {c.cluster_accuracy:.1%}"),
     )
+
+
+def table_of(rows: Iterable[tuple[str, str, str]]) -> str:
+    """Name, value and note of each row as a table."""
     cells = "".join(
         f"<tr><td>{escape(name)}</td><td>{escape(value)}</td><td>{escape(note)}</td></tr>"
         for name, value, note in rows
     )
-    return (
-        f"<h2>{escape(c.part.capitalize())} points</h2>"
-        f'<p class="verdict">{escape(c.sentence)}</p><table>{cells}</table>'
-    )
+    return f"<table>{cells}</table>"
 
 
 def _specific(certificate: Certificate) -> str:

@@ -62,21 +62,27 @@ def sharpen(
 
     points [n, d] must be those of the curves. The work is that of about forty kernel matrices over
     n · (points of a part) pairs; `progress` follows it. Curves already sharpened stay as they are.
+
+    Only λ‖x‖² matters, and series of it overflow where ‖x‖ is far from 1: so the unit is the power
+    of 2 next to the largest radius, by which a division rounds nothing.
     """
     if curves.kernel_part:
         return curves
-    parts = list(_parts(points, seed))
+    unit = 2.0 ** round(math.log2(curves.radii[1]))
+    lambdas = curves.lambdas * unit**2
+    radii = curves.radii[0] / unit, curves.radii[1] / unit
+    parts = list(_parts(points, seed, unit))
     square = max(float(part.squares.max()) for part in parts)
-    knots = np.arange(0, len(curves.lambdas), _EVERY)
+    knots = np.arange(0, len(lambdas), _EVERY)
     low, high = np.array(_SERIES) / square
-    series = knots[(curves.lambdas[knots] >= low) & (curves.lambdas[knots] <= high)]
-    plain = knots[curves.lambdas[knots] >= _PLAIN / square]
+    series = knots[(lambdas[knots] >= low) & (lambdas[knots] <= high)]
+    plain = knots[lambdas[knots] >= _PLAIN / square]
     count = _Count(progress, len(parts) * (len(series) + len(plain)))
     found = np.minimum(curves.proved, _elementary_exponents(curves))
-    kernel = _plain_exponents(parts, curves.lambdas[plain], len(points), count)
+    kernel = _plain_exponents(parts, lambdas[plain], len(points), count)
     found[plain] = np.minimum(found[plain], kernel)
-    weights = choose_weights(parts[0].points, curves.lambdas[series], curves.radii, seed)
-    weighted = _weighted_exponents(parts, weights, curves.radii, len(points), count)
+    weights = choose_weights(parts[0].points, lambdas[series], radii, seed)
+    weighted = _weighted_exponents(parts, weights, radii, len(points), count)
     found[series] = np.minimum(found[series], weighted)
     return dataclasses.replace(
         curves, proved=_convex_hull(curves.lambdas, found), kernel_part=len(parts[0].points)
@@ -152,13 +158,13 @@ class _Part:
     reach: float  # inner products lie in [−reach, reach]
 
 
-def _parts(points: np.ndarray, seed: int) -> Iterator[_Part]:
-    """A random partition into equal parts; one part where the points are few."""
+def _parts(points: np.ndarray, seed: int, unit: float = 1.0) -> Iterator[_Part]:
+    """A random partition of points/unit into equal parts; one part where the points are few."""
     n = len(points)
     size = min(max(_PAIRS // n, _PART[0]), _PART[1])
     order = np.arange(n) if n <= size else np.random.default_rng([seed, 59]).permutation(n)
     for rows in np.array_split(order, math.ceil(n / size)):
-        yield _part(points[rows].astype(np.float64))
+        yield _part(points[rows].astype(np.float64) / unit)
 
 
 def _part(points: np.ndarray) -> _Part:

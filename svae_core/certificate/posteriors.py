@@ -19,8 +19,15 @@ class Posteriors:
     mean: np.ndarray  # [n, k]
     variance: np.ndarray  # [n, k]
     kl: np.ndarray  # [n, k] nats, or [n, 1] where the KL does not split by dimension
-    draw: Callable[[np.ndarray], np.ndarray]  # normal noise [n, k] -> z [n, k]
+    draw: Callable[[np.ndarray], np.ndarray]  # normal noise of `noise_shape` -> z [n, k]
     log_density: Callable[[np.ndarray, slice], np.ndarray]  # z [a, k], points -> [a, b]
+    noise_dim: int = 0  # numbers that a latent is drawn from (0: k)
+
+    @property
+    def noise_shape(self) -> tuple[int, int]:
+        """[n, k], or more columns where the posterior is the end of a chain."""
+        n, k = self.mean.shape
+        return n, self.noise_dim or k
 
 
 def gaussian_posteriors(mean: np.ndarray, log_variance: np.ndarray) -> Posteriors:

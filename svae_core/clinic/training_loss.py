@@ -19,7 +19,7 @@ cross-entropy on logits C = Σ and H = p(1 − p).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -95,6 +95,17 @@ class TrainingLoss:
         """η²v/w: what the threshold Λ is compared with."""
         w, v = self.weights(coordinates, latent_dim, batch_size)
         return self.noise_scale**2 * v / w
+
+    def plain_sums(self) -> TrainingLoss:
+        """The same numbers in front, with sums over coordinates and dimensions, batch means."""
+        return replace(
+            self,
+            over_coordinates="sum",
+            over_batch="mean",
+            kl_over_dimensions="sum",
+            kl_over_batch="mean",
+            noise_scale=1.0,
+        )
 
 
 def check_loss(loss: TrainingLoss) -> None:

@@ -70,8 +70,9 @@ def _add_plugin_options(
             continue
         group = command.add_argument_group(f"{kind} {plugin.name}", plugin.title)
         for name, about in known.items():
+            owners = (plugin.name, *plugin.former)
             group.add_argument(
-                f"--{plugin.name}.{name.replace('_', '-')}",
+                *(f"--{owner}.{name.replace('_', '-')}" for owner in owners),
                 dest=f"{kind}:{plugin.name}:{name}",
                 metavar="VALUE",
                 default=argparse.SUPPRESS,
@@ -92,8 +93,10 @@ def settings_of(request: argparse.Namespace, method: str | None = None) -> Setti
     if method is not None:
         values["method"] = method
     for kind, plugins in (("dataset", scan_datasets), ("method", scan_methods)):
-        owner, found = values[kind], plugins()
-        known = knobs(found[owner].config) if owner in found else {}
+        owner, found, known = values[kind], plugins(), {}
+        if owner in found:
+            owner = values[kind] = found[owner].name
+            known = knobs(found[owner].config)
         given = {
             name: about.parse(text, f"{owner} ")
             for name, about in known.items()
@@ -151,6 +154,8 @@ def list_plugins(request: argparse.Namespace, kind: str, plugins: dict[str, Plug
         defaults = {item.name: item.default for item in fields(plugin.config)}
         row: dict[str, Any] = {"name": plugin.name, "title": plugin.title}
         row |= {"explanation": plugin.explanation, "source": plugin.source, "options": defaults}
+        if kind == "datasets":
+            row |= {"licence": plugin.licence}
         if kind == "methods":
             method = plugin.module.Method
             row |= {"projected": method.projected, "guards": guards(method)}
@@ -163,7 +168,8 @@ def list_plugins(request: argparse.Namespace, kind: str, plugins: dict[str, Plug
         print_json({kind: rows})
         return
     for row in rows:
-        print(f"{row['name']:20} {row['title']}")
+        terms = f"  [{row['licence']}]" if row.get("licence") else ""
+        print(f"{row['name']:20} {row['title']}{terms}")
 
 
 def print_json(answer: Any) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from svae_core.commands._stopping import Stop, Stopped, resume_command
+from svae_core.commands._stopping import CUT_SHORT, Stop, Stopped, resume_command
 from svae_core.commands._training import (
     Batch,
     about_saved,
@@ -42,7 +42,7 @@ def scored(
     """Train and score all runs in batches of one method; RequestError if all are refused.
 
     With `folders` every batch is saved from its first step on, and resumes from its folder if there
-    is one. Raises Stopped on Ctrl-C; during the body Ctrl-C waits, since the folders to resume from
+    is one. Raises Stopped if cut short; in the body Ctrl-C waits, as the folders to resume from
     are removed after it. `tables` are further options of the command that resumes.
     """
     from svae_core.studies import comparison
@@ -69,23 +69,25 @@ def scored(
                 yield [found[settings] for settings in runs]
                 if saved is not None:
                     saved.remove_batches()
-        except KeyboardInterrupt:
-            raise _stopped(saved, folders is not None, tables) from None
+        except CUT_SHORT as cause:
+            raise _stopped(cause, saved, folders is not None, tables) from None
         finally:
             if saved is not None:
                 saved.release()
 
 
-def _stopped(saved: _SavedComparison | None, saving: bool, tables: tuple[str, ...]) -> Stopped:
-    """The message on Ctrl-C."""
+def _stopped(
+    cause: BaseException, saved: _SavedComparison | None, saving: bool, tables: tuple[str, ...]
+) -> Stopped:
+    """The message on Ctrl-C, and when workers are lost."""
     if not saving:
-        return Stopped("stopped; --save would have kept what was trained.")
+        return Stopped(cause, "; --save would have kept what was trained.")
     folder = saved.first_folder() if saved else None
     if folder is None:
-        return Stopped("stopped before the first step; nothing was trained.")
+        return Stopped(cause, " before the first step; nothing was trained.")
     command = resume_command(folder, *tables)
     answer = {"complete": False, "run": str(folder), "resume": command}
-    return Stopped(f"stopped; what was trained is kept, go on with: {command}", answer)
+    return Stopped(cause, f"; what was trained is kept, go on with: {command}", answer)
 
 
 def _in_memory(batches: list[Batch], stop: Stop, engine: Engine) -> Iterator[_Scored]:
@@ -167,14 +169,15 @@ class _SavedComparison:
 
     def _read(self, settings: Settings) -> _Scored:
         from svae_core.runs.folder import load
-        from svae_core.runs.recorder import seconds_per_run
+        from svae_core.runs.recorder import batch_timing
         from svae_core.studies.compute_scores import score
+        from svae_core.studies.scores import Timing
 
         folder = self._run_folder(settings)
         saved = load(folder)
         about = about_saved(saved, folder)
-        seconds = seconds_per_run(saved.about)
-        return score(saved.state, saved.certificates[0], seconds), about
+        timing = Timing(*batch_timing(saved.about), saved.state.engine)
+        return score(saved.state, saved.certificates[0], timing), about
 
     def remove_batches(self) -> None:
         """Once every run has a folder of its own."""

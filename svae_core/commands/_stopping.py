@@ -1,4 +1,7 @@
-"""Ctrl-C: a write in progress is completed first, and one sentence says how to resume."""
+"""Ctrl-C: a write in progress is completed first, and one sentence says how to resume.
+
+Lost workers end a command in the same way, with another exit status.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,41 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from svae_core.compute.dask_cluster import ClusterLost
+from svae_core.compute.scheduler import WorkerLost
+
+#: What ends work that can go on: Ctrl-C, and workers that are gone.
+CUT_SHORT = (KeyboardInterrupt, WorkerLost)
+#: Exit status of a command that was stopped by Ctrl-C, as a shell gives it, or by lost workers.
+INTERRUPTED, UNFINISHED = 130, 1
+
 
 class Stopped(Exception):
-    """Work stopped by Ctrl-C, with a sentence for the user and the JSON object of --json."""
+    """Work that was cut short, with a sentence for the user and the JSON object of --json.
 
-    def __init__(self, sentence: str, answer: dict[str, Any] | None = None) -> None:
-        super().__init__(sentence)
+    `status`: the exit status of the command.
+    """
+
+    def __init__(
+        self, cause: BaseException, then: str, answer: dict[str, Any] | None = None
+    ) -> None:
+        """`then`: what is kept and how to go on, after the words that say what has happened."""
+        super().__init__(f"{what_happened(cause)}{then}")
         self.answer = answer
+        self.status = status_of(cause)
+
+
+def what_happened(cause: BaseException) -> str:
+    """The beginning of the sentence about work that was cut short."""
+    if not isinstance(cause, WorkerLost):
+        return "stopped"
+    why = cause.why if isinstance(cause, ClusterLost) else str(cause).rstrip(".")
+    return f"{why}; stopped"
+
+
+def status_of(cause: BaseException) -> int:
+    """The exit status of a command that this has cut short."""
+    return UNFINISHED if isinstance(cause, WorkerLost) else INTERRUPTED
 
 
 class Stop:

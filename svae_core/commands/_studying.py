@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from svae_core.commands._cluster import in_slices
-from svae_core.commands._stopping import Stop
+from svae_core.commands._stopping import CUT_SHORT, Stop, status_of, what_happened
 from svae_core.commands._training import one_thread
 from svae_core.studies import jsonl
 from svae_core.studies.job import KeptStudy
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Seconds of a slice of training. A stopped command loses only the parts in progress.
 _SLICE_SECONDS = 0.5
+#: Runs that are sure to take longer than workers take to start.
+_MANY = 64
 
 
 def make(
@@ -24,19 +26,22 @@ def make(
     out: str | None,
     engine: Engine,
     check: Callable[[], None] = lambda: None,
-) -> bool:
-    """Make what is missing of a study in its file `out`, if any; whether it is complete now.
+) -> int:
+    """Make what is missing of a study in its file `out`, if any; the exit status, 0 if complete.
 
     `check` is called before any work, once the file is ours.
-    Ctrl-C ends it early, with one sentence on how to go on, and the file keeps what was made.
+    Ctrl-C or lost workers end it early, with one sentence on how to go on, and the file keeps what
+    was made.
     """
     from tqdm import tqdm
 
-    one_thread()
     with jsonl.writing(out), Stop() as stop:
         check()
         study.resume(out)
         try:
+            if study.total - study.ended >= _MANY and engine.size:
+                engine.start_training()  # while this process imports and plans
+            one_thread()
             parts = study.plan()
             taken: dict[int, int] = {}  # the number of rows taken of each part
             with tqdm(
@@ -52,9 +57,9 @@ def make(
                             if out is not None:
                                 jsonl.append(out, lines)
                     bar.update(study.ended - bar.n)
-        except KeyboardInterrupt:
+        except CUT_SHORT as cause:
             kept = f"they are kept in {out}; the same command goes on" if out else ""
             told = f"{study.ended} of {study.total} runs ({kept or '--out FILE keeps them'})"
-            print(f"svae_core: stopped after {told}.", file=sys.stderr)
-            return False
-    return True
+            print(f"svae_core: {what_happened(cause)} after {told}.", file=sys.stderr)
+            return status_of(cause)
+    return 0

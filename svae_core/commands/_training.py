@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from svae_core.commands import print_json
 from svae_core.commands._cluster import in_slices
-from svae_core.commands._stopping import Stop, Stopped, resume_command
+from svae_core.commands._stopping import CUT_SHORT, Stop, Stopped, resume_command
 from svae_core.config.sklearn_without_pandas import import_sklearn
 from svae_core.records import Advance, Certificate, RequestError, Settings, State, to_json
 from svae_core.studies.job import CertifiedPart, TrainedPart
@@ -33,22 +33,29 @@ def add_save(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_saved(command: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    """Add the argument RUN, which `saved_state` takes."""
+    command.add_argument(
+        "saved", nargs=nargs, metavar="RUN", help="folder or name of a saved run, or its beginning"
+    )
+
+
 def one_thread() -> None:
-    """Set torch and BLAS to one thread, as in workers: more threads round sums differently."""
+    """Set torch, BLAS and OpenMP to one thread, as in workers: more would round sums otherwise."""
     import_sklearn()
     import scipy.linalg  # noqa: F401 - brings the BLAS of native code
     import torch
     from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(1)
-    threadpool_limits(1, user_api="blas")
+    threadpool_limits(1)  # of BLAS, and of OpenMP, which K-means uses
 
 
-def place_of(state: State, method: str) -> int:
-    """The place of the model of this method; RequestError, naming --method, if there is none."""
+def place_of(state: State, method: str, option: str = "--method") -> int:
+    """The place of the model of this method; RequestError, naming the option, if there is none."""
     names = [settings.method for settings in state.settings]
     if method not in names:
-        raise RequestError(f"--method is {method}, but the run has: {', '.join(names)}.")
+        raise RequestError(f"{option} is {method}, but the run has: {', '.join(names)}.")
     return names.index(method)
 
 
@@ -103,7 +110,8 @@ class Batch:
             return
         refused = self.recorder.trouble
         assert part.state is not None
-        advance = Advance(part.state, part.moments)
+        spent = part.cpu_seconds - before.cpu_seconds
+        advance = Advance(part.state, part.moments, spent)
         self.recorder.add(advance, part.seconds - before.seconds)
         if part.done:
             self.recorder.finish(part.rows)
@@ -157,7 +165,7 @@ def _about(seconds: float, samples: float, folder: str | None, engine: str) -> d
 def trained(settings: Settings, save: bool, engine: Engine | None = None) -> Batch:
     """Train one run to its end and certify it; with `save` it is written from its first step on.
 
-    On this machine or on an engine, with equal results bit for bit. Raises Stopped on Ctrl-C.
+    On this machine or on an engine, with equal results bit for bit. Raises Stopped if cut short.
     """
     from svae_core.config.writable import check_folder
     from svae_core.runs.folder import folder_name, home
@@ -168,15 +176,15 @@ def trained(settings: Settings, save: bool, engine: Engine | None = None) -> Bat
             batch = Batch(CertifiedPart((settings,)))
             try:
                 train([batch], stop, engine)
-            except KeyboardInterrupt:
-                raise Stopped("stopped; --save would have kept what was trained.") from None
+            except CUT_SHORT as cause:
+                raise Stopped(cause, "; --save would have kept what was trained.") from None
             return batch
         check_folder(home(), "Runs")
         about = About((settings,))
         try:
             recorder = start_recorder(about, home() / folder_name(about))
-        except KeyboardInterrupt:
-            raise Stopped("stopped before the first step; nothing was trained.") from None
+        except KeyboardInterrupt as cause:
+            raise Stopped(cause, " before the first step; nothing was trained.") from None
         return train_recorded(recorder, stop, engine)
 
 
@@ -214,17 +222,18 @@ def start_recorder(about: About, folder: Path) -> Recorder:
 
 
 def train_recorded(recorder: Recorder, stop: Stop, engine: Engine | None) -> Batch:
-    """Train a saved run to its end; raises Stopped, with the command to resume, on Ctrl-C."""
+    """Train a saved run to its end; raises Stopped, with the command to resume, if cut short."""
     command = resume_command(recorder.folder)
     batch = Batch(CertifiedPart(recorder.run.about.members), lambda: recorder)
     try:
         train([batch], stop, engine)
-    except KeyboardInterrupt:
+    except CUT_SHORT as cause:
         step, steps = recorder.run.state.step, recorder.run.about.steps
         answer = {"complete": False, "run": str(recorder.folder), "resume": command}
         kept = f"; {recorder.trouble}, so some of it is lost" if recorder.trouble else ""
         raise Stopped(
-            f"stopped at step {step} of {steps}{kept}; go on with: {command}",
+            cause,
+            f" at step {step} of {steps}{kept}; go on with: {command}",
             answer | {"step": step, "steps": steps},
         ) from None
     finally:

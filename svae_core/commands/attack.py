@@ -30,7 +30,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 def run(request: argparse.Namespace) -> int:
     """Print the outcomes of the runs, with the reasons for ending outside the band.
 
-    Exit status 130 if interrupted.
+    Exit status 130 if interrupted, 1 if workers were lost.
     """
     from svae_core.runs.folder import home
     from svae_core.studies import attack
@@ -41,15 +41,13 @@ def run(request: argparse.Namespace) -> int:
         raise RequestError(f"--seed is {request.seed}, but must be at least 0.")
     search = attack.Attack(request.runs, request.seed, found=_save)
     with engine_of(request) as engine:
-        complete = make(
-            search, request.out, engine, lambda: check_folder(home(), "Counter-examples")
-        )
-    answer = {"complete": complete, **attack.summary(search.rows, request.seed)}
+        status = make(search, request.out, engine, lambda: check_folder(home(), "Counter-examples"))
+    answer = {"complete": status == 0, **attack.summary(search.rows, request.seed)}
     if request.json:
         print_json(answer)
     else:
         print(attack.markdown(answer))
-    return 0 if complete else 130
+    return status
 
 
 def _save(broken: Attempt) -> None:

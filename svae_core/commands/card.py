@@ -6,16 +6,14 @@ import argparse
 from pathlib import Path
 
 from svae_core.commands import print_json
-from svae_core.commands._training import one_thread, saved_state
+from svae_core.commands._training import add_saved, one_thread, saved_state
 from svae_core.config.writable import check_file, refusal
 from svae_core.records import RequestError
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """The run, and the file."""
-    command.add_argument(
-        "saved", metavar="RUN", help="folder or name of a saved run, or its beginning"
-    )
+    add_saved(command)
     command.add_argument(
         "--to", metavar="FILE.md", default="", help="file to write (default: standard output)"
     )

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from svae_core.commands import add_settings, print_json, settings_of
-from svae_core.commands._training import add_save, one_thread, saved_state, trained
+from svae_core.commands._training import add_save, add_saved, one_thread, saved_state, trained
 from svae_core.config.writable import check_file, refusal
 from svae_core.methods import title_of
 from svae_core.records import Certificate, RequestError, to_json
@@ -16,9 +16,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     """A saved run or the settings of a new one, and the file for a printable page."""
     add_settings(command)
     add_save(command)
-    command.add_argument(
-        "saved", nargs="?", metavar="RUN", help="folder or name of a saved run, or its beginning"
-    )
+    add_saved(command, "?")
     command.add_argument(
         "--model",
         default="",

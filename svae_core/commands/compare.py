@@ -32,6 +32,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add_settings(command, without=("method",))
     add_save(command)
     add_scheduler(command)
+    add_methods(command)
+    add_tables(command)
+
+
+def add_methods(command: argparse.ArgumentParser) -> None:
+    """--methods, --datasets and --seeds: what is compared."""
     command.add_argument(
         "--methods", default="baseline,spherical", help="names, separated by commas, or all"
     )
@@ -41,7 +47,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--seeds", type=int, default=1, help="number of seeds, counted up from --seed"
     )
-    add_tables(command)
 
 
 def add_tables(command: argparse.ArgumentParser) -> None:
@@ -58,7 +63,7 @@ def run(request: argparse.Namespace) -> None:
     from svae_core.runs.folder import home
 
     check_tables(request)
-    runs = _runs(request)
+    runs = compared_runs(request)
     folders = None
     if request.save:
         check_folder(home(), "Runs")
@@ -103,7 +108,8 @@ def answer(
             print(to_markdown(table))
 
 
-def _runs(request: argparse.Namespace) -> tuple[Settings, ...]:
+def compared_runs(request: argparse.Namespace) -> tuple[Settings, ...]:
+    """The runs that are compared: each data set and method, with each seed."""
     from svae_core.methods import scan_methods
 
     names = [name.strip() for name in request.methods.split(",") if name.strip()]

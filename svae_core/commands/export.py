@@ -1,4 +1,4 @@
-"""Write the embeddings, reconstructions, weights, model or replay of a saved run to a file."""
+"""Write the embeddings, reconstructions, weights, model, replay or figures of a saved run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from svae_core.commands import print_json
-from svae_core.commands._training import one_thread, place_of, saved_state
+from svae_core.commands import _figures, print_json
+from svae_core.commands._training import add_saved, one_thread, place_of, saved_state
 from svae_core.commands.app import app_script, require_app
 from svae_core.config.writable import check_file
 from svae_core.methods import title_of
@@ -28,14 +29,13 @@ _ENDINGS = {
     "program": (".pt2",),
     "onnx": (".onnx",),
     "replay": (".html",),
+    "figures": ("",),
 }
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """The run, what to write of it, and the file."""
-    command.add_argument(
-        "saved", metavar="RUN", help="folder or name of a saved run, or its beginning"
-    )
+    add_saved(command)
     command.add_argument(
         "--what",
         choices=tuple(_ENDINGS),
@@ -43,18 +43,20 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="posterior means and variances · sampled reconstructions in the units of the data · "
         "weights by layer · module: encoder and decoder as a Python file that needs torch alone, "
         "and its weights beside it · program: both by torch.export · onnx: both as ONNX · replay: "
-        "the run as a page that plays by itself (needs the app)",
+        "the run as a page that plays by itself, also in an <iframe> (needs the app) · figures: "
+        "every view of the stage at one moment, in light colours",
     )
     command.add_argument(
         "--to",
         required=True,
         metavar="FILE",
         help=".csv, .parquet or .npz; weights .safetensors, module .py, program .pt2, onnx .onnx, "
-        "replay .html",
+        "replay .html; figures a folder",
     )
     command.add_argument(
         "--method", default="", help="method, of a run with several models (default: last)"
     )
+    _figures.add_options(command)
 
 
 def run(request: argparse.Namespace) -> None:
@@ -63,6 +65,10 @@ def run(request: argparse.Namespace) -> None:
 
     one_thread()
     path, endings = Path(request.to), _ENDINGS[request.what]
+    if request.what == "figures":
+        files = _figures.write(request, path)
+        told = {"file": str(path), "files": [*map(str, files)], "what": "figures"}
+        return _answer(request, told, "the figures")
     if path.suffix not in endings:
         *first, last = endings
         allowed = f"{', '.join(first)} or {last}" if first else last
@@ -70,7 +76,11 @@ def run(request: argparse.Namespace) -> None:
     check_file(path, f"--to {path}")
     if request.what == "replay":
         _write_replay(request.saved, path)
-        return _answer(request, {"file": str(path), "what": "replay"}, "the replay")
+        told = {"file": str(path), "what": "replay", "embed": _embed(path)}
+        _answer(request, told, "the replay")
+        if not request.json:
+            print(f"To show it in a page or on a slide: {told['embed']}")
+        return
     state = saved_state(request.saved)
     index = place_of(state, request.method) if request.method else len(state.settings) - 1
     method = state.settings[index].method
@@ -110,6 +120,13 @@ def _write(what: str, model: Model, path: Path) -> tuple[Path, ...]:
     else:
         exports.write(getattr(exports, what)(model), path)
     return (path,)
+
+
+def _embed(path: Path) -> str:
+    """The line of HTML that shows a replay in another page, which lies beside it."""
+    from svae_core.stage.replay_file import frame_of
+
+    return frame_of(quote(path.name), "A run of the Spherical VAE Explorer")
 
 
 def _write_replay(name: str, path: Path) -> None:

@@ -8,28 +8,16 @@ from collections.abc import Sequence
 from svae_core.clinic.code_bases import CODE_BASES
 from svae_core.clinic.training_loss import TrainingLoss
 from svae_core.commands import add_settings, format_value, print_json, settings_of
-from svae_core.config.fields import RequestError, flag, knobs
+from svae_core.commands._loss import add_loss, known_loss, stated_loss
 from svae_core.records import to_json
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """The parts of the loss, a code base whose defaults they start from, and the data."""
-    command.add_argument(
-        "--code-base",
-        default="",
-        metavar="NAME",
-        help="start from the default loss of: " + ", ".join(base.name for base in CODE_BASES),
-    )
+    add_loss(command)
     command.add_argument(
         "--code-bases", action="store_true", help="the gauge of every known code base's loss"
     )
-    group = command.add_argument_group("loss")
-    for name, about in knobs(TrainingLoss).items():
-        group.add_argument(
-            flag(name),
-            metavar="|".join(about.choices) or name.upper(),
-            help=f"{about.help} (default: {about.format(about.default)})",
-        )
     add_settings(command)
 
 
@@ -54,7 +42,7 @@ def run(request: argparse.Namespace) -> None:
 
     common = {"dataset": data.name, "n": len(data.points), "coordinates": data.points.shape[1]}
     if request.code_bases:
-        exact = [_stated(request, base.loss) for base in CODE_BASES if base.loss]
+        exact = [stated_loss(request, base.loss) for base in CODE_BASES if base.loss]
         found = iter(diagnoses(exact))
         rows = [
             {"name": base.name, "title": base.title, "source": base.source, "read": base.read}
@@ -68,35 +56,10 @@ def run(request: argparse.Namespace) -> None:
         for row in rows:
             print(f"{row['title']:38} {format_value(row['gauge'])}")
         return
-    loss, base = _base(request.code_base)
-    answer = common | diagnoses([_stated(request, loss)])[0] | base
+    loss, base = known_loss(request.code_base)
+    answer = common | diagnoses([stated_loss(request, loss)])[0] | base
     if request.json:
         print_json(answer)
         return
     for name, value in to_json(answer).items():
         print(f"{name:16} {format_value(value)}")
-
-
-def _base(name: str) -> tuple[TrainingLoss, dict[str, object]]:
-    """The loss that options start from, and what is known of its code base."""
-    if not name:
-        return TrainingLoss(), {}
-    known = {base.name: base for base in CODE_BASES}
-    if name not in known:
-        raise RequestError(f"--code-base is {name!r}, but must be one of: {', '.join(known)}.")
-    base = known[name]
-    if base.loss is None:
-        raise RequestError(f"{base.title} has no exact gauge: {base.remark}")
-    return base.loss, {"source": base.source, "read": base.read, "remark": base.remark}
-
-
-def _stated(request: argparse.Namespace, loss: TrainingLoss) -> TrainingLoss:
-    """The loss with what the options say."""
-    from dataclasses import replace
-
-    given = {
-        name: about.parse(value)
-        for name, about in knobs(TrainingLoss).items()
-        if (value := getattr(request, name)) is not None
-    }
-    return replace(loss, **given)

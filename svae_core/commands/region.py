@@ -47,6 +47,8 @@ def run(request: argparse.Namespace) -> None:
         "empty": region.empty,
         "explanation": region.explanation,
         "lambda_max": problem.lambda_max,
+        "prefix_edge": problem.prefix_edge,
+        "latents_needed": int((problem.eigenvalues > settings.beta * settings.sigma2).sum()),
         "floors": None if region.empty else floors_at(floors, region.hi),
         "water_level": None if region.empty else problem.water_level,
         "penalty_weight": (

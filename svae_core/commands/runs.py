@@ -178,6 +178,8 @@ def _found(wanted: str) -> Entry:
 
 def _told(entry: Entry) -> dict[str, Any]:
     """An entry as JSON values, without the id, with which anyone could open the run."""
+    from svae_core.runs.naming import default_name
+
     fields: dict[str, Any] = {"folder": str(entry.folder), "name": entry.name, "bytes": entry.size}
     fields |= {"trouble": entry.trouble}
     if entry.about is not None:
@@ -185,12 +187,15 @@ def _told(entry: Entry) -> dict[str, Any]:
         fields |= {
             name: getattr(entry.about, name) for name in (*names, "losses", "nats", "verdicts")
         }
+        fields["default_name"] = default_name(entry.about)
         fields |= {"status": _status(entry), "resume": _how_to_resume(entry)}
         fields["members"] = [settings_to_dict(settings) for settings in entry.about.members]
     return fields
 
 
 def _line(entry: Entry) -> str:
+    from svae_core.runs.naming import default_name
+
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.touched))
     head = f"{when} {entry.size / 1e6:5.1f} MB"
     if entry.about is None:
@@ -199,9 +204,9 @@ def _line(entry: Entry) -> str:
     ended = ", ".join(about.verdicts) or "not certified yet"
     if command := _how_to_resume(entry):
         ended = f"go on with {command}"
-    methods = " + ".join(title_of(settings.method) for settings in about.members)
     shown = entry.name or entry.folder.name
-    return f"{head} {_status(entry):10} {about.step:7}  {shown} ({methods}): {ended}"
+    special = default_name(about)
+    return f"{head} {_status(entry):10} {about.step:7}  {shown} ({special}): {ended}"
 
 
 def _status(entry: Entry) -> str:

@@ -51,18 +51,21 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def run(request: argparse.Namespace) -> int:
-    """Print the grid's cells; with --json, the theory as well. Exit status 130 if interrupted."""
+    """Print the grid's cells; with --json, the theory as well.
+
+    Exit status 130 if interrupted, 1 if workers were lost.
+    """
     from svae_core.studies.sweep import Sweep, report
 
     sweep = Sweep(_grid(request))
     with engine_of(request) as engine:
-        complete = make(sweep, request.out, engine)
-    answer = {"complete": complete, **report(sweep.grid, sweep.outcomes.values())}
+        status = make(sweep, request.out, engine)
+    answer = {"complete": status == 0, **report(sweep.grid, sweep.outcomes.values())}
     if request.json:
         print_json(answer)
     else:
         _print_cells(answer)
-    return 0 if complete else 130
+    return status
 
 
 def _grid(request: argparse.Namespace) -> Grid:

@@ -6,16 +6,21 @@ Calls go through `distributed`'s own Executor, as many at a time as the cluster 
 order is decided here (`compute.scheduler`). Dask repeats a call whose worker is lost. When the
 cluster itself is lost or cannot be used, every call raises WorkerLost with one sentence; no results
 are lost, since calls are pure and can be repeated elsewhere.
+
+`tls://` addresses take keys and certificates from Dask's own settings, `distributed.comm.tls`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import importlib.metadata
 import logging
 import platform
+import re
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import cache
@@ -23,17 +28,39 @@ from pathlib import Path
 from typing import Any
 
 from svae_core.compute.scheduler import Scheduler, WorkerLost
+from svae_core.config.fields import RequestError
 
 _log = logging.getLogger(__name__)
 #: Seconds to wait for an answer from the scheduler.
-_PATIENCE = 10.0
+_PATIENCE = 6.0
+#: Workers say every second or so that they live, also in the middle of a call. One that has not for
+#: so many seconds is frozen, and its calls are made elsewhere; asked for so often.
+_FROZEN, _LOOKED_AT = 20.0, 2.0
+_ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})", re.ASCII)
 _NOISY = ("distributed", "distributed.client", "distributed.core", "tornado.application")
 #: Packages whose version can change the last bit of a result.
 _PACKAGES = ("torch", "numpy", "scikit-learn", "scipy")
 
 
 class ClusterLost(WorkerLost):
-    """The cluster cannot be used or was lost; a repeated call runs on this machine."""
+    """The cluster cannot be used or was lost; a repeated call runs on this machine.
+
+    `why`: what has happened, without the part that says so.
+    """
+
+    def __init__(self, sentence: str, why: str = "") -> None:
+        super().__init__(sentence)
+        self.why = why
+
+
+def check_address(address: str) -> None:
+    """RequestError unless this is a scheduler's address."""
+    found = _ADDRESS.fullmatch(address)
+    if not found or not 0 < int(found[3]) < 2**16:
+        raise RequestError(
+            f"--scheduler is {address!r}, but must be a Dask scheduler's address, such as "
+            "tcp://192.168.0.7:8786."
+        )
 
 
 class Cluster(Scheduler):
@@ -46,17 +73,21 @@ class Cluster(Scheduler):
         self.address = address
         self._warm_up = warm_up
         self._client: Any = None
-        self._loss_message = ""
+        self._why = ""
+        self._looked = 0.0
         self._connecting: threading.Thread | None = None
 
     @property
     def gone(self) -> bool:
         """Whether the cluster cannot be used or was lost."""
-        return bool(self._loss_message)
+        return bool(self._why)
 
     @property
     def failed(self) -> str:
-        return self._loss_message
+        """Why it cannot be used, in one sentence; empty if it can."""
+        if not self._why:
+            return ""
+        return f"{self._why}; nothing is lost, and what goes on from here runs on this machine."
 
     def start(self) -> None:
         """Connect in the background; returns at once, calls wait for the connection."""
@@ -75,27 +106,34 @@ class Cluster(Scheduler):
     def lose(self, reason: str) -> None:
         """Mark the cluster as lost: every call from now on raises with this reason."""
         with self._lock:
-            if self._loss_message or self._stopping:
+            if self._why or self._stopping:
                 return
-            self._loss_message = (
-                f"The cluster at {self.address} {reason}; nothing is lost, and what goes on "
-                "from here runs on this machine."
-            )
+            self._why = f"The cluster at {self.address} {reason}"
             calls = list(self._running.values())  # the futures of some would never complete
             self._running.clear()
-        _log.warning(self._loss_message)
+        _log.warning(self.failed)
         threading.Thread(target=self._close, daemon=True).start()
         for call in calls:
-            self._refuse(call, self._loss_message)
+            self._refuse(call, self.failed)
         self._dispatch()
 
     def _check(self) -> None:
         client = self._client
         if client is not None and client.status in ("connecting", "closed"):
             self.lose("is gone")
+        elif client is not None and time.monotonic() - self._looked > _LOOKED_AT:
+            self._looked = time.monotonic()
+            threading.Thread(target=self._replace_frozen, args=(client,), daemon=True).start()
+
+    def _replace_frozen(self, client: Any) -> None:
+        """Let Dask restart workers that have not said for long that they live; it repeats calls."""
+        try:
+            client.run_on_scheduler(restart_frozen, _FROZEN)
+        except Exception as error:
+            _log.debug("The scheduler could not look for frozen workers: %s", error)
 
     def _lost_error(self, sentence: str) -> WorkerLost:
-        return ClusterLost(sentence) if self.gone else WorkerLost(sentence)
+        return ClusterLost(sentence, self._why) if self.gone else WorkerLost(sentence)
 
     def _connect(self) -> None:
         try:
@@ -107,15 +145,19 @@ class Cluster(Scheduler):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         client = None
         try:
+            check_address(self.address)
+            asyncio.run(_shake_hands(self.address))
             client = Client(self.address, timeout=_PATIENCE, set_as_default=False)
             threads = client.nthreads()
             reason = _version_difference(client.run(versions)) if threads else "has no workers"
-        except ModuleNotFoundError as error:
-            reason = f"has workers that cannot import {error.name} (PYTHONPATH names its folder)"
+        except RequestError:
+            reason = "has no address of a scheduler, such as tcp://192.168.0.7:8786"
+        except TimeoutError:
+            reason = "does not answer as a Dask scheduler does (is the port right, and tls or tcp?)"
         except (OSError, ValueError, TypeError):
             reason = "does not answer (is the address right, and its version of distributed ours?)"
         except Exception as error:  # another version of distributed may raise anything
-            reason = f"cannot be used ({type(error).__name__}: {error})"
+            reason = _told_by_a_worker(error)
         self._client = client
         if client is None or reason:
             self.lose(reason)
@@ -131,6 +173,14 @@ class Cluster(Scheduler):
         client, self._client = self._client, None
         if client is not None:
             client.close(timeout=1.0)
+
+
+def _told_by_a_worker(error: Exception) -> str:
+    """Why a call failed; of a worker Dask hands on its error, or an Exception with its text."""
+    missing = re.search(r"No module named \\?'([\w.]+)", str(error))
+    if missing:
+        return f"has workers that cannot import {missing[1]} (PYTHONPATH names its folder)"
+    return f"cannot be used ({type(error).__name__}: {error})"
 
 
 class _Thread:
@@ -188,6 +238,36 @@ class _Thread:
         """A cancelled future means a lost connection, since nothing else cancels calls."""
         if inner.cancelled():
             self._cluster.lose("is gone")
+
+
+async def _shake_hands(address: str) -> None:
+    """Connect as Dask does, and let go; OSError where nobody listens, TimeoutError where no Dask.
+
+    A client of Dask waits for ever where something else listens: its handshake has no time limit
+    (findings/distributed_handshake_without_limit.sh).
+    """
+    from distributed.comm.core import connect
+    from distributed.security import Security
+
+    async with asyncio.timeout(_PATIENCE):
+        arguments = Security().get_connection_args("client")
+        comm = await connect(address, timeout=_PATIENCE / 2, **arguments)
+        await comm.close()
+
+
+async def restart_frozen(seconds: float, dask_scheduler: Any = None) -> list[str]:
+    """On the scheduler: restart the workers that were not heard of for so long; their addresses."""
+    now = time.time()
+    silent = [
+        worker.address
+        for worker in dask_scheduler.workers.values()
+        if now - worker.last_seen > seconds
+    ]
+    if silent:
+        await dask_scheduler.restart_workers(
+            silent, wait_for_workers=False, stimulus_id=f"svae-frozen-{now}"
+        )
+    return silent
 
 
 def on_one_thread(call: Callable[[], Any]) -> Any:

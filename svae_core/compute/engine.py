@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from enum import Enum, auto
 from functools import partial
 from typing import Any, TypeVar, TypeVarTuple
 
-from svae_core.compute.dask_cluster import Cluster
+from svae_core.compute.dask_cluster import Cluster, ClusterLost
 from svae_core.compute.preparation_worker import Preparation, warm_sharing
 from svae_core.compute.scheduler import PATIENCE, FairShare, Priority, QueuePosition, Scheduler
 from svae_core.compute.workers import WorkerPool
@@ -34,8 +34,12 @@ ROUND = 0.300
 _HANGS, _HANGS_SECONDS = 20.0, 10.0
 #: and this many times the slowest preparation of data so far, since a slice may have to prepare.
 _SLOWER = 5.0
-#: The worker that draws maps by UMAP, and holds 80 MB, ends when none was asked for so long.
-_MAPS_IDLE = 300.0
+#: Seconds that a call for the screen waits only where no worker comes back.
+_STUCK = 60.0
+#: Workers end when nothing was asked of them for so long: the one that draws maps by UMAP, which
+#: holds 90 MB, and the one for background tasks, which holds 250 MB. The latter starts again in
+#: three seconds, little beside its tasks; a map would go back to PCA meanwhile.
+_MAPS_IDLE, _BACKGROUND_IDLE = 300.0, 30.0
 
 
 class Lane(Enum):
@@ -56,17 +60,21 @@ class Engine:
     delay live training. That worker and the one for maps start on first use.
 
     Given the address of a Dask scheduler, as an argument or in SVAE_SCHEDULER, training runs on
-    that cluster until it is lost; with "" as an argument on no cluster.
+    that cluster until it is lost; with "" as an argument on no cluster. What was at work there then
+    raises ClusterLost, or with `repeats` it is made here.
     """
 
-    def __init__(self, workers: int | None = None, scheduler: str | None = None) -> None:
+    def __init__(
+        self, workers: int | None = None, scheduler: str | None = None, repeats: bool = False
+    ) -> None:
         address = os.environ.get("SVAE_SCHEDULER") if scheduler is None else scheduler
+        self._repeats = repeats
         self._preparation = Preparation()
         warm = partial(warm_sharing, self._preparation.folder, _warm_training)
         self._cluster = Cluster(address, _warm_training) if address else None
-        self._local = WorkerPool(workers or _workers(), warm)
+        self._local = WorkerPool(cores() if workers is None else workers, warm)
         self._maps = WorkerPool(1, _warm_maps, idle_seconds=_MAPS_IDLE)
-        self._background = WorkerPool(1, warm)
+        self._background = WorkerPool(1, warm, idle_seconds=_BACKGROUND_IDLE)
 
     def start(self) -> None:
         """Start the processes; returns at once, they warm up in the background."""
@@ -97,9 +105,29 @@ class Engine:
         return self._training.warm.is_set()
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether training runs on a cluster."""
+        return self._training is self._cluster
+
+    @property
     def cluster_lost(self) -> str:
         """Why the cluster cannot be used, in one sentence; empty if there is no problem."""
         return self._cluster.failed if self._cluster is not None else ""
+
+    @property
+    def trouble(self) -> str:
+        """Why visitors wait in vain, in one sentence; empty if there is no problem."""
+        for pool in (self._training, self._preparation.pool):
+            if pool.failed:
+                return pool.failed
+            if pool.longest_wait > _STUCK:
+                return f"A visitor's call has waited for {pool.longest_wait:.0f} s."
+        return ""
+
+    @property
+    def runs_in_training(self) -> int:
+        """How many runs have asked for worker time just now."""
+        return self._training.active
 
     def start_maps(self) -> bool:
         """Start the worker that draws by UMAP; whether it is ready. Until then maps are by PCA.
@@ -151,7 +179,11 @@ class Engine:
                     return self._maps.submit(task, *arguments)
         patience = max(map(self._patience, arguments), default=0.0) or PATIENCE
         priority = Priority(share, lane is Lane.AT_ONCE, patience)
-        return self._training.in_turn(priority, task, *arguments)
+        there = self._training
+        made = there.in_turn(priority, task, *arguments)
+        if not self._repeats or there is not self._cluster:
+            return made
+        return _or_else(made, lambda: self._local.in_turn(priority, task, *arguments))
 
     def _patience(self, argument: Any) -> float:
         """Seconds after which a call with this argument hangs.
@@ -165,7 +197,26 @@ class Engine:
         return max(_HANGS * argument.seconds, _HANGS_SECONDS, preparing)
 
 
-def _workers() -> int:
+def _or_else(made: Future[Any], again: Callable[[], Future[Any]]) -> Future[Any]:
+    """What a call on a cluster gives or, where the cluster was lost, what the same call gives."""
+    outer: Future[Any] = Future()
+    outer.set_running_or_notify_cancel()
+
+    def settle(done: Future[Any]) -> None:
+        if done.cancelled():
+            outer.set_exception(CancelledError())
+        elif isinstance(error := done.exception(), ClusterLost):
+            again().add_done_callback(settle)
+        elif error is not None:
+            outer.set_exception(error)
+        else:
+            outer.set_result(done.result())
+
+    made.add_done_callback(settle)
+    return outer
+
+
+def cores() -> int:
     """SVAE_WORKERS, or the number of cores that this process may use."""
     text = os.environ.get("SVAE_WORKERS", "")
     if text:

@@ -33,21 +33,21 @@ class Preparation:
         #: Where prepared parts lie, for `problem.share`; nobody else may read or write there.
         self.folder = tempfile.mkdtemp(prefix="svae-prepared-")
         self._remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
-        self._pool = WorkerPool(1, partial(warm_sharing, self.folder, _warm))
+        self.pool = WorkerPool(1, partial(warm_sharing, self.folder, _warm))
 
     def start(self) -> None:
         """Start the process; returns at once."""
-        self._pool.start()
+        self.pool.start()
 
     def shutdown(self) -> None:
         """End it, and remove what it made."""
-        self._pool.shutdown()
+        self.pool.shutdown()
         self._remove()
 
     @property
     def slowest(self) -> float:
         """Seconds that its longest call took so far."""
-        return self._pool.slowest_urgent
+        return self.pool.slowest_urgent
 
     def make(
         self, function: Callable[..., Any], settings: Any, *, errands: Scheduler
@@ -59,7 +59,7 @@ class Preparation:
         """
         try:
             seconds = limits().prepare_s
-            lane = errands if _takes_long(settings) else self._pool
+            lane = errands if _takes_long(settings) else self.pool
         except RequestError as error:  # before any worker has to see it
             refused: Future[Any] = Future()
             refused.set_exception(error)

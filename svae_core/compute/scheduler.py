@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
@@ -109,6 +109,7 @@ class _Call:
     future: Future[Any]
     number: int
     priority: Priority
+    asked: float = field(default_factory=time.monotonic)
     tries: int = 0
     since: float = 0.0
     late: bool = False  # its patience has ended, and it is not made again
@@ -207,6 +208,13 @@ class Scheduler(Executor):
         """Why no call can run any more, in one sentence; empty if calls can run."""
         failed = bool(self._slots) and all(slot.failed for slot in self._slots)
         return "No worker can be started; the server's log says why." if failed else ""
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds that the oldest waiting call for the screen has waited; 0 if none waits."""
+        with self._lock:
+            asked = [call.asked for call in self._waiting if call.priority.urgent]
+        return time.monotonic() - min(asked) if asked else 0.0
 
     @property
     def size(self) -> int:

@@ -17,8 +17,8 @@ from svae_core.records import (
     Advance,
     Budget,
     Certificate,
-    Decoded,
     FloorCurves,
+    Forecast,
     Moment,
     PreparedData,
     Problem,
@@ -29,6 +29,9 @@ from svae_core.records import (
 from svae_core.studies.job import P, Study
 
 if TYPE_CHECKING:
+    from svae_core.clinic.examination import Examination
+    from svae_core.clinic.model_arrays import ModelArrays
+    from svae_core.clinic.moved_copies import Tried
     from svae_core.clinic.training_loss import TrainingLoss
     from svae_core.clinic.unit_gauge import UnitDiagnosis
     from svae_core.latent.projection import Layout
@@ -41,6 +44,13 @@ def prepared_data(settings: Settings) -> PreparedData:
 
     prepared = prepared_data(settings)
     return only(prepared, prepared.view_index)
+
+
+def proposal(settings: Settings) -> tuple[tuple[int, float, float], ...]:
+    """(K, W, silhouette) of the numbers of clusters that are tried where none is given."""
+    from svae_core.problem import prepared_data
+
+    return prepared_data(settings).clusters.proposal
 
 
 def prepare(settings: Settings) -> Problem:
@@ -73,11 +83,22 @@ def certify(state: State) -> tuple[Certificate, ...]:
     return loop.certify(state)
 
 
-def decode(state: State, index: int) -> Decoded:
-    """The members' reconstructions of one viewed point."""
+def forecasts(state: State) -> tuple[Forecast | None, ...]:
+    """The next birth and death of each member; None where its loss has no such forecast."""
     from svae_core.training import loop
 
-    return loop.decode(state, index)
+    return loop.forecasts(state)
+
+
+def try_nearby(state: State) -> tuple[Tried | None, ...]:
+    """The same, tried with copies of each member that are trained on; seconds to a minute."""
+    from svae_core.clinic import moved_copies
+    from svae_core.training import loop
+
+    return tuple(
+        moved_copies.try_nearby(loop.member(state, index)) if told else None
+        for index, told in enumerate(loop.forecasts(state))
+    )
 
 
 def explore(state: State, question: Question[A]) -> A:
@@ -125,6 +146,13 @@ def gauges(settings: Settings, losses: tuple[TrainingLoss, ...]) -> tuple[UnitDi
         return tuple(diagnose_losses(losses, prepared_data(settings).dataset.points, *sizes))
     except RequestError as error:
         return str(error)
+
+
+def examine(arrays: ModelArrays, loss: TrainingLoss | None, batch_size: int) -> Examination:
+    """What a model's arrays say of it, and the loss that trained it, if that is known."""
+    from svae_core.clinic.examination import examine, with_loss
+
+    return examine(arrays if loss is None else with_loss(arrays, loss, batch_size))
 
 
 def objection(number: int, settings: Settings) -> Answer:

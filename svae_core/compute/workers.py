@@ -14,6 +14,7 @@ import logging
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from typing import Any
 
 from svae_core.compute.scheduler import Scheduler
 from svae_core.compute.scheduler import WorkerLost as WorkerLost
+from svae_core.config import machine
 
 _log = logging.getLogger(__name__)
 #: Lower priority than the server's, so that pages stay responsive while every core trains.
@@ -30,7 +32,6 @@ _NICE = 10
 # One thread each: two threads are 1.27 times faster on an idle machine, ten times slower on a
 # busy one.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-_PARENT_WATCH_SECONDS = 0.5
 #: Failed starts in a row before a worker is given up; the delay between starts doubles.
 _MOST_FAILURES = 6
 _FIRST_DELAY = 0.25
@@ -57,8 +58,9 @@ class WorkerPool(Scheduler):
 
     def _check(self) -> None:
         with self._lock:
-            idle = not self._waiting and not self._running
-            if not idle or time.monotonic() - self._asked < self._idle_seconds:
+            if self._waiting or self._running:
+                self._asked = time.monotonic()
+            if time.monotonic() - self._asked < self._idle_seconds:
                 return
             for worker in self._workers:
                 worker.rest()
@@ -184,14 +186,14 @@ class Worker:
 @contextlib.contextmanager
 def _without_interrupt() -> Iterator[None]:
     """Processes started here inherit that Ctrl-C, sent to all of a terminal's, is not for them."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if sys.platform == "win32":
         yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    else:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _initialise(warm_up: Callable[[], object]) -> None:
@@ -204,6 +206,5 @@ def _initialise(warm_up: Callable[[], object]) -> None:
 
 def _end_with_parent(parent: int) -> None:
     """Exit when the server process is gone, also when it was killed."""
-    while os.getppid() == parent:
-        threading.Event().wait(_PARENT_WATCH_SECONDS)
+    machine.wait_for_end_of_parent(parent)
     os._exit(0)

@@ -14,7 +14,7 @@ import os
 import pkgutil
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, final
 
 from svae_core.config.fields import RequestError, knobs
 from svae_core.config.settings import Options, Scalar
@@ -30,9 +30,33 @@ class Plugin:
     source: str
     config: type
     module: ModuleType
+    licence: str = ""  # of data: the file's LICENCE
+    #: Names that it had before, in saved runs, links and scripts; `FORMER_NAMES` of its file.
+    former: tuple[str, ...] = ()
 
 
-def scan(package: str, entry: str) -> dict[str, Plugin]:
+@final
+class Plugins(dict[str, Plugin]):
+    """Plug-ins by name. One that was renamed is found by its former names too, but listed once."""
+
+    def __missing__(self, name: str) -> Plugin:
+        for plugin in self.values():
+            if name in plugin.former:
+                return plugin
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or any(name in each.former for each in self.values())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The plug-in of this name, now or formerly; else the default."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+
+def scan(package: str, entry: str) -> Plugins:
     """All plug-ins of a package by name, in alphabetical order.
 
     The folder is scanned again when its file names have changed since the last call, so a file
@@ -45,7 +69,7 @@ def scan(package: str, entry: str) -> dict[str, Plugin]:
     if seen is None or seen[0] != files:
         seen = files, _scan(package, entry, folder)
         _scanned[package, entry] = seen
-    return dict(seen[1])
+    return Plugins(seen[1])
 
 
 def find(package: str, entry: str, name: str) -> Plugin:
@@ -70,17 +94,17 @@ def configure(plugin: Plugin, options: Options) -> Any:
 
 
 #: (package, entry) → the files of its folder when it was last scanned, and the plug-ins found.
-_scanned: dict[tuple[str, str], tuple[frozenset[str], dict[str, Plugin]]] = {}
+_scanned: dict[tuple[str, str], tuple[frozenset[tuple[str, str]], dict[str, Plugin]]] = {}
 
 
-def _files(folder: ModuleType) -> frozenset[str]:
-    """The paths of a package's files.
+def _files(folder: ModuleType) -> frozenset[tuple[str, str]]:
+    """The places and names of a package's files.
 
     Names, and not the folder's time of change: file systems keep that in steps of milliseconds,
     in which a second file may come, and Python's own caches change it.
     """
     return frozenset(
-        os.path.join(place, name)
+        (place, name)
         for place in folder.__path__
         for name in os.listdir(place)
         if name.endswith(".py")
@@ -108,4 +132,6 @@ def _plugin(package: str, name: str, entry: str) -> Plugin:
         raise TypeError(f"{where}: it needs {entry}.")
     assert isinstance(config, type)
     title, *middle, source = paragraphs
-    return Plugin(name, title.rstrip("."), "\n\n".join(middle), source, config, module)
+    licence, former = getattr(module, "LICENCE", ""), tuple(getattr(module, "FORMER_NAMES", ()))
+    described = name, title.rstrip("."), "\n\n".join(middle), source
+    return Plugin(*described, config, module, licence, former)

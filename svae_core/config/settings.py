@@ -23,6 +23,8 @@ ARCHITECTURES = tuple(
         for found in pkgutil.iter_modules([str(Path(__file__).parents[1] / "nets/architectures")])
     )
 )
+#: Those whose decoder is trained on the steps before and runs free otherwise.
+AUTOREGRESSIVE = ("autoregressive", "causal", "gru")
 #: A change of one of CHANGEABLE during a run: (step from which it holds, name, value).
 Change = tuple[int, str, Any]
 
@@ -85,8 +87,8 @@ class Settings:
     method_options: Options = ()
     arch: str = option(
         "mlp",
-        "encoder and decoder architecture (conv needs images; autoregressive: an over-powerful "
-        "decoder that predicts each coordinate from those before it)",
+        "encoder and decoder architecture (conv needs images; autoregressive, gru and causal: "
+        "over-powerful decoders that predict each step of a point from those before it)",
         choices=ARCHITECTURES,
         group="model",
     )
@@ -105,6 +107,15 @@ class Settings:
     )
     beta: float = option(
         1.0, "weight of the KL term", label="β", low=1e-6, high=1e6, logarithmic=True, group="model"
+    )
+    word_dropout: float = option(
+        0.0,
+        "share of the steps that an autoregressive decoder does not see in training, so that it "
+        "needs z (autoregressive, gru and causal; no effect on other architectures)",
+        low=0.0,
+        high=1.0,
+        step=0.05,
+        group="model",
     )
     seed: int = option(0, "seed of initial weights, minibatches and noise", low=0, group="training")
     epochs: int = option(150, "passes over the data", low=1, high=1_000_000, group="training")
@@ -147,7 +158,7 @@ DATA_FIELDS = (
 #: Fields in which members trained as one batch may differ; all others must agree.
 MEMBER_FIELDS = (
     *("seed", "sigma2", "beta", "band", "lower_edge", "collapse_loss"),
-    *("method", "method_options", "clusters", "changes", "penalty_rule"),
+    *("method", "method_options", "clusters", "changes", "penalty_rule", "word_dropout"),
 )
 #: Fields that may change in the middle of a run; the change is part of the run's settings.
 CHANGEABLE = ("band", "lower_edge", "sigma2", "beta")
@@ -179,6 +190,12 @@ def check_changeable(name: str) -> None:
             f"{name[:40]!r} cannot change in the middle of a run; these can: "
             f"{', '.join(CHANGEABLE)}."
         )
+
+
+def changeable_at(settings: Settings, step: int) -> dict[str, Any]:
+    """The changeable settings by name, with the values in force at `step`."""
+    now = settings_at(settings, step)
+    return {name: getattr(now, name) for name in CHANGEABLE}
 
 
 def change(settings: Settings, step: int, name: str, value: Any) -> Settings:

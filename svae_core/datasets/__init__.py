@@ -4,6 +4,7 @@ A dataset file has
 
 * a docstring in three parts, blank lines between: the title on screen, what the data are and what
   was done to them, and the source;
+* `LICENCE`, the terms of the data in a few words;
 * `Config`, a frozen dataclass, possibly empty, whose fields are made by
   `records.option(default, help, low=, high=)`;
 * `load(config, seed) -> Dataset`: float32 points [n, d], one row per point, and where the data have
@@ -23,7 +24,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from svae_core.config.plugins import Plugin, configure, find, scan
+from svae_core.config.plugins import Plugins, configure, find, scan
 from svae_core.geometry.row_blocks import rows_of
 from svae_core.records import Dataset, Options, RequestError, Settings
 
@@ -32,7 +33,7 @@ IN_MEMORY = "array"
 _held: dict[str, list[Dataset]] = {}  # by fingerprint
 
 
-def scan_datasets() -> dict[str, Plugin]:
+def scan_datasets() -> Plugins:
     """All datasets by name, including files added while the program runs."""
     return scan("svae_core.datasets", "load")
 

@@ -17,6 +17,8 @@ import numpy as np
 
 from svae_core.records import Dataset, option
 
+LICENCE = "generated; no licence needed"
+
 
 @dataclass(frozen=True)
 class Config:

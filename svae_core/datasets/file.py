@@ -18,6 +18,8 @@ from dataclasses import dataclass, fields
 from svae_core.own_data.choice import Choice
 from svae_core.records import Dataset, RequestError, option
 
+LICENCE = "that of your file"
+
 
 @dataclass(frozen=True)
 class Config:
@@ -43,15 +45,24 @@ class Config:
         "shrink pictures to at most so many pixels a side (0: only if they have more than 4,096)",
         low=0,
         high=4096,
+        label="size of the pictures",
     )
     features: str = option(
         "", "names of the columns to train on, separated by commas (empty: all that can be used)"
     )
-    without: str = option("", "names of columns to leave out, separated by commas")
-    without_rows: str = option(
-        "", "numbers of rows to leave out, counted from 1 and separated by commas"
+    without: str = option(
+        "", "names of columns to leave out, separated by commas", label="columns left out"
     )
-    names: str = option("", "name of the column that names the points; it is not trained on")
+    without_rows: str = option(
+        "",
+        "numbers of rows to leave out, counted from 1 and separated by commas",
+        label="rows left out",
+    )
+    names: str = option(
+        "",
+        "name of the column that names the points; it is not trained on",
+        label="names of the points",
+    )
     label: str = option(
         "auto", "name of the column with the label, auto for the one that looks like it, or none"
     )
@@ -67,9 +78,15 @@ class Config:
         choices=("auto", "yes", "no"),
     )
     absent: str = option(
-        "", "numbers that stand for a missing value, separated by commas, such as -999"
+        "",
+        "numbers that stand for a missing value, separated by commas, such as -999",
+        label="numbers that stand for missing",
     )
-    logs: str = option("", "columns of which to take logarithms, separated by commas, or all")
+    logs: str = option(
+        "",
+        "columns of which to take logarithms, separated by commas, or all",
+        label="logarithms of",
+    )
     counts: str = option(
         "raw",
         "counts of single cells: raw, log (library size brought to 10,000, then log(1 + x)), or "

@@ -34,6 +34,7 @@ bunch = fetch_openml(data_id=554, as_frame=False, parser="liac-arff", n_retries=
 table = np.column_stack([bunch.data.astype(np.uint8), bunch.target.astype(np.uint8)])
 np.save(sys.stdout.buffer, table)
 """
+LICENCE = "CC BY-SA 3.0"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ import numpy as np
 
 from svae_core.records import Dataset
 
+LICENCE = "CC BY-SA 3.0 (MNIST)"
+
 
 @dataclass(frozen=True)
 class Config:

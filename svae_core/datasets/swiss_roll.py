@@ -17,6 +17,7 @@ import numpy as np
 from svae_core.records import Dataset, option
 
 BANDS = 6
+LICENCE = "generated; no licence needed"
 
 
 @dataclass(frozen=True)

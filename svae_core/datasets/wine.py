@@ -16,6 +16,8 @@ import numpy as np
 
 from svae_core.records import Dataset
 
+LICENCE = "CC BY 4.0 (UCI Machine Learning Repository)"
+
 
 @dataclass(frozen=True)
 class Config:

@@ -30,15 +30,15 @@ def sample(mean: Any, log_variance: Any, noise: Any, exp: Callable[[Any], Any] =
 def log_density(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
     """log q(z_a | x_b) for all pairs, [a, b] nats, from z [a, k] and posteriors [b, k].
 
-    (z − m)²/s is expanded, so all pairs cost two matrix products; in float64, because the terms of
-    the expansion nearly cancel.
+    −½(z − m)²/s is expanded, so all pairs cost one matrix product, of [z², z, 1] and
+    [−½/s, m/s, −½ Σ(m²/s + log s + log 2π)]; in float64, because its terms nearly cancel.
     """
     z, mean, log_variance = (np.asarray(v, dtype=np.float64) for v in (z, mean, log_variance))
     precision = np.exp(-log_variance)
-    constant = (mean * mean * precision + log_variance).sum(axis=1)
-    k = z.shape[1]
-    quadratic = (z * z) @ precision.T - 2.0 * (z @ (mean * precision).T) + constant
-    return -0.5 * (quadratic + k * np.log(2 * np.pi))
+    weighted = mean * precision
+    constant = (mean * weighted + log_variance + np.log(2 * np.pi)).sum(axis=1, keepdims=True)
+    powers = np.hstack([z * z, z, np.ones((len(z), 1))])
+    return powers @ np.hstack([-0.5 * precision, weighted, -0.5 * constant]).T
 
 
 class Posterior(Protocol):

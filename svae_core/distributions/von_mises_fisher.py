@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from svae_core.distributions.gaussian import array
+from svae_core.distributions.sphere import uniform_direction
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -127,7 +128,7 @@ class VonMisesFisher:
         # Φ(noise along μ) is uniform on [0, 1]; the quantile of the angle at it has the right law.
         share = (0.5 * (along.squeeze(-1).double() * 0.5**0.5).erf() + 0.5).clamp(1e-9, 1 - 1e-9)
         theta = angle(noise.shape[-1], self.kappa.double(), share).to(noise.dtype).unsqueeze(-1)
-        across = across * (across**2).sum(dim=-1, keepdim=True).clamp_min(1e-24).rsqrt()
+        across = uniform_direction(across)
         return theta.cos() * self.direction + theta.sin() * across
 
     def kl(self) -> Any:

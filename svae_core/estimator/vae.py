@@ -108,6 +108,7 @@ class SphericalVAE(
     radial_map: str = _PLAIN.radial_map
     arch: str = _PLAIN.arch
     hidden: int = _PLAIN.hidden
+    word_dropout: float = _PLAIN.word_dropout
     sigma2: float = _PLAIN.sigma2
     beta: float = _PLAIN.beta
     epochs: int = _PLAIN.epochs
@@ -248,7 +249,7 @@ class SphericalVAE(
         model, points = self._model(), self._on_shell(X)
         posteriors = encode(model, points)
         settings, d = self.prepared_.settings, points.shape[1]
-        half = _noise(stream(settings.seed, 0, "score"), _PAIRS, settings.latent_dim)
+        half = _noise(stream(settings.seed, 0, "score"), _PAIRS, posteriors.noise_shape[1])
         error = np.zeros(len(points))
         for noise in (*half, *-half):
             answers = decode(model, posteriors.draw(np.tile(noise, (len(points), 1))))
@@ -287,6 +288,15 @@ class SphericalVAE(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+    def _repr_mimebundle_(self, **what: Any) -> dict[str, Any]:
+        """The parameters as scikit-learn shows them, and below them the certificate if fitted."""
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**what)
+        certificate = getattr(self, "certificate_", None)
+        if certificate is not None:
+            for kind, text in certificate._repr_mimebundle_().items():
+                bundle[kind] = f"{bundle.get(kind, '')}\n{text}"
+        return bundle
 
     # ------------------------------------------------------------------- saving, loading
 

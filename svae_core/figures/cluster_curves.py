@@ -17,7 +17,9 @@ Proposal = tuple[tuple[int, float, float], ...]
 
 def choosing_k(proposal: Proposal, chosen: int, dark: bool = False) -> go.Figure:
     """Silhouette and W against K, the K in use marked on both."""
-    figure = _pair(("silhouette (higher is better)", "W (falls with every K)"), dark, 300)
+    # On two lines: on a phone the titles would meet.
+    titles = ("silhouette<br>(higher is better)", "W<br>(falls with every K)")
+    figure = _pair(titles, dark, 320).update_layout(margin={"t": 54})
     count = [row[0] for row in proposal]
     for column, (name, values, key) in enumerate(
         (
@@ -47,13 +49,13 @@ def choosing_k(proposal: Proposal, chosen: int, dark: bool = False) -> go.Figure
         figure.add_vline(
             x=chosen, line={"color": ink(dark), "width": 1, "dash": "dot"}, row=1, col=column
         )
-    figure.update_xaxes(title_text="number of clusters K", dtick=2)
+    figure.update_xaxes(title_text="number of clusters K", nticks=10, tickangle=0)
     return figure
 
 
 def per_cluster(clusters: Clusters, dark: bool = False) -> go.Figure:
     """Points and variance of each cluster, as bars in its colour."""
-    figure = _pair(("points", "variance (their weighted mean is W)"), dark, 280)
+    figure = _pair(("points", "variance (dotted: W)"), dark, 280)
     names = [str(index + 1) for index in range(clusters.k)]
     colours = [cluster_style(index)[0] for index in range(clusters.k)]
     for column, (values, form) in enumerate(

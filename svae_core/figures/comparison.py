@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -11,7 +12,7 @@ from svae_core.figures.names import counted, title_of
 from svae_core.figures.palette import blank, faint, ink, mark_of, veil
 from svae_core.figures.rate_distortion import draw_specific
 from svae_core.records import FeasibleRegion, FloorCurves
-from svae_core.studies.scores import MEASURES, Row, Score
+from svae_core.studies.scores import MEASURES, REFERENCE, TIME_RATIO, Row, Score
 
 _ROW_HEIGHT = 34
 
@@ -169,8 +170,6 @@ def table(found: Sequence[Row]) -> list[dict[str, object]]:
     for row in found:
         cells: dict[str, object] = {
             "method": title_of(row.method),
-            "guards KL": row.guards_kl or "–",
-            "guards information": row.guards_information or "–",
             "certified": f"{row.verdicts['certified']} of {row.runs}",
             "collapsed": f"{row.verdicts['collapsed']} of {row.runs}",
         }
@@ -178,8 +177,22 @@ def table(found: Sequence[Row]) -> list[dict[str, object]]:
             cells[measure.title] = row.means[name]
             if spread and name in ("loss", "kl", "mutual_information"):
                 cells[f"± {measure.title}"] = row.spreads[name]
+        cells[TIME_RATIO] = row.time_ratio
         listed.append(cells)
     return listed
+
+
+def guards(found: Sequence[Row]) -> list[dict[str, str]]:
+    """What each method guards, in words; none of methods that guard nothing."""
+    return [
+        {
+            "method": title_of(row.method),
+            "guards KL": row.guards_kl or "–",
+            "guards information": row.guards_information or "–",
+        }
+        for row in found
+        if row.guards_kl or row.guards_information
+    ]
 
 
 def describe(found: Sequence[Row]) -> str:
@@ -204,9 +217,34 @@ def describe(found: Sequence[Row]) -> str:
             f"Large KL but hardly any information: {', '.join(hollow)}. A KL that is large by "
             "construction does not show that the decoder uses the latents."
         )
+    lines.append(_describe_time(measured))
     refused = [row for row in found if row.refused]
     lines += [f"{title_of(row.method)} was not trained: {row.refused}" for row in refused]
-    return " ".join(lines) or "No method was certified or collapsed in every run."
+    return " ".join(filter(None, lines)) or "No method was certified or collapsed in every run."
+
+
+def _describe_time(measured: Sequence[Row]) -> str:
+    """Each method's training time over the conventional VAE's, and what was measured.
+
+    Empty where there is nothing to compare with, or on several data sets.
+    """
+    others = [row for row in measured if row.method != REFERENCE]
+    if len(others) + 1 != len(measured) or not others:
+        return ""
+    timed = [row for row in others if not math.isnan(row.time_ratio)]
+    parts = []
+    if timed:
+        ratios = ", ".join(f"{title_of(row.method)} {row.time_ratio:.2f}×" for row in timed)
+        parts.append(
+            f"Processor time of the training steps, relative to the {title_of(REFERENCE)}: {ratios}"
+            " (the same engine and batches; this run only)."
+        )
+    if left := [title_of(row.method) for row in others if row not in timed]:
+        parts.append(
+            f"No ratio of training times for {', '.join(left)}: trained by another engine or in "
+            "batches of another size, on a GPU, or for too short a time."
+        )
+    return " ".join(parts)
 
 
 def describe_plane(scores: Sequence[Score]) -> str:

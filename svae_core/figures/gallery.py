@@ -1,14 +1,19 @@
-"""A grid of small pictures: images if the data are images, else profiles of coordinates."""
+"""A grid of small pictures: images, texts if the data are sequences, else profiles."""
 
 from __future__ import annotations
+
+import html
+import math
 
 import numpy as np
 import plotly.graph_objects as go
 
 from svae_core.figures.palette import FONT_SIZE, blank, faint, ink, veil
+from svae_core.latent.images import texts
 
 #: Height of one row, in pixels.
 _ROW = 48
+_LINE = 14  # pixels of a line of text
 _GAP = 0.12  # between cells, as a fraction of a cell
 
 
@@ -18,18 +23,27 @@ def gallery(
     rows: list[str],
     columns: list[str],
     dark: bool = False,
+    largest: float = 0.0,
+    symbols: tuple[str, ...] = (),
 ) -> go.Figure:
     """Pictures [r, c, f] in a grid, with a name for each row and each column.
 
-    Every cell is 1 wide and 1 high, row 0 on top. Images are dark (or bright) as ink; profiles
-    share one scale, with a line at 0.
+    Every cell is 1 wide and 1 high, row 0 on top. Images are dark (or bright) as ink; texts of
+    `symbols` are the fainter, the less probable their symbols are; profiles share one scale, with
+    a line at 0: that of their largest coordinate, or up to `largest`, where grids stand side by
+    side.
     """
-    r, c, _ = cells.shape
-    figure = blank(dark, round(_ROW * r + 44))
+    r, c, f = cells.shape
+    row = _ROW
+    if symbols and not image:
+        row = max(_ROW, _LINE * math.ceil(f // 2 / _letters(c)) + 10)
+    figure = blank(dark, round(row * r + 44))
     if image:
         figure.add_trace(_mosaic(cells, image, dark))
+    elif symbols:
+        figure.add_trace(_written(cells, symbols, dark))
     else:
-        for trace in _profiles(cells, dark):
+        for trace in _profiles(cells, dark, largest):
             figure.add_trace(trace)
     reach = 1 + _GAP
     figure.update_layout(
@@ -84,6 +98,39 @@ def _mosaic(cells: np.ndarray, image: tuple[int, int], dark: bool) -> go.Heatmap
     )
 
 
+def _written(cells: np.ndarray, symbols: tuple[str, ...], dark: bool) -> go.Scatter:
+    """All texts, each in the middle of its cell, in lines that fit in there."""
+    r, c, f = cells.shape
+    shares = cells[..., f // 2 :].mean(axis=2).ravel()
+    lines = [_broken_up(text, c) for text in texts(cells.reshape(-1, f), symbols)]
+    x, y = np.meshgrid(np.arange(c) * (1 + _GAP) + 0.5, -np.arange(r) * (1 + _GAP) - 0.5)
+    return go.Scatter(
+        x=x.ravel(),
+        y=y.ravel(),
+        mode="text",
+        text=lines,
+        textfont={
+            "size": FONT_SIZE - 2,
+            "color": [veil(ink(dark), 0.35 + 0.65 * share) for share in shares],
+        },
+        hoverinfo="skip",
+    )
+
+
+def _letters(columns: int) -> int:
+    """How many letters fit into a cell, where two grids of so many columns stand side by side."""
+    return max(8, 60 // columns)
+
+
+def _broken_up(text: str, columns: int) -> str:
+    """A text in lines of equal length, short enough for so many columns."""
+    most = _letters(columns)
+    count = math.ceil(len(text) / most) or 1
+    size = math.ceil(len(text) / count) or 1
+    # Plotly reads a part of HTML in texts.
+    return "<br>".join(html.escape(text[i : i + size]) for i in range(0, len(text), size))
+
+
 def _pixel_centres(count: int, pixels: int, gap: int) -> np.ndarray:
     """The coordinates of all pixels along one side, gaps included."""
     inside = (np.arange(pixels) + 0.5) / pixels
@@ -92,10 +139,10 @@ def _pixel_centres(count: int, pixels: int, gap: int) -> np.ndarray:
     return (np.arange(count)[:, None] * (1 + _GAP) + cell).ravel()
 
 
-def _profiles(cells: np.ndarray, dark: bool) -> list[go.Scatter]:
+def _profiles(cells: np.ndarray, dark: bool, largest: float) -> list[go.Scatter]:
     """One line for all profiles and one for all zero lines, each broken between cells."""
     r, c, f = cells.shape
-    largest = float(np.abs(cells).max()) or 1.0
+    largest = max(largest, float(np.abs(cells).max())) or 1.0
     left = np.arange(c)[None, :, None] * (1 + _GAP)
     middle = -np.arange(r)[:, None, None] * (1 + _GAP) - 0.5
     along = np.linspace(0.04, 0.96, f) if f > 1 else np.array([0.5])

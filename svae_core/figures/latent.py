@@ -26,10 +26,15 @@ def describe_spaces(spaces: LatentSpaces) -> str:
 
 
 def traversals(spaces: LatentSpaces, space: LatentSpace, dark: bool = False) -> go.Figure:
-    """Rows: dimensions by decreasing KL. Columns: outputs with that dimension at −3 … 3."""
+    """Rows: dimensions by decreasing KL. Columns: outputs with that dimension at −3 … 3.
+
+    All dimensions of all models are drawn to one scale, so that what moves more looks so.
+    """
     rows = [_label(space, dim) for dim in space.order[: len(space.traversals)]]
     columns = [f"{value:g}".replace("-", "−") for value in space.values]
-    return gallery(space.traversals, spaces.image, rows, columns, dark)
+    largest = max(float(np.abs(one.traversals).max()) for one in spaces.members)
+    cells, image, symbols = space.traversals, spaces.image, spaces.symbols
+    return gallery(cells, image, rows, columns, dark, largest=largest, symbols=symbols)
 
 
 def describe_traversals(space: LatentSpace) -> str:
@@ -42,8 +47,7 @@ def describe_traversals(space: LatentSpace) -> str:
         which = "its one dimension is dead," if k == 1 else f"all {k} dimensions are dead, each"
         return (
             f"{name}: {which} below 0.01 nats{left_out}. Varied from −3 "
-            f"to 3, none moves the output further than {space.travel.max():.2f}; the output is "
-            "nearly the same everywhere."
+            f"to 3, none moves the output along a path longer than {space.travel.max():.2f}."
         )
     alive = int(k - space.dead.sum())
     carry = "carries" if alive == 1 else "carry"
@@ -126,6 +130,10 @@ def explain_densities() -> str:
 def _pictures_are(spaces: LatentSpaces) -> str:
     if spaces.image:
         return "Pictures are images in the data's own pixels."
+    if spaces.symbols:
+        return (
+            "Pictures are texts: at each position the most probable symbol; faint ones are unsure."
+        )
     count = spaces.members[0].traversals.shape[-1]
     return f"Pictures are profiles of {count} coordinates on the shell, with a line at 0."
 

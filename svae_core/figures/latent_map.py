@@ -7,27 +7,43 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from svae_core.figures.colouring import Colouring
 from svae_core.figures.gallery import gallery
 from svae_core.figures.names import name_of, title_of
-from svae_core.figures.palette import CLUSTER_STYLES, FONT_SIZE, blank, cluster_style, faint, ink
+from svae_core.figures.palette import (
+    CLUSTER_STYLES,
+    FONT_SIZE,
+    blank,
+    cluster_style,
+    faint,
+    ink,
+    legend_below,
+)
+from svae_core.figures.shell_view import scale_bar
 from svae_core.latent.results import Decoding, LatentSpaces, Plane
 
 _LATTICE = 41  # clickable places along one side
 _LEAST_REACH = 3.5  # smallest half-width of the map, in standard deviations of the prior
 
 
-def latent_map(spaces: LatentSpaces, member: int, dark: bool = False) -> go.Figure:
-    """Latent means by cluster; all maps of a comparison share one scale.
+def latent_map(
+    spaces: LatentSpaces, member: int, colours: Colouring, dark: bool = False
+) -> go.Figure:
+    """Latent means by group or column; all maps of a comparison share one scale.
 
     An invisible lattice of points lies over the map, so that every click hits one of them.
     """
     space = spaces.members[member]
     reach = _reach(spaces)
-    figure = blank(dark, 430)
+    figure = blank(dark, 480)
     figure.add_trace(_lattice(reach, dark))
-    for index in np.unique(spaces.labels):
-        rows = spaces.labels == index
-        figure.add_trace(_cloud(space.map[rows], spaces.rows[rows], int(index), dark))
+    if colours.groups:
+        slots = colours.slots[spaces.rows]
+        for slot in np.unique(slots).tolist():
+            chosen = slots == slot
+            figure.add_trace(_group(space.map[chosen], spaces.rows[chosen], colours, slot, dark))
+    else:
+        figure.add_trace(_by_column(space.map, spaces.rows, colours, dark))
     for radius in (1, 2):
         figure.add_shape(
             type="circle",
@@ -42,7 +58,7 @@ def latent_map(spaces: LatentSpaces, member: int, dark: bool = False) -> go.Figu
     figure.update_layout(
         xaxis={**axis, "title": {"text": names[0]}},
         yaxis={**axis, "title": {"text": names[1]}, "scaleanchor": "x"},
-        showlegend=False,
+        legend=legend_below(0.14),  # without a title, with which Plotly cuts it off at the right
         clickmode="event+select",
         dragmode=False,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
@@ -102,7 +118,8 @@ def decoding(found: Decoding, spaces: LatentSpaces, dark: bool = False) -> go.Fi
     pictures = [found.decoded, found.nearest, *found.reconstructions]
     short = [name_of(space.method).removesuffix(" VAE") for space in spaces.members]
     columns = ["here", f"row {found.row + 1}", *short]
-    figure = gallery(np.stack(pictures)[None], spaces.image, [""], columns, dark)
+    cells, image = np.stack(pictures)[None], spaces.image
+    figure = gallery(cells, image, [""], columns, dark, symbols=spaces.symbols)
     figure.update_layout(height=150)
     return figure
 
@@ -131,21 +148,43 @@ def _lattice(reach: float, dark: bool) -> go.Scattergl:
         selected={"marker": {"opacity": 1.0, "size": 14}},
         unselected={"marker": {"opacity": 0.0}},
         name="",
+        showlegend=False,
         hovertemplate="(%{x:.1f}, %{y:.1f})<extra></extra>",
     )
 
 
-def _cloud(points: np.ndarray, rows: np.ndarray, index: int, dark: bool) -> go.Scattergl:
-    colour, symbol = cluster_style(index % CLUSTER_STYLES, dark)
+def _group(
+    points: np.ndarray, rows: np.ndarray, colours: Colouring, slot: int, dark: bool
+) -> go.Scattergl:
+    colour, symbol = cluster_style(slot % CLUSTER_STYLES, dark)
+    name = colours.groups[slot]
+    hover = f"row %{{customdata}}<extra>{colours.name} {name}</extra>"
+    return _cloud(points, rows, name, {"color": colour, "symbol": symbol}, hover)
+
+
+def _by_column(
+    points: np.ndarray, rows: np.ndarray, colours: Colouring, dark: bool
+) -> go.Scattergl:
+    """On a scale of colours, whose bar tells the column and its range."""
+    values = colours.low + colours.of[rows] * (colours.high - colours.low)
+    look = {"color": values} | scale_bar(colours, -0.14, dark)
+    hover = f"row %{{customdata}}<extra>{colours.name} %{{marker.color:.3~g}}</extra>"
+    return _cloud(points, rows, colours.name, look, hover, showlegend=False)
+
+
+def _cloud(
+    points: np.ndarray, rows: np.ndarray, name: str, look: dict[str, Any], hover: str, **more: Any
+) -> go.Scattergl:
     return go.Scattergl(
         x=points[:, 0],
         y=points[:, 1],
         mode="markers",
-        marker={"size": 6, "color": colour, "symbol": symbol, "opacity": 0.8},
+        marker={"size": 6, "opacity": 0.8} | look,
         selected={"marker": {"opacity": 1.0, "size": 14}},
         unselected={"marker": {"opacity": 0.8}},
         customdata=rows + 1,
-        name=f"cluster {index + 1}",
-        hovertemplate="row %{customdata}<extra>cluster " + str(index + 1) + "</extra>",
+        name=name,
+        hovertemplate=hover,
         hoverlabel={"font": {"size": FONT_SIZE}},
+        **more,
     )

@@ -14,13 +14,18 @@ _KINDS = {"ideal": "great circle", "straight": "straight", "shell": "along the s
 _DASHES = {"ideal": "dot", "straight": "dash", "shell": "solid"}
 
 
-def ways(found: Interpolations, image: tuple[int, int] | None, dark: bool = False) -> go.Figure:
+def ways(
+    found: Interpolations,
+    image: tuple[int, int] | None,
+    dark: bool = False,
+    symbols: tuple[str, ...] = (),
+) -> go.Figure:
     """A row of pictures for each interpolation."""
     rows = [_path_name(path) for path in found.paths]
     ends = {0: "0%", len(found.shares) // 2: "50%", len(found.shares) - 1: "100%"}
     columns = [ends.get(step, "") for step in range(len(found.shares))]
     cells = np.stack([path.pictures for path in found.paths])
-    return gallery(cells, image, rows, columns, dark)
+    return gallery(cells, image, rows, columns, dark, symbols=symbols)
 
 
 def explain_ways(found: Interpolations) -> str:
@@ -73,13 +78,18 @@ def describe_ways(found: Interpolations) -> str:
     return f"On average over the steps: {'; '.join(parts)}."
 
 
-def samples(drawn: MemberSamples, image: tuple[int, int] | None, dark: bool = False) -> go.Figure:
+def samples(
+    drawn: MemberSamples,
+    image: tuple[int, int] | None,
+    dark: bool = False,
+    symbols: tuple[str, ...] = (),
+) -> go.Figure:
     """Samples from the prior, two rows at a time: decoded, and the nearest data point below."""
     half = len(drawn.samples) // 2
     cells = np.stack(
         [part[rows] for rows in (slice(0, half), slice(half, 2 * half)) for part in _parts(drawn)]
     )
-    return gallery(cells, image, ["sample", "nearest"] * 2, [""] * half, dark)
+    return gallery(cells, image, ["sample", "nearest"] * 2, [""] * half, dark, symbols=symbols)
 
 
 def describe_samples(drawn: MemberSamples, found: PriorSamples) -> str:

@@ -18,5 +18,15 @@ def title_of(method: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A count with its noun: "1 seed", "1,200 points"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """A count with its noun: "1 seed", "1,200 points", "4 classes"."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
+def in_tens(value: float) -> str:
+    """A number as a digit times a power of ten, which no line end divides: "4 × 10⁻⁸"."""
+    if not value:
+        return "0"
+    digit, exponent = f"{value:.0e}".split("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{digit}\u00a0×\u00a010{raised}"

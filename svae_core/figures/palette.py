@@ -9,12 +9,14 @@ from __future__ import annotations
 import functools
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from svae_core.config.plugins import scan
+
+if TYPE_CHECKING:  # figures for papers are drawn without it
+    import plotly.graph_objects as go
 
 FONT_SIZE = 15
 _FONT = "Source Sans, Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif"
@@ -55,12 +57,19 @@ MARKS = {
 }
 
 # Black is missing from the eight and grey stands in, so that one set serves light and dark pages.
-_CLUSTER_COLOURS = (ORANGE, SKY, GREEN, VERMILLION, BLUE, PURPLE, GREY)
-# Symbols that 3-D scenes have too, but for "x", which some machines have no glyph for.
-_CLUSTER_SYMBOLS = (
+# Of all orders this one sets the ten marks furthest apart in grey: shapes that are much alike when
+# small, such as circle and square, get colours of unlike lightness (tests/test_marks.py).
+_CLUSTER_COLOURS = (BLUE, GREEN, ORANGE, VERMILLION, PURPLE, SKY, GREY)
+# Plotly's 3-D scenes have these symbols, and "x", which some machines have no glyph for …
+_SCENE_SYMBOLS = (
     *("circle", "square", "diamond", "cross"),
     *("circle-open", "square-open", "diamond-open"),
 )
+# … and everything else has these as well: ten shapes, so that ten clusters differ by shape alone.
+_CLUSTER_SYMBOLS = (*_SCENE_SYMBOLS, "triangle-up", "triangle-down", "star")
+# By how many symbols a second round of colours moves on in a scene: of all numbers, by this one the
+# eighth, ninth and tenth cluster differ most, in grey, from those of the same shape.
+_SCENE_STEP = 1
 #: What a method's file calls the colours. Yellow is missing: as a line it is lost on white.
 METHOD_COLOURS = {
     "orange": ORANGE,
@@ -73,17 +82,43 @@ METHOD_COLOURS = {
 }
 METHOD_SYMBOLS = ("diamond", "cross", "circle", "square")
 METHOD_DASHES = ("solid", "dash", "dot", "dashdot")
-#: So many clusters look unlike one another.
+# Cividis (Nuñez, Anderton and Renslow 2018): even steps of lightness, and nearly the same to
+# colour-blind readers. On a white page its light end is lost, on a dark one its dark end.
+_CIVIDIS = (
+    *("#00224E", "#123570", "#3B496C", "#575D6D", "#707173"),
+    *("#8A8678", "#A59C74", "#C3B369", "#E1CC55", "#FEE838"),
+)
+_ON_LIGHT, _ON_DARK = (0.0, 0.8), (0.25, 1.0)
+#: Colours of a scale from its low to its high end.
+SCALE_COLOURS = 24
+#: So many clusters look unlike one another: 7 and 10 have no common divisor.
 CLUSTER_STYLES = len(_CLUSTER_COLOURS) * len(_CLUSTER_SYMBOLS)
+#: The same in a 3-D scene.
+SCENE_STYLES = len(_CLUSTER_COLOURS) * len(_SCENE_SYMBOLS)
 
 
 def cluster_style(index: int, dark: bool = False) -> tuple[str, str]:
-    """Colour and symbol of a cluster (or class): after seven, symbols move on by one."""
-    colours = len(_CLUSTER_COLOURS)
-    colour = _CLUSTER_COLOURS[index % colours]
+    """Colour and symbol of a cluster (or class): no two of ten in a row have the same symbol."""
+    colour = _CLUSTER_COLOURS[index % len(_CLUSTER_COLOURS)]
     if dark and colour == BLUE:
         colour = _BLUE_ON_DARK
-    return colour, _CLUSTER_SYMBOLS[(index + index // colours) % len(_CLUSTER_SYMBOLS)]
+    return colour, _CLUSTER_SYMBOLS[index % len(_CLUSTER_SYMBOLS)]
+
+
+def scale(dark: bool = False) -> tuple[str, ...]:
+    """The `SCALE_COLOURS` colours of a number, from its lowest value to its highest."""
+    parts = np.array([[int(one[at : at + 2], 16) for at in (1, 3, 5)] for one in _CIVIDIS])
+    places = np.linspace(*(_ON_DARK if dark else _ON_LIGHT), SCALE_COLOURS)
+    stops = np.linspace(0, 1, len(_CIVIDIS))
+    mixed = np.stack([np.interp(places, stops, channel) for channel in parts.T], axis=1)
+    return tuple("#" + "".join(f"{round(part):02x}" for part in colour) for colour in mixed)
+
+
+def scene_style(index: int) -> tuple[str, str]:
+    """The same in Plotly's 3-D scenes, which have seven symbols: as `cluster_style` up to seven."""
+    colour, _ = cluster_style(index)
+    rounds = index // len(_CLUSTER_COLOURS)
+    return colour, _SCENE_SYMBOLS[(index + _SCENE_STEP * rounds) % len(_SCENE_SYMBOLS)]
 
 
 def mark_of(name: str) -> Mark:
@@ -163,6 +198,8 @@ def veil(colour: str, opacity: float) -> str:
 @functools.cache  # figures copy it, and making it takes as long as a small figure
 def template(dark: bool) -> go.layout.Template:
     """Axes, fonts and legend of every figure; backgrounds are transparent."""
+    from plotly import graph_objects
+
     axis = {
         "gridcolor": faint(dark),
         "linecolor": faint(dark),
@@ -173,7 +210,7 @@ def template(dark: bool) -> go.layout.Template:
         "tickfont": {"size": FONT_SIZE - 1},
     }
     scene_axis = {"showbackground": False, "gridcolor": faint(dark), "zeroline": False}
-    layout = go.Layout(
+    layout = graph_objects.Layout(
         font={"family": _FONT, "size": FONT_SIZE, "color": ink(dark)},
         title={"font": {"size": FONT_SIZE + 2}, "x": 0.0, "xanchor": "left"},
         paper_bgcolor="rgba(0,0,0,0)",
@@ -184,9 +221,11 @@ def template(dark: bool) -> go.layout.Template:
         legend={"font": {"size": FONT_SIZE - 1}, "bgcolor": "rgba(0,0,0,0)"},
         margin={"l": 10, "r": 10, "t": 36, "b": 10},
         hoverlabel={"font": {"size": FONT_SIZE}},
+        # Phones show it all the time, and by itself it is a grey box.
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": ink(dark), "activecolor": ink(dark)},
         annotationdefaults={"font": {"size": FONT_SIZE, "color": ink(dark)}, "showarrow": False},
     )
-    return go.layout.Template(layout=layout)
+    return graph_objects.layout.Template(layout=layout)
 
 
 def camera(distance: float = 1.0) -> dict[str, dict[str, float]]:
@@ -196,8 +235,10 @@ def camera(distance: float = 1.0) -> dict[str, dict[str, float]]:
 
 def scatter(points: np.ndarray, **look: Any) -> go.Scatter3d:
     """Points [n, 3] as one 3-D trace, sent as float32; `look` are the trace's other properties."""
+    from plotly import graph_objects
+
     x, y, z = points.T.astype(np.float32)
-    return go.Scatter3d(x=x, y=y, z=z, **look)
+    return graph_objects.Scatter3d(x=x, y=y, z=z, **look)
 
 
 def lines(points: np.ndarray, name: str, dark: bool) -> go.Scatter3d:
@@ -231,6 +272,8 @@ def panels(figure: go.Figure, dark: bool, height: int) -> go.Figure:
 
 def blank(dark: bool, height: int) -> go.Figure:
     """An empty figure in the house style."""
-    figure = go.Figure()
+    from plotly import graph_objects
+
+    figure = graph_objects.Figure()
     figure.update_layout(template=template(dark), height=height)
     return figure

@@ -6,19 +6,23 @@ dimensions angles between points are distorted.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
 
-from svae_core.figures.names import counted
+from svae_core.figures.colouring import CLUSTER, Colouring, colouring
+from svae_core.figures.names import counted, in_tens
 from svae_core.figures.palette import (
-    CLUSTER_STYLES,
     FONT_SIZE,
+    SCENE_STYLES,
     blank,
     camera,
-    cluster_style,
     ink,
     lines,
+    scale,
     scatter,
+    scene_style,
 )
 from svae_core.geometry.shell import shell_view as seen_on_shell
 from svae_core.records import PreparedData
@@ -27,25 +31,30 @@ from svae_core.records import PreparedData
 _SPOKES = 400
 
 
-def shell_view(prepared: PreparedData, dark: bool = False, narrow: bool = False) -> go.Figure:
-    """After the map: the data on the shell, with centroids and spokes."""
+def shell_view(
+    prepared: PreparedData, dark: bool = False, narrow: bool = False, colour: str = CLUSTER
+) -> go.Figure:
+    """After the map: the data on the shell, with centroids and spokes; points by this colour."""
     figure = blank(dark, 560)
     for radius, name in ((prepared.shell.r_min, "inner"), (prepared.shell.r_max, "outer")):
         figure.add_trace(wireframe(radius, f"{name} shell, r = {radius:g}", dark))
     centroids = seen_on_shell(prepared.clusters.centroids, prepared.view_basis)
-    for trace in _clouds(prepared, prepared.view_points):
+    for trace in _clouds(prepared, prepared.view_points, colour, dark):
         figure.add_trace(trace)
     figure.add_trace(_centroids(centroids, prepared.clusters.sizes, dark))
     figure.add_trace(_spokes(prepared, centroids, dark))
-    return _placed(figure, 1.02 * prepared.shell.r_max, "shell", narrow)
+    legend = _legend_title(prepared, colour)
+    return _placed(figure, 1.02 * prepared.shell.r_max, "shell", narrow, legend)
 
 
-def raw_view(prepared: PreparedData, dark: bool = False, narrow: bool = False) -> go.Figure:
+def raw_view(
+    prepared: PreparedData, dark: bool = False, narrow: bool = False, colour: str = CLUSTER
+) -> go.Figure:
     """Before the map: the same points, centred, seen along the same three directions."""
     figure = blank(dark, 560)
     raw = prepared.dataset.points[prepared.view_index].astype(np.float64) - prepared.shell.center
     shadow = raw @ prepared.view_basis
-    for trace in _clouds(prepared, shadow):
+    for trace in _clouds(prepared, shadow, colour, dark):
         figure.add_trace(trace)
     figure.add_trace(
         scatter(
@@ -55,7 +64,8 @@ def raw_view(prepared: PreparedData, dark: bool = False, narrow: bool = False) -
             name="centre of the data",
         )
     )
-    return _placed(figure, 1.05 * float(np.abs(shadow).max()), "raw", narrow)
+    legend = _legend_title(prepared, colour)
+    return _placed(figure, 1.05 * float(np.abs(shadow).max()), "raw", narrow, legend)
 
 
 def describe_shell(prepared: PreparedData) -> str:
@@ -72,7 +82,7 @@ def describe_shell(prepared: PreparedData) -> str:
         f"{counted(n, 'point')} in {counted(d, 'dimension')}{drawn} lie between radius "
         f"{prepared.shell.r_min:g} and {prepared.shell.r_max:g}. Mapping to the "
         "shell and back moves no point by more than "
-        f"{prepared.shell.round_trip_error:.1g} of the largest norm. {directions} New "
+        f"{in_tens(prepared.shell.round_trip_error)} of the largest norm. {directions} New "
         "data outside this range of norms would be clamped to it."
     )
 
@@ -100,17 +110,50 @@ def describe_raw_view(prepared: PreparedData) -> str:
     )
 
 
-def _clouds(prepared: PreparedData, points: np.ndarray) -> list[go.Scatter3d]:
-    """One trace per cluster: constant colour and symbol, faster than an array of colours."""
-    labels = prepared.clusters.labels[prepared.view_index]
-    classes = _classes(prepared)
-    if prepared.clusters.k > CLUSTER_STYLES:  # more clusters than distinguishable styles
-        return [_cloud(points, classes, "points", 0)]
+def _clouds(
+    prepared: PreparedData, points: np.ndarray, colour: str, dark: bool
+) -> list[go.Scatter3d]:
+    """One trace per group: constant colour and symbol, faster than an array of colours."""
+    colours, classes = colouring(prepared, colour), _classes(prepared)
+    if not colours.groups:
+        return [_scaled_cloud(points, classes, colours, prepared.view_index, dark)]
+    slots = colours.slots[prepared.view_index]
+    if len(colours.groups) > SCENE_STYLES:  # more groups than distinguishable styles
+        return [_cloud(points, classes, "points", colour, 0)]
     return [
-        _cloud(points[labels == index], classes[labels == index], str(index + 1), index)
-        for index in range(prepared.clusters.k)
-        if (labels == index).any()
+        _cloud(points[slots == index], classes[slots == index], name, colour, index)
+        for index, name in enumerate(colours.groups)
+        if (slots == index).any()
     ]
+
+
+def _scaled_cloud(
+    points: np.ndarray, classes: np.ndarray, colours: Colouring, rows: np.ndarray, dark: bool
+) -> go.Scatter3d:
+    """Points by a column, with the bar that tells its name and its range."""
+    values = colours.low + colours.of[rows] * (colours.high - colours.low)
+    marker = {"size": 3.5, "opacity": 0.9, "color": values} | scale_bar(colours, -0.02, dark)
+    hover = f"{colours.name} %{{marker.color:.3~g}}<br>%{{customdata}}<extra></extra>"
+    return scatter(
+        points,
+        mode="markers",
+        marker=marker,
+        name=colours.name,
+        customdata=classes,
+        hovertemplate=hover,
+        showlegend=False,
+    )
+
+
+def scale_bar(colours: Colouring, y: float, dark: bool) -> dict[str, Any]:
+    """Of a marker: the colours of a column, and a bar with its name and range below the figure.
+
+    `y`: the bar's top, in heights of the figure above its foot.
+    """
+    bar = {"orientation": "h", "y": y, "yanchor": "top", "len": 0.6, "thickness": 12}
+    title = {"text": colours.name, "side": "top", "font": {"size": FONT_SIZE - 1}}
+    ends = {"cmin": colours.low, "cmax": colours.high}
+    return {"colorscale": list(scale(dark)), "colorbar": {**bar, "title": title}, **ends}
 
 
 def _classes(prepared: PreparedData) -> np.ndarray:
@@ -129,15 +172,17 @@ def _classes(prepared: PreparedData) -> np.ndarray:
     return np.array([f"{row}, class {name}" for row, name in zip(rows, names, strict=True)])
 
 
-def _cloud(points: np.ndarray, classes: np.ndarray, name: str, index: int) -> go.Scatter3d:
-    colour, symbol = cluster_style(index)
+def _cloud(
+    points: np.ndarray, classes: np.ndarray, name: str, kind: str, index: int
+) -> go.Scatter3d:
+    colour, symbol = scene_style(index)
     return scatter(
         points,
         mode="markers",
         marker={"size": 3.5, "color": colour, "symbol": symbol, "opacity": 0.9},
         name=name,
         customdata=classes,
-        hovertemplate=f"cluster {name}<br>%{{customdata}}<extra></extra>",
+        hovertemplate=f"{kind} {name}<br>%{{customdata}}<extra></extra>",
     )
 
 
@@ -186,7 +231,12 @@ def wireframe(radius: float, name: str, dark: bool) -> go.Scatter3d:
     )
 
 
-def _placed(figure: go.Figure, reach: float, revision: str, narrow: bool) -> go.Figure:
+def _legend_title(prepared: PreparedData, colour: str) -> str:
+    """What the groups of the legend are; the bar of a scale says it itself."""
+    return colour if colouring(prepared, colour).groups else ""
+
+
+def _placed(figure: go.Figure, reach: float, revision: str, narrow: bool, legend: str) -> go.Figure:
     """Equal, fixed ranges on all three axes, and a camera that survives updates."""
     axis = {"range": [-reach, reach], "visible": False}
     figure.update_layout(
@@ -206,7 +256,7 @@ def _placed(figure: go.Figure, reach: float, revision: str, narrow: bool) -> go.
             "x": 0.0,
             "y": -0.01,
             "yanchor": "top",
-            "title": {"text": "cluster", "side": "left"},
+            "title": {"text": legend, "side": "left"},
             "font": {"size": FONT_SIZE - 1},
         },
     )

@@ -58,6 +58,41 @@ def gauge_value(prepared: PreparedData, settings: Settings) -> float:
     return settings.beta * settings.sigma2 / prepared.lambda_max
 
 
+def latents_needed(prepared: PreparedData, settings: Settings) -> int:
+    """The dimensions that a linear VAE keeps: eigenvalues of the covariance above βσ²."""
+    return int((prepared.eigenvalues > settings.beta * settings.sigma2).sum())
+
+
+def describe_latents(prepared: PreparedData, settings: Settings) -> str:
+    """How many latent dimensions these data need at this βσ²."""
+    c, kept = settings.beta * settings.sigma2, latents_needed(prepared, settings)
+    following = prepared.eigenvalues[kept] if kept < len(prepared.eigenvalues) else 0.0
+    further = f" One more lives below βσ² = {following:.3g}." if following > 1e-9 else ""
+    return (
+        f"At βσ² = {c:.3g} the covariance of these data has {kept} eigenvalues above it, so a "
+        f"linear VAE keeps {kept} latent dimensions alive, and further ones stay dead.{further} "
+        "Nonlinear nets often keep fewer, as one of their dimensions can follow a curve."
+    )
+
+
+def _with_prefix(prepared: PreparedData, settings: Settings) -> str:
+    """What an autoregressive decoder changes: it collapses at a lower βσ²; empty for others."""
+    edge, c = prepared.prefix_edge, settings.beta * settings.sigma2
+    if edge is None:
+        return ""
+    if c < edge:
+        state = "lies below it too, so a linear one needs z; a stronger one may not"
+    elif c < prepared.lambda_max:
+        state = "lies between the two: a plain decoder lives here, and this one needs no z"
+    else:
+        state = "lies above both"
+    return (
+        f" The {settings.arch} decoder is trained on the steps before: its collapse is stable from "
+        f"Λ* = {edge:.3g} on, what these leave unpredicted (a linear estimate, at most λ_max). "
+        f"βσ² = {c:.3g} {state}."
+    )
+
+
 def describe_gauge(prepared: PreparedData, settings: Settings) -> str:
     """The gauge, and what it implies for a conventional VAE."""
     value = gauge_value(prepared, settings)
@@ -65,7 +100,8 @@ def describe_gauge(prepared: PreparedData, settings: Settings) -> str:
         f"With β = {settings.beta:g}, σ² = {settings.sigma2:g} and λ_max = "
         f"{prepared.lambda_max:.3f} the gauge βσ²/λ_max is {value:.3g}."
     )
-    alive = int((prepared.eigenvalues > settings.beta * settings.sigma2).sum())
+    numbers += _with_prefix(prepared, settings)
+    alive = latents_needed(prepared, settings)
     if value >= 1:
         return (
             f"{numbers} That is above 1: for a conventional VAE total collapse is a stable state "

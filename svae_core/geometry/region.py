@@ -14,6 +14,12 @@ from svae_core.records import FeasibleRegion, RequestError
 
 #: Strength κ of the penalty rule, chosen once on prototype runs and never tuned on a result.
 PENALTY_STRENGTH = 4.0
+#: What each definition of δ is the loss of, or its formula.
+BEST_CONSTANTS = {
+    "shell": "the best constant on the shell",
+    "free": "the best constant anywhere (T)",
+    "between": "B = T − W",
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,11 @@ class BandAtK:
     worst: FeasibleRegion
 
 
+def constant_loss(total: float, gap: float) -> float:
+    """E‖x − y‖² = T + ‖x̄ − y‖², the loss of a constant y at the distance `gap` from the mean x̄."""
+    return total + gap**2
+
+
 def collapse_losses(
     within: float, total: float, mean_norm: float, r_min: float, r_max: float
 ) -> dict[str, float]:
@@ -36,9 +47,12 @@ def collapse_losses(
     between: B = T − W, the literal reading of the paper's "TSS = W + δ_collapse".
     All are at most the true collapse loss of a projected decoder, so all exclude collapse.
     """
-    # E‖x − y‖² = T + ‖x̄ − y‖² for every constant y; the nearest y of the shell is at this distance.
-    off_shell = max(r_min - mean_norm, mean_norm - r_max, 0.0)
-    return {"shell": total + off_shell**2, "free": total, "between": total - within}
+    off_shell = max(r_min - mean_norm, mean_norm - r_max, 0.0)  # from x̄ to the nearest y there
+    return {
+        "shell": constant_loss(total, off_shell),
+        "free": constant_loss(total, 0.0),
+        "between": total - within,
+    }
 
 
 def applicable_definition(collapse_loss: str, projected: bool) -> str:
@@ -148,11 +162,7 @@ def minibatch_error(deviation: float, batch_size: int, n: int) -> float:
 
 
 def _explain(collapse_loss: str, within: float, delta: float, empty: bool) -> str:
-    name = {
-        "shell": "the best constant on the shell",
-        "free": "the best constant anywhere (T)",
-        "between": "B = T − W",
-    }[collapse_loss]
+    name = BEST_CONSTANTS[collapse_loss]
     if not empty:
         return (
             f"The band lies between W = {within:.3f} and the collapse loss δ = {delta:.3f} "

@@ -8,6 +8,7 @@ holds one block of it.
 from __future__ import annotations
 
 import mmap
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -45,12 +46,11 @@ def let_go(points: np.ndarray) -> None:
     owner: object = points
     while isinstance(owner, np.ndarray):
         owner = owner.base
-    if not isinstance(owner, mmap.mmap) or not hasattr(owner, "madvise"):
-        return
-    with memoryview(owner) as view:
-        unwritten = view.readonly  # changes to a private mapping would be lost
-    if unwritten:
-        owner.madvise(mmap.MADV_DONTNEED)
+    if sys.platform != "win32" and isinstance(owner, mmap.mmap):
+        with memoryview(owner) as view:
+            unwritten = view.readonly  # changes to a private mapping would be lost
+        if unwritten:
+            owner.madvise(mmap.MADV_DONTNEED)
 
 
 def geometric_median_of(points: np.ndarray) -> np.ndarray:

@@ -21,6 +21,8 @@ from svae_core.records import RequestError, Shell
 # A radius within this many rounding errors of a knot is taken as the knot: the inverse then returns
 # the norms of training points exactly, in float32 too, even where the rank map is very steep.
 _SNAP = 4
+# Dimensions up to which all directions are found, to take three of them.
+_ALL_VECTORS = 1_000
 
 
 class ShellMap:
@@ -192,11 +194,23 @@ def view_basis(points: np.ndarray) -> np.ndarray:
         unit = block.astype(np.float64)
         unit /= np.linalg.norm(unit, axis=1, keepdims=True)
         gram += unit.T @ unit
-    _, vectors = np.linalg.eigh(gram)
-    top = vectors[:, ::-1][:, :3]
+    top = _leading(gram, 3)
     # The sign of an eigenvector is arbitrary: the largest entry is made positive, so that the
     # view is the same on every machine.
     return top * np.sign(top[np.abs(top).argmax(axis=0), np.arange(3)])
+
+
+def _leading(gram: np.ndarray, count: int) -> np.ndarray:
+    """The eigenvectors [d, count] of the largest eigenvalues of a symmetric matrix [d, d]."""
+    d = len(gram)
+    if d <= _ALL_VECTORS:
+        return np.asarray(np.linalg.eigh(gram)[1][:, ::-1][:, :count])
+    from scipy.sparse.linalg import eigsh
+
+    # From a fixed start, so that it is the same every time; all of 3,000 vectors take five seconds.
+    start = np.random.default_rng(43).standard_normal(d)
+    values, vectors = eigsh(gram, count, v0=start)
+    return np.asarray(vectors[:, np.argsort(-values)])
 
 
 def shell_view(points: np.ndarray, basis: np.ndarray) -> np.ndarray:

@@ -50,6 +50,16 @@ class Reading:
     live: bool = True
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What a reading was taken from: the viewed points, one by one."""
+
+    reading: Reading
+    mean: np.ndarray  # [v, k] of the posteriors
+    variance: np.ndarray  # [v, k]
+    answers: np.ndarray  # [v, d] float32, decoded from one draw each
+
+
 @final
 class CollapseMonitor:
     """Watches a model with a Gaussian posterior on its data, from outside its training loop.
@@ -80,16 +90,24 @@ class CollapseMonitor:
         models: tuple[nn.Module, ...] = (),
     ) -> None:
         self._encode, self._decode = encode, decode
-        self._models = models or models_behind(encode, decode)
-        self._shape = numbers(X, "X").shape[1:]
+        #: The modules behind encode and decode.
+        self.models = models or models_behind(encode, decode)
+        #: Of a point as the model takes it.
+        self.shape = numbers(X, "X").shape[1:]
         self._points = points_of(X)
-        self._shell, self._clusters, self._seed = shell, clusters, seed
+        self.shell, self.clusters, self._seed = shell, clusters, seed
         n = len(self._points)
         rows = np.random.default_rng([seed, 17]).choice(n, min(n, _VIEWED), replace=False)
-        self._viewed = np.ascontiguousarray(self._points[np.sort(rows)], np.float32)
+        #: The points [v, d] of live readings, and their rows in X.
+        self.viewed_rows = np.sort(rows)
+        self.viewed = np.ascontiguousarray(self._points[self.viewed_rows], np.float32)
         self._noise = torch.empty(0)
-        self._delta = self._collapse_loss()
-        self._gauge = beta * sigma2 / float(covariance_spectrum(self._points)[0])
+        self.delta = self._collapse_loss()
+        self._listeners: list[Callable[[Look | Certificate], object]] = []
+        self.beta, self.sigma2 = beta, sigma2
+        #: Eigenvalues [d] of the covariance of the points, decreasing.
+        self.eigenvalues = covariance_spectrum(self._points)
+        self._gauge = beta * sigma2 / float(self.eigenvalues[0])
         #: Readings taken so far.
         self.steps = 0
         #: What the last certificate cost, in words.
@@ -100,27 +118,54 @@ class CollapseMonitor:
 
         RequestError where encode or decode answer in other shapes than are asked for.
         """
-        with untouched(self._models):
-            points = self._tensor(self._viewed)
+        with untouched(self.models):
+            points = self._tensor(self.viewed)
             posterior = self._posterior(points)
-            answers = self._answers(posterior.draw(self._noise_like(posterior.mean)))
-            gaps = answers - points.flatten(1)
+            decoded = self._answers(posterior.draw(self._noise_like(posterior.mean)))
+            gaps = decoded - points.flatten(1)
             losses = array((gaps * gaps).sum(dim=1).double())
             kl = array(posterior.kl().mean(dim=0, dtype=torch.float64))
-            means = array(posterior.mean)
+            means, variances = array(posterior.mean), array(posterior.variance)
+            answers = array(decoded.float())
         at = self.steps if at is None else at
         self.steps += 1
-        definition = "shell" if self._shell else "free"
-        return Reading(
+        definition = "shell" if self.shell else "free"
+        reading = Reading(
             step=at,
             loss=float(losses.mean()),
-            delta=self._delta,
+            delta=self.delta,
             kl=float(kl.sum()),
             kl_per_dim=tuple(kl.tolist()),
             active_units=int(active_units(spread(means)).sum()),
             gauge=self._gauge,
-            sentence=live_sentence(losses, self._delta, definition, float(kl.sum())),
+            sentence=live_sentence(losses, self.delta, definition, float(kl.sum())),
         )
+        self._tell(Look(reading, means, variances, answers))
+        return reading
+
+    def encode(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Means and log-variances [n, k] of points [n, d] by the model as it is now."""
+        with untouched(self.models):
+            posterior = self._posterior(self._tensor(np.asarray(points, np.float32)))
+            return array(posterior.mean), array(posterior.log_variance)
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """Answers [n, d] float32 to latents [n, k] by the model as it is now."""
+        with untouched(self.models):
+            like = next((w for m in self.models for w in m.parameters()), torch.empty(0))
+            return array(self._answers(torch.from_numpy(np.asarray(z)).to(like)).float())
+
+    def view_noise(self, latent_dim: int) -> np.ndarray:
+        """The noise [v, k] of every reading."""
+        return array(self._noise_like(torch.empty(len(self.viewed), latent_dim)))
+
+    def listen(self, listener: Callable[[Look | Certificate], object]) -> None:
+        """Call `listener` with what each reading was taken from, and with each certificate."""
+        self._listeners.append(listener)
+
+    def _tell(self, news: Look | Certificate) -> None:
+        for listener in self._listeners:
+            listener(news)
 
     def certify(self, draws: int | None = None) -> Certificate:
         """The certificate of the model as it is now, on all points; see `svae_core.certify`.
@@ -146,13 +191,13 @@ class CollapseMonitor:
             means = np.concatenate([array(block.mean) for block in blocks])
             return means, np.concatenate([array(block.log_variance) for block in blocks])
 
-        with untouched(self._models):
+        with untouched(self.models):
             found = certify(
                 reconstruct,
                 self._points,
                 posterior=posterior,
-                shell=self._shell,
-                clusters=self._clusters,
+                shell=self.shell,
+                clusters=self.clusters,
                 draws=draws,
                 seed=self._seed,
             )
@@ -161,19 +206,21 @@ class CollapseMonitor:
             f"took {time.perf_counter() - began:.1f} s."
         )
         _log.info("%s %s", found.sentence, self.cost)
-        return dataclasses.replace(found, gauge=self._gauge)
+        certificate = dataclasses.replace(found, gauge=self._gauge)
+        self._tell(certificate)
+        return certificate
 
     def _collapse_loss(self) -> float:
         center = center_of(self._points)
         total = total_variance(self._points, center)
-        low, high = self._shell or (0.0, np.inf)
+        low, high = self.shell or (0.0, np.inf)
         mean_norm = float(np.linalg.norm(center))
         return collapse_losses(0.0, total, mean_norm, low, high)["shell"]
 
     def _tensor(self, points: np.ndarray) -> Tensor:
         """Points [n, d] as the model takes them: [n, …], on its device, in its type."""
-        like = next((w for m in self._models for w in m.parameters()), torch.empty(0))
-        return torch.from_numpy(points).to(like).reshape(-1, *self._shape)
+        like = next((w for m in self.models for w in m.parameters()), torch.empty(0))
+        return torch.from_numpy(points).to(like).reshape(-1, *self.shape)
 
     def _posterior(self, points: Tensor) -> Gaussian:
         answer = self._encode(points)
@@ -187,7 +234,7 @@ class CollapseMonitor:
         return Gaussian(at_least_float32(mean), at_least_float32(log_variance))
 
     def _answers(self, z: Tensor) -> Tensor:
-        like = next((w for m in self._models for w in m.parameters()), z)
+        like = next((w for m in self.models for w in m.parameters()), z)
         answers = self._decode(z.to(like.dtype))
         if not isinstance(answers, Tensor) or answers.numel() != len(z) * self._points.shape[1]:
             raise RequestError(

@@ -82,6 +82,10 @@ def _fill(target: Any, layer: Layer, weight: Tensor, bias: Tensor) -> None:
         lower = weight.double().tril(-1)
         target.weight.copy_(torch.linalg.solve_triangular(unit - lower, unit, upper=False))
         return
+    if kind.endswith(("_reader", "_writer")):
+        target.weight.copy_(weight.flatten())
+        target.bias.copy_(bias)
+        return
     if kind == "halving":  # rows, columns and channels of a window × channels
         weight = weight.view(4, 4, sizes[0][2], -1).permute(3, 2, 0, 1)
     elif kind == "doubling":

@@ -96,6 +96,116 @@ class Coupling(nn.Linear):
         super().__init__(size, size, bias=False)
 
 
+class Steps(nn.Module):
+    """A layer that goes through the steps of a point; its matrices lie in one row of weights."""
+
+    def __init__(self, steps: list[int], hidden: int, shapes: list[list[int]], made: int) -> None:
+        super().__init__()
+        self.count, self.width = steps
+        self.hidden = hidden
+        self.shapes = shapes
+        self.weight = nn.Parameter(torch.empty(sum(rows * columns for rows, columns in shapes)))
+        self.bias = nn.Parameter(torch.empty(made))
+
+    def parts(self) -> list[Tensor]:
+        """The matrices, one after another."""
+        sizes = [rows * columns for rows, columns in self.shapes]
+        split = self.weight.split(sizes)
+        return [part.view(*shape) for part, shape in zip(split, self.shapes, strict=True)]
+
+    def read(self, points: Tensor) -> list[Tensor]:
+        """The steps of points, each [n, width], at the scale of 1."""
+        rows = points.reshape(-1, self.count, self.width) * math.sqrt(self.count)
+        return list(rows.unbind(1))
+
+    def fed_back(self, written: list[Tensor]) -> Tensor:
+        """The step that was written last, as the next one reads it."""
+        bias = self.bias.view(self.count, self.width)[len(written) - 1]
+        return written[-1] + bias * math.sqrt(self.count)
+
+    def answers(self, written: list[Tensor]) -> Tensor:
+        """Predictions [n, count · width]."""
+        return torch.cat(written, dim=1) / math.sqrt(self.count) + self.bias
+
+
+def _gru(given: Tensor, state: Tensor, by_state: Tensor, inner: Tensor) -> Tensor:
+    """One step of a gated recurrent unit; `given` is what its gates have beside the state."""
+    h = state.shape[1]
+    product = state @ by_state
+    gates = torch.sigmoid(product[:, : 2 * h] + given[:, : 2 * h])
+    new = torch.tanh(given[:, 2 * h :] + gates[:, :h] * (product[:, 2 * h :] + inner))
+    return new + gates[:, h:] * (state - new)
+
+
+class GRUReader(Steps):
+    """Points [n, d] -> the states after each step, [n, steps · hidden]."""
+
+    def forward(self, points: Tensor) -> Tensor:
+        by_input, by_state, bias, inner = self.parts()
+        state, states = points.new_zeros(points.shape[0], self.hidden), []
+        for step in self.read(points):
+            state = _gru(step @ by_input + bias, state, by_state, inner)
+            states.append(state)
+        return torch.cat(states, dim=1)
+
+
+class GRUWriter(Steps):
+    """First states [n, hidden] -> points [n, d], each step from those that it wrote before."""
+
+    def forward(self, start: Tensor) -> Tensor:
+        by_input, by_state, gates, inner, by_start, out = self.parts()
+        always, state = start @ by_start + gates, start
+        written: list[Tensor] = []
+        for _ in range(self.count):
+            given = always
+            if written:
+                given = given + self.fed_back(written) @ by_input
+            state = _gru(given, state, by_state, inner)
+            written.append(state @ out)
+        return self.answers(written)
+
+
+class CausalReader(Steps):
+    """Points [n, d] -> features of each step, [n, steps · hidden]."""
+
+    def forward(self, points: Tensor) -> Tensor:
+        by_input, places, *layers = self.parts()
+        found: list[list[Tensor]] = []
+        for t, step in enumerate(self.read(points)):
+            _causal(found, step @ by_input + places[t], layers)
+        return torch.cat([each[-1] for each in found], dim=1)
+
+
+class CausalWriter(Steps):
+    """What z adds to each step, [n, hidden], -> points [n, d], by what was written before."""
+
+    def forward(self, added: Tensor) -> Tensor:
+        by_input, places, *layers, out = self.parts()
+        found: list[list[Tensor]] = []
+        written: list[Tensor] = []
+        for t in range(self.count):
+            value = added + places[t]
+            if written:
+                value = value + self.fed_back(written) @ by_input
+            _causal(found, value, layers)
+            written.append(found[-1][-1] @ out)
+        return self.answers(written)
+
+
+def _causal(found: list[list[Tensor]], value: Tensor, layers: list[Tensor]) -> None:
+    """Add one step's outputs of all dilated layers to those of the steps before."""
+    depth = len(layers) // 3
+    outputs = [value]
+    for i in range(depth):
+        now, then, bias = layers[3 * i : 3 * i + 3]
+        inside = value @ now + bias
+        if len(found) >= 2**i:
+            inside = inside + found[-(2**i)][i] @ then
+        value = value + torch.tanh(inside) / math.sqrt(depth)
+        outputs.append(value)
+    found.append(outputs)
+
+
 class Encoder(nn.Module):
     """Points on the shell [n, d] -> means and log-variances of the posterior, each [n, k]."""
 
@@ -192,6 +302,10 @@ def _stack(layers: list[list[Any]]) -> nn.Sequential:
         "block": Block,
         "free_variances": FreeVariances,
         "coupling": Coupling,
+        "gru_reader": GRUReader,
+        "gru_writer": GRUWriter,
+        "causal_reader": CausalReader,
+        "causal_writer": CausalWriter,
     }
     return nn.Sequential(*(kinds[kind](*sizes) for kind, *sizes in layers))
 

@@ -26,11 +26,13 @@ from torch import Tensor, nn
 
 from svae_core.certificate.information_floors import covariance_spectrum, water_level
 from svae_core.config.estimator_parameters import in_parameter_words
+from svae_core.config.notebook_display import ShownInNotebooks
 from svae_core.config.settings import Settings, check_settings
 from svae_core.geometry.kmeans import cluster
 from svae_core.geometry.region import feasible_region, minibatch_error, require_band
 from svae_core.geometry.row_blocks import center_of
 from svae_core.integrations._monitor import CollapseMonitor as CollapseMonitor
+from svae_core.integrations._monitor import Look as Look
 from svae_core.integrations._monitor import Reading as Reading
 from svae_core.integrations._monitor import at_least_float32, points_of
 from svae_core.methods.spherical import penalty
@@ -75,7 +77,7 @@ class ShellProjection(nn.Module):
 
 @final
 @dataclass(frozen=True)
-class FeasibleBand:
+class FeasibleBand(ShownInNotebooks):
     """The band [lo, hi] between W and δ, and the penalty that holds a training loss in it.
 
     All losses are squared errors summed over coordinates, in the units of the data. The penalty

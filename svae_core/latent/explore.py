@@ -1,6 +1,6 @@
 """Exploration of trained latent spaces: traversals, maps, decoded places, interpolations, samples.
 
-    answer(state, question) -> LatentSpaces | Decoding | Interpolations | PriorSamples
+    answer(state, question) -> LatentSpaces | Decoding | Followed | Interpolations | PriorSamples
 
 Pure functions of a state and a question of `results`; all members answer the same question, so
 they can be shown side by side. Maps and traversals use posterior means: they show what the decoder
@@ -15,11 +15,13 @@ import numpy as np
 import torch
 
 from svae_core.certificate.diagnostics import COLLAPSED_KL
+from svae_core.latent.following import check_viewed, follow
 from svae_core.latent.images import data_pictures, feature_names, output_pictures
 from svae_core.latent.results import (
     A,
     DecodeAt,
     Decoding,
+    Follow,
     Interpolate,
     Interpolation,
     Interpolations,
@@ -62,6 +64,8 @@ def answer(state: State, question: Question[A]) -> A:
             said = _overview(state, members, question)
         case DecodeAt():
             said = _decode_at(members, question)
+        case Follow():
+            said = follow(state.step, members, question)
         case Interpolate():
             said = _interpolations(members, question)
         case SamplePrior():
@@ -80,11 +84,12 @@ def _overview(state: State, members: tuple[Model, ...], question: Overview) -> L
     rows = prepared.view_index
     start = None
     if question.start is not None:
-        start = data_pictures(prepared, rows[[_check_viewed(prepared, question.start)]])[0]
+        start = data_pictures(prepared, rows[[check_viewed(prepared, question.start)]])[0]
     return LatentSpaces(
         step=state.step,
         steps=total_steps(state.settings[0], len(prepared.shell.points)),
         image=prepared.dataset.image_shape,
+        symbols=prepared.dataset.symbols,
         features=feature_names(prepared),
         labels=prepared.clusters.labels[rows],
         rows=rows,
@@ -200,7 +205,7 @@ def _decode_at(members: tuple[Model, ...], question: DecodeAt) -> Decoding:
 def _interpolations(members: tuple[Model, ...], question: Interpolate) -> Interpolations:
     prepared = members[0].prepared
     rows = [
-        prepared.view_index[_check_viewed(prepared, index)]
+        prepared.view_index[check_viewed(prepared, index)]
         for index in (question.start, question.end)
     ]
     points = prepared.shell.points[rows]
@@ -319,11 +324,3 @@ def _pictures(prepared: PreparedData, outputs: np.ndarray) -> np.ndarray:
     """Outputs [r, t, d] as pictures [r, t, f]."""
     flat = output_pictures(prepared, outputs.reshape(-1, outputs.shape[-1]))
     return flat.reshape(*outputs.shape[:-1], -1)
-
-
-def _check_viewed(prepared: PreparedData, index: int) -> int:
-    if not 0 <= index < len(prepared.view_index):
-        raise RequestError(
-            f"There is no point {index + 1} in the picture; there are {len(prepared.view_index)}."
-        )
-    return index

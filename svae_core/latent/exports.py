@@ -59,7 +59,7 @@ def reconstructions(model: Model) -> Sheet:
     prepared = model.prepared
     posteriors = encode(model, prepared.shell.points)
     d = prepared.shell.points.shape[1]
-    noise = array(_normal(prepared.settings.seed, posteriors.mean.shape))
+    noise = array(_normal(prepared.settings.seed, posteriors.noise_shape))
     answers = shell_map(prepared.shell).inverse_transform(decode(model, posteriors.draw(noise)))
     names = prepared.dataset.feature_names or tuple(f"coordinate {i + 1}" for i in range(d))
     return Sheet(names, answers.astype(np.float32), _labels(model))

@@ -1,6 +1,7 @@
 """Records of latent-space analyses: questions, answers, and studies of sample quality.
 
 Points and decoder outputs are given as pictures: brightness from 0 to 1 if the data are images,
+symbols and their probabilities if they are sequences,
 else their first coordinates on the shell. Distances are Euclidean, between points on the shell.
 """
 
@@ -15,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from svae_core.latent.drawing import Strokes
 from svae_core.records import from_json
 
 #: Limits of a study on a visitor's own data: points, epochs, seeds; and its upper edges.
@@ -113,7 +115,8 @@ class LatentSpaces:
     step: int
     steps: int
     image: tuple[int, int] | None
-    features: tuple[str, ...]  # names of the coordinates in pictures; empty for images
+    symbols: tuple[str, ...]  # where the data are sequences
+    features: tuple[str, ...]  # names of the coordinates in pictures; empty for images, sequences
     labels: np.ndarray  # [v] cluster of each viewed point
     rows: np.ndarray  # [v] its row in the data
     plane: Plane
@@ -130,6 +133,40 @@ class Decoding:
     row: int  # of the nearest point
     distance: float  # to the nearest point
     reconstructions: tuple[np.ndarray, ...]  # that output, encoded and decoded by each member
+
+
+@dataclass(frozen=True, eq=False)
+class FollowedModel:
+    """One point on its way through one model: posterior, s draws of z, the decoder's output."""
+
+    mean: np.ndarray  # [k] of the posterior
+    deviation: np.ndarray  # [k] its standard deviations
+    latents: np.ndarray  # [s, k] drawn from it
+    outputs: np.ndarray  # [s, f] pictures of the decoder's outputs for these
+    places: np.ndarray  # [s, 3] the outputs in the 3-D view of the shell
+    near: np.ndarray  # [n] viewed points of the nearest latent means, nearest first
+    near_pictures: np.ndarray  # [n, f]
+    near_labels: tuple[str, ...]  # [n] their classes; empty if the data have none
+    kl: float  # nats, of this point's posterior
+    loss: float  # squared error of an output, mean over draws
+    spread: float  # distance of outputs from their mean, root mean square, in units of the data's
+    shift: float  # distance of that mean from the model's mean output over all points, likewise
+    sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """The answer to `Follow`."""
+
+    index: int  # among the viewed points; -1: a visitor's own input
+    step: int
+    cluster: int  # of the point, or of the nearest centroid
+    name: str  # of the row; "" where rows have none, and of a visitor's own input
+    values: np.ndarray  # [f] its coordinates before the map onto the shell
+    original: np.ndarray  # [f] picture
+    centroid: np.ndarray  # [f] picture of its cluster's centroid
+    place: np.ndarray  # [3] where it is in the 3-D view of the shell
+    members: tuple[FollowedModel, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,6 +238,22 @@ class DecodeAt(Question[Decoding]):
     member: int
     plane: Plane
     place: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Follow(Question[Followed]):
+    """One point through encoder, several draws, and decoder: a viewed one, or a visitor's own.
+
+    Own input is a drawing, where the data are images, a text, where they are sequences, or a viewed
+    point with some coordinates changed: pairs of a coordinate, counted from 0, and its value before
+    the map onto the shell.
+    """
+
+    point: int = 0
+    changes: tuple[tuple[int, float], ...] = ()
+    strokes: Strokes = ()  # a drawing instead of the point
+    text: str | None = None  # a text instead of the point
+    seed: int = 0  # of the draws
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,14 @@ final class `Method` that implements the protocol `TrainingMethod`:
 
 Optional protocols, recognised by their attributes: `Stateful` (numbers updated at every step),
 `MultiSample` (several latents per point), `CustomPosterior`, `CustomPrior` (other than N(0, I)),
-`ExtraParameters` (weights beside those of the networks), `FreezesDecoder` (steps that train the
-encoder only), `CustomBetaSigma2` (a βσ² other than that of the settings).
+`Chains` (latents at the end of T further steps, each with noise), `ExtraParameters` (weights beside
+those of the networks), `OwnLayers` (layers beside them: further heads of the encoder, networks),
+`WithArrays` (arrays fixed before training), `FreezesDecoder` and `FreezesEncoder` (steps that train
+the other half only), `CustomBetaSigma2` (a βσ² other than that of the settings).
+
+A decoder may be autoregressive. It is fitted by its error under teacher forcing, `loss`, and D is
+that of the decoder running free, `distortion`; of other decoders the two are one. A method needs to
+know nothing of it: it fits by `loss` and constrains `distortion`.
 
 Method files must not import torch at module level: the tensors in `terms` have their own operators,
 and the web server, which lists the methods, runs without torch.
@@ -27,14 +33,15 @@ and the web server, which lists the methods, runs without torch.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from svae_core.config.plugins import Plugin, configure, find, scan
+from svae_core.config.plugins import Plugins, configure, find, scan
 from svae_core.distributions.gaussian import Posterior
-from svae_core.records import PreparedData, Settings
+from svae_core.records import PreparedData, RequestError, Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,6 +57,15 @@ class Encoded:
     memory: dict[str, Tensor]  # [m, …]
     parameters: Tensor  # [m, e] weights of ExtraParameters; e may be 0
     training: bool  # True on a minibatch, False in evaluation
+    features: Tensor | None = None  # [m, b, f] what the encoder's last layer is given
+    arrays: dict[str, Tensor] = field(default_factory=dict)  # [m, …] of WithArrays
+    layers: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)  # of OwnLayers
+    rows: Tensor | None = None  # [m, b] the points' rows in the data; None in evaluation
+
+    def layer(self, name: str, values: Tensor) -> Tensor:
+        """One of the method's own layers of values [m, b, inputs]: values · W + b."""
+        weight, bias = self.layers[name]
+        return bias + values @ weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +75,29 @@ class Draws:
     encoded: Encoded
     posterior: Posterior
     z: Tensor  # [m, s, b, k]
-    losses: Tensor  # [m, s, b] squared error summed over coordinates
+    losses: Tensor  # [m, s, b] squared error summed over coordinates, by which decoders are fitted
+    noise: Tensor | None = None  # [m, s, b, w] that z is made of; w is k, or (T + 1)·k of Chains
+    paths: tuple[Any, ...] = ()  # of a `chain.Pathwise` posterior, one for each of the s latents
+    running_free: Callable[[], Tensor] | None = None  # of an autoregressive decoder
+    #: Other latents [m, t, b, k] of the same points -> their losses [m, t, b], as `losses`.
+    losses_of: Callable[[Tensor], Tensor] | None = None
+    #: z [m, b', k] -> the encoder's means of g(z), its answer to "which z made this?".
+    encoded_again: Callable[[Tensor], Tensor] | None = None
+
+    @cached_property
+    def distortions(self) -> Tensor:
+        """[m, s, b] squared error of g(z): `losses`, or of an autoregressive decoder running free.
+
+        The free run is made when it is first asked for: it takes longer than all else in a step.
+        """
+        return self.losses if self.running_free is None else self.running_free()
 
 
 @dataclass(frozen=True, eq=False)
 class Terms:
     """The terms of one minibatch from which objectives are built, one entry per member."""
 
-    loss: Tensor  # [m] D: squared error summed over coordinates, mean over the minibatch
+    loss: Tensor  # [m] squared error summed over coordinates, mean over the minibatch
     kl_per_dim: Tensor  # [m, k] nats; [m, 1] where a posterior's KL does not split by dimension
     sigma2: Tensor  # [m]
     half_precision: Tensor  # [m] 1/(2σ²)
@@ -77,20 +108,25 @@ class Terms:
     draws: Draws
 
     @property
+    def distortion(self) -> Tensor:
+        """[m] D of g(z); other than `loss` for autoregressive decoders only."""
+        return self.draws.distortions.mean(dim=(1, 2))
+
+    @property
     def kl(self) -> Tensor:
         """[m] nats, mean over the minibatch."""
         return self.kl_per_dim.sum(dim=1)
 
     @property
     def reconstruction(self) -> Tensor:
-        """[m] D/(2σ²) in nats: −log N(x; g(z), σ²I) up to a constant."""
+        """[m] loss/(2σ²) in nats: −log N(x; prediction, σ²I) up to a constant."""
         return self.loss * self.half_precision
 
 
 class Averages(NamedTuple):
     """What `slopes` is given of one member's minibatch, and where it writes."""
 
-    loss: float  # D: squared error summed over coordinates, mean over the minibatch
+    loss: float  # squared error summed over coordinates, mean over the minibatch
     distortion: float  # D of g(z); other than `loss` for autoregressive decoders only
     kl: float  # nats, mean over the minibatch
     half_precision: float  # 1/(2σ²)
@@ -175,12 +211,20 @@ class CustomPosterior(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class Own:
+    """What one member has beside its networks."""
+
+    parameters: Tensor  # [e] weights of ExtraParameters
+    arrays: dict[str, Tensor] = field(default_factory=dict)  # of WithArrays
+
+
 @runtime_checkable
 class CustomPrior(Protocol):
     """A method with a prior other than N(0, I)."""
 
-    def sample_prior(self, noise: Tensor, parameters: Tensor) -> Tensor:
-        """Latents [n, k] from the prior, given standard normal noise [n, k] and weights [e]."""
+    def sample_prior(self, noise: Tensor, own: Own) -> Tensor:
+        """Latents [n, k] from the prior, given standard normal noise [n, k]."""
         ...
 
 
@@ -190,6 +234,59 @@ class ExtraParameters(Protocol):
 
     def parameters(self, settings: Settings) -> np.ndarray:
         """Their initial values [e]; e does not depend on the seed."""
+        ...
+
+
+class Sizes(NamedTuple):
+    """What own layers may be given and make."""
+
+    ambient_dim: int  # d
+    latent_dim: int  # k
+    features: int  # f of the encoder's features
+    hidden: int  # width of the networks
+
+
+@runtime_checkable
+class OwnLayers(Protocol):
+    """A method with affine layers beside the networks: heads of the encoder, networks of its own.
+
+    `encoded.layer(name, values)` applies one; on `encoded.features` it is a further encoder head.
+    Their initial weights are uniform in ±1/√inputs, from the run's seed.
+    """
+
+    def own_layers(self, sizes: Sizes) -> dict[str, tuple[int, int]]:
+        """Inputs and outputs of each layer by name."""
+        ...
+
+
+@runtime_checkable
+class Chains(Protocol):
+    """A method whose latents end a Markov chain of T steps that begins at the encoder's posterior.
+
+    `chain_steps` is T. Each latent takes (T + 1)·k noise, of which the first k is what all members
+    of equal seed share. Where its `posterior` is `chain.Pathwise`, as a `Chain` is, `terms.kl` is
+    the mean rate of the minibatch's own paths, which `terms.draws.paths` holds; any other posterior
+    is given all the noise.
+    """
+
+    chain_steps: int
+
+
+@runtime_checkable
+class WithArrays(Protocol):
+    """A method with arrays that are fixed before training, from data and settings alone."""
+
+    def arrays(self, prepared: PreparedData, settings: Settings) -> dict[str, np.ndarray]:
+        """Arrays by name; `encoded.arrays` has them as [m, …], and `encoded.rows` the points."""
+        ...
+
+
+@runtime_checkable
+class FreezesEncoder(Protocol):
+    """A method that freezes the encoder and its optimiser moments in some steps."""
+
+    def encoder_frozen(self, memory: dict[str, Tensor], step: int) -> Tensor:
+        """[m] bool: whether each member's encoder is frozen in this step."""
         ...
 
 
@@ -213,17 +310,32 @@ class CustomBetaSigma2(Protocol):
         ...
 
 
+def needs_free_run(method: TrainingMethod) -> bool:
+    """Whether a method with slopes looks at D of g(z), by the names in its code."""
+    slopes = getattr(method, "slopes", None)
+    code = getattr(slopes, "__code__", None)
+    return code is None or "distortion" in code.co_names
+
+
 def needs_points(method: TrainingMethod) -> bool:
     """Whether a method's objective needs more than averages of the minibatch."""
     return not isinstance(method, Averaged)
 
 
+def check_directions(settings: Settings) -> None:
+    """RequestError if k < 2, which leaves no sphere of directions for the method's latents."""
+    if settings.latent_dim < 2:
+        raise RequestError(
+            f"--latent-dim is 1, but {settings.method} needs at least 2: a sphere of directions."
+        )
+
+
 def base_objective(terms: Terms) -> Tensor:
-    """D/(2σ²) + β·KL, [m] nats: the negative (β-)ELBO up to a constant. arXiv 1312.6114."""
+    """loss/(2σ²) + β·KL, [m] nats: the negative (β-)ELBO up to a constant. arXiv 1312.6114."""
     return terms.reconstruction + terms.beta * terms.kl
 
 
-def scan_methods() -> dict[str, Plugin]:
+def scan_methods() -> Plugins:
     """All methods by name."""
     return scan("svae_core.methods", "Method")
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from svae_core.distributions.sphere import direction_of, uniform_direction
 from svae_core.distributions.von_mises_fisher import VonMisesFisher
-from svae_core.methods import Encoded, Terms, base_objective
-from svae_core.records import PreparedData, RequestError, Settings, option
+from svae_core.methods import Encoded, Own, Terms, base_objective, check_directions
+from svae_core.records import PreparedData, Settings, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,27 +47,21 @@ class Method:
 
     def constants(self, prepared: PreparedData, settings: Settings) -> dict[str, float]:
         """None; raises RequestError if k < 2, which leaves no sphere of directions."""
-        if settings.latent_dim < 2:
-            raise RequestError(
-                "--latent-dim is 1, but vmf needs at least 2: a sphere of directions."
-            )
+        check_directions(settings)
         return {}
 
     def posterior(self, encoded: Encoded) -> VonMisesFisher:
         """μ: the encoder's mean normalised to length 1; κ = least + k/s, s its first variance."""
         mean = encoded.mean
-        # A mean of exactly 0, as in a collapsed start, has no direction: it gets (1, …, 1)/√k.
-        mean = mean + 1e-6
-        direction = mean * ((mean**2).sum(dim=-1, keepdim=True) + 1e-24).rsqrt()
         k = mean.shape[-1]
         kappa = self.config.least + k * (-encoded.log_variance[..., 0].clamp_min(-9.0)).exp()
         if self.config.kappa > 0:
             kappa = mean.new_full(mean.shape[:2], self.config.kappa)
-        return VonMisesFisher(direction, kappa)
+        return VonMisesFisher(direction_of(mean), kappa)
 
-    def sample_prior(self, noise: Tensor, parameters: Tensor) -> Tensor:
+    def sample_prior(self, noise: Tensor, own: Own) -> Tensor:
         """Uniform on the sphere, [n, k]."""
-        return noise * (noise**2).sum(dim=-1, keepdim=True).clamp_min(1e-24).rsqrt()
+        return uniform_direction(noise)
 
     def objective(self, terms: Terms, constants: dict[str, Tensor]) -> Tensor:
         """D/(2σ²) + β·KL, [m]."""

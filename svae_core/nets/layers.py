@@ -15,6 +15,8 @@ from torch import Tensor
 _ALIGN = 16
 #: Height and width, where points are images.
 Image = tuple[int, int] | None
+#: A point read step by step: the number of steps, and the coordinates of each.
+Steps = tuple[int, int]
 
 
 @final
@@ -30,8 +32,8 @@ class Layer:
     forward: Callable[[Tensor, Tensor, Tensor], Tensor]
     #: Inputs that one output depends on: sets the scale of the initial weights. 0: they start at 0.
     receptive_field: int = 0
-    #: Of an autoregressive decoder, its last layer: (values, weight, points) -> predictions.
-    teacher_forced: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+    #: Of an autoregressive decoder, its last layer: (values, weight, bias, points) -> predictions.
+    teacher_forced: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] | None = None
     #: What a module of plain PyTorch is made of: a kind known to `integrations.plain_model`, sizes.
     plain: tuple[Any, ...] = ()
     start: int = 0
@@ -56,6 +58,13 @@ def affine(name: str, fan_in: int, fan_out: int, *, tanh: bool = True) -> Layer:
 
     plain = "linear", fan_in, fan_out, tanh
     return Layer(name, (fan_in, fan_out), fan_out, forward, receptive_field=fan_in, plain=plain)
+
+
+def parts(packed: Tensor, shapes: Iterable[tuple[int, int]]) -> list[Tensor]:
+    """The matrices [m, ·, ·] of a layer that has several, from its one weight [m, 1, size]."""
+    shapes = tuple(shapes)
+    flat = packed.flatten(1).split([rows * columns for rows, columns in shapes], dim=1)
+    return [each.unflatten(1, shape) for each, shape in zip(flat, shapes, strict=True)]
 
 
 def padded(size: int) -> int:

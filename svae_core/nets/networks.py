@@ -17,7 +17,7 @@ from torch import Tensor
 from svae_core.config.fields import RequestError
 from svae_core.config.settings import ARCHITECTURES
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE
-from svae_core.nets.layers import Image, Layer, padded, placed
+from svae_core.nets.layers import Image, Layer, Steps, padded, placed
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Architecture:
     layers: tuple[Layer, ...]
     extra: slice  # weights that belong to the method, not to the networks
     size: int  # p: floats per member, padded
+    steps: Steps  # of a point, for decoders that predict it step by step
 
     @property
     def encoder(self) -> tuple[Layer, ...]:
@@ -37,6 +38,21 @@ class Architecture:
     @property
     def decoder(self) -> tuple[Layer, ...]:
         return self.layers[len(self.encoder) :]
+
+    @property
+    def reads_out(self) -> int:
+        """The index of the layer that turns the encoder's features into means and log-variances."""
+        return max(i for i, layer in enumerate(self.encoder) if layer.receptive_field > 0)
+
+    @property
+    def features(self) -> int:
+        """f: numbers that the encoder's last layer is given."""
+        return self.layers[self.reads_out].shape[0]
+
+    @property
+    def encoder_part(self) -> slice:
+        """The slice of all encoder weights in a row."""
+        return slice(0, self.decoder[0].start)
 
     @property
     def decoder_part(self) -> slice:
@@ -50,22 +66,35 @@ class Architecture:
 
 
 def architecture(
-    name: str, ambient_dim: int, latent_dim: int, hidden: int, extra: int = 0, image: Image = None
+    name: str,
+    ambient_dim: int,
+    latent_dim: int,
+    hidden: int,
+    extra: int = 0,
+    image: Image = None,
+    symbols: int = 0,
 ) -> Architecture:
     """Lay out the weights of an encoder d → 2k (linear: d → k) and a decoder k → d.
 
     `extra` floats per member for the method's own weights come last. `image`: height and width,
-    where points are images. Raises RequestError for an unknown name, or if the architecture needs
+    where points are images; `symbols`: how many there are, where points are one-hot sequences.
+    Raises RequestError for an unknown name, or if the architecture needs
     images and the points are none, or too small ones.
     """
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise RequestError(f"Unknown architecture {name!r}; there are: {known}.")
     module = importlib.import_module(f"svae_core.nets.architectures.{name}")
-    layers = placed(module.layers(ambient_dim, latent_dim, hidden, image))
+    steps = (ambient_dim // symbols, symbols) if symbols else image or (ambient_dim, 1)
+    made = (
+        module.step_layers(ambient_dim, latent_dim, hidden, steps)
+        if hasattr(module, "step_layers")
+        else module.layers(ambient_dim, latent_dim, hidden, image)
+    )
+    layers = placed(made)
     end = padded(layers[-1].bias.stop)
     own = slice(end, end + extra)
-    return Architecture(ambient_dim, latent_dim, layers, own, end + padded(extra))
+    return Architecture(ambient_dim, latent_dim, layers, own, end + padded(extra), steps)
 
 
 def initial_weights(arch: Architecture, seed: int, constant: Tensor | None = None) -> Tensor:
@@ -76,13 +105,7 @@ def initial_weights(arch: Architecture, seed: int, constant: Tensor | None = Non
     the prior N(0, I) and its decoder outputs that constant.
     """
     row = torch.zeros(arch.size)
-    for index, layer in enumerate(arch.layers):
-        if layer.receptive_field == 0:
-            continue
-        generator = stream(seed, index, "weights")
-        bound = 1.0 / math.sqrt(layer.receptive_field)
-        for part in (layer.weight, layer.bias):
-            row[part].uniform_(-bound, bound, generator=generator)
+    uniform_weights(row, arch.layers, seed, "weights")
     if constant is not None:
         for half in (arch.encoder, arch.decoder):
             last = [layer for layer in half if layer.receptive_field > 0][-1]
@@ -90,6 +113,17 @@ def initial_weights(arch: Architecture, seed: int, constant: Tensor | None = Non
             row[last.bias] = 0.0
         row[last.bias] = constant
     return row
+
+
+def uniform_weights(row: Tensor, layers: tuple[Layer, ...], seed: int, purpose: str) -> None:
+    """Write the initial weights of layers into a row, in place."""
+    for index, layer in enumerate(layers):
+        if layer.receptive_field == 0:
+            continue
+        generator = stream(seed, index, purpose)
+        bound = 1.0 / math.sqrt(layer.receptive_field)
+        for part in (layer.weight, layer.bias):
+            row[part].uniform_(-bound, bound, generator=generator)
 
 
 def stream(seed: int, epoch: int, purpose: str) -> torch.Generator:
@@ -114,6 +148,11 @@ class Networks:
         """All weights, as leaves of autograd."""
         return [each for each in (*sum(self.tensors, ()), self.extra) if each.numel() > 0]
 
+    def own(self, layer: Layer) -> tuple[Tensor, Tensor]:
+        """Weight [m, ·, ·] and bias [m, 1, ·] of a layer of the method's own."""
+        weight = self.extra[:, layer.weight].unflatten(1, layer.shape)
+        return weight, self.extra[:, layer.bias].unsqueeze(1)
+
     def named(self) -> dict[str, Tensor]:
         """Each layer's weight [m, ·, ·] and bias [m, 1, ·] by name; a layer's one tensor by its."""
         found: dict[str, Tensor] = {}
@@ -124,7 +163,15 @@ class Networks:
 
     def encode(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean and log-variance, each [m, b, k], of points [m, b, d]."""
-        outputs = self._through(slice(None, len(self.arch.encoder)), points)
+        return self.read_out(self.features(points))
+
+    def features(self, points: Tensor) -> Tensor:
+        """What the encoder's last layer is given, [m, b, f]."""
+        return self._through(slice(None, self.arch.reads_out), points)
+
+    def read_out(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior mean and log-variance, each [m, b, k], of features [m, b, f]."""
+        outputs = self._through(slice(self.arch.reads_out, len(self.arch.encoder)), features)
         mean, log_variance = outputs.chunk(2, dim=2)
         return mean.contiguous(), log_variance.clamp(*LOG_VARIANCE_RANGE)
 
@@ -135,16 +182,15 @@ class Networks:
         """
         return self._through(slice(len(self.arch.encoder), None), z)
 
-    def predict(self, z: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """g(z), and the predictions of points [m, b, d] that the decoder is fitted by.
+    def predict(self, z: Tensor, points: Tensor) -> Tensor:
+        """Predictions [m, b, d] of points by an autoregressive decoder that sees those before.
 
-        They are the same, unless the decoder is autoregressive: then it is taught by the points.
+        Every coordinate is predicted from z and the coordinates of the points in earlier steps.
         """
         before = self._through(slice(len(self.arch.encoder), -1), z)
         layer, (weight, bias) = self.arch.layers[-1], self.tensors[-1]
-        outputs = layer.forward(before, weight, bias)
-        taught = layer.teacher_forced
-        return outputs, outputs if taught is None else taught(before, weight, points)
+        assert layer.teacher_forced is not None
+        return layer.teacher_forced(before, weight, bias, points)
 
     def _through(self, some: slice, values: Tensor) -> Tensor:
         for layer, (weight, bias) in zip(self.arch.layers[some], self.tensors[some], strict=True):

@@ -12,7 +12,6 @@ import dataclasses
 from collections import Counter
 from dataclasses import dataclass
 
-from svae_core.nets.networks import architecture
 from svae_core.objections import Answer, baseline, short, spread, trained
 from svae_core.problem import prepared_data
 from svae_core.records import Certificate, RequestError, Settings
@@ -96,6 +95,8 @@ def measure(settings: Settings) -> Answer:
 
 
 def _takes_convolutions(image: tuple[int, int] | None) -> bool:
+    from svae_core.nets.networks import architecture  # with torch: the server lists objections
+
     try:
         return image is not None and bool(
             architecture("conv", image[0] * image[1], 1, 32, 0, image)

@@ -1,4 +1,4 @@
-"""Untrusted ZIP archives: listed within limits, read member by member, never unpacked.
+"""Untrusted ZIP archives: listed within limits, read member by member, never unpacked as a whole.
 
 No file is written under a name from the archive; names that point outside it are refused as well,
 since no regular program writes them.
@@ -66,6 +66,23 @@ def content(archive: zipfile.ZipFile, item: zipfile.ZipInfo, limit: int) -> byte
             "read."
         )
     return found
+
+
+def unpack(
+    archive: zipfile.ZipFile, item: zipfile.ZipInfo, target: Path, limit: int, refusal: str
+) -> int:
+    """Unpack a member into a file, and count its bytes.
+
+    No more of them than the limit, whatever the archive claims: else RequestError, the refusal.
+    """
+    written = 0
+    with archive.open(item) as inner, target.open("wb") as file:
+        while block := inner.read(2**20):
+            written += len(block)
+            if written > limit:
+                raise RequestError(refusal)
+            file.write(block)
+    return written
 
 
 def is_of_disk(error: Exception) -> bool:

@@ -207,7 +207,9 @@ def _one_of_each(labels: np.ndarray) -> bool:
     return bool(((labels == 0) | (labels == 1)).all() and ((labels == 1).sum(axis=1) == 1).all())
 
 
-def with_categories(table: Table, name: str, categories: Sequence[str], codes: np.ndarray) -> Table:
+def with_categories(
+    table: Table, name: str, categories: Sequence[str], codes: np.ndarray, role: str = ""
+) -> Table:
     """The table with one more category column: codes [n] into categories, -1 where missing."""
     wide = codes.astype("<i4").reshape(-1, 1)
     path = table.folder / CODES
@@ -221,34 +223,19 @@ def with_categories(table: Table, name: str, categories: Sequence[str], codes: n
     while column_name in taken:
         column_name += " (label)"
     missing = int(np.count_nonzero(codes < 0))
-    column = Column(column_name, "category", missing, categories=distinct(categories, "value"))
+    values = distinct(categories, "value")
+    column = Column(column_name, "category", missing, categories=values, role=role)
     names = (*column.categories, "")
     examples = tuple(
         (*row, names[code]) if len(row) == len(table.columns) else row
         for row, code in zip(table.examples, codes.tolist(), strict=False)
     )
-    found = dataclasses.replace(table, columns=(*table.columns, column), examples=examples)
-    write_about(found)
-    return found
+    return with_facts(table, columns=(*table.columns, column), examples=examples)
 
 
-def with_colour(table: Table, colour: str) -> Table:
-    """The table of pictures in colour, which became grey or kept their channels."""
-    found = dataclasses.replace(table, colour=colour)
-    write_about(found)
-    return found
-
-
-def with_arrays(table: Table, arrays: Sequence[str], chosen: str) -> Table:
-    """The table with the names of all arrays that could be its points, and of the one that is."""
-    found = dataclasses.replace(table, arrays=tuple(arrays), array=chosen)
-    write_about(found)
-    return found
-
-
-def with_question(table: Table, why: str) -> Table:
-    """The table of whose columns it is not known whether they are the points: why it is not."""
-    found = dataclasses.replace(table, rows_or_columns=why)
+def with_facts(table: Table, **facts: Any) -> Table:
+    """The table with these of its fields changed, here and in the file beside its numbers."""
+    found = dataclasses.replace(table, **facts)
     write_about(found)
     return found
 
@@ -262,9 +249,7 @@ def with_row_names(table: Table, names: Sequence[str]) -> Table:
 
 def with_note(table: Table, note: str) -> Table:
     """The table with one more sentence about how it was read."""
-    found = dataclasses.replace(table, notes=(*table.notes, note))
-    write_about(found)
-    return found
+    return with_facts(table, notes=(*table.notes, note))
 
 
 def _without(table: Table, what: str) -> Table:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from svae_core.own_data.array_to_table import (
-    with_arrays,
     with_categories,
-    with_colour,
+    with_facts,
     with_labels,
     with_note,
     with_row_names,
@@ -53,20 +52,21 @@ def read_arrow(source: Source, batches: Batches, form: str) -> Table:
     if points is not None:
         read = _read_pictures if points in pictures else _read_lists
         table, kept = read(source, batches, points, form)
-        table = with_arrays(table, _offered(schema, pictures, lists), schema.field(points).name)
+        offered, name = _offered(schema, pictures, lists), schema.field(points).name
+        table = with_facts(table, arrays=offered, array=name)
         return _with_rest(table, batches, points, kept)
     table = _read_columns(source, batches, form)
     if lists:
         names = some([cleaned(schema.field(index).name) for index in lists])
         table = with_note(table, f"Lists of numbers were left out, but may be chosen: {names}.")
-        table = with_arrays(table, _offered(schema, pictures, lists), _COLUMNS)
+        table = with_facts(table, arrays=_offered(schema, pictures, lists), array=_COLUMNS)
     return table
 
 
-def _offered(schema: pa.Schema, pictures: list[int], lists: list[int]) -> list[str]:
+def _offered(schema: pa.Schema, pictures: list[int], lists: list[int]) -> tuple[str, ...]:
     """What may be chosen as the points: columns of pictures or lists, or all plain ones."""
-    names = [schema.field(index).name for index in (*pictures, *lists)]
-    return [*names, _COLUMNS] if _plain_numbers(schema) else names
+    names = (schema.field(index).name for index in (*pictures, *lists))
+    return (*names, *([_COLUMNS] if _plain_numbers(schema) else []))
 
 
 def _plain_numbers(schema: pa.Schema) -> int:
@@ -299,7 +299,7 @@ def _read_pictures(
     if rows.coloured or rows.small != rows.size:
         keep_before(table.folder, np.stack(rows.before))
     if rows.coloured:
-        table = with_colour(table, "channels" if rows.keeps_colour else "grey")
+        table = with_facts(table, colour="channels" if rows.keeps_colour else "grey")
     return table, np.ones(batches.rows, bool)
 
 

@@ -9,12 +9,25 @@ from svae_core.own_data.limits import CLASSES
 from svae_core.own_data.names import cleaned, some
 from svae_core.records import RequestError
 
-#: Names that files give their points, and their labels, in the order in which they are looked for.
-POINTS = ("points", "x", "data", "features", "images", "embeddings", "arr_0")
+#: Names that files give their labels, in the order in which they are looked for.
 LABELS = (
     *("labels", "label", "y", "target", "targets", "classes", "class", "digit", "digits"),
     *("species", "group", "gnd"),  # of MATLAB's examples, and of much used collections
 )
+#: Names of points in this order, and the labels that belong to them; a test set comes last.
+_PAIRS = {
+    "x_train": ("y_train",),
+    "train_images": ("train_labels",),
+    "train_x": ("train_y",),
+    "train_data": ("train_labels", "train_y"),
+    "train_set_x": ("train_set_y",),
+    "imgs": ("latents_classes",),
+    **dict.fromkeys(("points", "x", "data", "features", "images", "embeddings"), LABELS),
+    "arr_0": (*LABELS, "arr_1"),
+    "x_test": ("y_test",),
+    "test_images": ("test_labels",),
+    "test_data": ("test_labels",),
+}
 #: Parts of a name by which an array is never the points.
 _NO_POINTS = ("label", "target", "class", "latents", "index", "ids", "indices", "indptr")
 
@@ -28,7 +41,7 @@ def choose(shapes: Mapping[str, Sequence[int]], wanted: str, what: str) -> str:
     if wanted:
         if wanted not in shapes:
             raise RequestError(
-                f"The {what} holds no array {cleaned(wanted)!r}; it has: {_listed(shapes)}."
+                f"The {what} holds no array {cleaned(wanted)!r}; it has: {listed(shapes)}."
             )
         return wanted
     if not shapes:
@@ -36,18 +49,18 @@ def choose(shapes: Mapping[str, Sequence[int]], wanted: str, what: str) -> str:
     able = {key: shape for key, shape in shapes.items() if not names_no_points(key)}
     wide = {key: shape for key, shape in able.items() if len(shape) >= 2} or able
     lower = {key.lower().rsplit("/", 1)[-1]: key for key in wide}
-    for name in POINTS:
+    for name in _PAIRS:
         if name in lower:
             return lower[name]
     if not wide:
         raise RequestError(
-            f"The {what} holds {_listed(shapes)}, and none of them looks like points; name the "
+            f"The {what} holds {listed(shapes)}, and none of them looks like points; name the "
             "array with the points “points”."
         )
     ordered = sorted(wide, key=lambda key: math.prod(wide[key]))
     if len(ordered) > 1 and math.prod(wide[ordered[-1]]) == math.prod(wide[ordered[-2]]):
         raise RequestError(
-            f"The {what} holds several arrays ({_listed(wide)}) of the same size; choose one of "
+            f"The {what} holds several arrays ({listed(wide)}) of the same size; choose one of "
             "them, or name the one with the points “points”."
         )
     return ordered[-1]
@@ -68,7 +81,7 @@ def labels_among(shapes: Mapping[str, Sequence[int]], points: str) -> str:
     """The name of the labels that belong to the points: as many, and named so; or nothing."""
     rows = shapes[points][0]
     lower = {key.lower().rsplit("/", 1)[-1]: key for key in shapes if key != points}
-    for name in LABELS:
+    for name in _PAIRS.get(points.lower().rsplit("/", 1)[-1], (*LABELS, "arr_1")):
         shape = shapes[lower[name]] if name in lower else ()
         # A vector, a column, a row as MATLAB has it, or a column of 0 and 1 for each class.
         if tuple(shape) in ((rows,), (rows, 1), (1, rows)) or (
@@ -92,10 +105,11 @@ def question_of(shapes: Mapping[str, Sequence[int]], points: str) -> str:
 def said_of_others(shapes: Mapping[str, Sequence[int]], *used: str) -> tuple[str, ...]:
     """The note that names the arrays that were left out, if there are any."""
     others = {key: shape for key, shape in shapes.items() if key not in used}
-    return (f"Other arrays were left out: {_listed(others)}.",) if others else ()
+    return (f"Other arrays were left out: {listed(others)}.",) if others else ()
 
 
-def _listed(shapes: Mapping[str, Sequence[int]]) -> str:
+def listed(shapes: Mapping[str, Sequence[int]]) -> str:
+    """Names and shapes, for a sentence."""
     return some([f"{cleaned(key)} ({_times(shape)})" for key, shape in shapes.items()])
 
 

@@ -16,6 +16,8 @@ from svae_core.own_data.tables import Column, Table, write_about
 from svae_core.records import RequestError
 
 ROW_NUMBER, ROW_NAME, DATE, EMPTY = "row number", "row name", "date", "nearly empty"
+#: A column that a file keeps beside its matrix: it may be the label, but it is not of the matrix.
+ANNOTATION = "annotation"
 #: Share of a column's cells that may be missing before it is left out instead of its rows.
 _MISSING = 0.8
 #: Share of different values among a text column's cells from which it names its rows.
@@ -91,4 +93,5 @@ REASONS = {
     ROW_NAME: "Left out, since its text is different in nearly every row (names, perhaps)",
     DATE: "Left out, since it holds dates or times",
     EMPTY: "Left out, since nearly all of its values are missing",
+    ANNOTATION: "Left out, since it describes the rows and is not of the matrix",
 }

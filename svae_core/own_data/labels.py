@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.own_data.choice import Choice
+from svae_core.own_data.column_roles import ANNOTATION
 from svae_core.own_data.joining import Joined, join, label_in
 from svae_core.own_data.limits import CLASSES
 from svae_core.own_data.tables import Column, Table
@@ -16,7 +17,7 @@ from svae_core.records import RequestError
 #: Names of columns that are taken for the label, in this order.
 _LABEL_NAMES = (
     *("label", "labels", "class", "classes", "target", "species", "category", "diagnosis"),
-    *("folder", "digit", "y"),
+    *("cell_type", "celltype", "cell type", "type", "folder", "digit", "y"),
 )
 _MISSING = "(missing)"
 _CLASSES_FROM = 200_000  # rows that show whether a column of numbers holds classes
@@ -31,7 +32,9 @@ def label_of(table: Table, choice: Choice) -> Column | None:
     classes = {
         column.name.lower(): column
         for column in table.columns
-        if column.kind == "category" and 2 <= len(column.categories) <= CLASSES
+        if column.kind == "category"
+        and 2 <= len(column.categories) <= CLASSES
+        and column.role != ANNOTATION
     }
     # A gene may be called Y: columns of a sparse matrix are all alike.
     plain = [column for column in table.columns if column.kind == "number" and not table.sparse]

@@ -9,17 +9,16 @@ second; `Look.looked_at` says how many.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from svae_core.own_data.choice import Choice
-from svae_core.own_data.column_roles import REASONS
 from svae_core.own_data.labels import labels_of
 from svae_core.own_data.limits import CATEGORIES_UNASKED
 from svae_core.own_data.preprocessing import Feature, made_points
 from svae_core.own_data.suspicions import SAMPLE, Suspicion, spread
-from svae_core.own_data.table_to_points import Selection, select, suspicions
+from svae_core.own_data.table_to_points import Selection, raw_counts, select, suspicions
 from svae_core.own_data.tables import Column, Table
 from svae_core.records import RequestError
 
@@ -68,7 +67,8 @@ def look_at(table: Table, choice: Choice, second: Table | None = None) -> Look:
     except RequestError as error:
         uses = {column.name: column.role for column in table.columns}
         columns = _columns(table, slice(0, min(table.rows, _FEW_ROWS)), uses, {})
-        return Look(table.rows, 0, 0, columns, refusal=str(error))
+        asked = tuple(raw_counts(table)) if choice.counts == "raw" else ()
+        return Look(table.rows, 0, 0, columns, asked, refusal=str(error))
     by_column, _ = spread(points)
     shares = _shares(by_column, features)
     label = chosen.labelling.label
@@ -79,10 +79,8 @@ def look_at(table: Table, choice: Choice, second: Table | None = None) -> Look:
         rows=table.rows if chosen.rows is None else len(chosen.rows),
         width=len(features),
         looked_at=len(points),
-        columns=_columns(table, rows, uses, shares),
-        suspicions=tuple(
-            suspicions(table, points, features, _of_file(rows), chosen.treatment.absent)
-        ),
+        columns=_columns(table, rows, uses, shares, chosen.treatment.absent),
+        suspicions=tuple(suspicions(table, points, features, _of_file(rows), chosen.treatment)),
         label=label.name if label else "",
         classes=tuple(zip(names, classes, strict=True)),
         standardised=chosen.treatment.standardise,
@@ -129,20 +127,26 @@ def _use(column: Column, chosen: Selection, choice: Choice, shares: dict[str, fl
     if any(item.column.name == column.name for item in chosen.features):
         return CONSTANT
     if column.role:
-        return f"{REASONS[column.role][0].lower()}{REASONS[column.role][1:]}"
+        return f"left out: {column.role}"
     many = column.kind == "text" or len(column.categories) > CATEGORIES_UNASKED
-    return "left out, too many different texts" if many else "left out"
+    return "left out: text" if many else "left out"
 
 
 def _columns(
-    table: Table, rows: np.ndarray | slice, uses: dict[str, str], shares: dict[str, float]
+    table: Table,
+    rows: np.ndarray | slice,
+    uses: dict[str, str],
+    shares: dict[str, float],
+    absent: tuple[float, ...] = (),
 ) -> tuple[ColumnLook, ...]:
-    """Descriptions of the first columns, from these rows."""
-    described = table.columns[:_DESCRIBED]
+    """Descriptions of the first columns, from these rows; numbers in `absent` are missing ones."""
+    described = [_without(table, column, absent) for column in table.columns[:_DESCRIBED]]
     names = [column.name for column in described if column.kind == "number"]
     position = {name: index for index, name in enumerate(table.of_kind("number"))}
     with np.errstate(invalid="ignore"):
         block = table.block(rows, [position[name] for name in names]) if names else np.empty((0, 0))
+    if absent:
+        block = np.where(np.isin(block, absent), np.nan, block)
     values = dict(zip(names, block.T, strict=True)) if names else {}
     return tuple(
         ColumnLook(
@@ -161,6 +165,18 @@ def _columns(
         )
         for column in described
     )
+
+
+def _without(table: Table, column: Column, absent: tuple[float, ...]) -> Column:
+    """The column, measured without the numbers that stand for missing ones."""
+    if not absent or column.kind != "number":
+        return column
+    values = np.asarray(table.number(column.name), np.float64)
+    stand = np.isin(values, absent)
+    rest = values[np.isfinite(values) & ~stand]
+    ends = (float(rest.min()), float(rest.max())) if len(rest) else (0.0, 0.0)
+    missing = column.missing + int(stand.sum())
+    return replace(column, missing=missing, low=ends[0], high=ends[1])
 
 
 def _holds(column: Column) -> str:

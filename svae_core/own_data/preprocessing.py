@@ -84,8 +84,8 @@ def made_points(
         )
     notes = []
     constant = [item.name for item, moves in zip(features, varies, strict=True) if not moves]
-    if table.image_shape:
-        varies[:] = True  # images keep constant pixels
+    if table.image_shape or table.symbols:
+        varies[:] = True  # images keep constant pixels, sequences the places of all symbols
     elif constant:
         notes.append(f"Constant columns were dropped: {some(constant)}.")
     kept = [item for item, moves in zip(features, varies, strict=True) if moves]
@@ -94,7 +94,7 @@ def made_points(
     target = _Target(table, (source.count, len(kept)))
     scale = np.where(spread > 0, spread, 1.0)
     # float32 keeps 24 bits: of a column far from zero they would go into its offset.
-    far = (np.abs(mean) / _FAR > spread) & varies & (not table.image_shape)
+    far = (np.abs(mean) / _FAR > spread) & varies & (not (table.image_shape or table.symbols))
     if far.any() and not standardise:
         names = [item.name for item, is_far in zip(features, far, strict=True) if is_far]
         notes.append(f"Columns far from zero were moved to mean 0: {some(names)}.")

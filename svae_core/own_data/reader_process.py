@@ -23,6 +23,8 @@ from svae_core.own_data.limits import READER_BYTES, READER_SECONDS, READER_SILEN
 from svae_core.own_data.read_by_format import read_table
 from svae_core.records import RequestError
 
+#: The word of `how` for several arrays of one file, see array_bundle.
+ARRAYS = "arrays"
 _EVERY = 0.2  # seconds between two progress lines
 # How a process ends that has used up its seconds of a processor; Windows has no such limit.
 _OUT_OF_TIME = {-getattr(signal, "SIGXCPU", 0)} - {0}
@@ -99,20 +101,22 @@ class _Watch:
 
 def _limit_memory() -> None:
     """Limit this process to READER_BYTES of memory, if the operating system supports it."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
+    if sys.platform != "win32":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_DATA, (READER_BYTES, READER_BYTES))
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_DATA, (READER_BYTES, READER_BYTES))
 
 
 def _limit_time() -> None:
     """Let this process compute for READER_SECONDS from now on, if the system supports it."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
+    if sys.platform != "win32":
         import resource
 
-        _, most = resource.getrlimit(resource.RLIMIT_CPU)
-        until = math.ceil(time.process_time()) + READER_SECONDS
-        resource.setrlimit(resource.RLIMIT_CPU, (until, most))
+        with contextlib.suppress(ValueError, OSError):
+            _, most = resource.getrlimit(resource.RLIMIT_CPU)
+            until = math.ceil(time.process_time()) + READER_SECONDS
+            resource.setrlimit(resource.RLIMIT_CPU, (until, most))
 
 
 def _main(path: str, name: str, folder: str, array: str = "", how: str = "") -> None:
@@ -128,7 +132,12 @@ def _main(path: str, name: str, folder: str, array: str = "", how: str = "") -> 
             print(json.dumps({"share": share}), flush=True)
 
     try:
-        read_table(Path(path), name, Path(folder), tell, array, how)
+        if how == ARRAYS:  # a model's arrays, not points to train on
+            from svae_core.own_data.array_bundle import write_arrays
+
+            write_arrays(Path(path), name, Path(folder), tell, array)
+        else:
+            read_table(Path(path), name, Path(folder), tell, array, how)
     except RequestError as error:
         print(json.dumps({"refused": str(error)}), flush=True)
 

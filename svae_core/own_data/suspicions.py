@@ -31,7 +31,7 @@ _ID = re.compile(r"(^|[_\W])(id|ID|Id|no|nr|number|index|key)$|[a-z]I[Dd]$")  # 
 class Suspicion:
     """Something that looks wrong, and where."""
 
-    kind: str  # orientation | dominant | outlier | sentinel | time | id | equal
+    kind: str  # orientation | counts | dominant | outlier | sentinel | time | id | equal
     sentence: str
     columns: tuple[str, ...] = ()  # those that leaving out would mend
     row: int = -1  # of the file, counted from 0
@@ -110,20 +110,51 @@ def suspicions_of_columns(columns: np.ndarray, names: Sequence[str]) -> list[Sus
     for sentinel, held in sentinels.items():
         sentence = (
             f"{sentinel:g} lies far from all other values in {some(held)}; it may stand for "
-            "missing ones, so clear those cells, or leave the columns out."
+            "missing ones: take it for missing, or leave the "
+            f"{'column' if len(held) == 1 else 'columns'} out."
         )
         found.append(Suspicion("sentinel", sentence, tuple(held), value=sentinel))
     if times:
         sentence = f"Looks like a time stamp: {some(times)}; leave it out if it is one."
         found.append(Suspicion("time", sentence, tuple(times)))
     if ids:
-        sentence = f"Looks like a number of the rows: {some(ids)}; leave it out if it is one."
+        sentence = (
+            f"Looks like an id, a number of the rows: {some(ids)}; leave it out if it is one."
+        )
         found.append(Suspicion("id", sentence, tuple(ids)))
     equal = list(_equal(part, names))
     if equal:
         pairs = some([f"{first} and {second}" for first, second in equal])
         sentence = f"Columns that are equal count twice: {pairs}; leave one of each out."
         found.append(Suspicion("equal", sentence, tuple(second for _, second in equal)))
+    return found
+
+
+def suspicions_of_cells(
+    columns: np.ndarray, names: Sequence[str], places: np.ndarray
+) -> list[Suspicion]:
+    """A value far outside all others of its column, for columns [n, c]; NaN where missing.
+
+    `places` [n]: rows of the file. Standardising hides such a value from the norms of the rows: of
+    n values, one alone can lie at most √n standard deviations off.
+    """
+    found = []
+    for index, name in enumerate(names):
+        known = np.flatnonzero(np.isfinite(columns[:, index]))
+        if len(known) < _FEW:
+            continue
+        order = known[np.argsort(columns[known, index], kind="stable")]
+        values = columns[order, index]
+        for end, rest in ((0, values[1:]), (-1, values[:-1])):
+            width = float(rest[-1] - rest[0])
+            away = float(rest[0] - values[0] if end == 0 else values[-1] - rest[-1])
+            if width > 0 and away > OUTLYING * width and values[end] not in _SENTINELS:
+                place = int(places[order[end]])
+                sentence = (
+                    f"{name} is {values[end]:g} in row {place + 1}, and from {rest[0]:g} to "
+                    f"{rest[-1]:g} in all others; leave the row out if it is a mistake."
+                )
+                found.append(Suspicion("outlier", sentence, row=place))
     return found
 
 

@@ -19,7 +19,7 @@ from svae_core.own_data.choice import (
     names_of,
     rows_left_out,
 )
-from svae_core.own_data.column_roles import REASONS, ROW_NAME
+from svae_core.own_data.column_roles import ANNOTATION, REASONS, ROW_NAME
 from svae_core.own_data.counts import MOST_VARIABLE, PER_CELL, cell_factors, most_variable
 from svae_core.own_data.labels import Labelling, count_classes, labelling_of, labels_of
 from svae_core.own_data.limits import CATEGORIES, CATEGORIES_UNASKED, COLUMNS, NUMBERS
@@ -36,6 +36,7 @@ from svae_core.own_data.suspicions import (
     SAMPLE,
     Suspicion,
     orientation,
+    suspicions_of_cells,
     suspicions_of_columns,
     suspicions_of_points,
 )
@@ -91,7 +92,7 @@ def shape(table: Table, choice: Choice, seed: int, second: Table | None = None) 
         more += said
     else:
         points = untouched
-    suspected = suspicions(table, points, features, rows, chosen.treatment.absent)
+    suspected = suspicions(table, points, features, rows, chosen.treatment)
     more += tuple(item.sentence for item in suspected)
     if labelling.label is not None:
         more += (
@@ -106,6 +107,7 @@ def shape(table: Table, choice: Choice, seed: int, second: Table | None = None) 
         label_names=names,
         feature_names=() if table.image_shape else tuple(item.name for item in features),
         image_shape=table.image_shape if len(features) == _pixels(table) else None,
+        symbols=table.symbols if len(features) == len(table.of_kind("number")) else (),
         notes=(*table.notes, *chosen.notes, *more),
         row_names=row_names(table, choice, rows),
     )
@@ -133,23 +135,42 @@ def suspicions(
     points: np.ndarray,
     features: list[Feature],
     rows: np.ndarray | None,
-    absent: tuple[float, ...] = (),
+    treatment: Treatment,
 ) -> list[Suspicion]:
-    """What looks wrong in the data; pictures are not looked at.
+    """What looks wrong in the data; pictures and sequences are not looked at.
 
-    `absent`: numbers that are known to stand for missing values.
+    `rows`: which of the file's the points are (None: all).
     """
-    if table.image_shape:
+    if table.image_shape or table.colour or table.symbols:
         return []
     numbers = [item for item in features if item.code < 0]
     found = orientation(table.rows_or_columns, table.rows, len(table.of_kind("number")))
+    found += raw_counts(table) if treatment.factors is None else []
     found += suspicions_of_points(points, [item.name for item in features], rows)
     if table.tabular and 0 < len(numbers) <= _LOOKED_AT:
         step = max(1, -(-table.rows // SAMPLE))
+        places = np.arange(0, table.rows, step)
         some_rows = np.array(table.block(slice(None, None, step), positions_of(numbers)), float)
-        some_rows[np.isin(some_rows, absent)] = np.nan
-        found += suspicions_of_columns(some_rows, [item.name for item in numbers])
+        some_rows[np.isin(some_rows, treatment.absent)] = np.nan
+        names = [item.name for item in numbers]
+        found += suspicions_of_columns(some_rows, names)
+        named = {item.row for item in found}
+        used = np.ones(len(places), bool) if rows is None else np.isin(places, rows)
+        cells = suspicions_of_cells(some_rows[used], names, places[used])
+        found += [item for item in cells if item.row not in named]
     return found
+
+
+def raw_counts(table: Table) -> list[Suspicion]:
+    """The question whether whole numbers of named or sparse rows are counts to be normalised."""
+    if not table.counts or not (table.sparse or table.row_names()):
+        return []
+    sentence = (
+        "The numbers look like raw counts, of cells perhaps, so rows with a larger total lie "
+        "farther from the mean; bring all rows to the same total and take log(1 + x), unless the "
+        "totals matter."
+    )
+    return [Suspicion("counts", sentence)]
 
 
 def _pixels(table: Table) -> int:
@@ -226,6 +247,10 @@ def _columns(
     notes: list[str] = []
     if not chosen:
         columns, notes = _without_roles(columns)
+    beside = [column.name for column in columns if column.kind == "category"]
+    if beside and not chosen and not table.tabular:  # labels of pictures or cells, given up
+        columns = [column for column in columns if column.kind != "category"]
+        notes.append(f"{REASONS[ANNOTATION]}: {some(beside)}.")
     if without:
         left_out = [column.name for column in table.columns if column.name in without]
         notes.append(f"Left out, as chosen: {some(left_out)}.")

@@ -71,6 +71,7 @@ class Table:
     array: str = ""  # which of its arrays the points are
     tabular: bool = False  # columns have units of their own: standardised by default
     rows_or_columns: str = ""  # why either may be the points; empty: rows are
+    symbols: tuple[str, ...] = ()  # of sequences, one-hot at each position; see records.Dataset
 
     def of_kind(self, kind: str) -> tuple[str, ...]:
         """Names of the columns of that kind, in the order in which they are stored."""
@@ -208,6 +209,7 @@ def read_about(folder: Path) -> Table:
         notes=tuple(plain.pop("notes")),
         examples=tuple(tuple(row) for row in plain.pop("examples")),
         arrays=tuple(plain.pop("arrays", ())),
+        symbols=tuple(plain.pop("symbols", ())),
         **plain,
     )
 

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from svae_core.config.home import home as home
+from svae_core.config.notebook_display import ShownInNotebooks
 from svae_core.latent.projection import Layout
 from svae_core.records import Certificate, Moment, RequestError, State, to_json
 from svae_core.runs.manifest import (
@@ -63,7 +64,7 @@ _TRIES = 5  # attempts at reading, since a writer may replace files meanwhile
 
 
 @dataclass(frozen=True, eq=False)
-class SavedRun:
+class SavedRun(ShownInNotebooks):
     """The complete contents of a run's folder."""
 
     about: About

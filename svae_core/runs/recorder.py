@@ -11,6 +11,7 @@ what it trained since the last write: at most `EVERY` seconds and the current sl
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ UNFINISHED = "unfinished"
 #: Keys of `About.page`: seconds of training, the step from which they were measured, and the
 #: number of runs trained as one batch in that time.
 _SECONDS, _SINCE, _TOGETHER = "seconds", "timed_since", "trained_together"
+_CPU_SECONDS = "cpu_seconds"  # of the training steps alone; missing where not all were measured
 
 
 class Recorder:
@@ -95,7 +97,11 @@ class Recorder:
             if moments:
                 moments[-1] = without_latents(moments[-1])
             moments.append(moment)
-        page = self.run.about.page | {_SECONDS: self.seconds + seconds}
+        page = self.run.about.page
+        if math.isfinite(advance.cpu_seconds) and (_CPU_SECONDS in page or self.seconds == 0.0):
+            measured = _number(page.get(_CPU_SECONDS)) + advance.cpu_seconds
+            page = page | {_CPU_SECONDS: measured}
+        page = page | {_SECONDS: self.seconds + seconds}
         about = dataclasses.replace(self.run.about, page=page)
         self.run = dataclasses.replace(
             self.run, about=about, state=advance.state, moments=tuple(moments)
@@ -156,13 +162,19 @@ def timing_from(step: int) -> dict[str, Any]:
 
 def timing_of_member(batch: About) -> dict[str, Any]:
     """The entries of `About.page` for one run of a batch."""
-    timed = {name: batch.page[name] for name in (_SECONDS, _SINCE) if name in batch.page}
+    names = (_SECONDS, _CPU_SECONDS, _SINCE)
+    timed = {name: batch.page[name] for name in names if name in batch.page}
     return timed | {_TOGETHER: len(batch.members)}
 
 
-def seconds_per_run(about: About) -> float:
-    """A run's share of the seconds of its batch."""
-    return training_seconds(about) / max(1.0, _number(about.page.get(_TOGETHER)))
+def batch_timing(about: About) -> tuple[float, float, int]:
+    """Of the batch that a run was trained in: seconds, processor seconds, number of runs.
+
+    Processor seconds are nan where a part of the training was not measured.
+    """
+    whole = _CPU_SECONDS in about.page and not _number(about.page.get(_SINCE))
+    spent = _number(about.page[_CPU_SECONDS]) if whole else math.nan
+    return training_seconds(about), spent, max(1, int(_number(about.page.get(_TOGETHER))))
 
 
 def is_unfinished(entry: Entry) -> bool:

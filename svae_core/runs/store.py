@@ -128,11 +128,17 @@ def find(home: Path, wanted: str) -> Entry:
 
 def by_id(home: Path, run: str) -> Path | None:
     """The folder of the run of that id, without looking into any other."""
+    return next((folder for folder, id in by_digest(home, id_digest(run)) if id == run), None)
+
+
+def by_digest(home: Path, digest: str) -> list[tuple[Path, str]]:
+    """The folders of runs whose id has that digest, each with the id: one, or none."""
+    found = []
     with contextlib.suppress(OSError, RequestError):
-        for folder in home.glob(f"*-{id_digest(run)}"):
-            if not folder.name.startswith(".") and read_about(folder).id == run:
-                return folder
-    return None
+        for folder in home.glob(f"*-{digest}"):
+            if not folder.name.startswith("."):
+                found.append((folder, read_about(folder).id))
+    return found
 
 
 def read_name(folder: Path) -> str:
@@ -142,12 +148,12 @@ def read_name(folder: Path) -> str:
             text = file.read(NAME_BYTES).decode("utf-8", errors="replace")
     except OSError:
         return ""
-    return _one_line(text)
+    return one_line(text)
 
 
 def rename(folder: Path, name: str) -> str:
     """Name a run; returns the name as stored. RequestError if it cannot be written."""
-    kept = _one_line(name)
+    kept = one_line(name)
     if not kept:
         raise RequestError("A run's name needs at least one letter or digit.")
     with _saying(f"{folder} cannot be renamed"):
@@ -155,10 +161,10 @@ def rename(folder: Path, name: str) -> str:
     return kept
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str, longest: int = LONGEST_NAME) -> str:
     """A name: one line, no control characters, nothing that cannot be sent as UTF-8."""
     shown = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(shown.split())[:LONGEST_NAME]
+    return " ".join(shown.split())[:longest]
 
 
 def delete(folder: Path) -> Path:

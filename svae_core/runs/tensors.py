@@ -39,7 +39,7 @@ _NOT_KEPT = "latent_mean"
 NO_LATENTS = np.empty((0, 0), np.float32)
 _STATE = ("parameters", "first_moment", "second_moment")
 _MAP_TEXTS = ("kind", "step", "sentence")
-#: Moments and maps of a run at most; training makes at most 1,000.
+#: Moments and maps of a run at most; training makes fewer (training/frame_steps).
 MOST_MOMENTS = 4096
 #: Bytes and values of a file's words, and characters of one sentence, at most.
 _LONGEST_WORDS, _MOST_WORDS, _LONGEST_SENTENCE = 2**22, 2**19, 1000
@@ -169,7 +169,7 @@ def pack_state(
         f"latents.{m}": frame.latent_mean for m, frame in enumerate(newest[-1] if newest else ())
     }
     arrays |= {f"maps.{m}": layout.latent_mean for m, layout in enumerate(maps[-1] if maps else ())}
-    texts = {"step": state.step, "engine": state.engine, "dense_start": state.dense_start}
+    texts = {"step": state.step, "engine": state.engine, "frame_rule": state.frame_rule}
     return _pack(arrays, texts)
 
 
@@ -192,9 +192,9 @@ def unpack_state(
         }
         step = _count(texts["step"], COUNT - 1)
         engine = str(texts.get("engine", "torch"))  # what there was before there were two
-        # Without it: frames were spread evenly.
-        dense_start = bool(texts.get("dense_start", False))
-        state = State(members, step, **rows, memory=memory, engine=engine, dense_start=dense_start)
+        # Versions before had fewer rules: evenly spread frames, then also a dense start.
+        rule = _count(texts.get("frame_rule", int(bool(texts.get("dense_start")))), 2)
+        state = State(members, step, **rows, memory=memory, engine=engine, frame_rule=rule)
     except (LookupError, TypeError, ValueError) as error:
         raise RequestError(f"Its state cannot be read ({error}).") from error
     latents, maps = (

@@ -18,7 +18,7 @@ from typing import final
 from svae_core.config.settings import MEMBER_FIELDS, settings_key
 from svae_core.records import RequestError, Settings, State
 from svae_core.studies.job import TrainedPart
-from svae_core.studies.scores import Score
+from svae_core.studies.scores import Score, Timing
 
 #: Fields that all runs of a batch have in common.
 _COMMON_FIELDS = (
@@ -38,7 +38,8 @@ class ComparisonBatch(TrainedPart):
         from svae_core.training import loop
 
         (certificate,) = loop.certify(solo)
-        return (score(solo, certificate, self.seconds / self.runs),)
+        timing = Timing(self.seconds, self.cpu_seconds, self.runs, self.engine)
+        return (score(solo, certificate, timing),)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from svae_core.distributions.gaussian import gaussian_kl
 from svae_core.geometry.shell import shell_map
 from svae_core.records import Certificate, State
-from svae_core.studies.scores import Score
+from svae_core.studies.scores import Score, Timing
 from svae_core.training import loop
 from svae_core.training.evaluate import Model, decode, encode
 
@@ -20,18 +20,18 @@ _POINTS = 2_000  # points scored, at most; a seeded sample
 _NEIGHBOURS, _FOLDS = 5, 5
 
 
-def score(state: State, certificate: Certificate, seconds: float) -> Score:
+def score(state: State, certificate: Certificate, timing: Timing) -> Score:
     """The score of the single member of a trained state."""
     (settings,) = state.settings
     if not math.isfinite(certificate.loss):  # diverged: no measure is defined
-        return Score(settings, certificate, seconds=seconds)
+        return Score(settings, certificate, **timing.of_one_run())
     (model,) = loop.models(state)
     prepared = model.prepared
     region, n = prepared.region, len(prepared.shell.points)
     rows = np.sort(np.random.default_rng([settings.data_seed, 31]).permutation(n)[:_POINTS])
     points = prepared.shell.points[rows]
     posteriors = encode(model, points)
-    noise = np.random.default_rng([settings.seed, 37]).standard_normal(posteriors.mean.shape)
+    noise = np.random.default_rng([settings.seed, 37]).standard_normal(posteriors.noise_shape)
     # Sampled latents, not posterior means: the means of a collapsed model can still separate
     # classes at a scale far below the posterior noise that the decoder sees.
     z = posteriors.draw(noise.astype(np.float32))
@@ -59,7 +59,7 @@ def score(state: State, certificate: Certificate, seconds: float) -> Score:
         agreement="clusters" if known is None else "labels",
         accuracy=math.nan if known is None else neighbour_accuracy(z, known[rows]),
         sensitivity=float(outputs.var(axis=0, dtype=np.float64).sum()) / region.total,
-        seconds=seconds,
+        **timing.of_one_run(),
     )
 
 
@@ -95,7 +95,7 @@ def log_likelihood(model: Model, points: np.ndarray, loss: float) -> float:
     rng = np.random.default_rng([model.prepared.settings.seed, 41])
     weights = np.empty((IMPORTANCE_SAMPLES, len(points)))
     for draw in range(IMPORTANCE_SAMPLES):
-        noise = rng.standard_normal(posteriors.mean.shape).astype(np.float32)
+        noise = rng.standard_normal(posteriors.noise_shape).astype(np.float32)
         z = posteriors.draw(noise)
         gap = decode(model, z) - points
         # log p(x|z) + log p(z) − log q(z|x); the terms (k/2)·log 2π of p(z) and q(z|x) cancel, and

@@ -91,6 +91,7 @@ class TrainedPart(abc.ABC):
     moments: tuple[Moment, ...] = ()  # of the last slice
     progress: float = 0.0  # fraction of the steps done
     seconds: float = 0.0  # of training so far, all members together
+    cpu_seconds: float = 0.0  # the same as processor time, of the training steps alone
     measured: int = 0  # the number of members that have rows
     engine: str = ""  # what trained them, see training/trainer
 
@@ -134,6 +135,7 @@ class TrainedPart(abc.ABC):
                 moments=found.moments,
                 progress=state.step / loop.step_count(state),
                 seconds=self.seconds + spent,
+                cpu_seconds=self.cpu_seconds + found.cpu_seconds,
                 engine=state.engine,
             )
         while loop.finished(state) and not part.done:

@@ -3,7 +3,8 @@
 A cell is one point of the grid's axes with all its seeds. Theory for a Gaussian VAE whose decoder
 is not projected, from the data's covariance alone, with c = βσ²: total collapse is stable where
 c ≥ λ_max, and the linear VAE keeps as many dimensions active as there are λ_i > c
-(arXiv 1911.02469).
+(arXiv 1911.02469). Its KL is Σ ½ ln(λ_i/c) over these, which is continuous at λ_max; the slope
+dKL/dc jumps there, a phase transition (arXiv 2510.01621 v2, read in its abstract).
 """
 
 from __future__ import annotations
@@ -152,6 +153,7 @@ class Theory:
     """What theory predicts from the data's covariance, before training."""
 
     eigenvalues: tuple[float, ...]  # of the shell points, decreasing
+    steps: bool = True  # whether it tells of every dimension; not where a method guards the KL
 
     @property
     def lambda_max(self) -> float:
@@ -162,6 +164,22 @@ class Theory:
         """The number of dimensions that a linear VAE with these settings keeps active."""
         c = settings.beta * settings.sigma2
         return sum(value > c for value in self.eigenvalues[: settings.latent_dim])
+
+    def linear_kl(self, c: float, latent_dim: int) -> float:
+        """Mean KL of a linear VAE at c = βσ² > 0, nats: Σ ½ ln(λ_i/c) over the λ_i > c, i ≤ k."""
+        alive = (value for value in self.eigenvalues[:latent_dim] if value > c)
+        return sum(0.5 * math.log(value / c) for value in alive)
+
+    def linear_slope(self, c: float, latent_dim: int, below: bool = False) -> float:
+        """dKL/dc of a linear VAE just above c, or just below it: −1/(2c) for each living dimension.
+
+        Where c is one of the λ_i the two differ, by 1/(2c) for each dimension that dies there.
+        """
+        alive = [
+            below if math.isclose(value, c) else value > c
+            for value in self.eigenvalues[:latent_dim]
+        ]
+        return -sum(alive) / (2 * c)
 
 
 def cells(grid: Grid, ended: Iterable[Outcome], theory: Theory) -> tuple[Cell, ...]:

@@ -10,6 +10,7 @@ import io
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,13 @@ from svae_core.methods import scan_methods, title_of
 from svae_core.own_data.names import inert
 from svae_core.records import Certificate, Options, Settings
 from svae_core.studies.job import Measure
+
+#: The method whose training time the others' is compared with.
+REFERENCE = "baseline"
+#: Seconds of a batch below which times are not compared: some systems count in steps of 1/64 s.
+SHORTEST_TIMED = 0.2
+#: The column that says it.
+TIME_RATIO = "CPU time ÷ conventional VAE's"
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,28 @@ class Score:
     accuracy: float = math.nan  # 5-nearest-neighbour accuracy on sampled latents, if labelled
     sensitivity: float = math.nan  # variance of reconstructions over z, as a share of the data's
     seconds: float = math.nan  # of training, this run's share of its batch
+    cpu_seconds: float = math.nan  # the same as processor time, of the training steps alone
+    batch_runs: int = 0  # how many runs were trained together in that time
+    engine: str = ""  # what trained them, see training/trainer
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a batch of runs of one method took to train."""
+
+    seconds: float  # on the clock
+    cpu_seconds: float  # processor time of the training steps alone; nan: not measured
+    batch_runs: int
+    engine: str
+
+    def of_one_run(self) -> dict[str, Any]:
+        """The fields of a run's score."""
+        return {
+            "seconds": self.seconds / self.batch_runs,
+            "cpu_seconds": self.cpu_seconds / self.batch_runs,
+            "batch_runs": self.batch_runs,
+            "engine": self.engine,
+        }
 
 
 def _of(name: str) -> Callable[[Score], float]:
@@ -79,6 +109,10 @@ MEASURES = {
         "5-NN", "", "label accuracy of nearest latent neighbours", _own("accuracy")
     ),
     "seconds": Measure("time", "s", "training, this run's share of its batch", _own("seconds")),
+    "cpu_seconds": Measure(
+        *("CPU time", "s", "processor time of the training steps alone, this run's share"),
+        _own("cpu_seconds"),
+    ),
 }
 
 
@@ -95,6 +129,9 @@ class Row:
     means: dict[str, float]  # by measure, over the seeds where it is defined
     spreads: dict[str, float]  # standard deviation over seeds; nan for one seed
     refused: str = ""
+    #: Processor time of its training over that of the conventional VAE's on these data; nan where
+    #: the two are not comparable: see `_time_ratio`.
+    time_ratio: float = math.nan
 
 
 def rows(scores: Iterable[Score]) -> tuple[Row, ...]:
@@ -104,7 +141,10 @@ def rows(scores: Iterable[Score]) -> tuple[Row, ...]:
         settings = score.settings
         key = settings.dataset, settings.dataset_options, settings.method
         groups.setdefault(key, []).append(score)
-    return tuple(_row(method, mine) for (*_, method), mine in groups.items())
+    return tuple(
+        _row(method, mine, groups.get((data, options, REFERENCE), []))
+        for (data, options, method), mine in groups.items()
+    )
 
 
 def data_of(score: Score) -> str:
@@ -112,7 +152,7 @@ def data_of(score: Score) -> str:
     return score.certificate.dataset if score.certificate else score.settings.dataset
 
 
-def _row(method: str, mine: list[Score]) -> Row:
+def _row(method: str, mine: list[Score], reference: list[Score]) -> Row:
     guard = scan_methods()[method].module.Method
     measured = [score for score in mine if score.certificate is not None]
     means, spreads = {}, {}
@@ -132,7 +172,25 @@ def _row(method: str, mine: list[Score]) -> Row:
         means=means,
         spreads=spreads,
         refused=next((score.refused for score in mine if score.refused), ""),
+        time_ratio=_time_ratio(measured, [one for one in reference if one.certificate]),
     )
+
+
+def _time_ratio(mine: list[Score], reference: list[Score]) -> float:
+    """CPU time of a run of `mine` over that of `reference`; nan if they were not trained alike.
+
+    Alike: by the same engine and in batches of the same sizes, for the time of a step depends on
+    both. Times too short to be measured have no ratio either.
+    """
+
+    def trained(scores: list[Score]) -> set[tuple[str, int]]:
+        return {(score.engine, score.batch_runs) for score in scores}
+
+    if not mine or trained(mine) != trained(reference):
+        return math.nan
+    spent, usual = (float(np.mean([one.cpu_seconds for one in runs])) for runs in (mine, reference))
+    together = max(one.batch_runs for one in mine)
+    return spent / usual if together * min(spent, usual) >= SHORTEST_TIMED else math.nan
 
 
 # --------------------------------------------------------------------------------- exports
@@ -173,7 +231,8 @@ def to_markdown(found: Iterable[Row], names: tuple[str, ...] = tuple(MEASURES)) 
     """A Markdown table of mean ± spread, with what each method keeps above 0."""
     titles = [_titled(MEASURES[name]) for name in names]
     head = ["data", "method", "guards KL", "guards information", "certified", "collapsed", *titles]
-    lines = ["| " + " | ".join(head) + " |", "| --- " * 4 + "| ---: " * (len(names) + 2) + "|"]
+    head.append(TIME_RATIO)
+    lines = ["| " + " | ".join(head) + " |", "| --- " * 4 + "| ---: " * (len(names) + 3) + "|"]
     for row in found:
         cells = [
             row.dataset.replace("|", r"\|"),
@@ -182,10 +241,11 @@ def to_markdown(found: Iterable[Row], names: tuple[str, ...] = tuple(MEASURES)) 
             row.guards_information or "–",
         ]
         if row.runs == 0:
-            cells += [f"refused: {row.refused}", *["–"] * (len(names) + 1)]
+            cells += [f"refused: {row.refused}", *["–"] * (len(names) + 2)]
         else:
             cells += [f"{row.verdicts[name]}/{row.runs}" for name in ("certified", "collapsed")]
             cells += [_plus_minus(row, name, " ± ") for name in names]
+            cells.append("–" if math.isnan(row.time_ratio) else f"{row.time_ratio:.2f}")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

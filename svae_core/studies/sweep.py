@@ -20,6 +20,7 @@ from typing import Any, final
 from svae_core import __version__
 from svae_core.certificate.certify import with_run
 from svae_core.config.settings import MEMBER_FIELDS, settings_key, settings_to_dict
+from svae_core.methods import WithArrays, method_for
 from svae_core.problem import prepared_data
 from svae_core.records import Certificate, RequestError, Settings, State, to_json
 from svae_core.studies import jsonl
@@ -48,6 +49,9 @@ _SHARED_FIELDS = tuple(
 )
 #: Its multiples modulo 1 spread the first tasks evenly over the map, so a coarse map appears early.
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
+#: Members of a chunk that native code trains: one after another, so that more would save little,
+#: and several processes end at about the same time.
+_NATIVE_CHUNK = 8
 _SCHEMA = 1
 
 
@@ -127,15 +131,16 @@ def _training_key(settings: Settings) -> str:
     from svae_core.training.batch_context import check_run
 
     constants = check_run(settings)
-    names = tuple(
-        item.name for item in dataclasses.fields(Settings) if item.name not in _BAND_FIELDS
-    )
+    # Arrays of a method may follow from the clusters: then all fields count.
+    left_out = () if isinstance(method_for(settings), WithArrays) else _BAND_FIELDS
+    names = tuple(item.name for item in dataclasses.fields(Settings) if item.name not in left_out)
     return f"{settings_key(settings, names)} {sorted(constants.items())!r}"
 
 
 def _chunks(alike: list[list[Settings]]) -> Iterator[Chunk]:
     """Chunks of one seed, one method and one architecture; groups of equal seed alternate."""
     from svae_core.training.loop import chunk_size
+    from svae_core.training.native.steps import is_native
 
     groups: dict[str, list[list[Settings]]] = {}
     for runs in alike:
@@ -145,6 +150,8 @@ def _chunks(alike: list[list[Settings]]) -> Iterator[Chunk]:
     for tasks in groups.values():
         order = sorted(range(len(tasks)), key=lambda index: index * _GOLDEN % 1.0)
         size = chunk_size(tasks[0][0])
+        if is_native(tasks[0][0]):
+            size = min(size, _NATIVE_CHUNK)
         batches.append(
             [[tasks[i] for i in order[at : at + size]] for at in range(0, len(order), size)]
         )
@@ -175,7 +182,9 @@ def _certified(solo: State, runs: tuple[Settings, ...]) -> Iterator[tuple[Settin
         key = settings_key(settings, names)
         if key not in measured:
             own = dataclasses.replace(solo, settings=(settings,))
-            (measured[key],) = loop.certify(own, draws(loop.point_count(own)), own_floors=False)
+            count = draws(loop.point_count(own))
+            # An outcome has the tight floor, not the proved one.
+            (measured[key],) = loop.certify(own, count, own_floors=False, sharp=False)
         found, region = measured[key], prepared_data(settings).region
         yield (
             settings,

@@ -19,11 +19,10 @@ import torch
 from torch import Tensor
 
 from svae_core.config.settings import MEMBER_FIELDS, settings_at
-from svae_core.nets.networks import Architecture, architecture, stream
+from svae_core.nets.networks import Architecture, stream
 from svae_core.problem import prepared_data
 from svae_core.records import PreparedData, RequestError, Settings
-from svae_core.training.members import Member, member_of, own_parameters
-from svae_core.training.objective import check_autoregressive
+from svae_core.training.members import Member, member_of, networks_of, own_parameters
 
 _SMALLEST_RATE = 0.005  # final learning rate as a fraction of the initial one
 
@@ -112,8 +111,6 @@ def _cached_context(members: tuple[Settings, ...]) -> BatchContext:
     member_data = tuple(prepared_data(settings) for settings in members)
     points = member_data[0].shell.points
     found = tuple(map(member_of, members, member_data))
-    for member in found:
-        check_autoregressive(member)
     return BatchContext(
         settings=members,
         member_data=member_data,
@@ -127,23 +124,18 @@ def _cached_context(members: tuple[Settings, ...]) -> BatchContext:
 
 def weight_layout(members: tuple[Settings, ...], prepared: PreparedData) -> Architecture:
     """The layout of one member's row of weights, long enough for every member of the batch."""
-    first, image = members[0], prepared.dataset.image_shape
-    extra = max(len(own_parameters(settings)) for settings in members)
-    d = len(prepared.shell.center)
-    return architecture(first.arch, d, first.latent_dim, first.hidden, extra, image)
+    extra = max(len(own_parameters(settings, prepared)) for settings in members)
+    return networks_of(members[0], prepared, extra)
 
 
 def check_run(settings: Settings) -> dict[str, float]:
     """The constants that the method fixes before training; raises RequestError if invalid.
 
-    Invalid are, for example, an empty band, an image architecture for data that are not images, or
-    a method that does not go with the architecture.
+    Invalid are, for example, an empty band, or an image architecture for data that are no images.
     """
     prepared = prepared_data(settings)
     weight_layout((settings,), prepared)
-    member = member_of(settings, prepared)
-    check_autoregressive(member)
-    return member.constants
+    return member_of(settings, prepared).constants
 
 
 def _check_members(members: tuple[Settings, ...]) -> Settings:

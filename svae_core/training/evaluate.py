@@ -7,24 +7,34 @@ g(z) = r·z/‖z‖ the mean is decoded without error for every ε, while KL = �
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from svae_core.certificate import residual_spectrum
 from svae_core.certificate.certify import Reference, measure, with_run
 from svae_core.certificate.diagnostics import active_units, live_sentence, spread, structure
 from svae_core.certificate.population_floor import candidate_lambdas
 from svae_core.certificate.posteriors import Posteriors
+from svae_core.certificate.symbols import sequence_errors
 from svae_core.distributions.gaussian import Gaussian, array
 from svae_core.geometry.region import applicable_definition
 from svae_core.geometry.shell import shell_view
 from svae_core.nets.networks import Architecture, Networks, networks, stream
-from svae_core.problem import references
-from svae_core.records import Certificate, Frame, PreparedData, Problem
+from svae_core.problem import off_shell, references
+from svae_core.records import (
+    Certificate,
+    Forecast,
+    Frame,
+    PreparedData,
+    Problem,
+    SequenceErrors,
+)
 from svae_core.training.members import MemberMethod
 
 _BLOCK = 4_096  # points evaluated at once
@@ -47,7 +57,8 @@ class Model:
     """One member of a batch with the data it was trained on.
 
     `native`: its forward pass by native code, from points [n, d] and noise [n, k]; equal to
-    torch's to float32 rounding. Members that native code trains have one; frames are drawn by it.
+    torch's to float32 rounding. Members that native code trains have one, for their frames and for
+    the draws of their certificates.
     """
 
     prepared: PreparedData
@@ -79,7 +90,7 @@ def frame(model: Model, position: RunPosition) -> Frame:
     """
     prepared = model.prepared
     points = _viewed_points(prepared)
-    seen = _forward(model, points, _view_noise(model))
+    seen = _forward(model, points, view_noise(model))
     losses = seen.losses.astype(np.float64)
     loss = float(losses.mean())
     kl_per_dim = seen.kl_per_dim
@@ -108,15 +119,6 @@ def frame(model: Model, position: RunPosition) -> Frame:
     )
 
 
-@torch.no_grad()
-def reconstruction(model: Model, index: int) -> np.ndarray:
-    """The reconstruction [d] of one viewed point: that of the member's frame, to rounding."""
-    prepared = model.prepared
-    row = slice(index, index + 1)
-    points = prepared.shell.points[prepared.view_index[row]]
-    return _forward(model, points, _view_noise(model)[row]).outputs[0]
-
-
 def _forward(model: Model, points: np.ndarray, noise: np.ndarray) -> ForwardPass:
     if model.native is not None:
         return model.native(points, noise)
@@ -136,7 +138,7 @@ def certificate(
     """Certify a member on its training points and on its held-out points, if it has any.
 
     `epochs`: completed epochs. `draws`: latents per point; None takes the certificate's default.
-    `own_floors`: also the floors that belong to this model's answers.
+    `own_floors`: also the floors that belong to this model's answers, and its forecast.
     """
     problem = model.prepared
     assert isinstance(problem, Problem)
@@ -150,13 +152,56 @@ def certificate(
         kept_out = dataclasses.replace(
             _measured(model, against, "held-out", draws, own_floors), part="held-out"
         )
+    found = dataclasses.replace(
+        found, prefix_edge=problem.prefix_edge, sequences=_sequence_errors(model)
+    )
     return with_run(
         found,
         epochs=epochs,
         lo=problem.region.lo,
         hi=problem.region.hi,
         held_out=kept_out,
+        forecast=forecast(model, found.loss) if own_floors else None,
     )
+
+
+@torch.no_grad()
+def _sequence_errors(model: Model) -> SequenceErrors | None:
+    """The errors of one draw of answers to all training points, where these are sequences."""
+    prepared = model.prepared
+    symbols, true = len(prepared.dataset.symbols), prepared.dataset.points
+    if not symbols:
+        return None
+    posteriors = encode(model, prepared.shell.points)
+    generator = stream(prepared.settings.seed, 0, "symbols")
+    noise = torch.randn(posteriors.noise_shape, generator=generator).numpy()
+    answers = off_shell(prepared, decode(model, posteriors.draw(noise)))
+    return sequence_errors(true, answers, symbols)
+
+
+@torch.no_grad()
+def forecast(model: Model, loss: float) -> Forecast | None:
+    """The next birth and death of a dimension, for a loss D; None where there is none.
+
+    It is for losses D/(2σ²) + β·KL of Gaussian posteriors and a free decoder.
+    """
+    method, settings = model.member_method.method, model.prepared.settings
+    if method.guards_kl or method.projected or not has_standard_posterior(model):
+        return None
+    points = model.prepared.shell.points
+    found = encode(model, points)
+    if not (np.isfinite(found.mean).all() and np.isfinite(found.variance).all()):
+        return None  # it has diverged
+    told = residual_spectrum.forecast(
+        points,
+        found.mean,
+        found.variance,
+        partial(decode, model),
+        model.member_method.effective_beta_sigma2(settings, loss, points.shape[1]),
+        settings.seed,
+        linear=settings.arch == "linear",
+    )
+    return told if math.isfinite(told.birth_below) else None
 
 
 def _measured(
@@ -170,12 +215,14 @@ def _measured(
     together = max(1, _BLOCK // 2 // len(against.points))
     ready: list[np.ndarray] = []
 
+    def noise() -> np.ndarray:
+        return torch.randn(posteriors.noise_shape, generator=generator).numpy()
+
     def draw() -> np.ndarray:
+        if model.native is not None:
+            return model.native(against.points, noise()).outputs
         if not ready:
-            drawn = [
-                posteriors.draw(torch.randn(posteriors.mean.shape, generator=generator).numpy())
-                for _ in range(together)
-            ]
+            drawn = [posteriors.draw(noise()) for _ in range(together)]
             ready.extend(np.split(decode(model, np.concatenate(drawn)), together)[::-1])
         return ready.pop()
 
@@ -219,7 +266,7 @@ def encode(model: Model, points: np.ndarray) -> Posteriors:
             part = slice(max(some.start, start) - start, min(some.stop, stop) - start)
             if part.start < part.stop:
                 pairs.append(block.rows(part).log_density(z))
-        return np.concatenate(pairs, axis=1)
+        return pairs[0] if len(pairs) == 1 else np.concatenate(pairs, axis=1)
 
     return Posteriors(
         mean=np.concatenate([array(block.mean[0]) for block in blocks]),
@@ -227,6 +274,7 @@ def encode(model: Model, points: np.ndarray) -> Posteriors:
         kl=np.concatenate([array(block.kl()[0]) for block in blocks]),
         draw=draw,
         log_density=log_density,
+        noise_dim=model.member_method.group.members[0].noise_dim,
     )
 
 
@@ -251,17 +299,19 @@ def draw_prior(model: Model, noise: np.ndarray) -> np.ndarray:
     return array(model.member_method.sample_prior(model.networks, rows))
 
 
-def _view_noise(model: Model) -> np.ndarray:
+def view_noise(model: Model) -> np.ndarray:
     """The noise [v, k] of all frames of a run: the same, so that only the model changes."""
     prepared = model.prepared
     return _cached_view_noise(
-        prepared.settings.seed, len(prepared.view_index), model.arch.latent_dim
+        prepared.settings.seed,
+        len(prepared.view_index),
+        model.member_method.group.members[0].noise_dim,
     )
 
 
 @lru_cache(maxsize=16)
-def _cached_view_noise(seed: int, count: int, latent_dim: int) -> np.ndarray:
-    noise = torch.randn(count, latent_dim, generator=stream(seed, 0, "view")).numpy()
+def _cached_view_noise(seed: int, count: int, width: int) -> np.ndarray:
+    noise = torch.randn(count, width, generator=stream(seed, 0, "view")).numpy()
     noise.flags.writeable = False  # the cached array is shared
     return noise
 

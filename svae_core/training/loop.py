@@ -29,7 +29,7 @@ from svae_core.records import (
     Advance,
     Budget,
     Certificate,
-    Decoded,
+    Forecast,
     Moment,
     PreparedData,
     Settings,
@@ -48,10 +48,10 @@ from svae_core.training.evaluate import (
     RunPosition,
     certificate,
     encode,
+    forecast,
     frame,
-    reconstruction,
 )
-from svae_core.training.frame_steps import next_frame
+from svae_core.training.frame_steps import DENSE_CHANGES, changed_steps, next_frame
 from svae_core.training.members import (
     Member,
     initial_memory,
@@ -60,7 +60,6 @@ from svae_core.training.members import (
     memory_prefix,
     own_parameters,
 )
-from svae_core.training.objective import check_autoregressive
 from svae_core.training.trainer import Trainer, engine_of, native_rows
 
 #: Floats that a batch may touch in one step and still fit the cache (tests/benchmarks/scaling.md).
@@ -78,8 +77,8 @@ def begin(members: tuple[Settings, ...]) -> State:
     center = context.points.mean(dim=0).cpu() if members[0].start == "collapsed" else None
     rows = [initial_weights(context.arch, settings.seed, center) for settings in members]
     flat = torch.stack(rows).numpy()
-    for row, settings in zip(flat, members, strict=True):
-        own = own_parameters(settings)
+    for row, settings, prepared in zip(flat, members, context.member_data, strict=True):
+        own = own_parameters(settings, prepared)
         row[context.arch.extra][: len(own)] = own
     return State(
         settings=members,
@@ -89,7 +88,7 @@ def begin(members: tuple[Settings, ...]) -> State:
         second_moment=np.zeros_like(flat),
         memory=initial_memory(context.members),
         engine=engine_of(members),
-        dense_start=True,
+        frame_rule=DENSE_CHANGES,
     )
 
 
@@ -156,14 +155,21 @@ def advance(state: State, budget: Budget | None = None) -> Advance:
     last = steps if budget.steps is None else min(steps, state.step + budget.steps)
     deadline = math.inf if budget.seconds is None else time.perf_counter() + budget.seconds
     moments: list[Moment] = []
-    step, trainer = state.step, None
+    step, trainer, changed = state.step, None, changed_steps(state.settings)
+    spent = 0.0
     while step < last:
         # A context holds the settings up to the next change of a running member's settings.
         context = batch_context(state.settings, step)
         trainer = trainer or Trainer(context, state)
-        measured = next_frame(step, steps, state.dense_start)
+        # Without frames nothing ends a piece early: native code is called once for an epoch.
+        measured = last
+        if budget.frames:
+            measured = next_frame(step, steps, state.frame_rule, changed)
         end = min(last, _next_change(state.settings, step), measured)
+        started = time.thread_time()
         step = trainer.train(step, end, deadline)
+        # Of this thread, so that what else the machine does is not counted.
+        spent += time.thread_time() - started if _one_thread(context) else math.nan
         if budget.frames and step == measured:
             # Measured under the settings that the step was trained with.
             moments.append(_moment(context, trainer.save(step)))
@@ -171,7 +177,12 @@ def advance(state: State, budget: Budget | None = None) -> Advance:
             break
     if trainer is not None:
         state = trainer.save(step)
-    return Advance(state, tuple(moments))
+    return Advance(state, tuple(moments), spent)
+
+
+def _one_thread(context: BatchContext) -> bool:
+    """Whether the thread that trains does all the work of a step."""
+    return context.device.type == "cpu" and torch.get_num_threads() == 1
 
 
 def _next_change(members: tuple[Settings, ...], step: int) -> int:
@@ -212,18 +223,28 @@ def _native_pass(
 
 
 def certify(
-    state: State, draws: int | None = None, own_floors: bool = True
+    state: State, draws: int | None = None, own_floors: bool = True, sharp: bool = True
 ) -> tuple[Certificate, ...]:
     """Certificates of all members at this state, measured on all points.
 
     `draws`: latents per point; None takes the certificate's default. `own_floors`: also the
-    floors that belong to a model's own answers, which cost most of a certificate.
+    floors that belong to a model's own answers, which cost most of a certificate. `sharp`: with
+    the kernel bounds in the proved floor, which cost some seconds for each data set.
     """
     context = batch_context(state.settings, state.step)
-    problems = (sharpened(prepare(settings)) for settings in context.settings)
+    prepared = map(prepare, context.settings)
+    problems = map(sharpened, prepared) if sharp else prepared
     epochs = state.step // steps_per_epoch(context.settings[0], len(context.points))
     return tuple(
         certificate(model, epochs, draws, own_floors) for model in _models(context, state, problems)
+    )
+
+
+def forecasts(state: State) -> tuple[Forecast | None, ...]:
+    """The next birth and death of each member; None where its loss has no such forecast."""
+    return tuple(
+        forecast(model, frame.loss)
+        for model, frame in zip(models(state), first_frames(state), strict=True)
     )
 
 
@@ -246,21 +267,6 @@ def model_of(state: State, prepared: PreparedData) -> Model:
     device = pick_device(settings.device)
     arch = weight_layout((settings,), prepared)
     member = member_of(settings, prepared)
-    check_autoregressive(member)
     flat = torch.from_numpy(state.parameters).to(device)
     method = member_method(member, 0, state.memory, device)
     return Model(prepared, arch, flat, method)
-
-
-def decode(state: State, index: int) -> Decoded:
-    """All members' reconstructions of one viewed point, with the point and its centroid."""
-    members = models(state)
-    prepared = members[0].prepared
-    row = prepared.view_index[index]
-    return Decoded(
-        index=index,
-        step=state.step,
-        original=prepared.shell.points[row],
-        centroid=prepared.clusters.centroids[prepared.clusters.labels[row]].astype(np.float32),
-        outputs=np.stack([reconstruction(model, index) for model in members]),
-    )

@@ -6,6 +6,7 @@ it is one array [m, …] for each name, which begins with the method's.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,18 +19,32 @@ from torch import Tensor
 
 from svae_core.distributions.gaussian import Gaussian, Posterior
 from svae_core.methods import (
+    Chains,
     CustomBetaSigma2,
     CustomPosterior,
     CustomPrior,
     Encoded,
     ExtraParameters,
     FreezesDecoder,
+    FreezesEncoder,
+    Own,
+    OwnLayers,
     Remembers,
+    Sizes,
     TrainingMethod,
+    WithArrays,
     method_for,
     needs_points,
 )
-from svae_core.nets.networks import Networks, project_on_shell
+from svae_core.nets.layers import Layer, affine, padded, placed
+from svae_core.nets.networks import (
+    Architecture,
+    Networks,
+    architecture,
+    project_on_shell,
+    uniform_weights,
+)
+from svae_core.problem import prepared_data
 from svae_core.records import PreparedData, Settings
 
 #: The memory of a batch's methods as in a state: [m, …] by name.
@@ -44,6 +59,8 @@ class Member:
     method: TrainingMethod
     constants: dict[str, float]
     memory: Memory  # before the first step, of one member
+    layers: tuple[Layer, ...] = ()  # the method's own, placed after its own weights
+    arrays: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @cached_property
     def given(self) -> np.ndarray:
@@ -59,13 +76,19 @@ class Member:
 
     @cached_property
     def parameters(self) -> int:
-        """e: weights of the method beside those of the networks."""
-        return len(own_parameters(self.settings))
+        """e: weights of the method beside those of the networks and of its own layers."""
+        return len(extra_parameters(self.settings))
+
+    @property
+    def noise_dim(self) -> int:
+        """Standard normal numbers that a latent is drawn from: k, or (T + 1)·k of a chain."""
+        steps = self.method.chain_steps if isinstance(self.method, Chains) else 0
+        return self.settings.latent_dim * (1 + steps)
 
     @property
     def together(self) -> tuple[object, ...]:
         """Equal for members that torch can compute in one group."""
-        if needs_points(self.method) or isinstance(self.method, FreezesDecoder):
+        if needs_points(self.method) or isinstance(self.method, FreezesDecoder | FreezesEncoder):
             return self.settings.method, self.settings.method_options
         return ()
 
@@ -89,7 +112,15 @@ def member_of(settings: Settings, prepared: PreparedData) -> Member:
     memory = {
         memory_prefix(method) + name: np.asarray(value, np.float32) for name, value in start.items()
     }
-    return Member(settings, method, method.constants(prepared, settings), memory)
+    arrays = method.arrays(prepared, settings) if isinstance(method, WithArrays) else {}
+    return Member(
+        settings,
+        method,
+        method.constants(prepared, settings),
+        memory,
+        own_layers(settings, prepared),
+        {name: np.asarray(value, np.float32) for name, value in arrays.items()},
+    )
 
 
 def memory_prefix(method: TrainingMethod) -> str:
@@ -107,12 +138,48 @@ def initial_memory(members: Sequence[Member]) -> Memory:
     return memory
 
 
-def own_parameters(settings: Settings) -> np.ndarray:
+def networks_of(settings: Settings, prepared: PreparedData, extra: int = 0) -> Architecture:
+    """The layout of one member's row of weights, with so many of the method's own."""
+    dataset, d = prepared.dataset, len(prepared.shell.center)
+    return architecture(
+        *(settings.arch, d, settings.latent_dim, settings.hidden, extra),
+        image=dataset.image_shape,
+        symbols=len(dataset.symbols),
+    )
+
+
+def extra_parameters(settings: Settings) -> np.ndarray:
     """Initial values [e] of the method's own weights; e is 0 for most methods."""
     method = method_for(settings)
     if isinstance(method, ExtraParameters):
         return np.asarray(method.parameters(settings), dtype=np.float32)
     return np.zeros(0, np.float32)
+
+
+def own_layers(settings: Settings, prepared: PreparedData) -> tuple[Layer, ...]:
+    """The method's own layers, placed in its part of a row after its own weights."""
+    method = method_for(settings)
+    if not isinstance(method, OwnLayers):
+        return ()
+    arch, first = networks_of(settings, prepared), padded(len(extra_parameters(settings)))
+    sizes = Sizes(arch.ambient_dim, settings.latent_dim, arch.features, settings.hidden)
+    made = method.own_layers(sizes).items()
+    return tuple(
+        dataclasses.replace(layer, start=layer.start + first)
+        for layer in placed(affine(name, *shape, tanh=False) for name, shape in made)
+    )
+
+
+def own_parameters(settings: Settings, prepared: PreparedData | None = None) -> np.ndarray:
+    """Initial values of the method's part of a row: its own weights, then those of its layers."""
+    numbers = extra_parameters(settings)
+    if not isinstance(method_for(settings), OwnLayers):
+        return numbers
+    layers = own_layers(settings, prepared or prepared_data(settings))
+    row = torch.zeros(layers[-1].bias.stop if layers else len(numbers))
+    row[: len(numbers)] = torch.from_numpy(numbers)
+    uniform_weights(row, layers, settings.seed, "ownlayer")
+    return row.numpy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,12 +236,41 @@ class Group:
             for name in self.members[0].memory
         }
 
+    @cached_property
+    def arrays(self) -> dict[str, Tensor]:
+        """The method's arrays, [g, …] each."""
+        return {
+            name: torch.from_numpy(np.stack([member.arrays[name] for member in self.members])).to(
+                self.device
+            )
+            for name in self.members[0].arrays
+        }
+
     def encode(
-        self, nets: Networks, points: Tensor, memory: dict[str, Tensor], *, training: bool
+        self,
+        nets: Networks,
+        points: Tensor,
+        memory: dict[str, Tensor],
+        *,
+        training: bool,
+        rows: Tensor | None = None,
     ) -> tuple[Encoded, Posterior]:
-        """Encoder outputs for points [g, b, d], and the method's posteriors made of them."""
-        own = nets.extra[:, : self.members[0].parameters]
-        encoded = Encoded(*nets.encode(points), self.constants, memory, own, training)
+        """Encoder outputs for points [g, b, d], and the method's posteriors made of them.
+
+        `rows`: their rows in the data [g, b], in training.
+        """
+        first, features = self.members[0], nets.features(points)
+        encoded = Encoded(
+            *nets.read_out(features),
+            constants=self.constants,
+            memory=memory,
+            parameters=nets.extra[:, : first.parameters],
+            training=training,
+            features=features,
+            arrays=self.arrays,
+            layers={layer.name: nets.own(layer) for layer in first.layers},
+            rows=rows,
+        )
         if not self.averaged and isinstance(self.method, CustomPosterior):
             return encoded, self.method.posterior(encoded)
         return encoded, Gaussian(encoded.mean, encoded.log_variance)
@@ -199,9 +295,9 @@ class MemberMethod:
     def sample_prior(self, nets: Networks, noise: Tensor) -> Tensor:
         """Latents [n, k] from its prior, transformed from standard normal noise [n, k]."""
         if isinstance(self.method, CustomPrior):
-            return self.method.sample_prior(
-                noise, nets.extra[0, : self.group.members[0].parameters]
-            )
+            arrays = {name: rows[0] for name, rows in self.group.arrays.items()}
+            weights = nets.extra[0, : self.group.members[0].parameters]
+            return self.method.sample_prior(noise, Own(weights, arrays))
         return noise
 
     def effective_beta_sigma2(self, settings: Settings, loss: float, d: int) -> float:

@@ -2,20 +2,24 @@
 
     D = mean_x ‖ĝ(z) − x‖², z ~ q(z|x), ĝ the decoder on its shell;  KL_j = mean_x KL(q(z_j|x) ‖ p)
 
+An autoregressive decoder is fitted by its error under teacher forcing; D is that of its free run.
+
 A method that states slopes by such averages is taken by its word; all else is plain autograd.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from svae_core.methods import Averages, Draws, Terms, needs_points, title_of
+from svae_core.distributions.chain import Pathwise
+from svae_core.distributions.gaussian import Posterior
+from svae_core.methods import Averages, Draws, Encoded, Terms, needs_free_run
 from svae_core.nets.networks import Networks, stream
-from svae_core.records import RequestError
 from svae_core.training.members import Group, Member, Memory, memory_prefix
 
 
@@ -25,6 +29,7 @@ class Batch:
 
     points: Tensor  # [g, b, d]
     noise: Tensor  # [g, b, k]
+    rows: Tensor | None = None  # [g, b] of the points in the data
 
 
 @dataclass(frozen=True)
@@ -45,25 +50,21 @@ def losses(
 ) -> Tensor:
     """A value per member, [g], whose gradient is that of its loss; updates `memory` in place."""
     remembered = {} if group.averaged else group.recall(memory)
-    encoded, posterior = group.encode(nets, batch.points, remembered, training=True)
-    more = getattr(group.method, "samples", 1) - 1
-    noise = [batch.noise, *more_noise(group.members, step.number, more, batch.noise)]
-    z = torch.stack([posterior.draw(each) for each in noise], dim=1)
-    # The samples of all points are one long minibatch to the decoder: [g, s·b, k].
-    outputs, fitted = nets.predict(z.flatten(1, 2), batch.points)
-    error = group.project(outputs).view(*z.shape[:3], -1) - batch.points.unsqueeze(1)
-    squared = error.square().sum(dim=3)
-    distortion, kl_per_dim = squared.mean(dim=(1, 2)), posterior.kl().mean(dim=1)
+    encoded, posterior = group.encode(
+        nets, batch.points, remembered, training=True, rows=batch.rows
+    )
+    draws = _drawn(group, nets, batch, step, encoded, posterior)
+    kl_per_dim = posterior.kl().mean(dim=1) if not draws.paths else _mean_rate(draws)
+    loss = draws.losses.mean(dim=(1, 2))
     if group.averaged:
-        loss = distortion
-        if fitted is not outputs:
-            loss = (fitted - batch.points).square().sum(dim=2).mean(dim=1)
+        # The free run of an autoregressive decoder is made for methods that look at its loss.
+        distortion = draws.distortions.mean(dim=(1, 2)) if _runs_free(group) else loss
         by_loss, by_distortion, by_kl = _slopes(group, (loss, distortion, kl_per_dim), step, memory)
         # Not the losses, but with the same gradient.
         return by_loss * loss + by_distortion * distortion + (by_kl * kl_per_dim).sum(dim=1)
     _, _, half_precision, beta, sigma2 = group.given
     terms = Terms(
-        loss=distortion,
+        loss=loss,
         kl_per_dim=kl_per_dim,
         sigma2=sigma2,
         half_precision=half_precision,
@@ -71,7 +72,7 @@ def losses(
         step=step.number,
         progress=step.progress,
         memory=remembered,
-        draws=Draws(encoded, posterior, z, squared),
+        draws=draws,
     )
     if remembered:
         with torch.no_grad():
@@ -80,6 +81,88 @@ def losses(
             memory[memory_prefix(group.method) + name][...] = value.cpu().numpy()
     found: Tensor = group.method.objective(terms, group.constants)
     return found
+
+
+def _drawn(
+    group: Group,
+    nets: Networks,
+    batch: Batch,
+    step: TrainingStep,
+    encoded: Encoded,
+    posterior: Posterior,
+) -> Draws:
+    """Latents of the minibatch, s per point, and their losses."""
+    samples, first = getattr(group.method, "samples", 1), group.members[0]
+    width = first.noise_dim // first.settings.latent_dim
+    more = more_noise(group.members, step.number, samples * width - 1, batch.noise)
+    each = [batch.noise, *more]
+    # Of a chain, each latent takes `width` parts; the first latent begins with the shared one.
+    parts = each if width == 1 else [torch.cat(each[i::samples], dim=2) for i in range(samples)]
+    paths = tuple(map(posterior.path, parts)) if isinstance(posterior, Pathwise) else ()
+    z = torch.stack([path.z for path in paths] or [posterior.draw(part) for part in parts], dim=1)
+    taught = (
+        _with_dropped_steps(group, nets, batch.points, step) if nets.arch.autoregressive else None
+    )
+
+    def error(outputs: Tensor, like: Tensor) -> Tensor:
+        gap = outputs.view(*like.shape[:3], -1) - batch.points.unsqueeze(1)
+        return gap.square().sum(dim=3)
+
+    # The latents of all points are one long minibatch to the decoder: [g, s·b, k].
+    def free(latents: Tensor) -> Tensor:
+        return error(group.project(nets.decode(latents.flatten(1, 2))), latents)
+
+    def fitted(latents: Tensor) -> Tensor:
+        if taught is None:
+            return free(latents)
+        seen = taught.repeat(1, latents.shape[1], 1)
+        return error(nets.predict(latents.flatten(1, 2), seen), latents)
+
+    def encoded_again(latents: Tensor) -> Tensor:
+        return nets.encode(group.project(nets.decode(latents)))[0]
+
+    return Draws(
+        encoded=encoded,
+        posterior=posterior,
+        z=z,
+        losses=fitted(z),
+        losses_of=fitted,
+        noise=torch.stack(parts, dim=1),
+        paths=paths,
+        running_free=None if taught is None else partial(free, z),
+        encoded_again=encoded_again,
+    )
+
+
+def _mean_rate(draws: Draws) -> Tensor:
+    """The mean rate of the minibatch's own paths, [g, 1] nats."""
+    rates = torch.stack([path.rate for path in draws.paths], dim=1)
+    return rates.mean(dim=(1, 2)).unsqueeze(1)
+
+
+def _runs_free(group: Group) -> bool:
+    """Whether one of these methods looks at D of g(z), by which it differs from the loss."""
+    return any(needs_free_run(member.method) for member in group.members)
+
+
+def _with_dropped_steps(group: Group, nets: Networks, points: Tensor, step: TrainingStep) -> Tensor:
+    """The points as an autoregressive decoder sees them in training, with word dropout.
+
+    A dropped step is 0, the mean of the data, which tells nothing (the unknown word of arXiv
+    1511.06349). Only what the decoder reads is dropped, not what it predicts.
+    """
+    rates = [member.settings.word_dropout for member in group.members]
+    if not any(rates):
+        return points
+    seeds = [member.settings.seed for member in group.members]
+    shape = points.shape[1], nets.arch.steps[0]
+    drawn = {
+        seed: torch.rand(*shape, generator=stream(seed, step.number, "dropout"))
+        for seed in set(seeds)
+    }
+    kept = torch.stack([drawn[seed] >= rate for seed, rate in zip(seeds, rates, strict=True)])
+    kept = kept.to(points.device).unsqueeze(3)
+    return torch.where(kept, points.unflatten(2, nets.arch.steps), 0.0).flatten(2)
 
 
 def _slopes(
@@ -115,15 +198,3 @@ def more_noise(
         for seed in set(seeds)
     }
     return torch.stack([drawn[seed] for seed in seeds], dim=1).to(like.device).unbind()
-
-
-def check_autoregressive(member: Member) -> None:
-    """Raises RequestError if a method with per-point losses meets an autoregressive decoder.
-
-    Such a decoder has two losses, teacher-forced and free-running; per-point terms hold only one.
-    """
-    if member.settings.arch == "autoregressive" and needs_points(member.method):
-        raise RequestError(
-            f"{title_of(member.settings.method)} needs losses point by point, which an "
-            "autoregressive decoder does not give; choose another --arch or method."
-        )

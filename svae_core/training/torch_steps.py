@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-from svae_core.methods import FreezesDecoder
+from svae_core.methods import FreezesDecoder, FreezesEncoder
 from svae_core.nets.networks import networks
 from svae_core.records import State
 from svae_core.training.batch_context import BatchContext, batch_context, learning_rate
@@ -50,22 +50,28 @@ class TorchTrainer:
             (piece,) = context.pieces(step, end, end)
             for first, last in zip(piece.edges, piece.edges[1:], strict=False):
                 seen = {
-                    seed: (context.points[order[first:last]], torch.from_numpy(noise[first:last]))
+                    seed: (
+                        context.points[order[first:last]],
+                        torch.from_numpy(noise[first:last]),
+                        torch.from_numpy(order[first:last]),
+                    )
                     for seed, (order, noise) in piece.of.items()
                 }
-                points, noise = (torch.stack([seen[seed][i] for seed in seeds]) for i in (0, 1))
-                self._step(context, group, Batch(points, noise.to(context.device)), step)
+                batch = Batch(
+                    *(
+                        torch.stack([seen[seed][i] for seed in seeds]).to(context.device)
+                        for i in range(3)
+                    )
+                )
+                self._step(context, group, batch, step)
                 step += 1
                 if time.perf_counter() >= deadline:
                     return step
         return step
 
     def _step(self, context: BatchContext, group: Group, batch: Batch, step: int) -> None:
-        kept: list[Tensor] = []
-        if isinstance(group.method, FreezesDecoder):
-            # Asked before the memory moves on to the next step.
-            frozen = group.method.decoder_frozen(group.recall(self._memory), step).unsqueeze(1)
-            kept = [values[:, context.arch.decoder_part].clone() for values in self._changing]
+        # Asked before the memory moves on to the next step.
+        resting = self._resting(context, group, step)
         position = TrainingStep(step, context.steps)
         total = losses(group, self._networks, batch, position, self._memory).sum()
         # Members share no weights, so each row holds its own member's gradient.
@@ -74,10 +80,28 @@ class TorchTrainer:
             if gradient is not None:
                 into.copy_(gradient)
         self._adam(learning_rate(context, step))
-        for values, before in zip(self._changing, kept, strict=False):
-            # Moments too: with a zero gradient alone, their momentum would still move the weights.
-            part = values[:, context.arch.decoder_part]
-            part.copy_(torch.where(frozen, before, part))
+        for frozen, part, kept in resting:
+            for values, before in zip(self._changing, kept, strict=True):
+                # Moments too: with a zero gradient alone, their momentum would move the weights.
+                values[:, part] = torch.where(frozen, before, values[:, part])
+
+    def _resting(
+        self, context: BatchContext, group: Group, step: int
+    ) -> list[tuple[Tensor, slice, list[Tensor]]]:
+        """Which members' halves rest in this step: [g, 1] bool, their place, and their numbers."""
+        method, asked = group.method, []
+        if isinstance(method, FreezesEncoder):
+            asked.append((method.encoder_frozen, context.arch.encoder_part))
+        if isinstance(method, FreezesDecoder):
+            asked.append((method.decoder_frozen, context.arch.decoder_part))
+        return [
+            (
+                frozen(group.recall(self._memory), step).unsqueeze(1),
+                part,
+                [values[:, part].clone() for values in self._changing],
+            )
+            for frozen, part in asked
+        ]
 
     def _adam(self, rate: float) -> None:
         """One step of Adam (arXiv 1412.6980) for all members, in place."""

@@ -8,6 +8,7 @@ Which engine trains a member follows from its own settings, so it does not depen
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
 from typing import TYPE_CHECKING, final
@@ -35,13 +36,21 @@ def engine_of(members: tuple[Settings, ...]) -> str:
     )
 
 
-def native_rows(state: State) -> list[int]:
+def native_rows(state: State) -> tuple[int, ...]:
     """The members that native code trains here, and draws the frames of."""
     from svae_core.training.native import steps
 
     if state.engine != NATIVE or steps.compiled.load().train is None:
-        return []
-    return [index for index, settings in enumerate(state.settings) if steps.is_native(settings)]
+        return ()
+    return _native_among(state.settings)
+
+
+@functools.lru_cache(maxsize=64)
+def _native_among(members: tuple[Settings, ...]) -> tuple[int, ...]:
+    """Asked at every frame, of the same members."""
+    from svae_core.training.native import steps
+
+    return tuple(index for index, settings in enumerate(members) if steps.is_native(settings))
 
 
 @final

@@ -59,7 +59,7 @@ def taught(model: Model) -> float:
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(1, points.shape[1], model.prepared.settings.latent_dim, generator=generator)
     mean, log_variance = model.networks.encode(points)
-    _, fitted = model.networks.predict(mean + (0.5 * log_variance).exp() * noise, points)
+    fitted = model.networks.predict(mean + (0.5 * log_variance).exp() * noise, points)
     return float((fitted - points).square().sum(dim=2).mean())
 
 

@@ -10,19 +10,18 @@ opened at every visit, so that nothing was prepared before.
 from __future__ import annotations
 
 import os
-import shutil
 import statistics
 import sys
 import time
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from students import server
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support.browser import FLAGS
+from support.browser import chromium
 
 VISITS = 7
 WAIT = 300_000
@@ -36,9 +35,7 @@ BOMBS = (
 
 def main() -> None:
     """Print the table."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_playwright() as play, server() as (address, _):
-        browser = play.chromium.launch(executable_path=chromium, args=list(FLAGS))
+    with chromium() as browser, server() as (address, _):
         visit(browser, address, 999)
         alone = [visit(browser, address, seed) for seed in range(VISITS)]
         contexts = [browser.new_context() for _ in BOMBS]
@@ -48,7 +45,6 @@ def main() -> None:
         still = sum(
             context.pages[0].locator(".js-plotly-plot").count() == 0 for context in contexts
         )
-        browser.close()
     before, after = statistics.median(alone), statistics.median(beside)
     print("# Five links that ask for much, and another visitor\n")
     print(f"| medians of {VISITS} fresh visits | s |\n| --- | ---: |")

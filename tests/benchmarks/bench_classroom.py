@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import statistics
 import time
 
@@ -27,12 +28,13 @@ AFTER = 155.0  # after the last student: sessions stay for two minutes, memory h
 
 def main() -> None:
     """Run the class and print the measurements."""
+    query = f"epochs={EPOCHS}"
     with server() as (address, process):
-        asyncio.run(_hold(address, 1, 20.0, "settings"))  # loads everything that is imported late
+        asyncio.run(students_of(address, 1, 20.0, query))  # loads everything that is imported late
         time.sleep(20)
         before = memory(process)
         started = processor_seconds(process)
-        students = asyncio.run(_hold(address, STUDENTS, SECONDS, "seeds"))
+        students = asyncio.run(students_of(address, STUDENTS, SECONDS, query))
         after_class = memory(process)
         used = _since(started, processor_seconds(process))
         server_used = used[process.pid]
@@ -52,10 +54,12 @@ def main() -> None:
     print(f"\n{psutil.cpu_count()} cores, shared with others; load at the end {load:.1f}.")
 
 
-async def _hold(address: str, count: int, seconds: float, differ: str) -> list[Student]:
+async def students_of(
+    address: str, count: int, seconds: float, query: str, tls: ssl.SSLContext | None = None
+) -> list[Student]:
+    """So many students, each with a seed of its own, who arrive one after the other."""
     until = time.monotonic() + seconds + (ARRIVING if count > 1 else 0)
-    queries = [f"epochs={EPOCHS}&seed={100 + n}" for n in range(count)]
-    students = [Student(address, query, seed) for seed, query in enumerate(queries)]
+    students = [Student(address, f"{query}&seed={100 + n}", n, tls) for n in range(count)]
     pauses = [ARRIVING * n / count for n in range(count)]
     await asyncio.gather(*(s.attend(until, p) for s, p in zip(students, pauses, strict=True)))
     return students
@@ -85,11 +89,11 @@ def _report(students: list[Student], used: dict[int, float], server_used: float)
     print(f"| steps per second, all together | {sum(steps) / SECONDS:.0f} |")
     print(
         f"| a click that runs the page: median, p95 of {len(reruns)}, s (asked: p95 ≤ 1) "
-        f"| {_spread(reruns)} |"
+        f"| {quantiles(reruns)} |"
     )
     print(
         f"| pause and play, until the stage has obeyed: median, p95 of {len(commands)}, s "
-        f"| {_spread(commands)} |"
+        f"| {quantiles(commands)} |"
     )
     firsts = [student.first_moment for student in students if student.first_moment]
     print(
@@ -103,7 +107,8 @@ def _report(students: list[Student], used: dict[int, float], server_used: float)
     )
 
 
-def _spread(values: list[float]) -> str:
+def quantiles(values: list[float]) -> str:
+    """Median and 95 % quantile of some seconds."""
     if len(values) < 2:
         return "none"
     return f"{statistics.median(values):.3f}, {statistics.quantiles(values, n=20)[-1]:.3f}"

@@ -16,12 +16,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.browser import FLAGS, answers  # noqa: E402
+from support.browser import answers, chromium  # noqa: E402
 
 TRIES = 5
 
@@ -59,10 +59,8 @@ def seconds_to_end(browser: Browser, home: str) -> float:
 
 def main() -> None:
     """Print the table."""
-    with sync_playwright() as play, tempfile.TemporaryDirectory() as home:
-        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
+    with chromium() as browser, tempfile.TemporaryDirectory() as home:
         ends = sorted(seconds_to_end(browser, home) for _ in range(TRIES))
-        browser.close()
     print("# The end of the server\n")
     print("| SIGTERM with three pages open, one run in training | seconds |\n| --- | ---: |")
     print(

@@ -17,11 +17,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support.browser import FLAGS
+from support.browser import chromium
 
 APP = Path(__file__).parent / "stage_app" / "app.py"
 SECONDS = 10
@@ -111,15 +111,13 @@ def measure() -> None:
     )
     url = f"http://localhost:{port}/?run="
     try:
-        with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
+        with chromium() as browser:
             print("# The stage\n")
             speed(browser, url)
             scrubbing(browser, url)
             endurance(browser, url)
             load = f"{os.getloadavg()[0]:.1f}"
             print(f"Chromium {browser.version}, software WebGL, two cores, load {load} at the end.")
-            browser.close()
     finally:
         server.terminate()
         server.wait()

@@ -25,7 +25,7 @@ from svae_core.problem import prepare, prepared_data, sharpened
 from svae_core.records import Moment, PreparedData
 from svae_core.training import loop
 
-_POINTS, _FRAMES, _SIGMA2 = 240, 110, 0.2
+_POINTS, _FRAMES, _SIGMA2 = 240, 106, 0.2
 _TARGET = Path(__file__).parents[2] / "assets" / "recorded_run.gz"
 
 

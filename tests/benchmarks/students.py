@@ -13,6 +13,7 @@ import json
 import os
 import random
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -37,14 +38,19 @@ MEGABYTE = 2**20
 
 
 @contextmanager
-def server(**environment: str) -> Iterator[tuple[str, psutil.Process]]:
-    """Start the app on a free port, with its own folder for runs; its address and its process."""
+def server(*options: str, **environment: str) -> Iterator[tuple[str, psutil.Process]]:
+    """Start the app on a free port, with its own folder for runs; its address and its process.
+
+    `options`: Streamlit's, such as --server.baseUrlPath=svae, with which the address ends.
+    """
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    command += options
+    prefix = "".join(f"/{one.partition('=')[2]}" for one in options if "baseUrlPath" in one)
     with tempfile.TemporaryDirectory() as home, open(Path(home) / "log", "wb") as log:
         env = {**os.environ, "SVAE_HOME": f"{home}/runs", **environment}
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
-        address = f"localhost:{port}"
+        address = f"localhost:{port}{prefix}"
         try:
             wait_for(address, process)
             yield address, psutil.Process(process.pid)
@@ -91,11 +97,15 @@ def memory(process: psutil.Process) -> float:
 
 @dataclass
 class Student:
-    """One session."""
+    """One session.
+
+    `address`: host, port and prefix; `tls`: where it is spoken to by https.
+    """
 
     address: str
     query: str
     seed: int = 0
+    tls: ssl.SSLContext | None = None
     steps: int = 0  # trained, as far as the student has seen
     moments: int = 0
     reruns: list[float] = field(default_factory=list)  # seconds until the page was drawn again
@@ -117,18 +127,18 @@ class Student:
 
     async def _attend(self, until: float) -> None:
         opened = time.monotonic()
+        s = "s" if self.tls else ""
+        page = f"http{s}://{self.address}/train"
         await asyncio.to_thread(
-            lambda: urllib.request.urlopen(f"http://{self.address}/train", timeout=60).read()
+            lambda: urllib.request.urlopen(page, timeout=60, context=self.tls).read()
         )
-        origin: Any = f"http://{self.address}"
-        stream = f"ws://{self.address}/_stcore/stream"
+        host = self.address.partition("/")[0]
+        known: Any = {"origin": f"http{s}://{host}", "max_size": None, "ssl": self.tls}
+        stream = f"ws{s}://{self.address}/_stcore/stream"
         subprotocols: Any = ["streamlit"]
-        async with connect(
-            stream, origin=origin, subprotocols=subprotocols, max_size=None
-        ) as session:
+        async with connect(stream, subprotocols=subprotocols, **known) as session:
             component = await self._run_page(session)
-            socket = f"ws://{self.address}{component['socket']}"
-            async with connect(socket, origin=origin, max_size=None) as stage:
+            async with connect(f"ws{s}://{host}{component['socket']}", **known) as stage:
                 watching = asyncio.create_task(self._live(stage, opened, until))
                 clicking = asyncio.create_task(self._click(session, stage, until))
                 await asyncio.gather(watching, clicking)

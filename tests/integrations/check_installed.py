@@ -102,10 +102,29 @@ def test_every_command_runs_once(core: Environment) -> None:
     for what, name in ("embeddings", "a.csv"), ("weights", "b.safetensors"), ("module", "c.py"):
         core.svae("export", run, "--what", what, "--to", name)
     assert core.svae("card", run, "--to", "README.md")["verdicts"]
+    core.svae("record", "make", "own.json", *quick)
+    assert core.svae("record", "replay", "own.json")["equal"]
     core.run("python", "-c", "from svae_core import certify, SphericalVAE")
     core.run("python", "-c", "import c; c.load('c.pt')")
     said = core.run("svae", "app", status=2)
     assert "pip install 'spherical-vae-explorer[app]'" in said and said.count("\n") == 1
+
+
+def test_a_record_made_in_the_checkout_replays_equal(core: Environment) -> None:
+    """Bit for bit where both have the same packages; the committed ones came from anywhere."""
+    path = core.work / "made.json"
+    quick = ["--dataset", "clusters", "--clusters", "5", "--epochs", "5", "--seeds", "2"]
+    subprocess.run(
+        [sys.executable, "-m", "svae_core", "record", "make", path, *quick],
+        cwd=ROOT,
+        env=core.variables | {"PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    found = core.svae("record", "replay", path)
+    (record,) = found["records"]
+    assert found["close"], record
+    assert found["equal"] or "numpy" in record["others"] or "torch" in record["others"], record
+    assert core.svae("record", "replay", ROOT / "assets" / "records" / "wine.json")["close"]
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,11 @@
-/** Laws of a packed run: what pages/wire/replay_file.py wrote is read back, up to its rounding. */
+/** Laws of a packed run: what svae_core/stage/replay_file.py wrote is read back, up to its rounding. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 
-import { Archive, bytesOf, moments, scene, unpack } from "../../assets/stage/archive.js";
+import { Archive, moments, scene, unpack } from "../../assets/stage/archive.js";
+import { bytesOf } from "../../assets/stage/loading.js";
 
 /** A run as the file holds it: `arrays` by name as [shape, numbers, scale]. */
 function packed(header, arrays) {
@@ -97,7 +98,7 @@ function opened(bytes) {
   });
 }
 
-test("an archive gives everything once, and knows nobody who could decode", async () => {
+test("an archive gives everything once, and knows nobody to ask about a point", async () => {
   const told = { scene: { kind: "scene" }, moments: [{ index: 0 }, { index: 1 }] };
   const arrays = { history: HISTORY, shells: [[2, 1], [0, 1], 1] };
   const { archive, events } = await opened(Promise.resolve(packed(told, arrays)));
@@ -105,7 +106,7 @@ test("an archive gives everything once, and knows nobody who could decode", asyn
   archive.ask({ want: 1 });
   archive.ask({ want: "newest" });
   assert.deepEqual(events, ["scene", 0, 1]);
-  assert.equal(archive.decode(), false);
+  assert.equal(archive.follow(), false);
 });
 
 test("base 64 is read as the bytes that it stands for", async () => {

@@ -1,4 +1,4 @@
-/** Messages as pages/wire/messages.py writes them, for tests: numbers count up, so each is known. */
+/** Messages as svae_core/stage/messages.py writes them, for tests: numbers count up, so each is known. */
 
 /** A header and arrays as bytes: the inverse of `decode`. */
 export function encoded(header, arrays) {

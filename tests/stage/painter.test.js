@@ -108,6 +108,7 @@ test("a view waits for what it needs and is drawn when that has come", () => {
 test("every part that a view may need is found in a run that is complete", () => {
   const recording = new Recording();
   recording.layouts.set(0, { number: 0, step: 0, models: [], arrays: {} });
+  recording.outlook = { models: [null] };
   const shown = moment(3, { pictures: {} });
   for (const [need, find] of Object.entries(PARTS)) {
     const found = () => find(shown, recording);

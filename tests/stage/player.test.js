@@ -164,6 +164,17 @@ test("one moment on is a recorded one, or one more of training, or nothing at th
   assert.deepEqual(over.commands, []);
 });
 
+test("every press counts, also before the moment that it goes to has come", () => {
+  const { player, asked, shown, arrive } = playerOf(0, "paused");
+  arrive(9); // of all others only the rows are here
+  player.seek(0);
+  for (let press = 0; press < 4; press += 1) player.forward();
+  player.back();
+  assert.equal(asked.at(-1).want, 3);
+  arrive(3);
+  assert.equal(shown.at(-1), 3);
+});
+
 test("other settings change the run at its newest moment, and branch off anywhere else", () => {
   const changes = { beta: 4 };
   const newest = playerOf(3);

@@ -5,13 +5,13 @@ import { test } from "node:test";
 
 import { channels, isDark, mix, translucent } from "../../assets/stage/colour.js";
 import { number } from "../../assets/stage/dom.js";
-import { Selection } from "../../assets/stage/selection.js";
+import { packed, Selection, unpacked } from "../../assets/stage/selection.js";
 import { duration } from "../../assets/stage/transport.js";
 
 /** A selection among six points of three clusters, and the changes it told of. */
 function selected() {
   const labels = { shape: [6], data: Float32Array.of(0, 1, 2, 0, 1, 2) };
-  const selection = new Selection({ arrays: { labels } });
+  const selection = new Selection({ clusters: [], arrays: { labels } });
   const changes = [];
   selection.listen((change) => changes.push(change));
   return { selection, changes };
@@ -63,6 +63,30 @@ test("a cluster that is switched off twice is shown, with all its points", () =>
   assert.deepEqual(shown(), [0, 1, 3, 4]);
   selection.toggle(2);
   assert.deepEqual(shown(), [0, 1, 2, 3, 4, 5]);
+});
+
+test("others fade or vanish while a group is picked out, and come back with Escape", () => {
+  const { selection } = selected();
+  const shown = () => [0, 1, 2, 3, 4, 5].filter((row) => selection.shows(row));
+  selection.mark([1, 4], "these");
+  assert.equal(shown().length, 6);
+  selection.filter(true);
+  assert.deepEqual(shown(), [1, 4]);
+  assert.deepEqual(selection.figure(), {
+    colour: "cluster", hidden: "", chosen: packed([1, 4], 6), others: "vanish", selection: "these",
+  });
+  selection.pick(3); // one point is no group
+  assert.equal(shown().length, 6);
+  selection.clear();
+  assert.deepEqual(selection.figure(), { colour: "cluster", hidden: "" });
+});
+
+test("a set of points survives its way through an address", () => {
+  for (const rows of [[], [0], [7, 8], [0, 1, 62, 63, 64, 1999], Array.from({ length: 2000 }, (_, n) => n)]) {
+    const text = packed(rows, 2000);
+    assert.match(text, /^[\w-]{334}$/);
+    assert.deepEqual(unpacked(text), rows);
+  }
 });
 
 test("a mixture begins and ends with its colours and stays between them", () => {

@@ -76,12 +76,12 @@ test("requests are JSON as pages/wire/routes.py reads them", () => {
   source.ask({ want: "scene" });
   source.command("pause");
   source.command("branch", { step: 4, changes: { beta: 2 } });
-  assert.equal(source.decode(40), true);
+  assert.equal(source.follow({ follow: 40, step: 3, seed: 0, asked: 1 }), true);
   assert.deepEqual(sockets[0].sent, [
     { want: "scene" },
     { do: "pause" },
     { do: "branch", step: 4, changes: { beta: 2 } },
-    { decode: 40 },
+    { follow: 40, step: 3, seed: 0, asked: 1 },
   ]);
 });
 

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { ordered, stylesOf } from "../../assets/stage/board.js";
 import { PARTS } from "../../assets/stage/painter.js";
 import { deaths } from "../../assets/stage/views/lifelines.js";
-import { within } from "../../assets/stage/views/maps.js";
+import { Lasso, within } from "../../assets/stage/lasso.js";
 
 const STAGE = new URL("../../assets/stage/", import.meta.url);
 const names = readdirSync(new URL("views/", STAGE))
@@ -19,7 +19,7 @@ const views = Object.fromEntries(
 const DECLARED = {
   order: "number", title: "string", span: "number", height: "string", needs: "object",
   place: "string", lively: "boolean", handout: "boolean", early: "boolean", plotly: "boolean",
-  styles: "string",
+  styles: "string", columns: "boolean", paper: "boolean",
 };
 
 test("there are views", () => assert.ok(names.length > 5));
@@ -106,4 +106,19 @@ test("a point is within a polygon by the winding of its corners, convex or not",
     for (const [x, y] of [[1, 2], [-1, 2], [4.1, 2], [2, 4], [2, 0.5]]) assert.ok(!within(corners, x, y));
   }
   assert.ok(!within([], 0, 0));
+});
+
+test("a lasso takes what lies within it in any figure and is shown, a box what lies between its ends", () => {
+  const clouds = [{ x: [1, 5, 9], y: [1, 5, 9] }, { x: [20, 20, 5], y: [20, 20, 5] }];
+  const draw = (box, ...places) => {
+    const lasso = new Lasso();
+    lasso.box = box;
+    places.forEach(([x, y], n) => (n ? lasso.go({ x, y }) : lasso.begin({ x, y })));
+    const found = lasso.end(clouds, (row) => row !== 0);
+    assert.deepEqual(lasso.trace, [], "the next drag begins anew");
+    return found;
+  };
+  assert.deepEqual(draw(false, [0, 0], [6, 0], [6, 6], [0, 6]), [1, 2], "the first is not shown");
+  assert.deepEqual(draw(true, [4, 4], [30, 2], [6, 6]), [1, 2]);
+  assert.deepEqual(draw(true, [4, 4], [4.5, 4.5]), []);
 });

@@ -6,6 +6,7 @@ Screenshots are left in $SVAE_SCREENSHOTS, or in the test's own folder.
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import socket
@@ -14,15 +15,17 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT = 180_000  # milliseconds; a busy machine draws 3-D in software, slowly
+expect.set_options(timeout=WAIT)  # Playwright's own five seconds would be a test by the clock
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -45,8 +48,11 @@ class Visit:
 
     def _heard(self, message: ConsoleMessage) -> None:
         # Opened at a page's own address, Streamlit itself looks for its server there first.
-        if message.type == "error" and "/_stcore/" not in message.location.get("url", ""):
-            self.errors.append(message.text)
+        # Pictures of a page that was left before all of them had come are deleted by Streamlit.
+        url = message.location.get("url", "")
+        left = "/media/" in url and "404" in message.text
+        if message.type == "error" and "/_stcore/" not in url and not left:
+            self.errors.append(f"{message.text} {url}")
 
     def go_to(self, name: str) -> None:
         self.page.get_by_role("link", name=name, exact=True).click()
@@ -64,34 +70,58 @@ def server(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The app's address, and its process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
-        cwd=ROOT,
-        env=os.environ | {"SVAE_HOME": str(tmp_path_factory.mktemp("home"))},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://localhost:{port}"
-    deadline = time.monotonic() + WAIT / 1000
-    while not answers(f"{url}/_stcore/health"):
-        assert process.poll() is None and time.monotonic() < deadline, "the server did not start"
-    yield url, process
+    port = free_port()
+    process = app_at(port, tmp_path_factory.mktemp("home"))
+    yield f"http://localhost:{port}", process
     process.terminate()
     process.wait()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def free_port() -> int:
+    """A port of this machine on which nothing listens.
+
+    It is below those that systems give to clients: while a server is restarted, one of the clients
+    that look for it could otherwise be given its port, and be connected with itself.
+    """
+    for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
+
+
+def app_at(port: int, home: Path) -> subprocess.Popen[bytes]:
+    """The app, once it answers on this port."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
+        cwd=ROOT,
+        env=os.environ | {"SVAE_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + WAIT / 1000
+    while not answers(f"http://localhost:{port}/_stcore/health"):
+        assert process.poll() is None and time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.1)
+    return process
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium without a window; benchmarks open it by this, too."""
     names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next(filter(None, map(shutil.which, names)), None)
-    assert chromium, "There is no chromium here, and these tests need one: make chromium"
+    path = next(filter(None, map(shutil.which, names)), None)
+    assert path, "There is no chromium here, and these tests need one: make chromium"
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        browser = play.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture

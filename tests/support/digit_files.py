@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import zipfile
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -157,7 +158,7 @@ def write_xlsx(
 
     def cell(value: object) -> str:
         if isinstance(value, str):
-            return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
+            return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
         return "<c/>" if value is None else f"<c><v>{value}</v></c>"
 
     sheets = {**(before or {}), "digits": rows}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pages.live import persistence
 from pages.live.persistence import Autosave
 from pages.live.run import LiveRun
-from support.live_runs import trainings, until
+from support.live_runs import toy_run, trainings, until
 
 RUN = "an-id-that-nobody-guesses"
 LATER = 1e9  # any waiting is over by then
@@ -37,6 +37,16 @@ async def saved_by(keeper: Autosave) -> None:
     """Two looks: at the first a run is noticed, at the second it has lasted."""
     await keeper.write(0.0)
     await keeper.write(LATER)
+
+
+async def left_on_disk() -> None:
+    """A run of three moments that is on disk alone, as after the end of its server."""
+    live = toy_run()
+    keeper = keeper_of(live)
+    await trained_to(live, 3)
+    await saved_by(keeper)
+    live.stop()
+    await keeper.close()
 
 
 def revived() -> LiveRun:

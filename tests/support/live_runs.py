@@ -10,15 +10,17 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
+import pytest
 from starlette.websockets import WebSocket
 
 from pages.live import registry
 from pages.live.run import LiveRun
 from pages.live.shared_training import Trainings
-from pages.wire import messages, routes
+from pages.wire import connection, messages, routes
 from pages.wire.messages import decode
 from svae_core.compute import engine, tasks
 from svae_core.compute.scheduler import QueuePosition
+from svae_core.compute.workers import WorkerLost
 from svae_core.records import RequestError, Settings
 
 TOY = Settings(dataset="clusters", n_points=120, clusters=3, epochs=4, batch_size=60, latent_dim=2)
@@ -47,6 +49,22 @@ class Inline:
         else:
             future.set_result(task(*arguments))
         return future
+
+    @classmethod
+    def lose(cls, monkeypatch: pytest.MonkeyPatch, *lost: Any) -> list[tuple[Any, ...]]:
+        """Lose the worker of every call of these tasks; the arguments of those calls."""
+        submit, asked = cls.submit, list[tuple[Any, ...]]()
+
+        def losing(self: Inline, task: Any, *arguments: Any, **how: Any) -> Future[Any]:
+            if task not in lost:
+                return submit(self, task, *arguments, **how)
+            asked.append(arguments)
+            future: Future[Any] = Future()
+            future.set_exception(WorkerLost("gone"))
+            return future
+
+        monkeypatch.setattr(cls, "submit", losing)
+        return asked
 
     def start_maps(self) -> bool:
         return False
@@ -84,9 +102,8 @@ async def until(live: LiveRun, condition: Callable[[], bool]) -> None:
 class Viewer:
     """The other end of a websocket, without a network: what a browser would send and get."""
 
-    def __init__(
-        self, run: str, origin: str | None = "http://lecture:8501", code: str | None = None
-    ) -> None:
+    def __init__(self, run: str, origin: str | None = "http://lecture:8501", **by: str) -> None:
+        """Opened by `code` of a class or `token` of a read-only link, instead of the run's id."""
         headers = [(b"host", b"lecture:8501")]
         if origin:
             headers.append((b"origin", origin.encode()))
@@ -95,13 +112,14 @@ class Viewer:
         scope = {
             "type": "websocket",
             "path": routes.socket_path(run),
-            "path_params": {"code": code} if code else {"run": run},
+            "path_params": by or {"run": run},
             "headers": headers,
         }
         self._in.put_nowait({"type": "websocket.connect"})
         socket = WebSocket(scope, self._in.get, self._take)
-        served = routes.serve_class(socket) if code else routes.serve_run(socket)
-        self.served = asyncio.create_task(served)
+        doors = {"code": routes.serve_class, "token": routes.serve_reader}
+        door = next((doors[name] for name in by), routes.serve_run)
+        self.served = asyncio.create_task(door(socket))
 
     async def _take(self, event: Any) -> None:
         self._out.put_nowait(event)
@@ -119,6 +137,6 @@ class Viewer:
     def hear_nothing(self) -> bool:
         return self._out.empty()
 
-    async def leave(self, code: int = routes.GOING_AWAY) -> None:
+    async def leave(self, code: int = connection.GOING_AWAY) -> None:
         self._in.put_nowait({"type": "websocket.disconnect", "code": code})
         await asyncio.wait_for(self.served, WAIT)

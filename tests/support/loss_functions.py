@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch.nn import functional
 
 from svae_core.clinic.training_loss import TrainingLoss
@@ -20,7 +20,9 @@ def as_function(loss: TrainingLoss) -> Callable[..., Any]:
         elif loss.reconstruction == "binary_cross_entropy":
             each = functional.binary_cross_entropy_with_logits(answers, x, reduction="none")
         else:
-            each = torch.log(torch.cosh(loss.sharpness * (answers - x))) / loss.sharpness
+            error = (loss.sharpness * (answers - x)).abs()
+            # log cosh t, without the overflow of cosh
+            each = (error + functional.softplus(-2 * error) - math.log(2)) / loss.sharpness
         kl = -0.5 * (1 + log_variance - mean**2 - log_variance.exp())
         return loss.factor * _reduced(each, loss.over_coordinates, loss.over_batch) + (
             loss.kl_weight * _reduced(kl, loss.kl_over_dimensions, loss.kl_over_batch)

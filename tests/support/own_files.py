@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from support import own_science_files as science
+from support import sequence_files
 from support.own_science_files import COUNTS, GREY, KINDS, POINTS, RNG, N, Right
 
 # ------------------------------------------------------------------------------- text
@@ -235,4 +236,10 @@ OWN: dict[str, tuple[str, Callable[[Path], Right]]] = {
     "torch.safetensors": ("safetensors", science.safetensors_of_torch),
     "folders.zip": ("images", _zip("BMP", GREY, 3)),
     "deep.zip": ("images", _zip("PNG", DEEP, 0)),
+    "proteins.fasta": ("FASTA", sequence_files.fasta_of_proteins),
+    "dna.fa": ("FASTA", sequence_files.fasta_of_dna),
+    "named.smi": ("SMILES", sequence_files.smiles_with_names),
+    "header.smi": ("SMILES", sequence_files.smiles_with_header),
+    "words.txt": ("text, a sequence a line", sequence_files.lines_of_words),
+    "said.txt": ("text, a sequence a line", sequence_files.lines_of_sentences),
 }

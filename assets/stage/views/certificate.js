@@ -29,6 +29,21 @@ const ROWS = [
   ["βσ²/λ_max", (c) => number(c.gauge, 2)],
   ["measured on", (c) => `${c.n_points} points, seed ${c.seed}, ${c.epochs} epochs`],
 ];
+/** Rows that most runs do not have. @type {[string, (certificate: CertificateNumbers) => string][]} */
+const MORE = [
+  [
+    "Λ*, from which on this decoder needs no z",
+    ({ prefix_edge: edge }) => (edge === null || edge === undefined ? "" : number(edge)),
+  ],
+  [
+    "Brier score off the shell (best constant)",
+    ({ sequences: s }) => (s ? `${number(s.brier, 2)} (${number(s.brier_constant, 2)})` : ""),
+  ],
+  [
+    "wrong symbols × 2, a hard answer's error",
+    ({ sequences: s }) => (s ? `${number(s.wrong, 2)} of ${s.length}, ${number(s.hard, 2)}` : ""),
+  ],
+];
 /** @param {CertificateNumbers} c */
 const margin = (c) => `(99 % margin, ${c.draws} draws)`;
 /** @param {CertificateNumbers} c */
@@ -63,7 +78,8 @@ export default class Certificate {
   /** @param {CertificateNumbers[]} certificates */
   #content(certificates) {
     const names = this.scene.members.map((member) => make("th", { scope: "col" }, member.name));
-    const rows = ROWS.map(([name, text]) =>
+    const more = MORE.filter(([, text]) => certificates.some((one) => text(one) !== ""));
+    const rows = [...ROWS, ...more].map(([name, text]) =>
       make(
         "tr",
         {},

@@ -1,5 +1,5 @@
 /**
- * The point picked out, its centroid, and what both models give back for it now.
+ * A first look at the point picked out: its centroid, and what both models give back for it.
  *
  * @import { Arrays, Declaration, Message, Theme, View, ViewContext } from "../types"
  */
@@ -43,6 +43,22 @@ export const declaration = {
   display: none;
 }
 
+& figure {
+  flex: 0 1 auto;
+  min-width: 4rem;
+}
+
+& figure canvas {
+  max-width: 100%;
+}
+
+@media (max-width: 680px) {
+  & .svae-place > div figure {
+    flex: 1 1 4rem;
+    max-width: 48%;
+  }
+}
+
 & figcaption {
   font-weight: 400;
   font-size: 0.875rem;
@@ -58,12 +74,11 @@ export default class Decoded {
    * @param {HTMLElement} element
    * @param {ViewContext} context
    */
-  constructor(element, { scene, theme, selection, decode }) {
+  constructor(element, { scene, theme, selection }) {
     this.element = element;
     this.scene = scene;
     this.selection = selection;
     this.theme = theme;
-    this.decode = decode;
     this.thumbnails = new Thumbnails(scene);
     /** @type {Arrays | null} */
     this.point = null;
@@ -82,16 +97,20 @@ export default class Decoded {
       {},
       ...names.map((name, n) => make("figure", {}, this.canvases[n], make("figcaption", {}, name))),
     );
-    element.append(make("header", {}, this.title, close), this.pictures);
+    const more = make("button", { type: "button", className: "svae-flat" }, "Follow it ↓");
+    more.title = "Its posterior, several draws of z, its neighbours";
+    more.addEventListener("click", () => selection.seek());
+    element.append(make("header", {}, this.title, more, close), this.pictures);
     element.hidden = true;
-    selection.listen((change) => change === "picked" && this.#ask());
+    selection.listen((change) => change === "picked" && this.#begin());
   }
 
   /**
    * What the server says about the point.
    * @param {Message} message
    */
-  showDecoded({ header, arrays }) {
+  showFollowed({ header, arrays }) {
+    if (header.kind !== "followed" || header.index < 0) return;
     if (header.index !== this.selection.picked) return; // another was picked meanwhile
     this.point = arrays;
     const cluster = this.scene.clusters[header.cluster].name;
@@ -112,23 +131,23 @@ export default class Decoded {
 
   dispose() {}
 
-  #ask() {
+  #begin() {
     const { picked, labels } = this.selection;
     this.element.hidden = picked < 0;
     this.point = null;
     this.pictures.hidden = true;
     if (picked < 0) return;
-    setText(this.title, `Point ${picked + 1} …`);
-    if (this.decode(picked)) return;
     const cluster = this.scene.clusters[labels[picked]].name;
-    setText(this.title, `Point ${picked + 1}, cluster ${cluster}. Decoding needs the running app.`);
+    const served = this.element.closest(".svae-stage")?.getAttribute("data-source") !== "archive";
+    const more = served ? " …" : ". Decoding needs the running app.";
+    setText(this.title, `Point ${picked + 1}, cluster ${cluster}${more}`);
   }
 
   #paint() {
     if (!this.point) return;
     const { original, centroid, outputs } = this.point;
-    /** @param {number} m */
-    const row = (m) => ({ shape: [1, outputs.shape[1]], data: part(outputs, m).data });
+    /** The output of the first draw, which is that of the other views. @param {number} m */
+    const row = (m) => ({ shape: [1, outputs.shape[2]], data: part(part(outputs, m), 0).data });
     const points = [original, centroid, ...this.scene.members.map((_, m) => row(m))];
     points.forEach((one, n) => this.thumbnails.paint(this.canvases[n], one, this.theme, ZOOM));
   }

@@ -16,18 +16,12 @@ export const declaration = {
   title: "KL per latent dimension, in nats",
   span: 12,
   place: "models",
+  columns: true,
   height: "clamp(84px, 14vh, 220px)",
   needs: ["moment", "models", "remarks"],
+  paper: true,
   lively: true,
   styles: `
-& .svae-place {
-  display: grid;
-  grid-template-rows: 100%;
-  grid-auto-columns: minmax(0, 1fr);
-  grid-auto-flow: column;
-  gap: var(--gap);
-}
-
 & canvas {
   display: block;
   width: 100%;

@@ -118,7 +118,10 @@ export default class Levers {
     this.note = make("p", { className: "svae-law" });
     this.lower = make("input", { type: "checkbox" });
     this.lower.addEventListener("change", () => alter({ lower_edge: this.lower.checked }));
-    element.append(this.note, make("label", { className: "svae-act" }, this.lower, " the band's lower edge counts"));
+    element.append(this.note);
+    if (scene.handles) {
+      element.append(make("label", { className: "svae-act" }, this.lower, " the band's lower edge counts"));
+    }
   }
 
   /** @param {Moment} moment */

@@ -22,6 +22,7 @@ export const declaration = {
   span: 6,
   height: "clamp(196px, 24vh, 300px)",
   needs: ["moment", "models", "rows", "remarks"],
+  paper: true,
   lively: true,
   styles: `
 & .svae-place {
@@ -252,7 +253,7 @@ export default class Lifelines {
 }
 
 /**
- * The dimensions of a model that died and did not wake again, by rising number.
+ * The dimensions of a model that died, or never lived, and did not wake again, by rising number.
  * @param {Remark[]} remarks  in the order in which they were made
  * @param {number} m
  */
@@ -261,7 +262,7 @@ export function deaths(remarks, m) {
   const found = new Map();
   for (const { model, kind, dimension, step, sentence } of remarks) {
     if (model !== m) continue;
-    if (kind === "died") found.set(dimension, { dimension: dimension - 1, step, sentence });
+    if (["died", "unborn"].includes(kind)) found.set(dimension, { dimension: dimension - 1, step, sentence });
     if (kind === "woke") found.delete(dimension);
   }
   return [...found.values()].sort((one, other) => one.dimension - other.dimension);

@@ -15,11 +15,12 @@ import { WhyTwo } from "../why_two.js";
 /** @type {Declaration} */
 export const declaration = {
   order: 50,
-  title: "Loss against the feasible band",
+  title: "Loss against δ",
   span: 12,
   place: "levers",
   height: "clamp(180px, 31vh, 560px)",
   needs: ["moment", "models", "rows", "band", "remarks"],
+  paper: true,
   plotly: true,
   styles: `
 /* The band's handles stand in it. */
@@ -32,8 +33,14 @@ export const declaration = {
   position: absolute;
   top: -1.7rem;
   left: 0;
+  max-width: 100%;
   font-variant-numeric: tabular-nums;
   white-space: nowrap;
+}
+
+/* In big type the column is too narrow for one line. */
+.svae-projector & .svae-guarantee {
+  font-size: 0.85rem;
 }
 
 & .svae-guarantee b {
@@ -180,7 +187,7 @@ export default class LossCorridor {
   }
 
   /**
-   * δ, and the band as it was at each step: a change is a stair in it.
+   * δ, and the band as it was at each step, if it holds a model: a change is a stair in it.
    * @param {Moment} moment
    */
   #marks(moment) {
@@ -190,7 +197,8 @@ export default class LossCorridor {
     const marks = moment.models.map(({ delta }) => {
       return { ...wide, type: "line", y0: delta, y1: delta, line };
     });
-    const { corridor, steps } = this.recording;
+    const { steps } = this.recording;
+    const corridor = this.scene.handles ? this.recording.corridor : [];
     const fill = { fillcolor: translucent(this.theme.colourOf(this.scene.look.band), 0.2) };
     corridor.forEach(({ step, lo, hi }, index) => {
       const x = { x0: index ? step : 0, x1: corridor[index + 1]?.step ?? 1.02 * steps };
@@ -220,7 +228,7 @@ export default class LossCorridor {
       return { ...place, y: delta, text: levels.size > 1 ? `δ, ${name}` : "δ: collapse" };
     });
     names.push(...this.#news(moment));
-    if (hi !== null) names.push({ ...place, y: lo, yanchor: "top", text: "feasible band" });
+    if (hi !== null && this.scene.handles) names.push({ ...place, y: lo, yanchor: "top", text: "feasible band" });
     return names;
   }
 
@@ -234,7 +242,9 @@ export default class LossCorridor {
     const row = this.recording.rows.find(({ step }) => step >= news.step);
     if (!row) return [];
     const place = { x: news.step, y: row.models[news.model].loss };
-    return [{ ...place, text: words(news), showarrow: true, arrowhead: 6, arrowcolor: "#d55e00", ax: 45, ay: -38,
+    const late = news.step > this.recording.steps / 2; // the words stand where there is room for them
+    const side = { xanchor: late ? "right" : "left", ax: late ? -14 : 14, ay: -38 };
+    return [{ ...place, ...side, text: words(news), showarrow: true, arrowhead: 6, arrowcolor: "#d55e00",
       bgcolor: translucent(this.theme.background, 0.85), font: { size: this.theme.size } }];
   }
 }

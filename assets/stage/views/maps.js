@@ -3,20 +3,24 @@
  * A drag selects points, by lasso or box; they are marked in all views.
  *
  * @import { Declaration, Layout, Moment, Point, Theme, View, ViewContext } from "../types"
- * @typedef {{ x: Float32Array, y: Float32Array }} Places  of all points on the sheet
+ * @import { Places } from "../lasso.js"
  */
 
+import { wordsOf } from "../colouring.js";
 import { make, setText } from "../dom.js";
-import { FAINT, listenForDrags, Sheet } from "../sheet.js";
-import { sprites } from "../sprites.js";
+import { choiceOf, Lasso, PICKING } from "../lasso.js";
+import { Picked } from "../picked.js";
+import { Points } from "../points.js";
+import { listenForDrags, Sheet } from "../sheet.js";
 
 /** @type {Declaration} */
 export const declaration = {
   order: 70,
   title: "Latent means",
-  span: 5,
+  span: 7,
   height: "clamp(230px, 28vh, 340px)",
   needs: ["layout"],
+  paper: true,
   styles: `
 &,
 & .svae-place {
@@ -40,6 +44,20 @@ export const declaration = {
   right: 0;
   display: flex;
   font-size: 0.875rem;
+}
+
+& .svae-picked > summary {
+  padding: 0 0.45rem;
+  border-radius: 0.3rem;
+}
+
+& .svae-picked > summary::after {
+  content: " ▾";
+}
+
+& .svae-picked[data-some] > summary,
+& .svae-picked > summary:hover {
+  background: var(--surface);
 }
 
 .svae-stage & .svae-empty {
@@ -94,18 +112,17 @@ export default class Maps {
     this.drawn = null;
     /** @type {(Places | null)[]} of each model */
     this.places = scene.members.map(() => null);
-    /** @type {Point[] | null} the drag under way */
-    this.trace = null;
-    this.box = false;
-    /** @type {HTMLCanvasElement[]} a marker for each cluster */
-    this.sprites = [];
+    this.lasso = new Lasso();
+    this.points = new Points(scene, selection, 1);
+    Object.assign(element, { seen: this.places, selection }); // for tests in a browser
     this.sheet = new Sheet(element, "Latent means of both models, in two dimensions");
     this.empty = scene.members.map(() => make("p", { className: "svae-empty" }));
     this.sheet.root.append(...this.empty);
     this.captions = scene.members.map(() => make("p"));
     element.append(this.#tools(), make("div", { className: "svae-captions" }, ...this.captions));
     selection.listen((change) => {
-      if (change === "clusters" || change === "group") this.#render();
+      if (change === "colours") this.recolour(this.theme);
+      else if (change === "hidden" || change === "group") this.#render();
       else this.#mark();
     });
     this.#listen();
@@ -123,6 +140,7 @@ export default class Maps {
       setText(this.captions[m], nothing ? name : `${name}: ${model.sentence}`);
       setText(this.empty[m], nothing ? model.sentence : "");
     });
+    if (!this.sheet.fits) this.sheet.fit(); // captions of other lengths leave it another height
     this.#render();
     return true;
   }
@@ -135,31 +153,20 @@ export default class Maps {
   /** @param {Theme} theme */
   recolour(theme) {
     this.theme = theme;
-    const size = 5.5 * this.sheet.ratio;
-    this.sprites = this.scene.clusters.map((cluster) => sprites(cluster, theme, size, 1)[0]);
+    this.points.recolour(theme, 5.8 * this.sheet.ratio, this.sheet.ratio);
     this.#render();
+  }
+
+  figure() {
+    return this.selection.figure();
   }
 
   dispose() {}
 
   #tools() {
-    const names = { lasso: "Lasso", box: "Box" };
-    const buttons = Object.entries(names).map(([kind, name]) => {
-      const button = make(
-        "button",
-        { type: "button", className: "svae-flat", title: `Select points by ${kind}` },
-        name,
-      );
-      button.addEventListener("click", () => choose(kind));
-      return button;
-    });
-    /** @param {string} kind */
-    const choose = (kind) => {
-      this.box = kind === "box";
-      buttons.forEach((button, b) => button.setAttribute("aria-pressed", String(this.box === !!b)));
-    };
-    choose("lasso");
-    return make("div", { className: "svae-tools" }, ...buttons);
+    const buttons = choiceOf(PICKING, (tool) => (this.lasso.box = tool === "box"));
+    const { root } = new Picked(this.scene, this.selection);
+    return make("div", { className: "svae-tools" }, ...buttons, root);
   }
 
   #render() {
@@ -198,14 +205,9 @@ export default class Maps {
   #drawCloud({ x, y }) {
     const context = this.sheet.ground;
     const { ratio } = this.sheet;
-    const { labels, hidden, grouped, chosen } = this.selection;
     context.setTransform(1, 0, 0, 1, 0, 0);
     for (let n = 0; n < x.length; n += 1) {
-      if (hidden.has(labels[n])) continue;
-      if (grouped) context.globalAlpha = chosen[n] ? 1 : FAINT;
-      const sprite = this.sprites[labels[n]];
-      const half = sprite.width / 2;
-      context.drawImage(sprite, Math.round(x[n] * ratio - half), Math.round(y[n] * ratio - half));
+      this.points.draw(context, n, { x: x[n] * ratio, y: y[n] * ratio }, 1);
     }
     context.globalAlpha = 1;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -215,14 +217,21 @@ export default class Maps {
     const { sheet, selection } = this;
     const colours = { ink: this.theme.text, paper: this.theme.background };
     sheet.clear(sheet.marks);
-    for (const { x, y } of this.#maps()) {
+    this.places.forEach((places, m) => {
+      if (!places) return;
+      const { x, y } = places;
       /** @param {number} n */
       const at = (n) => ({ x: x[n], y: y[n] });
       sheet.ring(selection.marked.filter((n) => selection.shows(n)).map(at), colours);
       const main = [selection.hovered, selection.picked].filter((n) => n >= 0);
       sheet.ring(main.map(at), colours, true);
-    }
-    if (this.trace) this.#drawTrace(this.trace);
+      const { landed } = selection;
+      if (landed && landed.header.index < 0) {
+        // Own input has no place of its own on a map: it stands amid its nearest latent means.
+        sheet.cross([middle(landed.header.models[m].near.map(at))], colours, true);
+      }
+    });
+    this.lasso.draw(sheet.marks, this.theme);
   }
 
   /** The maps that there are. */
@@ -230,42 +239,15 @@ export default class Maps {
     return this.places.filter((places) => places !== null);
   }
 
-  /** @param {Point[]} trace */
-  #drawTrace(trace) {
-    const context = this.sheet.marks;
-    context.beginPath();
-    for (const { x, y } of this.#corners(trace)) context.lineTo(x, y);
-    context.closePath();
-    context.strokeStyle = this.theme.text;
-    context.lineWidth = 1.5;
-    context.setLineDash([5, 4]);
-    context.stroke();
-    context.setLineDash([]);
-  }
-
-  /**
-   * The outline drawn so far: as drawn, or the box between its ends.
-   * @param {Point[]} trace
-   */
-  #corners(trace) {
-    if (!this.box) return trace;
-    const [a, b] = [trace[0], trace[trace.length - 1]];
-    return [a, { x: b.x, y: a.y }, b, { x: a.x, y: b.y }];
-  }
-
   #listen() {
     const { root } = this.sheet;
     listenForDrags(root, {
-      start: (event) => (this.trace = [this.sheet.at(event)]),
+      start: (event) => this.lasso.begin(this.sheet.at(event)),
       drag: (event) => {
-        this.trace?.push(this.sheet.at(event));
+        this.lasso.go(this.sheet.at(event));
         this.#mark();
       },
-      end: () => {
-        const corners = this.#corners(this.trace ?? []);
-        this.trace = null;
-        this.selection.mark(this.#inside(corners));
-      },
+      end: () => this.selection.mark(this.lasso.end(this.#maps(), (n) => this.selection.shows(n))),
       click: (event) => {
         const row = this.#nearest(this.sheet.at(event));
         if (row >= 0) this.selection.pick(row);
@@ -279,8 +261,7 @@ export default class Maps {
   #hover(event) {
     const row = event ? this.#nearest(this.sheet.at(event)) : -1;
     this.selection.hover(row);
-    const { clusters } = this.scene;
-    const text = row < 0 ? "" : `point ${row + 1}, cluster ${clusters[this.selection.labels[row]].name}`;
+    const text = row < 0 ? "" : `point ${row + 1}, ${wordsOf(this.selection.colouring, row)}`;
     this.sheet.showTip(text, event ? this.sheet.at(event) : undefined);
   }
 
@@ -298,38 +279,12 @@ export default class Maps {
     }
     return found;
   }
-
-  /**
-   * The points within an outline, in either map.
-   * @param {Point[]} corners
-   */
-  #inside(corners) {
-    /** @type {Set<number>} */
-    const found = new Set();
-    for (const place of this.#maps()) {
-      for (let n = 0; n < place.x.length; n += 1) {
-        if (this.selection.shows(n) && within(corners, place.x[n], place.y[n])) found.add(n);
-      }
-    }
-    return [...found];
-  }
 }
 
-/**
- * Whether a point lies within a polygon: an odd number of its sides are to the right.
- * @param {Point[]} corners
- * @param {number} x
- * @param {number} y
- */
-export function within(corners, x, y) {
-  let odd = false;
-  let b = corners[corners.length - 1];
-  for (const a of corners) {
-    // A side that a horizontal line through the point crosses, where it does so further right.
-    if (a.y > y !== b.y > y && x < a.x + ((y - a.y) / (b.y - a.y)) * (b.x - a.x)) odd = !odd;
-    b = a;
-  }
-  return odd;
+/** @param {Point[]} places */
+function middle(places) {
+  const sum = places.reduce((all, { x, y }) => ({ x: all.x + x, y: all.y + y }), { x: 0, y: 0 });
+  return { x: sum.x / places.length, y: sum.y / places.length };
 }
 
 /** @param {Float32Array} values */

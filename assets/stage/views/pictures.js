@@ -12,18 +12,25 @@ import { Thumbnails } from "../thumbnails.js";
 export const declaration = {
   order: 80,
   title: "Reconstructions",
-  span: 3,
+  span: 5,
   needs: ["pictures"],
+  paper: true,
   styles: `
 & .svae-place {
   display: grid;
   gap: 0.4rem;
 }
 
+/* Short texts stand side by side, line by line; where they are too long for that, below one another. */
+& .svae-place[data-texts] {
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--texts)), 1fr));
+}
+
 & .svae-picture-row {
   display: flex;
   flex-direction: column;
   font-size: 0.875rem;
+  white-space: nowrap;
 }
 
 & .svae-picture-row canvas {
@@ -47,6 +54,10 @@ export default class Pictures {
     this.thumbnails = new Thumbnails(scene);
     const names = ["data", ...scene.members.map((member) => member.name)];
     this.rows = names.map((name) => this.#row(element, name));
+    if (scene.symbols?.length) {
+      element.dataset.texts = "";
+      element.style.setProperty("--texts", `${scene.arrays.originals.shape[1] * 4}px`); // 8 a letter
+    }
     this.thumbnails.paint(this.rows[0], scene.arrays.originals, theme);
   }
 

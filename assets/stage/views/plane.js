@@ -15,6 +15,7 @@ export const declaration = {
   span: 6,
   height: "clamp(196px, 26vh, 320px)",
   needs: ["models", "rows", "floors"],
+  paper: true,
   plotly: true,
 };
 
@@ -180,7 +181,7 @@ export default class Plane {
    * @param {number} nats
    */
   #names(losses, nats) {
-    const plain = { showarrow: false, bgcolor: translucent(this.theme.background, 0.6), borderpad: 1 };
+    const plain = { showarrow: false, bgcolor: translucent(this.theme.background, 0.85), borderpad: 1 };
     /** @type {object[]} */
     const names = (this.moment?.models ?? []).slice(-1).map(({ delta }) => ({
       ...plain, x: delta, y: 0, yshift: 8, yanchor: "bottom", xanchor: "center", text: "δ: collapse",

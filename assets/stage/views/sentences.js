@@ -11,16 +11,10 @@ export const declaration = {
   order: 35,
   span: 12,
   place: "models",
+  columns: true,
   needs: ["moment", "models", "certificates"],
   lively: true,
   styles: `
-& .svae-place {
-  display: grid;
-  grid-auto-columns: minmax(0, 1fr);
-  grid-auto-flow: column;
-  gap: var(--gap);
-}
-
 /* As high as the certificate's sentence from the start: nothing below jumps when it comes. */
 & .svae-sentence {
   min-height: 8.1em;

@@ -8,11 +8,14 @@
  * @import { Viewport } from "../orbit.js"
  */
 
+import { wordsOf } from "../colouring.js";
+import { make } from "../dom.js";
 import { part } from "../frames.js";
+import { choiceOf, Lasso, PICKING } from "../lasso.js";
 import { Legend } from "../legend.js";
 import { backToFront, emptyProjection, Orbit } from "../orbit.js";
-import { FAINT, listenForDrags, Sheet } from "../sheet.js";
-import { sprites } from "../sprites.js";
+import { Points } from "../points.js";
+import { listenForDrags, Sheet } from "../sheet.js";
 
 /** @type {Declaration} */
 export const declaration = {
@@ -21,6 +24,7 @@ export const declaration = {
   place: "models",
   height: "clamp(150px, 29vh, 620px)",
   needs: ["shells"],
+  paper: true,
   lively: true,
   early: true,
   styles: `
@@ -31,13 +35,39 @@ export const declaration = {
 
 & .svae-place {
   position: relative;
-  padding-bottom: 1.6rem; /* the clusters' names */
+  padding-bottom: 1.6rem; /* the legend, which says how much it needs */
 }
 
-@media (max-width: 680px) {
-  & .svae-place {
-    padding-bottom: 3.2rem;
-  }
+/* Below the button that saves the figure; badges have the other corners. */
+& .svae-tools {
+  position: absolute;
+  top: 1.7rem;
+  right: 0;
+  z-index: 4;
+  display: grid;
+  gap: 0.1rem;
+}
+
+& .svae-tools .svae-flat {
+  padding: 0.1rem 0.3rem;
+}
+
+& .svae-tools svg {
+  width: 0.9rem;
+  height: 0.9rem;
+  fill: none;
+  stroke: currentColor;
+  stroke-width: 2;
+}
+
+& .svae-tools .svae-flat:not(:first-child) svg {
+  stroke-dasharray: 3 2;
+}
+
+& [data-tool="lasso"] .svae-sheet,
+& [data-tool="box"] .svae-sheet {
+  cursor: crosshair;
+  touch-action: none;
 }
 `,
 };
@@ -48,6 +78,15 @@ const PER_PIXEL = 0.008; // radians
 const BACKGROUND = {
   light: { globe: "#dde2e7", data: "#c2cad2" },
   dark: { globe: "#2a333d", data: "#4a5662" },
+};
+const TOOLS = {
+  turn: {
+    name: "Turn",
+    title: "Turn the shells by dragging",
+    icon: "M4 12a8 8 0 0 1 13.7-5.6M20 12a8 8 0 0 1-13.7 5.6M18 2v5h-5M6 22v-5h5",
+  },
+  lasso: { ...PICKING.lasso, icon: "M8 14c-3-1-5-2.3-5-4.5C3 6.5 7 4 12 4s9 2.5 9 5.5-4 5.5-9 5.5c-3 0-5 1-5 2.5s2 2 1 4.5" },
+  box: { ...PICKING.box, icon: "M4 5h16v14H4z" },
 };
 const HELP =
   "Drag or Shift and arrow keys: turn; wheel, after a click, or [ and ]: zoom; comma and full " +
@@ -61,14 +100,14 @@ export default class Shells {
    * @param {HTMLElement} element
    * @param {ViewContext} context
    */
-  constructor(element, { scene, theme, selection }) {
+  constructor(element, { scene, theme, selection, colours }) {
+    this.element = element;
     this.scene = scene;
     this.selection = selection;
     this.theme = theme;
     /** @type {Moment | null} */
     this.moment = null;
-    /** @type {HTMLCanvasElement[][]} for each cluster a marker per depth */
-    this.sprites = [];
+    this.points = new Points(scene, selection, LEVELS);
     this.request = 0; // of an animation frame
     const { points, labels } = scene.arrays;
     this.count = labels.data.length;
@@ -78,10 +117,18 @@ export default class Shells {
     this.lines = globe(scene.radii[1]);
     this.sheet = new Sheet(element, "Reconstructions of both models on the shell");
     this.sheet.root.title = HELP;
-    Object.assign(element, { camera: orbit, seen: this.seen }); // for tests in a browser
-    this.legend = new Legend(element, scene, selection);
+    // For tests in a browser.
+    Object.assign(element, { camera: orbit, seen: this.seen, selection, points: this.points });
+    this.lasso = new Lasso();
+    const tools = choiceOf(TOOLS, (tool) => {
+      element.dataset.tool = tool;
+      this.lasso.box = tool === "box";
+    });
+    element.append(make("div", { className: "svae-tools" }, ...tools));
+    this.legend = new Legend(element, scene, selection, colours, () => this.resize());
     selection.listen((change) => {
-      if (change === "clusters" || change === "group") this.#render();
+      if (change === "colours") this.recolour(this.theme);
+      else if (change === "hidden" || change === "group") this.#render();
       else this.#mark();
     });
     this.#listen();
@@ -102,13 +149,19 @@ export default class Shells {
   /** @param {Theme} theme */
   recolour(theme) {
     this.theme = theme;
-    const size = ((5.2 * theme.size) / 14) * this.sheet.ratio; // as big as the type
-    this.sprites = this.scene.clusters.map((cluster) => sprites(cluster, theme, size, LEVELS));
+    const size = ((5.8 * theme.size) / 14) * this.sheet.ratio; // as big as the type
+    this.points.recolour(theme, size, this.sheet.ratio);
     this.legend.recolour(theme);
     this.#render();
   }
 
+  figure() {
+    const { turn, tilt, zoom } = orbit;
+    return { turn, tilt, zoom, ...this.selection.figure() };
+  }
+
   dispose() {
+    this.legend.dispose();
     cancelAnimationFrame(this.request);
   }
 
@@ -165,17 +218,11 @@ export default class Shells {
    */
   #drawCloud(context, viewport, m, points) {
     const seen = orbit.project(points, viewport, this.seen[m]);
-    const { labels, hidden, grouped, chosen } = this.selection;
     const { ratio } = this.sheet;
     context.setTransform(1, 0, 0, 1, 0, 0);
     for (const n of backToFront(seen, this.order)) {
-      if (hidden.has(labels[n])) continue;
-      if (grouped) context.globalAlpha = chosen[n] ? 1 : FAINT;
-      const sprite = this.sprites[labels[n]][Math.round(seen.depth[n] * (LEVELS - 1))];
-      const half = sprite.width / 2;
-      // Whole pixels: a picture that is not resampled is copied many times faster.
-      const left = Math.round(seen.x[n] * ratio - half);
-      context.drawImage(sprite, left, Math.round(seen.y[n] * ratio - half));
+      const place = { x: seen.x[n] * ratio, y: seen.y[n] * ratio };
+      this.points.draw(context, n, place, seen.depth[n]);
     }
     context.globalAlpha = 1;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -186,28 +233,48 @@ export default class Shells {
     sheet.clear(sheet.marks);
     if (!this.moment?.shells) return;
     const colours = { ink: this.theme.text, paper: this.theme.background };
-    for (const { x, y } of this.seen) {
+    const viewports = this.#viewports();
+    this.seen.forEach(({ x, y }, m) => {
       /** @param {number} n */
       const place = (n) => ({ x: x[n], y: y[n] });
       sheet.ring(selection.marked.filter((n) => selection.shows(n)).map(place), colours);
       const main = [selection.hovered, selection.picked].filter((n) => n >= 0);
       sheet.ring(main.map(place), colours, true);
-    }
+      const { landed } = selection;
+      if (!landed) return;
+      const { places, place: input } = landed.arrays;
+      sheet.cross(projected(part(places, m).data, viewports[m]), colours);
+      if (landed.header.index < 0) sheet.cross(projected(input.data, viewports[m]), colours, true);
+    });
+    this.lasso.draw(sheet.marks, this.theme);
   }
 
   #listen() {
     const { root } = this.sheet;
     /** @type {PointerEvent} */
     let last;
+    const turns = () => this.element.dataset.tool === "turn";
     listenForDrags(root, {
-      start: (event) => (last = event),
+      start: (event) => {
+        last = event;
+        if (!turns()) this.lasso.begin(this.sheet.at(event));
+      },
       drag: (event) => {
+        if (!turns()) {
+          this.lasso.go(this.sheet.at(event));
+          this.#mark();
+          return;
+        }
         orbit.move(
           (last.clientX - event.clientX) * PER_PIXEL,
           (event.clientY - last.clientY) * PER_PIXEL,
         );
         last = event;
         this.#soon();
+      },
+      end: () => {
+        if (!this.lasso.trace.length || !this.moment?.shells) return;
+        this.selection.mark(this.lasso.end(this.seen, (n) => this.selection.shows(n)));
       },
       click: (event) => this.#click(event),
     });
@@ -253,8 +320,7 @@ export default class Shells {
   #hover(event) {
     const row = event ? this.#nearest(this.sheet.at(event)) : -1;
     this.selection.hover(row);
-    const { clusters } = this.scene;
-    const text = row < 0 ? "" : `point ${row + 1}, cluster ${clusters[this.selection.labels[row]].name}`;
+    const text = row < 0 ? "" : `point ${row + 1}, ${wordsOf(this.selection.colouring, row)}`;
     this.sheet.showTip(text, event ? this.sheet.at(event) : undefined);
   }
 
@@ -286,6 +352,16 @@ export default class Shells {
     cancelAnimationFrame(this.request);
     this.request = requestAnimationFrame(() => this.#render());
   }
+}
+
+/**
+ * Points [3 n] as places on the sheet.
+ * @param {Float32Array} points
+ * @param {Viewport} viewport
+ */
+function projected(points, viewport) {
+  const { x, y } = orbit.project(points, viewport, emptyProjection(points.length / 3));
+  return Array.from(x, (left, n) => ({ x: left, y: y[n] }));
 }
 
 /**

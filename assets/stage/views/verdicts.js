@@ -11,17 +11,11 @@ export const declaration = {
   order: 10,
   span: 12,
   place: "models",
+  columns: true,
   early: true,
   needs: ["moment", "models", "certificates"],
   lively: true,
   styles: `
-& .svae-place {
-  display: grid;
-  grid-auto-columns: minmax(0, 1fr);
-  grid-auto-flow: column;
-  gap: var(--gap);
-}
-
 & .svae-card {
   position: relative;
   padding: 0.25rem 0.7rem;

@@ -12,6 +12,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from svae_core.config.settings import AUTOREGRESSIVE
 from svae_core.figures.palette import FONT_SIZE, MARKS, blank, ink
 from svae_core.figures.phase.axes import AXES, Axis, View, axis_of, label
 from svae_core.figures.phase.words import SHARES, hover, mixed
@@ -162,31 +163,42 @@ def _draw_cells(
 def _draw_lines(
     figure: go.Figure, cells: Sequence[Cell], theory: Theory, xs: Axis, ys: Axis, dark: bool
 ) -> None:
-    """βσ² = λ_max, and for a linear VAE every λ_i, where σ² or β is an axis."""
+    """βσ² = λ_max and the staircase of theory, every further λ_i, where σ² or β is an axis.
+
+    The staircase is for losses D/(2σ²) + β·KL. An autoregressive decoder has none: its thresholds
+    depend on what it tells without latents.
+    """
     first = cells[0].settings
-    count = first.latent_dim if first.arch == "linear" else 1
-    for index, value in reversed(list(enumerate(theory.eigenvalues[:count]))):
-        ends = _line(value, first.sigma2, first.beta, xs, ys)
-        if ends is None:
+    count = first.latent_dim if theory.steps and first.arch not in AUTOREGRESSIVE else 1
+    known = [_line(value, first.sigma2, first.beta, xs, ys) for value in theory.eigenvalues[:count]]
+    # One trace for all steps but the first: there may be hundreds.
+    steps = [place for ends in known[1:] if ends for place in (*ends, (None, None))]
+    for name, places, dash in (
+        ("βσ² = λ_i", steps, "dot"),
+        ("βσ² = λ_max", known[0] if known else None, "solid"),
+    ):
+        if not places:
             continue
-        name = "βσ² = λ_max" if index == 0 else f"βσ² = λ_{index + 1}"
         under = "#11161C" if dark else "#FFFFFF"
-        dash = "solid" if index == 0 else "dot"
         for colour, width in ((under, 6), (MARKS["delta"].colour(dark), 3)):
             figure.add_trace(
                 go.Scatter(
-                    x=[x for x, _ in ends],
-                    y=[y for _, y in ends],
+                    x=[x for x, _ in places],
+                    y=[y for _, y in places],
                     mode="lines",
                     line={"color": colour, "width": width, "dash": dash},
                     name=name,
                     hoverinfo="skip",
                 )
             )
-        if index == 0 and (at := _label_place(ends, xs, ys)):
-            figure.add_annotation(
-                x=at[0], y=ys.edges[-1], yanchor="bottom", text=name, font={"color": ink(dark)}
-            )
+    if known and known[0] and (at := _label_place(known[0], xs, ys)):
+        figure.add_annotation(
+            x=at[0],
+            y=ys.edges[-1],
+            yanchor="bottom",
+            text="βσ² = λ_max",
+            font={"color": ink(dark)},
+        )
 
 
 def _draw_frame(figure: go.Figure, cell: Cell, xs: Axis, ys: Axis, dark: bool) -> None:

@@ -44,6 +44,6 @@ def free_running(outputs: Tensor, couplings: Tensor, _bias: Tensor | None = None
     )
 
 
-def teacher_forced(outputs: Tensor, couplings: Tensor, points: Tensor) -> Tensor:
+def teacher_forced(outputs: Tensor, couplings: Tensor, _bias: Tensor, points: Tensor) -> Tensor:
     """G(z) + L x, [m, b, d]: each coordinate predicted from z and the true x_<j [m, b, d]."""
     return outputs + torch.bmm(points, couplings.tril(-1).mT)

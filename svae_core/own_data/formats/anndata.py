@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from svae_core.own_data.array_to_table import (
-    with_arrays,
     with_categories,
+    with_facts,
     with_note,
-    with_question,
     with_row_names,
     write_matrix,
 )
-from svae_core.own_data.candidates import LABELS, choose, offered
+from svae_core.own_data.candidates import LABELS, choose, listed, offered
+from svae_core.own_data.column_roles import ANNOTATION
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import (
     ELSEWHERE,
@@ -32,6 +32,7 @@ from svae_core.own_data.sparse import DenseRows
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 
+_OFFERED = 20  # annotations beside the label
 #: Annotations that name cell types, in the order in which they are taken for the label.
 _CELL_TYPES = ("cell_type", "celltype", "louvain", "leiden", "cluster", "clusters", *LABELS)
 
@@ -54,17 +55,18 @@ def read(source: Source) -> Table:
         shapes = {key: _shape(file[key]) for key in _matrices(file)}
         name = source.array or ("X" if "X" in shapes else "")
         name = choose(shapes, name, "AnnData file")
-        note = f"Points are {cleaned(name)}, a row for each cell; others are chosen by name."
+        note = f"Points are {cleaned(name)}, a row for each cell."
         array = _matrix(file[name])
         names = _names(file, "var") if shapes[name][1:] == (_length(file, "var"),) else ()
-        notes = [note] + (
-            [f"The file also holds {_others(shapes, name)}."] if len(shapes) > 1 else []
-        )
+        notes = [note]
+        if len(shapes) > 1:
+            others = {key: shape for key, shape in shapes.items() if key != name}
+            notes.append(f"The file also holds {listed(others)}; choose by name.")
         table = write_matrix(source, array, FORMAT.name, notes, names)
         cells = _names(file, "obs") if "obs" in file else ()
-        table = with_arrays(with_row_names(table, cells), offered(shapes), name)
+        table = with_facts(with_row_names(table, cells), arrays=offered(shapes), array=name)
         if are_barcodes(names) and not are_barcodes(cells) and not source.turned:
-            table = with_question(table, NAMED_AS_CELLS)
+            table = with_facts(table, rows_or_columns=NAMED_AS_CELLS)
         return _with_annotations(table, file)
 
 
@@ -73,12 +75,6 @@ def _matrices(file: Any) -> list[str]:
     for group in ("layers", "obsm"):
         found += [f"{group}/{name}" for name in file.get(group, {})]
     return [key for key in found if _shape(file[key])]
-
-
-def _others(shapes: dict[str, tuple[int, ...]], name: str) -> str:
-    return some(
-        [f"{cleaned(k)} ({' × '.join(map(str, v))})" for k, v in shapes.items() if k != name]
-    )
 
 
 def _shape(item: Any) -> tuple[int, ...]:
@@ -114,18 +110,23 @@ def _names(file: Any, which: str) -> tuple[str, ...]:
 
 
 def _with_annotations(table: Table, file: Any) -> Table:
-    """The table with the annotation that names the types of the cells; others are named."""
+    """The table with the cells' annotations of few values, the one that names their types last.
+
+    The last is its label, and any other can be chosen; those that can be no label are named.
+    """
     frame = file.get("obs", {})
     coded = {key: found for key in frame if (found := _categories(frame[key], table.rows))}
     wanted = [name for name in _CELL_TYPES if name in {key.lower() for key in coded}]
+    usable = [key for key, (names, _) in coded.items() if 2 <= len(names) <= CLASSES]
     label = next((key for key in coded if wanted and key.lower() == wanted[0]), "")
-    if not label:
-        label = next((key for key, (names, _) in coded.items() if 2 <= len(names) <= CLASSES), "")
-    if label:
-        names, codes = coded[label]
-        table = with_categories(table, label, names, codes)
+    label = label or next(iter(usable), "")
     index = frame.attrs.get("_index", "_index") if hasattr(frame, "attrs") else ""
-    others = [cleaned(key) for key in frame if key not in (label, index, "__categories")]
+    beside = [key for key in usable if key not in (label, index)][:_OFFERED]
+    for key in [*beside, label] if label else []:
+        names, codes = coded[key]
+        table = with_categories(table, key, names, codes, "" if key == label else ANNOTATION)
+    known = {*beside, label, index, "__categories"}
+    others = [cleaned(key) for key in frame if key not in known]
     if others:
         table = with_note(table, f"Other annotations of the cells were left out: {some(others)}.")
     return table

@@ -6,23 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import (
-    with_arrays,
-    with_labels,
-    with_note,
-    with_question,
-    write_matrix,
-)
-from svae_core.own_data.candidates import (
-    choose,
-    labels_among,
-    offered,
-    question_of,
-    said_of_others,
-)
+from svae_core.own_data.array_to_table import with_note, write_matrix
+from svae_core.own_data.candidates import choose
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import Groups, array_of, is_hdf5, opened, texts_of
 from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
+from svae_core.own_data.named_arrays import completed
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
@@ -32,11 +21,10 @@ def read(source: Source) -> Table:
     """The table of an HDF5 file: its points, and its labels if there are as many."""
     with opened(source.path) as file:
         groups = Groups.of(file)
-        shapes = groups.shapes
-        whole = {**shapes, **groups.text_shapes}
-        if source.labels and (vectors := vectors_among(whole)):
+        shapes, texts = groups.shapes, groups.text_shapes
+        if source.labels and (vectors := vectors_among({**shapes, **texts})):
             loaded = {key: _labels(groups, key) for key in vectors}
-            return write_vectors(source, FORMAT.name, loaded, whole)
+            return write_vectors(source, FORMAT.name, loaded, {**shapes, **texts})
         matlab = "MATLAB_class" in {key for item in groups.items.values() for key in item.attrs}
         if not shapes and groups.others:
             raise RequestError(
@@ -50,18 +38,12 @@ def read(source: Source) -> Table:
             # MATLAB stores columns first, so HDF5 shows every matrix on its side.
             array = np.asarray(array[:]).T if len(array.shape) == 2 else array
             notes.append("Turned on its side, as MATLAB stores matrices.")
+            shapes = {key: shape[::-1] for key, shape in shapes.items()}
         table = write_matrix(source, array, FORMAT.name, notes)
-        if not matlab and not source.turned and (why := question_of(whole, name)):
-            table = with_question(table, why)
-        if source.turned and len(shapes[name]) == 2:
-            shapes = {**shapes, name: shapes[name][::-1]}
-        known = {key: tuple(reversed(shape)) if matlab else shape for key, shape in shapes.items()}
-        labels = labels_among({**known, **groups.text_shapes}, name)
-        if labels:
-            table = with_labels(table, _labels(groups, labels))
-        for note in (*said_of_others(shapes, name, labels), *groups.notes):
+        table = completed(table, source, name, shapes, lambda key: _labels(groups, key), texts)
+        for note in groups.notes:
             table = with_note(table, note)
-        return with_arrays(table, offered(shapes), name)
+        return table
 
 
 def _labels(groups: Groups, name: str) -> np.ndarray:

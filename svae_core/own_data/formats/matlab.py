@@ -11,23 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import (
-    with_arrays,
-    with_labels,
-    with_note,
-    with_question,
-    write_matrix,
-)
-from svae_core.own_data.candidates import (
-    choose,
-    labels_among,
-    offered,
-    question_of,
-    said_of_others,
-)
+from svae_core.own_data.array_to_table import with_note, write_matrix
+from svae_core.own_data.candidates import choose, labels_among
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
 from svae_core.own_data.limits import CATEGORIES, CELLS
+from svae_core.own_data.named_arrays import completed
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.sparse import CompressedRows, check_compressed
 from svae_core.own_data.tables import Table
@@ -94,29 +83,23 @@ def read(source: Source) -> Table:
             raise RequestError(
                 f"The matrix {cleaned(name)} in the .mat file is too large to read; give a sample."
             )
-        shapes = {**numbers, **cells}
-        number, count = numbers[name], _pictures_at_the_end(shapes, name)
+        count = _pictures_at_the_end({**numbers, **cells}, name)
         if count:
-            shapes[name] = (count, *number[:-1])
-        elif source.turned:
-            shapes[name] = number[::-1]
-        labels = labels_among(shapes, name)
-        wanted = [name, labels] if labels else [name]
-        loaded = io.loadmat(str(source.path), variable_names=wanted)
+            numbers[name] = (count, *numbers[name][:-1])
+        loaded = io.loadmat(str(source.path), variable_names=[name])
         array = np.moveaxis(loaded[name], -1, 0) if count else _matrix(loaded[name])
         notes = [f"Points are the matrix {cleaned(name)}."]
         if count:
             notes.append(f"Its last axis counts the pictures, {count:,}, as MATLAB keeps them.")
         table = write_matrix(source, array, FORMAT.name, notes)
-        if labels:
-            table = with_labels(table, _labels(loaded[labels]))
-        for note in said_of_others({**numbers, **cells}, name, labels):
-            table = with_note(table, note)
-        if not source.turned and (why := question_of(shapes, name)):
-            table = with_question(table, why)
+
+        def labels(key: str) -> np.ndarray | None:
+            return _labels(io.loadmat(str(source.path), variable_names=[key])[key])
+
+        table = completed(table, source, name, numbers, labels, cells)
         if refused:
             table = with_note(table, f"What is no matrix was left out: {some(refused)}.")
-        return with_arrays(table, offered(numbers), name)
+        return table
     except _DAMAGE as error:
         if isinstance(error, RequestError):
             raise

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import with_question, write_matrix
+from svae_core.own_data.array_to_table import with_facts, write_matrix
 from svae_core.own_data.formats import Format, Source, starts_with
 from svae_core.own_data.limits import BLOCK_BYTES, CELLS
 from svae_core.own_data.sparse import CompressedRows
@@ -57,7 +57,7 @@ def read(source: Source) -> Table:
     array = CompressedRows.of(matrix.tocsr()) if sparse.issparse(matrix) else np.asarray(matrix)
     table = write_matrix(source, array, FORMAT.name, notes)
     asked = not transposed and not source.turned and table.counts
-    return with_question(table, "Nothing in the file tells") if asked else table
+    return with_facts(table, rows_or_columns="Nothing in the file tells") if asked else table
 
 
 def _check_text(path: Path) -> None:

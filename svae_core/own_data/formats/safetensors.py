@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.own_data.array_to_table import with_arrays, with_labels, with_note, write_matrix
-from svae_core.own_data.candidates import choose, labels_among, offered, said_of_others
+from svae_core.own_data.array_to_table import write_matrix
+from svae_core.own_data.candidates import choose
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
+from svae_core.own_data.named_arrays import completed
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 
@@ -45,12 +46,7 @@ def read(source: Source) -> Table:
             name = choose(shapes, source.array, "safetensors file")
             rows = _Rows(source.path, name, slices[name])
             table = write_matrix(source, rows, FORMAT.name, (f"Points are the array {name}.",))
-            labels = labels_among(shapes, name)
-            if labels:
-                table = with_labels(table, slices[labels][:])
-            for note in said_of_others(shapes, name, labels):
-                table = with_note(table, note)
-            return with_arrays(table, offered(shapes), name)
+            return completed(table, source, name, shapes, lambda key: slices[key][:])
     except SafetensorError as error:
         raise RequestError("The safetensors file is damaged or cut off.") from error
 

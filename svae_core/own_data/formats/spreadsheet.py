@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from svae_core.own_data import archive
-from svae_core.own_data.array_to_table import with_arrays, with_note
+from svae_core.own_data.array_to_table import with_facts, with_note
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.formats.delimited_text import read_laid_out
 from svae_core.own_data.limits import CELLS
@@ -84,7 +84,7 @@ def read(source: Source) -> Table:
             f"Empty, as formulas that were never calculated are: {some(empty)}; open and save the "
             "file in a spreadsheet program, if it has formulas.",
         )
-    return with_arrays(table, names, name)
+    return with_facts(table, arrays=tuple(names), array=name)
 
 
 def _check_size(source: Source) -> None:

@@ -82,5 +82,5 @@ def _compile(slopes: Callable[..., Any], cached: bool) -> Any:
     import numba
 
     kernels = importlib.import_module(f"{_HERE}.kernels")
-    compiler: Any = numba.njit
-    return compiler(kernels.SLOPES, cache=cached, error_model="numpy", boundscheck=False)(slopes)
+    compiler: Any = numba.cfunc
+    return compiler(kernels.SLOPES, cache=cached, error_model="numpy")(slopes)

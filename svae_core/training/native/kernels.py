@@ -1,6 +1,6 @@
 """The compiled functions: all steps of a piece of an epoch, and the forward pass, for one member.
 
-    train(row, first, second, memory, gradient, run, minibatches, method)
+    train(row, first, second, memory, run, minibatches, method)
     forward(row, layers, points, noise, radii, answers)
 
 One member trains by itself, step after step, while its numbers stay in the core's cache; so a
@@ -35,7 +35,7 @@ _AVERAGES = [*[types.float64] * 8, _doubles, _doubles, _floats, _doubles]
 #: A method's slopes: averages -> value, ∂/∂loss, ∂/∂distortion.
 SLOPES = types.UniTuple(types.float64, 3)(types.NamedTuple(_AVERAGES, Averages))
 TRAIN = types.void(
-    *(_floats, _floats, _floats, _floats, _floats),  # row, both moments, memory, gradient
+    *(_floats, _floats, _floats, _floats),  # row, both moments, memory
     *(_table, types.int64, types.int64),  # layers, how many are the encoder's, free variances
     *(_matrix, _counts, _matrix),  # points, their order, noise in that order
     *(_counts, _doubles),  # edges of the minibatches, learning rates
@@ -265,7 +265,7 @@ def _starts(layers, rows):
 
 @njit(TRAIN, cache=compile_options.cached, nogil=True, error_model="numpy")
 def train(
-    row, first, second, memory, gradient,
+    row, first, second, memory,
     layers, encoders, free_at,
     points, order, noise,
     edges, rates,
@@ -275,14 +275,13 @@ def train(
 ):  # fmt: skip
     """The steps of consecutive minibatches `edges` of one epoch, for one member; in place.
 
-    row, first, second, gradient [p]; layers [L, 3]; order [n]; noise [n, k] in the order's order;
+    row, first, second [p]; layers [L, 3]; order [n]; noise [n, k] in the order's order;
     given: r_min, r_max, 1/(2σ²), β, σ². `free_at`: where free log-variances start, −1: none.
     """
     encoder, decoder = layers[:encoders], layers[encoders:]
     k, d = decoder[0, 1], points.shape[1]
-    most = 0
-    for i in range(len(rates)):
-        most = max(most, edges[i + 1] - edges[i])
+    gradient = np.zeros(row.shape[0], np.float32)  # stays 0 where a row is longer than its nets
+    most = np.diff(edges).max()
     enc_starts = _starts(encoder, most)
     dec_starts = _starts(decoder, most)
     enc_work = np.empty(enc_starts[-1], np.float32)

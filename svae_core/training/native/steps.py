@@ -4,16 +4,19 @@
     forward(layers, row, radii, points, noise) -> ForwardPass
 
 Members are trained one after another, each for a piece of an epoch: its numbers stay in the core's
-cache. They share nothing but the minibatches of equal seeds, so a member equals its solo run.
+cache. They share nothing but the minibatches of equal seeds, so a member equals its solo run, and
+as many train at a time as torch has threads.
 """
 
 from __future__ import annotations
 
 import functools
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import final
 
 import numpy as np
+import torch
 
 from svae_core.methods import method_for
 from svae_core.nets.layers import Layer
@@ -30,7 +33,7 @@ from svae_core.training.members import Member
 from svae_core.training.native import compiled
 
 #: Seconds of a piece, about: no deadline is passed by much more.
-_PIECE = 0.03
+_PIECE = 0.1
 #: Floats of weights and activations that a step touches in about a second, on a slow machine.
 _FLOATS_PER_SECOND = 2e8
 
@@ -72,15 +75,18 @@ class NativeTrainer:
     def __init__(self, state: State, rows: list[int]) -> None:
         self._state, self._rows = state, rows
         self._settings = tuple(state.settings[row] for row in rows)
-        self._gradient = np.zeros(state.parameters.shape[1], np.float32)
+        self._threads = min(torch.get_num_threads(), len(rows))
 
     def train(self, step: int, end: int, deadline: float) -> int:
         """Train to `end`, or until the deadline; the step that was reached."""
         context = batch_context(self._settings, step)
+        members = list(zip(self._rows, context.members, strict=True))
+        each = map if self._threads == 1 else _pool(self._threads).map
         while step < end:
             for piece in context.pieces(step, end, self._piece(context)):
-                for row, member in zip(self._rows, context.members, strict=True):
-                    self._train(context, row, member, piece)
+                train = functools.partial(self._train, context, piece)
+                for _ in each(train, members):
+                    pass  # an error is raised here
                 step = piece.last
                 if time.perf_counter() >= deadline:
                     return step
@@ -93,15 +99,17 @@ class NativeTrainer:
         seconds = len(self._rows) * batch * floats / _FLOATS_PER_SECOND / 40
         return max(1, int(_PIECE / max(seconds, 1e-6)))
 
-    def _train(self, context: BatchContext, row: int, member: Member, piece: Piece) -> None:
+    def _train(self, context: BatchContext, piece: Piece, placed: tuple[int, Member]) -> None:
+        """One member's steps of a piece; without the interpreter's lock."""
         native, state = compiled.load(), self._state
+        row, member = placed
         assert native.train is not None
         memory = member.recall(state.memory, row)
         order, noise = piece.of[member.settings.seed]
         rates = [learning_rate(context, step) for step in range(piece.first, piece.last)]
         native.train(
             *(state.parameters[row], state.first_moment[row], state.second_moment[row]),
-            *(memory, self._gradient, *_layout(context.arch.layers)),
+            *(memory, *_layout(context.arch.layers)),
             *(context.points.numpy(), order, noise),
             *(piece.edges, np.array(rates), piece.first, context.steps),
             *(member.given, member.numbers, native.slopes(type(member.method))),
@@ -110,6 +118,11 @@ class NativeTrainer:
 
     def save(self, state: State) -> None:
         """Nothing: the state's own arrays have changed."""
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "svae-train")
 
 
 @functools.lru_cache(maxsize=16)

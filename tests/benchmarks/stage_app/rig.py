@@ -19,7 +19,7 @@ from pages.live.shared_training import Trainings
 from pages.server.current import server
 from svae_core.compute import tasks
 from svae_core.compute.scheduler import QueuePosition
-from svae_core.figures.palette import cluster_style
+from svae_core.figures.palette import scene_style
 from svae_core.latent.projection import Layout
 from svae_core.records import Moment, PreparedData, Settings
 
@@ -108,7 +108,7 @@ def figure(live: LiveRun, step: int) -> go.Figure:
     for m, frame in enumerate(frames):
         for cluster in range(live.prepared.clusters.k):
             x, y, z = frame.shell_view[labels == cluster].T
-            colour, symbol = cluster_style(cluster)
+            colour, symbol = scene_style(cluster)
             marker = {"size": 2.6, "color": colour, "symbol": symbol}
             scene = f"scene{m + 1 if m else ''}"
             drawn.add_scatter3d(x=x, y=y, z=z, mode="markers", marker=marker, scene=scene)

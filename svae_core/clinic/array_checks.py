@@ -1,0 +1,123 @@
+"""Do a model's arrays fit together? Copies, repeated draws, means for samples, misread posteriors.
+
+    checked(arrays) -> the arrays that may be examined, and what was found wrong, in sentences
+
+Arrays that contradict each other are left out together: nothing here tells which of them is right.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from hashlib import blake2b
+
+import numpy as np
+
+from svae_core.certificate.diagnostics import COLLAPSED_TOTAL_KL
+from svae_core.certificate.posteriors import gaussian_posteriors
+from svae_core.clinic.model_arrays import ModelArrays
+from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE
+
+_COPIES = 1e-10  # a loss below this share of the total variance is that of the points themselves
+_MEANS = 1e-6  # z this near to the means, in the posterior's own variance, were not sampled
+_APART = 0.1  # a mean square of standardised z further from 1 is another posterior's
+
+
+def checked(arrays: ModelArrays) -> tuple[ModelArrays, list[str]]:
+    """The arrays without those that contradict the others, and what was found wrong."""
+    findings: list[str] = []
+    if arrays.reconstructions is not None:
+        drawn, told = _checked_draws(arrays.reconstructions, arrays.points)
+        arrays, findings = replace(arrays, reconstructions=drawn), told
+    if arrays.z is not None and len(arrays.z) > 1 and _alike(arrays.z, arrays.z[0]):
+        findings.append("The draws of z are the same, so they are means; they are left out.")
+        arrays = replace(arrays, z=None)
+    if arrays.mean is None or arrays.log_variance is None:
+        return arrays, findings
+    wider = bool(arrays.log_variance.min() > 0)
+    if arrays.z is not None:
+        arrays, told = _read_posterior(arrays, arrays.z, arrays.mean, arrays.log_variance)
+        return arrays, findings + told
+    if wider and _kl(arrays) >= COLLAPSED_TOTAL_KL:
+        findings.append(
+            "By log_variance every posterior is wider than the prior in every dimension, which no "
+            "training asks for; it rather holds variances or standard deviations. Posteriors are "
+            "left out; give natural logarithms of variances."
+        )
+        arrays = replace(arrays, mean=None, log_variance=None)
+    return arrays, findings
+
+
+def _checked_draws(drawn: np.ndarray, points: np.ndarray) -> tuple[np.ndarray | None, list[str]]:
+    """Draws [draws, n, d] of reconstructions without repeated ones, and what was found wrong."""
+    scale = float(points.var(axis=0, dtype=np.float64).sum())
+    if float(np.square(drawn - points, dtype=np.float64).sum(axis=2).mean()) <= _COPIES * scale:
+        return None, [
+            "The reconstructions are the points themselves, to rounding, as no decoder of sampled "
+            "z gives them; is this another array? They are left out."
+        ]
+    if len(drawn) > 1 and _alike(drawn, points):
+        return None, [
+            "The draws of reconstructions are the same, so they are decoded means (or one draw, "
+            "repeated), and a loss of means excludes nothing: decode a new sample of z each time."
+        ]
+    first = {blake2b(drawn[at].tobytes()).digest(): at for at in reversed(range(len(drawn)))}
+    new = sorted(first.values())
+    if len(new) == len(drawn) or _spread(drawn[0]) <= 1e-6 * _spread(points):
+        return drawn, []  # a constant answer is the verdict's business
+    left = len(drawn) - len(new)
+    told = f"{left} of {len(drawn)} draws of reconstructions repeat another; they are left out."
+    return drawn[new], [told]
+
+
+def _alike(drawn: np.ndarray, points: np.ndarray) -> bool:
+    moved = float(np.square(drawn[1:] - drawn[0], dtype=np.float64).mean())
+    return moved <= 1e-6 * _spread(points) < _spread(drawn[0])
+
+
+def _spread(rows: np.ndarray) -> float:
+    """The mean variance of columns [n, d]."""
+    return float(rows.var(axis=0, dtype=np.float64).mean())
+
+
+def _kl(arrays: ModelArrays) -> float:
+    assert arrays.mean is not None and arrays.log_variance is not None
+    kl = gaussian_posteriors(arrays.mean, arrays.log_variance).kl
+    return float(kl.sum(axis=1, dtype=np.float64).mean())
+
+
+def _read_posterior(
+    arrays: ModelArrays, z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray
+) -> tuple[ModelArrays, list[str]]:
+    """The arrays with the posterior as z [draws, n, k] has it, and what is said of it."""
+    square = _standardised(z, mean, log_variance)
+    if square < _MEANS:
+        told = "The array z holds the posterior's means, not samples; it is left out."
+        return replace(arrays, z=None), [told]
+    # Few numbers scatter: a mean of n squares of normal numbers has deviation √(2/n).
+    apart = max(_APART, 5 * math.sqrt(2 / z.size))
+    if abs(square - 1) <= apart:
+        return arrays, []
+    readings = [("logarithms of standard deviations", mean, 2 * log_variance)]
+    if log_variance.min() > 0:
+        logs = np.log(log_variance)
+        readings += [("variances", mean, logs), ("standard deviations", mean, 2 * logs)]
+    readings.append(("the means, and mean the log-variances", log_variance, mean))
+    for what, center, logs in readings:
+        if abs(_standardised(z, center, logs) - 1) <= apart:
+            return replace(arrays, mean=center, log_variance=logs), [
+                f"The array log_variance holds {what}: z was sampled with those. It is read so; "
+                "check whether the loss's KL reads it so as well."
+            ]
+    return replace(arrays, z=None, mean=None, log_variance=None), [
+        f"z was not sampled from this posterior: its distance from the mean is {square:.3g} in "
+        "units of the variance, on average, where samples have 1. Was its noise scaled, or is it "
+        "another encoder's? Both z and the posterior are left out."
+    ]
+
+
+def _standardised(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> float:
+    """Mean square of (z − m)/s: 1 for samples."""
+    low, high = LOG_VARIANCE_RANGE
+    spread = np.exp(np.clip(log_variance.astype(np.float64), 3 * low, 3 * high))
+    return float((np.square(z - mean, dtype=np.float64) / spread).mean())

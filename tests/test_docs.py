@@ -1,0 +1,163 @@
+"""The README and the pages of docs/: blocks of code keep their form, every link leads somewhere.
+
+`support.doc_blocks` says how blocks are written and run; test_docs_pages.py and test_readme.py run
+them. Links of the built site, with its generated pages, are checked by `make docs`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+from support.doc_blocks import (
+    LANGUAGES,
+    MARKS,
+    PAGES,
+    ROOT,
+    Block,
+    Session,
+    blocks_of,
+    commands_of,
+    differs,
+)
+
+from svae_core.__main__ import _parser
+
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+#: Programs of the system that marked blocks call; their own words are not ours to check.
+SYSTEM = {"cd", "cp", "git", "systemctl", "journalctl", "docker", "dask", "export", ".", "python3"}
+_TARGETS = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+_PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+# --------------------------------------------------------------------------------- blocks
+
+
+def test_blocks_name_their_language() -> None:
+    assert len(BLOCKS) > 50
+    wrong = [block for block in BLOCKS if block.language not in LANGUAGES]
+    assert not [f"{block.page}, line {block.line}: {block.language!r}" for block in wrong]
+    assert {block.mark for block in BLOCKS} == {"", *MARKS}
+
+
+def test_commands_of_ours_take_these_options() -> None:
+    """Also where they are not executed, since they would serve or install."""
+    seen, parser = 0, _parser()
+    for block in BLOCKS:
+        for command in commands_of(block) if block.language in ("sh", "console") else ():
+            words = _words(command)
+            if words[:3] == ["python", "-m", "svae_core"]:
+                words = ["svae", *words[3:]]
+            if words[:1] == ["svae"] and words[1:] != ["--version"]:
+                parser.parse_args([word for word in words[1:] if word != "…"])
+                seen += 1
+    assert seen > 30
+
+
+def test_what_is_not_executed_is_there() -> None:
+    """Blocks that install or serve: their files, extras, targets and options exist."""
+    marked = [block for block in BLOCKS if block.mark]
+    assert len(marked) > 5
+    for block in marked:
+        for command in commands_of(block):
+            found = _unknown_in(_words(command))
+            assert not found, f"{block.page}, line {block.line}: {command}: {found}"
+
+
+def _words(command: str) -> list[str]:
+    words = shlex.split(command, comments=True)
+    while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+        words = words[1:]
+    return words
+
+
+def _unknown_in(words: list[str]) -> str:
+    program = Path(words[0]).name or words[0]  # "." has no name
+    if program == "make":
+        return "" if set(words[1:]) <= _TARGETS else "no such target"
+    if program == "pip":
+        files = [after for option, after in itertools.pairwise(words) if option == "-r"]
+        missing = [file for file in files if not (ROOT / file).exists()]
+        extras = [name for word in words for name in re.findall(r"[\w-]+", word.partition("[")[2])]
+        missing += [name for name in extras if name not in _PROJECT["optional-dependencies"]]
+        return ", ".join(missing)
+    if program == "streamlit":
+        from streamlit import config
+
+        assert words[1] == "run" and (ROOT / words[2]).exists()
+        for word in words[3:]:
+            if word.startswith("--"):
+                config.get_option(word[2:].partition("=")[0])  # raises where there is none
+        return ""
+    if program in SYSTEM:
+        ours = [word for word in words if re.match(r"(docs|assets|tests|pages)/", word)]
+        return ", ".join(word for word in ours if not (ROOT / word).exists())
+    return "" if program in ("svae", "python") else f"{program} is no program that we know"
+
+
+# ------------------------------------------------------------------------------ the runner
+
+
+@pytest.mark.parametrize(
+    ("expected", "printed", "same"),
+    [
+        ("loss 0.50", "loss 0.51", True),
+        ("loss 0.50", "loss 0.56", False),
+        ("loss …, KL 2", "loss what you like, KL 2", True),
+        ("loss …, KL 2", "loss 1, KL 3", False),
+        ("a\nb", "a  b", True),
+        ("a", "a\nb", False),
+        ("1,797 points", "1,797 points", True),
+        ("1,797 points", "1,097 points", False),
+        ("at -999", "at 999", False),
+    ],
+)
+def test_outputs_are_compared_by_words_and_numbers(expected: str, printed: str, same: bool) -> None:
+    assert (differs(expected, printed) == "") is same
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [("python", "1 / 0"), ("sh", "false"), ("console", "$ echo 1\n2\n")],
+)
+def test_a_block_that_fails_is_seen(language: str, code: str, tmp_path: Path) -> None:
+    with pytest.raises((AssertionError, ZeroDivisionError)):
+        Session(tmp_path).run(Block("page.md", 1, language, code))
+
+
+# ----------------------------------------------------------------------------------- links
+
+
+def _headings(path: Path) -> set[str]:
+    text = re.sub(r"```.*?```", "", path.read_text("utf-8"), flags=re.S)
+    titles = re.findall(r"^#+ (.*)$", text, re.M)
+    plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)|[`*]", r"\1", title).lower() for title in titles]
+    return {re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", title).strip()) for title in plain}
+
+
+#: Pages that `make docs` makes from the code.
+MADE = {"commands.md", "methods.md", "datasets.md", "findings.md"}
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=named)
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.S)
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    for link in links:
+        if "://" in link:
+            continue
+        name, _, heading = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if target.parent == ROOT / "docs" and target.name in MADE:
+            continue
+        assert target.exists(), f"{named(page)} links to {link}"
+        if heading and target.suffix == ".md" and not heading.startswith("svae_core."):
+            assert heading in _headings(target), f"{named(page)} links to {link}"

@@ -1,0 +1,154 @@
+"""What other systems do differently, as far as it can be simulated on this one."""
+
+from __future__ import annotations
+
+import ast
+import ctypes
+import importlib.util
+import platform
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from svae_core.__main__ import main
+from svae_core.commands import doctor
+from svae_core.config import machine
+
+ROOT = Path(__file__).resolve().parents[1]
+#: Starting processes in any other way than spawn and loky, which all systems have.
+FORKS = {"multiprocessing", "pty", "os.fork", "os.forkpty"}
+
+
+class Kernel:
+    """Windows' own functions, as far as they are used here."""
+
+    def __init__(self, parent_lives: bool = True) -> None:
+        self.asked: list[tuple[str, Any]] = []
+        self._parent_lives = parent_lives
+
+    def OpenProcess(self, access: int, inherit: bool, process: int) -> int:
+        self.asked.append(("open", process))
+        return 17 if self._parent_lives else 0
+
+    def WaitForSingleObject(self, handle: int, milliseconds: int) -> int:
+        self.asked.append(("wait", handle))
+        return 0
+
+    def CloseHandle(self, handle: int) -> int:
+        self.asked.append(("close", handle))
+        return 1
+
+    def GlobalMemoryStatusEx(self, status: Any) -> int:
+        status._obj.total, status._obj.free = 8 * 2**30, 3 * 2**30
+        return 1
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The facts of the machine as Windows tells them."""
+
+    def loaded(kernel: Kernel) -> ModuleType:
+        monkeypatch.setattr(sys, "platform", "win32")
+        monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel), raising=False)
+        assert machine.__file__
+        spec = importlib.util.spec_from_file_location("machine_of_windows", machine.__file__)
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, "machine_of_windows", module)
+        spec.loader.exec_module(module)
+        return module
+
+    return loaded
+
+
+def test_a_worker_on_windows_waits_for_its_parents_end(windows: Any) -> None:
+    """There os.getppid() names the parent for ever, so that asking for it never ends."""
+    kernel = Kernel()
+    windows(kernel).wait_for_end_of_parent(4711)
+    assert kernel.asked == [("open", 4711), ("wait", 17), ("close", 17)]
+    gone = Kernel(parent_lives=False)
+    windows(gone).wait_for_end_of_parent(4711)
+    assert gone.asked == [("open", 4711)]
+
+
+def test_windows_tells_its_memory_and_has_no_limit_of_files(windows: Any) -> None:
+    found = windows(Kernel())
+    assert found.memory().total == 8 * 2**30 and found.memory().free == 3 * 2**30
+    assert found.descriptors() is None
+
+
+def test_a_container_has_its_share_of_the_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    allowed = tmp_path / "memory.max"
+    monkeypatch.setattr(machine, "_CONTAINER", (allowed,))
+    whole = machine.memory()
+    assert whole is not None
+    allowed.write_text("max\n")
+    same = machine.memory()
+    assert same is not None and same.total == whole.total
+    allowed.write_text(f"{2**28}\n")
+    share = machine.memory()
+    assert share is not None and share.total == 2**28 >= share.free
+
+
+def test_an_intel_mac_is_told_that_it_has_no_torch(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_torch(_request: Any) -> int:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    from svae_core.commands import region
+
+    monkeypatch.setattr(region, "run", no_torch)
+    assert main(["region", "--dataset", "wine"]) == 2
+    assert "pip install -r requirements.txt" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    assert main(["region", "--dataset", "wine"]) == 2
+    said = capsys.readouterr().err
+    assert "Intel processor" in said and said.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_no_process_is_forked() -> None:
+    """A fork of a process with threads may hang, and Windows has none."""
+    for path in [*ROOT.glob("svae_core/**/*.py"), *ROOT.glob("pages/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [one.name for one in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                names = [f"{node.value.id}.{node.attr}"]
+            assert not FORKS & {*names, *(name.partition(".")[0] for name in names)}, path
+
+
+# --------------------------------------------------------------------------------- doctor
+
+
+def test_doctor_finds_this_installation_well(home: Path) -> None:
+    findings = list(doctor.examine(9, ""))
+    known = {one.subject: one for one in findings}
+    assert {"torch", "cores", "memory", "open files", "runs", "address", "cluster"} <= known.keys()
+    assert not known["torch"].mend and not known["engine"].mend
+    assert str(home) in known["runs"].found
+
+
+def test_doctor_says_what_to_do(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = machine.Descriptors(10, 256)
+    monkeypatch.setattr(doctor.machine, "descriptors", lambda: few)
+    monkeypatch.setattr(doctor.machine, "memory", lambda: machine.Memory(2**30, 2**20))
+    monkeypatch.setenv("SVAE_WORKERS", "none")
+    home.write_text("a file where the folder should be")
+    assert main(["doctor", "--scheduler", "nonsense"]) == 1
+    said = capsys.readouterr().out
+    for words in ("ulimit -n", "SVAE_WORKERS lower", "must be a whole number", "SVAE_HOME"):
+        assert words in said
+    assert "has no address of a scheduler" in said
