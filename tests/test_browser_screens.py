@@ -35,8 +35,8 @@ def test_the_verdict_of_a_short_run_appears_by_itself(visit: Visit, server: Serv
     assert visit.errors == []
 
 
-def _start_and_cancel(page: Page, runs: int) -> None:
-    page.get_by_role("button", name="Start", exact=True).click()
+def _cancel(page: Page, runs: int) -> None:
+    """Cancel a job of so many runs."""
     expect(page.get_by_text(re.compile(rf" of {runs} runs"))).to_be_visible(timeout=WAIT)
     # A quick machine has ended them all before anybody can cancel, and then takes no click.
     with suppress(TimeoutError):
@@ -49,13 +49,16 @@ def _start_and_cancel(page: Page, runs: int) -> None:
 def test_a_preset_of_the_map_is_what_start_trains(
     visit: Visit, server: Server, preset: phase_axes.Preset
 ) -> None:
+    """At once, too: Start is clicked while most of the page is still as it was."""
     page = visit.page
     page.goto(f"{server[0]}/phase?{SMALL}&seeds=3&y=band&grid.band=0.2:0.6:3")
-    page.get_by_role("button", name=preset.title, exact=True).click()
-    page.wait_for_function("!location.search.includes('grid.band=0.2')")
+    with visit.slow_line():
+        page.get_by_role("button", name=preset.title, exact=True).click()
+        page.wait_for_function("!location.search.includes('grid.band=0.2')")
+        page.get_by_role("button", name="Start", exact=True).click()
     across, up, seeds = re.search(r"(\d+) × (\d+) cells, (\d+|one) seed", preset.text).groups()  # type: ignore[union-attr]
     methods = len(preset.query.get("methods", "baseline,spherical").split(","))
-    _start_and_cancel(page, int(across) * int(up) * int(seeds.replace("one", "1")) * methods)
+    _cancel(page, int(across) * int(up) * int(seeds.replace("one", "1")) * methods)
     assert _query(page)["dataset"] == "wine"
     for name, value in preset.query.items():
         assert _query(page).get(name, value) == value
@@ -67,9 +70,11 @@ def test_a_preset_of_the_comparison_is_what_start_trains(
 ) -> None:
     page = visit.page
     page.goto(f"{server[0]}/compare?{SMALL}&methods=geco")
-    page.get_by_role("button", name=title, exact=True).click()
-    page.wait_for_function("!location.search.includes('methods=geco')")
-    _start_and_cancel(page, 3 * len(comparison_choice.PRESETS[title].methods))
+    with visit.slow_line():
+        page.get_by_role("button", name=title, exact=True).click()
+        page.wait_for_function("!location.search.includes('methods=geco')")
+        page.get_by_role("button", name="Start", exact=True).click()
+    _cancel(page, 3 * len(comparison_choice.PRESETS[title].methods))
     assert _query(page)["epochs"] == "20"
     assert_all_is_whole(page)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from support.screens import resolved
+from support.screens import resolved, widget
 
 from pages.server.current import Server, serving
 from svae_core.compute import tasks
@@ -70,13 +70,13 @@ def test_an_upload_is_shown_chosen_from_and_found_again_by_its_address() -> None
     assert not app.error
     assert app.subheader[0].value == "my.csv, on the shell"
     assert "1 of 41 rows were dropped" in _said(app)
-    assert app.selectbox(key="file.label").value == "auto"
+    assert widget(app.selectbox, "file.label").value == "auto"
 
-    _quiet(app.selectbox(key="file.missing").set_value("mean").run())
+    _quiet(widget(app.selectbox, "file.missing").set_value("mean").run())
     assert "replaced" in _said(app)
-    _quiet(app.multiselect(key="file.features").set_value(["a", "b"]).run())
+    _quiet(widget(app.multiselect, "file.features").set_value(["a", "b"]).run())
     assert app.query_params["file.features"] in ("a,b", ["a,b"])
-    _quiet(app.selectbox(key="file.label").set_value("c").run())
+    _quiet(widget(app.selectbox, "file.label").set_value("c").run())
     assert "The label is c" in _said(app)
 
     again = _open(**{"file.key": _key(app), "file.label": "none"})
@@ -95,7 +95,7 @@ def test_the_clinic_asks_whether_other_code_standardises_too() -> None:
     gauge = {metric.label: metric.value for metric in app.metric}["Gauge"]
     (answer,) = (button for button in app.button if button.label == "Take them as they are")
     _quiet(answer.click().run())
-    assert app.selectbox(key="file.standardise").value == "no"
+    assert widget(app.selectbox, "file.standardise").value == "no"
     assert {metric.label: metric.value for metric in app.metric}["Gauge"] != gauge
     assert "Take them as they are" not in [button.label for button in app.button]
 
@@ -166,12 +166,12 @@ def test_each_suspicion_has_a_button_and_what_it_chose_can_be_undone() -> None:
     buttons = {button.label: button for button in app.button}
     _quiet(buttons["Leave out when"].click().run())
     assert "time stamp" not in _said(app)
-    assert app.multiselect(key="file.without").value == ["when"]
+    assert widget(app.multiselect, "file.without").value == ["when"]
     buttons = {button.label.replace("\\", ""): button for button in app.button}
     _quiet(buttons["Take -999 for missing"].click().run())
     assert "1 of 60 rows were dropped" in _said(app)
-    assert app.text_input(key="file.absent").value == "-999"
-    _quiet(app.multiselect(key="file.without").set_value([]).run())
+    assert widget(app.text_input, "file.absent").value == "-999"
+    _quiet(widget(app.multiselect, "file.without").set_value([]).run())
     assert "time stamp: when" in _said(app)
 
 
@@ -179,11 +179,11 @@ def test_each_suspicion_has_a_button_and_what_it_chose_can_be_undone() -> None:
 def test_a_column_is_corrected_by_one_click() -> None:
     app = _open()
     _quiet(app.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
-    _quiet(app.selectbox(key="file.column").set_value("c").run())
+    _quiet(widget(app.selectbox, "file.column").set_value("c").run())
     _quiet(app.button(key="file.use.Use as label").click().run())
-    assert app.selectbox(key="file.label").value == "c"
+    assert widget(app.selectbox, "file.label").value == "c"
     assert "The label is c" in _said(app)
-    _quiet(app.selectbox(key="file.column").set_value("a").run())
+    _quiet(widget(app.selectbox, "file.column").set_value("a").run())
     _quiet(app.button(key="file.use.Take logarithms").click().run())
     assert "log(1 + x) was taken of a" in _said(app)
 
@@ -209,10 +209,12 @@ def test_which_are_the_points_is_asked_where_nothing_tells_and_the_answer_is_tak
     _quiet(app.file_uploader[0].upload("counts.mtx", content, "text/plain").run())
     asked = [warning.value for warning in app.warning if "which are the points" in warning.value]
     assert len(asked) == 1 and "24 rows" in asked[0]
-    assert app.radio(key="file.turned").value is None
-    _quiet(app.radio(key="file.turned").set_value("Rows").run())
+    assert widget(app.radio, "file.turned").value is None
+    _quiet(widget(app.radio, "file.turned").set_value("Rows").run())
     assert not any("which are the points" in warning.value for warning in app.warning)
-    assert app.radio(key="file.turned").value == "Rows" and "file.turned" not in app.query_params
-    _quiet(app.radio(key="file.turned").set_value("Columns").run())
-    assert app.query_params["file.turned"] and app.radio(key="file.turned").value == "Columns"
+    assert (
+        widget(app.radio, "file.turned").value == "Rows" and "file.turned" not in app.query_params
+    )
+    _quiet(widget(app.radio, "file.turned").set_value("Columns").run())
+    assert app.query_params["file.turned"] and widget(app.radio, "file.turned").value == "Columns"
     assert "8 rows of 24 numbers" in " ".join(caption.value for caption in app.caption)

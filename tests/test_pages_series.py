@@ -13,6 +13,7 @@ from support.screens import (
     press,
     progress_of,
     query_of,
+    widget,
     without_exception,
     words_of,
 )
@@ -182,10 +183,10 @@ def test_a_preset_of_the_comparison_is_what_start_trains() -> None:
     title = next(iter(comparison_choice.PRESETS))
     methods = comparison_choice.PRESETS[title].methods
     app = press(open_page("compare", {**_BRIEF, "methods": "geco"}), f"**{title}**")
-    assert tuple(app.multiselect(key="compare.methods").value) == methods
+    assert tuple(widget(app.multiselect, "compare.methods").value) == methods
     assert query_of(app)["epochs"] == "3"
     press(app, "Start")
-    assert tuple(app.multiselect(key="compare.methods").value) == methods
+    assert tuple(widget(app.multiselect, "compare.methods").value) == methods
     assert progress_of(app).split()[2] == str(3 * len(methods))
 
 
@@ -205,8 +206,8 @@ def test_one_seed_and_one_method_are_spoken_of_in_the_singular_and_have_no_sprea
 
 def test_a_comparison_without_methods_says_so_and_unknown_ones_are_left_out() -> None:
     app = open_page("compare", {**_BRIEF, "methods": "nonsense,baseline"})
-    assert app.multiselect(key="compare.methods").value == ["baseline"]
-    app.multiselect(key="compare.methods").set_value([]).run()
+    assert widget(app.multiselect, "compare.methods").value == ["baseline"]
+    widget(app.multiselect, "compare.methods").set_value([]).run()
     assert "choose at least one" in app.error[0].value
 
 
@@ -215,4 +216,4 @@ def test_a_comparison_without_methods_says_so_and_unknown_ones_are_left_out() ->
 def test_a_number_of_seeds_that_makes_no_sense_is_as_usual(seeds: str) -> None:
     app = open_page("compare", {**SMALL, "seeds": seeds, "methods": "baseline,baseline"})
     assert app.number_input(key="compare.seeds").value == 3
-    assert app.multiselect(key="compare.methods").value == ["baseline"]
+    assert widget(app.multiselect, "compare.methods").value == ["baseline"]

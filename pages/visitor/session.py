@@ -39,7 +39,8 @@ _LESSON = "svae.lesson"  # the lesson whose settings were applied
 _CLASS = "svae.class"  # the code of the class that this visitor belongs to
 _TEACH = "svae.teach"  # the key of the class that this visitor leads
 _PROJECTOR = "svae.projector"  # "1" for large type
-_SHOWN = "svae.shown"  # each widget's value when it was last drawn
+_SHOWN = "svae.shown"  # each widget's value when it was last drawn, by key
+_RENEWED = "svae.renewed"  # how often each widget was replaced, by name
 _ASKED = "svae.asked"  # keys of the background tasks that this visitor requested
 _ONCE = "svae.once"  # results of calls made once, by key
 _GOING = "svae.going"  # key of the running job, by section of a page
@@ -88,21 +89,32 @@ def keep(chosen: Settings) -> Settings:
     return chosen
 
 
-def preset_widget(key: str, value: Any) -> None:
-    """Before a widget is drawn: set its value, unless the visitor has just changed it."""
+def widget(name: str, value: Any, draw: Callable[[str], Any]) -> Any:
+    """Draw a widget with this value, unless the visitor has just moved it; return its value.
+
+    `draw` takes the widget's key. A value that changes otherwise than by the visitor's hand is
+    shown by a new widget, under a new key: a click that the browser sends before it has drawn the
+    change carries all old values, which would be taken for moves of the visitor.
+    """
     state = st.session_state
-    shown = state.get(_SHOWN, {})
+    shown, renewed = state.setdefault(_SHOWN, {}), state.setdefault(_RENEWED, {})
+    key = _widget_key(name)
     # On a new page a key may still belong to a widget of the page before, which is discarded.
     drawn_here = key in shown and key in state
-    moved = drawn_here and state[key] != shown[key]
-    if not drawn_here or (not moved and state[key] != value):
+    if not drawn_here:
         state[key] = value
+    elif state[key] == shown[key] != value:
+        renewed[name] = renewed.get(name, 0) + 1
+        key = _widget_key(name)
+        state[key] = value
+    chosen = draw(key)
+    shown[key] = value if chosen is None else chosen
+    return chosen
 
 
-def widget_drawn(key: str, value: Any) -> Any:
-    """After a widget is drawn: record its value, so that a later change is recognised."""
-    st.session_state.setdefault(_SHOWN, {})[key] = value
-    return value
+def _widget_key(name: str) -> str:
+    times = st.session_state.get(_RENEWED, {}).get(name, 0)
+    return f"{name}.{times}" if times else name
 
 
 def answered(question: str, now: bool = False) -> bool:

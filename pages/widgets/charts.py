@@ -44,11 +44,13 @@ def static_chart(figure: Any, sentence: str, key: str) -> None:
 
 def colour_choice(prepared: PreparedData, place: Any) -> str:
     """What points are coloured by, to choose; the same on every page, and in the URL."""
-    names, key = names_of(prepared), "charts.colour"
-    kept = session.look()["colour"]
-    session.preset_widget(key, kept if kept in names else CLUSTER)
-    chosen = str(place.selectbox("Colour by", names, key=key))
-    session.widget_drawn(key, chosen)
+    names, kept = names_of(prepared), session.look()["colour"]
+    shown = kept if kept in names else CLUSTER
+    chosen = session.widget(
+        "charts.colour",
+        shown,
+        lambda key: place.selectbox("Colour by", names, names.index(shown), key=key),
+    )
     if chosen != (kept or CLUSTER) and (kept in names or chosen != CLUSTER):
         session.keep_look({"colour": "" if chosen == CLUSTER else chosen})
     return chosen

@@ -57,10 +57,10 @@ def choice() -> tuple[tuple[str, ...], int]:
     names = method_choice(left, "compare.methods", "Methods", PRESETS[titles[0]].methods)
     given = page_parameters.parameter("seeds", str(_SEEDS))
     count = int(given) if given in _COUNTS else _SEEDS
-    session.preset_widget("compare.seeds", count)
-    seeds = session.widget_drawn(
+    seeds = session.widget(
         "compare.seeds",
-        right.number_input("Seeds", 1, _MOST_SEEDS, count, key="compare.seeds"),
+        count,
+        lambda key: right.number_input("Seeds", 1, _MOST_SEEDS, count, key=key),
     )
     page_parameters.put_parameter("seeds", str(seeds), str(_SEEDS))
     return names, int(seeds)

@@ -168,13 +168,12 @@ def _select(
     default: str,
 ) -> str:
     """A select box among titles, kept in the URL."""
-    key = f"phase.{name}"
     shown = page_parameters.parameter(name, default)
     shown = shown if shown in titles else default
-    session.preset_widget(key, shown)
-    chosen = session.widget_drawn(
-        key,
-        place.selectbox(
+    chosen = session.widget(
+        f"phase.{name}",
+        shown,
+        lambda key: place.selectbox(
             label,
             list(titles),
             list(titles).index(shown),
@@ -188,9 +187,10 @@ def _select(
 
 def _text(place: Any, name: str, label: str, default: str, help: str) -> None:
     """A text field, kept in the URL."""
-    key = f"phase.{name}"
     shown = page_parameters.parameter(name, default)
-    session.preset_widget(key, shown)
-    text = place.text_input(label, shown, key=key, help=help, max_chars=200)
-    session.widget_drawn(key, text)
+    text = session.widget(
+        f"phase.{name}",
+        shown,
+        lambda key: place.text_input(label, shown, key=key, help=help, max_chars=200),
+    )
     page_parameters.put_parameter(name, text.strip() or default, default)

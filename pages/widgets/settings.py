@@ -53,16 +53,16 @@ def band_controls(settings: Settings, prepared: PreparedData) -> Settings:
     has_band = delta > prepared.clusters.within
     a, b = settings.band
     shown = min(a, _LAST - _NOTCH), min(b, _LAST)
-    session.preset_widget("band", shown)
-    a, b = session.widget_drawn(
+    a, b = session.widget(
         "band",
-        st.slider(
+        shown,
+        lambda key: st.slider(
             f"Band: from W = {prepared.clusters.within:.3f} (0) up to δ = {delta:.3f} (1)",
             min_value=0.0,
             max_value=_LAST,
             value=shown,
             step=_NOTCH,
-            key="band",
+            key=key,
             disabled=not has_band,
             help=knobs(Settings)["band"].help,
         ),
@@ -87,14 +87,14 @@ def _plugin_choice(
     settings: Settings, field: str, options: str, plugins: dict[str, Plugin]
 ) -> Settings:
     """A select box for a plug-in by its title, and the plug-in's options."""
-    session.preset_widget(field, getattr(settings, field))
-    name = session.widget_drawn(
+    name = session.widget(
         field,
-        st.selectbox(
+        getattr(settings, field),
+        lambda key: st.selectbox(
             knobs(Settings)[field].label.capitalize(),
             list(plugins),
             list(plugins).index(getattr(settings, field)),
-            key=field,
+            key=key,
             format_func=lambda name: plugins[name].title,
             help=plugins[getattr(settings, field)].explanation,
         ),
@@ -119,12 +119,11 @@ def _options(plugin: Plugin, kept: Options) -> Options:
 
 def _cluster_choice(settings: Settings) -> Settings:
     """K as a number, or 0 for K proposed by silhouette."""
-    session.preset_widget("propose", settings.clusters == 0)
-    proposed = session.widget_drawn(
+    automatic = settings.clusters == 0
+    proposed = session.widget(
         "propose",
-        st.toggle(
-            "Propose K by silhouette", settings.clusters == 0, "propose", help=_help("clusters")
-        ),
+        automatic,
+        lambda key: st.toggle("Propose K by silhouette", automatic, key, help=_help("clusters")),
     )
     if proposed:
         return dataclasses.replace(settings, clusters=0)
@@ -135,14 +134,14 @@ def _cluster_choice(settings: Settings) -> Settings:
 
 def _definition_choice(settings: Settings, prepared: PreparedData) -> Settings:
     """The definition of the collapse loss, with its value on these data."""
-    session.preset_widget("collapse_loss", settings.collapse_loss)
-    name = session.widget_drawn(
+    name = session.widget(
         "collapse_loss",
-        st.radio(
+        settings.collapse_loss,
+        lambda key: st.radio(
             "Collapse loss δ",
             list(DEFINITIONS),
             list(DEFINITIONS).index(settings.collapse_loss),
-            key="collapse_loss",
+            key=key,
             horizontal=True,
             format_func=lambda name: f"{name}: {prepared.region.deltas[name]:.3f}",
             captions=list(DEFINITIONS.values()),
@@ -159,33 +158,34 @@ def fields(settings: Settings, names: tuple[str, ...]) -> Settings:
     return dataclasses.replace(settings, **chosen)
 
 
-def field_widget(key: str, about: Field, value: Any) -> Any:
+def field_widget(name: str, about: Field, value: Any) -> Any:
     """The widget for a field; its value, or the previous one if the widget was cleared.
 
     The value is the widget's default as well: where a click ends a run of the script before the
     browser has drawn the widget, the browser begins with the default and sends it back.
     """
-    session.preset_widget(key, value)
+    chosen = session.widget(name, value, lambda key: _draw_field(key, about, value))
+    return value if chosen is None else chosen
+
+
+def _draw_field(key: str, about: Field, value: Any) -> Any:
     shared: dict[str, Any] = {"label": _capitalised(about.label), "key": key, "help": about.help}
-    chosen: Any
     if about.kind is bool:
-        chosen = st.toggle(value=value, **shared)
-    elif about.choices:
-        chosen = st.selectbox(
+        return st.toggle(value=value, **shared)
+    if about.choices:
+        return st.selectbox(
             options=list(about.choices),
             index=list(about.choices).index(value),
             format_func=lambda choice: choice.replace("_", " "),
             **shared,
         )
-    elif about.kind in (int, float):
+    if about.kind in (int, float):
         whole = about.kind is int
         low, high = (None if end is None else about.kind(end) for end in (about.low, about.high))
         step = about.step or _first_digit(about.default)
         shared |= {"step": int(step)} if whole else {"step": step, "format": "%g"}
-        chosen = st.number_input(min_value=low, max_value=high, value=about.kind(value), **shared)
-    else:
-        chosen = st.text_input(value=value, **shared)
-    return session.widget_drawn(key, value if chosen is None else chosen)
+        return st.number_input(min_value=low, max_value=high, value=about.kind(value), **shared)
+    return st.text_input(value=value, **shared)
 
 
 def _first_digit(default: float) -> float:

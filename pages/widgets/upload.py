@@ -220,16 +220,19 @@ def _are_columns(config: Config, table: Table) -> bool:
     known = not table.rows_or_columns or session.answered(file)
     value = "Columns" if config.turned else "Rows" if known else None
     place = st.container()
-    session.preset_widget("file.turned", value)
-    answer = st.radio(
-        "Which are the points?",
-        ["Rows", "Columns"],
-        index=None,
-        key="file.turned",
-        horizontal=True,
-        help=knobs(Config)["turned"].help,
+    answer = session.widget(
+        "file.turned",
+        value,
+        lambda key: st.radio(
+            "Which are the points?",
+            ["Rows", "Columns"],
+            index=None,
+            key=key,
+            horizontal=True,
+            help=knobs(Config)["turned"].help,
+        ),
     )
-    session.answered(file, now=session.widget_drawn("file.turned", answer) is not None)
+    session.answered(file, now=answer is not None)
     if answer is None:
         columns = len(table.of_kind("number"))
         asked = orientation(table.rows_or_columns, table.rows, columns)
@@ -326,35 +329,39 @@ def _label(config: Config, table: Table, usable: list[str], second: Table | None
 
 def _picked(name: str, value: str, options: list[str], otherwise: str) -> str:
     """A list of columns that is chosen from all of them."""
-    key = f"file.{name}"
     before = [item for item in names_of(value) if item in options]
-    session.preset_widget(key, before)
     label = "Train on" if name == "features" else knobs(Config)[name].label
-    chosen = st.multiselect(
-        _capital(label),
-        options,
+    chosen = session.widget(
+        f"file.{name}",
         before,
-        key=key,
-        placeholder=otherwise,
-        help=knobs(Config)[name].help,
+        lambda key: st.multiselect(
+            _capital(label),
+            options,
+            before,
+            key=key,
+            placeholder=otherwise,
+            help=knobs(Config)[name].help,
+        ),
     )
-    chosen = session.widget_drawn(key, chosen)
     return text_of(chosen) if chosen else ""
 
 
 def _text(name: str, value: str) -> str:
-    key = f"file.{name}"
-    session.preset_widget(key, value)
-    label = _capital(knobs(Config)[name].label)
-    text = st.text_input(label, value, key=key, help=knobs(Config)[name].help)
-    return str(session.widget_drawn(key, text))
+    about = knobs(Config)[name]
+    text = session.widget(
+        f"file.{name}",
+        value,
+        lambda key: st.text_input(_capital(about.label), value, key=key, help=about.help),
+    )
+    return str(text)
 
 
 def _toggle(name: str, label: str, value: bool) -> bool:
-    key = f"file.{name}"
-    session.preset_widget(key, value)
     help_text = knobs(Config)[name].help
-    return bool(session.widget_drawn(key, st.toggle(label, value, key, help=help_text)))
+    chosen = session.widget(
+        f"file.{name}", value, lambda key: st.toggle(label, value, key, help=help_text)
+    )
+    return bool(chosen)
 
 
 def _capital(label: str) -> str:
@@ -362,16 +369,16 @@ def _capital(label: str) -> str:
 
 
 def _select(name: str, options: list[str], value: str, shown: dict[str, str]) -> Any:
-    session.preset_widget(f"file.{name}", value)
-    label = knobs(Config)[name].label
-    return session.widget_drawn(
+    about = knobs(Config)[name]
+    return session.widget(
         f"file.{name}",
-        st.selectbox(
-            label[:1].upper() + label[1:],
+        value,
+        lambda key: st.selectbox(
+            _capital(about.label),
             options,
             options.index(value),
-            key=f"file.{name}",
+            key=key,
             format_func=lambda option: shown.get(option, option),
-            help=knobs(Config)[name].help,
+            help=about.help,
         ),
     )

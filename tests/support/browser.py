@@ -31,6 +31,19 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--enable-unsafe-swiftshader",
 )
+# The server's messages come one by one, window.pause apart, as over a slow line.
+_SLOW_LINE = """
+window.pause = 0;
+const pause = () => new Promise(resolve => setTimeout(resolve, window.pause));
+window.WebSocket = class extends WebSocket {
+  #line = Promise.resolve();
+  addEventListener(name, read) {
+    super.addEventListener(name, name !== "message" ? read : event => {
+      this.#line = this.#line.then(() => window.pause && pause()).then(() => read(event));
+    });
+  }
+};
+"""
 
 
 @dataclass
@@ -43,6 +56,7 @@ class Visit:
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(WAIT)
+        self.page.add_init_script(_SLOW_LINE)
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
@@ -57,6 +71,13 @@ class Visit:
     def go_to(self, name: str) -> None:
         self.page.get_by_role("link", name=name, exact=True).click()
         self.page.wait_for_url(re.compile(f"/{name.lower()}"))
+
+    @contextmanager
+    def slow_line(self) -> Iterator[None]:
+        """The page hears from the server as over a slow line."""
+        self.page.evaluate("window.pause = 30")
+        yield
+        self.page.evaluate("window.pause = 0")
 
     def picture(self, name: str) -> None:
         self.page.screenshot(path=self.screenshots / f"{name}.png")

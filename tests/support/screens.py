@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,11 @@ def open_page(page: str, query: dict[str, str] | None = None) -> AppTest:
     for name, text in (query or {}).items():
         app.query_params[name] = text
     return without_exception(app.run())
+
+
+def widget(drawn: Sequence[Any], name: str) -> Any:
+    """The widget of this name, whichever it is of those that replaced each other."""
+    return next(one for one in drawn if re.fullmatch(rf"{re.escape(name)}(\.\d+)?", one.key or ""))
 
 
 def without_exception(app: AppTest) -> AppTest:
