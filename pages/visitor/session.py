@@ -24,6 +24,7 @@ from pages.live.registry import same_data
 from pages.live.run_source import RunRequest
 from pages.server.current import server
 from pages.visitor import cache, owner_cookie, settings_in_url
+from pages.visitor.drawn import DrawnWidgets
 from pages.visitor.markdown import refusal
 from pages.visitor.shared_job import Job
 from svae_core.config.settings import settings_at
@@ -39,8 +40,7 @@ _LESSON = "svae.lesson"  # the lesson whose settings were applied
 _CLASS = "svae.class"  # the code of the class that this visitor belongs to
 _TEACH = "svae.teach"  # the key of the class that this visitor leads
 _PROJECTOR = "svae.projector"  # "1" for large type
-_SHOWN = "svae.shown"  # each widget's value when it was last drawn, by key
-_RENEWED = "svae.renewed"  # how often each widget was replaced, by name
+_DRAWN = "svae.drawn"  # the widgets of the page
 _ASKED = "svae.asked"  # keys of the background tasks that this visitor requested
 _ONCE = "svae.once"  # results of calls made once, by key
 _GOING = "svae.going"  # key of the running job, by section of a page
@@ -57,8 +57,9 @@ def settings() -> Settings:
     incoming = settings_in_url.owned(st.query_params.to_dict())
     page = _page()
     if page != state.get(_PAGE):
-        state[_PAGE], state[_SHOWN], state[_WRITTEN] = page, {}, None
-    changed = incoming and incoming != state[_WRITTEN] and not _widget_moved()
+        _drawn().shown.clear()
+        state[_PAGE], state[_WRITTEN] = page, None
+    changed = incoming and incoming != state[_WRITTEN] and not _drawn().moved(state)
     if _SETTINGS not in state and not incoming:
         incoming = _query_of_linked_run()  # for a link that names only a run
     if _SETTINGS not in state or changed:
@@ -90,31 +91,8 @@ def keep(chosen: Settings) -> Settings:
 
 
 def widget(name: str, value: Any, draw: Callable[[str], Any]) -> Any:
-    """Draw a widget with this value, unless the visitor has just moved it; return its value.
-
-    `draw` takes the widget's key. A value that changes otherwise than by the visitor's hand is
-    shown by a new widget, under a new key: a click that the browser sends before it has drawn the
-    change carries all old values, which would be taken for moves of the visitor.
-    """
-    state = st.session_state
-    shown, renewed = state.setdefault(_SHOWN, {}), state.setdefault(_RENEWED, {})
-    key = _widget_key(name)
-    # On a new page a key may still belong to a widget of the page before, which is discarded.
-    drawn_here = key in shown and key in state
-    if not drawn_here:
-        state[key] = value
-    elif state[key] == shown[key] != value:
-        renewed[name] = renewed.get(name, 0) + 1
-        key = _widget_key(name)
-        state[key] = value
-    chosen = draw(key)
-    shown[key] = value if chosen is None else chosen
-    return chosen
-
-
-def _widget_key(name: str) -> str:
-    times = st.session_state.get(_RENEWED, {}).get(name, 0)
-    return f"{name}.{times}" if times else name
+    """Draw a widget, by its key, with this value, or with that to which it was just moved."""
+    return _drawn().draw(st.session_state, name, value, draw)
 
 
 def answered(question: str, now: bool = False) -> bool:
@@ -402,7 +380,6 @@ def _page() -> str | None:
     return context.page_script_hash if context else None
 
 
-def _widget_moved() -> bool:
-    state = st.session_state
-    shown = state.get(_SHOWN, {})
-    return any(key in state and state[key] != value for key, value in shown.items())
+def _drawn() -> DrawnWidgets:
+    found: DrawnWidgets = st.session_state.setdefault(_DRAWN, DrawnWidgets())
+    return found

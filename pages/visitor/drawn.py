@@ -1,0 +1,45 @@
+"""The widgets that a page has drawn: which of them the visitor moved, and which show news."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+State = MutableMapping[str | int, Any]
+
+
+@dataclass
+class DrawnWidgets:
+    """What one visitor's page shows; `state` is the visitor's, in which widgets keep values."""
+
+    shown: dict[str, Any] = field(default_factory=dict)  # when it was last drawn, by key
+    renewed: dict[str, int] = field(default_factory=dict)  # how often replaced, by name
+
+    def draw(self, state: State, name: str, value: Any, call: Callable[[str], Any]) -> Any:
+        """Draw a widget with this value, unless the visitor has just moved it; return its value.
+
+        `call` takes the widget's key. A value that changes otherwise than by the visitor's hand is
+        shown by a new widget, under a new key: a click that the browser sends before it has drawn
+        the change carries all old values, which would be taken for moves of the visitor.
+        """
+        key = self._key(name)
+        # On a new page a key may still belong to a widget of the page before, which is discarded.
+        drawn_here = key in self.shown and key in state
+        if not drawn_here:
+            state[key] = value
+        elif state[key] == self.shown[key] != value:
+            self.renewed[name] = self.renewed.get(name, 0) + 1
+            key = self._key(name)
+            state[key] = value
+        chosen = call(key)
+        self.shown[key] = value if chosen is None else chosen
+        return chosen
+
+    def moved(self, state: State) -> bool:
+        """Whether the visitor has just moved one of them."""
+        return any(key in state and state[key] != value for key, value in self.shown.items())
+
+    def _key(self, name: str) -> str:
+        times = self.renewed.get(name, 0)
+        return f"{name}.{times}" if times else name
