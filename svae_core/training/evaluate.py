@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -42,30 +43,44 @@ _SAMPLES = 8  # reconstructions kept in a frame
 
 
 @dataclass(frozen=True, eq=False)
-class ForwardPass:
-    """Posteriors of n points, and the decoder's outputs for one draw from each."""
+class Seen:
+    """Posteriors of n points, and the decoder's outputs for one draw from each.
+
+    Outputs lie on the shell if the method projects.
+    """
 
     mean: np.ndarray  # [n, k] float32
+    spreads: np.ndarray  # [k] float64, Var_x m_j(x)
     variances: np.ndarray  # [k] float64, means over points
     kl_per_dim: np.ndarray  # [k] float64 nats, mean over points
-    outputs: np.ndarray  # [n, d] float32, on the shell if the method projects
+    samples: np.ndarray  # [≤ n, d] float32, the outputs of the first points
+    view: np.ndarray  # [n, 3] float32, all outputs in the 3-D view
     losses: np.ndarray  # [n] float32, ‖x − output‖²
+
+
+class NativePass(Protocol):
+    """A member's forward pass by native code, equal to torch's to float32 rounding."""
+
+    def outputs(self, points: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """The decoder's outputs [n, d] of one draw for each of the points [n, d]; noise [n, k]."""
+
+    def seen(self, points: np.ndarray, noise: np.ndarray, basis: np.ndarray, samples: int) -> Seen:
+        """What a frame shows of them; basis [d, 3] of the view, as many outputs as `samples`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
     """One member of a batch with the data it was trained on.
 
-    `native`: its forward pass by native code, from points [n, d] and noise [n, k]; equal to
-    torch's to float32 rounding. Members that native code trains have one, for their frames and for
-    the draws of their certificates.
+    `native`: its forward pass by native code. Members that native code trains have one, for their
+    frames and for the draws of their certificates.
     """
 
     prepared: PreparedData
     arch: Architecture
     row: Tensor  # [1, p] its weights
     member_method: MemberMethod
-    native: Callable[[np.ndarray, np.ndarray], ForwardPass] | None = None
+    native: NativePass | None = None
 
     @cached_property
     def networks(self) -> Networks:
@@ -90,7 +105,7 @@ def frame(model: Model, position: RunPosition) -> Frame:
     """
     prepared = model.prepared
     points = _viewed_points(prepared)
-    seen = _forward(model, points, view_noise(model))
+    seen = _seen(model, points, view_noise(model))
     losses = seen.losses.astype(np.float64)
     loss = float(losses.mean())
     kl_per_dim = seen.kl_per_dim
@@ -98,7 +113,6 @@ def frame(model: Model, position: RunPosition) -> Frame:
     definition = applicable_definition(region.collapse_loss, model.member_method.method.projected)
     delta = region.deltas[definition]
     kl = float(kl_per_dim.sum())
-    spreads = spread(seen.mean)
     return Frame(
         method=prepared.settings.method,
         step=position.step,
@@ -110,25 +124,28 @@ def frame(model: Model, position: RunPosition) -> Frame:
         hi=region.hi,
         kl=kl,
         kl_per_dim=kl_per_dim.astype(np.float32),
-        active=active_units(spreads, len(kl_per_dim)),
-        structure=structure(spreads, seen.variances),
+        active=active_units(seen.spreads, len(kl_per_dim)),
+        structure=structure(seen.spreads, seen.variances),
         latent_mean=seen.mean,
-        shell_view=shell_view(seen.outputs, prepared.view_basis),
-        samples=seen.outputs[:_SAMPLES].copy(),
+        shell_view=seen.view,
+        samples=seen.samples,
         sentence=live_sentence(losses, delta, definition, kl),
     )
 
 
-def _forward(model: Model, points: np.ndarray, noise: np.ndarray) -> ForwardPass:
+def _seen(model: Model, points: np.ndarray, noise: np.ndarray) -> Seen:
+    basis = model.prepared.view_basis
     if model.native is not None:
-        return model.native(points, noise)
+        return model.native.seen(points, noise, basis, _SAMPLES)
     posteriors = encode(model, points)
     kl_per_dim = posteriors.kl.mean(axis=0, dtype=np.float64)
     outputs = decode(model, posteriors.draw(noise))
     gap = outputs - points
     losses = np.einsum("nd,nd->n", gap, gap)
     variances = posteriors.variance.mean(axis=0, dtype=np.float64)
-    return ForwardPass(posteriors.mean, variances, kl_per_dim, outputs, losses)
+    view, samples = shell_view(outputs, basis), outputs[:_SAMPLES].copy()
+    mean = posteriors.mean
+    return Seen(mean, spread(mean), variances, kl_per_dim, samples, view, losses)
 
 
 @torch.no_grad()
@@ -220,7 +237,7 @@ def _measured(
 
     def draw() -> np.ndarray:
         if model.native is not None:
-            return model.native(against.points, noise()).outputs
+            return model.native.outputs(against.points, noise())
         if not ready:
             drawn = [posteriors.draw(noise()) for _ in range(together)]
             ready.extend(np.split(decode(model, np.concatenate(drawn)), together)[::-1])

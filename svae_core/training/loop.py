@@ -13,8 +13,7 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -43,8 +42,8 @@ from svae_core.training.batch_context import (
     weight_layout,
 )
 from svae_core.training.evaluate import (
-    ForwardPass,
     Model,
+    NativePass,
     RunPosition,
     certificate,
     encode,
@@ -214,12 +213,10 @@ def _models(
         yield Model(prepared, context.arch, flat[index : index + 1], method, passes)
 
 
-def _native_pass(
-    context: BatchContext, state: State, index: int, member: Member
-) -> Callable[[np.ndarray, np.ndarray], ForwardPass]:
-    from svae_core.training.native.steps import forward
+def _native_pass(context: BatchContext, state: State, index: int, member: Member) -> NativePass:
+    from svae_core.training.native.steps import ForwardPass
 
-    return partial(forward, context.arch.layers, state.parameters[index], member.given[:2])
+    return ForwardPass(context.arch.layers, state.parameters[index], member.given[:2])
 
 
 def certify(

@@ -1,7 +1,7 @@
 """The compiled functions: all steps of a piece of an epoch, and the forward pass, for one member.
 
     train(row, first, second, memory, run, minibatches, method)
-    forward(row, layers, points, noise, radii, answers)
+    forward(row, layers, points, noise, radii, basis, answers)
 
 One member trains by itself, step after step, while its numbers stay in the core's cache; so a
 member equals its solo run by construction. Matrix products are BLAS's, through `np.dot`; whatever
@@ -45,9 +45,9 @@ TRAIN = types.void(
 )
 FORWARD = types.void(
     *(_floats, _table, types.int64, types.int64),  # row, layers, the encoder's, free variances
-    *(_given, _given, _doubles),  # points, noise, radii
-    *(_matrix, _doubles, _doubles),  # mean, variances, KL_j
-    *(_matrix, _floats),  # outputs, losses
+    *(_given, _given, _doubles, _given),  # points, noise, radii, basis of the view
+    *(_matrix, _doubles, _doubles, _doubles),  # mean, its spreads, variances, KL_j
+    *(_matrix, _matrix, _floats),  # outputs, view, losses
 )
 #: Points that `forward` takes at once: their activations stay in the core's cache. A fixed number,
 #: since BLAS rounds the rows of other batches differently.
@@ -331,29 +331,59 @@ def train(
 
 
 @njit(fastmath=FAST, error_model="numpy")
-def _keep(out, scale, error, deviation, outputs, losses, variances):
-    """Outputs s·o and losses ‖error‖² of a block; its variances are added to their sums."""
+def _keep(out, scale, error, outputs, losses):
+    """The first outputs s·o of a block, as many as there is room for, and losses ‖error‖²."""
+    for r in range(outputs.shape[0]):
+        for c in range(out.shape[1]):
+            outputs[r, c] = scale[r] * out[r, c]
     for r in range(out.shape[0]):
         loss = F(0)
         for c in range(out.shape[1]):
-            outputs[r, c] = scale[r] * out[r, c]
             loss += error[r, c] * error[r, c]
         losses[r] = loss
-        for j in range(deviation.shape[1]):
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def _show(out, radius, scale, basis, view):
+    """Outputs in the 3-D view of geometry.shell.shell_view, without a copy of all of them."""
+    for r in range(view.shape[0]):
+        x, y, z = F(0), F(0), F(0)
+        for c in range(out.shape[1]):
+            o = out[r, c]
+            x += o * basis[0, c]
+            y += o * basis[1, c]
+            z += o * basis[2, c]
+        # Both lengths have the factor s, and ‖s·o‖ is at least the shadow's length.
+        shadow = max(np.sqrt(x * x + y * y + z * z), _LEAST_RADIUS)
+        stretch = scale[r] * radius[r] / shadow
+        view[r, 0], view[r, 1], view[r, 2] = x * stretch, y * stretch, z * stretch
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def _add_moments(mean, first, deviation, sums, squares, variances):
+    """Add a block's m − m₁, its square and s to their sums [k]; m₁: the first point's mean.
+
+    Without m₁ a spread that is small beside the mean itself would be lost.
+    """
+    for r in range(mean.shape[0]):
+        for j in range(mean.shape[1]):
+            gap = float(mean[r, j]) - first[j]
+            sums[j] += gap
+            squares[j] += gap * gap
             variances[j] += deviation[r, j] * deviation[r, j]
 
 
 @njit(FORWARD, cache=compile_options.cached, nogil=True, error_model="numpy")
 def forward(
     row, layers, encoders, free_at,
-    points, noise, radii,
-    mean, variances, kl,
-    outputs, losses,
+    points, noise, radii, basis,
+    mean, spreads, variances, kl,
+    outputs, view, losses,
 ):  # fmt: skip
     """Posteriors of points [n, d], and the decoder's outputs, projected, of a draw from each.
 
-    noise [n, k]; written: mean [n, k], variances and KL_j [k] as means over points, outputs [n, d],
-    losses [n].
+    noise [n, k], basis [3, d]; written: mean [n, k], Var_x m_j [k], variances and KL_j [k] as means
+    over points, the first outputs [≤ n, d], view [n, 3] of all of them or [0, 3], losses [n].
     """
     encoder, decoder = layers[:encoders], layers[encoders:]
     n, d, k = points.shape[0], points.shape[1], noise.shape[1]
@@ -367,7 +397,9 @@ def forward(
     free = row[free_at : free_at + k] if free_at >= 0 else np.empty(0, np.float32)
     low, high = F(radii[0]), F(radii[1])
     kl[:] = 0.0
+    spreads[:] = 0.0
     variances[:] = 0.0
+    first, sums = np.empty(k), np.zeros(k)
     for a in range(0, n, BLOCK):
         e = min(n, a + BLOCK)
         b = e - a
@@ -377,6 +409,14 @@ def forward(
         kl += block_kl * b
         out = _forward(row, decoder, z, dec_work, dec_starts)
         _project(out, points[a:e], low, high, error, radius, scale)
-        _keep(out, scale, error, root, outputs[a:e], losses[a:e], variances)
+        _keep(out, scale, error, outputs[a:e], losses[a:e])
+        _show(out, radius, scale, basis, view[a:e])
+        if a == 0:
+            first[:] = mean[0]
+        _add_moments(mean[a:e], first, root, sums, spreads, variances)
     kl /= n
     variances /= n
+    sums /= n
+    spreads /= n
+    for j in range(k):
+        spreads[j] = max(spreads[j] - sums[j] * sums[j], 0.0)

@@ -1,7 +1,7 @@
 """Training steps of a batch of members, and the forward pass of one, by the compiled functions.
 
     trainer = NativeTrainer(state, rows);  trainer.train(step, end, deadline) -> step
-    forward(layers, row, radii, points, noise) -> ForwardPass
+    passes = ForwardPass(layers, row, radii);  passes.seen(points, noise, basis) -> Seen
 
 Members are trained one after another, each for a piece of an epoch: its numbers stay in the core's
 cache. They share nothing but the minibatches of equal seeds, so a member equals its solo run, and
@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -28,7 +29,7 @@ from svae_core.training.batch_context import (
     learning_rate,
     pick_device,
 )
-from svae_core.training.evaluate import ForwardPass
+from svae_core.training.evaluate import Seen
 from svae_core.training.members import Member
 from svae_core.training.native import compiled
 
@@ -47,25 +48,39 @@ def is_native(settings: Settings) -> bool:
     )
 
 
-def forward(
-    layers: tuple[Layer, ...],
-    row: np.ndarray,
-    radii: np.ndarray,
-    points: np.ndarray,
-    noise: np.ndarray,
-) -> ForwardPass:
-    """The forward pass of a member with weights [p] and outputs projected to radii within `radii`.
+@dataclass(frozen=True, eq=False)
+class ForwardPass:
+    """The forward pass of a member.
 
-    points [n, d], noise [n, k]; both float32 in row order; radii [2] float64.
+    Points [n, d] and noise [n, k] are float32 in row order. Outputs are equal to torch's to
+    float32 rounding.
     """
-    kernel = compiled.load().forward
-    assert kernel is not None
-    k = noise.shape[1]
-    mean, variances, kl = np.empty_like(noise), np.empty(k), np.empty(k)
-    outputs, losses = np.empty_like(points), np.empty(len(points), np.float32)
-    given = (row, *_layout(layers), points, noise, radii)
-    kernel(*given, mean, variances, kl, outputs, losses)
-    return ForwardPass(mean, variances, kl, outputs, losses)
+
+    layers: tuple[Layer, ...]
+    row: np.ndarray  # [p] its weights
+    radii: np.ndarray  # [2] float64, to which outputs are projected
+
+    def outputs(self, points: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """The decoder's outputs [n, d] of one draw for each point."""
+        return self._forward(points, noise, np.zeros((3, points.shape[1])), len(points), 0).samples
+
+    def seen(self, points: np.ndarray, noise: np.ndarray, basis: np.ndarray, samples: int) -> Seen:
+        """What a frame shows; basis [d, 3] of the view, `samples` outputs are kept."""
+        return self._forward(points, noise, basis.T, min(samples, len(points)), len(points))
+
+    def _forward(
+        self, points: np.ndarray, noise: np.ndarray, basis: np.ndarray, kept: int, viewed: int
+    ) -> Seen:
+        kernel = compiled.load().forward
+        assert kernel is not None
+        (n, d), k = points.shape, noise.shape[1]
+        mean, (spreads, variances, kl) = np.empty_like(noise), np.empty((3, k))
+        outputs, view = np.empty((kept, d), np.float32), np.empty((viewed, 3), np.float32)
+        losses = np.empty(n, np.float32)
+        rows = np.ascontiguousarray(basis, np.float32)
+        given = (self.row, *_layout(self.layers), points, noise, self.radii, rows)
+        kernel(*given, mean, spreads, variances, kl, outputs, view, losses)
+        return Seen(mean, spreads, variances, kl, outputs, view, losses)
 
 
 @final
