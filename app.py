@@ -1,9 +1,9 @@
 """The Spherical VAE Explorer: `streamlit run app.py`.
 
 The routes serve the live figures to the browser; the lifespan starts the worker processes with the
-server and stops them with it; the middleware refuses foreign host names, says what browsers may do
-with pages, frees what closed tabs held, and sets the cookie that identifies a browser's runs;
-pages/router.py lists the screens.
+server and stops them with it; the middleware refuses foreign host names, spaces new websockets,
+says what browsers may do with pages, frees what closed tabs held, and sets the cookie that
+identifies a browser's runs; pages/router.py lists the screens.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from pages.live.closed_tabs import ClosedTabs
 from pages.live.open_files import allow_many
 from pages.server import health, log
 from pages.server.current import server
+from pages.visitor.handshakes import SpacedHandshakes
 from pages.visitor.hosts import AllowedHosts
 from pages.visitor.owner_cookie import OwnerCookie
 from pages.visitor.policies import Policies
@@ -54,7 +55,9 @@ app = st.App(
     lifespan=lifespan,
     routes=[*routes.routes(), health.route()],
     middleware=[
-        *(Middleware(one) for one in (AllowedHosts, Policies, ClosedTabs, OwnerCookie)),
+        Middleware(AllowedHosts),
+        Middleware(SpacedHandshakes),
+        *(Middleware(one) for one in (Policies, ClosedTabs, OwnerCookie)),
     ],
     on_script_error=say_failed,
 )

@@ -31,6 +31,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 #: As much clustering as is allowed at once, 58 s by the estimate, and what is refused.
 BOMBS = ("clusters=900", "clusters=20000", "clusters=1000&n_points=200000")
+#: An address of this machine that is not the students'.
+ADDRESS = "127.0.0.2"
 #: Sockets that are open at the same time.
 FLOOD = 200
 #: Bytes that a bomb of a few kilobytes unpacks to.
@@ -81,7 +83,9 @@ class Abuser:
 
     def _how(self) -> dict[str, Any]:
         origin = f"http{self._s}://{self.address.partition('/')[0]}"
-        return {"origin": origin, "max_size": None, "ssl": self.tls, "open_timeout": 30}
+        how = {"origin": origin, "max_size": None, "ssl": self.tls, "open_timeout": 30}
+        # From another machine than the students, as it were, where this one has such an address.
+        return how | ({"local_addr": (ADDRESS, 0)} if sys.platform == "linux" else {})
 
     def _stream(self) -> Any:
         protocols: Any = ["streamlit"]
@@ -144,7 +148,8 @@ class Abuser:
 
     def _put(self, path: str, content: bytes) -> None:
         host = self.address.partition("/")[0]
-        url = f"http{self._s}://{host}{path}"
+        prefix = self.address.removeprefix(host)
+        url = f"http{self._s}://{host}{path if path.startswith(f'{prefix}/') else prefix + path}"
         boundary = "x" * 32
         head = (
             f"--{boundary}\r\nContent-Disposition: form-data; "
