@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from support.browser import WAIT, Visit, app_at, free_port, query_of
+from support.browser import WAIT, Visit, app_at, query_of
+from support.ports import free_port
 from support.saved_runs import assert_same
 
 from pages.live import registry

@@ -14,7 +14,6 @@ import hashlib
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from support.ports import free_port
 
 from svae_core.compute import tasks
 from svae_core.compute.dask_cluster import ClusterLost
@@ -172,9 +175,7 @@ def timed(name, expected, work) -> list[Run]:  # type: ignore[no-untyped-def]
 
 def on_a_cluster(here: list[Run]) -> str:
     """Train on a local cluster; the sentences shown when its scheduler was killed."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     address = f"tcp://127.0.0.1:{port}"
     scheduler = _start("dask_scheduler", "--host=127.0.0.1", f"--port={port}")
     workers = _start("dask_worker", address, "--nworkers=2", "--nthreads=1")

@@ -14,7 +14,6 @@ import dataclasses
 import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -28,9 +27,10 @@ import numpy as np
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "benchmarks")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "benchmarks")]
 from saving import MEGABYTE, cost, home  # noqa: E402
 from students import Student  # noqa: E402
+from support.ports import free_port  # noqa: E402
 
 from pages.live import persistence, registry  # noqa: E402
 from pages.live.persistence import Autosave  # noqa: E402
@@ -120,9 +120,7 @@ def kill() -> None:
     missing: list[float] = []
     steps: list[int] = []
     with home() as place:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         query, errors = f"epochs={settings.epochs}", []
         for attempt in range(KILLS + 1):
             process = _server(port)

@@ -9,7 +9,6 @@ stage draws all its views, the peers only the two shells.
 from __future__ import annotations
 
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.browser import chromium
+from support.ports import free_port
 
 APP = Path(__file__).parent / "stage_app" / "app.py"
 SECONDS = 10
@@ -100,9 +100,7 @@ CAMERA = "Object.values(document.querySelector('.svae-shells .svae-place').camer
 
 def measure() -> None:
     """Print the tables."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", str(APP), f"--server.port={port}"],
         cwd=APP.parents[3],

@@ -22,11 +22,12 @@ from pathlib import Path
 
 import psutil
 from playwright.sync_api import Browser, sync_playwright
-from students import free_port, processor_seconds, server, wait_for
+from students import processor_seconds, server, wait_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.browser import FLAGS
+from support.ports import free_port
 
 PAINTS = 9
 EMPTY = 'import streamlit as st\n\nst.title("Hello")\n'

@@ -12,7 +12,6 @@ import asyncio
 import json
 import os
 import random
-import socket
 import ssl
 import subprocess
 import sys
@@ -31,6 +30,10 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
 from pages.wire.messages import decode
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 DRAWING = 0.040  # seconds from a moment's arrival to the next request: 25 frames per second
@@ -58,13 +61,6 @@ def server(*options: str, **environment: str) -> Iterator[tuple[str, psutil.Proc
             process.terminate()
             process.wait(30)
             print(Path(home, "log").read_text()[-4000:], file=sys.stderr)
-
-
-def free_port() -> int:
-    """A port that no process listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:

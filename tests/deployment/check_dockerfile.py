@@ -9,7 +9,6 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support.dockerfile import ROOT, Image
+from support.ports import free_port
 
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
 from students import Student
@@ -62,9 +62,7 @@ def image(torch_index: str) -> Iterator[Image]:
 @contextmanager
 def container(image: Image) -> Iterator[tuple[str, psutil.Process]]:
     """The image's CMD at a free port, as its user; the address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = image.as_user([*image.command, f"--server.port={port}"])
     process = subprocess.Popen(command, **image.where())  # type: ignore[call-overload]
     try:

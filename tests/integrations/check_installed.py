@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
+from support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("", "shell", "region", "train", "latent", "compare", "phase", "runs", "theory")
@@ -129,9 +129,7 @@ def test_a_record_made_in_the_checkout_replays_equal(core: Environment) -> None:
 
 @pytest.fixture(scope="session")
 def served(app: Environment) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [app.bin / "svae", "app", "--port", str(port), "--json"]
     with (
         (app.folder / "log").open("w") as log,

@@ -6,22 +6,22 @@ Screenshots are left in $SVAE_SCREENSHOTS, or in the test's own folder.
 from __future__ import annotations
 
 import os
-import random
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT = 180_000  # milliseconds; a busy machine draws 3-D in software, slowly
@@ -96,19 +96,6 @@ def server(
     yield f"http://localhost:{port}", process
     process.terminate()
     process.wait()
-
-
-def free_port() -> int:
-    """A port of this machine on which nothing listens.
-
-    It is below those that systems give to clients: while a server is restarted, one of the clients
-    that look for it could otherwise be given its port, and be connected with itself.
-    """
-    for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise OSError("no port is free")
 
 
 def app_at(port: int, home: Path) -> subprocess.Popen[bytes]:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "docs" / "deployment" / "nginx.conf"
 NAME = "lab.example.org"
@@ -43,7 +45,7 @@ def in_front_of(app_port: int, folder: Path) -> Iterator[Proxy]:
         check=True,
         capture_output=True,
     )
-    port, plain = _free(), _free()
+    port, plain = free_port(), free_port()
     text = EXAMPLE.read_text("utf-8")
     for ours, here in {
         "127.0.0.1:8501": f"127.0.0.1:{app_port}",
@@ -74,12 +76,6 @@ def in_front_of(app_port: int, folder: Path) -> Iterator[Proxy]:
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
