@@ -115,6 +115,23 @@ async def test_a_live_run_is_watched_while_it_trains(watched: LiveRun) -> None:
 
 
 @in_a_loop
+async def test_a_reader_who_closes_the_page_does_not_close_the_owners(watched: LiveRun) -> None:
+    """The owner's page may be reloading at that moment; its run goes on."""
+    reader = await reader_of("run")
+    reader.send(json.dumps({"do": "leave"}))
+    await reader.leave(1000)
+    await reader.served
+    assert watched.observed
+    owner = Viewer("run")
+    await owner.event()
+    owner.send(json.dumps({"do": "leave"}))
+    await owner.leave(1000)
+    await owner.served
+    assert not watched.observed
+    watched.stop()
+
+
+@in_a_loop
 async def test_the_link_leads_to_the_run_after_a_restart_until_it_is_deleted(
     host: Server, home: Path
 ) -> None:

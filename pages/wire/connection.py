@@ -70,7 +70,7 @@ class ViewerConnection:
                 self._receive(json.loads(text))
         except WebSocketDisconnect as gone:
             if gone.code != GOING_AWAY:  # connection lost, or two pings unanswered
-                self._live.disconnect()
+                self._leave()
         except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
             await self._socket.close(BAD_REQUEST, "That request is invalid.")
 
@@ -90,6 +90,11 @@ class ViewerConnection:
             if self._request and (message := self._answered(self._request)):
                 self._request = None
                 await self._socket.send_bytes(messages.encode(*message))
+
+    def _leave(self) -> None:
+        """This viewer closes the page; a reader or a student says nothing of the owner's."""
+        if self._classroom is None and not self._reads:
+            self._live.disconnect()
 
     def _answered(self, request: messages.FrameRequest) -> messages.Message | None:
         if self._reads:
@@ -137,7 +142,7 @@ class ViewerConnection:
             "try": partial(try_nearby, self._live),
         }
         if command == "leave":
-            self._live.disconnect()
+            self._leave()
         elif self._reads:
             raise RequestError("This link is read-only: it shows the run, and changes nothing.")
         elif self._classroom is not None:
