@@ -207,3 +207,26 @@ def test_a_hostile_file_is_refused_in_a_sentence(
     expect(page.get_by_test_id("stException")).to_have_count(0)
     visit.picture("own-data-refused")
     assert visit.errors == []
+
+
+def test_corrections_that_follow_each_other_quickly_are_all_made(
+    visit: Visit, server: Server, tmp_path: Path
+) -> None:
+    """The second is clicked while the page still shows what it was before the first."""
+    path = tmp_path / "hasty.csv"
+    rows = [f"{1_600_000_000 + 60 * i},{i * 37 % 11},{i * 71 % 13},{i % 4}" for i in range(60)]
+    rows[7] = rows[7].replace(",", ",-999", 1)  # -9990 to -99910: a sentinel once, far from others
+    path.write_text("\n".join(["when,a,b,label", *rows]))
+    page, main_part = visit.page, visit.page.get_by_test_id("stMain")
+    walk(visit, server[0], path, ())
+    leave_out = page.get_by_role("button", name="Leave out when", exact=True)
+    other = page.get_by_role("button", name="Leave out row 8", exact=True)
+    expect(leave_out).to_be_visible()
+    with visit.slow_line():
+        leave_out.click()
+        page.wait_for_function("location.search.includes('file.without=when')")
+        other.click()
+    expect(main_part).to_contain_text("59 rows of 2 numbers each")
+    expect(leave_out).to_have_count(0)
+    expect(other).to_have_count(0)
+    assert visit.errors == []

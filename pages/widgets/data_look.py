@@ -8,6 +8,7 @@ show the same options, so that any of it can be undone there.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -25,6 +26,8 @@ from svae_core.own_data.look import Look, look_at
 from svae_core.own_data.suspicions import Suspicion
 from svae_core.own_data.tables import Table
 
+#: Options and their values; of an option that is a list, the names that are added to it.
+Changes = dict[str, str | tuple[str, ...]]
 #: Columns beyond which a button for each is of no use.
 _LISTED = 200
 
@@ -63,7 +66,7 @@ def _scale(look: Look, config: Config) -> str:
     return words or "on the scale of the file"
 
 
-def corrections(config: Config, look: Look) -> None:
+def corrections(look: Look) -> None:
     """Each suspicion with the buttons that answer it."""
     # Orientation is asked where it is answered, by reading the file otherwise.
     asked = [item for item in look.suspicions if item.kind != "orientation"]
@@ -73,11 +76,11 @@ def corrections(config: Config, look: Look) -> None:
         for number, suspicion in enumerate(asked):
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(f":material/help: {plain(suspicion.sentence)}", width="stretch")
-                for words, changes in _answers(suspicion, config):
-                    _button(words, f"file.answer.{number}.{words}", config, changes)
+                for words, changes in _answers(suspicion):
+                    _button(words, f"file.answer.{number}.{words}", changes)
 
 
-def scale_question(config: Config, look: Look) -> None:
+def scale_question(look: Look) -> None:
     """Where columns were standardised: what that means for a loss, and a button that undoes it."""
     if look.refusal or not look.standardised:
         return
@@ -87,20 +90,20 @@ def scale_question(config: Config, look: Look) -> None:
             "Does your code train on the numbers as they are in the file?",
             width="stretch",
         )
-        _button("Take them as they are", "file.answer.scale", config, {"standardise": "no"})
+        _button("Take them as they are", "file.answer.scale", {"standardise": "no"})
 
 
-def column_buttons(config: Config, look: Look) -> None:
+def column_buttons(look: Look) -> None:
     """One column, and a button for each thing that can be done with it."""
     names = [column.name for column in look.columns][:_LISTED]
     if len(look.columns) < 2:
         return
     name = st.selectbox("Column", names, key="file.column", help="Choose one to correct its use.")
     with st.container(horizontal=True):
-        for words, changes in _uses(name, config):
-            _button(words, f"file.use.{words}", config, changes)
+        for words, changes in _uses(name):
+            _button(words, f"file.use.{words}", changes)
         if not look.standardised:
-            _button("Standardise all", "file.use.standardise", config, {"standardise": "yes"})
+            _button("Standardise all", "file.use.standardise", {"standardise": "yes"})
 
 
 def details(look: Look, table: Table) -> None:
@@ -150,7 +153,7 @@ def _sentences(look: Look, table: Table) -> Iterator[str]:
         yield f"Classes of {look.label}: {shown}{more}."
 
 
-def _answers(suspicion: Suspicion, config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
+def _answers(suspicion: Suspicion) -> Iterator[tuple[str, Changes]]:
     """Buttons for a suspicion: their words and the options that they set."""
     if suspicion.kind == "counts":
         yield "Same total, then log(1 + x)", {"counts": "log"}
@@ -158,38 +161,43 @@ def _answers(suspicion: Suspicion, config: Config) -> Iterator[tuple[str, dict[s
         yield f"That, of the {most} most variable columns", {"counts": "variable"}
         return
     if suspicion.kind == "outlier":
-        rows = with_name(config.without_rows, suspicion.row + 1)
-        yield f"Leave out row {suspicion.row + 1}", {"without_rows": rows}
+        yield f"Leave out row {suspicion.row + 1}", {"without_rows": (str(suspicion.row + 1),)}
         return
     if suspicion.kind == "sentinel":
         value = f"{suspicion.value:g}"
-        yield f"Take {value} for missing", {"absent": with_name(config.absent, value)}
+        yield f"Take {value} for missing", {"absent": (value,)}
     if suspicion.kind == "dominant":
         yield "Standardise", {"standardise": "yes"}
-        yield "Take logarithms", {"logs": with_name(config.logs, suspicion.columns[0])}
-    without = config.without
-    for name in suspicion.columns:
-        without = with_name(without, name)
+        yield "Take logarithms", {"logs": suspicion.columns[:1]}
     what = suspicion.columns[0] if len(suspicion.columns) == 1 else "these columns"
-    yield f"Leave out {what}", {"without": without}
+    yield f"Leave out {what}", {"without": suspicion.columns}
 
 
-def _uses(name: str, config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield "Leave out", {"without": with_name(config.without, name)}
-    logs = config.logs if config.logs == EVERY else with_name(config.logs, name)
-    yield "Take logarithms", {"logs": logs}
+def _uses(name: str) -> Iterator[tuple[str, Changes]]:
+    yield "Leave out", {"without": (name,)}
+    yield "Take logarithms", {"logs": (name,)}
     yield "Use as label", {"label": name}
     yield "Use as names", {"names": name}
 
 
-def _button(words: str, key: str, config: Config, changes: dict[str, Any]) -> None:
-    st.button(plain(words), key=key, on_click=_change, args=(config, changes))
+def _button(words: str, key: str, changes: Changes) -> None:
+    st.button(plain(words), key=key, on_click=_change, args=(changes,))
 
 
-def _change(config: Config, changes: dict[str, Any]) -> None:
-    """Set options of the data: the widgets that show them follow on the rerun that comes."""
-    options = as_options(dataclasses.replace(config, **changes))
-    session.keep(dataclasses.replace(session.settings(), dataset_options=options))
+def _change(changes: Changes) -> None:
+    """Set options of the data: the widgets that show them follow on the rerun that comes.
+
+    Of the data as they are now: what was clicked before may not be on the screen yet.
+    """
+    settings = session.settings()
+    options: dict[str, Any] = dict(settings.dataset_options)
+    for option, value in changes.items():
+        before = getattr(Config(**options), option)
+        if isinstance(value, tuple):
+            value = before if before == EVERY else functools.reduce(with_name, value, before)
+        options[option] = value
+    found = as_options(Config(**options))
+    session.keep(dataclasses.replace(settings, dataset_options=found))
 
 
 def as_options(config: Config) -> tuple[tuple[str, Any], ...]:

@@ -62,7 +62,7 @@ def file_options(kept: Options) -> Options:
             f"In use: **{plain(table.name)}**. {plain(data_look.summary(look, table, config))}"
         )
     with st.expander("Correct a column"):
-        data_look.column_buttons(config, look)
+        data_look.column_buttons(look)
     return data_look.as_options(config)
 
 
@@ -81,7 +81,7 @@ def in_short(settings: Settings) -> str:
 def scale_question(settings: Settings) -> None:
     """Where the visitor's columns were standardised: whether their own code does so too."""
     if found := _file_of(settings):
-        data_look.scale_question(found[0], found[2])
+        data_look.scale_question(found[2])
 
 
 def is_another_file(before: Settings, settings: Settings) -> bool:
@@ -105,7 +105,7 @@ def preview(settings: Settings) -> None:
         return
     config, table, look = found
     st.caption(f"**{plain(table.name)}**: {plain(data_look.summary(look, table, config))}")
-    data_look.corrections(config, look)
+    data_look.corrections(look)
     with st.expander(
         f"The file as read: {counted(table.rows, 'row')}, {counted(len(table.columns), 'column')}"
     ):
