@@ -1,4 +1,4 @@
-"""The stage as a widget, by the standard of anywidget: JupyterLab, marimo, VS Code, Colab.
+"""The stage as a widget, by the standard of anywidget: JupyterLab, marimo; untried: VS Code, Colab.
 
 The browser's code, Plotly.js and the run so far are the widget's state, so that it needs no network
 and, where a notebook keeps the state of widgets, no kernel. JupyterLab keeps none unless it is told
@@ -70,6 +70,7 @@ class StageWidget(anywidget.AnyWidget):
         self._loop = _running_loop()
         self._post = Post(watched, self._push, self._keep)
         self.on_msg(self._hear)
+        self._look_again(0.0)
 
     def train(self) -> None:
         """Train the run that was given as settings, or as an estimator with its points.
@@ -117,6 +118,15 @@ class StageWidget(anywidget.AnyWidget):
     def _later(self, answer: Callable[[], None]) -> None:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(answer)
+
+    def _look_again(self, seconds: float | None) -> None:
+        """Look later at a run that another process trains; None: it is over."""
+        if seconds is not None and self._loop is not None and hasattr(self.watched, "look"):
+            self._loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        if self.comm is not None:  # the widget was not closed
+            self._look_again(self.watched.look())
 
     # ----------------------------------------------------------------------- below a cell
 
