@@ -22,6 +22,7 @@ import anywidget
 import traitlets
 
 from svae_core.notebook.post import Post, Watched
+from svae_core.notebook.saved import Saved
 from svae_core.records import RequestError
 from svae_core.stage import browser_code, replay_file
 
@@ -121,12 +122,12 @@ class StageWidget(anywidget.AnyWidget):
 
     def _look_again(self, seconds: float | None) -> None:
         """Look later at a run that another process trains; None: it is over."""
-        if seconds is not None and self._loop is not None and hasattr(self.watched, "look"):
-            self._loop.call_later(seconds, self._look)
+        if seconds is not None and self._loop is not None and isinstance(self.watched, Saved):
+            self._loop.call_later(seconds, self._look, self.watched)
 
-    def _look(self) -> None:
+    def _look(self, saved: Saved) -> None:
         if self.comm is not None:  # the widget was not closed
-            self._look_again(self.watched.look())
+            self._look_again(saved.look())
 
     # ----------------------------------------------------------------------- below a cell
 
