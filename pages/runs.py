@@ -16,6 +16,7 @@ from svae_core.records import RequestError
 from svae_core.runs import store, transfer
 from svae_core.runs.folder import home, load
 from svae_core.runs.store import Entry
+from svae_core.stage.replay_file import embedding
 
 viewer = run_table.Viewer(session.owner(), hosts.sees_all_runs())
 
@@ -104,6 +105,8 @@ def export(entry: Entry) -> None:
             width="stretch",
             help="One file that plays in any browser, without a server",
         )
+        st.write("Line that shows the replay in a web page or on a slide, with its file beside it:")
+        st.code(embedding(routes.replay_name(entry.about.members[0].dataset)), language="html")
 
 
 def delete(entries: list[Entry]) -> None:

@@ -28,7 +28,7 @@ def slide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     page = replay_file.page("A run", packed, code, browser_code.plotly())
     assert len(page) < 3_200_000, "most of it is Plotly.js, compressed"
     (folder / "run 1.html").write_text(page, encoding="utf-8")
-    frame = replay_file.frame_of("run%201.html", "A run")
+    frame = replay_file.embedding("run 1.html")
     head = '<!doctype html><link rel="icon" href="data:,"><style>body { margin: 0 }</style>'
     slide = f"{head}<h2>A slide</h2>{frame}"
     (folder / "slide.html").write_text(slide, encoding="utf-8")

@@ -26,6 +26,7 @@ from support.doc_blocks import (
 )
 
 from svae_core.__main__ import _parser
+from svae_core.stage.replay_file import embedding
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 #: Programs of the system that marked blocks call; their own words are not ours to check.
@@ -60,6 +61,12 @@ def test_commands_of_ours_take_these_options() -> None:
                 parser.parse_args([word for word in words[1:] if word != "…"])
                 seen += 1
     assert seen > 30
+
+
+def test_the_line_that_embeds_a_run_is_what_export_prints() -> None:
+    line = embedding("run.html")
+    pages = [page.name for page in PAGES if line in page.read_text("utf-8")]
+    assert pages == ["README.md", "researcher.md"]
 
 
 def test_what_is_not_executed_is_there() -> None:

@@ -6,6 +6,7 @@ Building, installing and starting what was installed is `make package`.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -116,9 +117,14 @@ def test_a_saved_run_has_a_card_a_module_and_a_replay(
         assert part in text
     module = answer("export", run, "--what", "module", "--to", str(tmp_path / "model.py"))
     assert [Path(file).name for file in module["files"]] == ["model.py", "model.pt"]
-    answer("export", run, "--what", "replay", "--to", str(tmp_path / "replay.html"))
-    page = (tmp_path / "replay.html").read_text("utf-8")
+    replay = ["export", run, "--what", "replay", "--to", str(tmp_path / "my run.html")]
+    line = answer(*replay)["embed"]
+    page = (tmp_path / "my run.html").read_text("utf-8")
     assert page.startswith("<!doctype html>") and 'id="run"' in page
+    # The line that shows it in a page beside it: the file as an address, and no rights but scripts.
+    assert re.match(r'<iframe src="my%20run\.html" sandbox="allow-scripts" [^<>]*></iframe>$', line)
+    assert main(replay) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"To show it in a page or on a slide: {line}"
 
 
 # ------------------------------------------------------------------------------ JSON Lines

@@ -18,6 +18,7 @@ from pages.visitor import hosts, owner_cookie, session
 from pages.widgets import run_table
 from svae_core.runs import store, transfer
 from svae_core.runs.folder import load
+from svae_core.stage.replay_file import embedding
 
 ALL = run_table.Viewer(MINE, True)
 ONLY_MINE = run_table.Viewer(MINE, False)
@@ -86,8 +87,12 @@ def test_a_run_of_a_pair_can_be_opened_and_its_link_shared(home: Path) -> None:
     app = opened(folder)
     (link,) = (one for one in app.get("page_link") if "Train" in one.proto.label)
     assert "run=some-id" in link.proto.query_string and "dataset=wine" in link.proto.query_string
-    assert "watch=" in app.code[0].value and "some-id" not in app.code[0].value
-    assert "run=some-id" in app.code[1].value
+    frame, watched, shared = (code.value for code in app.code)
+    assert "watch=" in watched and "some-id" not in watched
+    assert "run=some-id" in shared
+    # The line that shows the replay elsewhere names the file that the browser saves.
+    assert frame == embedding("svae-wine-replay.html")
+    assert frame.startswith('<iframe src="svae-wine-replay.html" sandbox="allow-scripts" ')
     labels = [one.proto.label for one in app.get("download_button")]
     assert labels == ["Export (zip)", "Numbers (CSV)"]
     assert any("some-id" in one.proto.url for one in app.get("link_button"))

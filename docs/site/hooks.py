@@ -103,7 +103,8 @@ def _outside(target: str, page: str) -> Path | None:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Links to files outside docs/ lead to their copies, and from copies back to pages."""
+    """Links to files outside docs/ lead to their copies, from copies back to pages, and links to
+    notebooks to their pages."""
     here = page.file.src_uri
     copied = here.startswith(f"{_COPIES}/")
 
@@ -116,6 +117,8 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
                 posixpath.dirname(here).removeprefix(_COPIES).strip("/"), link[2]
             )
             target = posixpath.normpath(place).removeprefix("docs/")
+        elif link[2].endswith(".ipynb") and posixpath.dirname(here) != "notebooks":
+            target = f"{link[2].removesuffix('.ipynb')}.md"  # its page, which links to the file
         else:
             return link[0]
         way = posixpath.relpath(target, posixpath.dirname(here) or ".")

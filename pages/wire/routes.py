@@ -109,6 +109,11 @@ def replay_path(run: str) -> str:
     return f"{_PREFIX}/replay/{run}.html"
 
 
+def replay_name(dataset: str) -> str:
+    """The name of the file that is downloaded from there."""
+    return f"svae-{dataset}-replay.html"
+
+
 def read_only_replay_path(token: str) -> str:
     """The same by a read-only link."""
     return f"{_PREFIX}/read-only-replay/{token}.html"
@@ -206,7 +211,7 @@ async def serve_replay(request: Request) -> Response:
     if isinstance(live, Response):
         return live
     page = await replay_of(live)
-    sent = attachment(f"svae-{live.members[0].dataset}-replay.html")
+    sent = attachment(replay_name(live.members[0].dataset))
     return Response(page, headers=sent, media_type="text/html; charset=utf-8")
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from svae_core.commands import _figures, print_json
 from svae_core.commands._training import add_saved, one_thread, place_of, saved_state
@@ -75,8 +74,10 @@ def run(request: argparse.Namespace) -> None:
         raise RequestError(f"--to is {request.to}, but {request.what} go to {allowed}.")
     check_file(path, f"--to {path}")
     if request.what == "replay":
+        from svae_core.stage.replay_file import embedding
+
         _write_replay(request.saved, path)
-        told = {"file": str(path), "what": "replay", "embed": _embed(path)}
+        told = {"file": str(path), "what": "replay", "embed": embedding(path.name)}
         _answer(request, told, "the replay")
         if not request.json:
             print(f"To show it in a page or on a slide: {told['embed']}")
@@ -120,13 +121,6 @@ def _write(what: str, model: Model, path: Path) -> tuple[Path, ...]:
     else:
         exports.write(getattr(exports, what)(model), path)
     return (path,)
-
-
-def _embed(path: Path) -> str:
-    """The line of HTML that shows a replay in another page, which lies beside it."""
-    from svae_core.stage.replay_file import frame_of
-
-    return frame_of(quote(path.name), "A run of the Spherical VAE Explorer")
 
 
 def _write_replay(name: str, path: Path) -> None:

@@ -1,7 +1,6 @@
-"""Runs of this package to watch: one that trains now, and one that was saved.
+"""Runs of this package that train in the notebook's own process.
 
     watched = Trained((settings,));  watched.train();  watched.follow(question, step)
-    watched = saved_run("name of a run")
 
 A run is a pure function of its settings, so the models of any earlier step are made again where a
 click asks for them.
@@ -12,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,9 +21,6 @@ from svae_core.latent.results import Follow, Followed
 from svae_core.notebook.watched_run import WatchedRun
 from svae_core.problem import prepare
 from svae_core.records import Budget, RequestError, Settings, State
-from svae_core.runs import folder as runs
-from svae_core.runs import store
-from svae_core.runs.folder import SavedRun
 
 if TYPE_CHECKING:
     from svae_core.estimator import SphericalVAE
@@ -83,42 +78,6 @@ class Trained:
             tell()
 
 
-class Saved:
-    """A saved run, complete or as far as it is."""
-
-    def __init__(self, saved: SavedRun) -> None:
-        """RequestError where there is nothing to show, or the data are not here or are others."""
-        if not saved.moments:
-            raise RequestError("This run has no moments to show; train it with recorded moments.")
-        members = saved.about.members
-        prepared = tasks.prepared_data(members[-1])
-        if saved.about.fingerprint not in ("", prepared.dataset.fingerprint):
-            raise RequestError(
-                "The data of this run are not what they were when it was trained; it cannot be "
-                "shown with others."
-            )
-        floors = tuple(prepare(settings).floors for settings in members)
-        self.run = WatchedRun(prepared, members, floors=floors)
-        mapped = all(len(frame.latent_mean) for frame in saved.moments[-1])
-        for n, moment in enumerate(saved.moments, start=1):
-            self.run.add(moment, mapped and not saved.layouts and n == len(saved.moments))
-        self.run.layouts = saved.layouts or self.run.layouts
-        self.run.finish(saved.certificates)
-        self._state = saved.state
-
-    def listen(self, on_news: Callable[[], object]) -> None:
-        """Nothing new will come."""
-
-    def follow(self, question: Follow, step: int) -> Followed:
-        """A point on its way through the models of that step, trained again where it is earlier."""
-        from svae_core.training import loop
-
-        states = [self._state]
-        if step < self._state.step:
-            states.insert(0, loop.begin(self._state.settings))
-        return follow_at(states, question, step)
-
-
 def follow_at(states: list[State], question: Follow, step: int) -> Followed:
     """The models of a step, from the last of these states before it; they rise in step."""
     from svae_core.latent.following import follow
@@ -135,13 +94,6 @@ def follow_at(states: list[State], question: Follow, step: int) -> Followed:
             f"{_AGAIN:.0f} s; go to the newest moment."
         )
     return follow(state.step, tuple(loop.models(state)), question)
-
-
-def saved_run(place: str | Path) -> Saved:
-    """A saved run, by its folder or its name; RequestError if there is none."""
-    found = Path(place)
-    where = found if found.is_dir() else store.find(runs.home(), str(place)).folder
-    return Saved(runs.load(where))
 
 
 def training_of(model: SphericalVAE, X: Any) -> Trained:

@@ -39,6 +39,8 @@ def watch(
     by side, which `train()` of the widget trains; a saved run, as record, folder or name; an
     estimator that will be fitted; or a fitted one with the points `X` that it was fitted to, which
     `train()` trains again, step by step the same.
+    A saved run that another process trains meanwhile, given by folder or name, is followed to its
+    end: moments come about once a second, while no cell runs, for one that runs keeps the kernel.
     Of a monitor: `labels` are the classes [n] of its points, `image` height and width where points
     are images, `band` what the loop's penalty holds, `steps` the length of the loop, `name` what
     the model is called.
@@ -62,12 +64,12 @@ def _widget_class() -> type[StageWidget]:
 
 def as_watched(what: Any, X: Any, **look: Any) -> Watched:
     """The run behind what `watch` is given; RequestError where there is none."""
-    from svae_core.notebook import trained
+    from svae_core.notebook import saved, trained
 
     if isinstance(what, SavedRun):
-        return trained.Saved(what)
+        return saved.Saved(what)
     if isinstance(what, str | Path):
-        return trained.saved_run(what)
+        return saved.saved_run(what)
     members = (what,) if isinstance(what, Settings) else what
     if isinstance(members, tuple | list) and all(isinstance(one, Settings) for one in members):
         return trained.Trained(tuple(members))

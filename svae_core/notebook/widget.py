@@ -1,4 +1,4 @@
-"""The stage as a widget, by the standard of anywidget: JupyterLab, marimo, VS Code, Colab.
+"""The stage as a widget, by the standard of anywidget: JupyterLab, marimo; untried: VS Code, Colab.
 
 The browser's code, Plotly.js and the run so far are the widget's state, so that it needs no network
 and, where a notebook keeps the state of widgets, no kernel. JupyterLab keeps none unless it is told
@@ -22,6 +22,7 @@ import anywidget
 import traitlets
 
 from svae_core.notebook.post import Post, Watched
+from svae_core.notebook.saved import Saved
 from svae_core.records import RequestError
 from svae_core.stage import browser_code, replay_file
 
@@ -70,6 +71,7 @@ class StageWidget(anywidget.AnyWidget):
         self._loop = _running_loop()
         self._post = Post(watched, self._push, self._keep)
         self.on_msg(self._hear)
+        self._look_again(0.0)
 
     def train(self) -> None:
         """Train the run that was given as settings, or as an estimator with its points.
@@ -117,6 +119,15 @@ class StageWidget(anywidget.AnyWidget):
     def _later(self, answer: Callable[[], None]) -> None:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(answer)
+
+    def _look_again(self, seconds: float | None) -> None:
+        """Look later at a run that another process trains; None: it is over."""
+        if seconds is not None and self._loop is not None and isinstance(self.watched, Saved):
+            self._loop.call_later(seconds, self._look, self.watched)
+
+    def _look(self, saved: Saved) -> None:
+        if self.comm is not None:  # the widget was not closed
+            self._look_again(saved.look())
 
     # ----------------------------------------------------------------------- below a cell
 

@@ -1,7 +1,8 @@
 """A run as one HTML file that plays without a server and without a network.
 
     replay_file.page(title, packed(run), code, plotly) -> HTML
-    replay_file.frame_of("run.html", title) -> the <iframe> that shows it in another page
+    replay_file.embedding("run.html") -> the line that shows it in a page in the same folder
+    replay_file.frame_of(address, title) -> the same for any address
 
 The file holds the code of assets/stage, Plotly.js, and the messages that the websocket would have
 sent: numbers unchanged, coordinates and images rounded to 16 bits, each moment as its difference
@@ -20,6 +21,7 @@ import posixpath
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -103,6 +105,11 @@ def page(title: str, packed: bytes, code: dict[str, bytes], plotly: bytes) -> st
 def title_of(prepared: PreparedData) -> str:
     """What the page is called."""
     return f"Spherical VAE Explorer: {prepared.dataset.title}, recorded"
+
+
+def embedding(file: str) -> str:
+    """The line of HTML that shows the file of that name in a page or slide beside it."""
+    return frame_of(quote(file), "A run of the Spherical VAE Explorer")
 
 
 def frame_of(address: str, title: str) -> str:

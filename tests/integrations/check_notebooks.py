@@ -48,7 +48,7 @@ COLOURS = """(stage) => {
   }
   return found.size;
 }"""
-MARIMO = '''
+MARIMO = """
 import marimo
 
 app = marimo.App(width="full")
@@ -102,7 +102,7 @@ def _(X, decoder, encoder, monitor, time, torch, view):
 
 if __name__ == "__main__":
     app.run()
-'''
+"""
 
 
 # ----------------------------------------------------------------------- docs' notebooks
@@ -304,15 +304,58 @@ def test_the_saved_notebook_plays_without_its_kernel(
     page.screenshot(path=pictures / "jupyterlab-reopened.png")
 
 
+ASIDE = """import subprocess, sys, time
+
+from svae_core import watch
+from svae_core.runs.folder import home
+
+train = "-m svae_core train --dataset digits --clusters 10 --epochs 120 --save".split()
+aside = subprocess.Popen([sys.executable, *train], stdout=subprocess.DEVNULL)
+while not (found := list(home().glob("*/run.json"))):
+    assert aside.poll() is None
+    time.sleep(0.2)
+watch(found[0].parent)"""
+
+
+def test_a_run_that_another_process_trains_is_followed(
+    lab: tuple[str, Path], page: Page, pictures: Path
+) -> None:
+    url, work = lab
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(ASIDE)])
+    nbformat.write(notebook, work / "aside.ipynb")
+    open_notebook(page, url, "aside.ipynb")
+    menu(page, "Run", "Run All Cells")
+    stage = page.locator(STAGE).first
+    expect(stage).to_be_visible()
+    shown = live_until(page, stage, 5)
+    click_point(page, stage, 5)
+    expect(stage.locator(".svae-decoded")).to_contain_text("decoded at step")
+    page.screenshot(path=pictures / "jupyterlab-aside.png")
+    print(f"\nanother process: {len(shown)} moments shown before the first click, live")
+    stage = page.locator(f"[data-svae] {STAGE}")  # the run is over, and in the cell's output
+    expect(stage).to_have_attribute("data-status", "finished")
+    assert scrub(stage, stage) > max(shown)
+
+
 # ------------------------------------------------------------------------------ in marimo
 
 
+#: What a notebook says of itself: marimo shows it in this theme.
+MARIMO_THEME = """# /// script
+# [tool.marimo.display]
+# theme = "{theme}"
+# ///
+"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_stage_in_marimo(
-    tmp_path_factory: pytest.TempPathFactory, page: Page, pictures: Path
+    theme: str, tmp_path_factory: pytest.TempPathFactory, page: Page, pictures: Path
 ) -> None:
     work = tmp_path_factory.mktemp("marimo") / "work"
     work.mkdir()
-    (work / "loop.py").write_text(MARIMO, encoding="utf-8")
+    notebook = MARIMO_THEME.format(theme=theme) + MARIMO
+    (work / "loop.py").write_text(notebook, encoding="utf-8")
     port = free_port()
     url = f"http://localhost:{port}"
     command = ["marimo", "-y", "run", "--headless", "--no-token", f"--port={port}", "loop.py"]
@@ -321,15 +364,16 @@ def test_the_stage_in_marimo(
         page.goto(url)
         stage = page.locator(STAGE).first
         expect(stage).to_be_visible()
+        expect(stage).to_have_attribute("data-theme", theme)
         shown = live_until(page, stage, 5)
         print(f"\nmarimo: {len(shown)} moments shown live")
-        page.screenshot(path=pictures / "marimo-live.png")
+        page.screenshot(path=pictures / f"marimo-{theme}-live.png")
         expect(stage).to_have_attribute("data-status", "finished")
         assert scrub(stage, stage) == 60
         click_point(page, stage, 5)
         expect(stage.locator(".svae-decoded")).to_contain_text("decoded at step 0")
         assert stage.evaluate(COLOURS) >= 6
-        page.screenshot(path=pictures / "marimo-light.png")
+        page.screenshot(path=pictures / f"marimo-{theme}.png")
     finally:
         process.terminate()
         process.wait()
