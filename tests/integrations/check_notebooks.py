@@ -48,7 +48,7 @@ COLOURS = """(stage) => {
   }
   return found.size;
 }"""
-MARIMO = '''
+MARIMO = """
 import marimo
 
 app = marimo.App(width="full")
@@ -102,7 +102,7 @@ def _(X, decoder, encoder, monitor, time, torch, view):
 
 if __name__ == "__main__":
     app.run()
-'''
+"""
 
 
 # ----------------------------------------------------------------------- docs' notebooks
