@@ -17,7 +17,7 @@ def show() -> None:
         return
     dots = server().classes.dots(classroom)
     sentence = class_board.describe_board(dots, server().classes.training(classroom))
-    chart(class_board.board(dots, session.dark(), session.projector()), sentence)
+    chart(class_board.board(dots, session.dark()), sentence)
     st.write(sentence)
     st.caption(
         "Each dot is one model of a student's run: its settings, and what was measured at its end. "

@@ -60,7 +60,9 @@ def show(scores: list[Score]) -> None:
         )
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**Loss against the band**, one mark for each seed; a cross is a collapsed run")
+        st.markdown(
+            "**Loss against the band** (shaded), one mark for each seed; a cross is a collapsed run"
+        )
         chart(comparison.strips(scores, problem.region, dark), sentence)
     with right:
         st.markdown("**KL and mutual information**")

@@ -9,7 +9,7 @@ from pages.live import registry
 from pages.visitor import cache, session
 from pages.widgets import settings as controls
 from pages.widgets import upload, waiting_section
-from pages.widgets.charts import BARE, colour_choice, static_chart
+from pages.widgets.charts import BARE, colour_choice, for_audience, static_chart
 from pages.widgets.latent_run import trained_state
 from pages.wire.component import stage
 from svae_core.compute import tasks
@@ -100,7 +100,7 @@ def maps(state: State) -> None:
             st.markdown(f"**{title_of(spaces.members[index].method)}**")
             sentence = latent_map.describe_map(spaces, index)
             event = st.plotly_chart(
-                latent_map.latent_map(spaces, index, colour, dark),
+                for_audience(latent_map.latent_map(spaces, index, colour, dark)),
                 theme=None,
                 config=BARE,
                 alt=sentence,

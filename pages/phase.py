@@ -12,7 +12,7 @@ from pages.visitor.markdown import refusal
 from pages.visitor.shared_job import Job
 from pages.widgets import phase_axes, upload, waiting_section
 from pages.widgets import settings as controls
-from pages.widgets.charts import QUIET, beside_button
+from pages.widgets.charts import QUIET, beside_button, for_audience
 from pages.widgets.presets import open_here_button
 from svae_core.config.settings import AUTOREGRESSIVE
 from svae_core.figures import phase
@@ -73,7 +73,7 @@ def show_maps(figures: list[Any], sentences: list[str]) -> None:
         with column:
             st.markdown(f"**{title}**")
             st.plotly_chart(
-                beside_button(figure),
+                for_audience(beside_button(figure)),
                 theme=None,
                 config=QUIET,
                 alt=sentence,
@@ -133,7 +133,7 @@ theory = Theory(tuple(float(value) for value in problem.eigenvalues))
 st.subheader("Phase diagram")
 st.write(
     "Every cell is one setting, trained with one or more seeds. Total collapse is a stable state "
-    f"of a conventional VAE where βσ² exceeds λ_max, which is {theory.lambda_max:.3f} on these "
+    f"of a conventional VAE where βσ² exceeds λₘₐₓ, which is {theory.lambda_max:.3f} on these "
     "data. The line across the maps shows this prediction before anything is trained."
 )
 st.caption(describe_transition(theory, settings))

@@ -71,7 +71,7 @@ st.write(sensitivity.describe_definitions(regions_by_definition))
 
 left, right = st.columns(2, gap="medium")
 with left:
-    st.subheader("Units: βσ² against λ_max")
+    st.subheader("Units: βσ² against λₘₐₓ")
     sentence = unit_gauge.describe_gauge(problem, settings)
     chart(unit_gauge.unit_gauge(unit_gauge.gauge_value(problem, settings), dark), sentence)
     st.write(sentence)

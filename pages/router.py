@@ -18,8 +18,14 @@ st.html(
     }
     </style>"""
 )
-if session.projector():  # all sizes are in rem: everything grows, menu and buttons too
-    st.html("<style>:root:root { font-size: 21px !important; }</style>")
+if session.projector():
+    # All sizes are in rem: everything grows, menu and buttons too, and the sidebar by this.
+    st.html(
+        f"""<style>
+        :root:root {{ font-size: {session.LARGE_TYPE}px !important; }}
+        [data-testid="stSidebar"][aria-expanded="true"] {{ min-width: 19rem; }}
+        </style>"""
+    )
 st.navigation(
     [
         st.Page("start.py", title="Start", default=True),

@@ -21,7 +21,7 @@ for column, lesson in zip(st.columns(4), lessons.LESSONS.values(), strict=True):
         st.caption(lesson.text)
 component.recorded()
 st.caption(
-    "A recorded run of both models on handwritten digits: at step 900 σ² is raised past λ_max, and "
+    "A recorded run of both models on handwritten digits: at step 900 σ² is raised past λₘₐₓ, and "
     "the conventional VAE dies. Marks on the shells are the decoders' outputs, coloured by the "
     "cluster of the input; small dots are the data."
 )

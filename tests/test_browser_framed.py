@@ -17,6 +17,12 @@ from svae_core.stage import browser_code, replay_file
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[1]
 STAGE = ".svae-stage[data-moment]"
+# Fields wider than what holds them: here no page's own styles count a field's padding in.
+BEYOND = """() => [...document.querySelectorAll(".svae-stage input")]
+  .filter((field) => field.getClientRects().length)
+  .filter((field) => field.getBoundingClientRect().right
+    > field.parentElement.getBoundingClientRect().right + 1)
+  .map((field) => field.outerHTML)"""
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +63,7 @@ def test_a_run_plays_in_a_sandboxed_frame(slide: str, visit: Visit, scheme: str)
     frame.get_by_role("button", name="Play").first.click()
     expect(stage).not_to_have_attribute("data-moment", "0", timeout=WAIT)
     expect(frame.locator(".svae-loss .main-svg").first).to_be_visible(timeout=WAIT)
+    assert frame.locator("body").evaluate(BEYOND) == []
     box = page.locator("iframe").bounding_box()
     assert box is not None and box["width"] / box["height"] == pytest.approx(1.6, rel=0.01)
     pages = [url for url in asked if url.endswith(".html")]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from support.information_laws import assert_information_laws
 
-from svae_core.figures.comparison import describe
+from svae_core.figures.comparison import describe, plane
 from svae_core.latent.projection import pca_layout, umap_layout
+from svae_core.problem import prepare
 from svae_core.records import Budget, Settings
 from svae_core.studies import scores
 from svae_core.studies.comparison import plan
@@ -133,6 +134,18 @@ def test_rows_are_means_and_spreads(scored):
     assert spherical.guards_information and not baseline.guards_information
     (one,) = rows(scored[:1])
     assert math.isnan(one.spreads["loss"])
+
+
+def test_every_run_is_on_the_plane(scored):
+    """Projected decoders may lie beyond the δ of free ones, whose floors are drawn."""
+    floors = prepare(replace(WINE, method="baseline", collapse_loss="free")).floors
+    far = replace(scored[2].certificate, loss=1.5 * floors.delta, kl=3.0)
+    figure = plane([*scored, replace(scored[2], certificate=far)], floors)
+    (left, right), (low, high) = figure.layout.xaxis.range, figure.layout.yaxis.range
+    marks = [trace for trace in figure.data if trace.mode == "markers"]
+    places = [place for trace in marks for place in zip(trace.x, trace.y, strict=True)]
+    assert (1.5 * floors.delta, 3.0) in places
+    assert all(left < x < right and low < y < high for x, y in places)
 
 
 def timed(scored, method, seconds, **how):

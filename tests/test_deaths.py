@@ -118,8 +118,7 @@ def test_remarks_lifeline_replay_and_frames_name_the_same_step_in_20_runs() -> N
     assert shutil.which("node"), "the browser's code is run by node"
     runs = [_run(number) for number in range(RUNS)]
     told = [
-        messages.moment(view_of(live), 0, FrameRequest(0))[0]["remarks"]["lines"]
-        for live in runs
+        messages.moment(view_of(live), 0, FrameRequest(0))[0]["remarks"]["lines"] for live in runs
     ]
     node = subprocess.run(
         ["node", "--input-type=module", "-e", _LIFELINES],

@@ -138,6 +138,19 @@ def test_empty_band_is_drawn_and_explained(empty: Problem) -> None:
     assert "from W to δ" not in cluster_curves.describe_restarts(empty.clusters, region)
 
 
+def test_starts_of_k_means_that_agree_look_and_are_said_to_agree(problem: Problem) -> None:
+    clusters = dataclasses.replace(problem.clusters, restarts=np.array([0.5, 0.50001, 0.5]))
+    figure = cluster_curves.restarts(clusters)
+    assert np.ptp(figure.layout.yaxis.range) > 0.01
+    assert tuple(figure.layout.xaxis.range) == (0.5, 3.5)
+    words = cluster_curves.describe_restarts(clusters, problem.region)
+    assert words.startswith("All 3 starts of K-means end at the same W = 0.500")
+    apart = dataclasses.replace(clusters, restarts=np.array([0.5, 0.9, 0.6]))
+    low, high = cluster_curves.restarts(apart).layout.yaxis.range
+    assert low < 0.5 and high > 0.9
+    assert "between 0.500 and 0.900" in cluster_curves.describe_restarts(apart, problem.region)
+
+
 @pytest.mark.slow
 def test_guarantee_marks_measured_models_by_their_own_floor(problem: Problem) -> None:
     """Older certificates have none: they are left out."""

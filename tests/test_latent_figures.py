@@ -76,6 +76,15 @@ def test_profiles_stay_in_their_cells() -> None:
     assert y[0, 0].argmax() == cells[0, 0].argmax()
 
 
+def test_a_text_is_in_the_middle_of_its_cell_whatever_spaces_end_it() -> None:
+    cells = np.zeros((1, 7, 60), np.float32)  # 30 numbers of symbols, then their shares
+    cells[0, :, :30] = 1
+    cells[0, 3, 2:7] = [0, 0, 1, 0, 0]
+    (written,) = gallery(cells, None, ["a"], list("1234567"), symbols=("x", " ")).data
+    assert written.text == ("", "", "", "xx xx", "", "", "")
+    assert written.x[3] == pytest.approx(3 * 1.12 + 0.5) and written.y[3] == -0.5
+
+
 def test_traversals_of_both_models_are_drawn_to_one_scale(spaces: LatentSpaces) -> None:
     """The same output is as high in the figure of either model, however small all of one are."""
     small, large = spaces.members

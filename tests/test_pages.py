@@ -69,6 +69,19 @@ def test_every_chart_has_its_text() -> None:
 
 
 @pytest.mark.slow
+def test_figures_grow_with_the_type_of_a_projectors_page() -> None:
+    usual, large = (
+        charts_of(open_page("shell", {**SMALL, "projector": on}))[0] for on in ("", "1")
+    )
+    grown = pytest.approx(21 / 16)
+    assert large["layout"]["height"] / usual["layout"]["height"] == grown
+    fonts = (one["layout"]["legend"]["font"]["size"] for one in (large, usual))
+    assert next(fonts) / next(fonts) == grown
+    clouds = [one["data"][2] for one in (large, usual)]
+    assert clouds[0]["marker"]["size"] / clouds[1]["marker"]["size"] == grown
+    assert clouds[0]["x"] == clouds[1]["x"]
+
+
 def test_another_dataset_gives_another_figure_and_another_url() -> None:
     app = open_page("shell", SMALL)
     before = charts_of(app)[0]

@@ -114,10 +114,10 @@ def test_a_map_of_the_linear_vae_has_every_line_and_counts_its_units() -> None:
     app = open_page("phase", {**_MAP, **query})
     (chart,) = charts_of(app)
     traces = {trace.get("name"): trace for trace in chart["data"]}
-    assert "βσ² = λ_max" in traces
-    assert sum(place is None for place in traces["βσ² = λ_i"]["x"]) >= 1  # a gap behind each line
+    assert "βσ² = λₘₐₓ" in traces
+    assert sum(place is None for place in traces["βσ² = λᵢ"]["x"]) >= 1  # a gap behind each line
     said = words_of(app)
-    assert "the number of eigenvalues λ_i > βσ²" in said and "Every seed has" not in said
+    assert "the number of eigenvalues λᵢ > βσ²" in said and "Every seed has" not in said
 
 
 @pytest.mark.slow

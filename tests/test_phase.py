@@ -99,7 +99,7 @@ def test_a_cell_is_beyond_the_line_exactly_when_its_gauge_says_so(
         asked = grid(x, xs, y, other)
         found = cells(asked, [], theory)
         figure = phase.phase_map(found, theory, View(x, y, "kl"), (0.0, 1.0))
-        lines, marks = traces(figure, "βσ² = λ_max"), figure.data[-1]
+        lines, marks = traces(figure, "βσ² = λₘₐₓ"), figure.data[-1]
         if not lines:
             assert len({cell.gauge >= 1 for cell in found}) == 1
             continue
@@ -116,8 +116,8 @@ def test_a_linear_vae_has_a_line_for_each_eigenvalue_that_its_latents_can_hold()
     asked = grid("sigma2", SIGMA2, "beta", BETA, arch="linear")
     figure = phase.phase_map(filled(asked), THEORY, VIEW, (0.0, 1.0))
     names = lines(figure)
-    assert sorted(set(names)) == ["βσ² = λ_i", "βσ² = λ_max"]
-    steps = traces(figure, "βσ² = λ_i")[0]
+    assert sorted(set(names)) == ["βσ² = λᵢ", "βσ² = λₘₐₓ"]
+    steps = traces(figure, "βσ² = λᵢ")[0]
     # A line each, with a gap after it: λ_2 and λ_3.
     assert list(steps.x).count(None) == 2 and len(steps.x) == 6
     assert "in 8 of 8 cells" in phase.describe_staircase(filled(asked))
@@ -129,14 +129,14 @@ def test_a_linear_vae_has_a_line_for_each_eigenvalue_that_its_latents_can_hold()
 
 def test_nonlinear_nets_have_the_staircase_as_a_guess_and_autoregressive_ones_none() -> None:
     plain = phase.phase_map(filled(SQUARE), THEORY, VIEW, (0.0, 1.0))
-    assert set(lines(plain)) == {"βσ² = λ_i", "βσ² = λ_max"}
+    assert set(lines(plain)) == {"βσ² = λᵢ", "βσ² = λₘₐₓ"}
     assert "in 8 of 8 cells, and a number at most 1 off in 8" in phase.describe_staircase(
         cells(SQUARE, ended(SQUARE, by_theory), THEORY)
     )
     taught = grid("sigma2", SIGMA2, "beta", BETA, arch="autoregressive")
     guarded = dataclasses.replace(THEORY, steps=False)
     for found, theory in ((filled(taught), THEORY), (filled(SQUARE), guarded)):
-        assert set(lines(phase.phase_map(found, theory, VIEW, (0.0, 1.0)))) == {"βσ² = λ_max"}
+        assert set(lines(phase.phase_map(found, theory, VIEW, (0.0, 1.0)))) == {"βσ² = λₘₐₓ"}
 
 
 def test_no_line_where_neither_sigma2_nor_beta_is_an_axis() -> None:

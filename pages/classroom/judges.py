@@ -43,7 +43,7 @@ def where_it_died(view: RunView) -> Outcome | None:
         return Outcome(
             option,
             f"It went out at σ² = {then.sigma2:.3g}, where {known} {len(variances)} variances λ "
-            f"lie above βσ² = {price:.3g}; the largest, λ_max, is {variances[0]:.3g}. A dimension "
+            f"lie above βσ² = {price:.3g}; the largest, λₘₐₓ, is {variances[0]:.3g}. A dimension "
             "lives while its λ gains more than its KL costs, so as many live as λ exceed βσ².",
         )
     return None
@@ -100,7 +100,7 @@ def writings_agreed(view: RunView) -> Outcome | None:
     )
     return Outcome(
         2 if all(dead) else 1 if any(dead) else 0,
-        f"βσ² is {prices}, and λ_max is {view.prepared.lambda_max:.3g}. A mean over pixels "
+        f"βσ² is {prices}, and λₘₐₓ is {view.prepared.lambda_max:.3g}. A mean over pixels "
         "multiplies βσ² by their number, without a word: β can be compared only where the loss is "
         "written out.",
     )

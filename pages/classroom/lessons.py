@@ -102,7 +102,7 @@ LESSONS = {
             replace(_DIGITS, sigma2=0.01, epochs=300),
             "The conventional VAE is alive. Each mark under the σ² slider is a variance λ of the "
             "data. When you move σ² to the right, where does its last bar go out?",
-            ("At the first mark", "Half-way through the marks", "At the last mark, λ_max"),
+            ("At the first mark", "Half-way through the marks", "At the last mark, λₘₐₓ"),
             "Your turn: drag σ² to the right, past one mark after the other, and watch the bars of "
             "the conventional VAE.",
             "Now drag σ² back to the left: do the bars return?",
@@ -159,7 +159,7 @@ LESSONS = {
                 "All three collapse",
             ),
             "",
-            "Now drag β to the left, past λ_max: the third one comes back.",
+            "Now drag β to the left, past λₘₐₓ: the third one comes back.",
             judges.writings_agreed,
             own_run=True,
             members=three_writings,

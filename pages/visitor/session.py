@@ -45,6 +45,8 @@ _ASKED = "svae.asked"  # keys of the background tasks that this visitor requeste
 _ONCE = "svae.once"  # results of calls made once, by key
 _GOING = "svae.going"  # key of the running job, by section of a page
 _WAITING = "svae.waiting"  # names of the sections that are waiting
+#: Pixels of a page's letters, usually and for a projector.
+USUAL_TYPE, LARGE_TYPE = 16, 21
 
 
 def settings() -> Settings:

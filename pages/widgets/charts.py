@@ -18,6 +18,8 @@ QUIET = {
     "toImageButtonOptions": {"format": "svg", "filename": "svae-figure"},
 }
 BARE = {"displayModeBar": False}
+#: What is measured in pixels in a figure: "size" is that of letters and of marks.
+_SIZES = {"size", "height", "l", "r", "t", "b", "thickness", "standoff"}
 #: Pixels at the right that the button has to itself: it never covers what is drawn.
 _BUTTON = 40
 
@@ -29,7 +31,25 @@ def is_narrow() -> bool:
 
 def chart(figure: Any, sentence: str) -> None:
     """A figure in its own colours; screen readers read the sentence instead."""
-    st.plotly_chart(beside_button(figure), theme=None, config=QUIET, alt=sentence)
+    st.plotly_chart(for_audience(beside_button(figure)), theme=None, config=QUIET, alt=sentence)
+
+
+def for_audience(figure: Any) -> Any:
+    """The figure; for a projector as a dictionary in which all has grown as the page's text has.
+
+    Letters, marks, heights and margins, but no data: those of figures are arrays.
+    """
+    return _enlarged(figure.to_plotly_json()) if session.projector() else figure
+
+
+def _enlarged(part: Any, within: str = "") -> Any:
+    if isinstance(part, dict):
+        return {name: _enlarged(value, name) for name, value in part.items()}
+    if isinstance(part, (list, tuple)) and any(isinstance(one, dict) for one in part):
+        return [_enlarged(one) for one in part]
+    if within in _SIZES and isinstance(part, (int, float)):
+        return part * session.LARGE_TYPE / session.USUAL_TYPE
+    return part
 
 
 def beside_button(figure: Any) -> Any:
@@ -39,7 +59,7 @@ def beside_button(figure: Any) -> Any:
 
 def static_chart(figure: Any, sentence: str, key: str) -> None:
     """The same without any buttons; the key distinguishes it from similar figures."""
-    st.plotly_chart(figure, theme=None, config=BARE, alt=sentence, key=key)
+    st.plotly_chart(for_audience(figure), theme=None, config=BARE, alt=sentence, key=key)
 
 
 def colour_choice(prepared: PreparedData, place: Any) -> str:

@@ -64,8 +64,8 @@ PRESETS = (
         {"x": "sigma2", "y": "beta", "grid.sigma2": "0.01:1:9", "seeds": "1"},
     ),
     Preset(
-        "Linear, every λ_i",
-        "A linear VAE keeps as many dimensions as there are λ_i > βσ²: 13 × 5 cells, one seed.",
+        "Linear, every λᵢ",
+        "A linear VAE keeps as many dimensions as there are λᵢ > βσ²: 13 × 5 cells, one seed.",
         {"arch": "linear", "latent_dim": 4, "batch_size": 256, "learning_rate": 3e-2},
         3000,
         {

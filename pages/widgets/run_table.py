@@ -252,7 +252,7 @@ _CERTIFIED: dict[str, Any] = {
     "floor, proved": lambda c: f"{c.floors.proved:.4f}",
     "floor, tight (numerical)": lambda c: f"{c.floors.tight:.4f}",
     "floor, model-specific (99 %)": lambda c: _nats(c.floors.specific),
-    "gauge βσ²/λ_max": lambda c: f"{c.gauge:.3g}",
+    "gauge βσ²/λₘₐₓ": lambda c: f"{c.gauge:.3g}",
 }
 
 

@@ -64,7 +64,7 @@ def _about(patient: Patient, stated: bool) -> str:
     gauge = patient.beta_sigma2 / patient.lambda_max
     whose = "A conventional VAE with your loss's gauge" if stated else title_of(now.method)
     return (
-        f"{whose}, {gauge:.3g}: βσ² = {patient.beta_sigma2:.3g} on the shell, where λ_max is "
+        f"{whose}, {gauge:.3g}: βσ² = {patient.beta_sigma2:.3g} on the shell, where λₘₐₓ is "
         f"{patient.lambda_max:.3g}. Nets: {now.arch}, {now.latent_dim} latent dimensions, "
         f"{now.epochs} epochs, which are {patient.steps:,} steps, all under “Nets and training”."
     )

@@ -155,7 +155,7 @@ def live_sentence(losses: np.ndarray, delta: float, definition: str, kl: float) 
 
 
 def _collapsed(measured: Measurement) -> str:
-    gauge = "" if math.isnan(measured.gauge) else f"; βσ²/λ_max is {measured.gauge:.2f}"
+    gauge = "" if math.isnan(measured.gauge) else f"; βσ²/λₘₐₓ is {measured.gauge:.2f}"
     return (
         f"Collapsed: {_scope(measured)} the KL is {measured.kl:.4f} nats in all, below "
         f"{COLLAPSED_TOTAL_KL}, and the loss {_loss(measured)} is not below what a decoder which "

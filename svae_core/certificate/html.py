@@ -34,7 +34,7 @@ def certificate_page(certificate: Certificate) -> str:
     about = (
         f"<p>Seed {certificate.seed}, {certificate.epochs} epochs; data fingerprint "
         f"{escape(certificate.fingerprint or 'none')}; svae_core {escape(certificate.version)}; "
-        f"unit gauge βσ²/λ_max = {_number(certificate.gauge)}"
+        f"unit gauge βσ²/λₘₐₓ = {_number(certificate.gauge)}"
         f"{_prefix(certificate)}.</p>"
     )
     if certificate.sequences is not None:

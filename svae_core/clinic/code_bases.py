@@ -139,7 +139,7 @@ CODE_BASES = (
         "diffusers, autoencoderkl",
         "huggingface/diffusers autoencoderkl/train_autoencoderkl.py cf94b6a",
         _se(kl_weight=1e-6),
-        "Pictures there go from -1 to 1, which multiplies λ_max by 4.",
+        "Pictures there go from -1 to 1, which multiplies λₘₐₓ by 4.",
     ),
     CodeBase(
         "wiseodd",

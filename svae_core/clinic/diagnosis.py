@@ -251,7 +251,7 @@ def _weight(patient: Patient, c: float, cause: str, confirmed: tuple[str, ...]) 
         )
     known = "" if math.isnan(patient.plain_sums) else ", and the reductions are not the reason"
     return (
-        f"The weight of the KL: the gauge βσ²/λ_max is {gauge:.3g}, at which total collapse is "
+        f"The weight of the KL: the gauge βσ²/λₘₐₓ is {gauge:.3g}, at which total collapse is "
         f"{_stable(gauge)}{known}; {_wakes(confirmed)}."
     )
 

@@ -54,13 +54,13 @@ def numbers_of(found: Examination) -> list[tuple[str, str, str]]:
         ("δ", f"{found.delta:.4g}", "loss of the best constant: the total variance"),
         ("W", f"{found.within:.4g}", "loss of the K-means quantiser"),
         ("band's upper edge", f"{found.band_hi:.4g}", "a quarter of the way from W to δ"),
-        ("λ_max", f"{found.lambda_max:.4g}", "collapse is a stable state at and above this βσ²"),
+        ("λₘₐₓ", f"{found.lambda_max:.4g}", "collapse is a stable state at and above this βσ²"),
     ]
     if found.certificate is not None:
         c = found.certificate
         rows.insert(1, ("loss", f"{c.loss:.4g}", f"+{c.loss_margin:.2g} margin, {_draws(c.draws)}"))
     if not math.isnan(found.gauge):
-        rows.append(("gauge βσ²/λ_max", f"{found.gauge:.3g}", _side(found.gauge)))
+        rows.append(("gauge βσ²/λₘₐₓ", f"{found.gauge:.3g}", _side(found.gauge)))
     if found.kl_per_dim:
         active = f"{found.active_units} of {found.latent_dim} dimensions active"
         ceiling = f"± {found.mutual_information_error:.2g}; log n is {math.log(found.n_points):.2f}"

@@ -29,7 +29,7 @@ CHANGES = {
     "as stated": "nothing",
     "autoencoder": "βσ² = 10⁻⁶, so z has hardly any noise; the same nets and steps",
     "plain sums": "the weight by the numbers in the loss alone, with every reduction a sum",
-    "lower weight": "a quarter of βσ², or of λ_max where that is less",
+    "lower weight": "a quarter of βσ², or of λₘₐₓ where that is less",
     "learned σ²": "σ² follows the measured loss",
     "usual start": "random first weights, and the final βσ² from the first step on",
     "autoencoder first": "hardly any KL in the first half of the steps",

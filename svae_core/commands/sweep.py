@@ -85,7 +85,7 @@ def _print_cells(answer: dict[str, Any]) -> None:
     axes = [name for name, values in answer["grid"]["axes"].items() if len(values) > 1]
     width = max(len(title_of(name)) for name in answer["grid"]["methods"])
     print(
-        f"{'method':{width}} {' '.join(f'{name:>12}' for name in axes)} {'βσ²/λ_max':>9} seeds "
+        f"{'method':{width}} {' '.join(f'{name:>12}' for name in axes)} {'βσ²/λₘₐₓ':>9} seeds "
         f"{'KL':>8} {'active':>6} {'in band':>8}  certified"
     )
     for cell in answer["cells"]:

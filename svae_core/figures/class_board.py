@@ -34,11 +34,8 @@ class Dot:
     kl: float  # nats
 
 
-def board(dots: tuple[Dot, ...], dark: bool = False, large: bool = False) -> go.Figure:
-    """A panel per method: βσ² against the band's upper edge, a mark for each verdict.
-
-    `large`: for a projector.
-    """
+def board(dots: tuple[Dot, ...], dark: bool = False) -> go.Figure:
+    """A panel per method: βσ² against the band's upper edge, a mark for each verdict."""
     places = spread(dots)
     methods = sorted({dot.method for dot in dots}) or ["baseline", "spherical"]
     titles = [title_of(method) for method in methods]
@@ -46,20 +43,14 @@ def board(dots: tuple[Dot, ...], dark: bool = False, large: bool = False) -> go.
     for column, method in enumerate(methods, start=1):
         for verdict in _VERDICTS:
             chosen = [one for one in places if (one[0].method, one[0].verdict) == (method, verdict)]
-            trace = _marks(chosen, verdict, column == 1, dark)
-            figure.add_trace(trace.update(marker={"size": 20 if large else 12}), 1, column)
+            figure.add_trace(_marks(chosen, verdict, column == 1, dark), 1, column)
     figure.update_xaxes(type="log", title_text="βσ²")
     figure.update_yaxes(range=[-0.05, 1.05])
     figure.update_yaxes(title_text="band's upper edge b", col=1)
     figure.update_layout(
-        template=template(dark), height=420, margin={"t": 70}, legend={"orientation": "h", "y": 1.2}
+        template=template(dark), height=480, margin={"t": 70}, legend={"orientation": "h", "y": 1.2}
     )
-    if large:
-        size = {"size": round(1.4 * FONT_SIZE)}
-        figure.update_layout(height=700, font=size, legend={"font": size}, margin={"t": 120})
-        figure.update_xaxes(title_font=size, tickfont=size)
-        figure.update_yaxes(title_font=size, tickfont=size)
-        figure.update_annotations(font=size)
+    figure.update_annotations(font={"size": FONT_SIZE})
     return figure
 
 

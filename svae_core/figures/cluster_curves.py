@@ -97,11 +97,23 @@ def restarts(clusters: Clusters, dark: bool = False) -> go.Figure:
     figure.update_layout(
         template=template(dark),
         height=240,
-        xaxis={"title": {"text": "start of K-means"}, "dtick": 1},
-        yaxis={"title": {"text": "W"}},
+        xaxis={
+            "title": {"text": "start of K-means"},
+            "range": [0.5, len(clusters.restarts) + 0.5],
+            "dtick": 1,
+            "tickangle": 0,
+        },
+        yaxis={"title": {"text": "W"}, "range": _range_of_starts(clusters)},
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
     )
     return figure
+
+
+def _range_of_starts(clusters: Clusters) -> list[float]:
+    """The axis of W: at least 4% of W, so that starts which hardly differ look so."""
+    low, high = float(clusters.restarts.min()), float(clusters.restarts.max())
+    half = max(0.6 * (high - low), 0.02 * high) or 0.5
+    return [(low + high) / 2 - half, (low + high) / 2 + half]
 
 
 def statistics(clusters: Clusters) -> list[list[tuple[str, str, str]]]:
@@ -153,8 +165,12 @@ def describe_restarts(clusters: Clusters, region: FeasibleRegion) -> str:
     """The spread of W over starts of K-means, relative to the distance δ − W."""
     low, high = float(clusters.restarts.min()), float(clusters.restarts.max())
     spread = high - low
+    count = len(clusters.restarts)
+    if f"{low:.3f}" == f"{high:.3f}":
+        same = f"All {count} starts of K-means end at the same W = {low:.3f}, to three digits."
+        return f"{same} {how_started(clusters)}".rstrip()
     text = (
-        f"K-means finds local optima: over {len(clusters.restarts)} starts W lies between "
+        f"K-means finds local optima: over {count} starts W lies between "
         f"{low:.3f} and {high:.3f}, and the lowest is used. {how_started(clusters)}"
     ).rstrip()
     if region.empty:

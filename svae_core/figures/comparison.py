@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from svae_core.certificate.information_floors import floors_along
 from svae_core.figures.names import counted, title_of
-from svae_core.figures.palette import blank, faint, ink, mark_of, veil
+from svae_core.figures.palette import blank, faint, ink, legend_below, mark_of, veil
 from svae_core.figures.rate_distortion import draw_specific
 from svae_core.records import FeasibleRegion, FloorCurves
 from svae_core.studies.scores import MEASURES, REFERENCE, TIME_RATIO, Row, Score
@@ -18,19 +18,19 @@ _ROW_HEIGHT = 34
 
 
 def strips(scores: Sequence[Score], region: FeasibleRegion, dark: bool = False) -> go.Figure:
-    """One strip per method, one mark per seed: the loss between W (0) and δ (1)."""
+    """One strip per method, one mark per seed: the loss between W (0) and δ (1), over the band."""
     names = list(dict.fromkeys(score.settings.method for score in scores))
     figure = blank(dark, 120 + _ROW_HEIGHT * len(names))
     if not region.empty:
         low, high = region.band
         colour = mark_of("band").colour(dark)
         figure.add_vrect(low, high, fillcolor=veil(colour, 0.18), line_width=0)
-        figure.add_annotation(
-            x=(low + high) / 2, y=1.0, yref="paper", yanchor="bottom", text="band"
-        )
-    for position, text in ((0.0, "W"), (1.0, "δ")):
+    # Outside of the two lines, which are close together where a loss lies far beyond δ.
+    for position, text, side in ((0.0, "W", "right"), (1.0, "δ", "left")):
         figure.add_vline(position, line={"color": ink(dark), "width": 1, "dash": "dot"})
-        figure.add_annotation(x=position, y=1.0, yref="paper", yanchor="bottom", text=text)
+        figure.add_annotation(
+            x=position, xanchor=side, y=1.0, yref="paper", yanchor="bottom", text=text
+        )
     for name in names:
         mine = [score for score in scores if score.settings.method == name and score.certificate]
         figure.add_trace(_strip(name, mine, dark))
@@ -80,7 +80,7 @@ def plane(scores: Sequence[Score], floors: FloorCurves, dark: bool = False) -> g
 
     An open triangle under a run is its model-specific floor.
     """
-    figure = blank(dark, 380)
+    figure = blank(dark, 420)
     losses = [floors.delta * step / 100 for step in range(2, 101)]
     along = floors_along(floors, losses)
     for name in ("proved", "tight"):
@@ -96,6 +96,8 @@ def plane(scores: Sequence[Score], floors: FloorCurves, dark: bool = False) -> g
             )
         )
     highest = max([1.0, *(s.certificate.kl for s in scores if s.certificate)])
+    # Projected decoders may lie beyond the δ of free ones, whose floors these are.
+    furthest = max([floors.delta, *(s.certificate.loss for s in scores if s.certificate)])
     for method in dict.fromkeys(score.settings.method for score in scores):
         mine = [s for s in scores if s.settings.method == method and s.certificate]
         mark = mark_of(method)
@@ -125,8 +127,9 @@ def plane(scores: Sequence[Score], floors: FloorCurves, dark: bool = False) -> g
         )
     draw_specific(figure, [s.certificate for s in scores if s.certificate], dark)
     figure.update_layout(
-        xaxis={"title": {"text": "loss D"}, "range": [0, 1.1 * floors.delta]},
+        xaxis={"title": {"text": "loss D"}, "range": [0, 1.1 * furthest]},
         yaxis={"title": {"text": "KL, nats"}, "range": [-0.05 * highest, 1.15 * highest]},
+        legend=legend_below(0.25),  # beside the plane it would leave a phone none of it
     )
     return figure
 

@@ -134,14 +134,14 @@ def _total_only(certificates: tuple[Certificate, ...]) -> Condition:
 
 
 def _gauge(gauge: float) -> Condition:
-    sentence = "Not a condition: the units. The theorem holds for any βσ²/λ_max; training may fail."
+    sentence = "Not a condition: the units. The theorem holds for any βσ²/λₘₐₓ; training may fail."
     if not math.isfinite(gauge) or gauge >= 1:
         return Condition(
             NOTE,
             sentence,
-            f"βσ²/λ_max = {gauge:.2f}, above 1: at these units total collapse is a stable state of "
+            f"βσ²/λₘₐₓ = {gauge:.2f}, above 1: at these units total collapse is a stable state of "
             "a conventional VAE; the penalty has to prevent it.",
         )
     return Condition(
-        HOLDS, sentence, f"βσ²/λ_max = {gauge:.2f}, below 1: collapse is not a stable state."
+        HOLDS, sentence, f"βσ²/λₘₐₓ = {gauge:.2f}, below 1: collapse is not a stable state."
     )

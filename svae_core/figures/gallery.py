@@ -110,7 +110,7 @@ def _written(cells: np.ndarray, symbols: tuple[str, ...], dark: bool) -> go.Scat
         mode="text",
         text=lines,
         textfont={
-            "size": FONT_SIZE - 2,
+            "size": FONT_SIZE - 3,
             "color": [veil(ink(dark), 0.35 + 0.65 * share) for share in shares],
         },
         hoverinfo="skip",
@@ -119,12 +119,15 @@ def _written(cells: np.ndarray, symbols: tuple[str, ...], dark: bool) -> go.Scat
 
 def _letters(columns: int) -> int:
     """How many letters fit into a cell, where two grids of so many columns stand side by side."""
-    return max(8, 60 // columns)
+    return max(7, 50 // columns)
 
 
 def _broken_up(text: str, columns: int) -> str:
-    """A text in lines of equal length, short enough for so many columns."""
-    most = _letters(columns)
+    """A text in lines of equal length, short enough for so many columns.
+
+    Spaces around it are left out: as lines of their own they would push it out of the middle.
+    """
+    text, most = text.strip(), _letters(columns)
     count = math.ceil(len(text) / most) or 1
     size = math.ceil(len(text) / count) or 1
     # Plotly reads a part of HTML in texts.

@@ -29,7 +29,7 @@ def phase_transition(theory: Theory, settings: Settings, dark: bool = False) -> 
             mode="lines",
             line={"color": ink(dark), "width": 3},
             name="dKL/d(βσ²)",
-            hovertemplate="βσ²/λ_max = %{x:.2f}: %{y:.3g}<extra></extra>",
+            hovertemplate="βσ²/λₘₐₓ = %{x:.2f}: %{y:.3g}<extra></extra>",
         )
     )
     figure.add_vline(x=1.0, line={"color": MARKS["delta"].colour(dark), "width": 2})
@@ -47,7 +47,7 @@ def phase_transition(theory: Theory, settings: Settings, dark: bool = False) -> 
         )
     figure.update_layout(
         showlegend=False,
-        xaxis={"title": {"text": "βσ²/λ_max"}, "range": [_LOW, _HIGH], "fixedrange": True},
+        xaxis={"title": {"text": "βσ²/λₘₐₓ"}, "range": [_LOW, _HIGH], "fixedrange": True},
         yaxis={"title": {"text": "dKL/d(βσ²), linear VAE"}, "fixedrange": True},
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
     )
@@ -59,8 +59,8 @@ def describe_transition(theory: Theory, settings: Settings) -> str:
     c, k = settings.beta * settings.sigma2, settings.latent_dim
     slope = theory.linear_slope(theory.lambda_max, k, below=True)
     return (
-        f"In a linear VAE each of the first {k} λ_i that is above βσ² adds ½ ln(λ_i/βσ²) nats to "
-        f"the KL, together {theory.linear_kl(c, k):.3g} at βσ² = {c:.3g}. So at λ_max = "
+        f"In a linear VAE each of the first {k} λᵢ that is above βσ² adds ½ ln(λᵢ/βσ²) nats to "
+        f"the KL, together {theory.linear_kl(c, k):.3g} at βσ² = {c:.3g}. So at λₘₐₓ = "
         f"{theory.lambda_max:.3g} the KL reaches 0 without a jump, but its slope dKL/d(βσ²) jumps "
         f"there from {slope:.3g} to 0: a phase transition (arXiv 2510.01621 v2)."
     )

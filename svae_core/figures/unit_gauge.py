@@ -38,7 +38,7 @@ def unit_gauge(value: float, dark: bool = False) -> go.Figure:
             "range": [-1.05 * _REACH, 1.05 * _REACH],
             "tickvals": [0.01, 0.1, 1, 10, 100],
             "ticktext": ["0.01", "0.1", "1", "10", "100"],
-            "title": {"text": "gauge βσ²/λ_max (logarithmic)"},
+            "title": {"text": "gauge βσ²/λₘₐₓ (logarithmic)"},
             "fixedrange": True,
         },
         yaxis={"range": [-1, 1], "visible": False, "fixedrange": True},
@@ -88,7 +88,7 @@ def _with_prefix(prepared: PreparedData, settings: Settings) -> str:
         state = "lies above both"
     return (
         f" The {settings.arch} decoder is trained on the steps before: its collapse is stable from "
-        f"Λ* = {edge:.3g} on, what these leave unpredicted (a linear estimate, at most λ_max). "
+        f"Λ* = {edge:.3g} on, what these leave unpredicted (a linear estimate, at most λₘₐₓ). "
         f"βσ² = {c:.3g} {state}."
     )
 
@@ -97,8 +97,8 @@ def describe_gauge(prepared: PreparedData, settings: Settings) -> str:
     """The gauge, and what it implies for a conventional VAE."""
     value = gauge_value(prepared, settings)
     numbers = (
-        f"With β = {settings.beta:g}, σ² = {settings.sigma2:g} and λ_max = "
-        f"{prepared.lambda_max:.3f} the gauge βσ²/λ_max is {value:.3g}."
+        f"With β = {settings.beta:g}, σ² = {settings.sigma2:g} and λₘₐₓ = "
+        f"{prepared.lambda_max:.3f} the gauge βσ²/λₘₐₓ is {value:.3g}."
     )
     numbers += _with_prefix(prepared, settings)
     alive = latents_needed(prepared, settings)

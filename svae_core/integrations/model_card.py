@@ -67,7 +67,7 @@ def _model(settings: Settings, certificate: Certificate) -> list[str]:
             "mutual information": f"{_number(part.mutual_information)} nats "
             f"± {_number(part.mutual_information_error)}",
             "proved": f"at least {part.floors.proved:.4f} nats",
-            "βσ²/λ_max": _number(part.gauge),
+            "βσ²/λₘₐₓ": _number(part.gauge),
             "fingerprint of the data": part.fingerprint or "none",
         }
         lines += [f"> {part.sentence}", "", "| measured | |", "| --- | --- |"]

@@ -102,16 +102,16 @@ def _certificate(certificate: Certificate) -> Shown:
     if c.kl_per_dim:
         figures.append(bars(c.kl_per_dim, f"KL of each latent dimension: {c.kl:.3f} nats in all"))
     said = [c.sentence]
-    if c.gauge >= 1 and "βσ²/λ_max" not in c.sentence:
+    if c.gauge >= 1 and "βσ²/λₘₐₓ" not in c.sentence:
         said.append(
-            f"βσ²/λ_max is {c.gauge:.3g}: above 1 total collapse is a stable state, whatever the "
+            f"βσ²/λₘₐₓ is {c.gauge:.3g}: above 1 total collapse is a stable state, whatever the "
             "architecture is."
         )
     if c.held_out is not None:
         said.append(f"On held-out points: {c.held_out.sentence}")
     if c.forecast is not None:
         said += [one for one in (c.forecast.sentence, c.forecast.latents) if one]
-    gauge = [("unit gauge βσ²/λ_max", f"{c.gauge:.4g}", "collapse is stable from 1 on")]
+    gauge = [("unit gauge βσ²/λₘₐₓ", f"{c.gauge:.4g}", "collapse is stable from 1 on")]
     gauge = gauge if math.isfinite(c.gauge) else []
     title = f"Certificate: {c.verdict} · {c.method} on {c.dataset or 'your data'}"
     return Shown(title, tuple(said), tuple(figures), (*rows_of(c), *gauge), folded=True)

@@ -89,7 +89,7 @@ def measure(settings: Settings) -> Answer:
     return Answer(
         numbers=numbers,
         sentences=_sentences(numbers),
-        columns=("net", "βσ²/λ_max", "conventional", "D", "KL", "spherical", "D", "KL"),
+        columns=("net", "βσ²/λₘₐₓ", "conventional", "D", "KL", "spherical", "D", "KL"),
         rows=tuple(rows),
     )
 
@@ -146,14 +146,14 @@ def _sentences(found: dict[str, float]) -> tuple[str, ...]:
     return (
         f"Spherical: {found['certified']:.0f} of {runs} short runs are certified, "
         f"{found['in_band']:.0f} ended inside the band and {found['collapsed']:.0f} collapsed, on "
-        "both sides of βσ² = λ_max and from a collapsed start too.",
+        "both sides of βσ² = λₘₐₓ and from a collapsed start too.",
         f"Conventional: {found['baseline_collapsed_above']:.0f} of {half} collapsed above "
-        f"βσ² = λ_max and {found['baseline_collapsed_below']:.0f} of {half} below it (a short run "
+        f"βσ² = λₘₐₓ and {found['baseline_collapsed_below']:.0f} of {half} below it (a short run "
         "may also not have left its start yet).",
         "The exclusion needs no such condition, because it concerns the measured loss. These runs "
         "show whether training reaches that loss, for these networks.",
         "An autoregressive decoder predicts each coordinate from the true ones before it: the "
-        "classical cause of collapse, also below βσ² = λ_max (the conventional one ended there "
+        "classical cause of collapse, also below βσ² = λₘₐₓ (the conventional one ended there "
         f"with a KL of at most {found['autoregressive_kl_below']:.2f} nats). Its teacher-forced "
         "error is no loss of a decoder g(z) and proves nothing; the loss that is measured and held "
         "in the band is that of the free-running decoder, on its own outputs.",

@@ -61,7 +61,7 @@ def measure(settings: Settings) -> Answer:
         numbers=numbers,
         sentences=_sentences(modes[1], base, numbers),
         columns=(
-            *("model, βσ²/λ_max", "dead dimensions", "KL", "I(x;z)", "within clusters"),
+            *("model, βσ²/λₘₐₓ", "dead dimensions", "KL", "I(x;z)", "within clusters"),
             *("cluster recovered", "least variance", "at its limit"),
         ),
         rows=tuple(_row(found) for found in modes),

@@ -129,7 +129,7 @@ def _sentences(prepared: PreparedData, found: dict[str, float]) -> tuple[str, ..
         f"{len(prepared.shell.points):,} data points and {_RANDOM:,} random shell points by at "
         f"most {tiny(found['moved'])}. Only points off the shell cannot be reached, and there are "
         "no data there.",
-        f"The cost: with the same networks, βσ² = {_GAUGE:g} λ_max and no penalty, {_SEEDS} short "
+        f"The cost: with the same networks, βσ² = {_GAUGE:g} λₘₐₓ and no penalty, {_SEEDS} short "
         f"runs end at a mean loss of {found['loss_free']:.3f} free and "
         f"{found['loss_projected']:.3f} projected, a difference of {cost:+.3f} "
         f"({cost / found['loss_free']:+.0%}).",

@@ -26,7 +26,7 @@ const ROWS = [
   ["guaranteed, proved", (c) => `${number(c.floors.proved)} nats`],
   ["guaranteed, numerical", (c) => `${number(c.floors.tight)} nats`],
   ["active units", (c) => `${c.active_units} of ${c.kl_per_dim.length}`],
-  ["βσ²/λ_max", (c) => number(c.gauge, 2)],
+  ["βσ²/λₘₐₓ", (c) => number(c.gauge, 2)],
   ["measured on", (c) => `${c.n_points} points, seed ${c.seed}, ${c.epochs} epochs`],
 ];
 /** Rows that most runs do not have. @type {[string, (certificate: CertificateNumbers) => string][]} */

@@ -39,10 +39,6 @@ export const declaration = {
   gap: 0.3rem 1rem;
 }
 
-& .svae-place > div[hidden] {
-  display: none;
-}
-
 & figure {
   flex: 0 1 auto;
   min-width: 4rem;

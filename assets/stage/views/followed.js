@@ -161,10 +161,6 @@ export const declaration = {
   border-color: var(--st-primary-color);
 }
 
-& canvas[hidden] {
-  display: none;
-}
-
 @media (max-width: 680px) {
   & .svae-place {
     grid-template-columns: minmax(0, 1fr);

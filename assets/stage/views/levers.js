@@ -38,7 +38,7 @@ export const declaration = {
 
 & .svae-track {
   position: relative;
-  height: 2.7rem;
+  height: 2.9rem;
 }
 
 & .svae-track input {
@@ -79,12 +79,26 @@ export const declaration = {
   opacity: 0.65;
 }
 
-& .svae-marks span {
-  position: absolute;
-  top: 1.55rem;
-  padding-left: 0.35rem;
+/* From λ_max on; where the rest of the track is too short for it, it ends with the track. */
+& .svae-past {
+  display: flex;
+  padding-top: 1.55rem;
   font-size: 0.8125rem;
   white-space: nowrap;
+}
+
+& .svae-past::before {
+  flex: 0 1 var(--from);
+  content: "";
+}
+
+& .svae-past span {
+  flex: none;
+  padding-left: 0.35rem;
+}
+
+& .svae-past sub {
+  line-height: 0;
 }
 
 & .svae-law {
@@ -248,8 +262,9 @@ export default class Levers {
     });
     const out = make("i", { className: "svae-out" });
     out.style.left = left(marks[0]);
-    const label = make("span", {}, "λ", make("sub", {}, "max"), ": past it, collapse");
-    label.style.left = left(marks[0]);
+    const words = make("span", {}, "λ", make("sub", {}, "max"), ": past it, collapse");
+    const label = make("div", { className: "svae-past" }, words);
+    label.style.setProperty("--from", left(marks[0]));
     element.replaceChildren(...ticks, out, label);
   }
 }

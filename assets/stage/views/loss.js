@@ -52,6 +52,11 @@ export const declaration = {
   position: absolute;
   top: -3.3rem;
   right: 0;
+  border: 1px solid var(--line);
+}
+
+& .svae-why:hover {
+  background: var(--surface);
 }
 
 & .svae-reasons {
@@ -65,10 +70,6 @@ export const declaration = {
   font-size: 0.9375rem;
   line-height: 1.35;
   box-shadow: 0 2px 10px rgb(0 0 0 / 25%);
-}
-
-& .svae-reasons[hidden] {
-  display: none;
 }
 
 & .svae-reasons svg {

@@ -49,7 +49,7 @@ export default class Numbers {
       ["collapse loss δ", models.map((model) => number(model.delta))],
       ["feasible band", models.map((model) => `${number(model.lo)} … ${number(model.hi)}`)],
       ["KL in nats", models.map((model) => number(model.kl))],
-      ["βσ²/λ_max", models.map((model) => number(model.gauge, 2))],
+      ["βσ²/λₘₐₓ", models.map((model) => number(model.gauge, 2))],
       ["structure of the latents", models.map((model) => number(model.structure, 2))],
     ];
     for (const dimension of models[0].kl_per_dim.keys()) {

@@ -149,6 +149,7 @@ def _draw_cells(
             textfont={
                 "size": FONT_SIZE - 2,
                 "color": [_text_colour(cell, view, shared, dark) for cell in cells],
+                "shadow": "auto",  # an outline, where a line of theory runs under a number
             },
             customdata=list(range(len(cells))),
             hovertext=[hover(cell, view) for cell in cells],
@@ -173,20 +174,25 @@ def _draw_lines(
     known = [_line(value, first.sigma2, first.beta, xs, ys) for value in theory.eigenvalues[:count]]
     # One trace for all steps but the first: there may be hundreds.
     steps = [place for ends in known[1:] if ends for place in (*ends, (None, None))]
-    for name, places, dash in (
-        ("βσ² = λ_i", steps, "dot"),
-        ("βσ² = λ_max", known[0] if known else None, "solid"),
+    # The lines of the steps are thin, since several of them may cross the numbers of a cell. Dashes
+    # grow with a line's width, so that what lies under them is not dashed.
+    for name, places, dash, wide in (
+        ("βσ² = λᵢ", steps, "dot", 1.5),
+        ("βσ² = λₘₐₓ", known[0] if known else None, "solid", 3),
     ):
         if not places:
             continue
         under = "#11161C" if dark else "#FFFFFF"
-        for colour, width in ((under, 6), (MARKS["delta"].colour(dark), 3)):
+        for colour, width, kind in (
+            (under, 2 * wide, "solid"),
+            (MARKS["delta"].colour(dark), wide, dash),
+        ):
             figure.add_trace(
                 go.Scatter(
                     x=[x for x, _ in places],
                     y=[y for _, y in places],
                     mode="lines",
-                    line={"color": colour, "width": width, "dash": dash},
+                    line={"color": colour, "width": width, "dash": kind},
                     name=name,
                     hoverinfo="skip",
                 )
@@ -196,7 +202,7 @@ def _draw_lines(
             x=at[0],
             y=ys.edges[-1],
             yanchor="bottom",
-            text="βσ² = λ_max",
+            text="βσ² = λₘₐₓ",
             font={"color": ink(dark)},
         )
 

@@ -16,13 +16,13 @@ def describe_map(cells: Sequence[Cell], theory: Theory, name: str) -> str:
     """Verdicts of one method's cells on both sides of the line βσ² = λ_max, in sentences."""
     done = [cell for cell in cells if cell.seeds]
     if not done:
-        return f"{name}: nothing is trained yet. The line is βσ² = λ_max = {theory.lambda_max:.3f}."
+        return f"{name}: nothing is trained yet. The line is βσ² = λₘₐₓ = {theory.lambda_max:.3f}."
     beyond = [cell for cell in done if cell.gauge >= 1]
     before = [cell for cell in done if cell.gauge < 1]
     parts = []
     if beyond:
         parts.append(
-            f"Beyond the line βσ² = λ_max every seed collapsed in {_all(beyond, 'collapsed')} and "
+            f"Beyond the line βσ² = λₘₐₓ every seed collapsed in {_all(beyond, 'collapsed')} and "
             f"every seed is certified in {_all(beyond, 'certified')}."
         )
     if before:
@@ -49,7 +49,7 @@ def describe_staircase(cells: Sequence[Cell]) -> str:
     also = "" if linear else f", and a number at most 1 off in {near}"
     exact = "" if linear else " They are exact for linear nets and a first guess for these."
     law = (
-        "Theory predicts the active units of a linear VAE: the number of eigenvalues λ_i > βσ², "
+        "Theory predicts the active units of a linear VAE: the number of eigenvalues λᵢ > βσ², "
         "whose lines are dotted, so that one dimension dies at each."
     )
     counted = f" Every seed has that number in {agree} of {_count(done)}{also}." if done else ""
@@ -86,7 +86,7 @@ def mixed(cell: Cell) -> bool:
 
 def hover(cell: Cell, view: View) -> str:
     """The hover text of a cell."""
-    head = f"<b>{place(cell, view)}</b><br>βσ²/λ_max = {cell.gauge:.3g}"
+    head = f"<b>{place(cell, view)}</b><br>βσ²/λₘₐₓ = {cell.gauge:.3g}"
     if cell.refused:
         return f"{head}<br>{cell.refused}"
     if not cell.seeds:

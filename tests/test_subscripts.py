@@ -1,0 +1,54 @@
+"""Subscripts in texts for readers are subscripts: λₘₐₓ on screens, in figures and in terminals.
+
+Comments and docstrings, which are read as code is, keep λ_max; so does the documentation's source.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+UNDERSCORED = re.compile(r"[α-ωΑ-Ω]_[A-Za-z0-9]")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def texts_of(source: str) -> Iterator[str]:
+    """All texts of a module but its docstrings."""
+    tree = ast.parse(source)
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, DOCUMENTED) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.value
+
+
+@pytest.mark.parametrize("folder", ["pages", "svae_core"])
+def test_no_text_of_a_module_has_an_underscore_for_a_subscript(folder: str) -> None:
+    found = {
+        f"{path.relative_to(ROOT)}: {text[:60]}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for text in texts_of(path.read_text(encoding="utf-8"))
+        if UNDERSCORED.search(text)
+    }
+    assert found == set()
+
+
+def test_no_text_of_the_stage_has_one() -> None:
+    lines = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in sorted((ROOT / "assets" / "stage").rglob("*.js"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if not line.lstrip().startswith(("*", "/*", "//"))
+    ]
+    assert len(lines) > 1000
+    # A comment after code is one, and a style's comment in a text is none of a reader's.
+    found = [line for line in lines if UNDERSCORED.search(re.sub(r"//.*|/\*.*\*/", "", line))]
+    assert found == []
