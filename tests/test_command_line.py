@@ -212,7 +212,7 @@ LOOK_AT_PAGES = """
 import json
 from streamlit.testing.v1 import AppTest
 
-page = AppTest.from_file("look.py", default_timeout=120)
+page = AppTest.from_file("look.py", default_timeout=300)
 page.query_params.update({"dataset": "toy", "method": "toy_method"})
 page.run()
 assert not page.exception, page.exception

@@ -282,7 +282,7 @@ _PEAK = """
 import tracemalloc
 from streamlit.testing.v1 import AppTest
 def visit():
-    app = AppTest.from_file("pages/router.py", default_timeout=120)
+    app = AppTest.from_file("pages/router.py", default_timeout=300)
     app.switch_page("runs.py")
     app.run()
     assert not app.exception, app.exception[0].message

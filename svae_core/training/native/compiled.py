@@ -20,6 +20,8 @@ from svae_core.config import compiled_code
 from svae_core.methods import Averaged, TrainingMethod, scan_methods
 
 _HERE = "svae_core.training.native"
+#: The modules of compiled functions.
+_KERNELS = ("kernels", "stacks", "elementary")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ def _import(cached: bool) -> Native:
     """Import the kernels, which compiles them or takes them from numba's cache."""
     settings: Any = importlib.import_module(f"{_HERE}.compile_options")
     settings.cached = cached
-    for name in ("kernels", "elementary"):
+    for name in _KERNELS:
         sys.modules.pop(f"{_HERE}.{name}", None)
     kernels: Any = importlib.import_module(f"{_HERE}.kernels")
     native = Native(kernels.train, kernels.forward, "")
@@ -67,7 +69,7 @@ def _import(cached: bool) -> Native:
 def _files() -> list[Path]:
     """The files whose text the compiled functions depend on."""
     here = Path(__file__).parent
-    files = [here / name for name in ("kernels.py", "elementary.py")]
+    files = [here / f"{name}.py" for name in _KERNELS]
     files += [*(Path(p.module.__file__ or "") for p in scan_methods().values())]
     for module in ("svae_core.methods", "svae_core.distributions.gaussian"):
         files.append(Path(inspect.getfile(importlib.import_module(module))))

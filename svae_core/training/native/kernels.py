@@ -20,7 +20,8 @@ from numba import njit, types
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE
 from svae_core.methods import Averages
 from svae_core.training.native import compile_options
-from svae_core.training.native.elementary import FAST, F, exp, tanh
+from svae_core.training.native.elementary import FAST, F, exp
+from svae_core.training.native.stacks import backward_stack, forward_stack, starts_of
 
 _LOWEST, _HIGHEST = F(LOG_VARIANCE_RANGE[0]), F(LOG_VARIANCE_RANGE[1])
 _LEAST_RADIUS = F(1e-12)
@@ -61,90 +62,6 @@ def _gather(points, order, into):
         at = order[r]
         for c in range(into.shape[1]):
             into[r, c] = points[at, c]
-
-
-@njit(error_model="numpy")
-def _weight(row, layer):
-    start, fan_in, fan_out = layer[0], layer[1], layer[2]
-    return row[start : start + fan_in * fan_out].reshape(fan_in, fan_out)
-
-
-@njit(error_model="numpy")
-def _bias(row, layer):
-    start = layer[0] + layer[1] * layer[2]
-    return row[start : start + layer[2]]
-
-
-@njit(error_model="numpy")
-def _columns(work, start, rows, width):
-    """A matrix [rows, width] in the workspace."""
-    return work[start : start + rows * width].reshape(rows, width)
-
-
-@njit(fastmath=FAST, error_model="numpy")
-def _add_bias(values, bias, activated):
-    if activated:
-        for r in range(values.shape[0]):
-            for c in range(values.shape[1]):
-                values[r, c] = tanh(values[r, c] + bias[c])
-    else:
-        for r in range(values.shape[0]):
-            for c in range(values.shape[1]):
-                values[r, c] += bias[c]
-
-
-@njit(fastmath=FAST, error_model="numpy")
-def _gradient_of_tanh(by_values, values, by_bias):
-    """∂ tanh(a) = 1 − tanh²(a), in place; the bias gains the sum over points."""
-    by_bias[:] = F(0)
-    for r in range(by_values.shape[0]):
-        for c in range(by_values.shape[1]):
-            g = by_values[r, c] * (F(1) - values[r, c] * values[r, c])
-            by_values[r, c] = g
-            by_bias[c] += g
-
-
-@njit(fastmath=FAST, error_model="numpy")
-def _sum_over_points(by_values, by_bias):
-    by_bias[:] = F(0)
-    for r in range(by_values.shape[0]):
-        for c in range(by_values.shape[1]):
-            by_bias[c] += by_values[r, c]
-
-
-@njit(error_model="numpy")
-def _forward(row, layers, values, work, starts):
-    """A stack of layers, tanh between them; activations stay in the workspace."""
-    rows, last = values.shape[0], layers.shape[0] - 1
-    for i in range(last + 1):
-        out = _columns(work, starts[i], rows, layers[i, 2])
-        np.dot(values, _weight(row, layers[i]), out)
-        _add_bias(out, _bias(row, layers[i]), i < last)
-        values = out
-    return values
-
-
-@njit(error_model="numpy")
-def _backward(row, gradient, layers, inputs, work, starts, by_out, spare, needs_input):
-    """Gradients of a stack's weights; those by its inputs if asked, else an empty matrix.
-
-    The halves of `spare` take turns.
-    """
-    rows, last = by_out.shape[0], layers.shape[0] - 1
-    for i in range(last, -1, -1):
-        by_bias = _bias(gradient, layers[i])
-        if i == last:
-            _sum_over_points(by_out, by_bias)
-        else:
-            _gradient_of_tanh(by_out, _columns(work, starts[i], rows, layers[i, 2]), by_bias)
-        into = inputs if i == 0 else _columns(work, starts[i - 1], rows, layers[i, 1])
-        np.dot(into.T, by_out, _weight(gradient, layers[i]))
-        if i == 0 and not needs_input:
-            break
-        by_in = _columns(spare, (i % 2) * (spare.shape[0] // 2), rows, layers[i, 1])
-        np.dot(by_out, _weight(row, layers[i]).T, by_in)
-        by_out = by_in
-    return by_out
 
 
 @njit(fastmath=FAST, error_model="numpy")
@@ -253,16 +170,6 @@ def _adam(row, gradient, first, second, rate, taken):
         row[i] -= step * m / (np.sqrt(v) * root + F(1e-8))
 
 
-@njit(error_model="numpy")
-def _starts(layers, rows):
-    """Where each layer's outputs start in the workspace, and the first float behind them."""
-    starts = np.empty(layers.shape[0] + 1, np.int64)
-    starts[0] = 0
-    for i in range(layers.shape[0]):
-        starts[i + 1] = starts[i] + (rows * layers[i, 2] + 15) // 16 * 16
-    return starts
-
-
 @njit(TRAIN, cache=compile_options.cached, nogil=True, error_model="numpy")
 def train(
     row, first, second, memory,
@@ -282,8 +189,8 @@ def train(
     k, d = decoder[0, 1], points.shape[1]
     gradient = np.zeros(row.shape[0], np.float32)  # stays 0 where a row is longer than its nets
     most = np.diff(edges).max()
-    enc_starts = _starts(encoder, most)
-    dec_starts = _starts(decoder, most)
+    enc_starts = starts_of(encoder, most)
+    dec_starts = starts_of(decoder, most)
     enc_work = np.empty(enc_starts[-1], np.float32)
     dec_work = np.empty(dec_starts[-1], np.float32)
     widest = 0
@@ -306,9 +213,9 @@ def train(
         x, error, by_out = x_all[:b], error_all[:b], by_encoder[:b]
         mean, log_variance, root, z = mean_all[:b], log_all[:b], root_all[:b], z_all[:b]
         _gather(points, order[a:e], x)
-        out = _forward(row, encoder, x, enc_work, enc_starts)
+        out = forward_stack(row, encoder, x, enc_work, enc_starts)
         _draw(out, free, noise[a:e], mean, log_variance, root, z, kl)
-        outputs = _forward(row, decoder, z, dec_work, dec_starts)
+        outputs = forward_stack(row, decoder, z, dec_work, dec_starts)
         loss = _project(outputs, x, low, high, error, radius, scale)
         at = taken + i
         nats = 0.0
@@ -321,12 +228,12 @@ def train(
         _, by_loss, by_distortion = slopes(averages)
         factor = F(-2.0 / b * (by_loss + by_distortion))
         _gradient_of_outputs(outputs, error, radius, scale, factor)
-        by_z = _backward(row, gradient, decoder, z, dec_work, dec_starts, error, spare, True)
+        by_z = backward_stack(row, gradient, decoder, z, dec_work, dec_starts, error, spare, True)
         # The KL is a mean over the minibatch's points: each point has 1/b of its gradient.
         for j in range(k):
             each[j] = F(by_kl[j] / b)
         _gradient_of_posterior(by_z, mean, log_variance, root, z, each, by_out, by_free)
-        _backward(row, gradient, encoder, x, enc_work, enc_starts, by_out, spare, False)
+        backward_stack(row, gradient, encoder, x, enc_work, enc_starts, by_out, spare, False)
         _adam(row, gradient, first, second, rates[i], at + 1)
 
 
@@ -388,7 +295,7 @@ def forward(
     encoder, decoder = layers[:encoders], layers[encoders:]
     n, d, k = points.shape[0], points.shape[1], noise.shape[1]
     most = min(n, BLOCK)
-    enc_starts, dec_starts = _starts(encoder, most), _starts(decoder, most)
+    enc_starts, dec_starts = starts_of(encoder, most), starts_of(decoder, most)
     enc_work = np.empty(enc_starts[-1], np.float32)
     dec_work = np.empty(dec_starts[-1], np.float32)
     log_all, root_all = np.empty((most, k), np.float32), np.empty((most, k), np.float32)
@@ -404,10 +311,10 @@ def forward(
         e = min(n, a + BLOCK)
         b = e - a
         root, z = root_all[:b], z_all[:b]
-        out = _forward(row, encoder, points[a:e], enc_work, enc_starts)
+        out = forward_stack(row, encoder, points[a:e], enc_work, enc_starts)
         _draw(out, free, noise[a:e], mean[a:e], log_all[:b], root, z, block_kl)
         kl += block_kl * b
-        out = _forward(row, decoder, z, dec_work, dec_starts)
+        out = forward_stack(row, decoder, z, dec_work, dec_starts)
         _project(out, points[a:e], low, high, error, radius, scale)
         _keep(out, scale, error, outputs[a:e], losses[a:e])
         _show(out, radius, scale, basis, view[a:e])
