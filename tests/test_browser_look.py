@@ -56,7 +56,7 @@ def test_words_at_the_levers_stay_under_their_tracks(
 def _greys_alone(part: Locator) -> bool:
     """Whether a part of the page has no colour but greys, white and black."""
     shown = Image.open(io.BytesIO(part.screenshot())).convert("HSV")
-    return shown.getchannel("S").getextrema()[1] < 100
+    return shown.getchannel("S").getextrema()[1] < 60
 
 
 def test_forced_colours_leave_what_is_said_by_a_fill(visit: Visit, server: Server) -> None:
@@ -80,13 +80,9 @@ def test_a_projectors_sidebar_shows_its_labels_whole(visit: Visit, server: Serve
     page.set_viewport_size({"width": 1920, "height": 1080})
     page.goto(f"{server[0]}/shell?projector=1")
     sidebar = page.get_by_test_id("stSidebar")
-    expect(sidebar.get_by_text("Handwritten digits, 8 × 8")).to_be_visible(timeout=WAIT)
-    sidebar.evaluate("(bar) => Promise.all(bar.getAnimations().map((one) => one.finished))")
-    assert sidebar.evaluate(
-        "(bar) => [...bar.querySelectorAll('[data-testid=stSelectbox] *')]"
-        ".every((one) => one.scrollWidth <= one.clientWidth + 1 || !one.clientWidth)"
+    chosen = sidebar.get_by_test_id("stSelectbox").locator("input").first
+    expect(chosen).to_have_value("Handwritten digits, 8 × 8", timeout=WAIT)
+    # The sidebar widens, and takes a moment for it.
+    page.wait_for_function(
+        "(input) => input.scrollWidth <= input.clientWidth + 1", arg=chosen.element_handle()
     )
-    page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click(force=True)
-    expect(sidebar).to_have_attribute("data-collapsed", "true")
-    box = page.get_by_role("heading", name="on the shell").bounding_box()
-    assert box is not None and box["x"] < 400
