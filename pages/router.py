@@ -16,6 +16,15 @@ st.html(
       .st-key-train-head > :first-child { flex-basis: 100%; }
       .katex-display { overflow-x: auto; overflow-y: hidden; }
     }
+    /* What is said by a fill alone keeps it: which option is chosen, what is on, how far it is. */
+    @media (forced-colors: active) {
+      [data-testid="stRadioOption"] > div > div:first-child,
+      [data-testid="stCheckbox"] label > div:not([data-testid]),
+      [data-testid="stSlider"] [role="group"] > div,
+      [role="progressbar"] {
+        forced-color-adjust: none;
+      }
+    }
     </style>"""
 )
 if session.projector():
@@ -23,7 +32,7 @@ if session.projector():
     st.html(
         f"""<style>
         :root:root {{ font-size: {session.LARGE_TYPE}px !important; }}
-        [data-testid="stSidebar"][aria-expanded="true"] {{ min-width: 19rem; }}
+        [data-testid="stSidebar"][data-collapsed="false"] {{ min-width: 19rem !important; }}
         </style>"""
     )
 st.navigation(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 
 import pytest
-from playwright.sync_api import expect
+from PIL import Image
+from playwright.sync_api import Locator, expect
 from support.browser import WAIT, Visit
 
 pytestmark = pytest.mark.browser
@@ -49,3 +51,38 @@ def test_words_at_the_levers_stay_under_their_tracks(
         " - document.querySelector('.svae-marks').getBoundingClientRect().left"
     )
     assert starts > 0, "it does not begin before the track does"
+
+
+def _greys_alone(part: Locator) -> bool:
+    """Whether a part of the page has no colour but greys, white and black."""
+    shown = Image.open(io.BytesIO(part.screenshot())).convert("HSV")
+    return shown.getchannel("S").getextrema()[1] < 60
+
+
+def test_forced_colours_leave_what_is_said_by_a_fill(visit: Visit, server: Server) -> None:
+    """How far a run has been played, whose shell is whose, which option is chosen."""
+    page = visit.page
+    page.emulate_media(forced_colors="active", reduced_motion="reduce")
+    page.goto(f"{server[0]}/")
+    page.wait_for_selector("[data-moment='0']")
+    for part in (".svae-transport input", ".svae-mark >> nth=0", ".svae-marks >> nth=0"):
+        assert not _greys_alone(page.locator(part)), part
+    pressed = page.locator(".svae-tools [aria-pressed=true]").first
+    assert pressed.evaluate("(button) => getComputedStyle(button).outlineStyle") == "solid"
+    page.goto(f"{server[0]}/shell?{SMALL}")
+    chosen = page.get_by_test_id("stRadioOption").first
+    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=WAIT)
+    assert not _greys_alone(chosen.locator("> div > div").first)
+
+
+def test_a_projectors_sidebar_shows_its_labels_whole(visit: Visit, server: Server) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.goto(f"{server[0]}/shell?projector=1")
+    sidebar = page.get_by_test_id("stSidebar")
+    chosen = sidebar.get_by_test_id("stSelectbox").locator("input").first
+    expect(chosen).to_have_value("Handwritten digits, 8 × 8", timeout=WAIT)
+    # The sidebar widens, and takes a moment for it.
+    page.wait_for_function(
+        "(input) => input.scrollWidth <= input.clientWidth + 1", arg=chosen.element_handle()
+    )

@@ -6,6 +6,7 @@ Comments and docstrings, which are read as code is, keep λ_max; so does the doc
 from __future__ import annotations
 
 import ast
+import gzip
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,3 +53,9 @@ def test_no_text_of_the_stage_has_one() -> None:
     # A comment after code is one, and a style's comment in a text is none of a reader's.
     found = [line for line in lines if UNDERSCORED.search(re.sub(r"//.*|/\*.*\*/", "", line))]
     assert found == []
+
+
+def test_the_recorded_run_of_start_says_it_so_too() -> None:
+    packed = (ROOT / "assets" / "recorded_run.gz").read_bytes()
+    text = gzip.decompress(packed).decode(errors="ignore")
+    assert "βσ²/λₘₐₓ is" in text and not UNDERSCORED.search(text.split("scene.labels")[0])
