@@ -30,7 +30,10 @@ from svae_core.stage.replay_file import embedding
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 #: Programs of the system that marked blocks call; their own words are not ours to check.
-SYSTEM = {"cd", "cp", "git", "systemctl", "journalctl", "docker", "dask", "export", ".", "python3"}
+SYSTEM = {
+    *("cd", "cp", "git", "systemctl", "journalctl", "docker", "dask", "export", ".", "python3"),
+    "jupyter",
+}
 _TARGETS = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text("utf-8"), re.M))
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 

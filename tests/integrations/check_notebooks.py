@@ -322,6 +322,7 @@ def test_a_run_that_another_process_trains_is_followed(
 ) -> None:
     url, work = lab
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(ASIDE)])
+    notebook.metadata = nbformat.read(DOCS / NOTEBOOKS[0], 4).metadata  # the kernel it is for
     nbformat.write(notebook, work / "aside.ipynb")
     open_notebook(page, url, "aside.ipynb")
     menu(page, "Run", "Run All Cells")
