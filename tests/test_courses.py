@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -251,3 +252,34 @@ async def test_umap_is_asked_for_only_while_a_map_is_watched(
     live.last_viewed_at = float("-inf")  # nobody has seen it for long
     asked.clear()
     assert not companions.layout_due(live) and not asked
+
+
+@in_a_loop
+async def test_what_nobody_follows_any_more_is_not_computed_and_what_is_recorded_stays() -> None:
+    """A slice that waits behind watched runs may wait for ever, and holds all of its run."""
+
+    class Slow(Inline):
+        def submit(self, task: Any, *arguments: Any, **how: Any) -> Future[Any]:
+            if task is not tasks.advance:
+                return super().submit(task, *arguments, **how)
+            asked.append(Future())
+            return asked[-1]
+
+    asked: list[Future[Any]] = []
+    shared_by = Trainings(Slow())  # type: ignore[arg-type]
+    one, other = LiveRun(PAIR, shared_by), LiveRun(PAIR, shared_by)
+    for live in (one, other):
+        live.start()
+        await until(live, lambda: live.count == 1)  # noqa: B023 - awaited here
+    await one.signal.wait_for(lambda: bool(asked))
+    one.let_go()
+    assert len(asked) == 1 and not asked[0].cancelled(), "the other follows it"
+    other.let_go()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert asked[0].cancelled() and len(other.moments) == 1
+    other.start()  # as a visitor who starts over
+    while len(asked) < 2:
+        await asyncio.sleep(0.01)
+    assert not asked[1].cancelled()
+    other.let_go()

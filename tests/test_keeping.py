@@ -178,9 +178,11 @@ async def test_a_page_opened_in_passing_leaves_no_run(home: Path) -> None:
     live = toy_run()
     keeper = keeper_of(live)
     await trained_to(live, 2)
+    assert not keeper.saved(RUN), "its viewer is still there"
     live.viewers = 0
     await saved_by(keeper)
     assert store.shelf(home) == []
+    assert keeper.saved(RUN), "nothing of it is kept, so memory need not hold it either"
     live.stop()
 
 

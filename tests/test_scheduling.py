@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
 import time
+import weakref
 from collections import Counter
 from pathlib import Path
 
@@ -89,6 +91,22 @@ def test_the_screen_goes_first_then_the_watched_then_the_rest() -> None:
     assert scheduler.active == 2
     order = [bench.finish() for _ in range(4)]
     assert order == ["at work", "asked for at the screen", "watched", "unwatched"]
+    scheduler.shutdown()
+
+
+def test_a_call_that_is_given_up_does_not_wait_behind_watched_runs_for_ever() -> None:
+    scheduler, bench = opened()
+    unwatched, watched = FairShare(watched=False), FairShare()
+    scheduler.in_turn(Priority(watched), name, "at work")
+    waiting = scheduler.in_turn(Priority(unwatched), name, "unwatched")
+    scheduler.in_turn(Priority(watched), name, "watched")
+    held = weakref.ref(waiting)
+    assert waiting.cancel()
+    del waiting
+    gc.collect()
+    assert held() is None, "it still waits, and holds a run's state"
+    assert [bench.finish(), bench.finish()] == ["at work", "watched"]
+    assert not bench.held
     scheduler.shutdown()
 
 

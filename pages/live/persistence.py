@@ -82,9 +82,9 @@ class Autosave:
                 _log.exception("A run could not be saved.")
 
     def saved(self, run: str) -> bool:
-        """Whether everything recorded of a run is on disk."""
+        """Whether nothing of a run would be lost: all that is worth it is on disk."""
         autosave = self._autosaves.get(run)
-        return autosave is not None and autosave.complete
+        return autosave is not None and (autosave.complete or not autosave.wanted)
 
     async def close(self) -> None:
         """Write what is missing and release all folders."""
@@ -119,15 +119,25 @@ class _RunAutosave:
         """Whether the newest version of the run is on disk."""
         return self._saved_version is not None and self._version() == self._saved_version
 
-    def due(self, now: float, closing: bool) -> bool:
-        """Whether there is a new version, and it is time. A run that nobody viewed is not saved."""
+    @property
+    def begun(self) -> bool:
+        """Whether anything was trained."""
+        return self._live.newest is not None and self._live.count >= 2
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is worth saving: trained, and not a run that nobody viewed."""
         live = self._live
-        if live.newest is None or live.count < 2 or self._version() == self._saved_version:
+        seen = self._writer.written or live.viewers > 0 or live.certificates
+        return self.begun and bool(seen)
+
+    def due(self, now: float, closing: bool) -> bool:
+        """Whether there is a new version, and it is time."""
+        if not self.begun or self._version() == self._saved_version:
             return False
-        begun = self._writer.written or live.viewers > 0 or live.certificates
         if not self._due_at:
             self._due_at = now + EVERY
-        return bool(begun) and (closing or now >= self._due_at)
+        return self.wanted and (closing or now >= self._due_at)
 
     async def write(self, thread: Executor) -> None:
         """Write the newest version; if that fails, tell the viewers once and try again later."""

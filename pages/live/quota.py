@@ -14,8 +14,8 @@ from svae_core.records import RequestError
 
 #: Seconds that runs without viewers stay in memory, for a reload or a link …
 KEPT_SECONDS = 3600.0
-#: … while they take no more bytes than this; beyond it the one viewed longest ago is evicted if it
-#: is on disk …
+#: … while they take no more bytes than this; beyond it the one viewed longest ago is evicted if
+#: nothing of it would be lost …
 KEPT_BYTES = 2**24
 #: … and beyond this even if it is not. Links still open what is on disk.
 HELD_BYTES = 2**30
@@ -65,7 +65,7 @@ def over_memory_limit(live_runs: dict[str, LiveRun]) -> tuple[list[str], list[Li
 def expired(live_runs: dict[str, LiveRun], now: float, saved: Callable[[str], bool]) -> list[str]:
     """The runs to evict: unviewed for too long, or viewed longest ago when memory is short.
 
-    `saved` says of a run whether all of it is on disk.
+    `saved` says of a run whether nothing of it would be lost.
     """
     idle = _longest_unviewed(live_runs, list(live_runs))
     idle_bytes = sum(live_runs[run].size for run in idle)

@@ -153,10 +153,11 @@ class SharedTraining:
         self.share.watched = any(one.viewers for one in self.subscribers)
 
     def let_go(self) -> None:
-        """Give up the preparation of the data if no subscriber waits for it."""
-        preparing = self._running.get("prepared_data")
-        if not self.subscribers and preparing is not None:
-            preparing.cancel()
+        """Give up what is computed if no subscriber waits for it; what is recorded stays."""
+        if not self.subscribers:
+            for name, running in list(self._running.items()):
+                if running.cancel():  # it had not ended
+                    del self._running[name]
 
     # ------------------------------------------------------------- what has been recorded
 

@@ -175,6 +175,7 @@ class Scheduler(Executor):
                 )  # idle time earns no credit
                 self._touch(priority.share)
             self._waiting.append(call)
+        call.future.add_done_callback(partial(self._drop, call))
         self._dispatch()
         return call.future
 
@@ -266,6 +267,12 @@ class Scheduler(Executor):
             self._run(number, call)
         for call in refused:
             self._refuse(call, sentence)
+
+    def _drop(self, call: _Call, future: Future[Any]) -> None:
+        """Forget a call that was given up: behind watched runs its turn might never come."""
+        with self._lock:
+            if future.cancelled() and call in self._waiting:
+                self._waiting.remove(call)
 
     def _set_warm(self, ready: bool) -> None:
         if ready:
