@@ -262,8 +262,6 @@ class LiveRun:
         """End the run's task, and follow its training no longer."""
         self.stop()
         self._trainings.leave(self.members, self, failed=self.status == "failed")
-        self.shared.subscribers.discard(self)  # a branch or a run from a file has its own
-        self.shared.let_go()
 
     # ---------------------------------------------------------------------- the task
 

@@ -55,6 +55,7 @@ class Subscriber(Protocol):
     """A live run that follows a shared training."""
 
     viewers: int
+    shared: SharedTraining
 
 
 class Trainings:
@@ -86,8 +87,9 @@ class Trainings:
         self, members: tuple[Settings, ...], subscriber: Subscriber, failed: bool = False
     ) -> None:
         """End a subscription; a training that failed is not offered to later subscribers."""
-        shared = self._shared.pop(members, None) if failed else self._shared.get(members)
-        if shared is not None:
+        joined = self._shared.pop(members, None) if failed else self._shared.get(members)
+        # A branch, or a run from a file, follows one of its own.
+        for shared in {subscriber.shared, joined or subscriber.shared}:
             shared.subscribers.discard(subscriber)
             shared.let_go()
 
