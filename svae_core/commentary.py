@@ -66,7 +66,7 @@ def update(
 ) -> tuple[CommentaryState, list[Remark]]:
     """The new state and the remarks on a moment; `names` are those of the members' methods."""
     if not state.members:
-        start = Remark(moment[0].step, _opening(names), "start")
+        start = Remark(moment[0].step, _opening(names, moment[0].step), "start")
         return CommentaryState(tuple(map(_first, moment))), [start]
     members: list[MemberState] = []
     remarks: list[Remark] = []
@@ -201,10 +201,12 @@ def _band(
     return replace(member, inside=False, outside=0), [Remark(since, line, "left", index)]
 
 
-def _opening(names: tuple[str, ...]) -> str:
+def _opening(names: tuple[str, ...], step: int) -> str:
+    if step:  # of a loop that somebody else began
+        return f"the first look was at step {step}"
     if len(names) == 2:
-        return "both models start from the same weights; nothing is learned yet"
-    return "nothing is learned yet"
+        return "both models start from the same weights; nothing is learned at step 0"
+    return "nothing is learned at step 0"
 
 
 def _listed(numbers: list[int]) -> str:

@@ -49,6 +49,9 @@ def sentences(*moments: Moment) -> list[str]:
 def test_it_opens_with_the_start() -> None:
     (opening,) = story((frame(0, 1.0, 0.1), frame(0, 1.0, 0.1)))
     assert opening.kind == "start" and "same weights" in opening.sentence
+    assert "at step 0" in opening.sentence
+    (opening,) = story((frame(60, 0.7, 1.9),))
+    assert opening.sentence == "the first look was at step 60"
 
 
 def test_a_dying_dimension_is_named_with_its_step() -> None:
