@@ -20,7 +20,7 @@ const STYLES = `
 .svae-claims svg { width: 100%; height: 11rem; cursor: ew-resize; touch-action: pan-y; }
 .svae-claims svg text { font: 12px var(--st-font, sans-serif); fill: currentColor; }
 .svae-claims label { display: grid; grid-template-columns: 1.4rem minmax(0, 1fr) 4rem; gap: 0.5rem; align-items: center; }
-.svae-claims input { accent-color: var(--st-primary-color); }
+.svae-claims input { accent-color: light-dark(var(--st-primary-color), color-mix(in srgb, var(--st-primary-color), white 45%)); }
 .svae-claims output { text-align: right; font-variant-numeric: tabular-nums; }
 .svae-claims .svae-holds { min-height: 4.2rem; border-left: 4px solid var(--st-primary-color); padding: 0.2rem 0.7rem; }
 .svae-claims .svae-holds[data-says="false"] { border-color: var(--st-border-color, #cbd3db); }

@@ -98,7 +98,7 @@ export const declaration = {
 }
 
 & .svae-features input {
-  accent-color: var(--st-primary-color);
+  accent-color: var(--accent);
 }
 
 & .svae-features output {

@@ -47,7 +47,7 @@ export const declaration = {
   width: 100%;
   height: 1.5rem;
   margin: 0;
-  accent-color: var(--st-primary-color);
+  accent-color: var(--accent);
   cursor: ew-resize;
 }
 
