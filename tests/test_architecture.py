@@ -284,6 +284,18 @@ def test_light_doors_open_without_anything_heavy(code: str) -> None:
     assert (done.returncode, done.stderr, done.stdout.strip()) == (0, "", "")
 
 
+def test_pages_with_figures_import_pandas_before_they_draw() -> None:
+    """Plotly looks into a pandas that another visitor's thread has half imported."""
+    code = "import sys, pages.widgets.charts; print('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split()[-1:] == ["True"], done.stderr
+    drawing = [path for path in SCREENS if "plotly_chart(" in path.read_text(encoding="utf-8")]
+    assert len(drawing) > 2
+    for path in drawing:
+        text = path.read_text(encoding="utf-8")
+        assert path.name == "charts.py" or "from pages.widgets.charts import" in text, path
+
+
 def test_the_public_names_load_on_demand() -> None:
     import svae_core
     from svae_core.estimator import SphericalShell
