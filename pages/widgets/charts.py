@@ -6,7 +6,7 @@ from typing import Any
 
 # Not used here. Plotly looks into pandas as soon as any thread has begun to import it, and a table
 # on another visitor's page does so: it would find half of it. Here it is whole before any figure.
-import pandas  # noqa: F401
+import pandas  # type: ignore[import-untyped]  # noqa: F401
 import streamlit as st
 
 from pages.visitor import session

@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-WAIT = 180_000  # milliseconds; a busy machine draws 3-D in software, slowly
+WAIT = 300_000  # milliseconds; a busy machine draws 3-D in software, slowly
 expect.set_options(timeout=WAIT)  # Playwright's own five seconds would be a test by the clock
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -64,7 +64,8 @@ class Visit:
         # Opened at a page's own address, Streamlit itself looks for its server there first.
         # Pictures of a page that was left before all of them had come are deleted by Streamlit.
         url = message.location.get("url", "")
-        left = "/media/" in url and "404" in message.text
+        missing = "404" in message.text or "Image source error" in message.text
+        left = missing and "/media/" in f"{url} {message.text}"
         if message.type == "error" and "/_stcore/" not in url and not left:
             self.errors.append(f"{message.text} {url}")
 
