@@ -188,7 +188,7 @@ export default class Plane {
     }));
     const floor = this.#floor(this.#lowest());
     if (floor) {
-      names.push({ ...plain, bgcolor: "rgba(0,0,0,0)", x: 0.03 * losses, y: 0.02 * nats,
+      names.push({ ...plain, bgcolor: translucent(this.theme.background, 0.6), x: 0.03 * losses, y: 0.02 * nats,
         xanchor: "left", yanchor: "bottom", text: "forbidden<br>(numerical)", align: "left" });
     }
     return names;
