@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ[f"{_library}_NUM_THREADS"] = "1"
 
+# Workers stand behind what else runs; beside other busy tests they would get hardly any time.
+os.environ.setdefault("SVAE_NICE", "0")
+
 # Started with "&" by a script, tests ignore Ctrl-C, and so would the commands that they send it to.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

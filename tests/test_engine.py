@@ -194,6 +194,24 @@ def test_a_number_of_workers_that_makes_no_sense(
         Engine()
 
 
+@pytest.mark.parametrize("text", ["20", "ten", "-1"])
+def test_a_niceness_that_makes_no_sense(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SVAE_NICE", text)
+    with pytest.raises(RequestError, match="^SVAE_NICE is .* a whole number from 0 to 19\\.$"):
+        Engine()
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="the system has no niceness")
+@pytest.mark.parametrize(("text", "steps"), [("", 10), ("0", 0), ("3", 3)])
+def test_workers_stand_behind_the_server_by_so_much(
+    text: str, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SVAE_NICE", text)
+    pool = WorkerPool(1, int)
+    assert pool.submit(os.nice, 0).result(WAIT) == min(19, os.nice(0) + steps)
+    pool.shutdown()
+
+
 @pytest.mark.slow
 def test_the_engine_refuses_in_words(engine: Engine) -> None:
     wrong = Settings(dataset="nowhere")

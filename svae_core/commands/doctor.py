@@ -24,6 +24,7 @@ from svae_core.commands import print_json
 from svae_core.commands._cluster import add_scheduler
 from svae_core.compute.engine import Engine, cores
 from svae_core.compute.scheduler import WorkerLost
+from svae_core.compute.workers import niceness
 from svae_core.config import machine
 from svae_core.config.home import cache_home, home
 from svae_core.config.limits import MEGABYTE, Limits, for_visitors, limits, variable
@@ -116,10 +117,11 @@ def _native() -> Finding:
 
 
 def _resources() -> Iterator[Finding]:
-    chosen = os.environ.get("SVAE_WORKERS")
-    said = f", SVAE_WORKERS={chosen}" if chosen else ""
+    chosen = {name: os.environ.get(name) for name in ("SVAE_WORKERS", "SVAE_NICE")}
+    said = "".join(f", {name}={value}" for name, value in chosen.items() if value)
     try:
-        yield Finding("cores", f"{os.cpu_count()} here, {cores()} workers{said}")
+        found = f"{os.cpu_count()} here, {cores()} workers, niceness {niceness()}{said}"
+        yield Finding("cores", found)
     except RequestError as error:
         yield Finding("cores", f"{os.cpu_count()} here{said}", str(error))
     memory = machine.memory()

@@ -25,10 +25,14 @@ from typing import Any
 from svae_core.compute.scheduler import Scheduler
 from svae_core.compute.scheduler import WorkerLost as WorkerLost
 from svae_core.config import machine
+from svae_core.config.fields import Field
+from svae_core.config.limits import from_variable
 
 _log = logging.getLogger(__name__)
-#: Lower priority than the server's, so that pages stay responsive while every core trains.
-_NICE = 10
+#: Lower priority than the server's, so that pages stay responsive while every core trains. Beside
+#: other programs that take all cores, ten steps leave a worker a twentieth of one.
+_NICE = Field("", "", low=0, high=19, kind=int)
+_NICE_UNLESS_SET = 10
 # One thread each: two threads are 1.27 times faster on an idle machine, ten times slower on a
 # busy one.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -72,6 +76,7 @@ class Worker:
 
     def __init__(self, warm_up: Callable[[], object]) -> None:
         self._warm_up = warm_up
+        self._nice = niceness()
         self._lock = threading.RLock()
         self._notify: Callable[[], None] = lambda: None
         self._pool: Any = None  # loky's executor of one process
@@ -145,7 +150,7 @@ class Worker:
             if self._stopping:
                 return
             pool = ProcessPoolExecutor(
-                1, initializer=_initialise, initargs=(self._warm_up,), env=_ONE_THREAD
+                1, initializer=_initialise, initargs=(self._nice, self._warm_up), env=_ONE_THREAD
             )
             self._pool, self._warm = pool, None
         with _without_interrupt():
@@ -196,10 +201,16 @@ def _without_interrupt() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _initialise(warm_up: Callable[[], object]) -> None:
+def niceness() -> int:
+    """SVAE_NICE, or by how many steps workers stand behind the server; RequestError if nonsense."""
+    text = os.environ.get("SVAE_NICE", "")
+    return from_variable(_NICE, "SVAE_NICE", text) if text else _NICE_UNLESS_SET
+
+
+def _initialise(steps: int, warm_up: Callable[[], object]) -> None:
     """The initialiser of a worker process."""
     if hasattr(os, "nice"):
-        os.nice(_NICE)
+        os.nice(steps)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     warm_up()
 

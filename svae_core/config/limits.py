@@ -67,8 +67,9 @@ def from_variable(about: Field, variable: str, text: str) -> int:
     try:
         return int(about.parse(text))
     except RequestError as error:
+        highest = "up" if about.high is None else f"to {about.high:g}"
         raise RequestError(
-            f"{variable} is {text!r}, but must be a whole number from {about.low:g} up."
+            f"{variable} is {text!r}, but must be a whole number from {about.low:g} {highest}."
         ) from error
 
 
