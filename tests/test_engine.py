@@ -197,7 +197,7 @@ def test_a_number_of_workers_that_makes_no_sense(
 @pytest.mark.parametrize("text", ["20", "ten", "-1"])
 def test_a_niceness_that_makes_no_sense(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SVAE_NICE", text)
-    with pytest.raises(RequestError, match="^SVAE_NICE is .* a whole number from 0 to 19\\.$"):
+    with pytest.raises(RequestError, match=r"^SVAE_NICE is .* a whole number from 0 to 19\.$"):
         Engine()
 
 
