@@ -26,12 +26,12 @@ def in_ulp(found: np.ndarray, wanted: np.ndarray) -> float:
     return float((np.abs(found - wanted) / spacing).max())
 
 
-def test_tanh_is_right_to_two_units_in_the_last_place() -> None:
+def test_tanh_is_right_to_three_units_in_the_last_place() -> None:
     small = np.geomspace(1e-30, 1.0, 200_001)
     given = np.concatenate([small, -small, np.linspace(-12, 12, 1_000_001)]).astype(np.float32)
     found = np.empty_like(given)
     tanh_of(given, found)
-    assert in_ulp(found, np.tanh(given.astype(np.float64))) <= 2.0
+    assert in_ulp(found, np.tanh(given.astype(np.float64))) <= 3.0
     assert np.abs(found).max() == 1.0
 
 

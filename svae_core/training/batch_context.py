@@ -67,7 +67,7 @@ class BatchContext:
         """
         n = len(self.points)
         per_epoch = steps_per_epoch(self.settings[0], n)
-        edges = np.array([round(i * n / per_epoch) for i in range(per_epoch + 1)])
+        edges = _edges(n, per_epoch)
         epoch, first = divmod(step, per_epoch)
         # Members of equal seed see the same minibatches.
         seeds = tuple(dict.fromkeys(settings.seed for settings in self.settings))
@@ -76,6 +76,12 @@ class BatchContext:
         for at in range(first, end, most):
             to = min(at + most, end)
             yield Piece(step + at - first, step + to - first, edges[at : to + 1], of)
+
+
+@functools.lru_cache(maxsize=32)
+def _edges(n: int, per_epoch: int) -> np.ndarray:
+    """Where each minibatch begins among n points, and n; the same for every epoch."""
+    return np.array([round(i * n / per_epoch) for i in range(per_epoch + 1)])
 
 
 @functools.lru_cache(maxsize=4)  # frames and slices come back to an epoch several times

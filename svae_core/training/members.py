@@ -79,7 +79,7 @@ class Member:
         """e: weights of the method beside those of the networks and of its own layers."""
         return len(extra_parameters(self.settings))
 
-    @property
+    @cached_property
     def noise_dim(self) -> int:
         """Standard normal numbers that a latent is drawn from: k, or (T + 1)·k of a chain."""
         steps = self.method.chain_steps if isinstance(self.method, Chains) else 0

@@ -1,11 +1,12 @@
 """tanh and exp in float32, the same bits on every machine's C library.
 
 The C library's own differ between its versions, and are not vectorised in a compiled loop. These
-are; tests/test_native_elementary.py holds both to 2 units in the last place. The coefficients are a
-minimax fit (iteratively reweighted least squares, tests/benchmarks/fit_elementary.py).
+are; tests/test_native_elementary.py holds exp to 2 units in the last place and tanh to 3. The
+coefficients are a minimax fit (iteratively reweighted least squares,
+tests/benchmarks/fit_elementary.py).
 
-    exp x = 2ⁿ·e^t,  n = ⌊x/log 2 + ½⌋,  e^t ≈ 1 + t + t²·p(t),  |t| ≤ ½ log 2
-    tanh x ≈ x + x³·q(x²) for |x| < 0.7,  else 1 − 2/(e^{2x} + 1): there nothing cancels
+    eˣ = 2ⁿ·eᵗ,  n = ⌊x/log 2 + ½⌋,  m = eᵗ − 1 ≈ t + t²·p(t),  |t| ≤ ½ log 2
+    tanh x = e/(e + 2) with e = e²ˣ − 1 = 2ⁿ·m + (2ⁿ − 1): nothing cancels where x is small
 
 No `nnan` and no `ninf` among the fast-math flags: a NaN must stay one.
 """
@@ -26,30 +27,31 @@ _LOG2E = F(1.4426950408889634)
 _HIGH, _LOW = F(0.693359375), F(-2.1219444005469057e-4)
 _E0, _E1, _E2 = F(0.49999993), F(0.16666521), F(0.04166839)
 _E3, _E4 = F(0.00836871), F(0.00138146)
-_T0, _T1, _T2 = F(-0.33333325), F(0.13332996), F(-0.05392212)
-_T3, _T4, _T5 = F(0.02157584), F(-0.00789219), F(0.0019018)
-_SMALL = F(0.7)
 _ONE_FROM = F(9.2)  # tanh is 1 in float32 from here on
+
+
+@njit(fastmath=_EXACT, error_model="numpy")
+def _parts(x):
+    """eᵗ − 1 and 2ⁿ, for −87 < x < 88."""
+    n = np.floor(x * _LOG2E + F(0.5))
+    t = (x - n * _HIGH) - n * _LOW
+    p = (((_E4 * t + _E3) * t + _E2) * t + _E1) * t + _E0
+    power = (np.int32(n) + np.int32(127)) << np.int32(23)
+    return p * (t * t) + t, np.int32(power).view(np.float32)
 
 
 @njit(fastmath=_EXACT, error_model="numpy")
 def exp(x):
     """e^x for −87 < x < 88; NaN for NaN is the caller's to see."""
-    n = np.floor(x * _LOG2E + F(0.5))
-    t = (x - n * _HIGH) - n * _LOW
-    p = (((_E4 * t + _E3) * t + _E2) * t + _E1) * t + _E0
-    power = (np.int32(n) + np.int32(127)) << np.int32(23)
-    return (p * (t * t) + t + F(1)) * np.int32(power).view(np.float32)
+    less_one, power = _parts(x)
+    return (less_one + F(1)) * power
 
 
 @njit(fastmath=_EXACT, error_model="numpy")
 def tanh(x):
     """tanh x."""
-    a = min(abs(x), _ONE_FROM)
-    u = a * a
-    q = ((((_T5 * u + _T4) * u + _T3) * u + _T2) * u + _T1) * u + _T0
-    small = a * u * q + a
-    large = F(1) - F(2) / (exp(a + a) + F(1))
-    value = small if a < _SMALL else large
-    value = value if x >= F(0) else -value
+    a = min(max(x, -_ONE_FROM), _ONE_FROM)
+    less_one, power = _parts(a + a)
+    e = less_one * power + (power - F(1))
+    value = e / (e + F(2))
     return value if x == x else x

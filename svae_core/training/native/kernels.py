@@ -52,7 +52,7 @@ FORWARD = types.void(
 )
 #: Points that `forward` takes at once: their activations stay in the core's cache. A fixed number,
 #: since BLAS rounds the rows of other batches differently.
-BLOCK = 256
+BLOCK = 128
 COLUMNS = 3  # of the table of layers: start in the row, fan_in, fan_out
 
 
@@ -253,13 +253,9 @@ def _keep(out, scale, error, outputs, losses):
 @njit(fastmath=FAST, error_model="numpy")
 def _show(out, radius, scale, basis, view):
     """Outputs in the 3-D view of geometry.shell.shell_view, without a copy of all of them."""
+    np.dot(out, basis, view)
     for r in range(view.shape[0]):
-        x, y, z = F(0), F(0), F(0)
-        for c in range(out.shape[1]):
-            o = out[r, c]
-            x += o * basis[0, c]
-            y += o * basis[1, c]
-            z += o * basis[2, c]
+        x, y, z = view[r, 0], view[r, 1], view[r, 2]
         # Both lengths have the factor s, and ‖s·o‖ is at least the shadow's length.
         shadow = max(np.sqrt(x * x + y * y + z * z), _LEAST_RADIUS)
         stretch = scale[r] * radius[r] / shadow
@@ -289,7 +285,7 @@ def forward(
 ):  # fmt: skip
     """Posteriors of points [n, d], and the decoder's outputs, projected, of a draw from each.
 
-    noise [n, k], basis [3, d]; written: mean [n, k], Var_x m_j [k], variances and KL_j [k] as means
+    noise [n, k], basis [d, 3]; written: mean [n, k], Var_x m_j [k], variances and KL_j [k] as means
     over points, the first outputs [≤ n, d], view [n, 3] of all of them or [0, 3], losses [n].
     """
     encoder, decoder = layers[:encoders], layers[encoders:]
@@ -317,7 +313,8 @@ def forward(
         out = forward_stack(row, decoder, z, dec_work, dec_starts)
         _project(out, points[a:e], low, high, error, radius, scale)
         _keep(out, scale, error, outputs[a:e], losses[a:e])
-        _show(out, radius, scale, basis, view[a:e])
+        if view.shape[0]:
+            _show(out, radius, scale, basis, view[a:e])
         if a == 0:
             first[:] = mean[0]
         _add_moments(mean[a:e], first, root, sums, spreads, variances)

@@ -62,11 +62,11 @@ class ForwardPass:
 
     def outputs(self, points: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """The decoder's outputs [n, d] of one draw for each point."""
-        return self._forward(points, noise, np.zeros((3, points.shape[1])), len(points), 0).samples
+        return self._forward(points, noise, np.zeros((points.shape[1], 3)), len(points), 0).samples
 
     def seen(self, points: np.ndarray, noise: np.ndarray, basis: np.ndarray, samples: int) -> Seen:
         """What a frame shows; basis [d, 3] of the view, `samples` outputs are kept."""
-        return self._forward(points, noise, basis.T, min(samples, len(points)), len(points))
+        return self._forward(points, noise, basis, min(samples, len(points)), len(points))
 
     def _forward(
         self, points: np.ndarray, noise: np.ndarray, basis: np.ndarray, kept: int, viewed: int
