@@ -175,6 +175,19 @@ def test_a_call_that_nobody_waits_for_ends_its_worker() -> None:
     scheduler.shutdown()
 
 
+@pytest.mark.slow
+def test_a_call_that_nobody_waits_for_may_end_where_a_new_worker_takes_longer() -> None:
+    scheduler, bench = opened()
+    bench.start_seconds = 600.0
+    call = scheduler.in_turn(Priority(refusal="It took too long."), int)
+    assert call.cancel()
+    time.sleep(1.2)  # two looks of the watchdog
+    assert bench.replaced == 0
+    bench.start_seconds = 0.0
+    _eventually(lambda: bench.replaced == 1)
+    scheduler.shutdown()
+
+
 def test_what_nobody_waits_for_is_cancelled_and_asked_again() -> None:
     results: SharedResults[Future[Any]] = SharedResults(2, patience=0.05)
     future = results.get("key", Future)

@@ -187,6 +187,7 @@ class _Thread:
     """A slot for one call at a time, on any worker of the cluster."""
 
     failed = False
+    start_seconds = 0.0  # another worker is there
 
     def __init__(self, cluster: Cluster, client: Any, executor: Any) -> None:
         self._cluster = cluster

@@ -69,7 +69,7 @@ class Priority:
     first: bool = False  # a person waits for the result at the screen
     patience: float = PATIENCE
     refusal: str = ""  # said when its patience ends, instead of making it again; such a call ends
-    # its worker as soon as nobody waits for it any more
+    # its worker where nobody waits for it any more and it has lasted as long as a new one's start
 
     @property
     def urgent(self) -> bool:
@@ -78,6 +78,9 @@ class Priority:
 
 class Slot(Protocol):
     """A worker that runs one call at a time."""
+
+    #: Seconds that its last start took: what it costs to replace it.
+    start_seconds: float
 
     @property
     def ready(self) -> bool:
@@ -336,6 +339,15 @@ class Scheduler(Executor):
     def _check(self) -> None:
         """Periodic check for what raises no event; for subclasses."""
 
+    def _hangs(self, call: _Call, seconds: float, start_seconds: float) -> bool:
+        """Whether its worker is replaced after so many seconds.
+
+        Where nobody waits, a short call is left to end: on a busy machine a new worker for each
+        would take all the time that there is.
+        """
+        in_vain = bool(call.priority.refusal) and call.future.cancelled()
+        return seconds > call.priority.patience or (in_vain and seconds > start_seconds)
+
     def _watch(self) -> None:
         """The watchdog thread: replaces workers that hang."""
         while not self._ended.wait(_CHECK_SECONDS):
@@ -345,8 +357,7 @@ class Scheduler(Executor):
                 hanging = [
                     (number, call)
                     for number, call in self._running.items()
-                    if now - call.since > call.priority.patience
-                    or (call.priority.refusal and call.future.cancelled())
+                    if self._hangs(call, now - call.since, self._slots[number].start_seconds)
                 ]
             for number, call in hanging:
                 call.late = bool(call.priority.refusal)

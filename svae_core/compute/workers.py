@@ -82,6 +82,7 @@ class Worker:
         self._pool: Any = None  # loky's executor of one process
         self._warm: Any = None  # the executor that is ready for calls
         self._failures = 0  # failed starts in a row
+        self.start_seconds = self._started_at = 0.0
         self._started = False
         self._stopping = False
 
@@ -153,6 +154,7 @@ class Worker:
                 1, initializer=_initialise, initargs=(self._nice, self._warm_up), env=_ONE_THREAD
             )
             self._pool, self._warm = pool, None
+            self._started_at = time.monotonic()
         with _without_interrupt():
             first = pool.submit(int)
         first.add_done_callback(partial(self._process_ready, pool))
@@ -163,6 +165,7 @@ class Worker:
                 return
             if not done.cancelled() and done.exception() is None:
                 self._warm, self._failures = pool, 0
+                self.start_seconds = time.monotonic() - self._started_at
             else:
                 self._failures += 1
                 self._retry_later()

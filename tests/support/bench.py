@@ -17,6 +17,7 @@ class Bench:
     def __init__(self) -> None:
         self.ready = False
         self.replaced = 0
+        self.start_seconds = 0.0
         self.held: list[tuple[Callable[[], Any], Future[Any]]] = []
         self._tell: Callable[[], None] = lambda: None
 
