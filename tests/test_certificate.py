@@ -61,6 +61,7 @@ def test_a_share_that_keeps_out_no_point_is_refused():
         prepared_data(replace(DIGITS, held_out=0.001))
 
 
+@pytest.mark.slow
 def test_held_out_points_have_their_own_collapse_loss(pair):
     spherical = pair[1]
     held_out = spherical.held_out
@@ -70,6 +71,7 @@ def test_held_out_points_have_their_own_collapse_loss(pair):
     assert held_out.verdict == "certified"
 
 
+@pytest.mark.slow
 def test_the_cluster_certificate_is_a_floor_too(pair):
     baseline, spherical = pair
     assert baseline.cluster_floor == 0.0

@@ -96,6 +96,7 @@ def _pandas_version() -> str:
     return str(pandas.__version__)
 
 
+@pytest.mark.slow
 def test_workers_hold_no_pandas_but_find_it(engine: Engine) -> None:
     assert engine.submit(_loaded).result(WAIT) == (True, False)
     assert engine.submit(_pandas_version).result(WAIT) == importlib.metadata.version("pandas")

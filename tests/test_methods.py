@@ -98,6 +98,7 @@ def test_it_learns_something_on_a_toy(settings):
     assert moments[-1][0].loss < 0.9 * moments[0][0].loss
 
 
+@pytest.mark.slow
 def test_its_certificate_keeps_the_laws(settings):
     (certificate,) = certify(trained(settings).state)
     assert_information_laws(certificate)
