@@ -309,7 +309,7 @@ ASIDE = """import subprocess, sys, time
 from svae_core import watch
 from svae_core.runs.folder import home
 
-train = "-m svae_core train --dataset digits --clusters 10 --epochs 120 --save".split()
+train = "-m svae_core train --dataset digits --clusters 10 --epochs 12000 --save".split()
 aside = subprocess.Popen([sys.executable, *train], stdout=subprocess.DEVNULL)
 while not (found := list(home().glob("*/run.json"))):
     assert aside.poll() is None
