@@ -8,7 +8,7 @@
 FROM python:3.11-slim
 
 # Where PyTorch's builds for the processor alone are, of 200 MB: the address that PyTorch's page "Get
-# started" shows for pip and CPU, behind --index-url. What PyPI has for Linux on x86 brings CUDA, 4 GB.
+# started" shows for pip and CPU, behind --index-url. PyPI's builds for Linux bring CUDA, 5.7 GB in all.
 ARG TORCH_INDEX
 
 WORKDIR /srv/svae

@@ -72,6 +72,14 @@ def test_the_line_that_embeds_a_run_is_what_export_prints() -> None:
     assert pages == ["README.md", "researcher.md"]
 
 
+def test_every_variable_of_the_program_is_documented() -> None:
+    files = [ROOT / "app.py", *(ROOT / "svae_core").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]
+    found = re.compile(r"\bSVAE_[A-Z]+(?:_[A-Z]+)*\b")
+    used = {name for path in files for name in found.findall(path.read_text("utf-8"))}
+    assert len(used) > 8
+    assert used <= {name for page in PAGES for name in found.findall(page.read_text("utf-8"))}
+
+
 def test_what_is_not_executed_is_there() -> None:
     """Blocks that install or serve: their files, extras, targets and options exist."""
     marked = [block for block in BLOCKS if block.mark]

@@ -10,6 +10,7 @@ import pytest
 from support.information_laws import assert_information_laws
 
 from svae_core import objections
+from svae_core.certificate.diagnostics import COLLAPSED_TOTAL_KL
 from svae_core.certificate.information_floors import cluster_entropy
 from svae_core.objections import Answer, answer, short, spread, tiny, trained
 from svae_core.problem import prepared_data
@@ -120,6 +121,8 @@ def test_verdicts_add_up(answers: _Answers) -> None:
     assert verdicts.count("empty band") == ablation.numbers["empty"]
     assert len(verdicts) == ablation.numbers["variants"] + 1
     assert 0 < ablation.numbers["rate_limit"] <= 1
+    # It says by which metric it counts: that of the verdicts.
+    assert f"KL below {COLLAPSED_TOTAL_KL} nats in all" in ablation.sentences[0]
     for row in ablation.rows[:-1]:
         if row[-1] != "empty band":
             assert float(row[3]) < float(row[2])  # hi < δ

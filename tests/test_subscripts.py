@@ -1,17 +1,23 @@
 """Subscripts in texts for readers are subscripts: λₘₐₓ on screens, in figures and in terminals.
 
-Comments and docstrings, which are read as code is, keep λ_max; so does the documentation's source.
+Comments and docstrings, which are read as code is, keep λ_max; those of plug-ins and objections are
+shown on screens, as pages of the documentation are read on theirs.
 """
 
 from __future__ import annotations
 
 import ast
 import gzip
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from svae_core.datasets import scan_datasets
+from svae_core.methods import scan_methods
+from svae_core.objections import objections
 
 ROOT = Path(__file__).resolve().parents[1]
 UNDERSCORED = re.compile(r"[α-ωΑ-Ω]_[A-Za-z0-9]")
@@ -59,3 +65,24 @@ def test_the_recorded_run_of_start_says_it_so_too() -> None:
     packed = (ROOT / "assets" / "recorded_run.gz").read_bytes()
     text = gzip.decompress(packed).decode(errors="ignore")
     assert "βσ²/λₘₐₓ is" in text and not UNDERSCORED.search(text.split("scene.labels")[0])
+
+
+def test_no_explanation_of_a_plug_in_or_an_objection_has_one() -> None:
+    shown = {one.name: one.explanation for one in (scan_methods() | scan_datasets()).values()}
+    shown |= {one.title: one.text for one in objections()}
+    assert len(shown) > 40
+    assert [name for name, text in shown.items() if re.search(r"\w_\{?\w", text)] == []
+
+
+def test_no_page_of_the_documentation_has_one() -> None:
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]
+    notebooks = [
+        "".join(cell["source"])
+        for path in (ROOT / "docs" / "notebooks").glob("*.ipynb")
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "markdown"
+    ]
+    assert len(pages) > 10 and len(notebooks) > 10
+    # Evidence in docs/claims.md, in code spans, is as the tables of measurements write it.
+    texts = [re.sub(r"`[^`]*`", "", path.read_text(encoding="utf-8")) for path in pages]
+    assert [found[0] for text in texts + notebooks for found in UNDERSCORED.finditer(text)] == []

@@ -69,6 +69,12 @@ def test_what_cannot_be_read_is_one_sentence(name, text):
         values_of(name, text)
 
 
+@pytest.mark.parametrize("name", ["sigma2", "clusters", "band"])
+def test_what_is_no_range_is_told_in_our_words(name):
+    with pytest.raises(RequestError, match=r": 1:2 is no range\.$"):
+        values_of(name, "1:2")
+
+
 @given(some.floats(1e-6, 1e6), some.floats(1e-6, 1e6), some.integers(1, 40))
 def test_ranges_hold_both_ends_and_are_even_on_a_logarithmic_scale(low, high, steps):
     values = values_of("sigma2", f"{low!r}:{high!r}:{steps}")

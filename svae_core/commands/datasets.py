@@ -1,4 +1,4 @@
-"""List the built-in datasets."""
+"""List the built-in data sets."""
 
 from __future__ import annotations
 

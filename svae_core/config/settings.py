@@ -69,7 +69,8 @@ class Settings:
     )
     collapse_loss: str = option(
         "shell",
-        "which collapse loss bounds the band: shell (projected decoder), free, or between (B=T-W)",
+        "which collapse loss bounds the band: shell (projected decoder), free, or between "
+        "(B = T − W)",
         choices=("shell", "free", "between"),
         group="band",
     )
@@ -93,12 +94,16 @@ class Settings:
         group="model",
     )
     hidden: int = option(
-        64, "width of the two hidden layers of the mlp", low=1, high=4096, group="model"
+        64,
+        "width of hidden layers; the channels of conv follow from it",
+        low=1,
+        high=4096,
+        group="model",
     )
     latent_dim: int = option(8, "number of latent dimensions k", low=1, high=512, group="model")
     sigma2: float = option(
         1.0,
-        "decoder variance: the loss is D/(2 sigma2) + beta KL",
+        "decoder variance: the loss is D/(2σ²) + β·KL",
         label="σ²",
         low=1e-6,
         high=1e6,

@@ -5,8 +5,8 @@ a reverse step for each. In a share of the training steps each step of the chain
 leads from where it stands to a target between the encoder's Gaussian and the posterior, a little
 nearer to the posterior each time, so several modes can be kept for long. In the others all is
 trained by the bound of the whole chain, which is also the rate shown. A freer posterior does not
-prevent collapse: no KL is guaranteed. The law of z_T has no density in closed form, so I(x; z) is
-unknown. The KL does not split by dimension.
+prevent collapse: no KL is guaranteed. The law of the last latent has no density in closed form, so
+I(x; z) is unknown. The KL does not split by dimension.
 
 Source: after the abstract of arXiv 1809.01818 (Huang et al., NeurIPS 2018) and the code of coix;
 the mixture with steps of the bound, T and the gates are those of a reproduction

@@ -1,7 +1,7 @@
 """Conventional VAE
 
 Minimises D/(2σ²) + β·KL with a decoder that is not projected on the shell. Where βσ² exceeds the
-largest covariance eigenvalue λ_max, total collapse is a stable state of training.
+largest covariance eigenvalue λₘₐₓ, total collapse is a stable state of training.
 
 Source: arXiv 1312.6114
 """

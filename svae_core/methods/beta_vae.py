@@ -1,8 +1,8 @@
 """β-VAE
 
-Minimises D/(2σ²) + β_m·β·KL: the conventional loss with a further weight β_m on the KL, meant for
-disentangled latents. With β_m = 1 it is the conventional VAE; a smaller β_m keeps more information
-in the latents; with a larger one collapse is stable from a σ² that is β_m times smaller.
+Minimises D/(2σ²) + βₘ·β·KL: the conventional loss with a further weight βₘ on the KL, meant for
+disentangled latents. With βₘ = 1 it is the conventional VAE; a smaller βₘ keeps more information
+in the latents; with a larger one collapse is stable from a σ² that is βₘ times smaller.
 
 Source: Higgins et al., ICLR 2017; its capacity view arXiv 1804.03599
 """

@@ -1,6 +1,6 @@
 """Free bits
 
-Minimises D/(2σ²) + β·Σ_j max(λ, KL_j), KL_j the mean over the minibatch: the first λ nats of each
+Minimises D/(2σ²) + β·Σⱼ max(λ, KLⱼ), KLⱼ the mean over the minibatch: the first λ nats of each
 dimension cost nothing, so the loss does not pull them to 0. A hinge is not a bound on information:
 where the decoder does not use a dimension, its λ nats are noise.
 

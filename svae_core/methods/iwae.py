@@ -1,7 +1,7 @@
 """IWAE
 
-Several importance-weighted latents per point: minimises −E log (1/s) Σ_i w_i with
-log w_i = −d_i/(2σ²) − β·log(q(z_i|x)/p(z_i)), a bound on the likelihood that tightens with s. With
+Several importance-weighted latents per point: minimises −E log (1/s) Σᵢ wᵢ with
+log wᵢ = −dᵢ/(2σ²) − β·log(q(zᵢ|x)/p(zᵢ)), a bound on the likelihood that tightens with s. With
 one sample it is the conventional loss with an estimated KL. A tighter bound does not prevent
 collapse: no KL is guaranteed.
 

@@ -3,8 +3,8 @@
 Adds a loss that asks the encoder for the latent back: λ·E‖m(g(z)) − z‖²/k over latents z from the
 prior, with m the encoder's means and g the decoder. A decoder that ignores a dimension cannot
 answer for it, so each collapsed dimension costs λ/k. It is a penalty and no bound: the data may
-cost less where a dimension stays dead. A linear VAE at its optimum answers m(g(z))_j = (1 −
-βσ²/λ_j)·z_j.
+cost less where a dimension stays dead. A linear VAE at its optimum answers (1 − βσ²/λⱼ)·zⱼ in
+place of each zⱼ.
 
 Source: after the abstract of arXiv 2508.12530 v1; the form of the loss and its weight are ours
 """

@@ -1,12 +1,12 @@
 """RST (teacher on the means)
 
-A teacher T(c|x) is fixed before training: a Gaussian mixture on principal components of the data.
-A head that is not learned, S(c|μ) = softmax_c(b·⟨s_c, μ⟩) with s_c the K corners of a regular
+A teacher T(j|x) is fixed before training: a Gaussian mixture on principal components of the data.
+A head that is not learned, S(j|μ) = softmaxⱼ(b·⟨sⱼ, μ⟩) with sⱼ the K corners of a regular
 simplex in the first K − 1 latent dimensions, reads the posterior mean, and training adds λ·E
-KL(T‖S). While that loss is below the teacher's own information I_T the mean is not constant in x:
-this the method's certificate says. It says nothing in nats about z, which may be noise around a
-mean that hardly moves. At first the means are drawn to α times the code that answers exactly as
-the teacher does.
+KL(T‖S). While that loss is below the teacher's own information the mean is not constant in x, as
+the method's certificate says. It says nothing in nats about z, which may be noise around a mean
+that hardly moves. At first the means are drawn to α times the code that answers exactly as the
+teacher does.
 
 Source: after the abstract of arXiv 2605.18224 v4 and public summaries; the teacher's smoothing, λ,
 b and the first phase are ours

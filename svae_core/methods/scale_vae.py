@@ -1,9 +1,9 @@
 """Scaled latents
 
 The decoder gets z = f⊙m(x) + √s⊙ε with one factor per dimension, the same for all points, while
-the loss takes the KL of the latent before scaling. Here f_j = max(1, τ/sd_x m_j) with a running
+the loss takes the KL of the latent before scaling. Here fⱼ = max(1, τ/sd mⱼ(x)) with a running
 estimate of the spread that has no gradient, so means that have shrunk are spread to τ again; f = 1
-is the conventional VAE. At collapse a linear dimension comes alive where λ_j > βσ²/f_j²: the method
+is the conventional VAE. At collapse a linear dimension comes alive where λⱼ > βσ²/fⱼ²: the method
 acts as a smaller σ² by another name, and the gauge shown is βσ²/f². The KL shown is that of the
 scaled latent, which bounds the information.
 

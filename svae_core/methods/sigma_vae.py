@@ -2,7 +2,7 @@
 
 The decoder variance takes its maximum-likelihood value for every minibatch, σ² = D/d, which turns
 D/(2σ²) + (d/2)·log σ² into (d/2)·log(D/d) and a constant. The setting σ² has no effect. This
-removes collapse by the choice of units: as σ² falls with the loss, βσ² falls below λ_max.
+removes collapse by the choice of units: as σ² falls with the loss, βσ² falls below λₘₐₓ.
 
 Source: arXiv 2006.13202 v4 (optimal σ-VAE)
 """

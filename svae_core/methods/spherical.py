@@ -1,8 +1,8 @@
 """Spherical VAE
 
 The decoder is projected on the shell and the loss is held in the feasible band [lo, hi] by a soft
-penalty w·max(0, D−hi) + w_lo·max(0, lo−D) whose weights are fixed before training: w = κβ/(2θ), θ
-the water level of the Gaussian rate–distortion curve at D = hi, and w_lo = κ·max(β/(2θ), 1/(2σ²)),
+penalty w·max(0, D−hi) + wₗₒ·max(0, lo−D) whose weights are fixed before training: w = κβ/(2θ), θ
+the water level of the Gaussian rate–distortion curve at D = hi, and wₗₒ = κ·max(β/(2θ), 1/(2σ²)),
 so that a small σ² does not pull the loss below lo. The penalty alone enforces nothing:
 the guarantee holds for a trained model whose measured loss is below δ.
 

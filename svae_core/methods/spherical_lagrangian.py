@@ -2,7 +2,7 @@
 
 The decoder is projected on the shell, and β·KL is minimised under the constraint that the loss
 lies at the upper edge of the band: β·KL + Λ·D, with Λ in place of 1/(2σ²), so the setting σ² has no
-effect. Λ starts at β/(2λ_max), where collapse stops being stable, and follows a moving average of
+effect. Λ starts at β/(2λₘₐₓ), where collapse stops being stable, and follows a moving average of
 D − hi: an integral controller of log Λ, in units of the change that the Gaussian rate–distortion
 curve predicts, damped by the trend of the loss, and never above the weight of the penalty rule.
 The guarantee holds for a trained model whose measured loss is below δ.

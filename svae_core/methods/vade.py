@@ -2,7 +2,7 @@
 
 The prior is a mixture of Gaussians with learned weights, means and variances, so clusters need not
 share one Gaussian. The KL to a mixture has no closed form; its variational upper bound
-−log Σ_c π_c·e^{−KL_c} is used, with KL_c the KL to component c: VaDE's loss at its best assignment
+−log Σⱼ πⱼ·exp(−KLⱼ) is used, with KLⱼ the KL to component j: VaDE's loss at its best assignment
 of points to components. The mixture is standardised (mean 0, variance 1 in each dimension), since a
 decoder could undo any other choice; with one component it is the conventional VAE. The KL does not
 split by dimension. No KL is guaranteed: components can merge, and the decoder can ignore the code.

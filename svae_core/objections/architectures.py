@@ -1,6 +1,6 @@
 """Any architecture, and no condition on stability?
 
-The paper claims the guarantee for every architecture and without a condition such as σ² < λ_max.
+The paper claims the guarantee for every architecture and without a condition such as σ² < λₘₐₓ.
 A conventional VAE needs one: above it total collapse is a stable state. Does the band need none?
 
 Source: a public review of arXiv 2603.10935

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from svae_core.certificate.diagnostics import COLLAPSED_KL
+from svae_core.certificate.diagnostics import COLLAPSED_TOTAL_KL
 from svae_core.objections import Answer, baseline, short, trained
 from svae_core.problem import prepared_data
 from svae_core.records import Certificate, Settings
@@ -83,9 +83,9 @@ def _sentences(found: dict[str, float], plain: Certificate) -> tuple[str, ...]:
         else "So prevention is not complete here; the theorem speaks run by run: "
     )
     return (
-        f"Collapsed means here that every latent dimension carries less than {COLLAPSED_KL} nats "
-        "of KL. The table also gives the total KL, active units (variance of the posterior mean > "
-        "0.01) and I(x;z).",
+        f"Collapsed means here a KL below {COLLAPSED_TOTAL_KL} nats in all and a loss that is not "
+        "below δ. The table also gives active units (variance of the posterior mean > 0.01) and "
+        "I(x;z).",
         f"By this metric {found['collapsed']:.0f} of {runs} short spherical runs collapsed; the "
         f"least KL is {found['least_kl']:.2f} nats. The conventional VAE: {plain.verdict}, KL "
         f"{plain.kl:.2f}. {found['empty']:.0f} of {found['variants']:.0f} variants have an empty "

@@ -149,8 +149,10 @@ def _bands(words: list[str]) -> tuple[tuple[float, float], ...]:
 
 def _range(word: str, logarithmic: bool) -> list[float]:
     """LOW:HIGH:STEPS, both ends included, rounded to six significant digits for readability."""
-    low, high, steps = word.split(":")
-    start, end, count = float(low), float(high), int(steps)
+    parts = word.split(":")
+    if len(parts) != 3:
+        raise ValueError(f"{word} is no range")
+    start, end, count = float(parts[0]), float(parts[1]), int(parts[2])
     if not (math.isfinite(start) and math.isfinite(end) and 1 <= count <= MOST_RUNS):
         raise ValueError(f"{word} is no range")
     if logarithmic and min(start, end) <= 0:
