@@ -90,8 +90,15 @@ class Field:
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high
         if not low <= value <= high:
-            bounds = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-            raise RequestError(f"{title} is {value:g}, but must be {bounds}.")
+            lowest, highest = _plain(low), _plain(high)
+            bounds = f"at least {lowest}" if high == math.inf else f"from {lowest} to {highest}"
+            raise RequestError(f"{title} is {_plain(value)}, but must be {bounds}.")
+
+
+def _plain(value: float) -> str:
+    """A number as one would write it: 1,000,000 and not 1e+06."""
+    whole = abs(value) < 1e15 and value == int(value)
+    return f"{int(value):,}" if whole else f"{value:g}"
 
 
 #: Characters of a wrong value in a sentence.
