@@ -183,9 +183,10 @@ class Monitored:
         found = None
         if labels is not None:
             given = numbers_or_words(labels)
-            if len(given) <= int(self.monitor.viewed_rows.max()):
+            if len(given) != self.monitor.count:
                 raise RequestError(
-                    f"labels has {len(given)} entries, but must have one for each point of X."
+                    f"labels has {len(given)} entries, but must have one for each of the "
+                    f"{self.monitor.count} points of X."
                 )
             classes, found = np.unique(given, return_inverse=True)
             found = found[self.monitor.viewed_rows][self._shown]
