@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from torch import nn
 
-#: Steps from a function to its models that are followed, and parts looked at in each.
-_DEEPEST, _MOST = 4, 1_000
+#: Steps from a function to its models that are followed, and values that are looked at.
+_DEEPEST, _MOST = 4, 10_000
 
 
 def models_behind(*callables: Callable[..., Any]) -> tuple[nn.Module, ...]:
@@ -33,7 +33,7 @@ def models_behind(*callables: Callable[..., Any]) -> tuple[nn.Module, ...]:
     """
     found: dict[int, nn.Module] = {}
     for each in callables:
-        for module in list(_referred(each)) or _reached(each, _DEEPEST):
+        for module in list(_referred(each)) or _reached(each):
             found.setdefault(id(module), module)
     return tuple(found.values())
 
@@ -55,13 +55,22 @@ def _referred(value: Any) -> Iterator[nn.Module]:
                 yield from _referred(part)
 
 
-def _reached(value: Any, deep: int) -> Iterator[nn.Module]:
-    """Modules behind a value, by so many steps at most."""
-    if isinstance(value, nn.Module):
-        yield value
-    elif deep and not isinstance(value, type | ModuleType):
-        for part in itertools.islice(_parts(value), _MOST):
-            yield from _reached(part, deep - 1)
+def _reached(value: Any) -> Iterator[nn.Module]:
+    """Modules behind a value, the nearest first; of all that it leads to only so much is read."""
+    seen, level = {id(value): value}, [value]
+    for _ in range(_DEEPEST):
+        following = []
+        for part in itertools.chain.from_iterable(map(_parts, level)):
+            if id(part) in seen or isinstance(part, type | ModuleType):
+                continue
+            if len(seen) > _MOST:
+                return
+            seen[id(part)] = part
+            if isinstance(part, nn.Module):
+                yield part
+            else:
+                following.append(part)
+        level = following
 
 
 def _parts(value: Any) -> Iterable[Any]:
