@@ -104,6 +104,7 @@ REFUSED = {
     "AnnData": (SimpleNamespace(X=POINTS, obs=0, var=0), ".toarray()"),
     "a sparse tensor": (torch.from_numpy(POINTS).to_sparse(), ".to_dense()"),
     "a masked array": (np.ma.masked_array(POINTS, POINTS > 0), "masked array"),
+    "rows under masks": ([np.ma.masked_array([1.0, 9.0], [0, 1])] * 3, "masked array"),
     "dates": (np.tile(DATES[:, None], 3), "dates"),
     "time differences": (np.tile((DATES - DATES[0])[:, None], 3), "time differences"),
     "complex numbers": (POINTS * 1j, "complex"),
@@ -148,8 +149,8 @@ def test_numbers_are_exact_for_every_real_type(values: np.ndarray) -> None:
         np.testing.assert_array_equal(found, values.astype(np.float64))
 
 
-@pytest.mark.parametrize("clusters", [-1, -5])
-def test_requests_are_refused_in_the_library_s_words(clusters: int) -> None:
+@pytest.mark.parametrize("clusters", [-1, -5, 2.5])
+def test_requests_are_refused_in_the_library_s_words(clusters: float) -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(RequestError, match=f"^clusters is {clusters}"):
         certify(lambda x: x + rng.normal(size=x.shape), POINTS, clusters=clusters)

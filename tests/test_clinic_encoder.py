@@ -124,6 +124,12 @@ def test_what_cannot_be_certified_is_refused() -> None:
         certify_encoder(lambda x: x[:-1], POINTS)
     with pytest.raises(RequestError, match="give one label for each"):
         certify_encoder(noisy(1.0), POINTS, LABELS[:-1])
+    with pytest.raises(RequestError, match="clusters is -1, but must be a whole number"):
+        certify_encoder(noisy(1.0), POINTS, clusters=-1)
+    with pytest.raises(RequestError, match="lists of different lengths"):
+        certify_encoder(noisy(1.0), POINTS, [[1], [1, 2]])
+    with pytest.raises(RequestError, match="masked array"):
+        certify_encoder(noisy(1.0), POINTS, np.ma.masked_equal(LABELS, 1))
 
 
 def test_a_simplex_code_gives_the_teacher_back() -> None:

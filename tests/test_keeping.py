@@ -321,3 +321,24 @@ async def test_a_viewer_is_told_once(watched: LiveRun) -> None:
         assert header["kind"] == "moment"
         await viewer.leave()
     live.stop()
+
+
+@pytest.mark.parametrize("looks", [0, 1])
+@in_a_loop
+async def test_a_run_that_was_evicted_and_loaded_again_is_saved_as_before(looks: int) -> None:
+    """Also where both happen between two looks of the keeper, which knows runs by their ids."""
+    live = toy_run()
+    runs = {RUN: live}
+    keeper = persistence.Autosave(lambda: runs)
+    await trained_to(live, 3)
+    await saved_by(keeper)
+    del runs[RUN]
+    live.let_go()
+    for _ in range(looks):
+        await keeper.write(LATER)
+    runs[RUN] = found = revived()
+    await trained_to(found, 5)
+    await saved_by(keeper)
+    assert len(revived().moments) == 5
+    found.let_go()
+    await keeper.close()

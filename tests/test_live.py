@@ -272,6 +272,7 @@ def test_an_unknown_run_is_said_to_be_gone() -> None:
         ("x" * (connection.LONGEST_REQUEST + 1), connection.TOO_LONG),
         ("{", connection.BAD_REQUEST),
         ("[]", connection.BAD_REQUEST),
+        ('"follow"', connection.BAD_REQUEST),
         ('{"do": "explode"}', connection.BAD_REQUEST),
         ('{"want": "everything"}', connection.BAD_REQUEST),
         ('{"want": null}', connection.BAD_REQUEST),

@@ -204,8 +204,12 @@ def test_labels_and_images_are_refused_where_they_do_not_fit() -> None:
         monitored(image=(3, 4))
     with pytest.raises(RequestError, match="labels has 3 entries"):
         monitored(labels=[1, 2, 3])
+    with pytest.raises(RequestError, match="labels has 240 entries"):
+        monitored(labels=np.tile([0, 1], 120))  # of all data, say, or one-hot
     _, _, watched = monitored(labels=["a", "b"] * 60)
     assert watched.prepared.dataset.label_names == ("a", "b")
+    _, _, watched = monitored(labels=torch.tensor([3, 12] * 60))
+    assert watched.prepared.dataset.label_names == ("3", "12")
 
 
 def test_a_penaltys_band_is_shown_where_one_is_given() -> None:

@@ -138,6 +138,8 @@ def test_records_go_to_json_lines(tmp_path: Path) -> None:
     first, second = map(json.loads, path.read_text("utf-8").splitlines())
     assert (first["step"], second["step"]) == (1, 2)
     assert first["kl_per_dim"] == [1.0, 2.0] and first["gauge"] is None
+    report.log({"step": 0, "loss": 0.5}, 300, path)  # as a reading, which has a number of its own
+    assert json.loads(path.read_text("utf-8").splitlines()[-1])["step"] == 300
 
 
 def test_numbers_of_a_record_have_names_and_are_finite() -> None:

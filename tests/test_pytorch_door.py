@@ -89,6 +89,10 @@ def test_the_projection_is_differentiable_a_module_and_exact_in_half_precision()
         (lambda: band().penalty(torch.ones(3)), "must be one number"),
         (lambda: CollapseMonitor(Net().decode, Net().decode, POINTS[:, :2]).step(), "two tensors"),
         (
+            lambda: CollapseMonitor(Net().encode, Net().decode, POINTS * 0 + 1),
+            "X are all identical",
+        ),
+        (
             lambda: CollapseMonitor(Net().encode, lambda z: z, POINTS).step(),
             "one tensor with 6 numbers for each of 300 latents",
         ),
@@ -181,11 +185,26 @@ def assert_equal(one: Any, other: Any) -> None:
         assert one == other
 
 
+class Owner:
+    def __init__(self, model: Net) -> None:
+        self.model = model
+
+    def encode(self, x: Tensor) -> Any:
+        return self.model.encode(x)
+
+
 def wrappings(model: Net) -> dict[str, tuple[Any, Any]]:
+    parts, owner = {"model": model}, Owner(model)
+
+    def helper(x: Tensor) -> Any:
+        return parts["model"].encode(x)
+
     return {
         "methods": (model.encode, model.decode),
         "functions": (lambda x: model.encode(x), lambda z: model.decode(z)),
         "modules": (nn.Sequential(model.body, model.head, Halves()), model.decoder),
+        "helpers": (lambda x: helper(x), lambda z: parts["model"].decode(z)),
+        "objects": (owner.encode, lambda z: owner.model.decode(z)),
     }
 
 
@@ -194,7 +213,7 @@ class Halves(nn.Module):
         return x.chunk(2, dim=1)
 
 
-@pytest.mark.parametrize("wrapping", ["methods", "functions", "modules"])
+@pytest.mark.parametrize("wrapping", ["methods", "functions", "modules", "helpers", "objects"])
 @pytest.mark.parametrize("what", ["step", "certify"])
 def test_a_look_changes_nothing(wrapping: str, what: str) -> None:
     torch.manual_seed(0)

@@ -25,7 +25,8 @@ async def dwell(live: Position, before: int, steps: int) -> None:
         while live.training and not live.pending and (left := end - time.monotonic()) > 0:
             wake.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), left)
+                async with asyncio.timeout(left):  # as in `Signal.wait_for`: stops when told to
+                    await wake.wait()
 
 
 def seconds_left(live: Position, steps: int) -> float | None:
@@ -44,7 +45,8 @@ def _train_ahead(live: Position, steps: int) -> None:
     """Train the next slice meanwhile, unless one is under way or enough is trained."""
     if live.ahead is not None and live.ahead.done():
         ended, live.ahead = live.ahead, None
-        ended.result()  # what went wrong there ends this run
+        if not ended.cancelled():  # with the training that this run has left
+            ended.result()  # what went wrong there ends this run
     shared = live.shared
     more = shared.newest is not None and shared.newest.step < steps
     if live.ahead is None and more and len(shared.history.moments) - live.count < _MOST_AHEAD:

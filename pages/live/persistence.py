@@ -67,8 +67,10 @@ class Autosave:
     async def write(self, now: float, closing: bool = False) -> None:
         """Write every run that is due, one after the other."""
         live_runs = dict(self._live_runs())
-        for run in self._autosaves.keys() - live_runs.keys():
-            self._autosaves.pop(run).release()
+        # Also of a run that was evicted and loaded again since: what is there now is another one.
+        for run, kept in list(self._autosaves.items()):
+            if live_runs.get(run) is not kept.live:
+                self._autosaves.pop(run).release()
         for run, live in live_runs.items():
             try:
                 if run not in self._autosaves:
@@ -99,7 +101,7 @@ class _RunAutosave:
     """Saves one run, and knows which version of it is on disk."""
 
     def __init__(self, run: str, live: LiveRun, disk_quota: _DiskQuota) -> None:
-        self._live = live
+        self.live = live
         self._disk_quota = disk_quota
         found, live.on_disk = live.on_disk, None
         if found is None:
@@ -122,12 +124,12 @@ class _RunAutosave:
     @property
     def begun(self) -> bool:
         """Whether anything was trained."""
-        return self._live.newest is not None and self._live.count >= 2
+        return self.live.newest is not None and self.live.count >= 2
 
     @property
     def wanted(self) -> bool:
         """Whether it is worth saving: trained, and not a run that nobody viewed."""
-        live = self._live
+        live = self.live
         seen = self._writer.written or live.viewers > 0 or live.certificates
         return self.begun and bool(seen)
 
@@ -142,9 +144,9 @@ class _RunAutosave:
     async def write(self, thread: Executor) -> None:
         """Write the newest version; if that fails, tell the viewers once and try again later."""
         now, version, run = time.monotonic(), self._version(), self._snapshot()
-        if self._live.generation != self._generation:
+        if self.live.generation != self._generation:
             self._writer.start_over()
-            self._generation = self._live.generation
+            self._generation = self.live.generation
         try:
             await asyncio.get_running_loop().run_in_executor(thread, self._write, run)
         except (OSError, NotSaved, RequestError) as error:
@@ -160,9 +162,9 @@ class _RunAutosave:
                 f"Saving takes {took:.0f} s at a time on this disk; if the server were to end now, "
                 "so much of this run would have to be trained again."
             )
-        elif self._live.notice:
+        elif self.live.notice:
             self._notify_viewers("This run is saved again.")
-            self._live.notice = None
+            self.live.notice = None
 
     def release(self) -> None:
         """Unlock the folder, so that another server may write this run."""
@@ -172,7 +174,7 @@ class _RunAutosave:
 
     def _version(self) -> tuple[Any, ...]:
         """A value that differs whenever there is something new to write."""
-        live = self._live
+        live = self.live
         return (
             *(live.generation, live.newest and live.newest.step, live.members, live.plays),
             *(live.count, len(live.layouts), len(live.certificates), live.prediction),
@@ -181,7 +183,7 @@ class _RunAutosave:
 
     def _snapshot(self) -> SavedRun:
         """The run as it is now, of which nothing changes later: a thread may read it."""
-        live, about = self._live, self._about
+        live, about = self.live, self._about
         assert live.newest is not None
         data = live.prepared.dataset if live.prepared else about
         self._about = dataclasses.replace(
@@ -220,10 +222,10 @@ class _RunAutosave:
 
     def _notify_viewers(self, sentence: str) -> None:
         """Tell the viewers, unless this was the last thing they were told."""
-        if sentence != self._live.notice:
+        if sentence != self.live.notice:
             _log.warning("%s: %s", self._writer.folder.name, sentence)
-            self._live.notice = sentence
-            self._live.signal.notify()
+            self.live.notice = sentence
+            self.live.signal.notify()
 
 
 class _DiskQuota:

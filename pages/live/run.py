@@ -346,7 +346,7 @@ class LiveRun:
         state = await self.shared.state_exactly_at(self.newest_step)
         pending, self._pending = self._pending, {}
         pending = changing.effective_changes(self.members[-1], state.step, pending)
-        self._trainings.leave(self.members, self)
+        self._trainings.leave(self.members, self, moves=True)
         self.members = changing.apply_changes(self.members, state.step, pending)
         self.shared = self.shared.branch(state.step, self.members)
         self.shared.go_on_from(state)

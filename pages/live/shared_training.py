@@ -84,14 +84,21 @@ class Trainings:
         return shared
 
     def leave(
-        self, members: tuple[Settings, ...], subscriber: Subscriber, failed: bool = False
+        self,
+        members: tuple[Settings, ...],
+        subscriber: Subscriber,
+        failed: bool = False,
+        moves: bool = False,
     ) -> None:
-        """End a subscription; a training that failed is not offered to later subscribers."""
+        """End a subscription; a training that failed is not offered to later subscribers.
+
+        `moves`: the run goes on in another training, and still waits for the floors and the map.
+        """
         joined = self._shared.pop(members, None) if failed else self._shared.get(members)
         # A branch, or a run from a file, follows one of its own.
         for shared in {subscriber.shared, joined or subscriber.shared}:
             shared.subscribers.discard(subscriber)
-            shared.let_go()
+            shared.let_go(all_of_it=not moves)
 
 
 class SharedTraining:
@@ -154,11 +161,14 @@ class SharedTraining:
         """Update the priority of waiting calls: a run with viewers is served first."""
         self.share.watched = any(one.viewers for one in self.subscribers)
 
-    def let_go(self) -> None:
-        """Give up what is computed if no subscriber waits for it; what is recorded stays."""
+    def let_go(self, all_of_it: bool = True) -> None:
+        """Give up what is computed, or its slice alone, if no subscriber waits for it.
+
+        What is recorded stays.
+        """
         if not self.subscribers:
             for name, running in list(self._running.items()):
-                if running.cancel():  # it had not ended
+                if (all_of_it or name == "slice") and running.cancel():  # it had not ended
                     del self._running[name]
 
     # ------------------------------------------------------------- what has been recorded

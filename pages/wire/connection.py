@@ -117,7 +117,9 @@ class ViewerConnection:
         said = {"kind": "refused", "sentence": for_visitors(sentence), "train": train}
         self._reply((said | what, {}))
 
-    def _receive(self, request: dict[str, Any]) -> None:
+    def _receive(self, request: Any) -> None:
+        if not isinstance(request, dict):  # a text may have "follow" in it, too
+            raise TypeError("a request has names")
         if "follow" in request:
             self.following.ask(request)
         elif "colour" in request or "small" in request:

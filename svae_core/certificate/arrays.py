@@ -9,6 +9,7 @@ what their objects can do, so none is imported here.
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,15 @@ def check_varied(values: np.ndarray, what: str) -> None:
         )
 
 
+def check_clusters(clusters: Any) -> None:
+    """RequestError unless this is a number of clusters, or 0."""
+    if not isinstance(clusters, Integral) or clusters < 0:
+        raise RequestError(
+            f"clusters is {clusters}, but must be a whole number of 1 or more (0: proposed by "
+            "silhouette)."
+        )
+
+
 def _refuse_containers(value: Any, what: str) -> None:
     if hasattr(value, "obs") and hasattr(value, "var") and hasattr(value, "X"):
         raise RequestError(
@@ -90,7 +100,8 @@ def _refuse_containers(value: Any, what: str) -> None:
         )
     if hasattr(value, "toarray"):
         raise RequestError(f"{what} are a sparse matrix; pass its dense form, by .toarray().")
-    if isinstance(value, np.ma.MaskedArray):
+    rows = value if isinstance(value, list | tuple) else ()  # which NumPy joins without the mask
+    if any(isinstance(one, np.ma.MaskedArray) for one in (value, *rows)):
         raise RequestError(
             f"{what} are a masked array, and what is under a mask has no loss; fill it by "
             ".filled(value) or leave those rows out."
@@ -115,7 +126,7 @@ def _of_tensor(value: Any, what: str) -> np.ndarray:
     tensor = value.detach().cpu()
     if str(tensor.layout) != "torch.strided":
         raise RequestError(f"{what} are a sparse tensor; pass its dense form, by .to_dense().")
-    if str(tensor.dtype) in ("torch.bfloat16", "torch.float16"):
+    if str(tensor.dtype).startswith(("torch.bfloat16", "torch.float16", "torch.float8")):
         tensor = tensor.float()
     return np.asarray(tensor.resolve_conj().resolve_neg().numpy())
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from svae_core import __version__
-from svae_core.certificate.arrays import check_finite, check_varied, numbers
+from svae_core.certificate.arrays import check_clusters, check_finite, check_varied, numbers
 from svae_core.certificate.diagnostics import (
     ACTIVE_THRESHOLD,
     Measurement,
@@ -143,10 +143,7 @@ def _read_points(points: Any) -> np.ndarray:
 def _check_request(draws: int | None, shell: tuple[float, float] | None, clusters: int) -> None:
     if draws is not None and draws < 8:
         raise RequestError(f"draws is {draws}, but a margin worth the name needs at least 8.")
-    if clusters < 0:
-        raise RequestError(
-            f"clusters is {clusters}, but must be 1 or more (0: proposed by silhouette)."
-        )
+    check_clusters(clusters)
     if shell is not None and not 0 <= shell[0] < shell[1] < math.inf:
         raise RequestError(
             f"shell is {shell[0]:g} {shell[1]:g}, but the inner radius must be smaller than the "

@@ -146,12 +146,17 @@ def live_sentence(losses: np.ndarray, delta: float, definition: str, kl: float) 
     if not math.isfinite(loss):
         return "Training diverged: the loss is not a finite number; try a smaller learning rate."
     margin = 3.0 * float(losses.std()) / math.sqrt(len(losses))
-    told = f"Loss {loss:.3f}"
-    limit = f"δ = {delta:.3f} ({definition})"
+    told = f"Loss {_in_units(loss, delta)} (± {_in_units(margin, delta)})"
+    limit = f"δ = {_in_units(delta, delta)} ({definition})"
     if abs(loss - delta) <= max(margin, 1e-5 * delta):
-        return f"{told} (± {margin:.3f}), {limit}; KL {kl:.2f} nats."
+        return f"{told}, {limit}; KL {kl:.2f} nats."
     side = "below" if loss < delta else "above"
-    return f"{told} (± {margin:.3f}) is {side} {limit}; KL {kl:.2f} nats."
+    return f"{told} is {side} {limit}; KL {kl:.2f} nats."
+
+
+def _in_units(value: float, delta: float) -> str:
+    """A squared error: three decimals, or four digits where δ is too small or large for them."""
+    return f"{value:.3f}" if 0.1 <= delta < 1e6 else f"{value:.4g}"
 
 
 def _collapsed(measured: Measurement) -> str:
@@ -194,15 +199,18 @@ def _scope(measured: Measurement) -> str:
 def _loss(measured: Measurement) -> str:
     """The loss as given and its margin; that of projected answers too where it reads otherwise."""
     losses = measured.losses
-    margin = f"+{losses.limit - losses.projected:.3f} margin"
-    given, projected = f"{losses.given:.3f}", f"{losses.projected:.3f}"
+    margin, given, projected = (
+        _in_units(value, measured.delta)
+        for value in (losses.limit - losses.projected, losses.given, losses.projected)
+    )
+    margin = f"+{margin} margin"
     if given == projected:
         return f"{given} ({margin})"
     return f"{given} ({projected} {margin} once answers are projected on the data's ball)"
 
 
 def _delta(measured: Measurement) -> str:
-    return f"δ = {measured.delta:.3f} ({measured.definition})"
+    return f"δ = {_in_units(measured.delta, measured.delta)} ({measured.definition})"
 
 
 def _and_kl(measured: Measurement) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.certificate.arrays import numbers
+from svae_core.certificate.arrays import check_clusters, numbers
 from svae_core.certificate.confidence import independent_sample, lower_limit
 from svae_core.certificate.losses import CONFIDENCE, DRAWS
 from svae_core.records import RequestError
@@ -200,11 +200,12 @@ def _teacher(
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Names of the classes and the class [n] of each point."""
     if labels is None:
+        check_clusters(clusters)
         from svae_core.geometry.kmeans import cluster
 
         found = cluster(points.reshape(len(points), -1), min(clusters, len(points) - 1), seed)
         return tuple(str(index + 1) for index in range(found.k)), found.labels
-    given = np.asarray(labels)
+    given = _labels(labels)
     if given.shape != (len(points),):
         raise RequestError(
             f"The labels have shape {given.shape}, but there are {len(points)} points; give one "
@@ -217,6 +218,19 @@ def _teacher(
             "least two, and two points of each on average."
         )
     return tuple(map(str, names)), codes
+
+
+def _labels(labels: Any) -> np.ndarray:
+    if isinstance(labels, np.ma.MaskedArray):
+        raise RequestError(
+            "The labels are a masked array; fill it by .filled(value) or leave those points out."
+        )
+    try:
+        return np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
+    except ValueError as error:
+        raise RequestError(
+            "The labels are lists of different lengths; give one label for each point."
+        ) from error
 
 
 def _latents(answer: Any, n: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from svae_core.certificate.arrays import check_finite, numbers
+from svae_core.certificate.arrays import check_finite, check_varied, numbers
 from svae_core.certificate.certify import certify
 from svae_core.certificate.diagnostics import active_units, live_sentence, spread
 from svae_core.certificate.information_floors import covariance_spectrum
@@ -95,8 +95,10 @@ class CollapseMonitor:
         #: Of a point as the model takes it.
         self.shape = numbers(X, "X").shape[1:]
         self._points = points_of(X)
+        check_varied(self._points, "X")
         self.shell, self.clusters, self._seed = shell, clusters, seed
-        n = len(self._points)
+        #: Points in X.
+        self.count = n = len(self._points)
         rows = np.random.default_rng([seed, 17]).choice(n, min(n, _VIEWED), replace=False)
         #: The points [v, d] of live readings, and their rows in X.
         self.viewed_rows = np.sort(rows)

@@ -11,20 +11,29 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+#: Steps from a function to its models that are followed, and values that are looked at.
+_DEEPEST, _MOST = 4, 10_000
+
 
 def models_behind(*callables: Callable[..., Any]) -> tuple[nn.Module, ...]:
-    """The models that these functions use: modules, owners of methods, what functions refer to."""
+    """The models that these functions use: modules, owners of methods, what functions refer to.
+
+    Of one that leads to none so: those that it reaches through containers, other functions, and
+    attributes of objects.
+    """
     found: dict[int, nn.Module] = {}
     for each in callables:
-        for module in _referred(each):
+        for module in list(_referred(each)) or _reached(each):
             found.setdefault(id(module), module)
     return tuple(found.values())
 
@@ -44,6 +53,37 @@ def _referred(value: Any) -> Iterator[nn.Module]:
         for part in (*names.nonlocals.values(), *names.globals.values()):
             if isinstance(part, nn.Module | functools.partial) or inspect.ismethod(part):
                 yield from _referred(part)
+
+
+def _reached(value: Any) -> Iterator[nn.Module]:
+    """Modules behind a value, the nearest first; of all that it leads to only so much is read."""
+    seen, level = {id(value): value}, [value]
+    for _ in range(_DEEPEST):
+        following = []
+        for part in itertools.chain.from_iterable(map(_parts, level)):
+            if id(part) in seen or isinstance(part, type | ModuleType):
+                continue
+            if len(seen) > _MOST:
+                return
+            seen[id(part)] = part
+            if isinstance(part, nn.Module):
+                yield part
+            else:
+                following.append(part)
+        level = following
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, functools.partial):
+        return value.func, *value.args, *value.keywords.values()
+    if inspect.ismethod(value):
+        return (value.__self__,)
+    if inspect.isfunction(value):
+        names = inspect.getclosurevars(value)
+        return *names.nonlocals.values(), *names.globals.values()
+    if isinstance(value, list | tuple | set):
+        return value
+    return (value if isinstance(value, dict) else getattr(value, "__dict__", {})).values()
 
 
 @contextlib.contextmanager

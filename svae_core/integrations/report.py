@@ -36,7 +36,8 @@ def log(record: Any, step: int, to: Any = None) -> str:
         return _to_mlflow(record, step)
     if Path(to).suffix == ".jsonl":
         plain = to_json(record)
-        append(to, [{"step": step, **(plain if isinstance(plain, dict) else {"value": plain})}])
+        told = plain if isinstance(plain, dict) else {"value": plain}
+        append(to, [{"step": step} | told | {"step": step}])  # readings have a number of their own
         return str(to)
     return _to_tensorboard(record, step, _writer(str(to)))
 

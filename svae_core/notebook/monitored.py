@@ -183,13 +183,14 @@ class Monitored:
         found = None
         if labels is not None:
             given = numbers_or_words(labels)
-            if len(given) <= int(self.monitor.viewed_rows.max()):
+            if len(given) != self.monitor.count:
                 raise RequestError(
-                    f"labels has {len(given)} entries, but must have one for each point of X."
+                    f"labels has {len(given)} entries, but must have one for each of the "
+                    f"{self.monitor.count} points of X."
                 )
             classes, found = np.unique(given, return_inverse=True)
             found = found[self.monitor.viewed_rows][self._shown]
-            names = tuple(str(one) for one in classes)
+            names = tuple(map(_class_name, classes))
         return Dataset(
             name="yours",
             title="your data",
@@ -207,6 +208,11 @@ def numbers_or_words(labels: Any) -> np.ndarray:
         return numbers(labels, "labels").ravel()
     except RequestError:
         return np.asarray(labels).ravel()
+
+
+def _class_name(label: Any) -> str:
+    """Whole numbers without the decimals that `numbers` gave them."""
+    return str(int(label)) if isinstance(label, np.floating) and label.is_integer() else str(label)
 
 
 def _image_of(shape: tuple[int, ...]) -> tuple[int, int] | None:

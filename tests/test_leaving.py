@@ -1,0 +1,120 @@
+"""Laws of leaving a training: what is given up there is asked for again where the run goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+import pytest
+from support.live_runs import PAIR, WAIT, Inline, in_a_loop, until
+
+from pages.live.run import LiveRun
+from pages.live.shared_training import Trainings
+from svae_core.compute import tasks
+
+pytestmark = pytest.mark.usefixtures("patience")
+
+
+class Held(Inline):
+    """An engine whose workers keep some calls until they are let go."""
+
+    def __init__(self, *held: Callable[..., Any]) -> None:
+        super().__init__()
+        self.held = set(held)
+        self.kept: list[tuple[Future[Any], Callable[[], Future[Any]]]] = []
+
+    def submit(self, task: Callable[..., Any], *arguments: Any, **how: Any) -> Future[Any]:
+        make = partial(super().submit, task, *arguments, **how)
+        if task not in self.held:
+            return make()
+        self.kept.append((Future(), make))
+        return self.kept[-1][0]
+
+    def release(self) -> None:
+        """Make the calls that were kept, but for those that were given up, and keep no more."""
+        self.held.clear()
+        for future, make in self.kept:
+            if future.set_running_or_notify_cancel():
+                future.set_result(make().result())
+
+
+async def asked(engine: Held) -> None:
+    """Wait until a call is kept, of which no run tells."""
+    async with asyncio.timeout(WAIT):
+        while not engine.kept:
+            await asyncio.sleep(0.01)
+
+
+async def begun(engine: Held) -> LiveRun:
+    """A run of that engine, paused at its third moment."""
+    live = LiveRun(PAIR, Trainings(engine))  # type: ignore[arg-type]
+    live.start()
+    await until(live, lambda: live.count == 3)
+    live.pause()
+    return live
+
+
+@in_a_loop
+async def test_floors_that_were_under_way_when_a_lever_moved_are_found_all_the_same() -> None:
+    engine = Held(tasks.floors)
+    live = await begun(engine)
+    await asked(engine)
+    live.change({"beta": 3.0})
+    live.play()
+    await until(live, lambda: bool(live.members[-1].changes))
+    engine.release()
+    await until(live, lambda: live.status == "finished")
+    await until(live, lambda: live.sharpened)
+    live.let_go()
+
+
+@in_a_loop
+async def test_a_map_that_was_under_way_when_a_lever_moved_is_drawn_all_the_same() -> None:
+    engine = Held(tasks.lay_out)
+    live = await begun(engine)
+    await asked(engine)
+    live.change({"beta": 3.0})
+    live.play()
+    await until(live, lambda: bool(live.members[-1].changes))
+    engine.release()
+    await until(live, lambda: live.status == "finished")
+    await until(live, lambda: bool(live.layouts) and live.layouts[-1][0].step == live.newest_step)
+    live.let_go()
+
+
+@pytest.mark.parametrize("how", ["change", "restart"])
+@in_a_loop
+async def test_who_leaves_while_training_is_ahead_of_what_is_shown_trains_on(how: str) -> None:
+    engine = Held()
+    live = LiveRun(PAIR, Trainings(engine))  # type: ignore[arg-type]
+    with live.viewed():
+        await until(live, lambda: live.count == 3)
+        engine.held.add(tasks.advance)
+        await asked(engine)
+        engine.held.clear()
+        if how == "change":
+            live.change({"beta": 3.0})
+        else:
+            live.restart()
+        await until(live, lambda: live.status == "finished")
+    live.let_go()
+
+
+@pytest.mark.parametrize("turns", range(5))
+@in_a_loop
+async def test_a_run_that_is_stopped_just_as_something_changes_is_stopped(turns: int) -> None:
+    """Else it would train on beside the one that is started in its place."""
+    live = LiveRun(PAIR, Trainings(Held()))  # type: ignore[arg-type]
+    with live.viewed():
+        await until(live, lambda: live.count == 2)  # and shows it for a while
+        task = live.task
+        assert task is not None
+        live.signal.notify()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        live.let_go()
+        await asyncio.wait([task], timeout=5.0)
+        assert task.cancelled()
