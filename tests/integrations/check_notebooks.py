@@ -30,12 +30,16 @@ LARGEST = 10_000_000  # bytes of a saved notebook
 WAIT = int(os.environ.get("SVAE_WAIT", "300_000"))  # milliseconds
 STAGE = ".svae-stage[data-moment]"
 expect.set_options(timeout=WAIT)
-#: Where a point is on the first shell of a stage.
+#: Where a point is on the first shell of a stage; the next one whose output is on the canvas, since
+#: a model that has learnt nothing throws some far out.
 POINT = """(stage, n) => {
   const place = stage.querySelector(".svae-shells .svae-place");
   place.scrollIntoView({ block: "center" });
   const box = stage.querySelector(".svae-shells .svae-sheet").getBoundingClientRect();
-  return [box.left + place.seen[0].x[n], box.top + place.seen[0].y[n]];
+  const { x, y } = place.seen[0];
+  const inside = (at) => x[at] > 9 && y[at] > 9 && x[at] < box.width - 9 && y[at] < box.height - 9;
+  while (!inside(n)) n += 1;
+  return [box.left + x[n], box.top + y[n]];
 }"""
 COLOURS = """(stage) => {
   const canvas = stage.querySelector(".svae-shells .svae-sheet canvas");
