@@ -45,8 +45,12 @@ def test_answers_of_a_wrong_shape_and_shells_inside_out_are_refused():
     def noisy(x):
         return x + 0.1 * rng.standard_normal(x.shape)
 
-    with pytest.raises(RequestError, match="inner radius must be smaller"):
-        certify(noisy, points, shell=(1.2, 0.8))
+    for shell in (1.2, 0.8), (1.0,), 1.0, ("1", "2"), (np.nan, 1.0):
+        with pytest.raises(RequestError, match="two radii: the inner radius must be smaller"):
+            certify(noisy, points, shell=shell)
+    for wrong in {"draws": np.nan}, {"draws": 7}, {"draws": 9.5}, {"seed": -1}, {"seed": 0.5}:
+        with pytest.raises(RequestError, match=f"^{next(iter(wrong))} is .* whole number"):
+            certify(noisy, points, **wrong)
     for mean, log_variance in ((60, 2), (60, 3)), ((59, 2), (59, 2)), ((60,), (60,)):
         with pytest.raises(RequestError, match="The posterior gave shapes"):
             certify(

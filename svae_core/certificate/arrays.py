@@ -9,6 +9,7 @@ what their objects can do, so none is imported here.
 
 from __future__ import annotations
 
+import math
 from numbers import Integral
 from typing import Any
 
@@ -85,11 +86,16 @@ def check_varied(values: np.ndarray, what: str) -> None:
 
 def check_clusters(clusters: Any) -> None:
     """RequestError unless this is a number of clusters, or 0."""
-    if not isinstance(clusters, Integral) or clusters < 0:
+    if not is_whole(clusters, 0):
         raise RequestError(
             f"clusters is {clusters}, but must be a whole number of 1 or more (0: proposed by "
             "silhouette)."
         )
+
+
+def is_whole(value: Any, low: int, high: float = math.inf) -> bool:
+    """Whether this is a whole number in a range, both ends included."""
+    return isinstance(value, Integral) and low <= int(value) <= high
 
 
 def _refuse_containers(value: Any, what: str) -> None:

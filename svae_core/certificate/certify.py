@@ -21,7 +21,13 @@ from typing import Any
 import numpy as np
 
 from svae_core import __version__
-from svae_core.certificate.arrays import check_clusters, check_finite, check_varied, numbers
+from svae_core.certificate.arrays import (
+    check_clusters,
+    check_finite,
+    check_varied,
+    is_whole,
+    numbers,
+)
 from svae_core.certificate.diagnostics import (
     ACTIVE_THRESHOLD,
     Measurement,
@@ -106,7 +112,7 @@ def certify(
     answers that carry more nats than the posterior's KL.
     """
     given = _read_points(points)
-    _check_request(draws, shell, clusters)
+    _check_request(draws, shell, clusters, seed)
     origin = np.zeros(given.shape[1]) if shell else center_of(given)
     against = reference(given, shell, min(clusters, len(given) - 1), seed)
     posteriors = None
@@ -140,15 +146,29 @@ def _read_points(points: Any) -> np.ndarray:
     return given
 
 
-def _check_request(draws: int | None, shell: tuple[float, float] | None, clusters: int) -> None:
-    if draws is not None and draws < 8:
-        raise RequestError(f"draws is {draws}, but a margin worth the name needs at least 8.")
-    check_clusters(clusters)
-    if shell is not None and not 0 <= shell[0] < shell[1] < math.inf:
+def _check_request(
+    draws: int | None, shell: tuple[float, float] | None, clusters: int, seed: int
+) -> None:
+    if draws is not None and not is_whole(draws, 8):
         raise RequestError(
-            f"shell is {shell[0]:g} {shell[1]:g}, but the inner radius must be smaller than the "
+            f"draws is {draws!r}, but a margin worth the name needs a whole number, at least 8."
+        )
+    check_clusters(clusters)
+    if not is_whole(seed, 0, 2**32 - 1):
+        raise RequestError(f"seed is {seed!r}, but must be a whole number from 0 to 4,294,967,295.")
+    if shell is not None and not _is_shell(shell):
+        raise RequestError(
+            f"shell is {shell!r}, but must be two radii: the inner radius must be smaller than the "
             "outer one, and not below 0."
         )
+
+
+def _is_shell(shell: Any) -> bool:
+    try:
+        inner, outer = shell
+        return bool(0 <= inner < outer < math.inf)
+    except (TypeError, ValueError):
+        return False
 
 
 def inconsistency(found: Certificate) -> str:
