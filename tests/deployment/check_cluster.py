@@ -162,6 +162,7 @@ def test_wrong_ports_are_told_within_ten_seconds(tmp_path: Path) -> None:
         assert status == 2 and said.count("\n") == 1 and address in said
         assert seconds < 10 + _START, "start-up of Python included"
     web.shutdown()
+    web.server_close()
 
 
 _START = 5.0
