@@ -14,6 +14,7 @@ from support.live_runs import PAIR, WAIT, Inline, in_a_loop, until
 from pages.live.run import LiveRun
 from pages.live.shared_training import Trainings
 from svae_core.compute import tasks
+from svae_core.compute.workers import WorkerLost
 
 pytestmark = pytest.mark.usefixtures("patience")
 
@@ -118,3 +119,15 @@ async def test_a_run_that_is_stopped_just_as_something_changes_is_stopped(turns:
         live.let_go()
         await asyncio.wait([task], timeout=5.0)
         assert task.cancelled()
+
+
+@in_a_loop
+async def test_floors_that_were_lost_with_a_worker_are_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shared = Trainings(Inline()).new(PAIR)  # type: ignore[arg-type]
+    with monkeypatch.context() as lossy:
+        Inline.lose(lossy, tasks.quick_floors)
+        with pytest.raises(WorkerLost):
+            await shared.quick_floors()
+    assert len(await shared.quick_floors()) == len(PAIR)

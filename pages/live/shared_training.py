@@ -205,7 +205,7 @@ class SharedTraining:
     async def quick_floors(self) -> tuple[FloorCurves, ...]:
         """Lower floors on the KL of each member, for the time until `floors` are known."""
         made = self._running.get("quick_floors")
-        if made is None:
+        if made is None or _failed(made):
             calls = [
                 self.engine.submit(tasks.quick_floors, settings, lane=Lane.PREPARATION)
                 for settings in self.members
@@ -369,7 +369,7 @@ class SharedTraining:
         """The result of a call made once for all subscribers, and again only after it failed."""
         name = task.__name__
         made = self._running.get(name)
-        if made is None or (made.done() and (made.cancelled() or made.exception())):
+        if made is None or _failed(made):
             call = self.engine.submit(task, *arguments, **how)
             made = self._running[name] = asyncio.wrap_future(call)
         return await asyncio.shield(made)
@@ -380,3 +380,8 @@ class SharedTraining:
         if running is None or running.done():
             running = self._running[name] = asyncio.ensure_future(work())
         await asyncio.shield(running)
+
+
+def _failed(made: asyncio.Future[Any]) -> bool:
+    """Whether a call was given up, or raised: what it asked for may be asked for again."""
+    return made.done() and (made.cancelled() or made.exception() is not None)
