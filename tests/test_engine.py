@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from svae_core.compute import tasks
+from svae_core.compute import tasks, workers
 from svae_core.compute.engine import ROUND, SHORTEST_SLICE, SLICE, Engine, Lane
 from svae_core.compute.workers import Worker, WorkerLost, WorkerPool
 from svae_core.records import Budget, RequestError, Settings, State
@@ -199,6 +200,24 @@ def test_a_niceness_that_makes_no_sense(text: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SVAE_NICE", text)
     with pytest.raises(RequestError, match=r"^SVAE_NICE is .* a whole number from 0 to 19\.$"):
         Engine()
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_a_worker_that_was_told_to_rest_is_not_started_again_by_itself(
+    rests: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_FIRST_DELAY", 0.05)
+    worker = Worker(_nothing)
+    begun = threading.Event()
+    monkeypatch.setattr(worker, "_start_process", begun.set)
+    worker.start(_nothing)
+    begun.clear()
+    worker._failures = 1
+    worker._retry_later()
+    if rests:
+        worker.rest()
+    assert begun.wait(0.5 if rests else WAIT) is not rests
+    worker.stop(wait=True)
 
 
 @pytest.mark.skipif(not hasattr(os, "nice"), reason="the system has no niceness")

@@ -176,9 +176,15 @@ class Worker:
         self._pool = self._warm = None
         _log.warning("A worker process could not be started.")
         if not self.failed:
-            retry = threading.Timer(_FIRST_DELAY * 2 ** (self._failures - 1), self._start_process)
+            retry = threading.Timer(_FIRST_DELAY * 2 ** (self._failures - 1), self._start_again)
             retry.daemon = True
             retry.start()
+
+    def _start_again(self) -> None:
+        """Unless it was told to rest meanwhile, or has been started since."""
+        with self._lock:
+            if self._started and self._pool is None:
+                self._start_process()
 
     def _check_result(self, pool: Any, inner: Future[Any]) -> None:
         """After a call: start a new process if this one was lost."""
