@@ -58,9 +58,20 @@ async def begun(engine: Held) -> LiveRun:
     return live
 
 
+def sharpened(live: LiveRun) -> bool:
+    return live.sharpened
+
+
+def drawn(live: LiveRun) -> bool:
+    return bool(live.layouts) and live.layouts[-1][0].step == live.newest_step
+
+
+@pytest.mark.parametrize(("task", "found"), [(tasks.floors, sharpened), (tasks.lay_out, drawn)])
 @in_a_loop
-async def test_floors_that_were_under_way_when_a_lever_moved_are_found_all_the_same() -> None:
-    engine = Held(tasks.floors)
+async def test_what_was_under_way_when_a_lever_moved_is_found_all_the_same(
+    task: Callable[..., Any], found: Callable[[LiveRun], bool]
+) -> None:
+    engine = Held(task)
     live = await begun(engine)
     await asked(engine)
     live.change({"beta": 3.0})
@@ -68,21 +79,7 @@ async def test_floors_that_were_under_way_when_a_lever_moved_are_found_all_the_s
     await until(live, lambda: bool(live.members[-1].changes))
     engine.release()
     await until(live, lambda: live.status == "finished")
-    await until(live, lambda: live.sharpened)
-    live.let_go()
-
-
-@in_a_loop
-async def test_a_map_that_was_under_way_when_a_lever_moved_is_drawn_all_the_same() -> None:
-    engine = Held(tasks.lay_out)
-    live = await begun(engine)
-    await asked(engine)
-    live.change({"beta": 3.0})
-    live.play()
-    await until(live, lambda: bool(live.members[-1].changes))
-    engine.release()
-    await until(live, lambda: live.status == "finished")
-    await until(live, lambda: bool(live.layouts) and live.layouts[-1][0].step == live.newest_step)
+    await until(live, lambda: found(live))
     live.let_go()
 
 

@@ -125,6 +125,16 @@ class _Call:
             return 0, 0.0, self.number
         return (1 if share.watched else 2), share.used, self.number
 
+    def hangs(self, now: float, start_seconds: float) -> bool:
+        """Whether its worker is to be replaced, where a new one takes so long to start.
+
+        Where nobody waits, a short call is left to end: on a busy machine a new worker for each
+        would take all the time that there is.
+        """
+        seconds = now - self.since
+        in_vain = bool(self.priority.refusal) and self.future.cancelled()
+        return seconds > self.priority.patience or (in_vain and seconds > start_seconds)
+
 
 class Scheduler(Executor):
     """An executor that assigns waiting calls to slots by priority."""
@@ -339,15 +349,6 @@ class Scheduler(Executor):
     def _check(self) -> None:
         """Periodic check for what raises no event; for subclasses."""
 
-    def _hangs(self, call: _Call, seconds: float, start_seconds: float) -> bool:
-        """Whether its worker is replaced after so many seconds.
-
-        Where nobody waits, a short call is left to end: on a busy machine a new worker for each
-        would take all the time that there is.
-        """
-        in_vain = bool(call.priority.refusal) and call.future.cancelled()
-        return seconds > call.priority.patience or (in_vain and seconds > start_seconds)
-
     def _watch(self) -> None:
         """The watchdog thread: replaces workers that hang."""
         while not self._ended.wait(_CHECK_SECONDS):
@@ -357,7 +358,7 @@ class Scheduler(Executor):
                 hanging = [
                     (number, call)
                     for number, call in self._running.items()
-                    if self._hangs(call, now - call.since, self._slots[number].start_seconds)
+                    if call.hangs(now, self._slots[number].start_seconds)
                 ]
             for number, call in hanging:
                 call.late = bool(call.priority.refusal)

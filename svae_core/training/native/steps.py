@@ -77,8 +77,8 @@ class ForwardPass:
         mean, (spreads, variances, kl) = np.empty_like(noise), np.empty((3, k))
         outputs, view = np.empty((kept, d), np.float32), np.empty((viewed, 3), np.float32)
         losses = np.empty(n, np.float32)
-        rows = np.ascontiguousarray(basis, np.float32)
-        given = (self.row, *_layout(self.layers), points, noise, self.radii, rows)
+        onto = np.ascontiguousarray(basis, np.float32)
+        given = (self.row, *_layout(self.layers), points, noise, self.radii, onto)
         kernel(*given, mean, spreads, variances, kl, outputs, view, losses)
         return Seen(mean, spreads, variances, kl, outputs, view, losses)
 
