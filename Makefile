@@ -36,10 +36,13 @@ run: .venv/installed
 
 # More at a time than cores, since tests wait as much as they compute; browser tests draw in software,
 # and Chromium has threads of its own.
+# Some hundred processes are started, each of which would compile our code where bytecode is not kept.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/installed-for-tests chromium node
 	node --test tests/stage/*.test.js
 	$(PYTHON) -m pytest -m "not browser" -n 4 --dist loadfile --no-loadscope-reorder
-	$(PYTHON) -m pytest -m browser -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTHON) -m pytest -m browser -n 2 --dist loadfile --no-loadscope-reorder \
+		$(shell grep -l 'mark\.browser' tests/test_*.py)
 
 lint: .venv/installed-for-tests node_modules/installed
 	$(PYTHON) -m ruff check .

@@ -147,8 +147,9 @@ def test_outputs_are_compared_by_words_and_numbers(expected: str, printed: str, 
     [("python", "1 / 0"), ("sh", "false"), ("console", "$ echo 1\n2\n")],
 )
 def test_a_block_that_fails_is_seen(language: str, code: str, tmp_path: Path) -> None:
-    with pytest.raises((AssertionError, ZeroDivisionError)):
-        Session(tmp_path).run(Block("page.md", 1, language, code))
+    block = Block("page.md", 1, language, code)
+    with Session(tmp_path) as session, pytest.raises((AssertionError, ZeroDivisionError)):
+        session.run(block)
 
 
 # ----------------------------------------------------------------------------------- links

@@ -21,10 +21,11 @@ import io
 import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from support.forked_commands import Commands
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -118,20 +119,21 @@ class Session:
     folder: Path
     names: dict[str, Any] = field(default_factory=lambda: {"__name__": "page"})
 
-    def __post_init__(self) -> None:
-        shim = self.folder / ".commands"
-        shim.mkdir()
-        for name in ("svae", "python"):
-            words = "-m svae_core " if name == "svae" else ""
-            path = shim / name
-            path.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}"$@"\n', encoding="utf-8")
-            path.chmod(0o755)
+    def __enter__(self) -> Self:
+        place = self.folder / ".commands"
+        place.mkdir()
+        self._commands = Commands(place)
+        self._commands.__enter__()
         self._environment = os.environ | {
-            "PATH": f"{shim}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{place}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "SVAE_HOME": str(self.folder / ".home"),
             "COLUMNS": "100",
         }
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._commands.__exit__()
 
     def run(self, block: Block) -> None:
         """Execute one block; AssertionError where it fails or prints something else."""
@@ -173,10 +175,10 @@ class Session:
 
 def run_page(path: Path, folder: Path) -> None:
     """Run all blocks of a page in order, in this folder, but those that are marked."""
-    session = Session(folder)
-    for block in blocks_of(path):
-        if block.language != "text" and not block.mark:
-            session.run(block)
+    with Session(folder) as session:
+        for block in blocks_of(path):
+            if block.language != "text" and not block.mark:
+                session.run(block)
 
 
 def _dialogue(code: str) -> list[tuple[str, str]]:
