@@ -284,6 +284,7 @@ def test_light_doors_open_without_anything_heavy(code: str) -> None:
     assert (done.returncode, done.stderr, done.stdout.strip()) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_pages_with_figures_import_pandas_before_they_draw() -> None:
     """Plotly looks into a pandas that another visitor's thread has half imported."""
     code = "import sys, pages.widgets.charts; print('pandas' in sys.modules)"

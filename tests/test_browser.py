@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browser import WAIT, Visit, query_of
+from support.browser import WAIT, Visit, app_at, query_of
 from support.layout import assert_all_is_whole
 from support.points_on_stage import RIGHT_SHELL
+from support.ports import free_port
 from support.shell_figure import assert_figure_is_the_canvas, save_figure
 
 pytestmark = pytest.mark.browser
@@ -328,12 +329,10 @@ def test_it_fits(
     assert visit.errors == []
 
 
-def test_the_server_ends_while_pages_are_open(
-    visit: Visit, server: tuple[str, subprocess.Popen[bytes]]
-) -> None:
-    """Last in this file, since it ends the server."""
-    url, process = server
-    visit.page.goto(f"{url}/train")
+def test_the_server_ends_while_pages_are_open(visit: Visit, tmp_path: Path) -> None:
+    port = free_port()
+    process = app_at(port, tmp_path / "home")
+    visit.page.goto(f"http://localhost:{port}/train")
     visit.page.wait_for_selector("[data-moment]")
     process.send_signal(signal.SIGTERM)
     process.wait(timeout=WAIT / 1000)

@@ -27,6 +27,12 @@ def pair():
     return certify_state(advance(begin(members)).state)
 
 
+@pytest.fixture(scope="module")
+def certified():
+    wine = Settings(dataset="wine", clusters=3, epochs=20, held_out=0.2, device="cpu")
+    return certify_state(advance(begin((wine,))).state)[0]
+
+
 @pytest.mark.slow
 def test_one_collapses_and_one_is_certified(pair):
     baseline, spherical = pair
@@ -83,17 +89,17 @@ def test_the_cluster_certificate_is_a_floor_too(pair):
     assert spherical.cluster_accuracy > 0.4
 
 
-def test_json_and_page_carry_the_numbers(pair):
-    plain = json.loads(json.dumps(to_json(pair[1]), allow_nan=False))
+def test_json_and_page_carry_the_numbers(certified):
+    plain = json.loads(json.dumps(to_json(certified), allow_nan=False))
     assert plain["held_out"]["part"] == "held-out"
-    page = certificate_page(pair[1])
-    for text in (f"{pair[1].loss:.4f}", f"{pair[1].floors.proved:.4f}", "excludes", "numerical"):
+    page = certificate_page(certified)
+    for text in (f"{certified.loss:.4f}", f"{certified.floors.proved:.4f}", "excludes"):
         assert text in page
-    assert "<script" not in page
+    assert "numerical" in page and "<script" not in page
 
 
-def test_a_page_is_inert_whatever_the_names(pair):
-    page = certificate_page(replace(pair[1], method="<script>alert(1)</script>"))
+def test_a_page_is_inert_whatever_the_names(certified):
+    page = certificate_page(replace(certified, method="<script>alert(1)</script>"))
     assert "<script" not in page
 
 

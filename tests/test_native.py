@@ -239,8 +239,8 @@ def test_no_state_of_the_cache_changes_a_bit(tmp_path: Path) -> None:
     assert cold[0] == "native"
     (done,) = tmp_path.glob("numba/*/complete")
     assert trained_apart(SVAE_CACHE=str(tmp_path)) == cold
-    for index in done.parent.rglob("*.nbi"):
-        index.write_bytes(index.read_bytes()[:40])
+    index = max(done.parent.rglob("*.nbi"))  # one: numba compiles it anew, and leaves the others
+    index.write_bytes(index.read_bytes()[:40])
     assert trained_apart(SVAE_CACHE=str(tmp_path)) == cold
     nowhere = tmp_path / "file"
     nowhere.touch()

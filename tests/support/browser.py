@@ -87,11 +87,11 @@ class Visit:
         return self.page.locator(".svae-clock").inner_text()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The app's address, and its process."""
+    """The app's address, and its process; whoever ends it starts one of their own (`app_at`)."""
     port = free_port()
     process = app_at(port, tmp_path_factory.mktemp("home"))
     yield f"http://localhost:{port}", process
