@@ -4,7 +4,8 @@
 
 An autoregressive decoder is fitted by its error under teacher forcing; D is that of its free run.
 
-A method that states slopes by such averages is taken by its word; all else is plain autograd.
+Where a method states its slopes, the gradient by these averages is what it states; autograd finds
+the rest.
 """
 
 from __future__ import annotations

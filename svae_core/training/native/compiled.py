@@ -56,7 +56,8 @@ def is_for_native(method: type) -> bool:
     """Whether native code trains a method: its file states slopes, which numba can compile.
 
     Where numba has no code at all the file alone decides, so that such a machine still knows what
-    native code has trained elsewhere. Another class's slopes may have closed over anything.
+    native code has trained elsewhere. A class that is not of a method's file may have slopes that
+    depend on more than the file's text, by which compiled code is kept.
     """
     if not (isinstance(method, Averaged) and method.__module__.startswith("svae_core.methods.")):
         return False
