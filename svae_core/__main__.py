@@ -13,7 +13,7 @@ import errno
 import os
 import signal
 import sys
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 from svae_core import __version__
 
@@ -30,6 +30,18 @@ class _Parser(argparse.ArgumentParser):
         from svae_core.records import RequestError
 
         raise RequestError(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse, but a command names its own unknown option, and the one that is meant."""
+        request, unknown = super().parse_known_args(args, namespace)
+        if unknown and unknown[0].startswith("-"):
+            import difflib
+
+            known = self._option_string_actions
+            near = difflib.get_close_matches(unknown[0].split("=")[0], known, 1)
+            nearest = f", the nearest is {near[0]}" if near else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{nearest}")
+        return request, unknown
 
 
 def main(arguments: list[str] | None = None) -> int:

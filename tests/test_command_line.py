@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from svae_core.__main__ import main
+from svae_core.commands import scan_commands
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = ["--epochs", "4", "--dataset", "wine", "--clusters", "3", "--latent-dim", "2"]
@@ -78,13 +79,7 @@ def test_listings(capsys):
     assert all(row["title"] and row["source"] for row in methods)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        *("", "datasets", "methods", "region", "train", "compare", "sweep", "diagnose", "record"),
-        "doctor",
-    ],
-)
+@pytest.mark.parametrize("command", ["", *scan_commands()])
 def test_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--help"])
@@ -152,6 +147,7 @@ def test_commands_that_compute_nothing_import_nothing_heavy(tmp_path):
         ("doctor --port eighty", "invalid int value"),
         ("diagnose --reconstruction cubic", "must be one of"),
         ("dance", "dance"),
+        ("train --bn-vae.gamma 1", "the nearest is --bn_vae.gamma; see"),
     ],
 )
 def test_bad_requests_get_one_sentence(arguments, says, capsys):

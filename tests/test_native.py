@@ -77,17 +77,43 @@ def test_slopes_are_the_derivatives_of_the_value(
         return (found.value - values[0]) / h, (values[1] - found.value) / h
 
     by = [
-        (slope(loss=(loss - h, loss + h)), found.by_loss),
-        (slope(distortion=(loss - h, loss + h)), found.by_distortion),
+        ("loss", slope(loss=(loss - h, loss + h)), found.by_loss),
+        ("distortion", slope(distortion=(loss - h, loss + h)), found.by_distortion),
     ]
     for j in range(len(kl)):
         lower, upper = (
             tuple(v + sign * h * (i == j) for i, v in enumerate(kl)) for sign in (-1, 1)
         )
-        by.append((slope(kl=(lower, upper)), found.by_kl[j]))
-    for (left, right), claimed in by:
+        by.append((f"KL_{j}", slope(kl=(lower, upper)), found.by_kl[j]))
+    for of, (left, right), claimed in by:
         slack = 1e-4 * max(1.0, abs(left), abs(right))
-        assert min(left, right) - slack <= claimed <= max(left, right) + slack
+        assert min(left, right) - slack <= claimed <= max(left, right) + slack, (
+            f"∂/∂{of} of {name} is said to be {claimed}, but its value changes by {left}, {right}: "
+            "what depends on this step's averages may enter the loss at the next step, by memory."
+        )
+
+
+@pytest.mark.parametrize("name", AVERAGED)
+def test_slopes_compile(name: str) -> None:
+    method = scan_methods()[name].module.Method
+    assert not compiled.slopes_of(method).reason and compiled.is_for_native(method)
+
+
+def test_a_method_that_cannot_be_compiled_slows_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It trains by torch, beside others by native code, and `doctor` says why."""
+    geco = scan_methods()["geco"].module.Method
+    stated = geco.slopes
+    monkeypatch.setattr(geco, "slopes", staticmethod(lambda batch: tuple(list(stated(batch)))))
+    compiled.slopes_of.cache_clear()
+    try:
+        assert "TypingError" in compiled.slopes_of(geco).reason
+        assert "\n" not in compiled.slopes_of(geco).reason
+        own = dataclasses.replace(TOY, seed=9)  # no other test's, for answers are kept
+        state = loop.begin(members_of(own, ["geco", "spherical"]))
+        assert [model.native is None for model in loop.models(state)] == [True, False]
+        assert loop.advance(state, Budget(steps=2)).state.step == 2
+    finally:
+        compiled.slopes_of.cache_clear()
 
 
 # ------------------------------------------------------------------------- the same as torch
@@ -237,10 +263,12 @@ def test_no_state_of_the_cache_changes_a_bit(tmp_path: Path) -> None:
     killed.wait()
     cold = trained_apart(SVAE_CACHE=str(tmp_path))
     assert cold[0] == "native"
-    (done,) = tmp_path.glob("numba/*/complete")
+    kernels_and_slopes = [*tmp_path.glob("numba/*/complete")]
+    assert len(kernels_and_slopes) == 2
     assert trained_apart(SVAE_CACHE=str(tmp_path)) == cold
-    index = max(done.parent.rglob("*.nbi"))  # one: numba compiles it anew, and leaves the others
-    index.write_bytes(index.read_bytes()[:40])
+    for done in kernels_and_slopes:  # one file of each: numba compiles what it was for anew
+        index = max(done.parent.rglob("*.nbi"))
+        index.write_bytes(index.read_bytes()[:40])
     assert trained_apart(SVAE_CACHE=str(tmp_path)) == cold
     nowhere = tmp_path / "file"
     nowhere.touch()

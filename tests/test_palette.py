@@ -87,6 +87,23 @@ def test_a_mark_that_cannot_be_drawn_names_its_file(add: Callable[..., None], ma
 
 
 def test_no_two_methods_look_alike() -> None:
-    looks = {(mark.light, mark.symbol) for mark in marks().values()}
-    names = {mark.name for mark in marks().values()}
-    assert len(looks) == len(names) == len(SHIPPED)
+    looks: dict[tuple[str, str], list[str]] = {}
+    for name, mark in marks().items():
+        looks.setdefault((mark.light, mark.symbol), []).append(name)
+    free = [
+        (colour, symbol)
+        for colour, light in METHOD_COLOURS.items()
+        for symbol in METHOD_SYMBOLS
+        if (light, symbol) not in looks
+    ]
+    alike = [names for names in looks.values() if len(names) > 1]
+    assert not alike, f"alike: {alike}; these colours and symbols are free: {free}"
+    assert len({mark.name for mark in marks().values()}) == len(SHIPPED)
+
+
+def test_names_stand_in_sentences_as_their_authors_write_them() -> None:
+    written = {name: mark.name for name, mark in marks().items()}
+    assert written["baseline"] == "conventional VAE" and written["vade"] == "VaDE"
+    assert (
+        written["kl_annealing"] == "KL annealing" and written["spcauchy"] == "spherical Cauchy VAE"
+    )

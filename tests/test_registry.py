@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -152,3 +155,41 @@ def test_a_wrong_option_is_named(
     add("toy", GOOD)
     with pytest.raises(RequestError, match=complaint):
         configure(find(PACKAGE, "load", "toy"), ((name, value),))
+
+
+COMMAND = '''
+"""Say hello."""
+
+
+def add_options(command):
+    """None."""
+
+
+def run(request):
+    print("hello")
+'''
+
+
+def test_files_outside_the_package_are_found_by_every_process(tmp_path: Path) -> None:
+    """A method and a command in folders of SVAE_PLUGINS; and doctor says what it holds."""
+    shipped = Path(__file__).resolve().parents[1] / "svae_core" / "methods" / "baseline.py"
+    method = shipped.read_text(encoding="utf-8").replace("Conventional VAE", "Mine")
+    for kind, name, source in (
+        ("methods", "mine", method),
+        ("commands", "hello", COMMAND.lstrip()),
+    ):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / f"{name}.py").write_text(source, encoding="utf-8")
+
+    def said(*words: str, folder: Path = tmp_path) -> str:
+        call = [sys.executable, "-m", "svae_core", *words]
+        own = os.environ | {"SVAE_PLUGINS": str(folder)}
+        return subprocess.run(call, env=own, capture_output=True, text=True, check=False).stdout
+
+    assert said("hello") == "hello\n"
+    assert "mine" in [one["name"] for one in json.loads(said("methods", "--json"))["methods"]]
+    chosen = ("--dataset", "wine", "--clusters", "3", "--epochs", "1")
+    trained = said("train", *chosen, "--method", "mine", "--json")
+    assert json.loads(trained)["method"] == "mine"
+    assert f"{tmp_path}: methods, commands" in said("doctor")
+    assert "make one of its folders: methods" in said("doctor", folder=tmp_path / "nowhere")

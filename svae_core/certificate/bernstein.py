@@ -31,8 +31,3 @@ def bernstein_lower(values: np.ndarray, low: float, high: float, error: float) -
         return low
     spread = float(values.var(ddof=1))
     return max(low, float(values.mean()) - bernstein_margin(spread, len(values), high - low, error))
-
-
-def bernstein_upper(values: np.ndarray, low: float, high: float, error: float) -> float:
-    """A limit that the mean of independent values [n] in [low, high] exceeds with this error."""
-    return -bernstein_lower(-values, -high, -low, error)

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from svae_core.config.home import own_plugins
 from svae_core.config.plugins import Plugin
 from svae_core.config.settings import check_settings
 from svae_core.datasets import scan_datasets
@@ -27,6 +28,8 @@ from svae_core.datasets.file import Config as FileConfig
 from svae_core.datasets.file import classes, how_of
 from svae_core.methods import guards, scan_methods
 from svae_core.records import Settings, flag, knobs, to_json
+
+__path__ += own_plugins("commands")
 
 
 def scan_commands() -> dict[str, ModuleType]:

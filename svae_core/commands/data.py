@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +87,7 @@ def _described(key: str, labels: str = "") -> dict[str, Any]:
             "high": column.high if column.kind == "number" else None,
             "categories": len(column.categories),
             "use": looks[column.name].use if column.name in looks else None,
-            "share": _known(looks[column.name].share) if column.name in looks else None,
+            "share": looks[column.name].share if column.name in looks else None,
         }
         for column in table.columns
     ]
@@ -111,10 +110,6 @@ def _with_option(suspicion: Suspicion) -> str:
     """The sentence of a suspicion, with the option that answers its question."""
     asks = suspicion.kind == "orientation"
     return f"{suspicion.sentence[:-1]} (--turned)." if asks else suspicion.sentence
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _print(answer: dict[str, Any]) -> None:

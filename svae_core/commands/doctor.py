@@ -26,9 +26,10 @@ from svae_core.compute.engine import Engine, cores
 from svae_core.compute.scheduler import WorkerLost
 from svae_core.compute.workers import niceness
 from svae_core.config import machine
-from svae_core.config.home import cache_home, home
+from svae_core.config.home import PLUGIN_KINDS, cache_home, home, own_plugins
 from svae_core.config.limits import MEGABYTE, Limits, for_visitors, limits, variable
 from svae_core.config.writable import check_folder
+from svae_core.methods import scan_methods
 from svae_core.records import RequestError
 
 _PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "numba", "streamlit", "distributed")
@@ -75,7 +76,8 @@ def examine(port: int, scheduler: str) -> Iterator[Finding]:
         f"{platform.python_version()}, {platform.system()} {platform.machine()}",
     )
     yield from _packages()
-    yield _native()
+    yield from _native()
+    yield from _plugins()
     yield from _resources()
     yield from _folders()
     yield from _limits()
@@ -105,15 +107,30 @@ def _packages() -> Iterator[Finding]:
         yield Finding(name, version, mend)
 
 
-def _native() -> Finding:
-    """Whether training runs as compiled code."""
+def _native() -> Iterator[Finding]:
+    """Whether training runs as compiled code, and the methods whose slopes do not."""
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("numba") is None:
-        return Finding("engine", "none without torch and numba", "install what is missing above.")
+        yield Finding("engine", "none without torch and numba", "install what is missing above.")
+        return
     from svae_core.training.native import compiled
 
     if why := compiled.load().reason:
-        return Finding("engine", "PyTorch", f"training is slower than compiled code: {why}.")
-    return Finding("engine", "compiled code")
+        yield Finding("engine", "PyTorch", f"training is slower than compiled code: {why}.")
+        return
+    yield Finding("engine", "compiled code")
+    for name, plugin in scan_methods().items():
+        method = plugin.module.Method
+        if hasattr(method, "slopes") and (why := compiled.slopes_of(method).reason):
+            mend = f"training is slower than compiled code: {why}."
+            yield Finding(f"engine of {name}", "PyTorch", mend)
+
+
+def _plugins() -> Iterator[Finding]:
+    """The folder of own plug-ins, and whether something is in it."""
+    if folder := os.environ.get("SVAE_PLUGINS"):
+        kinds = [kind for kind in PLUGIN_KINDS if own_plugins(kind)]
+        mend = f"make one of its folders: {', '.join(PLUGIN_KINDS)}."
+        yield Finding("plug-ins", f"{folder}: {', '.join(kinds) or 'none'}", "" if kinds else mend)
 
 
 def _resources() -> Iterator[Finding]:

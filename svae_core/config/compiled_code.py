@@ -47,11 +47,18 @@ def load(compile_all: Callable[[bool], Functions], files: Iterable[Path]) -> Fun
     except CannotCompile:
         raise
     except Exception as error:
-        why = f"it cannot be compiled here ({type(error).__name__}: {error})"
+        why = f"it cannot be compiled here ({type(error).__name__}: {_first_words(error)})"
         raise CannotCompile(why) from error
     finally:
         if collects:
             gc.enable()
+
+
+def _first_words(error: Exception) -> str:
+    """What numba says and the line it says it of, without the source and its advice."""
+    said, *rest = str(error).split("\n\n")
+    line = next((part.splitlines()[0] for part in rest if part.startswith("File ")), "")
+    return " ".join(f"{said} {line}".split()).rstrip(":")
 
 
 def _load(compile_all: Callable[[bool], Functions], files: Iterable[Path]) -> Functions:

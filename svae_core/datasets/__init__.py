@@ -24,10 +24,12 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from svae_core.config.home import own_plugins
 from svae_core.config.plugins import Plugins, configure, find, scan
 from svae_core.geometry.row_blocks import rows_of
 from svae_core.records import Dataset, Options, RequestError, Settings
 
+__path__ += own_plugins("datasets")
 #: Name of a dataset that is an array in this process's memory.
 IN_MEMORY = "array"
 _held: dict[str, list[Dataset]] = {}  # by fingerprint

@@ -169,9 +169,10 @@ def _look_of_name(name: str) -> tuple[str, str, str]:
 
 
 def _in_a_sentence(title: str) -> str:
-    """Conventional VAE → conventional VAE, but GECO and β-VAE; what brackets add is left out."""
+    """Conventional VAE → conventional VAE, but GECO, β-VAE and VaDE; without what brackets add."""
     short = title.split(" (")[0]
-    return short[:1].lower() + short[1:] if short[1:2].islower() else short
+    first, _, rest = short.partition(" ")
+    return f"{first.lower()} {rest}".rstrip() if first[1:].islower() else short
 
 
 def ink(dark: bool) -> str:

@@ -39,12 +39,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from svae_core.config.home import own_plugins
 from svae_core.config.plugins import Plugins, configure, find, scan
 from svae_core.distributions.gaussian import Posterior
 from svae_core.records import PreparedData, RequestError, Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+__path__ += own_plugins("methods")
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,8 @@
 
 An autoregressive decoder is fitted by its error under teacher forcing; D is that of its free run.
 
-A method that states slopes by such averages is taken by its word; all else is plain autograd.
+Where a method states its slopes, the gradient by these averages is what it states; autograd finds
+the rest.
 """
 
 from __future__ import annotations
@@ -173,7 +174,7 @@ def _slopes(
     by_loss, by_distortion = np.zeros_like(loss), np.zeros_like(loss)
     by_kl = np.zeros_like(kl_per_dim)
     for at, member in enumerate(group.members):
-        own = member.recall(memory, at)
+        own = member.recall(memory, at).astype(np.float64)  # compiled code counts in double as well
         means = loss[at], distortion[at], kl_per_dim[at].sum(), *member.given[2:]
         numbers = *map(float, means), float(step.number), step.progress
         given = Averages._make((*numbers, kl_per_dim[at], member.numbers, own, by_kl[at]))

@@ -38,7 +38,7 @@ def slopes_of(
     """Evaluate; `distortion` is the loss unless it is given."""
     distortion = loss if distortion is None else distortion
     by_kl = np.full(len(kl), np.nan)
-    carried = np.array([*(memory or {}).values()], np.float32)
+    carried = np.array([*(memory or {}).values()], np.float64)
     numbers = np.array([*constants.values()], np.float64)
     value, by_loss, by_distortion = method.slopes(
         Averages(

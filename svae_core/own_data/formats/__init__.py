@@ -22,9 +22,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from svae_core.config.home import own_plugins
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 
+__path__ += own_plugins("formats")
 Progress = Callable[[float], None]
 #: Bytes of a file that formats may look at to recognise it.
 START_BYTES = 4_096

@@ -40,11 +40,11 @@ _FLOATS_PER_SECOND = 2e8
 
 
 def is_native(settings: Settings) -> bool:
-    """Whether a member is one for native code: by its settings alone."""
+    """Whether a member is one for native code: by its settings and its method's file alone."""
     return (
         settings.arch in ("mlp", "linear")
         and pick_device(settings.device).type == "cpu"
-        and compiled.is_built_in(method_for(settings))
+        and compiled.is_for_native(type(method_for(settings)))
     )
 
 
@@ -127,7 +127,7 @@ class NativeTrainer:
             *(memory, *_layout(context.arch.layers)),
             *(context.points.numpy(), order, noise),
             *(piece.edges, np.array(rates), piece.first, context.steps),
-            *(member.given, member.numbers, native.slopes(type(member.method))),
+            *(member.given, member.numbers, compiled.slopes_of(type(member.method)).function),
         )
         member.remember(memory, state.memory, row)
 
