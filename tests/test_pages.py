@@ -82,6 +82,15 @@ def test_figures_grow_with_the_type_of_a_projectors_page() -> None:
     assert clouds[0]["x"] == clouds[1]["x"]
 
 
+def test_what_a_link_says_that_cannot_be_is_said_once() -> None:
+    app = open_page("shell", SMALL | {"clusters": "-3", "method": "*wat*"})
+    said = [toast.value for toast in app.toast]
+    assert len(said) == 2 and "clusters=-3" in said[0] and "is spherical here" in said[1]
+    assert "\\*wat\\*" in said[1]
+    without_exception(app.run())
+    assert not app.toast
+
+
 def test_another_dataset_gives_another_figure_and_another_url() -> None:
     app = open_page("shell", SMALL)
     before = charts_of(app)[0]
@@ -246,6 +255,7 @@ def test_settings_survive_the_way_through_a_url(settings: Settings) -> None:
         settings
     )
     assert settings_in_url.from_query(settings_in_url.to_link(settings)) == settings
+    assert settings_in_url.misread(settings_in_url.to_link(settings)) == []
     assert settings_in_url.to_link(settings)
 
 

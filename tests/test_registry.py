@@ -193,3 +193,30 @@ def test_files_outside_the_package_are_found_by_every_process(tmp_path: Path) ->
     assert json.loads(trained)["method"] == "mine"
     assert f"{tmp_path}: methods, commands" in said("doctor")
     assert "make one of its folders: methods" in said("doctor", folder=tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "said"),
+    [
+        ("methods", "import nothing_like_it\n", ", line 1 cannot be used (ModuleNotFoundError: No"),
+        ("datasets", "x = (\n", ", line 1 cannot be used (SyntaxError: "),
+        ("formats", '"""None."""\n', "it needs FORMAT, a Format); mend it or take it away."),
+        ("commands", "\n1 / 0\n", ", line 2 cannot be used (ZeroDivisionError: division by zero);"),
+    ],
+)
+def test_a_plug_in_outside_the_package_that_fails_is_one_sentence(
+    kind: str, source: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / kind).mkdir()
+    (tmp_path / kind / "mine.py").write_text(source, encoding="utf-8")
+    (tmp_path / "data.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "svae_core", "data", str(tmp_path / "data.csv")],
+        env=os.environ | {"SVAE_PLUGINS": str(tmp_path), "SVAE_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert f"{kind}/mine.py" in done.stderr and said in done.stderr

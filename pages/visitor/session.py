@@ -25,7 +25,7 @@ from pages.live.run_source import RunRequest
 from pages.server.current import server
 from pages.visitor import cache, owner_cookie, settings_in_url
 from pages.visitor.drawn import DrawnWidgets
-from pages.visitor.markdown import refusal
+from pages.visitor.markdown import plain, refusal
 from pages.visitor.shared_job import Job
 from svae_core.config.settings import settings_at
 from svae_core.records import Certificate, Moment, RequestError, Settings
@@ -67,6 +67,8 @@ def settings() -> Settings:
     if _SETTINGS not in state or changed:
         state[_SETTINGS] = settings_in_url.from_query(incoming)
         state[_WRITTEN] = incoming
+        for sentence in settings_in_url.misread(incoming):
+            st.toast(plain(sentence), duration="infinite")
     return state[_SETTINGS]
 
 

@@ -1,7 +1,8 @@
 """Settings as a URL query, and back: `?dataset=wine&clusters=3&band=0,0.4&clusters.number=7`.
 
 Only values that differ from the defaults are written. A plug-in's option is written as
-`plugin.option`. Invalid values are ignored, so that a mistyped link still opens.
+`plugin.option`. Invalid values get their default, so that a mistyped link still opens; `misread`
+names them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _PLUGINS = (
 )
 # Larger integers are not exact in a browser, and its widgets refuse them.
 _LARGEST = 2**53 - 1
+#: Characters of a value that a sentence quotes.
+_QUOTED = 40
 
 
 def to_query(settings: Settings) -> dict[str, str]:
@@ -58,6 +61,30 @@ def from_query(query: Mapping[str, str]) -> Settings:
             for value in _read(about, query.get(name, "")):
                 settings = _with(settings, name, value)
     return settings
+
+
+def misread(query: Mapping[str, str]) -> list[str]:
+    """What a query says of settings that cannot be so: a sentence each, with what is used instead.
+
+    The sentences quote the query, which is anybody's text.
+    """
+    settings = from_query(query)
+    used = {name: (about, getattr(settings, name)) for name, about in knobs(Settings).items()}
+    for field, options, scan in _PLUGINS:
+        plugin = scan()[getattr(settings, field)]
+        if plugin is scan().get(query.get(field, "")):
+            del used[field]  # known, perhaps by a former name
+        given = dict(getattr(settings, options))
+        for name, about in knobs(plugin.config).items():
+            for owner in (plugin.name, *plugin.former):
+                used[f"{owner}.{name}"] = about, given.get(name, about.default)
+    return [
+        f"The link says “{name}={text[:_QUOTED]}”, which cannot be: "
+        f"it is {about.format(value)} here."
+        for name, text in query.items()
+        for about, value in [used.get(name, (None, None))]
+        if about is not None and text and [*_read(about, text)] != [value]
+    ]
 
 
 def owned(query: Mapping[str, str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from svae_core.config.home import own_plugins
-from svae_core.config.plugins import Plugin
+from svae_core.config.plugins import Plugin, loading
 from svae_core.config.settings import check_settings
 from svae_core.datasets import scan_datasets
 from svae_core.datasets.file import Config as FileConfig
@@ -34,12 +34,12 @@ __path__ += own_plugins("commands")
 
 def scan_commands() -> dict[str, ModuleType]:
     """All commands by name."""
-    names = sorted(info.name for info in pkgutil.iter_modules(__path__))
-    return {
-        name: importlib.import_module(f"{__name__}.{name}")
-        for name in names
-        if not name.startswith("_")
-    }
+    found = {}
+    for name in sorted(info.name for info in pkgutil.iter_modules(__path__)):
+        if not name.startswith("_"):
+            with loading(__name__, name):
+                found[name] = importlib.import_module(f"{__name__}.{name}")
+    return found
 
 
 def add_settings(command: argparse.ArgumentParser, without: Collection[str] = ()) -> None:

@@ -8,10 +8,15 @@ for methods). Nothing else has to be edited for it to appear everywhere.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
+import importlib.util
 import os
 import pkgutil
+import sys
+import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, final
@@ -56,12 +61,43 @@ class Plugins(dict[str, Plugin]):
             return default
 
 
+@contextlib.contextmanager
+def loading(package: str, name: str) -> Iterator[None]:
+    """Where a plug-in is imported and checked: one of SVAE_PLUGINS fails by a RequestError.
+
+    A stranger's file is input, and its mistake a sentence; in a file of ours it is a fault.
+    """
+    try:
+        yield
+    except Exception as error:
+        spec = importlib.util.find_spec(f"{package}.{name}")
+        file = spec.origin if spec else None
+        if file is None or os.path.dirname(file) == sys.modules[package].__path__[0]:
+            raise
+        said = error.msg if isinstance(error, SyntaxError) else str(error)
+        line = _line(error, file)
+        raise RequestError(
+            f"The plug-in {file}{line} cannot be used ({type(error).__name__}: "
+            f"{said.rstrip('.')}); mend it or take it away."
+        ) from error
+
+
+def _line(error: Exception, file: str) -> str:
+    """The last line of that file in which an error was raised, as ", line 7"; "" without one."""
+    if isinstance(error, SyntaxError) and error.filename == file:
+        return f", line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == file]
+    return f", line {lines[-1]}" if lines else ""
+
+
 def scan(package: str, entry: str) -> Plugins:
     """All plug-ins of a package by name, in alphabetical order.
 
     The folder is scanned again when its file names have changed since the last call, so a file
     added while the program runs appears, and a call costs one listing otherwise.
-    Raises TypeError, naming the file, where one breaks the contract.
+    Raises TypeError, naming the file, where one breaks the contract; RequestError where that is one
+    of SVAE_PLUGINS.
     """
     folder = importlib.import_module(package)
     files = _files(folder)
@@ -114,7 +150,12 @@ def _files(folder: ModuleType) -> frozenset[tuple[str, str]]:
 def _scan(package: str, entry: str, folder: ModuleType) -> dict[str, Plugin]:
     importlib.invalidate_caches()  # Python's list of the folder may be older than a new file
     names = sorted(info.name for info in pkgutil.iter_modules(folder.__path__))
-    return {name: _plugin(package, name, entry) for name in names if not name.startswith("_")}
+    found = {}
+    for name in names:
+        if not name.startswith("_"):
+            with loading(package, name):
+                found[name] = _plugin(package, name, entry)
+    return found
 
 
 def _plugin(package: str, name: str, entry: str) -> Plugin:

@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 
 from svae_core.config.home import own_plugins
+from svae_core.config.plugins import loading
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 
@@ -113,10 +114,11 @@ def _names() -> tuple[str, ...]:
 
 @cache
 def _format(name: str) -> Format:
-    found = getattr(importlib.import_module(f"{__name__}.{name}"), "FORMAT", None)
-    if not isinstance(found, Format):
-        raise TypeError(f"{__name__}.{name}: it needs FORMAT, a Format.")
-    return found
+    with loading(__name__, name):
+        found = getattr(importlib.import_module(f"{__name__}.{name}"), "FORMAT", None)
+        if not isinstance(found, Format):
+            raise TypeError(f"{__name__}.{name}: it needs FORMAT, a Format.")
+        return found
 
 
 def starts_with(*signatures: bytes) -> Callable[[Path, bytes], bool]:
