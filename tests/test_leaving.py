@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -128,3 +129,26 @@ async def test_floors_that_were_lost_with_a_worker_are_asked_for_again(
         with pytest.raises(WorkerLost):
             await shared.quick_floors()
     assert len(await shared.quick_floors()) == len(PAIR)
+
+
+@pytest.mark.parametrize("name", ["quick_floors", "floors"])
+@pytest.mark.parametrize("end", ["lost", "given up"])
+@in_a_loop
+async def test_a_call_that_fails_when_nobody_waits_any_more_is_no_line_of_the_log(
+    name: str, end: str
+) -> None:
+    engine, told = Held(tasks.quick_floors, tasks.floors), list[str]()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, about: told.append(about["message"]))
+    shared = Trainings(engine).new(PAIR)  # type: ignore[arg-type]
+    waiting = asyncio.create_task(getattr(shared, name)())
+    await asked(engine)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    for future, _ in engine.kept:
+        future.cancel() if end == "given up" else future.set_exception(WorkerLost("gone"))
+    await asyncio.sleep(0.05)
+    del shared, waiting, future
+    engine.kept.clear()
+    gc.collect()
+    assert not told
