@@ -13,6 +13,7 @@ from support.live_runs import STEPS, in_a_loop, toy_run, until
 
 from pages.live.run import LiveRun
 from pages.live.run_view import view_of
+from pages.server.current import server
 from pages.wire import messages, replay_file, routes
 from pages.wire.messages import FrameRequest
 
@@ -82,5 +83,24 @@ def test_replays_go_to_our_own_pages_only(
             Request({**scope, "path_params": {"run": "no-such-run"}})
         )
         assert unknown.status_code in (403, 404)
+
+    asyncio.run(run())
+
+
+def test_a_replay_of_a_run_that_is_evicted_while_it_is_prepared_is_answered(
+    watched: LiveRun,
+) -> None:
+    """Who fetches a file is no viewer, so that a run may be evicted under it."""
+
+    async def run() -> None:
+        watched.start()
+        await until(watched, lambda: watched.status == "finished")
+        watched.prepared = None
+        scope = {"type": "http", "path_params": {"run": "run"}, "headers": []}
+        asked = asyncio.create_task(routes.serve_replay(Request(scope)))
+        await asyncio.sleep(0.05)
+        assert not asked.done()
+        server().runs.evict("run")
+        assert (await asyncio.wait_for(asked, 20.0)).status_code == 404
 
     asyncio.run(run())
