@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import time
 
 import numpy as np
 import pytest
 from starlette.requests import Request
 from support.live_runs import STEPS, in_a_loop, toy_run, until
 
+from pages.live import quota
 from pages.live.run import LiveRun
 from pages.live.run_view import view_of
 from pages.server.current import server
@@ -87,20 +89,25 @@ def test_replays_go_to_our_own_pages_only(
     asyncio.run(run())
 
 
-def test_a_replay_of_a_run_that_is_evicted_while_it_is_prepared_is_answered(
-    watched: LiveRun,
-) -> None:
-    """Who fetches a file is no viewer, so that a run may be evicted under it."""
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_run_stays_in_memory_while_a_file_is_made_of_it(watched: LiveRun, closed: bool) -> None:
+    """Who fetches a file is no viewer; if the run is closed all the same, that is the answer."""
 
     async def run() -> None:
         watched.start()
         await until(watched, lambda: watched.status == "finished")
-        watched.prepared = None
+        prepared, watched.prepared = watched.prepared, None
         scope = {"type": "http", "path_params": {"run": "run"}, "headers": []}
         asked = asyncio.create_task(routes.serve_replay(Request(scope)))
         await asyncio.sleep(0.05)
+        much_later = time.monotonic() + 2 * quota.KEPT_SECONDS
         assert not asked.done()
-        server().runs.evict("run")
-        assert (await asyncio.wait_for(asked, 20.0)).status_code == 404
+        assert not quota.expired(server().runs.by_id, much_later, lambda run: True)
+        if closed:
+            server().runs.evict("run")
+        else:
+            watched.prepared = prepared
+        assert (await asyncio.wait_for(asked, 20.0)).status_code == (409 if closed else 200)
+        assert closed or quota.expired(server().runs.by_id, much_later, lambda run: True)
 
     asyncio.run(run())

@@ -15,9 +15,6 @@ from pages.server.current import server
 from pages.visitor.markdown import for_visitors
 from svae_core.records import RequestError
 
-#: Attempts at a run that is evicted while its data are prepared for a file.
-_TRIES = 3
-
 
 async def find_or_load(run: str) -> LiveRun | None:
     """The run of that id, loaded from disk if necessary; None also if it cannot be read.
@@ -51,25 +48,30 @@ async def fetched(request: Request) -> LiveRun | Response:
         site = "same-origin" if same_origin(request) else "cross-site"
     if site not in ("same-origin", "none"):
         return Response("Other pages may not fetch runs.", 403)
-    for _ in range(_TRIES):
-        live = await find_or_load(await run_asked_for(request))
-        if live is None or not live.moments:
-            return Response("There is nothing of this run on the server.", 404)
-        await _settled(live)
-        if live.prepared is not None:
-            return live
-        if live.error:
-            return Response(for_visitors(live.error), 409)
-    return Response("This run was closed while it was prepared; ask for it again.", 503)
+    live = await find_or_load(await run_asked_for(request))
+    if live is None or not live.moments:
+        return Response("There is nothing of this run on the server.", 404)
+    await _settled(live)
+    if live.prepared is not None:
+        return live
+    sentence = live.error or "This run was closed while it was prepared; ask for it again."
+    return Response(for_visitors(sentence), 409)
 
 
 async def _settled(live: LiveRun) -> None:
-    """Wait until a run is prepared, or cannot be, or is evicted: who waits here is no viewer."""
-    live.start()
-    await live.signal.wait_for(
-        lambda: bool(live.prepared or live.error or live.task is None),
-        every=1.0,  # nothing tells of an eviction
-    )
+    """Wait until a run is prepared, or cannot be, or is closed.
+
+    Who waits for a file is no viewer: the run does not train on for it, but stays in memory.
+    """
+    live.fetches += 1
+    try:
+        live.start()
+        await live.signal.wait_for(
+            lambda: bool(live.prepared or live.error or live.task is None),
+            every=1.0,  # nothing tells that a run is closed
+        )
+    finally:
+        live.fetches -= 1
 
 
 def same_origin(connection: HTTPConnection) -> bool:
