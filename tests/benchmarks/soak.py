@@ -67,6 +67,8 @@ NEEDED = (
     "clinic: a model that has collapsed, diagnosed",
     "clinic: damaged arrays, refused in a sentence",
     "runs exported",
+    "runs' numbers fetched",
+    "runs' replays fetched",
     "runs imported, and found by their name",
     "runs: damaged, refused in a sentence",
     "saved runs opened again",

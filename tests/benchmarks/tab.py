@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -27,7 +28,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
 #: Seconds until a page must be drawn, on two cores that thirty visitors and test suites share.
-PATIENCE = 300.0
+PATIENCE = 600.0
 #: What app.py says of a page whose script failed.
 FAILED = "This page failed"
 
@@ -208,16 +209,20 @@ class Tab:
 
     async def _until(self, kind: str, seconds: float) -> ForwardMsg:
         """The next message of this kind; runs that another run replaced do not count."""
-        async with asyncio.timeout(seconds):
-            while True:
-                message = ForwardMsg()
-                message.ParseFromString(await self._socket.recv())
-                self._take(message)
-                replaced = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
-                if message.WhichOneof("type") == kind and not (
-                    kind == "script_finished" and replaced
-                ):
-                    return message
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._next(kind)
+        except TimeoutError:
+            raise TimeoutError(f"{self._page!r}: no {kind} within {seconds:.0f} s") from None
+
+    async def _next(self, kind: str) -> ForwardMsg:
+        while True:
+            message = ForwardMsg()
+            message.ParseFromString(await self._socket.recv())
+            self._take(message)
+            replaced = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+            if message.WhichOneof("type") == kind and not (kind == "script_finished" and replaced):
+                return message
 
     def _take(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
@@ -259,8 +264,11 @@ class Tab:
     def _get(self, path: str) -> bytes:
         asked = urllib.request.Request(self._url(path))
         asked.add_header("Cookie", self.cookie)
-        with urllib.request.urlopen(asked, timeout=PATIENCE, context=self.tls) as answer:
-            return bytes(answer.read())
+        try:
+            with urllib.request.urlopen(asked, timeout=PATIENCE, context=self.tls) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as refused:
+            return bytes(refused.read())  # its sentence
 
     def _send_file(self, path: str, name: str, content: bytes) -> None:
         boundary = "x" * 32
