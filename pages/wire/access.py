@@ -39,15 +39,9 @@ async def run_asked_for(connection: HTTPConnection) -> str:
 
 
 async def fetched(request: Request) -> LiveRun | Response:
-    """The run that a link of our own asks for, prepared to be drawn; else why it is not there.
-
-    A link sends no Origin; Sec-Fetch-Site says where it is.
-    """
-    site = request.headers.get("sec-fetch-site", "none")
-    if "origin" in request.headers:
-        site = "same-origin" if same_origin(request) else "cross-site"
-    if site not in ("same-origin", "none"):
-        return Response("Other pages may not fetch runs.", 403)
+    """The run that a link of our own asks for, prepared to be drawn; else why it is not there."""
+    if refusal := from_elsewhere(request):
+        return refusal
     live = await find_or_load(await run_asked_for(request))
     if live is None or not live.moments:
         return Response("There is nothing of this run on the server.", 404)
@@ -72,6 +66,19 @@ async def _settled(live: LiveRun) -> None:
         )
     finally:
         live.fetches -= 1
+
+
+def from_elsewhere(request: Request) -> Response | None:
+    """A refusal, where another page than ours asks.
+
+    A link sends no Origin; Sec-Fetch-Site says where it is.
+    """
+    site = request.headers.get("sec-fetch-site", "none")
+    if "origin" in request.headers:
+        site = "same-origin" if same_origin(request) else "cross-site"
+    if site not in ("same-origin", "none"):
+        return Response("Other pages may not fetch runs.", 403)
+    return None
 
 
 def same_origin(connection: HTTPConnection) -> bool:

@@ -21,6 +21,8 @@ from support.hostile_files import corpus
 from support.linear_arrays import linear_model
 from support.own_cases import CASES, RIGHT
 
+from svae_core.runs.store import NAME
+
 #: Formats in which a piece that is cut off always shows.
 _CUT = (".npy", ".npz", ".parquet", "-ubyte")
 _HOSTILE = tuple(one for one in corpus() if one.refusal)
@@ -108,7 +110,7 @@ def damaged_run(whole: bytes, dice: random.Random) -> bytes:
         return dice.randbytes(3_000)
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(whole)) as before, zipfile.ZipFile(out, "w") as after:
-        names = [one for one in before.namelist() if one != "name"]
+        names = [one for one in before.namelist() if one != NAME]  # it may have any name
         chosen = dice.choice(names)
         for name in before.namelist():
             content = before.read(name)

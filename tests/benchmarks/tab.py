@@ -1,4 +1,4 @@
-"""A tab of a browser without a browser: it opens pages, types, clicks, uploads and downloads.
+"""A tab of a browser without a browser: it opens pages, types, clicks and uploads.
 
     async with Tab(address) as tab:
         await tab.open("runs")
@@ -53,7 +53,7 @@ class Tab:
     failures: list[str] = field(default_factory=list)  # what pages failed of
 
     def __post_init__(self) -> None:
-        self._page, self._hash, self._session = "", "", ""
+        self._page, self._hash = "", ""
         self._shown: dict[tuple[int, ...], Any] = {}  # elements by their places
         self._due: set[str] = set()  # parts of the page that are run again by themselves
         self._states: dict[str, WidgetState] = {}
@@ -184,23 +184,6 @@ class Tab:
         if not uploader.form_id:
             await self.rerun()
 
-    async def download(self, label: str) -> bytes:
-        """What a download button gives, which may be made only now."""
-        button = self.find("download_button", label)
-        url = button.url
-        if button.deferred_file_id:
-            request = BackMsg()
-            asked = request.backend_operation_request
-            asked.request_id, asked.session_id = "two", self._session
-            asked.deferred_file.file_id = button.deferred_file_id
-            await self._socket.send(request.SerializeToString())
-            answer = await self._until("backend_operation_response", PATIENCE)
-            told = answer.backend_operation_response
-            if told.error_msg:
-                raise Missing(f"{label}: {told.error_msg}")
-            url = told.deferred_file.url
-        return await self.get(url)
-
     async def get(self, path: str) -> bytes:
         """A file of this server."""
         return await asyncio.to_thread(self._get, path)
@@ -227,7 +210,6 @@ class Tab:
     def _take(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
         if kind == "new_session" and not message.metadata.run.fragment_ids:
-            self._session = message.new_session.initialize.session_id or self._session
             self._shown.clear()
             self._due.clear()
         elif kind == "navigation":

@@ -186,7 +186,7 @@ async def runs(visitor: Visitor, leaving: float) -> None:
         visitor.visits += 1
         name = f"soak-{visitor.number}-{visitor.visits}-run"  # one word, in no other name
         await _tick(tab, dice.randrange(len(_table(tab))))
-        if not tab.has("download_button", "Export"):
+        if not tab.has("link_button", "Export"):
             note("Runs pages with a run that cannot be shown")
             return
         tab.put("text_input", "Name", string_value=name)
@@ -247,13 +247,14 @@ async def _import_damaged(visitor: Visitor, tab: Tab, whole: bytes) -> None:
 
 async def _exported(visitor: Visitor, tab: Tab) -> bytes:
     """The run as a ZIP, once its numbers and its replay have been fetched, too."""
-    whole = await tab.download("Export (zip)")
+    whole = await tab.get(tab.find("link_button", "Export").url)
+    expect(zipfile.is_zipfile(io.BytesIO(whole)), f"runs: an export is {whole[:200]!r}")
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         expect("run.json" in archive.namelist(), "runs: an export holds no run")
         expect(archive.testzip() is None, "runs: an export is damaged")
     visitor.diary.note("runs exported")
-    numbers = await tab.download("Numbers (CSV)")
-    expect(numbers.count(b"\n") > 1 and b"step" in numbers, "runs: no numbers in a CSV")
+    numbers = await tab.get(tab.find("link_button", "Numbers").url)
+    expect(numbers.count(b"\n") > 1 and b"step" in numbers, f"runs: numbers are {numbers[:200]!r}")
     visitor.diary.note("runs' numbers fetched")
     replay = await tab.get(tab.find("link_button", "Replay").url)
     if replay.startswith(b"There is nothing of this run"):
