@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from support.live_runs import PAIR, WAIT, Inline, in_a_loop, until
+from support.live_runs import PAIR, WAIT, Inline, Viewer, in_a_loop, until
 
 from pages.live.run import LiveRun
 from pages.live.shared_training import Trainings
@@ -152,3 +152,19 @@ async def test_a_call_that_fails_when_nobody_waits_any_more_is_no_line_of_the_lo
     engine.kept.clear()
     gc.collect()
     assert not told
+
+
+@in_a_loop
+async def test_a_connection_that_an_answer_finds_lost_is_left_without_a_failure(
+    watched: LiveRun,
+) -> None:
+    viewer = Viewer("run")
+    await viewer.event()
+    viewer.lost = True
+    viewer.send('{"want": "scene"}')
+    await until(watched, lambda: watched.prepared is not None)
+    await asyncio.sleep(0.1)  # the answer is sent, in vain
+    viewer.send('{"want": "scene"}')  # was under way
+    await viewer.served
+    assert not watched.viewers and not watched.observed
+    watched.stop()
