@@ -17,8 +17,8 @@
 #             installed once, and building needs no network
 # make lock   resolves requirements.txt again: all packages that it leads to, with their hashes
 # make bench  the benchmarks behind every number we claim
-# make soak   an hour with ten visitors who do anything, commands stopped at twenty moments each,
-#             a thousand damaged runs; not part of make test
+# make soak   an hour with thirty visitors who do anything, files, classes and clinic included,
+#             commands stopped at twenty moments each, a thousand damaged runs; not part of make test
 # make audit  known vulnerabilities of what is installed; asks the network
 # make pictures  the README's pictures and the tour of one minute, made anew
 # make clean  removes what tools left behind; the virtual environment stays

@@ -13,8 +13,8 @@ from pages.wire import routes
 from pages.wire.component import stage
 from svae_core.config.limits import limits
 from svae_core.records import RequestError
-from svae_core.runs import store, transfer
-from svae_core.runs.folder import home, load
+from svae_core.runs import store
+from svae_core.runs.folder import home
 from svae_core.runs.store import Entry
 from svae_core.stage.replay_file import embedding
 
@@ -76,37 +76,28 @@ def show_one(entry: Entry) -> None:
 
 
 def export(entry: Entry) -> None:
-    """Buttons that download the run as files."""
+    """Buttons that download the run as files; a run of an old version has no address for them."""
     assert entry.about is not None
-    stem = entry.folder.name
-    whole, numbers, replay = st.columns(3)
-    whole.download_button(
-        "Export (zip)",
-        partial(transfer.pack, entry.folder),
-        f"{stem}{transfer.SUFFIX}",
-        "application/zip",
-        on_click="ignore",
-        width="stretch",
-        help="The whole run, to import on another server",
-    )
-    numbers.download_button(
-        "Numbers (CSV)",
-        lambda: transfer.history(load(entry.folder)),
-        f"{stem}.csv",
-        "text/csv",
-        on_click="ignore",
-        width="stretch",
-        help="Loss, KL and more of every recorded moment",
-    )
-    if entry.about.id:
-        replay.link_button(
+    run = entry.about.id
+    if not run:
+        return
+    files = (
+        ("Export (zip)", routes.export_path(run), "The whole run, to import on another server"),
+        (
+            "Numbers (CSV)",
+            routes.numbers_path(run),
+            "Loss, KL and more of every recorded moment",
+        ),
+        (
             "Replay (HTML)",
-            routes.replay_path(entry.about.id),
-            width="stretch",
-            help="One file that plays in any browser, without a server",
-        )
-        st.write("Line that shows the replay in a web page or on a slide, with its file beside it:")
-        st.code(embedding(routes.replay_name(entry.about.members[0].dataset)), language="html")
+            routes.replay_path(run),
+            "One file that plays in any browser, without a server",
+        ),
+    )
+    for column, (label, address, help) in zip(st.columns(3), files, strict=True):
+        column.link_button(label, address, width="stretch", help=help)
+    st.write("Line that shows the replay in a web page or on a slide, with its file beside it:")
+    st.code(embedding(routes.replay_name(entry.about.members[0].dataset)), language="html")
 
 
 def delete(entries: list[Entry]) -> None:

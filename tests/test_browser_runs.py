@@ -161,7 +161,7 @@ def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machin
     expect(page.get_by_role("heading", name="the first one")).to_be_visible()
     visit.picture("runs")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Export (zip)").click()
+        page.get_by_role("link", name="Export (zip)").click()
     assert download.value.suggested_filename.endswith(".svae.zip")
     exported = Path(download.value.path()).read_bytes()
     with page.expect_download() as replay:

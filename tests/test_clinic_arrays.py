@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.linear_arrays import VALUES, linear_model
 
 from svae_core.__main__ import main
 from svae_core.clinic.array_checks import checked
@@ -21,27 +22,7 @@ from svae_core.own_data.arrays_apart import read_arrays
 from svae_core.records import RequestError
 
 N, C = 200, 0.2
-VALUES = np.array([2.0, 1.0, 0.1, 0.05])
-
-
-def linear_model(draws: int = 8) -> dict[str, Any]:
-    """A linear VAE at its optimum for βσ² = .2 on Gaussian points: two dimensions of three live."""
-    rng = np.random.default_rng(0)
-    white = rng.normal(size=(N, 4))
-    white -= white.mean(axis=0)
-    points = white @ np.linalg.inv(np.linalg.cholesky(white.T @ white / N)).T * np.sqrt(VALUES)
-    alive = VALUES[:3] > C
-    mean = np.where(alive, np.sqrt(np.maximum(VALUES[:3] - C, 0)), 0) / VALUES[:3] * points[:, :3]
-    log_variance = np.broadcast_to(np.log(np.where(alive, C / VALUES[:3], 1)), (N, 3)).copy()
-    z = mean + np.exp(log_variance / 2) * rng.normal(size=(draws, N, 3))
-    decoder = np.eye(3, 4) * np.sqrt(np.maximum(VALUES[:3, None] - C, 0))
-    return {
-        **{"points": points, "z": z, "reconstructions": z @ decoder},
-        **{"mean": mean, "log_variance": log_variance},
-    }
-
-
-MODEL = linear_model()
+MODEL = linear_model(N, C)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.digit_files import ARRAYS, DIGITS, PICTURES, PIXELS, TABLES, feather, parquet
+from support.own_cases import CASES, RIGHT
 
 from svae_core.certificate.information_floors import covariance_spectrum
 from svae_core.geometry.kmeans import cluster
@@ -19,8 +20,6 @@ from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.table_to_points import shape
 from svae_core.own_data.tables import Table
 from svae_core.records import Dataset, RequestError
-
-CASES = Path(__file__).parent / "own_data_cases"
 
 
 def table_of(path: Path, folder: Path, array: str = "") -> Table:
@@ -44,32 +43,6 @@ def _shelled(points: np.ndarray) -> np.ndarray:
 
 
 # ------------------------------------------------------------------- what failed before
-
-
-#: file -> d, T on the shell to three digits (nan: not stated), and words of its notes.
-RIGHT: dict[str, tuple[int, int, float, tuple[str, ...]]] = {
-    "emb_list.parquet": (300, 16, 0.978, ("lists in the column embedding", "id, text, topic")),
-    "hf_image.parquet": (200, 64, np.nan, ("pictures in the column image", "label is label")),
-    "medmnist_rgb.npz": (150, 64, np.nan, ("train_images", "turned grey", "label is label")),
-    "sparse_counts.npz": (200, 300, 0.917, ("sparse matrix (csr)",)),
-    "us_thousands.tsv": (200, 3, np.nan, ("“,” between thousands",)),
-    "pandas_noindex.csv": (300, 16, 0.941, ("names in the first row",)),
-    "int_label_target.csv": (178, 13, np.nan, ("label is target",)),
-    "dates_small.csv": (40, 2, np.nan, ("dates or times: date",)),
-    "off0.npy": (200, 5, 0.997, ()),
-    "off1e8.npy": (200, 5, 0.997, ("moved to mean 0",)),
-    "iris_nominal_wide.arff": (60, 4, np.nan, ("label is c",)),
-    "index_col.csv": (178, 13, np.nan, ("counts the rows",)),
-    "lt_values.csv": (195, 3, np.nan, ("5 cells that are no numbers count as missing",)),
-    "glove.txt": (300, 16, 0.978, ("separated by blanks", "different in nearly every row")),
-    "mnist_keras.npz": (150, 64, np.nan, ("Points are the array x_train", "label is label")),
-    "one_empty_column.csv": (200, 6, np.nan, ("nearly all of its values are missing: empty",)),
-    "one_outlier.csv": (200, 6, np.nan, ("Row 18 lies 199 times",)),
-    "pandas_index.parquet": (60, 3, np.nan, ("index of a data frame was left out",)),
-    "scales.npy": (200, 6, np.nan, ("of the variance and decides nearly all",)),
-    "sentinel_999.csv": (200, 6, np.nan, ("-999 lies far from all other values",)),
-    "train-images-idx3-ubyte": (200, 64, np.nan, ("IDX",)),
-}
 
 
 def test_every_case_has_its_right_values() -> None:

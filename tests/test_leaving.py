@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
 import pytest
-from support.live_runs import PAIR, WAIT, Inline, in_a_loop, until
+from support.live_runs import PAIR, WAIT, Inline, Viewer, in_a_loop, until
 
 from pages.live.run import LiveRun
 from pages.live.shared_training import Trainings
@@ -128,3 +129,42 @@ async def test_floors_that_were_lost_with_a_worker_are_asked_for_again(
         with pytest.raises(WorkerLost):
             await shared.quick_floors()
     assert len(await shared.quick_floors()) == len(PAIR)
+
+
+@pytest.mark.parametrize("name", ["quick_floors", "floors"])
+@pytest.mark.parametrize("end", ["lost", "given up"])
+@in_a_loop
+async def test_a_call_that_fails_when_nobody_waits_any_more_is_no_line_of_the_log(
+    name: str, end: str
+) -> None:
+    engine, told = Held(tasks.quick_floors, tasks.floors), list[str]()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, about: told.append(about["message"]))
+    shared = Trainings(engine).new(PAIR)  # type: ignore[arg-type]
+    waiting = asyncio.create_task(getattr(shared, name)())
+    await asked(engine)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    for future, _ in engine.kept:
+        future.cancel() if end == "given up" else future.set_exception(WorkerLost("gone"))
+    await asyncio.sleep(0.05)
+    del shared, waiting, future
+    engine.kept.clear()
+    gc.collect()
+    assert not told
+
+
+@in_a_loop
+async def test_a_connection_that_an_answer_finds_lost_is_left_without_a_failure(
+    watched: LiveRun,
+) -> None:
+    viewer = Viewer("run")
+    await viewer.event()
+    viewer.lost = True
+    viewer.send('{"want": "scene"}')
+    await until(watched, lambda: watched.prepared is not None)
+    await asyncio.sleep(0.1)  # the answer is sent, in vain
+    viewer.send('{"want": "scene"}')  # was under way
+    await viewer.served
+    assert not watched.viewers and not watched.observed
+    watched.stop()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import time
 
 import numpy as np
 import pytest
 from starlette.requests import Request
 from support.live_runs import STEPS, in_a_loop, toy_run, until
 
+from pages.live import quota
 from pages.live.run import LiveRun
 from pages.live.run_view import view_of
+from pages.server.current import server
 from pages.wire import messages, replay_file, routes
 from pages.wire.messages import FrameRequest
 
@@ -82,5 +85,29 @@ def test_replays_go_to_our_own_pages_only(
             Request({**scope, "path_params": {"run": "no-such-run"}})
         )
         assert unknown.status_code in (403, 404)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_run_stays_in_memory_while_a_file_is_made_of_it(watched: LiveRun, closed: bool) -> None:
+    """Who fetches a file is no viewer; if the run is closed all the same, that is the answer."""
+
+    async def run() -> None:
+        watched.start()
+        await until(watched, lambda: watched.status == "finished")
+        prepared, watched.prepared = watched.prepared, None
+        scope = {"type": "http", "path_params": {"run": "run"}, "headers": []}
+        asked = asyncio.create_task(routes.serve_replay(Request(scope)))
+        await asyncio.sleep(0.05)
+        much_later = time.monotonic() + 2 * quota.KEPT_SECONDS
+        assert not asked.done()
+        assert not quota.expired(server().runs.by_id, much_later, lambda run: True)
+        if closed:
+            server().runs.evict("run")
+        else:
+            watched.prepared = prepared
+        assert (await asyncio.wait_for(asked, 20.0)).status_code == (409 if closed else 200)
+        assert closed or quota.expired(server().runs.by_id, much_later, lambda run: True)
 
     asyncio.run(run())

@@ -7,29 +7,57 @@ import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.saved_runs import assert_same_run, put
 
 from svae_core.own_data import archive
-from svae_core.records import RequestError
-from svae_core.runs import store, transfer
-from svae_core.runs.folder import load
+from svae_core.records import RequestError, to_json
+from svae_core.runs import folder, store, transfer
+from svae_core.runs.folder import RunWriter, load
 from svae_core.runs.manifest import ABOUT, read_about
 
 
 def test_an_exported_run_is_the_same_run_elsewhere(tmp_path: Path) -> None:
-    folder = put(tmp_path / "here", owner="somebody", page={"parent": "secret", "lesson": "x"})
-    store.rename(folder, "σ² = 4")
-    data = transfer.pack(folder)
-    about = read_about(folder)
+    here = put(tmp_path / "here", owner="somebody", page={"parent": "secret", "lesson": "x"})
+    store.rename(here, "σ² = 4")
+    data = transfer.pack(here)
+    about = read_about(here)
     assert about.id.encode() not in data and b"somebody" not in data and b"secret" not in data
     taken = transfer.unpack(data, tmp_path / "there", owner="me")
-    assert_same_run(load(taken), load(folder))
+    assert_same_run(load(taken), load(here))
     assert store.look(taken).name == "σ² = 4"
     read = read_about(taken)
     assert read.owner == "me" and read.id not in ("", about.id) and read.page == {"lesson": "x"}
     assert transfer.unpack(data, tmp_path / "there") != taken, "twice makes two"
+
+
+def test_a_run_that_is_saved_again_while_it_is_read_is_exported_as_it_is_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that run.json listed a moment ago are gone: the next list is read, and no failure."""
+    found = put(tmp_path / "here")
+    run = load(found)
+    writer, again = RunWriter(found, run), iter((True, True))
+
+    def saved_again_after(read: Any) -> Any:
+        def about(of: Any) -> Any:
+            told = read(of)
+            if next(again, False):
+                writer.write(run)
+            return told
+
+        return about
+
+    monkeypatch.setattr(transfer, "about_to_json", saved_again_after(transfer.about_to_json))
+    taken = transfer.unpack(transfer.pack(found), tmp_path / "there")
+    assert next(again, "used up") == "used up"
+    assert_same_run(load(taken), load(found))
+    again = iter((True, True))
+    monkeypatch.setattr(folder, "read_about", saved_again_after(read_about))
+    assert to_json(folder.certificates_in(found)) == to_json(run.certificates)
+    assert run.certificates and next(again, "used up") == "used up"
 
 
 def _zip(**files: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from collections.abc import Iterator
@@ -11,11 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 from support.runs_page import MINE, THEIRS, opened, press, runs_in
-from support.saved_runs import PAIR, put, tiny
+from support.saved_runs import PAIR, assert_same_run, put, tiny
 
 from pages.visitor import hosts, owner_cookie, session
 from pages.widgets import run_table
+from pages.wire import saved_files
 from svae_core.runs import store, transfer
 from svae_core.runs.folder import load
 from svae_core.stage.replay_file import embedding
@@ -93,9 +97,10 @@ def test_a_run_of_a_pair_can_be_opened_and_its_link_shared(home: Path) -> None:
     # The line that shows the replay elsewhere names the file that the browser saves.
     assert frame == embedding("svae-wine-replay.html")
     assert frame.startswith('<iframe src="svae-wine-replay.html" sandbox="allow-scripts" ')
-    labels = [one.proto.label for one in app.get("download_button")]
-    assert labels == ["Export (zip)", "Numbers (CSV)"]
-    assert any("some-id" in one.proto.url for one in app.get("link_button"))
+    files = {one.proto.label: one.proto.url for one in app.get("link_button")}
+    assert files["Export (zip)"].endswith("/export/some-id.svae.zip")
+    assert files["Numbers (CSV)"].endswith("/numbers/some-id.csv")
+    assert files["Replay (HTML)"].endswith("/replay/some-id.html")
 
 
 def test_two_runs_are_compared(home: Path) -> None:
@@ -196,3 +201,25 @@ def test_exports_hold_what_the_page_shows(home: Path) -> None:
     assert len(rows) == 2 * len(tiny().moments)
     taken: Any = transfer.unpack(transfer.pack(folder), home, MINE)
     assert run_table.saved(home, ONLY_MINE)[0].folder == taken
+
+
+def test_files_of_a_run_come_by_its_id_to_our_own_pages_and_are_the_run(home: Path) -> None:
+    folder = put(home, id="some-id")
+
+    def asked(serve: Any, run: str, site: str = "same-origin") -> Response:
+        scope = {"type": "http", "path_params": {"run": run}}
+        scope |= {"headers": [(b"sec-fetch-site", site.encode())]}
+        answer: Response = asyncio.run(serve(Request(scope)))
+        return answer
+
+    whole = asked(saved_files.serve_export, "some-id")
+    assert whole.headers["content-disposition"].endswith('.svae.zip"')
+    assert_same_run(load(transfer.unpack(bytes(whole.body), home / "there")), load(folder))
+    numbers = asked(saved_files.serve_numbers, "some-id")
+    assert bytes(numbers.body).decode() == transfer.history(load(folder))
+    assert asked(saved_files.serve_export, "some-id", "cross-site").status_code == 403
+    assert asked(saved_files.serve_export, "another-id").status_code == 404
+    next(folder.glob("state-*")).unlink()
+    damaged = asked(saved_files.serve_export, "some-id")
+    assert damaged.status_code == 409
+    assert b"is missing" in bytes(damaged.body) and str(home).encode() not in bytes(damaged.body)

@@ -1,7 +1,7 @@
 """How many runs, and how much memory, one session and the whole server may keep.
 
-Runs without viewers are evicted first, the one viewed longest ago before the others. They are on
-disk by then, so their links still open them.
+Runs without viewers are evicted first, the one viewed longest ago before the others; one of which
+a file is being made stays. They are on disk by then, so their links still open them.
 """
 
 from __future__ import annotations
@@ -93,5 +93,5 @@ def sentence() -> str:
 
 
 def _longest_unviewed(live_runs: dict[str, LiveRun], runs: list[str]) -> list[str]:
-    idle = [run for run in runs if not live_runs[run].viewers]
+    idle = [run for run in runs if not (live_runs[run].viewers or live_runs[run].fetches)]
     return sorted(idle, key=lambda run: live_runs[run].last_viewed_at)

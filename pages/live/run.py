@@ -72,7 +72,7 @@ class LiveRun:
         self.error: str | None = None
         self.speed, self.signal = Speed(), Signal()
         self.status = "preparing"
-        self.version = self.generation = self.viewers = 0
+        self.version = self.generation = self.viewers = self.fetches = 0
         self.last_viewed_at, self.size = time.monotonic(), self.shared.history.size(self.count)
         self._trainings, self._engine = trainings, trainings.engine
         self.pace = pace or Pace()

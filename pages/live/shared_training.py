@@ -211,6 +211,7 @@ class SharedTraining:
                 for settings in self.members
             ]
             made = asyncio.gather(*map(asyncio.wrap_future, calls))
+            made.add_done_callback(_failed)  # known, should nobody wait for it any more
             self._running["quick_floors"] = made
         return tuple(await asyncio.shield(made))
 
@@ -372,6 +373,7 @@ class SharedTraining:
         if made is None or _failed(made):
             call = self.engine.submit(task, *arguments, **how)
             made = self._running[name] = asyncio.wrap_future(call)
+            made.add_done_callback(_failed)  # known, should nobody wait for it any more
         return await asyncio.shield(made)
 
     async def _together(self, name: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -39,7 +39,37 @@ async def run_asked_for(connection: HTTPConnection) -> str:
 
 
 async def fetched(request: Request) -> LiveRun | Response:
-    """The run that a link of our own asks for, prepared to be drawn; else why it is not there.
+    """The run that a link of our own asks for, prepared to be drawn; else why it is not there."""
+    if refusal := from_elsewhere(request):
+        return refusal
+    live = await find_or_load(await run_asked_for(request))
+    if live is None or not live.moments:
+        return Response("There is nothing of this run on the server.", 404)
+    await _settled(live)
+    if live.prepared is not None:
+        return live
+    sentence = live.error or "This run was closed while it was prepared; ask for it again."
+    return Response(for_visitors(sentence), 409)
+
+
+async def _settled(live: LiveRun) -> None:
+    """Wait until a run is prepared, or cannot be, or is closed.
+
+    Who waits for a file is no viewer: the run does not train on for it, but stays in memory.
+    """
+    live.fetches += 1
+    try:
+        live.start()
+        await live.signal.wait_for(
+            lambda: bool(live.prepared or live.error or live.task is None),
+            every=1.0,  # nothing tells that a run is closed
+        )
+    finally:
+        live.fetches -= 1
+
+
+def from_elsewhere(request: Request) -> Response | None:
+    """A refusal, where another page than ours asks.
 
     A link sends no Origin; Sec-Fetch-Site says where it is.
     """
@@ -48,14 +78,7 @@ async def fetched(request: Request) -> LiveRun | Response:
         site = "same-origin" if same_origin(request) else "cross-site"
     if site not in ("same-origin", "none"):
         return Response("Other pages may not fetch runs.", 403)
-    live = await find_or_load(await run_asked_for(request))
-    if live is None or not live.moments:
-        return Response("There is nothing of this run on the server.", 404)
-    live.start()
-    await live.signal.wait_for(lambda: bool(live.prepared or live.error))
-    if live.prepared is None:
-        return Response(for_visitors(str(live.error)), 409)
-    return live
+    return None
 
 
 def same_origin(connection: HTTPConnection) -> bool:

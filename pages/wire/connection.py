@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from pages.classroom import lessons
 from pages.classroom.sessions import Class
@@ -71,6 +71,8 @@ class ViewerConnection:
         except WebSocketDisconnect as gone:
             if gone.code != GOING_AWAY:  # connection lost, or two pings unanswered
                 self._leave()
+        except WebSocketDisconnected:  # an answer has met the lost connection first
+            self._leave()
         except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
             await self._socket.close(BAD_REQUEST, "That request is invalid.")
 

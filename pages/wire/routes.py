@@ -59,10 +59,11 @@ from pages.classroom.sessions import Class
 from pages.live.run import LiveRun
 from pages.live.run_view import view_of
 from pages.server.current import server
-from pages.wire import replay_file
+from pages.wire import replay_file, saved_files
 from pages.wire.access import attachment, fetched, find_or_load, run_asked_for, same_origin
 from pages.wire.connection import ViewerConnection
 from pages.wire.figure import serve_figure
+from svae_core.runs import transfer
 from svae_core.stage import browser_code
 
 _ASSETS = browser_code.folder()
@@ -119,6 +120,16 @@ def read_only_replay_path(token: str) -> str:
     return f"{_PREFIX}/read-only-replay/{token}.html"
 
 
+def export_path(run: str) -> str:
+    """A saved run as one ZIP."""
+    return f"{_PREFIX}/export/{run}{transfer.SUFFIX}"
+
+
+def numbers_path(run: str) -> str:
+    """The numbers of a saved run."""
+    return f"{_PREFIX}/numbers/{run}.csv"
+
+
 def figure_path(run: str) -> str:
     """The folder of a run's views as SVG: `/shells.svg`, `?step=…&width=…`."""
     return f"{_PREFIX}/figure/{run}"
@@ -147,6 +158,8 @@ def routes() -> list[BaseRoute]:
         WebSocketRoute(read_only_path("{token}"), serve_reader),
         Route(replay_path("{run}"), serve_replay),
         Route(read_only_replay_path("{token}"), serve_replay),
+        Route(export_path("{run}"), saved_files.serve_export),
+        Route(numbers_path("{run}"), saved_files.serve_numbers),
         Route(figure_path("{run}") + "/{view}.svg", serve_figure),
         Route(class_figure_path("{code}") + "/{view}.svg", serve_figure),
         Route(read_only_figure_path("{token}") + "/{view}.svg", serve_figure),

@@ -25,11 +25,11 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from svae_core.config.home import home as home
 from svae_core.config.notebook_display import ShownInNotebooks
@@ -61,6 +61,7 @@ from svae_core.runs.tensors import (
 _MOST_SHARDS = 40
 _WIDEST = 1024  # latent dimensions of a frame; settings allow half as many
 _TRIES = 5  # attempts at reading, since a writer may replace files meanwhile
+Found = TypeVar("Found")  # what a reader of a folder finds
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,10 +256,23 @@ def _add(folder: Path, kind: str, suffix: str, data: bytes) -> FileEntry:
 
 def load(folder: Path) -> SavedRun:
     """Read a run's folder; RequestError, one sentence, if it is no run or is damaged."""
-    for attempt in range(_TRIES):
+
+    def read() -> SavedRun:
         about = read_about(folder)
+        return _load(folder, about) if about.files else _load_schema_1(folder, about)
+
+    return steadily(folder, read)
+
+
+def steadily(folder: Path, read: Callable[[], Found]) -> Found:
+    """What `read` finds in a run's folder; again where its writer replaces files meanwhile.
+
+    `read` begins with run.json and lets FileNotFoundError through. RequestError if a file is
+    missing each time, or cannot be read.
+    """
+    for attempt in range(_TRIES):
         try:
-            return _load(folder, about) if about.files else _load_schema_1(folder, about)
+            return read()
         except FileNotFoundError as error:
             if attempt == _TRIES - 1:
                 raise damaged(folder, f"{Path(str(error.filename)).name} is missing") from error
@@ -269,13 +283,17 @@ def load(folder: Path) -> SavedRun:
 
 def certificates_in(folder: Path) -> tuple[Certificate, ...]:
     """The certificates of a run; empty if it has none or they cannot be read."""
-    with contextlib.suppress(*DAMAGE):
+
+    def read() -> tuple[Certificate, ...]:
         about = read_about(folder)
         if not about.files:
             return certificates_schema_1(folder)
         (entry,) = (entry for entry in about.files if entry.kind == "certificates")
         with (folder / entry.name).open("rb") as file:
             return certificates_from_json(file.read(LONGEST + 1))
+
+    with contextlib.suppress(*DAMAGE):
+        return steadily(folder, read)
     return ()
 
 

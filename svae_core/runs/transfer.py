@@ -23,7 +23,7 @@ from svae_core.own_data.archive import DAMAGE, check_contents
 from svae_core.own_data.limits import COMPRESSIONS
 from svae_core.own_data.names import inert
 from svae_core.records import RequestError
-from svae_core.runs.folder import SavedRun, folder_name, load, replace
+from svae_core.runs.folder import SavedRun, folder_name, load, replace, steadily
 from svae_core.runs.manifest import ABOUT, FILE_NAME, LONGEST, about_to_json, new_id, read_about
 from svae_core.runs.store import NAME, NAME_BYTES, check_room
 
@@ -42,7 +42,11 @@ _LARGEST_OF = {ABOUT: LONGEST, NAME: NAME_BYTES, "certificates": LONGEST}
 
 
 def pack(folder: Path) -> bytes:
-    """A run as one file; RequestError if it is damaged."""
+    """A run as one file, also while it is trained; RequestError if it is damaged."""
+    return steadily(folder, lambda: _packed(folder))
+
+
+def _packed(folder: Path) -> bytes:
     about = load(folder).about  # reads everything, so that no damaged run is exported
     if not about.files:
         raise RequestError(f"{folder} is of an old version; train it again to export it.")

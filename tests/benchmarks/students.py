@@ -102,6 +102,7 @@ class Student:
     query: str
     seed: int = 0
     tls: ssl.SSLContext | None = None
+    cookie: str = ""  # what this browser was told before
     steps: int = 0  # trained, as far as the student has seen
     moments: int = 0
     reruns: list[float] = field(default_factory=list)  # seconds until the page was drawn again
@@ -130,6 +131,8 @@ class Student:
         )
         host = self.address.partition("/")[0]
         known: Any = {"origin": f"http{s}://{host}", "max_size": None, "ssl": self.tls}
+        if self.cookie:
+            known["additional_headers"] = {"Cookie": self.cookie}
         stream = f"ws{s}://{self.address}/_stcore/stream"
         subprotocols: Any = ["streamlit"]
         async with connect(stream, subprotocols=subprotocols, **known) as session:

@@ -109,6 +109,7 @@ class Viewer:
             headers.append((b"origin", origin.encode()))
         self._in: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._out: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.lost = False  # whether what is sent to it finds no connection any more
         scope = {
             "type": "websocket",
             "path": routes.socket_path(run),
@@ -122,6 +123,8 @@ class Viewer:
         self.served = asyncio.create_task(door(socket))
 
     async def _take(self, event: Any) -> None:
+        if self.lost:
+            raise OSError("The connection is lost.")
         self._out.put_nowait(event)
 
     async def event(self) -> dict[str, Any]:

@@ -1,0 +1,55 @@
+"""Files of saved runs for other programs: the whole run as a ZIP, and its numbers as CSV.
+
+They have addresses of their own. Streamlit makes a file on a click as well, but drops it as soon as
+two other scripts have ended: on a busy server before the browser has fetched it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pages.visitor.markdown import for_visitors, without_paths
+from pages.wire.access import attachment, from_elsewhere
+from svae_core.records import RequestError
+from svae_core.runs import store, transfer
+from svae_core.runs.folder import home, load
+
+
+async def serve_export(request: Request) -> Response:
+    """The whole run, to import on another server."""
+    return await _file_of(request, transfer.pack, transfer.SUFFIX, "application/zip")
+
+
+async def serve_numbers(request: Request) -> Response:
+    """Loss, KL and more of every recorded moment."""
+    return await _file_of(request, _numbers, ".csv", "text/csv; charset=utf-8")
+
+
+def _numbers(folder: Path) -> bytes:
+    return transfer.history(load(folder)).encode()
+
+
+async def _file_of(
+    request: Request, make: Callable[[Path], bytes], suffix: str, kind: str
+) -> Response:
+    """What is made of the run's folder, or a sentence that says why there is nothing."""
+    if refusal := from_elsewhere(request):
+        return refusal
+
+    def made() -> tuple[str, bytes] | None:
+        folder = store.by_id(home(), request.path_params["run"])
+        return (folder.name, make(folder)) if folder else None
+
+    try:
+        found = await asyncio.to_thread(made)
+    except RequestError as error:
+        return Response(for_visitors(without_paths(str(error))), 409)
+    if found is None:
+        return Response("There is nothing saved of this run on the server.", 404)
+    name, content = found
+    return Response(content, headers=attachment(f"{name}{suffix}"), media_type=kind)
