@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -347,13 +348,20 @@ def _plain_array(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
+# msgspec 0.22 keeps what it knows of a class at that class before it has read all its fields, since a
+# class may hold itself. A second thread that converts to the same class meanwhile ends the process.
+_CONVERTING = threading.Lock()
+
+
 def from_json(kind: type[R], plain: Any) -> R:
     """The inverse of `to_json` for a record of this kind, whoever wrote it; unknown names are left.
 
     ValueError where a value is missing, of a wrong kind, or outside the bounds of its annotation.
     """
+    plain = _with_nan(plain, kind)
     try:
-        return msgspec.convert(_with_nan(plain, kind), kind)
+        with _CONVERTING:
+            return msgspec.convert(plain, kind)
     except msgspec.ValidationError as error:
         raise ValueError("something in it is missing, impossible or of a wrong kind") from error
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from svae_core.runs.manifest import ABOUT, SCHEMA, About, read_about
 from svae_core.runs.store import look
 from svae_core.training.frame_steps import EVEN
 from svae_core.training.loop import advance, begin, certify
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def cut_files(folder: Path) -> Iterator[tuple[str, int]]:
@@ -150,3 +154,32 @@ def test_runs_of_schema_1_are_still_read(tmp_path: Path) -> None:
             with pytest.raises(RequestError, match="damaged"):
                 load(tmp_path)
         (tmp_path / name).write_bytes(whole)
+
+
+_EIGHT_AT_ONCE = """
+import sys, threading
+from svae_core.records import from_json
+from svae_core.runs.manifest import About
+
+sys.setswitchinterval(1e-6)
+together = threading.Barrier(8)
+found = []
+
+def read():
+    together.wait()
+    found.append(from_json(About, {"members": [{"dataset": "wine"}], "title": "Wine"}).title)
+
+threads = [threading.Thread(target=read) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(*found)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(4))
+def test_threads_that_read_the_first_runs_of_a_process_together_all_read_them(attempt: int) -> None:
+    """As a server's do that has just been started: it once ended there without a word."""
+    call = [sys.executable, "-c", _EIGHT_AT_ONCE]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["Wine"] * 8, (done.returncode, done.stderr)
