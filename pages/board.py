@@ -25,5 +25,6 @@ def show() -> None:
     )
 
 
+session.write_class()
 st.subheader("Class board")
 show()

@@ -72,7 +72,7 @@ def show_one(entry: Entry) -> None:
         sharing.read_only_link(entry.about.id)
     if query:
         st.write("Link that also lets others train on, branch and change this run:")
-        st.code(session.link("train", query), language=None)
+        st.code(hosts.reachable_from_outside(session.link("train", query)), language=None)
 
 
 def export(entry: Entry) -> None:
