@@ -7,12 +7,15 @@ from pages.visitor import settings_in_url
 from pages.widgets import classroom
 from pages.wire import component
 
-st.subheader("Spherical VAE Explorer")
+title, code = st.columns([3, 2], vertical_alignment="center")
+title.subheader("Spherical VAE Explorer")
+with code:  # in sight on a phone, and above what moves while the recorded run loads
+    classroom.join()
 st.write(
     "A VAE passes data through a few noisy numbers. Sometimes its decoder ignores them and gives "
     "one output for every input: **posterior collapse**. For data on a **shell**, the best loss of "
     "a model that passes no information, δ, is known beforehand, and **a measured loss below δ** "
-    "excludes total collapse. Four lessons, a minute each:"
+    "excludes total collapse. Four lessons:"
 )
 for column, lesson in zip(st.columns(4), lessons.LESSONS.values(), strict=True):
     with column.container(border=True, height="stretch"):
@@ -26,4 +29,3 @@ st.caption(
     "cluster of the input; small dots are the data."
 )
 component.tour()
-classroom.join()

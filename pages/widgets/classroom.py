@@ -36,8 +36,9 @@ def class_controls(run: str) -> None:
             st.rerun()
         return
     link = _link(follow=classroom.code)
-    st.write("Students type this code on the page Start, or scan the picture:")
-    st.markdown(f"## `{classroom.letters[:3]} {classroom.letters[3:]}`")
+    start = hosts.reachable_from_outside(session.page_address().rpartition("/")[0])
+    st.write(f"Students scan the picture, or open **{start}** and type this code:")
+    st.header(f"`{classroom.letters[:3]} {classroom.letters[3:]}`", anchor=False)
     st.image(qr_picture(link), width=200)
     st.code(link, language=None)
     verb = "s" if classroom.followers == 1 else ""
