@@ -25,6 +25,5 @@ def show() -> None:
     )
 
 
-session.write_class()
 st.subheader("Class board")
 show()

@@ -22,7 +22,8 @@ for column, lesson in zip(st.columns(4), lessons.LESSONS.values(), strict=True):
         query = settings_in_url.to_link(lesson.settings) | {"lesson": lesson.name}
         st.page_link("train.py", label=f"**{lesson.title} →**", query_params=query)
         st.caption(lesson.text)
-component.recorded()
+with st.container(key="start.run"):  # has its height before it is loaded: nothing below moves
+    component.recorded()
 st.caption(
     "A recorded run of both models on handwritten digits: at step 900 σ² is raised past λₘₐₓ, and "
     "the conventional VAE dies. Marks on the shells are the decoders' outputs, coloured by the "

@@ -188,20 +188,13 @@ def run_of(members: tuple[Settings, ...], lesson: str = "", pace: Pace | None = 
             st.stop()
     state[_RUN] = run
     server().classes.enter(class_code(), run)
-    write_class(run=run)
-    return run
-
-
-def write_class(**more: str) -> None:
-    """Write the visitor's class, large type and these parameters into the URL, in one entry.
-
-    A reload or a link within a lesson keeps them then: the menu's links lead to pages without a
-    query, where only the session knows of them.
-    """
-    words = {"teach": class_key(), "class": class_code(), "projector": "1" * projector()} | more
-    query = {name: word for name, word in words.items() if word}
+    # In one entry of the history, with what a reload or a lesson's next link must not lose: the
+    # menu's links lead to pages without a query, where only the session knows of them.
+    words = {"teach": class_key(), "class": class_code(), "projector": "1" * projector()}
+    query = {"run": run} | {name: word for name, word in words.items() if word}
     if query.items() - st.query_params.to_dict().items():
         st.query_params.update(query)
+    return run
 
 
 def _run_in_url(fits: Callable[[RunRequest], bool]) -> str | None:

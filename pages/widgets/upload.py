@@ -105,7 +105,7 @@ def preview(settings: Settings) -> None:
         return
     config, table, look = found
     st.caption(f"**{plain(table.name)}**: {plain(data_look.summary(look, table, config))}")
-    data_look.corrections(look)
+    data_look.corrections(look, table, config)
     with st.expander(
         f"The file as read: {counted(table.rows, 'row')}, {counted(len(table.columns), 'column')}"
     ):
