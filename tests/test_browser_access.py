@@ -96,3 +96,16 @@ def test_no_page_shuts_anybody_out(
         page.close()
     context.close()
     assert problems == []
+
+
+def test_a_class_s_code_and_links_shut_nobody_out(
+    visit: Visit, server: tuple[str, subprocess.Popen[bytes]]
+) -> None:
+    """The picture of the link has words, and no link has to be scrolled sideways."""
+    page = visit.page
+    page.goto(f"{server[0]}/train?dataset=wine&clusters=3&epochs=20")
+    page.get_by_role("button", name="Share").click()
+    page.get_by_role("button", name="Begin a class").click()
+    page.locator("h2 code").wait_for()
+    settle(page)
+    assert grave(page) == []

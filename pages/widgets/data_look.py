@@ -134,6 +134,7 @@ def details(look: Look, table: Table) -> None:
         st.image(
             [_enlarged(picture) for picture in look.pictures],
             caption=[f"row {row + 1}" for row in range(len(look.pictures))],
+            alt=[f"row {row + 1}" for row in range(len(look.pictures))],
         )
     st.dataframe(
         {

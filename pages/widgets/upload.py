@@ -112,7 +112,7 @@ def preview(settings: Settings) -> None:
         before = table.before()
         if before is not None:
             st.caption("The first pictures as they are in the file")
-            st.image(list(before))
+            st.image(list(before), alt=[f"row {row + 1}" for row in range(len(before))])
         columns = table.columns[:_SHOWN]
         if table.examples and not table.image_shape and not table.colour:
             rows = zip(*table.examples, strict=True)
