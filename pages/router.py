@@ -11,7 +11,9 @@ st.html(
     [data-testid="stPageLink-NavLink"] {
       border: 1px solid color-mix(in srgb, currentColor 22%, transparent);
     }
+    .st-key-start-run { min-height: 37rem; }
     @media (max-width: 640px) {
+      .st-key-start-run { min-height: 83rem; }
       [data-testid="stMarkdownContainer"] table { display: block; overflow-x: auto; }
       .st-key-train-head > :first-child { flex-basis: 100%; }
       .katex-display { overflow-x: auto; overflow-y: hidden; }

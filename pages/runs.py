@@ -72,7 +72,8 @@ def show_one(entry: Entry) -> None:
         sharing.read_only_link(entry.about.id)
     if query:
         st.write("Link that also lets others train on, branch and change this run:")
-        st.code(session.link("train", query), language=None)
+        address = hosts.reachable_from_outside(session.link("train", query))
+        st.code(address, language=None, wrap_lines=True)
 
 
 def export(entry: Entry) -> None:
@@ -97,7 +98,8 @@ def export(entry: Entry) -> None:
     for column, (label, address, help) in zip(st.columns(3), files, strict=True):
         column.link_button(label, address, width="stretch", help=help)
     st.write("Line that shows the replay in a web page or on a slide, with its file beside it:")
-    st.code(embedding(routes.replay_name(entry.about.members[0].dataset)), language="html")
+    line = embedding(routes.replay_name(entry.about.members[0].dataset))
+    st.code(line, language="html", wrap_lines=True)
 
 
 def delete(entries: list[Entry]) -> None:

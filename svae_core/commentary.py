@@ -188,7 +188,7 @@ def _band(
         return member, []
     if frame.lo <= frame.loss <= frame.hi:
         again = " again" if member.entered else ""
-        line = f"the {name} entered its band{again} at step {step}"
+        line = f"the {name} entered the band{again} at step {step}"
         said = [] if member.inside else [Remark(step, line, "entered", index)]
         return replace(member, inside=True, outside=0, entered=True), said
     if not member.inside:
@@ -197,7 +197,7 @@ def _band(
     if out < _FRAMES_OUTSIDE:
         return replace(member, outside=out, left_at=since), []
     side = "rose above" if frame.loss > frame.hi else "fell below"
-    line = f"the {name} {side} its band at step {since}"
+    line = f"the {name} {side} the band at step {since}"
     return replace(member, inside=False, outside=0), [Remark(since, line, "left", index)]
 
 

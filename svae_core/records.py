@@ -348,8 +348,8 @@ def _plain_array(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-# msgspec 0.22 keeps what it knows of a class at that class before it has read all its fields, since a
-# class may hold itself. A second thread that converts to the same class meanwhile ends the process.
+# msgspec 0.22 keeps what it knows of a class at that class before it has read all its fields, since
+# a class may hold itself. A second thread that converts to it meanwhile ends the process.
 _CONVERTING = threading.Lock()
 
 

@@ -93,7 +93,7 @@ def test_the_band_is_entered_once_and_left_when_out_twice() -> None:
     ]
     assert "rose above" in told[1].sentence and "again" in told[2].sentence
     below = sentences((frame(0, 0.5, 1.0),), *((frame(s, 0.1, 1.0),) for s in (1, 2, 3)))
-    assert below == ["the baseline VAE fell below its band at step 1"]
+    assert below == ["the baseline VAE fell below the band at step 1"]
 
 
 def test_an_empty_band_is_not_spoken_of() -> None:

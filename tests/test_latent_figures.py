@@ -180,7 +180,7 @@ def test_what_is_decoded_is_shown_with_its_neighbour_and_the_replies(
     figure = latent_map.decoding(found, spaces)
     assert figure.layout.xaxis.ticktext == (
         "here",
-        f"row {found.row + 1}",
+        f"point {found.row + 1}",
         "conventional",
         "spherical",
     )

@@ -189,6 +189,20 @@ def test_a_column_is_corrected_by_one_click() -> None:
 
 
 @pytest.mark.slow
+def test_rows_lost_to_gaps_and_a_column_that_may_be_the_label_are_asked_about() -> None:
+    app = _open()
+    rows = [f"s{i},{'uv'[i % 2]},{i * 0.37 % 1:.3f},{i * 0.71 % 1:.3f}" for i in range(40)]
+    content = "\n".join(["sample,tissue,a,b", "s,u,NA,1", *rows]).encode()
+    _quiet(app.file_uploader[0].upload("my.csv", content, "text/csv").run())
+    for answer in ("Fill in the column's mean", "tissue is the label"):
+        (button,) = (one for one in app.button if one.label == answer)
+        _quiet(button.click().run())
+        assert answer not in [one.label for one in app.button]
+    assert widget(app.selectbox, "file.missing").value == "mean"
+    assert widget(app.selectbox, "file.label").value == "tissue"
+
+
+@pytest.mark.slow
 def test_a_second_file_gives_the_labels() -> None:
     app = _open()
     _quiet(app.file_uploader[0].upload("my.csv", b"x,y\n1,2\n3,1\n2,7\n5,5\n", "text/csv").run())

@@ -93,6 +93,19 @@ def test_a_class_is_led_by_its_key_only_and_as_long_as_there_is_one() -> None:
     assert led_with(room.key) == ""
 
 
+@pytest.mark.slow
+def test_a_teacher_who_comes_by_the_menu_keeps_the_class_over_a_reload() -> None:
+    """The menu leads to pages without a query; a reload or a lesson's next link has only that."""
+    app = open_page("train", {**SMALL, "projector": "1"})
+    without_exception(app.button(key="class.begin").click().run())
+    led = query_of(app)
+    app.query_params.clear()
+    without_exception(app.switch_page("train.py").run())
+    kept = query_of(app)
+    for name in ("teach", "class", "projector"):
+        assert kept.get(name) == led[name], name
+
+
 def _go_to(app: AppTest, run: str) -> AppTest:
     """What the stage does when its viewer goes to another run of the tree."""
     told = message_fields.moved(run, server().runs.view(run))

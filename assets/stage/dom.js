@@ -36,8 +36,12 @@ export function penOf(canvas) {
   return /** @type {CanvasRenderingContext2D} */ (pen);
 }
 
-/** @param {string} sentence */
+/**
+ * The sentence with a capital, unless it begins with a symbol: σ² is not Σ².
+ * @param {string} sentence
+ */
 export function capitalised(sentence) {
+  if (!/^[a-z]/.test(sentence)) return sentence;
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 

@@ -115,6 +115,10 @@ class Stage {
       this.notices.complain(this.lacking);
     };
     this.styles = data.plotly ? loadStyles().catch(lack) : null;
+    if (this.styles) {
+      this.root.style.visibility = "hidden"; // bare buttons for a moment otherwise
+      void this.styles.then(() => (this.root.style.visibility = ""));
+    }
     this.plotly = data.ready ?? (data.plotly ? loadScript(data.plotly) : null);
     this.plotly?.catch(lack);
     this.source = this.#connect();

@@ -62,15 +62,16 @@ export class Lesson {
     const open = chosen === null && !closed && !leads;
     const reveal = state?.reveal ?? "";
     this.#tally(state, chosen, open);
+    const follows = state?.followers !== undefined && !leads;
+    this.root.dataset.leads = String(leads);
     let words = act && chosen !== null ? act : question;
-    if (act && leads) words = `${question} ${act}`;
-    if (act && closed) words = "Watch what happens.";
+    if (act && leads) words = closed ? act : `${question} ${act}`;
+    if (act && follows && !open) words = "Now your teacher moves the levers: watch what happens.";
     setText(this.words, reveal ? "" : words);
     setText(this.why, reveal);
     setText(this.drag, reveal ? drag : "");
     this.start.hidden = !leads || !hides || closed;
     this.show.hidden = !leads || Boolean(reveal) || !state?.known;
-    const follows = state?.followers !== undefined && !leads;
     if (follows) setText(this.drag, ""); // the levers and the way on are the teacher's
     this.next.hidden = !next || !reveal || follows;
     return { hides: open && hides, locks: open && !hides };

@@ -57,8 +57,8 @@ export function words({ kind, dimension, step }) {
   const short = {
     died: `dimension ${dimension} goes out`,
     woke: `dimension ${dimension} wakes`,
-    entered: "enters its band",
-    left: "leaves its band",
+    entered: "enters the band",
+    left: "leaves the band",
     collapsed: "collapsed: none is alive",
     recovered: "back to life",
   };

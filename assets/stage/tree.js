@@ -37,6 +37,8 @@ export class Tree {
       return [this.#run(node, depth), ...node.changes.map((change) => this.#change(node, change))];
     });
     this.list.replaceChildren(...entries);
+    // Where nothing was tried there is nothing to go back to; its room is kept.
+    this.list.style.visibility = entries.length > 1 ? "" : "hidden";
     this.list.scrollLeft = this.list.scrollWidth; // the newest is in sight
   }
 

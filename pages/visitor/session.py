@@ -190,8 +190,12 @@ def run_of(members: tuple[Settings, ...], lesson: str = "", pace: Pace | None = 
             st.stop()
     state[_RUN] = run
     server().classes.enter(class_code(), run)
-    if st.query_params.get("run") != run:
-        st.query_params["run"] = run
+    # In one entry of the history, with what a reload or a lesson's next link must not lose: the
+    # menu's links lead to pages without a query, where only the session knows of them.
+    words = {"teach": class_key(), "class": class_code(), "projector": "1" * projector()}
+    query = {"run": run} | {name: word for name, word in words.items() if word}
+    if query.items() - st.query_params.to_dict().items():
+        st.query_params.update(query)
     return run
 
 

@@ -36,17 +36,18 @@ def class_controls(run: str) -> None:
             st.rerun()
         return
     link = _link(follow=classroom.code)
-    st.write("Students type this code on the page Start, or scan the picture:")
-    st.markdown(f"## `{classroom.letters[:3]} {classroom.letters[3:]}`")
-    st.image(qr_picture(link), width=200)
-    st.code(link, language=None)
+    start = hosts.reachable_from_outside(session.page_address().rpartition("/")[0])
+    st.write(f"Students scan the picture, or open **{start}** and type this code:")
+    st.header(f"`{classroom.letters[:3]} {classroom.letters[3:]}`", anchor=False)
+    st.image(qr_picture(link), width=200, alt="The link below as a QR code")
+    st.code(link, language=None, wrap_lines=True)
     verb = "s" if classroom.followers == 1 else ""
     st.write(
         f"{counted(classroom.followers, 'student')} follow{verb} now. Students with this link can "
         "look, but change nothing."
     )
     st.write("Students who train runs of their own, shown on the class board, open this link:")
-    st.code(_link(**{"class": classroom.code}), language=None)
+    st.code(_link(**{"class": classroom.code}), language=None, wrap_lines=True)
     st.page_link("board.py", label="Open the class board", query_params={"class": classroom.code})
     if st.button("End the class", key="class.end"):
         server().classes.end(classroom.key)

@@ -66,18 +66,39 @@ def _scale(look: Look, config: Config) -> str:
     return words or "on the scale of the file"
 
 
-def corrections(look: Look) -> None:
-    """Each suspicion with the buttons that answer it."""
+def corrections(look: Look, table: Table, config: Config) -> None:
+    """Each suspicion and each open choice with the buttons that answer it."""
     # Orientation is asked where it is answered, by reading the file otherwise.
     asked = [item for item in look.suspicions if item.kind != "orientation"]
-    if not asked:
+    lines = [(item.sentence, list(_answers(item))) for item in asked]
+    lines += _choices(look, table, config)
+    if not lines:
         return
     with st.container(border=True, gap="small"):
-        for number, suspicion in enumerate(asked):
+        for number, (sentence, answers) in enumerate(lines):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f":material/help: {plain(suspicion.sentence)}", width="stretch")
-                for words, changes in _answers(suspicion):
+                st.markdown(f":material/help: {plain(sentence)}", width="stretch")
+                for words, changes in answers:
                     _button(words, f"file.answer.{number}.{words}", changes)
+
+
+def _choices(
+    look: Look, table: Table, config: Config
+) -> Iterator[tuple[str, list[tuple[str, Changes]]]]:
+    """What was taken for granted and costs rows, or may tell the model the label."""
+    if look.refusal:
+        return
+    used = [column for column in look.columns if column.use == "trained on"]
+    dropped = table.rows - look.rows
+    gaps = any(column.missing for column in used)
+    if dropped and gaps and config.missing == "drop" and not config.without_rows:
+        sentence = f"{dropped:,} of {table.rows:,} rows are left out: a value is missing there."
+        yield sentence, [("Fill in the column's mean", {"missing": "mean"})]
+    kinds = [column for column in used if math.isnan(column.low)]
+    if len(kinds) == 1 and not look.label and config.label == "auto":
+        name = kinds[0].name
+        sentence = f"{name} ({kinds[0].holds}) is trained on, as columns of 0 and 1."
+        yield sentence, [(f"{name} is the label", {"label": name})]
 
 
 def scale_question(look: Look) -> None:
@@ -113,6 +134,7 @@ def details(look: Look, table: Table) -> None:
         st.image(
             [_enlarged(picture) for picture in look.pictures],
             caption=[f"row {row + 1}" for row in range(len(look.pictures))],
+            alt=[f"row {row + 1}" for row in range(len(look.pictures))],
         )
     st.dataframe(
         {
@@ -129,7 +151,7 @@ def details(look: Look, table: Table) -> None:
         placeholder="–",
         alt="What each column holds and is used for",
         column_config={
-            "values": st.column_config.BarChartColumn("values", width="small"),
+            "values": st.column_config.BarChartColumn("values", width="small", y_min=0),
             "share of variance": st.column_config.ProgressColumn(
                 "share of variance", format="percent", min_value=0.0, max_value=1.0
             ),

@@ -23,7 +23,7 @@ def read_only_link(run: str) -> None:
     """The link by which a run can be watched, and not changed."""
     address = hosts.reachable_from_outside(session.link("train", {_WATCH: read_only.token_of(run)}))
     st.write(EXPLAINED)
-    st.code(address, language=None)
+    st.code(address, language=None, wrap_lines=True)
     if reason := hosts.unreachable(address):
         st.caption(reason)
 

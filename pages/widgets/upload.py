@@ -105,14 +105,14 @@ def preview(settings: Settings) -> None:
         return
     config, table, look = found
     st.caption(f"**{plain(table.name)}**: {plain(data_look.summary(look, table, config))}")
-    data_look.corrections(look)
+    data_look.corrections(look, table, config)
     with st.expander(
         f"The file as read: {counted(table.rows, 'row')}, {counted(len(table.columns), 'column')}"
     ):
         before = table.before()
         if before is not None:
             st.caption("The first pictures as they are in the file")
-            st.image(list(before))
+            st.image(list(before), alt=[f"row {row + 1}" for row in range(len(before))])
         columns = table.columns[:_SHOWN]
         if table.examples and not table.image_shape and not table.colour:
             rows = zip(*table.examples, strict=True)

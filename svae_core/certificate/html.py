@@ -94,7 +94,7 @@ def rows_of(certificate: Certificate) -> tuple[tuple[str, str, str], ...]:
         ("margin", f"{c.loss_margin:.4f}", f"one-sided, {_percent(c)}, on the projected loss"),
         ("collapse loss δ", f"{c.delta:.4f}", f"definition: {c.delta_definition}"),
         ("band", f"{_number(c.lo)} … {_number(c.hi)}", "inside" if c.in_band else "not inside"),
-        ("KL", f"{_number(c.kl)} nats", f"active dimensions: {c.active_units}"),
+        ("KL", f"{_number(c.kl)} nats", f"active units: {c.active_units}"),
         ("mutual information", _information(c), _ceiling(c)),
         (
             "floor, elementary",

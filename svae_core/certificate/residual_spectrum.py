@@ -244,7 +244,8 @@ def _doubt(resolved: bool, found: tuple[float, float]) -> str:
     """How far estimates lie apart, where the edge is not claimed."""
     if resolved:
         return ""
-    return f" (not resolved: a guess, from {max(found[0], 0.0):.2g} to {found[1]:.2g})"
+    low, high = f"{max(found[0], 0.0):.2g}", f"{found[1]:.2g}"
+    return " (not resolved: a guess" + (f", from {low} to {high})" if low != high else ")")
 
 
 def _latents(found: Forecast) -> str:

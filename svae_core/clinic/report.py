@@ -62,7 +62,7 @@ def numbers_of(found: Examination) -> list[tuple[str, str, str]]:
     if not math.isnan(found.gauge):
         rows.append(("gauge βσ²/λₘₐₓ", f"{found.gauge:.3g}", _side(found.gauge)))
     if found.kl_per_dim:
-        active = f"{found.active_units} of {found.latent_dim} dimensions active"
+        active = f"{found.active_units} of {found.latent_dim} active units"
         ceiling = f"± {found.mutual_information_error:.2g}; log n is {math.log(found.n_points):.2f}"
         rows.append(("KL", f"{found.kl:.4g} nats", active))
         rows.append(("information I(x; z)", f"{found.mutual_information:.4g} nats", ceiling))

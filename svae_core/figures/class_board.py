@@ -39,12 +39,16 @@ def board(dots: tuple[Dot, ...], dark: bool = False) -> go.Figure:
     places = spread(dots)
     methods = sorted({dot.method for dot in dots}) or ["baseline", "spherical"]
     titles = [title_of(method) for method in methods]
+    seen: set[str] = set()
     figure = make_subplots(1, len(methods), shared_yaxes=True, subplot_titles=titles)
     for column, method in enumerate(methods, start=1):
         for verdict in _VERDICTS:
             chosen = [one for one in places if (one[0].method, one[0].verdict) == (method, verdict)]
-            figure.add_trace(_marks(chosen, verdict, column == 1, dark), 1, column)
-    figure.update_xaxes(type="log", title_text="βσ²")
+            # The legend has each verdict once: by a trace with dots, since it skips empty ones.
+            named = bool(chosen) and verdict not in seen
+            seen |= {verdict} if chosen else set()
+            figure.add_trace(_marks(chosen, verdict, named, dark), 1, column)
+    figure.update_xaxes(type="log", title_text="βσ²", dtick=1)
     figure.update_yaxes(range=[-0.05, 1.05])
     figure.update_yaxes(title_text="band's upper edge b", col=1)
     figure.update_layout(

@@ -121,16 +121,20 @@ def _domain(problem: Problem, certificates: tuple[Certificate, ...]) -> Conditio
 
 
 def _total_only(certificates: tuple[Certificate, ...]) -> Condition:
-    sentence = "Only total collapse is excluded; single dimensions may be inactive."
+    sentence = "Only total collapse is excluded; single latent dimensions may be inactive."
     alive = [c for c in certificates if c.verdict == "certified" and c.kl_per_dim]
     if not alive:
         return Condition(OPEN, sentence, "There is no certified run here to count them for.")
     inactive = {title(c): len(c.kl_per_dim) - c.active_units for c in alive}
     counts = "; ".join(
-        f"{name}: {count} of {len(c.kl_per_dim)} inactive"
+        f"{name}: {count} of {len(c.kl_per_dim)}"
         for (name, count), c in zip(inactive.items(), alive, strict=True)
     )
-    return Condition(NOTE if any(inactive.values()) else HOLDS, sentence, f"{counts}.")
+    return Condition(
+        NOTE if any(inactive.values()) else HOLDS,
+        sentence,
+        f"Inactive units, by the variance of the posterior mean: {counts}.",
+    )
 
 
 def _gauge(gauge: float) -> Condition:

@@ -117,7 +117,7 @@ def decoding(found: Decoding, spaces: LatentSpaces, dark: bool = False) -> go.Fi
     """The decoded place, its nearest data point, and its reconstruction by each model."""
     pictures = [found.decoded, found.nearest, *found.reconstructions]
     short = [name_of(space.method).removesuffix(" VAE") for space in spaces.members]
-    columns = ["here", f"row {found.row + 1}", *short]
+    columns = ["here", f"point {found.row + 1}", *short]
     cells, image = np.stack(pictures)[None], spaces.image
     figure = gallery(cells, image, [""], columns, dark, symbols=spaces.symbols)
     figure.update_layout(height=150)
@@ -158,7 +158,7 @@ def _group(
 ) -> go.Scattergl:
     colour, symbol = cluster_style(slot % CLUSTER_STYLES, dark)
     name = colours.groups[slot]
-    hover = f"row %{{customdata}}<extra>{colours.name} {name}</extra>"
+    hover = f"point %{{customdata}}<extra>{colours.name} {name}</extra>"
     return _cloud(points, rows, name, {"color": colour, "symbol": symbol}, hover)
 
 
@@ -168,7 +168,7 @@ def _by_column(
     """On a scale of colours, whose bar tells the column and its range."""
     values = colours.low + colours.of[rows] * (colours.high - colours.low)
     look = {"color": values} | scale_bar(colours, -0.14, dark)
-    hover = f"row %{{customdata}}<extra>{colours.name} %{{marker.color:.3~g}}</extra>"
+    hover = f"point %{{customdata}}<extra>{colours.name} %{{marker.color:.3~g}}</extra>"
     return _cloud(points, rows, colours.name, look, hover, showlegend=False)
 
 

@@ -157,9 +157,9 @@ def scale_bar(colours: Colouring, y: float, dark: bool) -> dict[str, Any]:
 
 
 def _classes(prepared: PreparedData) -> np.ndarray:
-    """The hover text of each viewed point: its row or name, and its class if there are labels."""
+    """The hover text of each viewed point: its number, its name and its class, if there are any."""
     data = prepared.dataset
-    rows = [f"row {row + 1}" for row in prepared.view_index]
+    rows = [f"point {row + 1}" for row in prepared.view_index]
     if data.row_names is not None:
         rows = [
             f"{row}: {name}" if name else row

@@ -61,7 +61,7 @@ def measure(settings: Settings) -> Answer:
         numbers=numbers,
         sentences=_sentences(modes[1], base, numbers),
         columns=(
-            *("model, βσ²/λₘₐₓ", "dead dimensions", "KL", "I(x;z)", "within clusters"),
+            *("model, βσ²/λₘₐₓ", "inactive units", "KL", "I(x;z)", "within clusters"),
             *("cluster recovered", "least variance", "at its limit"),
         ),
         rows=tuple(_row(found) for found in modes),
@@ -132,10 +132,11 @@ def _row(found: _Modes) -> tuple[str, ...]:
 
 def _sentences(found: _Modes, settings: Settings, numbers: dict[str, float]) -> tuple[str, ...]:
     dead = (
-        "no dimension is dead"
+        "all latent dimensions are active units"
         if found.dead == 0
-        else f"{found.dead} of {settings.latent_dim} dimensions are dead: partial collapse, which "
-        "the theorem does not exclude"
+        else f"{found.dead} of {settings.latent_dim} latent dimensions are inactive by the "
+        "active-units criterion (a variance of the posterior mean of at most 0.01): partial "
+        "collapse, which the theorem does not exclude"
     )
     share = found.within / found.information if found.information > 0.05 else 0.0
     only = (

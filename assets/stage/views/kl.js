@@ -109,7 +109,9 @@ export default class KlBars {
     pen.fillStyle = theme.faint;
     pen.fillRect(LEFT, ABOVE, width - LEFT, 1);
     pen.fillRect(LEFT, floor, width - LEFT, 1);
-    const every = Math.ceil((bars.length * 22) / (width - LEFT));
+    // As many numbers and crosses as stand clear of their neighbours, on a phone too.
+    const every = Math.ceil((0.6 * size * String(bars.length).length + 6) / each);
+    const crosses = Math.ceil((0.85 * size) / each);
     pen.textAlign = "center";
     bars.forEach((kl, dimension) => {
       const left = LEFT + each * dimension;
@@ -117,7 +119,7 @@ export default class KlBars {
       const alive = kl >= DEAD;
       pen.fillStyle = alive ? theme.colourOf(this.scene.members[m]) : theme.faint;
       pen.fillRect(left + 0.14 * each, floor - tall, 0.72 * each, Math.max(alive ? 1.5 : 0, tall));
-      if (dimension % every) return;
+      if (dimension % (alive || each < 9 ? every : crosses)) return;
       pen.fillStyle = theme.text;
       // A cross for a dimension that is out: shape says it, not only the missing bar.
       pen.fillText(alive || each < 9 ? String(dimension + 1) : "✕", left + each / 2, height - 3);

@@ -243,8 +243,8 @@ export default class Levers {
     const conventional = members.some((member) => member.method === "baseline");
     const name = conventional ? "A conventional VAE" : "The unit gauge";
     const text =
-      `${alive} of ${variances.length} marks lie above ${spelt(beta.value * sigma2.value)} = βσ². ` +
-      `${name} keeps about so many dimensions alive${alive ? "" : ": none, it collapses"}.`;
+      `${alive} of ${variances.length} marks lie above βσ² = ${spelt(beta.value * sigma2.value)}. ` +
+      `${name} keeps about that many dimensions alive${alive ? "" : ": none, it collapses"}.`;
     setText(this.note, text);
   }
 
