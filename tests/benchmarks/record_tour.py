@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import io
+import statistics
 import sys
 import textwrap
 from itertools import pairwise
@@ -29,6 +30,8 @@ from support.story import SENTENCES, STEPS
 
 _TARGET = Path(__file__).parents[2] / "assets" / "tour.webp"
 _SECONDS, _RATE = 60.0, 3.0
+#: Share of the usual bytes of a step's pictures up to which one is blank.
+_BLANK = 0.6
 _SIZE, _STRIP, _WRAP = (960, 600), 78, 104
 _INK, _GROUND = "#f5f5f5", "#1f2430"
 _FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
@@ -62,7 +65,7 @@ def walked(page: Page, address: str) -> list[list[bytes]]:
     words = [len(sentence.split()) + 8 for sentence in SENTENCES]
     steps = []
     for (first, last), count in zip(pairwise(marks), words, strict=True):
-        part = cast.frames[first:last]
+        part = _without_loading(cast.frames[first:last])
         wanted = round(_SECONDS * _RATE * count / sum(words))
         start, length = part[0][0], part[-1][0] - part[0][0]
         picked = []
@@ -71,6 +74,16 @@ def walked(page: Page, address: str) -> list[list[bytes]]:
             picked.append([jpeg for when, jpeg in part if when <= until][-1])
         steps.append(picked)
     return steps
+
+
+def _without_loading(frames: list[tuple[float, bytes]]) -> list[tuple[float, bytes]]:
+    """The frames of a step from the first that shows something: a page that loads is nearly blank.
+
+    A blank picture is a small JPEG.
+    """
+    usual = statistics.median(len(jpeg) for _, jpeg in frames)
+    first = next(at for at, (_, jpeg) in enumerate(frames) if len(jpeg) > _BLANK * usual)
+    return frames[first:]
 
 
 def framed(jpeg: bytes, sentence: str, number: int) -> Image.Image:
