@@ -19,10 +19,10 @@ from support.doc_blocks import (
     PAGES,
     ROOT,
     Block,
-    Session,
     blocks_of,
     commands_of,
     differs,
+    session_in,
 )
 
 from svae_core.__main__ import _parser
@@ -148,7 +148,7 @@ def test_outputs_are_compared_by_words_and_numbers(expected: str, printed: str, 
 )
 def test_a_block_that_fails_is_seen(language: str, code: str, tmp_path: Path) -> None:
     block = Block("page.md", 1, language, code)
-    with Session(tmp_path) as session, pytest.raises((AssertionError, ZeroDivisionError)):
+    with session_in(tmp_path) as session, pytest.raises((AssertionError, ZeroDivisionError)):
         session.run(block)
 
 

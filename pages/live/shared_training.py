@@ -204,16 +204,15 @@ class SharedTraining:
 
     async def quick_floors(self) -> tuple[FloorCurves, ...]:
         """Lower floors on the KL of each member, for the time until `floors` are known."""
-        made = self._running.get("quick_floors")
-        if made is None or _failed(made):
+
+        def ask() -> asyncio.Future[Any]:
             calls = [
                 self.engine.submit(tasks.quick_floors, settings, lane=Lane.PREPARATION)
                 for settings in self.members
             ]
-            made = asyncio.gather(*map(asyncio.wrap_future, calls))
-            made.add_done_callback(_failed)  # known, should nobody wait for it any more
-            self._running["quick_floors"] = made
-        return tuple(await asyncio.shield(made))
+            return asyncio.gather(*map(asyncio.wrap_future, calls))
+
+        return tuple(await self._once("quick_floors", ask))
 
     async def floors(self) -> tuple[FloorCurves, ...]:
         """The floors on the KL of each member."""
@@ -368,11 +367,17 @@ class SharedTraining:
 
     async def _call_once(self, task: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
         """The result of a call made once for all subscribers, and again only after it failed."""
-        name = task.__name__
+
+        def ask() -> asyncio.Future[Any]:
+            return asyncio.wrap_future(self.engine.submit(task, *arguments, **how))
+
+        return await self._once(task.__name__, ask)
+
+    async def _once(self, name: str, ask: Callable[[], asyncio.Future[Any]]) -> Any:
+        """What was asked for under this name; it is asked for again only after it failed."""
         made = self._running.get(name)
         if made is None or _failed(made):
-            call = self.engine.submit(task, *arguments, **how)
-            made = self._running[name] = asyncio.wrap_future(call)
+            made = self._running[name] = ask()
             made.add_done_callback(_failed)  # known, should nobody wait for it any more
         return await asyncio.shield(made)
 

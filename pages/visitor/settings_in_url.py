@@ -81,9 +81,8 @@ def misread(query: Mapping[str, str]) -> list[str]:
     return [
         f"The link says “{name}={text[:_QUOTED]}”, which cannot be: "
         f"it is {about.format(value)} here."
-        for name, text in query.items()
-        for about, value in [used.get(name, (None, None))]
-        if about is not None and text and [*_read(about, text)] != [value]
+        for name, (about, value) in used.items()
+        if (text := query.get(name)) and [*_read(about, text)] != [value]
     ]
 
 

@@ -21,11 +21,12 @@ import io
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from support.forked_commands import Commands
+from support.forked_commands import commands_in
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -41,6 +42,7 @@ import json, pathlib, sys
 print(pathlib.Path(json.load(sys.stdin)["runs"][0]["folder"]).name)'
 }
 """
+_COMMANDS = ".commands"  # the folder of `svae` and `python`
 _NUMBER = r"[-−+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _TOLERANCE = 0.05
 
@@ -119,21 +121,13 @@ class Session:
     folder: Path
     names: dict[str, Any] = field(default_factory=lambda: {"__name__": "page"})
 
-    def __enter__(self) -> Self:
-        place = self.folder / ".commands"
-        place.mkdir()
-        self._commands = Commands(place)
-        self._commands.__enter__()
+    def __post_init__(self) -> None:
         self._environment = os.environ | {
-            "PATH": f"{place}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{self.folder / _COMMANDS}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "SVAE_HOME": str(self.folder / ".home"),
             "COLUMNS": "100",
         }
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._commands.__exit__()
 
     def run(self, block: Block) -> None:
         """Execute one block; AssertionError where it fails or prints something else."""
@@ -173,9 +167,17 @@ class Session:
         return done.stdout
 
 
+@contextlib.contextmanager
+def session_in(folder: Path) -> Iterator[Session]:
+    """A session whose commands are there while it lasts."""
+    (folder / _COMMANDS).mkdir()
+    with commands_in(folder / _COMMANDS):
+        yield Session(folder)
+
+
 def run_page(path: Path, folder: Path) -> None:
     """Run all blocks of a page in order, in this folder, but those that are marked."""
-    with Session(folder) as session:
+    with session_in(folder) as session:
         for block in blocks_of(path):
             if block.language != "text" and not block.mark:
                 session.run(block)

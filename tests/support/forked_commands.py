@@ -5,13 +5,14 @@ them, and forks for each command; the fork imports our own code as any process d
 arguments, folder, environment and standard streams of its caller, and ends with the command's
 status.
 
-    with Commands(folder) as commands:  subprocess.run(["bash", …], env={"PATH": commands.path})
+    with commands_in(folder):  subprocess.run(["bash", …], env={"PATH": folder})
 """
 
 from __future__ import annotations
 
 import array
 import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -22,9 +23,10 @@ import socket
 import subprocess
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 #: None of ours.
@@ -44,35 +46,29 @@ sys.exit(status[0] if status else "The command's process was lost.")
 """
 
 
-class Commands:
-    """A folder with `python` and `svae`, to stand first in PATH, and the process behind them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder
-        self._address = str(folder / "socket")
-
-    def __enter__(self) -> Self:
-        self._listening = socket.socket(socket.AF_UNIX)
-        self._listening.bind(self._address)
-        self._listening.listen()
-        client = self.path / "client.py"
-        client.write_text(_CLIENT, encoding="utf-8")
-        calls = f'"{sys.executable}" -IS "{client}" "{self._address}"'
-        for name, words in (("svae", " -m svae_core"), ("python", "")):
-            shim = self.path / name
-            shim.write_text(f'#!/bin/sh\nexec {calls}{words} "$@"\n', encoding="utf-8")
-            shim.chmod(0o755)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "support.forked_commands", str(self._listening.fileno())],
+@contextlib.contextmanager
+def commands_in(folder: Path) -> Iterator[None]:
+    """Make `python` and `svae` in a folder, to stand first in PATH; they work until the end."""
+    address, client = str(folder / "socket"), folder / "client.py"
+    client.write_text(_CLIENT, encoding="utf-8")
+    calls = f'"{sys.executable}" -IS "{client}" "{address}"'
+    for name, words in (("svae", " -m svae_core"), ("python", "")):
+        shim = folder / name
+        shim.write_text(f'#!/bin/sh\nexec {calls}{words} "$@"\n', encoding="utf-8")
+        shim.chmod(0o755)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(address)
+        listening.listen()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "support.forked_commands", str(listening.fileno())],
             env=os.environ | {"PYTHONPATH": str(ROOT / "tests")},
-            pass_fds=[self._listening.fileno()],
+            pass_fds=[listening.fileno()],
         )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listening.close()
-        self._process.terminate()
-        self._process.wait()
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def _serve(listening: socket.socket) -> list[str]:
@@ -122,7 +118,7 @@ def _received(asking: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 
 def _run(words: list[str]) -> None:
-    """As `python WORDS` does: a module, a text or a file."""
+    """As `python WORDS` does: a module or a text."""
     path = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
     sys.path[:] = [os.getcwd(), *path, *(one for one in sys.path if one != str(ROOT / "tests"))]
     for name in [name for name in sys.modules if name.partition(".")[0] == "support"]:
@@ -134,9 +130,8 @@ def _run(words: list[str]) -> None:
         case ["-c", code, *_]:
             sys.argv = ["-c", *words[2:]]
             exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
-        case [script, *_]:
-            sys.argv = words
-            runpy.run_path(script, run_name="__main__")
+        case _:
+            raise SystemExit(f"Only python -m and python -c are known here, not {words}.")
 
 
 def _status(words: list[str]) -> int:
