@@ -15,6 +15,7 @@ from support.live_runs import PAIR, WAIT, Inline, Viewer, in_a_loop, until
 from pages.live.run import LiveRun
 from pages.live.shared_training import Trainings
 from svae_core.compute import tasks
+from svae_core.compute.dask_cluster import ClusterLost
 from svae_core.compute.workers import WorkerLost
 
 pytestmark = pytest.mark.usefixtures("patience")
@@ -99,6 +100,55 @@ async def test_who_leaves_while_training_is_ahead_of_what_is_shown_trains_on(how
         else:
             live.restart()
         await until(live, lambda: live.status == "finished")
+    live.let_go()
+
+
+def fail(engine: Held, error: Exception) -> None:
+    """The calls that were kept fail, and later ones do not."""
+    engine.held.clear()
+    for future, _ in engine.kept:
+        future.set_exception(error)
+
+
+@pytest.mark.parametrize("order", [["lost", "play"], ["play", "lost"]])
+@in_a_loop
+async def test_the_loss_of_the_cluster_pauses_a_run_once_though_it_trained_ahead(
+    order: list[str],
+) -> None:
+    """The slice that was under way there is heard of later, before or after it goes on."""
+    engine = Held()
+    live = LiveRun(PAIR, Trainings(engine))  # type: ignore[arg-type]
+    with live.viewed():
+        await until(live, lambda: live.count == 3)
+        engine.held.add(tasks.advance)
+        await asked(engine)
+        engine.cluster_lost = "The cluster is gone."
+        await until(live, lambda: live.status == "paused")
+        for what in order:
+            if what == "lost":
+                fail(engine, ClusterLost("The cluster is gone."))
+            else:
+                live.play()
+            await asyncio.sleep(0.05)
+        await until(live, lambda: live.status in ("paused", "finished"))
+        assert (live.status, live.error) == ("finished", None)
+    live.let_go()
+
+
+@in_a_loop
+async def test_reset_after_a_failure_does_not_fail_again_by_what_was_trained_ahead() -> None:
+    engine = Held()
+    live = LiveRun(PAIR, Trainings(engine))  # type: ignore[arg-type]
+    with live.viewed():
+        await until(live, lambda: live.count == 3)
+        engine.held.add(tasks.advance)
+        await until(live, lambda: live.count == len(live.shared.history.moments))
+        await asyncio.sleep(0.2)  # it waits for the slice itself, not only ahead of what is shown
+        fail(engine, ValueError("once"))
+        await until(live, lambda: live.status == "failed")
+        live.restart()
+        await until(live, lambda: live.status in ("failed", "finished"))
+        assert live.status == "finished"
     live.let_go()
 
 

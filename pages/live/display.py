@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 
 from pages.live.position import Position
+from pages.live.shared_training import has_failed
 
 #: Most moments that training runs ahead; all of them are lost where a lever is moved.
 _MOST_AHEAD = 40
@@ -51,6 +52,7 @@ def _train_ahead(live: Position, steps: int) -> None:
     more = shared.newest is not None and shared.newest.step < steps
     if live.ahead is None and more and len(shared.history.moments) - live.count < _MOST_AHEAD:
         live.ahead = asyncio.create_task(shared.train_slice())
+        live.ahead.add_done_callback(has_failed)  # known, should the run be stopped before it hears
 
 
 def _since(live: Position) -> int:

@@ -286,15 +286,19 @@ class LiveRun:
             try:
                 return await self._train_to_end()
             except WorkerLost as lost:
-                if not self.count and not isinstance(lost, ClusterLost):
+                here = not isinstance(lost, ClusterLost)
+                if here and not self.count:
                     raise
-                self._known_loss = self._engine.cluster_lost
+                known, self._known_loss = self._known_loss, self._engine.cluster_lost
+                if known == self._known_loss and not here:
+                    continue  # a slice was under way there when the run paused for it
                 self.interrupt(str(lost))
                 if self.count:
                     await self.signal.wait_for(lambda: self.training)
                     self.error = None
 
     async def _train_to_end(self) -> None:
+        self.ahead = None  # what went wrong in an earlier attempt ends that one alone
         await self._join()
         steps = self.shared.history.moments[0][0].steps
         while self.newest_step < steps:

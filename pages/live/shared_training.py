@@ -376,9 +376,9 @@ class SharedTraining:
     async def _once(self, name: str, ask: Callable[[], asyncio.Future[Any]]) -> Any:
         """What was asked for under this name; it is asked for again only after it failed."""
         made = self._running.get(name)
-        if made is None or _failed(made):
+        if made is None or has_failed(made):
             made = self._running[name] = ask()
-            made.add_done_callback(_failed)  # known, should nobody wait for it any more
+            made.add_done_callback(has_failed)  # known, should nobody wait for it any more
         return await asyncio.shield(made)
 
     async def _together(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -389,6 +389,6 @@ class SharedTraining:
         await asyncio.shield(running)
 
 
-def _failed(made: asyncio.Future[Any]) -> bool:
+def has_failed(made: asyncio.Future[Any]) -> bool:
     """Whether a call was given up, or raised: what it asked for may be asked for again."""
     return made.done() and (made.cancelled() or made.exception() is not None)
