@@ -112,12 +112,13 @@ async def test_a_point_is_followed_where_the_follower_is_or_was() -> None:
     slow.pause()
     await finished(quick)
     for moment, step in ((slow.moments[-1], None), (slow.moments[1], slow.moments[1][0].step)):
-        point = await slow.follow(Follow(7), step)
+        point = await companions.follow(slow, Follow(7), step)
         assert point is not None and point.step == moment[0].step
         shown = np.stack([frame.samples[7] for frame in moment])
         outputs = np.stack([member.outputs[0] for member in point.members])
         np.testing.assert_allclose(outputs, shown, atol=1e-6)
-    later = await slow.follow(Follow(7), quick.moments[-1][0].step)  # which it has not reached
+    unreached = quick.moments[-1][0].step
+    later = await companions.follow(slow, Follow(7), unreached)
     assert later is not None and later.step == slow.moments[-1][0].step
     slow.stop()
 

@@ -1,4 +1,4 @@
-"""What is computed beside the training of a live run: floors, map layouts, forecasts."""
+"""What is computed beside the training of a live run: floors, layouts, forecasts, one point."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pages.live.outlook import EVERY
 from pages.live.position import Position
 from svae_core.compute.workers import WorkerLost
+from svae_core.latent.results import Follow, Followed
 from svae_core.records import RequestError, State
 
 if TYPE_CHECKING:
@@ -53,6 +54,17 @@ async def keep_layouts(live: Position) -> None:
             if live.newest_step == step:  # asked for again, it would cost workers without end
                 return
         live.signal.notify()
+
+
+async def follow(live: Position, question: Follow, step: int | None = None) -> Followed | None:
+    """A point on its way through the models of a step, else of the newest moment, if any."""
+    if not live.count:
+        return None
+    at = live.newest_step if step is None else min(step, live.newest_step)
+    try:
+        return await live.shared.follow(at, question)
+    except WorkerLost:  # the viewer may click again
+        return None
 
 
 def layout_due(live: Position) -> bool:

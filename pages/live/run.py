@@ -22,7 +22,6 @@ from svae_core.compute.dask_cluster import ClusterLost
 from svae_core.compute.scheduler import QueuePosition
 from svae_core.compute.workers import WorkerLost
 from svae_core.config.settings import Settings
-from svae_core.latent.results import Follow, Followed
 from svae_core.records import Certificate, FloorCurves, PreparedData, RequestError, State
 
 if TYPE_CHECKING:
@@ -183,16 +182,6 @@ class LiveRun:
     def changeable_now(self) -> Changes:
         """The changeable settings as they will be at the next slice."""
         return changing.changeable_at(self.members[-1], self._change_step) | self._pending
-
-    async def follow(self, question: Follow, step: int | None = None) -> Followed | None:
-        """A point on its way through the models of a step, else of the newest moment, if any."""
-        if not self.count:
-            return None
-        at = self.newest_step if step is None else min(step, self.newest_step)
-        try:
-            return await self.shared.follow(at, question)
-        except WorkerLost:  # the viewer may click again
-            return None
 
     # ----------------------------------------------------------------- for the server
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from pages.live import companions
 from pages.live.run import LiveRun
 from pages.wire import messages
 from svae_core.latent.results import Follow
@@ -50,7 +51,7 @@ class Following:
         while self._question is not None:
             (question, asked, step), self._question = self._question, None
             try:
-                point = await self._live.follow(question, step)
+                point = await companions.follow(self._live, question, step)
             except RequestError as error:
                 self._refuse(str(error), asked=asked)
             else:
