@@ -108,7 +108,7 @@ async def _through_the_loss(live: LiveRun, dask: Dask) -> None:
     assert live.error.count(".") == dask.address.count(".") + 1, "one sentence"
     kept = len(live.moments)
     live.play()
-    await live.signal.wait_for(lambda: live.status == "finished")
+    await live.signal.wait_for(lambda: live.status == "finished" or bool(live.error))
     assert live.error is None and kept < len(live.moments)
 
 
