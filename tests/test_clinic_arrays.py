@@ -231,3 +231,58 @@ def test_a_file_is_read_apart_and_examined(
     assert told["encoder"]["teacher"] == "labels" and page.read_text().startswith("<!doctype")
     assert main(["diagnose", str(tmp_path / "none.npz")]) == 2
     assert "There is no file" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_loss_below_delta_decides_however_little_the_kl_is() -> None:
+    """As on a certificate: one point in fifty is told, at .036 nats on average."""
+    rng, n = np.random.default_rng(0), 4000
+    rare = np.arange(n) % 50 == 0
+    points = np.where(rare[:, None], [100.0, 0], 0) + 0.1 * rng.normal(size=(n, 2))
+    mean = np.where(rare[:, None], 1.9, 0.0)
+    z = mean + rng.normal(size=(16, n, 1))
+    decoded = np.concatenate([2 + np.where(z > 2.2, 16, -0.3), 0 * z], axis=2)
+    arrays = {"mean": mean, "log_variance": 0 * mean, "reconstructions": decoded}
+    found = diagnose_arrays(points, z=z, **arrays, clusters=2)
+    assert found.kl == pytest.approx(0.0361) and found.certificate is not None
+    assert found.verdict == "awake" and found.certificate.verdict == "certified"
+
+
+def test_each_dimension_of_z_is_compared_with_its_posterior() -> None:
+    rng, n, k = np.random.default_rng(0), 400, 16
+    points, mean = rng.normal(size=(n, 4)), np.zeros((n, k))
+    given = {"points": points, "mean": mean, "log_variance": mean}
+    noise = rng.normal(size=(4, n, k))
+    assert not checked(model_arrays(given | {"z": noise}))[1]
+    narrow = noise * np.where(np.arange(k) == 2, 0.3, 1)
+    read, told = checked(model_arrays(given | {"z": narrow}))
+    assert "in dimension 3" in told[0] and read.z is None and read.mean is None
+    shared = np.broadcast_to(rng.normal(size=(4, 1, k)), noise.shape)
+    assert checked(model_arrays(given | {"z": shared}))[0].z is None
+
+
+def test_reconstructions_in_other_units_are_named_and_not_the_decoder() -> None:
+    points, decoded = MODEL["points"], MODEL["reconstructions"]
+
+    def told(x: np.ndarray) -> list[str]:
+        return checked(model_arrays({"points": x, "recon": decoded}))[1]
+
+    assert not told(points) and not told(np.random.default_rng(5).permutation(points))
+    for other in (255 * points, points + 50):
+        assert "in other units" in told(other)[0]
+
+
+def test_what_arrays_cannot_say_is_said_once() -> None:
+    given = {name: MODEL[name] for name in ("points", "mean", "log_variance", "reconstructions")}
+    unknown = diagnose_arrays(**given, clusters=2).unknown
+    assert sum("teacher forcing" in one for one in unknown) == 1
+    assert any("natural logarithms" in one for one in unknown)
+
+
+def test_draws_of_unknown_z_are_awake_only_if_they_were_sampled() -> None:
+    """Decoded means with noise added vary from draw to draw, too."""
+    points = np.random.default_rng(0).normal(size=(300, 4))
+    noisy = points + 0.1 * np.random.default_rng(1).normal(size=(8, 300, 4))
+    found = diagnose_arrays(points, reconstructions=noisy, clusters=2)
+    assert found.verdict == "awake if sampled" and found.sentence.startswith("If these")
+    assert any("noise added to decoded means" in one for one in found.unknown)

@@ -246,6 +246,39 @@ def test_a_look_within_autocast_leaves_gradients_as_they_are() -> None:
     assert_equal(*found)
 
 
+class Skipping(nn.Module):
+    """Its decoder takes from the encoder what it wants, and from z next to nothing."""
+
+    def __init__(self, labelled: bool) -> None:
+        super().__init__()
+        self.labelled, self.head = labelled, nn.Linear(6, 4)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.seen = torch.where(x[:, :1] > 0, 2.4, -2.4) * torch.eye(6)[0] if self.labelled else x
+        mean, log_variance = self.head(x).chunk(2, dim=1)
+        return 3 * mean, 0 * log_variance - 2
+
+    def decode(self, z: Tensor) -> Tensor:
+        return 0.9 * self.seen + 0.02 * z.sum(dim=1, keepdim=True)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_a_decoder_that_keeps_what_the_encoder_saw_is_not_certified(labelled: bool) -> None:
+    net = Skipping(labelled)
+    monitor = CollapseMonitor(net.encode, net.decode, POINTS, clusters=3)
+    assert monitor.step().loss > monitor.delta  # it answers with another point's
+    with pytest.raises(RequestError, match="sees more than z"):
+        monitor.certify()
+
+
+def test_a_decoder_with_noise_of_its_own_is_no_such() -> None:
+    net = Net()
+    noisy = CollapseMonitor(
+        net.encode, lambda z: net.decode(z) + torch.randn(len(z), 6), POINTS, models=(net,)
+    )
+    assert noisy.certify(draws=8).verdict in ("collapsed", "not certified")
+
+
 @pytest.mark.slow
 def test_a_compiled_model_is_watched() -> None:
     model = Net()

@@ -23,6 +23,7 @@ from svae_core.figures.names import counted
 from svae_core.own_data.choice import EVERY, with_name
 from svae_core.own_data.counts import MOST_VARIABLE
 from svae_core.own_data.look import Look, look_at
+from svae_core.own_data.numerals import spelt
 from svae_core.own_data.suspicions import Suspicion
 from svae_core.own_data.tables import Table
 
@@ -186,7 +187,7 @@ def _answers(suspicion: Suspicion) -> Iterator[tuple[str, Changes]]:
         yield f"Leave out row {suspicion.row + 1}", {"without_rows": (str(suspicion.row + 1),)}
         return
     if suspicion.kind == "sentinel":
-        value = f"{suspicion.value:g}"
+        value = spelt(suspicion.value)
         yield f"Take {value} for missing", {"absent": (value,)}
     if suspicion.kind == "dominant":
         yield "Standardise", {"standardise": "yes"}

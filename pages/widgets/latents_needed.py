@@ -25,8 +25,9 @@ def section(settings: Settings) -> None:
     problem = cache.problem(settings)
     right.metric(
         "A linear VAE keeps",
-        latents_needed(problem, settings),
-        help="eigenvalues of the covariance of these data, on the shell, that exceed βσ²",
+        f"{min(latents_needed(problem, settings), settings.latent_dim)} of {settings.latent_dim}",
+        help="eigenvalues of the covariance of these data, on the shell, that exceed βσ², and at "
+        "most the latent dimensions that are set",
     )
     st.write(describe_latents(problem, settings))
     told = [

@@ -105,7 +105,8 @@ def certify(
 
     What is assumed and cannot be seen from outside: calls are independent of each other, and noise
     that the rows of a call share shows in the calls made. A call-wide failure that is rarer than
-    one in so many calls, or a model that behaves otherwise once it is in use, would go unseen.
+    one in so many calls, or a model that behaves otherwise once it is in use, would go unseen. So
+    would skip connections or labels inside `reconstruct`: what passes need not pass through z.
 
     Raises RequestError (a ValueError), one sentence, for points or answers that are not finite
     real numbers, for decoded posterior means, for noise that is the same in every call, and for

@@ -252,6 +252,8 @@ def _latents(found: Forecast) -> str:
     """How many latent dimensions are needed at this βσ²: by the data, and by this model."""
     c, alive = found.beta_sigma2, len(found.active)
     dimensions = "1 dimension" if found.directions == 1 else f"{found.directions} dimensions"
+    if found.directions > found.latent_dim:
+        dimensions = f"all of {found.latent_dim} dimensions (of more, {found.directions})"
     told = f"At βσ² = {c:.3g} a linear VAE keeps {dimensions} and this model"
     told += f" keeps {alive} of {found.latent_dim}"
     if found.birth_range[0] <= c <= found.birth_range[1]:

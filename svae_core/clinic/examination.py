@@ -224,13 +224,17 @@ def _verdict(found: Examination) -> tuple[str, str]:
     certificate, encoder = found.certificate, found.encoder
     certified = certificate is not None and certificate.verdict == "certified"
     passes = encoder is not None and encoder.nats > 0
-    if found.kl < COLLAPSED_TOTAL_KL:
+    # As on a certificate: where the loss is below δ it decides, however little the KL is. One
+    # stored draw may be of means, and then the KL does.
+    decided = certificate is not None and certified and certificate.draws > 1
+    if found.kl < COLLAPSED_TOTAL_KL and not decided:
         return "collapsed", (
             f"This model has collapsed: by mean and log_variance the KL is {found.kl:.3g} nats, "
             f"below {COLLAPSED_TOTAL_KL} in all, so z says next to nothing of the "
             f"points{_loss(certificate)}."
         )
-    if found.mutual_information + 3 * found.mutual_information_error < COLLAPSED_TOTAL_KL:
+    information = found.mutual_information + 3 * found.mutual_information_error
+    if information < COLLAPSED_TOTAL_KL and not decided:
         return "collapsed", (
             f"This model has collapsed: by mean and log_variance I(x; z) is "
             f"{max(found.mutual_information, 0.0):.3g} nats, below {COLLAPSED_TOTAL_KL}, so z says "
@@ -240,7 +244,7 @@ def _verdict(found: Examination) -> tuple[str, str]:
     # z is drawn here from a known posterior, or was compared with it.
     sampled = passes and not math.isnan(found.kl)
     if certificate is not None and certified:
-        if certificate.draws > 1:
+        if certificate.draws > 1 and not math.isnan(found.kl):
             return "awake", f"This model has not collapsed. {certificate.sentence}"
         given = (
             "If these reconstructions were decoded from samples of z, each row from its own, and "
@@ -255,7 +259,7 @@ def _verdict(found: Examination) -> tuple[str, str]:
         told = f"encoder has not collapsed, whatever the decoder does with z. {encoder.sentence}"
         if sampled:
             return "awake", f"The {told}"
-        return "awake if sampled", f"If z was sampled, the {told}"
+        return "awake if sampled", f"If z was sampled, each row with noise of its own, the {told}"
     if certificate is None:
         told = encoder.sentence if encoder else "Nothing that is given here tells."
         return "not settled", f"Not settled. {told}"
@@ -264,8 +268,8 @@ def _verdict(found: Examination) -> tuple[str, str]:
         assert encoder is not None
         given = "" if sampled else "if z was sampled, "
         ignored = (
-            f" Yet {given}at least {encoder.nats:.2f} nats pass through z, so the decoder is what "
-            "makes little of it."
+            f" Yet {given}at least {encoder.nats:.2f} nats pass through z, so the decoder makes "
+            "little of it, or these reconstructions are of other rows or in other units."
         )
     return "not settled", f"{certificate.sentence}{ignored}"
 
@@ -288,6 +292,11 @@ def _unknown(arrays: ModelArrays) -> list[str]:
         )
     if arrays.reconstructions is None:
         said.append("Whether the decoder uses z: that needs reconstructions from sampled z.")
+    elif arrays.mean is None and len(arrays.reconstructions) > 1:
+        said.append(
+            "Whether each draw is of z sampled anew, or of noise added to decoded means: that "
+            "takes mean and log_variance, whose KL such draws exceed."
+        )
     elif len(arrays.reconstructions) == 1:
         said.append(
             "Whether the reconstructions were decoded from samples or from means, and whether rows "
@@ -296,9 +305,8 @@ def _unknown(arrays: ModelArrays) -> list[str]:
         )
     if arrays.reconstructions is not None:
         said.append(
-            "Whether the decoder saw the points beside z, as an autoregressive one does under "
-            "teacher forcing: then its loss proves nothing, and reconstructions from z alone are "
-            "needed."
+            "Whether the decoder saw anything but z, as by teacher forcing, skip connections or "
+            "labels: then its loss says nothing of z, and reconstructions from z alone are needed."
         )
     if arrays.z is not None and arrays.mean is None:
         shape = f"{len(arrays.z)} draws" if len(arrays.z) > 1 else "one draw"
@@ -311,13 +319,13 @@ def _unknown(arrays: ModelArrays) -> list[str]:
             "Whether reconstructions depend on their own row alone: stored arrays cannot be asked "
             "again in another order; a certificate of the live model does so."
         )
-    if arrays.reconstructions is not None:
-        said.append(
-            "Whether the decoder saw anything but z (teacher forcing, skip connections): a loss "
-            "of such reconstructions says nothing of z."
-        )
     if arrays.mean is None:
         said.append("KL, active units and information: they need mean and log_variance.")
+    elif arrays.z is None:
+        said.append(
+            "Whether log_variance holds natural logarithms of variances, and not of standard "
+            "deviations: that takes sampled z."
+        )
     if math.isnan(arrays.beta_sigma2):
         said.append(
             "Whether the KL's weight is to blame: that needs βσ² of training, as the number "

@@ -9,6 +9,7 @@ from typing import Any
 from svae_core.commands import deposited, print_json
 from svae_core.datasets.file import Config, how_of
 from svae_core.own_data.formats import listed
+from svae_core.own_data.numerals import spelt
 from svae_core.own_data.suspicions import Suspicion
 from svae_core.records import RequestError
 
@@ -117,7 +118,7 @@ def _print(answer: dict[str, Any]) -> None:
         if name == "columns":
             for column in value:
                 spread = (
-                    f"{column['low']:g} … {column['high']:g}"
+                    f"{spelt(column['low'])} … {spelt(column['high'])}"
                     if column["kind"] == "number"
                     else f"{column['categories']} different" * (column["kind"] == "category")
                 )

@@ -59,7 +59,7 @@ def gauge_value(prepared: PreparedData, settings: Settings) -> float:
 
 
 def latents_needed(prepared: PreparedData, settings: Settings) -> int:
-    """The dimensions that a linear VAE keeps: eigenvalues of the covariance above βσ²."""
+    """Eigenvalues of the covariance above βσ²: what a linear VAE keeps that has as many."""
     return int((prepared.eigenvalues > settings.beta * settings.sigma2).sum())
 
 
@@ -68,9 +68,15 @@ def describe_latents(prepared: PreparedData, settings: Settings) -> str:
     c, kept = settings.beta * settings.sigma2, latents_needed(prepared, settings)
     following = prepared.eigenvalues[kept] if kept < len(prepared.eigenvalues) else 0.0
     further = f" One more lives below βσ² = {following:.3g}." if following > 1e-9 else ""
+    here = (
+        f" Of the {settings.latent_dim} that are set it keeps all."
+        if kept > settings.latent_dim
+        else ""
+    )
     return (
         f"At βσ² = {c:.3g} the covariance of these data has {kept} eigenvalues above it, so a "
-        f"linear VAE keeps {kept} latent dimensions alive, and further ones stay dead.{further} "
+        f"linear VAE keeps at most {kept} latent dimensions alive, and further ones stay dead."
+        f"{here}{further} "
         "Nonlinear nets often keep fewer, as one of their dimensions can follow a curve."
     )
 

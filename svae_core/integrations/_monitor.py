@@ -27,6 +27,7 @@ from svae_core.records import Certificate, RequestError
 
 _log = logging.getLogger(__name__)
 _BLOCK = 4_096  # points that pass through a model at once
+_ANOTHER = 1e-4  # answers this share of δ apart, in mean square, are not rounding
 _VIEWED = 2_000  # points of a live reading, at most
 
 #: Points [n, …] -> (means, log-variances), each [n, k].
@@ -123,7 +124,7 @@ class CollapseMonitor:
         with untouched(self.models):
             points = self._tensor(self.viewed)
             posterior = self._posterior(points)
-            decoded = self._answers(posterior.draw(self._noise_like(posterior.mean)))
+            decoded = self._shifted_answers(posterior.draw(self._noise_like(posterior.mean)))
             gaps = decoded - points.flatten(1)
             losses = array((gaps * gaps).sum(dim=1).double())
             kl = array(posterior.kl().mean(dim=0, dtype=torch.float64))
@@ -179,21 +180,20 @@ class CollapseMonitor:
 
         def reconstruct(points: np.ndarray) -> np.ndarray:
             blocks = []
-            for block in np.split(points, range(_BLOCK, len(points), _BLOCK)):
+            for block in _blocks(points):
                 posterior = self._posterior(self._tensor(block))
                 noise = torch.randn(posterior.mean.shape, generator=generator)
-                blocks.append(array(self._answers(posterior.draw(noise.to(posterior.mean)))))
+                z = posterior.draw(noise.to(posterior.mean))
+                blocks.append(array(self._shifted_answers(z)))
             return np.concatenate(blocks)
 
         def posterior(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            blocks = [
-                self._posterior(self._tensor(block))
-                for block in np.split(points, range(_BLOCK, len(points), _BLOCK))
-            ]
+            blocks = [self._posterior(self._tensor(block)) for block in _blocks(points)]
             means = np.concatenate([array(block.mean) for block in blocks])
             return means, np.concatenate([array(block.log_variance) for block in blocks])
 
         with untouched(self.models):
+            self._check_decoder()
             found = certify(
                 reconstruct,
                 self._points,
@@ -245,11 +245,42 @@ class CollapseMonitor:
             )
         return at_least_float32(answers).reshape(len(z), -1)
 
+    def _shifted_answers(self, z: Tensor) -> Tensor:
+        """The answers to latents [n, k], decoded one row further than their points were encoded.
+
+        A decoder that keeps what encode saw (skip connections, labels) meets another point's, and
+        gains nothing by it; to one that takes z alone the order is nothing.
+        """
+        return self._answers(z.roll(1, 0)).roll(-1, 0)
+
+    def _check_decoder(self) -> None:
+        """Refuse a decoder that answers otherwise once latents are not in their points' order.
+
+        A decoder with noise of its own differs from itself as well, and is not meant.
+        """
+        posterior = self._posterior(self._tensor(self.viewed))
+        z = posterior.draw(self._noise_like(posterior.mean))
+        first, again, shifted = self._answers(z), self._answers(z), self._shifted_answers(z)
+        noise = float((first - again).square().sum(dim=1).double().mean())
+        moved = float((first - shifted).square().sum(dim=1).double().mean())
+        if moved > 4 * noise + _ANOTHER * self.delta:
+            raise RequestError(
+                "decode answers otherwise when latents come in another order than their points, "
+                "so it sees more than z: something that encode left behind, such as skip "
+                "connections or labels, or rows in a fixed order; let decode take z alone, and "
+                "certify a conditional model on the points of one condition at a time."
+            )
+
     def _noise_like(self, mean: Tensor) -> Tensor:
         """The same noise for every reading, so that readings differ by the model alone."""
         if self._noise.shape != mean.shape:
             self._noise = torch.randn(mean.shape, generator=stream(self._seed, 0, "view"))
         return self._noise.to(mean)
+
+
+def _blocks(points: np.ndarray) -> list[np.ndarray]:
+    """Points [n, d] in equal parts of at most _BLOCK, none of them a single row."""
+    return np.array_split(points, -(-len(points) // _BLOCK))
 
 
 def points_of(X: Any) -> np.ndarray:

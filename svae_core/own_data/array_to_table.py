@@ -17,6 +17,7 @@ from svae_core.own_data.array_layout import Layout, before, block_of, layout_of
 from svae_core.own_data.formats import Source
 from svae_core.own_data.limits import CATEGORIES, LETTERS
 from svae_core.own_data.names import cleaned, distinct
+from svae_core.own_data.numerals import spelt
 from svae_core.own_data.sparse import SparseRows
 from svae_core.own_data.sparse_to_table import turned, write_sparse
 from svae_core.own_data.tables import (
@@ -89,7 +90,7 @@ def names_for(layout: Layout, given: Sequence[str] = ()) -> tuple[str, ...]:
 
 def examples_of(block: np.ndarray) -> tuple[tuple[str, ...], ...]:
     """The first rows as text."""
-    return tuple(tuple(f"{value:g}" for value in row) for row in block[:_EXAMPLES].tolist())
+    return tuple(tuple(spelt(value) for value in row) for row in block[:_EXAMPLES].tolist())
 
 
 def blocks_of(rows: int, width: int) -> list[slice]:

@@ -28,6 +28,12 @@ _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _HABIT = 0.5
 
 
+def spelt(value: float) -> str:
+    """A number as it is written by hand: six digits, or all of its whole part (1074583)."""
+    text = f"{value:.6g}"
+    return f"{value:.0f}" if "e+" in text and abs(value) < 1e15 else text
+
+
 @dataclass(frozen=True)
 class Numerals:
     """How one column writes its numbers."""

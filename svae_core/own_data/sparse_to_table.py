@@ -9,6 +9,7 @@ import numpy as np
 from svae_core.own_data.formats import Source
 from svae_core.own_data.limits import CELLS, SPARSE_COLUMNS
 from svae_core.own_data.names import distinct
+from svae_core.own_data.numerals import spelt
 from svae_core.own_data.sparse import CompressedRows, Part, SparseRows, SparseWriter
 from svae_core.own_data.tables import Column, Table, write_about
 from svae_core.records import RequestError
@@ -136,6 +137,6 @@ def _examples(block: Part, width: int) -> tuple[tuple[str, ...], ...]:
         inside = slice(start, start + length)
         shown = columns[inside] < len(row)
         row[columns[inside][shown]] = values[inside][shown]
-        found.append(tuple(f"{value:g}" for value in row.tolist()))
+        found.append(tuple(spelt(value) for value in row.tolist()))
         start += length
     return tuple(found)

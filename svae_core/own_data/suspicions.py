@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.own_data.names import some
+from svae_core.own_data.numerals import spelt
 
 SAMPLE = 20_000
 #: Share of the variance from which one column or one row decides everything.
@@ -109,7 +110,7 @@ def suspicions_of_columns(columns: np.ndarray, names: Sequence[str]) -> list[Sus
     found = []
     for sentinel, held in sentinels.items():
         sentence = (
-            f"{sentinel:g} lies far from all other values in {some(held)}; it may stand for "
+            f"{spelt(sentinel)} lies far from all other values in {some(held)}; it may stand for "
             "missing ones: take it for missing, or leave the "
             f"{'column' if len(held) == 1 else 'columns'} out."
         )
@@ -151,8 +152,9 @@ def suspicions_of_cells(
             if width > 0 and away > OUTLYING * width and values[end] not in _SENTINELS:
                 place = int(places[order[end]])
                 sentence = (
-                    f"{name} is {values[end]:g} in row {place + 1}, and from {rest[0]:g} to "
-                    f"{rest[-1]:g} in all others; leave the row out if it is a mistake."
+                    f"{name} is {spelt(values[end])} in row {place + 1}, and from "
+                    f"{spelt(rest[0])} to {spelt(rest[-1])} in all others; leave the row out "
+                    "if it is a mistake."
                 )
                 found.append(Suspicion("outlier", sentence, row=place))
     return found

@@ -24,6 +24,7 @@ from svae_core.own_data.counts import MOST_VARIABLE, PER_CELL, cell_factors, mos
 from svae_core.own_data.labels import Labelling, count_classes, labelling_of, labels_of
 from svae_core.own_data.limits import CATEGORIES, CATEGORIES_UNASKED, COLUMNS, NUMBERS
 from svae_core.own_data.names import cleaned, some
+from svae_core.own_data.numerals import spelt
 from svae_core.own_data.preprocessing import (
     Feature,
     Treatment,
@@ -120,7 +121,7 @@ def row_names(table: Table, choice: Choice, rows: np.ndarray | None) -> np.ndarr
     named = [column.name for column in table.columns if column.role == ROW_NAME]
     if choice.names:
         column = table.column(choice.names)
-        numbers = [f"{x:g}" for x in table.number(column.name)] if column.kind == "number" else []
+        numbers = [spelt(x) for x in table.number(column.name)] if column.kind == "number" else []
         texts = numbers or table.texts(column.name)
     else:
         texts = table.row_names() or (table.texts(named[0]) if named else [])
@@ -305,7 +306,7 @@ def _rows(
     notes: tuple[str, ...] = ()
     if absent:
         gaps = _gaps(table, features, absent)
-        notes = (f"Count as missing, as chosen: {', '.join(f'{x:g}' for x in absent)}.",)
+        notes = (f"Count as missing, as chosen: {', '.join(spelt(x) for x in absent)}.",)
     total = sum(gaps.values())
     if total and choice.missing == "drop":
         usable = _complete(table, features, absent)

@@ -22,6 +22,7 @@ import numpy as np
 
 from svae_core.own_data.limits import CATEGORIES, CELLS, COLUMNS, LETTERS
 from svae_core.own_data.names import distinct
+from svae_core.own_data.numerals import spelt
 from svae_core.own_data.sparse import StoredRows
 from svae_core.records import RequestError
 
@@ -336,4 +337,4 @@ def _shown(cell: Any) -> str:
         return ""
     if isinstance(cell, str):
         return distinct([cell], "value")[0]
-    return "" if math.isnan(cell) else f"{cell:g}"
+    return "" if math.isnan(cell) else spelt(cell)

@@ -179,7 +179,7 @@ export default class Levers {
     const head = make("b", { title }, symbol);
     const root = make("div", { className: `svae-lever svae-act svae-${name}` }, head, track, field);
     element.append(root);
-    const lever = { name, symbol, range, field, marks, root, value: NaN, held: false, sentAt: -HOLDS, drawn: "",
+    const lever = { name, symbol, range, field, marks, root, value: NaN, held: false, sentAt: -HOLDS, drawn: "", follows: false,
       scale: new Scale(1e-3, 1e1) };
     range.addEventListener("input", () => {
       lever.held = true;
@@ -232,7 +232,12 @@ export default class Levers {
       const marks = marksOf(variances, other.value);
       const key = `${other.value} ${lever.held ? lever.drawn.split(" ")[1] : lever.value}`;
       if (key !== lever.drawn) {
-        if (!lever.held) lever.scale = Scale.around(marks, lever.value, lever.scale);
+        if (!lever.held) {
+          const scale = Scale.around(marks, lever.value, lever.scale);
+          const stays = lever.drawn.split(" ")[1] === String(lever.value);
+          lever.follows = stays && scale !== lever.scale;
+          lever.scale = scale;
+        }
         lever.drawn = key;
         this.#drawMarks(lever, marks);
         Object.assign(lever.range, { min: 0, max: 1 });
@@ -244,7 +249,9 @@ export default class Levers {
     const name = conventional ? "A conventional VAE" : "The unit gauge";
     const text =
       `${alive} of ${variances.length} marks lie above βσ² = ${spelt(beta.value * sigma2.value)}. ` +
-      `${name} keeps about that many dimensions alive${alive ? "" : ": none, it collapses"}.`;
+      `${name} keeps about that many dimensions alive${alive ? "" : ": none, it collapses"}.` +
+      [[sigma2, beta], [beta, sigma2]].filter(([lever]) => lever.follows).map(([lever, other]) =>
+        ` ${lever.symbol} is still ${spelt(lever.value)}; its scale has moved with its marks, λ/${other.symbol}.`).join("");
     setText(this.note, text);
   }
 

@@ -10,6 +10,7 @@ import numpy as np
 from svae_core.own_data.array_to_table import with_labels, with_note, write_matrix
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import CATEGORIES
+from svae_core.own_data.numerals import spelt
 from svae_core.own_data.sparse import CompressedRows
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
@@ -44,7 +45,7 @@ def read(source: Source) -> Table:
         source, CompressedRows.of(matrix.tocsr()), FORMAT.name, (note,), tabular=FORMAT.table
     )
     if several:
-        sets = np.array([", ".join(f"{label:g}" for label in sorted(row)) for row in labels])
+        sets = np.array([", ".join(spelt(label) for label in sorted(row)) for row in labels])
         table = with_note(table, "Lines have several labels, which are one class together.")
         return with_labels(table, sets)
     whole = bool(np.isfinite(labels).all() and (labels == np.rint(labels)).all())
