@@ -36,6 +36,7 @@ def test_a_healthy_model_is_awake_with_the_numbers_of_theory() -> None:
     assert found.encoder is not None and 0 < found.encoder.nats < found.kl
     assert not found.findings and "3 dimensions" not in found.sentence
     page = report_page(found, "<script>alert(1)</script>.npz")
+    assert "cluster 1" in page and "margin at 99 %" in page and "99%" not in page
     assert "<script>" not in page and found.encoder.sentence in page
 
 

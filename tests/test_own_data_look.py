@@ -13,7 +13,9 @@ from svae_core.__main__ import main
 from svae_core.own_data import look as module
 from svae_core.own_data.choice import Choice
 from svae_core.own_data.look import CONSTANT, Look, look_at
+from svae_core.own_data.numerals import spelt
 from svae_core.own_data.read_by_format import read_table
+from svae_core.own_data.table_to_points import row_names
 from svae_core.own_data.tables import Table
 
 N = 90
@@ -134,3 +136,33 @@ def write_counts() -> Callable[[Path], None]:
     counts = sparse.random(60, 6_000, 0.05, "csr", random_state=0)
     counts.data = np.ceil(counts.data * 5)
     return lambda path: sparse.save_npz(path, counts)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(1074583.0, "1074583"), (-2.5, "-2.5"), (0.1 + 0.2, "0.3"), (1e30, "1e+30"), (3e-7, "3e-07")],
+)
+def test_numbers_of_a_file_are_written_out(value: float, written: str) -> None:
+    assert spelt(value) == written
+
+
+def test_numbers_that_name_rows_keep_their_digits(tmp_path: Path) -> None:
+    path, folder = tmp_path / "ids.csv", tmp_path / "ids"
+    rows = [f"{10743250 + n},{n % 7},{n % 5}" for n in range(30)]
+    path.write_text("\n".join(["id,a,b", *rows]), encoding="utf-8")
+    folder.mkdir()
+    table = read_table(path, "ids.csv", folder)
+    assert "e+" not in str(table.examples)
+    names = row_names(table, Choice(names="id"), None)
+    assert names is not None and list(names[:2]) == ["10743250", "10743251"]
+
+
+@pytest.mark.slow
+def test_the_command_line_prints_names_and_no_empty_line(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "d.csv").write_text(TEXT)
+    assert main(["data", str(tmp_path / "d.csv")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "classes    u (30), v (30), w (30)" in lines
+    assert not any(line.startswith("array") or line.endswith(" ") for line in lines)

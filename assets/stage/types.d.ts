@@ -212,6 +212,8 @@ export interface CertificateNumbers {
   kl_per_dim: number[];
   active_units: number;
   mutual_information: number;
+  /** Missing of runs kept before it was measured. */
+  mutual_information_error?: number | null;
   mi_ceiling: number;
   floors: { elementary: number; proved: number; tight: number };
   gauge: number;

@@ -253,7 +253,7 @@ def _latents(found: Forecast) -> str:
     c, alive = found.beta_sigma2, len(found.active)
     dimensions = "1 dimension" if found.directions == 1 else f"{found.directions} dimensions"
     if found.directions > found.latent_dim:
-        dimensions = f"all of {found.latent_dim} dimensions (of more, {found.directions})"
+        dimensions = f"all {found.latent_dim} dimensions ({found.directions} could live)"
     told = f"At βσ² = {c:.3g} a linear VAE keeps {dimensions} and this model"
     told += f" keeps {alive} of {found.latent_dim}"
     if found.birth_range[0] <= c <= found.birth_range[1]:

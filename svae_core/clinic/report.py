@@ -30,8 +30,9 @@ def report_page(found: Examination, name: str = "model") -> str:
         parts.append(part_of(found.certificate).replace("Training points", "Reconstructions", 1))
     if found.encoder is not None:
         encoder = found.encoder
+        kind = encoder.teacher.removesuffix("s")
         rows = [
-            (name, f"{nats:.3f} nats", "lost" if name in encoder.lost else "")
+            (f"{kind} {name}", f"{nats:.3f} nats", "lost" if name in encoder.lost else "estimate")
             for name, nats in zip(encoder.classes, encoder.class_nats, strict=True)
             if math.isfinite(nats)
         ]
@@ -58,12 +59,20 @@ def numbers_of(found: Examination) -> list[tuple[str, str, str]]:
     ]
     if found.certificate is not None:
         c = found.certificate
-        rows.insert(1, ("loss", f"{c.loss:.4g}", f"+{c.loss_margin:.2g} margin, {_draws(c.draws)}"))
+        rows.insert(
+            1,
+            (
+                "loss",
+                f"{c.loss:.4g}",
+                f"+{c.loss_margin:.2g} margin at 99 %, {_draws(c.draws)}; squared error, summed",
+            ),
+        )
     if not math.isnan(found.gauge):
         rows.append(("gauge βσ²/λₘₐₓ", f"{found.gauge:.3g}", _side(found.gauge)))
     if found.kl_per_dim:
         active = f"{found.active_units} of {found.latent_dim} active units"
-        ceiling = f"± {found.mutual_information_error:.2g}; log n is {math.log(found.n_points):.2f}"
+        error = f"{found.mutual_information_error:.2g} nats (standard error)"
+        ceiling = f"± {error}; log n is {math.log(found.n_points):.2f}"
         rows.append(("KL", f"{found.kl:.4g} nats", active))
         rows.append(("information I(x; z)", f"{found.mutual_information:.4g} nats", ceiling))
     if found.encoder is not None:

@@ -115,6 +115,8 @@ def _with_option(suspicion: Suspicion) -> str:
 
 def _print(answer: dict[str, Any]) -> None:
     for name, value in answer.items():
+        if value in (None, "", (), [], {}):
+            continue  # nothing is said of what the file has not
         if name == "columns":
             for column in value:
                 spread = (
@@ -127,6 +129,10 @@ def _print(answer: dict[str, Any]) -> None:
         elif name in ("notes", "warnings", "first_rows", "kept"):
             for item in value:
                 print("  " + ("  ".join(map(str, item)) if name == "first_rows" else _line(item)))
+        elif name == "classes":
+            print(f"{name:10} " + ", ".join(f"{one} ({count:,})" for one, count in value.items()))
+        elif name == "arrays":
+            print(f"{name:10} {', '.join(value)}")
         else:
             print(f"{name:10} {value}")
 

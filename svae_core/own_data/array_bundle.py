@@ -31,7 +31,10 @@ def write_arrays(path: Path, name: str, folder: Path, tell: Progress, only: str 
     try:
         with path.open("rb") as file:
             if not file.read(4).startswith(b"PK"):
-                raise RequestError("This is no NPZ file; save the arrays with numpy.savez.")
+                raise RequestError(
+                    "This is no NPZ file. A model is examined by its arrays in one file, as "
+                    "numpy.savez writes it; data without a model are given as a data set."
+                )
         with archive.opened(path) as (packed, items):
             _write(packed, items, folder, tell, set(only.split(",")) - {""})
     except RequestError as error:

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { nats } from "../../assets/stage/guarantee.js";
 import { Scale, marksOf, spelt } from "../../assets/stage/logarithmic.js";
 import { LASTING, newsAt, words } from "../../assets/stage/news.js";
+import { followed, law } from "../../assets/stage/views/levers.js";
 
 test("a place on the track and its value are each other's inverse, equal ratios equal ways", () => {
   const scale = new Scale(0.01, 100);
@@ -61,4 +62,11 @@ test("a remark is news from its own step on for some moments, and names that ste
   assert.equal(newsAt(remarks, rows, 10 + LASTING - 1)?.step, 100);
   assert.equal(newsAt(remarks, rows, 10 + LASTING), null);
   assert.match(words(remarks[1]), /dimension 1 .*step 100/);
+});
+
+test("of a conventional VAE that is not shown it is said what it would do, and a moved scale is explained", () => {
+  assert.equal(law(2, 8, 0.1, true), "2 of 8 marks lie above βσ² = 0.1. A conventional VAE keeps about that many dimensions alive.");
+  assert.match(law(0, 8, 1, true), /: none, it collapses\.$/);
+  assert.match(law(0, 8, 1, false), /A conventional VAE would keep .*: none, it would collapse\.$/);
+  assert.equal(followed("β", 1, "σ²"), " β is still 1; its scale has moved with its marks, λ/σ².");
 });

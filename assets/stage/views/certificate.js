@@ -21,7 +21,7 @@ const ROWS = [
   ["collapse loss δ", (c) => `${number(c.delta)} (${c.delta_definition})`],
   ["feasible band", (c) => `${number(c.lo)} … ${number(c.hi)}: ${side(c)}`],
   ["KL", (c) => `${number(c.kl)} nats`],
-  ["mutual information", (c) => `${number(c.mutual_information)} nats ${ceiling(c)}`],
+  ["mutual information", (c) => `${number(c.mutual_information)}${error(c)} nats ${ceiling(c)}`],
   ["guaranteed, elementary", (c) => `${number(c.floors.elementary)} nats`],
   ["guaranteed, proved", (c) => `${number(c.floors.proved)} nats`],
   ["guaranteed, numerical", (c) => `${number(c.floors.tight)} nats`],
@@ -48,6 +48,8 @@ const MORE = [
 const margin = (c) => `(99 % margin, ${c.draws} draws)`;
 /** @param {CertificateNumbers} c */
 const side = (c) => (c.in_band ? "inside" : "outside");
+/** @param {CertificateNumbers} c */
+const error = (c) => (c.mutual_information_error ? ` ± ${number(c.mutual_information_error)}` : "");
 /** @param {CertificateNumbers} c */
 const ceiling = (c) => `(at most ${number(c.mi_ceiling, 2)} measurable)`;
 

@@ -116,6 +116,31 @@ const LEVERS = [
   { name: "beta", symbol: "β", title: "weight of the KL term" },
 ];
 
+/**
+ * How many dimensions live at a βσ²; of a conventional VAE that is not among the models, as it would.
+ * @param {number} alive
+ * @param {number} count  marks
+ * @param {number} product  βσ²
+ * @param {boolean} shown  whether one of the models is a conventional VAE
+ */
+export function law(alive, count, product, shown) {
+  const [keeps, collapses] = shown ? ["keeps", "collapses"] : ["would keep", "would collapse"];
+  return (
+    `${alive} of ${count} marks lie above βσ² = ${spelt(product)}. ` +
+    `A conventional VAE ${keeps} about that many dimensions alive${alive ? "" : `: none, it ${collapses}`}.`
+  );
+}
+
+/**
+ * Why a thumb has moved whose value has not.
+ * @param {string} symbol
+ * @param {number} value
+ * @param {string} other  the lever that was moved
+ */
+export function followed(symbol, value, other) {
+  return ` ${symbol} is still ${spelt(value)}; its scale has moved with its marks, λ/${other}.`;
+}
+
 /** @implements {View} */
 export default class Levers {
   /**
@@ -246,12 +271,9 @@ export default class Levers {
     }
     const alive = variances.filter((one) => one > beta.value * sigma2.value).length;
     const conventional = members.some((member) => member.method === "baseline");
-    const name = conventional ? "A conventional VAE" : "The unit gauge";
-    const text =
-      `${alive} of ${variances.length} marks lie above βσ² = ${spelt(beta.value * sigma2.value)}. ` +
-      `${name} keeps about that many dimensions alive${alive ? "" : ": none, it collapses"}.` +
-      [[sigma2, beta], [beta, sigma2]].filter(([lever]) => lever.follows).map(([lever, other]) =>
-        ` ${lever.symbol} is still ${spelt(lever.value)}; its scale has moved with its marks, λ/${other.symbol}.`).join("");
+    const follow = [[sigma2, beta], [beta, sigma2]].map(([lever, other]) =>
+      lever.follows ? followed(lever.symbol, lever.value, other.symbol) : "");
+    const text = law(alive, variances.length, beta.value * sigma2.value, conventional) + follow.join("");
     setText(this.note, text);
   }
 
