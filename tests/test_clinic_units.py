@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -148,3 +150,31 @@ def test_a_plain_loop_ends_as_the_gauge_says(reconstruction: str) -> None:
         trained(replace(loss, kl_weight=share * edge), points, 500) for share in (0.6, 1.4)
     )
     assert below > 0.1 and above < 0.01
+
+
+def test_another_prior_is_another_unit_of_z_and_no_other_gauge() -> None:
+    def loss(x: torch.Tensor, y: torch.Tensor, m: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+        kl = ((m - 3).square() + s.exp()) / 4 - 1 - s + math.log(4)  # to N(3, 4)
+        return (x - y).square().sum(dim=1).mean() / 2 + kl.sum(dim=1).mean() / 2
+
+    def usual(x: torch.Tensor, y: torch.Tensor, m: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+        kl = m.square() + s.exp() - 1 - s
+        return (x - y).square().sum(dim=1).mean() / 2 + kl.sum(dim=1).mean() / 2
+
+    assert gauge_of(loss, POINTS, 2).gauge == pytest.approx(gauge_of(usual, POINTS, 2).gauge)
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        (lambda x, y, m, s: (x - y).square().sum(dim=1) + m.square().sum(dim=1), "one number"),
+        (lambda x, y, m, s: float((x - y).detach().square().sum()), "of float"),
+        (lambda x, y, m, s: (y - x).log().sum() + m.square().sum(), "not a finite number"),
+        (lambda x, y, m, s: -(x - y).square().sum() - m.square().sum(), "to be maximised"),
+    ],
+)
+def test_what_is_no_loss_to_minimise_is_refused_in_one_sentence(
+    loss: Callable[..., object], said: str
+) -> None:
+    with pytest.raises(RequestError, match=said):
+        gauge_of(loss, POINTS, 2)

@@ -235,6 +235,12 @@ def test_gauge_says_which_side_of_one(problem: Problem) -> None:
     assert "below 1" in unit_gauge.describe_gauge(problem, low)
 
 
+def test_no_more_dimensions_are_kept_than_are_set(problem: Problem) -> None:
+    many = dataclasses.replace(SETTINGS, sigma2=1e-6, latent_dim=2)
+    told = unit_gauge.describe_latents(problem, many)
+    assert "keeps at most 6 latent" in told and "Of the 2 that are set it keeps all." in told
+
+
 @pytest.mark.slow
 def test_on_a_telephone_labels_climb_and_shells_are_seen_whole() -> None:
     problem = prepare(Settings())

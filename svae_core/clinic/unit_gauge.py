@@ -94,7 +94,8 @@ def gauge_of(
     `function(x, answers, mean, log_variance) -> scalar tensor`, with x and answers [n, d] and mean
     and log-variance [n, k], float64, is called as training would call it on one batch: answers
     are what the loss is given (logits, if it wants logits). It must be a sum over coordinates of a
-    twice differentiable loss plus a multiple of the Gaussian KL; noise_scale is taken to be 1.
+    twice differentiable loss plus a multiple of the KL to a Gaussian prior, of any mean and variance:
+    scaling z changes nothing, so it is taken in units of the prior. noise_scale is taken to be 1.
     `start` [d]: from where the best constant answer is sought (default: the mean of the points).
     RequestError where the function is flat in answers or mean, so that no gauge exists.
     """
@@ -107,7 +108,7 @@ def gauge_of(
 
     def derivatives(constant: Any) -> tuple[Any, Any]:
         answers = constant.expand(n, d).clone().requires_grad_()
-        value = function(x, answers, nothing, nothing)
+        value = _one_number(function(x, answers, nothing, nothing))
         slope, curvature = _twice(value, answers)
         return slope, curvature.mean(dim=0)
 
@@ -122,14 +123,57 @@ def gauge_of(
         best = best - step.clamp(-1.0, 1.0)
         if float(step.abs().max()) <= 1e-13 * (1 + float(best.abs().max())):
             break
-    mean = nothing.clone().requires_grad_()
-    value = function(x, best.expand(n, d), mean, nothing)
-    v = float(_twice(value, mean)[1].mean()) * n
-    if not v > 0:
-        raise RequestError("The loss does not grow with the posterior's mean, so it has no KL.")
+    v = _kl_weight(lambda *posterior: function(x, best.expand(n, d), *posterior), nothing)
     # The loss of a batch is w·mean; slopes of one point are n times those of the batch.
     found = spectrum(slope.numpy() * n, curvature.numpy() * n)
     return _diagnosis(found, v, latent_dim, 1.0, math.nan, False)
+
+
+def _one_number(value: Any) -> Any:
+    """The loss, refused where it is no finite scalar tensor."""
+    import torch
+
+    if not isinstance(value, torch.Tensor) or value.numel() != 1:
+        given = f"shape {tuple(value.shape)}" if hasattr(value, "shape") else type(value).__name__
+        raise RequestError(
+            f"The loss must be one number, as a tensor that keeps its gradient, but is of {given}: "
+            "take the mean or the sum over the points, without float() or .item()."
+        )
+    if not bool(torch.isfinite(value)):
+        raise RequestError(
+            "The loss is not a finite number where all answers are one constant: look there for a "
+            "logarithm or a root of a number below 0."
+        )
+    return value.reshape(())
+
+
+def _kl_weight(loss: Callable[[Any, Any], Any], nothing: Any) -> float:
+    """v of v·KL in units of the prior, from the loss of means and log-variances [n, k].
+
+    Newton's steps lead to the posterior that the KL asks for, the prior; with z in units of its
+    deviation s the loss is curved by s² times as much.
+    """
+    import torch
+
+    mean, log_variance = nothing[:1].clone(), nothing[:1].clone()
+    for _ in range(100):
+        means = mean.expand_as(nothing).clone().requires_grad_()
+        logs = log_variance.expand_as(nothing).clone().requires_grad_()
+        slopes, curved = _twice(_one_number(loss(means, logs.detach())), means)
+        if not float(curved.mean()) > 0:
+            raise RequestError(
+                "The loss does not grow with the posterior's mean, so it has no KL, or hides it "
+                "below a threshold (free bits), or is to be maximised: give what is minimised, and "
+                "the KL without its threshold."
+            )
+        log_slopes, log_curved = _twice(_one_number(loss(means.detach(), logs)), logs)
+        step = slopes.mean(0) / curved.mean(0)
+        log_step = log_slopes.mean(0) / log_curved.mean(0)
+        log_step = torch.where(log_curved.mean(0) > 0, log_step, torch.zeros_like(log_step))
+        mean, log_variance = mean - step, log_variance - log_step.clamp(-1.0, 1.0)
+        if float(step.abs().max()) + float(log_step.abs().max()) <= 1e-12:
+            break
+    return float((curved.mean(0) * log_variance[0].exp()).mean()) * len(nothing)
 
 
 def _twice(value: Any, where: Any) -> tuple[Any, Any]:
