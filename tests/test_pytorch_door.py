@@ -263,9 +263,13 @@ class Skipping(nn.Module):
 
 
 @pytest.mark.parametrize("labelled", [False, True])
-def test_a_decoder_that_keeps_what_the_encoder_saw_is_not_certified(labelled: bool) -> None:
-    net = Skipping(labelled)
-    monitor = CollapseMonitor(net.encode, net.decode, POINTS, clusters=3)
+@pytest.mark.parametrize("by_class", [False, True])
+def test_a_decoder_that_keeps_what_the_encoder_saw_is_not_certified(
+    labelled: bool, by_class: bool
+) -> None:
+    """Nor where neighbouring rows have the same label."""
+    net, points = Skipping(labelled), POINTS[np.argsort(POINTS[:, 0])] if by_class else POINTS
+    monitor = CollapseMonitor(net.encode, net.decode, points, clusters=3)
     assert monitor.step().loss > monitor.delta  # it answers with another point's
     with pytest.raises(RequestError, match="sees more than z"):
         monitor.certify()

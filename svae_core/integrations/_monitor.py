@@ -124,7 +124,7 @@ class CollapseMonitor:
         with untouched(self.models):
             points = self._tensor(self.viewed)
             posterior = self._posterior(points)
-            decoded = self._shifted_answers(posterior.draw(self._noise_like(posterior.mean)))
+            decoded = self._answers_elsewhere(posterior.draw(self._noise_like(posterior.mean)))
             gaps = decoded - points.flatten(1)
             losses = array((gaps * gaps).sum(dim=1).double())
             kl = array(posterior.kl().mean(dim=0, dtype=torch.float64))
@@ -180,12 +180,13 @@ class CollapseMonitor:
 
         def reconstruct(points: np.ndarray) -> np.ndarray:
             blocks = []
-            for block in _blocks(points):
+            order = self._cycle(len(points))  # sorted by class, a block would be of one class
+            for block in _blocks(points[order]):
                 posterior = self._posterior(self._tensor(block))
                 noise = torch.randn(posterior.mean.shape, generator=generator)
                 z = posterior.draw(noise.to(posterior.mean))
-                blocks.append(array(self._shifted_answers(z)))
-            return np.concatenate(blocks)
+                blocks.append(array(self._answers_elsewhere(z)))
+            return np.concatenate(blocks)[np.argsort(order)]
 
         def posterior(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             blocks = [self._posterior(self._tensor(block)) for block in _blocks(points)]
@@ -245,13 +246,21 @@ class CollapseMonitor:
             )
         return at_least_float32(answers).reshape(len(z), -1)
 
-    def _shifted_answers(self, z: Tensor) -> Tensor:
-        """The answers to latents [n, k], decoded one row further than their points were encoded.
+    def _answers_elsewhere(self, z: Tensor) -> Tensor:
+        """The answers to latents [n, k], each decoded in the place of another row.
 
         A decoder that keeps what encode saw (skip connections, labels) meets another point's, and
         gains nothing by it; to one that takes z alone the order is nothing.
         """
-        return self._answers(z.roll(1, 0)).roll(-1, 0)
+        order = self._cycle(len(z))
+        return self._answers(z[order])[np.argsort(order)]
+
+    def _cycle(self, n: int) -> np.ndarray:
+        """A random order [n] in which no row keeps its place, the same one at every call."""
+        shuffled = np.random.default_rng([self._seed, 23]).permutation(n)
+        order = np.empty_like(shuffled)
+        order[shuffled] = np.roll(shuffled, 1)
+        return order
 
     def _check_decoder(self) -> None:
         """Refuse a decoder that answers otherwise once latents are not in their points' order.
@@ -260,9 +269,9 @@ class CollapseMonitor:
         """
         posterior = self._posterior(self._tensor(self.viewed))
         z = posterior.draw(self._noise_like(posterior.mean))
-        first, again, shifted = self._answers(z), self._answers(z), self._shifted_answers(z)
+        first, again, elsewhere = self._answers(z), self._answers(z), self._answers_elsewhere(z)
         noise = float((first - again).square().sum(dim=1).double().mean())
-        moved = float((first - shifted).square().sum(dim=1).double().mean())
+        moved = float((first - elsewhere).square().sum(dim=1).double().mean())
         if moved > 4 * noise + _ANOTHER * self.delta:
             raise RequestError(
                 "decode answers otherwise when latents come in another order than their points, "
