@@ -12,7 +12,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from svae_core.config.settings import AUTOREGRESSIVE
+from svae_core.config.architectures import AUTOREGRESSIVE
 from svae_core.figures.palette import FONT_SIZE, MARKS, blank, ink
 from svae_core.figures.phase.axes import AXES, Axis, View, axis_of, label
 from svae_core.figures.phase.words import SHARES, hover, mixed
