@@ -197,7 +197,7 @@ def test_copies_count_as_runs_of_their_owner(
 ) -> None:
     monkeypatch.setenv("SVAE_MAX_RUNS", "2")
     for run in (host.runs.copy("run", "owner"), host.runs.copy("run", "owner")):
-        host.runs.by_id[run].viewers = 1
+        host.runs.by_id[run].viewers.count = 1
     with pytest.raises(RequestError, match="2 are allowed"):
         host.runs.copy("run", "owner")
 
