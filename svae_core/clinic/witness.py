@@ -58,6 +58,8 @@ def witness(teacher: np.ndarray, epsilon: float, seed: int = 0) -> Witness:
     """Both margins of q(z|x) = N(ε·u(x), I) for a teacher [n, c]."""
     mean = epsilon * code_of(teacher)
     z = mean + np.random.default_rng([seed, 79]).standard_normal(mean.shape)
+    # log q(z_i|x_j), [n, n], up to a constant that cancels in I(x; z), the mean of
+    # log q(z|x) − log q(z) with the aggregate posterior q(z) = mean_j q(z|x_j).
     density = -0.5 * ((z[:, None] - mean[None]) ** 2).sum(axis=-1)
     top = density.max(axis=1, keepdims=True)
     mixture = top[:, 0] + np.log(np.exp(density - top).mean(axis=1))
