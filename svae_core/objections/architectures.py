@@ -12,7 +12,7 @@ import dataclasses
 from collections import Counter
 from dataclasses import dataclass
 
-from svae_core.objections import Answer, baseline, short, spread, trained
+from svae_core.objections import Answer, baseline, range_of, short, trained
 from svae_core.problem import prepared_data
 from svae_core.records import Certificate, RequestError, Settings
 
@@ -124,8 +124,8 @@ def _summary_cells(certificates: list[Certificate]) -> tuple[str, ...]:
     )
     return (
         words,
-        spread([certificate.loss for certificate in certificates]),
-        spread([certificate.kl for certificate in certificates]),
+        range_of([certificate.loss for certificate in certificates]),
+        range_of([certificate.kl for certificate in certificates]),
     )
 
 
