@@ -230,8 +230,7 @@ def train(
             *(float(at), at / max(1.0, steps - 1.0), kl, constants, memory, by_kl),
         )
         _, by_loss, by_distortion = slopes(averages)
-        # These decoders are not autoregressive: loss and distortion are one number, D, whose slope
-        # is the sum of both. ∂D/∂(s·o) of a point is −2/b times its error x − s·o.
+        # No decoder here is autoregressive, so loss and distortion are one D: their slopes add up.
         factor = F(-2.0 / b * (by_loss + by_distortion))
         _gradient_of_outputs(outputs, error, radius, scale, factor)
         by_z = backward_stack(row, gradient, decoder, z, dec_work, dec_starts, error, spare, True)
