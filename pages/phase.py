@@ -14,7 +14,7 @@ from pages.widgets import phase_axes, upload, waiting_section
 from pages.widgets import settings as controls
 from pages.widgets.charts import QUIET, beside_button, for_audience
 from pages.widgets.presets import open_here_button
-from svae_core.config.settings import AUTOREGRESSIVE
+from svae_core.config.architectures import AUTOREGRESSIVE
 from svae_core.figures import phase
 from svae_core.figures.phase_transition import describe_transition
 from svae_core.methods import guards, method_for, scan_methods

@@ -22,13 +22,9 @@ from svae_core.certificate.certify import Reference
 from svae_core.certificate.information_floors import covariance_spectrum, floor_curves, water_level
 from svae_core.certificate.kernel_floors import Progress, sharpen
 from svae_core.certificate.prefix_spectrum import prefix_edge
+from svae_core.config.architectures import AUTOREGRESSIVE
 from svae_core.config.limits import check_data, check_preparation
-from svae_core.config.settings import (
-    AUTOREGRESSIVE,
-    DATA_FIELDS,
-    check_settings,
-    settings_key,
-)
+from svae_core.config.settings import DATA_FIELDS, check_settings, settings_key
 from svae_core.datasets import load_dataset
 from svae_core.geometry.kmeans import cluster, nearest, squared_distances, total_variance
 from svae_core.geometry.region import applicable_definition, collapse_losses, feasible_region

@@ -88,6 +88,6 @@ def watched(host: Server) -> LiveRun:
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that nobody watches are kept: here none has viewers, and a busy machine may be slow."""
-    from pages.live import run
+    from pages.live import viewers
 
-    monkeypatch.setattr(run, "GRACE", 1e6)
+    monkeypatch.setattr(viewers, "GRACE", 1e6)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 from svae_core import certify_encoder
-from svae_core.clinic.witness import code_of, simplex, witness
+from svae_core.clinic.witness import witness
 from svae_core.config.fields import RequestError
+from svae_core.distributions.simplex_code import code_of, corners
 
 RNG = np.random.default_rng(0)
 CENTRES = 6 * np.eye(4)
@@ -134,9 +135,9 @@ def test_what_cannot_be_certified_is_refused() -> None:
 
 def test_a_simplex_code_gives_the_teacher_back() -> None:
     teacher = RNG.dirichlet(np.ones(5), size=50)
-    vertices = simplex(5)
+    vertices = corners(5)
     np.testing.assert_allclose(vertices @ vertices.T, 1.25 * np.eye(5) - 0.25, atol=1e-12)
-    logits = code_of(teacher) @ vertices.T
+    logits = code_of(np.log(teacher), vertices, 1.0) @ vertices.T
     answers = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     np.testing.assert_allclose(answers, teacher, atol=1e-12)
 

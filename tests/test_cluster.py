@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -141,6 +142,32 @@ def test_other_versions_and_other_code_are_told_apart() -> None:
     other = dask_cluster._version_difference({"tcp://a": mine, "tcp://b": {**mine, "torch": "1.0"}})
     assert other.startswith("has a worker (tcp://b) with torch 1.0, and here it is ")
     assert "svae_core" in dask_cluster._version_difference({"tcp://a": {**mine, "svae_core": "0"}})
+
+
+def test_own_plug_ins_are_part_of_the_versions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever their folder lies; commands, which workers do not run, may differ."""
+
+    def with_plugins(place: str, files: dict[str, str]) -> dict[str, str]:
+        for name, source in files.items():
+            file = tmp_path / place / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(source, encoding="utf-8")
+        monkeypatch.setenv("SVAE_PLUGINS", str(tmp_path / place))
+        return versions()
+
+    monkeypatch.delenv("SVAE_PLUGINS", raising=False)
+    none = versions()
+    theirs = {"methods/mine.py": "a = 1\n", "architectures/deep.py": "b = 1\n"}
+    one = with_plugins("one", theirs)
+    assert with_plugins("two", {**theirs, "commands/hello.py": "c = 1\n"}) == one
+    other = with_plugins("three", {**theirs, "architectures/deep.py": "b = 2\n"})
+    said = dask_cluster._version_difference({"tcp://a": one})
+    assert said.startswith("has a worker (tcp://a) with architectures of SVAE_PLUGINS ")
+    assert other["methods of SVAE_PLUGINS"] == one["methods of SVAE_PLUGINS"]
+    without = dask_cluster._version_difference({"tcp://a": none})
+    assert "with methods of SVAE_PLUGINS none, and here it is" in without
 
 
 def test_a_worker_without_the_code_is_named_as_it_or_dask_says_it() -> None:

@@ -14,8 +14,8 @@ from svae_core.certificate.diagnostics import (
     active_units,
     information_and_error,
     mutual_information,
-    spread,
     structure,
+    variance_of_means,
     verdict,
 )
 from svae_core.certificate.losses import Losses, measure_losses
@@ -87,7 +87,7 @@ def test_the_mean_reconstruction_counter_example():
 def test_active_units_by_the_variance_of_means():
     rng = np.random.default_rng(0)
     means = rng.normal(size=(5000, 3)) * np.array([1.0, 0.05, 0.2])
-    np.testing.assert_array_equal(active_units(spread(means)), [True, False, True])
+    np.testing.assert_array_equal(active_units(variance_of_means(means)), [True, False, True])
 
 
 def test_information_of_well_separated_posteriors_is_log_n():
@@ -124,8 +124,8 @@ def test_information_never_exceeds_log_n(n, k, seed):
 
 def test_structure_is_nought_for_noise_and_near_one_for_clear_means():
     rng = np.random.default_rng(0)
-    assert structure(spread(np.zeros((50, 4))), np.ones(4)) == 0.0
-    assert structure(spread(rng.normal(size=(500, 4))), np.full(4, 0.02)) > 0.95
+    assert structure(variance_of_means(np.zeros((50, 4))), np.ones(4)) == 0.0
+    assert structure(variance_of_means(rng.normal(size=(500, 4))), np.full(4, 0.02)) > 0.95
 
 
 def test_the_error_of_the_information_is_that_of_its_repetitions():

@@ -16,7 +16,7 @@ from support.figure_subjects import three_clusters
 from support.live_runs import toy_run, until
 from support.screens import SMALL, charts_of, open_page, query_of, without_exception
 
-from pages.live import run as live_run
+from pages.live import viewers
 from pages.live.run_view import RunView, view_of
 from pages.wire import figure, messages, replay_file
 from svae_core.__main__ import main
@@ -41,7 +41,7 @@ def view() -> RunView:
         return view_of(run)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(live_run, "GRACE", 1e6)
+        patch.setattr(viewers, "GRACE", 1e6)
         return asyncio.run(run())
 
 

@@ -250,7 +250,7 @@ async def test_umap_is_asked_for_only_while_a_map_is_watched(
     live.stop()
     asked.clear()
     assert live.shared.provisional and not companions.layout_due(live) and asked
-    live.last_viewed_at = float("-inf")  # nobody has seen it for long
+    live.viewers.last_at = float("-inf")  # nobody has seen it for long
     asked.clear()
     assert not companions.layout_due(live) and not asked
 

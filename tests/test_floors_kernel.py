@@ -27,7 +27,7 @@ from svae_core.certificate.certify import reference
 from svae_core.certificate.degree_weights import DegreeWeights, choose_weights, degree_for
 from svae_core.certificate.eigenvalue_bounds import ScaledMatrix, collatz_wielandt, deflated_bound
 from svae_core.certificate.information_floors import floors_along, floors_at
-from svae_core.certificate.kernel_floors import how_proved, radial_maximum, sharpen
+from svae_core.certificate.kernel_floors import how_proved, radial_factor, sharpen
 from svae_core.problem import prepare
 from svae_core.records import FloorCurves, Settings
 
@@ -129,7 +129,7 @@ def test_radial_maximum_is_that_of_a_dense_grid_never_lower(
     weight = DegreeWeights(lam, logs)
     rho = np.linspace(max(radii[0], 1e-6), radii[1], 5000)
     exact = float((weight.radial_growth(rho) - lam * rho**2).max())
-    found = radial_maximum(weight, radii)
+    found = radial_factor(weight, radii)
     assert exact - 1e-12 <= found <= exact + 1e-5 * lam + 1e-7
 
 
@@ -168,7 +168,7 @@ def test_bound_is_the_formula_by_dense_eigenvalues_never_lower(
         root = np.exp(-0.5 * lam * squares)
         kernel = np.outer(root, root) * np.polynomial.polynomial.polyval(gram, series)
         top = np.linalg.eigvalsh(kernel / len(points))[-1]
-        exact = np.log(top) + radial_maximum(weights[at], radii)
+        exact = np.log(top) + radial_factor(weights[at], radii)
         assert exact - 1e-12 <= found[at] <= exact + 0.02
         gaps = squares[:, None] + squares - 2 * gram
         exact = np.log(np.linalg.eigvalsh(np.exp(-0.5 * lam * gaps) / len(points))[-1])

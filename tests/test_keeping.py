@@ -54,7 +54,7 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
         found = revived()
         assert len(found.moments) == moments and found.newest is not None
         assert found.newest.step == moments - 1 and not found.plays, "it was paused"
-        found.viewers = 1
+        found.viewers.count = 1
         found.start()
         found.play()
         await until(found, lambda found=found: found.status == "finished")  # type: ignore[misc]
@@ -79,7 +79,7 @@ async def test_who_lags_behind_on_a_shared_course_is_saved_where_they_are() -> N
     found = revived()
     assert len(found.moments) == 4 and found.newest is not None
     assert found.newest.step < found.moments[-1][0].step, "no state was kept just there"
-    found.viewers = 1
+    found.viewers.count = 1
     found.start()
     found.play()
     await until(found, lambda: found.status == "finished")
@@ -179,7 +179,7 @@ async def test_a_page_opened_in_passing_leaves_no_run(home: Path) -> None:
     keeper = keeper_of(live)
     await trained_to(live, 2)
     assert not keeper.saved(RUN), "its viewer is still there"
-    live.viewers = 0
+    live.viewers.count = 0
     await saved_by(keeper)
     assert store.shelf(home) == []
     assert keeper.saved(RUN), "nothing of it is kept, so memory need not hold it either"

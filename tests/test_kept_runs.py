@@ -123,7 +123,7 @@ def test_the_kept_pair_goes_on_to_the_end_that_was_reached_then(opened: Any) -> 
     @in_a_loop
     async def to_the_end() -> None:
         live = persistence.live_run_from(run, folder, trainings())
-        live.viewers = 1
+        live.viewers.count = 1
         live.start()
         live.play()
         await until(live, lambda: live.status in ("finished", "failed"))

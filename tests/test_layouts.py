@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 import svae_core
-from svae_core.config.settings import ARCHITECTURES
+from svae_core.config.architectures import ARCHITECTURES
 from svae_core.nets.architectures.conv import Grid, col2im, doubling, halving, im2col
 from svae_core.nets.architectures.resmlp import block
 from svae_core.nets.layers import Layer

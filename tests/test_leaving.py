@@ -216,5 +216,5 @@ async def test_a_connection_that_an_answer_finds_lost_is_left_without_a_failure(
     await asyncio.sleep(0.1)  # the answer is sent, in vain
     viewer.send('{"want": "scene"}')  # was under way
     await viewer.served
-    assert not watched.viewers and not watched.observed
+    assert not watched.viewers.count and not watched.viewers.observed
     watched.stop()

@@ -52,7 +52,7 @@ def test_what_is_allowed_passes_and_one_more_does_not() -> None:
 
 def run_of(owner: str, seen: float, size: int = 0, viewers: int = 0) -> LiveRun:
     live = LiveRun((TOY,), trainings())
-    live.owner, live.last_viewed_at, live.size, live.viewers = owner, seen, size, viewers
+    live.owner, live.viewers.last_at, live.size, live.viewers.count = owner, seen, size, viewers
     return live
 
 
@@ -65,7 +65,7 @@ def test_a_session_keeps_so_many_runs_and_unwatched_ones_make_room(
     watches["seen"] = run_of("me", 0, viewers=1)
     assert runs_to_evict(watches, "me") == ["early"]
     for live in watches.values():
-        live.viewers = 1
+        live.viewers.count = 1
     with pytest.raises(RequestError, match="shows 3 runs, and 3 are allowed here"):
         runs_to_evict(watches, "me")
     assert runs_to_evict(watches, "you") == []

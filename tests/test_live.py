@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from support.live_runs import PAIR, STEPS, TOY, WAIT, Viewer, in_a_loop, toy_run, until
 
-from pages.live import quota, registry
-from pages.live import run as watching
+from pages.live import quota, registry, viewers
 from pages.live.run import LiveRun, RunRequest
 from pages.live.run_source import Branching
 from pages.live.run_view import view_of
@@ -146,7 +145,7 @@ async def test_starting_over_gives_the_same_run_again() -> None:
 async def test_nobody_looks_nobody_trains() -> None:
     live = toy_run()
     assert live.training, "its page is opening"
-    live.last_viewed_at -= watching.GRACE
+    live.viewers.last_at -= viewers.GRACE
     assert not live.training
     with live.viewed():
         assert live.training
@@ -155,7 +154,7 @@ async def test_nobody_looks_nobody_trains() -> None:
         live.play()
     assert live.training, "its page may be reloading"
     with live.viewed():
-        live.disconnect()
+        live.viewers.one_closes()
     assert not live.training
     live.stop()
 
@@ -174,12 +173,12 @@ def test_old_and_too_many_runs_are_forgotten() -> None:
     sizes = {"old": (0, 1), "big": (5000, quota.KEPT_BYTES), "new": (6000, 1)}
     for name, (last_seen, size) in sizes.items():
         runs[name] = live = toy_run()
-        live.last_viewed_at, live.size = last_seen, size
+        live.viewers.last_at, live.size = last_seen, size
     now = quota.KEPT_SECONDS + 100
     assert quota.expired(runs, now, saved=lambda run: False) == ["old"]
     runs["new"].size = 2
     assert quota.expired(runs, now + 3000, saved=lambda run: run == "big") == ["old", "big"]
-    runs["big"].viewers = 1
+    runs["big"].viewers.count = 1
     assert quota.expired(runs, now, saved=lambda run: True) == ["old"]
     runs["new"].size = quota.HELD_BYTES
     assert quota.expired(runs, 6001.0, saved=lambda run: False) == ["old", "new"]
@@ -216,10 +215,10 @@ def test_pages_find_the_branch_that_was_watched_last(host: Server) -> None:
     parents = {"left": "gone", "right": "gone", "deep": "left", "foreign": ""}
     for age, (name, parent) in enumerate(parents.items()):
         host.runs.by_id[name] = live = toy_run()
-        live.last_viewed_at = 100.0 - age
+        live.viewers.last_at = 100.0 - age
         live.branching = Branching(parent, 0, "β 1 → 4") if parent else None
     assert host.runs.last_viewed("gone", lambda wish: True) == "left"
-    host.runs.by_id["deep"].viewers = 1
+    host.runs.by_id["deep"].viewers.count = 1
     assert host.runs.last_viewed("gone", lambda wish: True) == "deep"
     assert host.runs.last_viewed("right", lambda wish: True) == "right"
     # What does not fit is left alone, and a run that is only on disk is still itself.
@@ -290,7 +289,7 @@ def test_nonsense_ends_the_connection(watched: LiveRun, text: str, code: int) ->
         viewer.send(text)
         assert (await viewer.event())["code"] == code
         await asyncio.wait_for(viewer.served, WAIT)
-        assert watched.viewers == 0
+        assert watched.viewers.count == 0
         watched.stop()
 
     asyncio.run(run())
@@ -301,7 +300,7 @@ def test_a_viewer_is_told_when_asking_and_not_before(watched: LiveRun) -> None:
     async def run() -> None:
         viewer = Viewer("run")
         assert (await viewer.event())["type"] == "websocket.accept"
-        assert watched.viewers == 1
+        assert watched.viewers.count == 1
         scene, arrays = await viewer.ask(want="scene")
         assert [member["method"] for member in scene["members"]] == ["baseline", "spherical"]
         assert arrays["points"].shape == (120, 3)
@@ -312,7 +311,7 @@ def test_a_viewer_is_told_when_asking_and_not_before(watched: LiveRun) -> None:
         earlier, _ = await viewer.ask(want=2)
         assert earlier["step"] == 2
         await viewer.leave()
-        assert watched.viewers == 0
+        assert watched.viewers.count == 0
         watched.stop()
 
     asyncio.run(run())

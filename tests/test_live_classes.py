@@ -184,7 +184,7 @@ def test_the_board_shows_what_runs_came_to_and_forgets_nothing(
         assert sum(len(trace.x) for trace in figure.data) == 2
         named = [trace.name for trace in figure.data if trace.showlegend and len(trace.x)]
         assert sorted(named) == sorted({dot.verdict for dot in dots}), "each verdict has a name"
-        places = class_board.spread((dots[0],) * 30)
+        places = class_board.dot_places((dots[0],) * 30)
         assert len({(x, y) for _, x, y in places}) == 30, "each dot is seen"
         assert all(abs(x / TOY.sigma2 - 1) < 0.5 for _, x, _ in places)
         watched.stop()
@@ -197,7 +197,7 @@ def test_copies_count_as_runs_of_their_owner(
 ) -> None:
     monkeypatch.setenv("SVAE_MAX_RUNS", "2")
     for run in (host.runs.copy("run", "owner"), host.runs.copy("run", "owner")):
-        host.runs.by_id[run].viewers = 1
+        host.runs.by_id[run].viewers.count = 1
     with pytest.raises(RequestError, match="2 are allowed"):
         host.runs.copy("run", "owner")
 

@@ -12,7 +12,7 @@ from support.information_laws import assert_information_laws
 from svae_core import objections
 from svae_core.certificate.diagnostics import COLLAPSED_TOTAL_KL
 from svae_core.certificate.information_floors import cluster_entropy
-from svae_core.objections import Answer, answer, short, spread, tiny, trained
+from svae_core.objections import Answer, answer, range_of, short, tiny, trained
 from svae_core.problem import prepared_data
 from svae_core.records import RequestError, Settings
 from svae_core.studies.k_sensitivity import sensitivity
@@ -161,7 +161,7 @@ def test_an_empty_band_is_said_not_hidden() -> None:
 
 
 def test_small_words() -> None:
-    assert spread([0.501, 0.5012]) == "0.50" and spread([1.0, 2.0]) == "1.00\u2060–\u20602.00"
+    assert range_of([0.501, 0.5012]) == "0.50" and range_of([1.0, 2.0]) == "1.00\u2060–\u20602.00"
     assert tiny(0.0) == "0" and tiny(2e-16) == "2e-16"
 
 

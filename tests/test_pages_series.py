@@ -19,6 +19,7 @@ from support.screens import (
 )
 
 from pages.widgets import comparison_choice, phase_axes
+from svae_core.methods import scan_methods
 from svae_core.studies.phase_cells import MEASURES
 
 pytestmark = pytest.mark.usefixtures("immediate_engine")
@@ -176,6 +177,14 @@ def test_methods_are_compared_run_by_run_and_lead_to_training() -> None:
     assert len(app.get("download_button")) == 3
     again = open_page("compare", _BRIEF)  # by the link, and for everybody
     assert progress_of(again) == "6 of 6 runs"
+
+
+def test_methods_name_the_comparisons_that_they_belong_to() -> None:
+    presets = {one.name: one.methods for one in comparison_choice.PRESETS.values()}
+    assert {name for one in scan_methods().values() for name in one.comparisons} == set(presets)
+    assert presets["pair"] == ("baseline", "spherical")
+    for methods in presets.values():
+        assert {"baseline", "spherical"} <= set(methods)
 
 
 @pytest.mark.slow

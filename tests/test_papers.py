@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from support.live_runs import PAIR, toy_run, until
 
-from pages.live import run as live_run
+from pages.live import viewers
 from pages.live.run import LiveRun
 from pages.live.run_view import view_of
 from pages.server.current import server
@@ -50,7 +50,7 @@ def live() -> LiveRun:
         return run
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(live_run, "GRACE", 1e6)
+        patch.setattr(viewers, "GRACE", 1e6)
         return asyncio.run(run())
 
 

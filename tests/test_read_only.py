@@ -121,13 +121,13 @@ async def test_a_reader_who_closes_the_page_does_not_close_the_owners(watched: L
     reader.send(json.dumps({"do": "leave"}))
     await reader.leave(1000)
     await reader.served
-    assert watched.observed
+    assert watched.viewers.observed
     owner = Viewer("run")
     await owner.event()
     owner.send(json.dumps({"do": "leave"}))
     await owner.leave(1000)
     await owner.served
-    assert not watched.observed
+    assert not watched.viewers.observed
     watched.stop()
 
 

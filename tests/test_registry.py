@@ -171,27 +171,37 @@ def run(request):
 
 
 def test_files_outside_the_package_are_found_by_every_process(tmp_path: Path) -> None:
-    """A method and a command in folders of SVAE_PLUGINS; and doctor says what it holds."""
-    shipped = Path(__file__).resolve().parents[1] / "svae_core" / "methods" / "baseline.py"
-    method = shipped.read_text(encoding="utf-8").replace("Conventional VAE", "Mine")
+    """Method, architecture and command in folders of SVAE_PLUGINS; doctor says what it holds."""
+    shipped = Path(__file__).resolve().parents[1] / "svae_core"
+    method = (shipped / "methods" / "baseline.py").read_text(encoding="utf-8")
+    coupled = (shipped / "nets/architectures" / "autoregressive.py").read_text(encoding="utf-8")
     for kind, name, source in (
-        ("methods", "mine", method),
+        ("methods", "mine", method.replace("Conventional VAE", "Mine")),
+        ("architectures", "coupled", coupled),
+        ("architectures", "unsaid", coupled.replace("AUTOREGRESSIVE = True", "")),
         ("commands", "hello", COMMAND.lstrip()),
     ):
-        (tmp_path / kind).mkdir()
+        (tmp_path / kind).mkdir(exist_ok=True)
         (tmp_path / kind / f"{name}.py").write_text(source, encoding="utf-8")
 
-    def said(*words: str, folder: Path = tmp_path) -> str:
+    def run(*words: str, folder: Path = tmp_path) -> subprocess.CompletedProcess[str]:
         call = [sys.executable, "-m", "svae_core", *words]
         own = os.environ | {"SVAE_PLUGINS": str(folder)}
-        return subprocess.run(call, env=own, capture_output=True, text=True, check=False).stdout
+        return subprocess.run(call, env=own, capture_output=True, text=True, check=False)
+
+    def said(*words: str, folder: Path = tmp_path) -> str:
+        return run(*words, folder=folder).stdout
 
     assert said("hello") == "hello\n"
     assert "mine" in [one["name"] for one in json.loads(said("methods", "--json"))["methods"]]
     chosen = ("--dataset", "wine", "--clusters", "3", "--epochs", "1")
-    trained = said("train", *chosen, "--method", "mine", "--json")
+    trained = said("train", *chosen, "--method", "mine", "--arch", "coupled", "--json")
     assert json.loads(trained)["method"] == "mine"
-    assert f"{tmp_path}: methods, commands" in said("doctor")
+    refused = run("train", *chosen, "--arch", "unsaid")
+    assert refused.returncode == 2 and len(refused.stderr.strip().splitlines()) == 1
+    assert "unsaid.py cannot be used (TypeError: " in refused.stderr
+    assert "it needs AUTOREGRESSIVE = True" in refused.stderr
+    assert f"{tmp_path}: methods, architectures, commands" in said("doctor")
     assert "make one of its folders: methods" in said("doctor", folder=tmp_path / "nowhere")
 
 

@@ -12,7 +12,7 @@ import torch
 
 from svae_core.certificate.prefix_spectrum import prefix_edge
 from svae_core.certificate.symbols import sequence_errors
-from svae_core.config.settings import ARCHITECTURES, AUTOREGRESSIVE
+from svae_core.config.architectures import ARCHITECTURES, AUTOREGRESSIVE
 from svae_core.datasets import load_dataset
 from svae_core.distributions.chain import Chain
 from svae_core.distributions.gaussian import Gaussian

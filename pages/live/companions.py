@@ -70,9 +70,9 @@ async def follow(live: Position, question: Follow, step: int | None = None) -> F
 def layout_due(live: Position) -> bool:
     """Whether a moment is to be laid out, or the run has ended and its layout is final."""
     final = live.ended and not live.shared.provisional
-    if not (live.observed or final):
+    if not (live.viewers.observed or final):
         return False  # UMAP's worker, which would be asked for, ends when nobody asks for it
-    return live.observed if live.shared.outdated(live.newest_step) else final
+    return live.viewers.observed if live.shared.outdated(live.newest_step) else final
 
 
 async def keep_forecasts(live: Position) -> None:
@@ -95,7 +95,7 @@ async def keep_forecasts(live: Position) -> None:
 def forecast_due(live: Position) -> bool:
     """Whether the newest state is to be forecast, or the run has ended and was."""
     state = live.newest
-    if state is None or not live.observed:
+    if state is None or not live.viewers.observed:
         return live.ended  # nobody would see it
     if state.step == live.outlook.step:
         return live.ended

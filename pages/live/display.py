@@ -16,7 +16,7 @@ _MOST_AHEAD = 40
 async def dwell(live: Position, before: int, steps: int) -> None:
     """Show the newest moment for as long as its pace says; a change ends it at once."""
     seconds = live.shared.display_seconds(live.count)
-    if live.viewers:
+    if live.viewers.count:
         if live.training:
             _train_ahead(live, steps)
         scheduled = live.pace.dwell(max(0, before), live.newest_step, steps, _since(live))
@@ -32,7 +32,9 @@ async def dwell(live: Position, before: int, steps: int) -> None:
 
 def seconds_left(live: Position, steps: int) -> float | None:
     """Seconds to the end: of a lesson as scheduled, else by the speed so far."""
-    scheduled = live.pace.left(live.newest_step, steps, _since(live)) if live.viewers else None
+    scheduled = (
+        live.pace.left(live.newest_step, steps, _since(live)) if live.viewers.count else None
+    )
     return live.speed.seconds_left if scheduled is None else scheduled
 
 

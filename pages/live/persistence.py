@@ -78,7 +78,7 @@ class Autosave:
                 autosave = self._autosaves[run]
                 if autosave.due(now, closing):
                     await autosave.write(self._thread)
-                elif autosave.complete and not live.observed:
+                elif autosave.complete and not live.viewers.observed:
                     autosave.release()  # frees a descriptor; locked again before it is written
             except Exception:  # concerns one run; the others still have to be saved
                 _log.exception("A run could not be saved.")
@@ -130,7 +130,7 @@ class _RunAutosave:
     def wanted(self) -> bool:
         """Whether it is worth saving: trained, and not a run that nobody viewed."""
         live = self.live
-        seen = self._writer.written or live.viewers > 0 or live.certificates
+        seen = self._writer.written or live.viewers.count > 0 or live.certificates
         return self.begun and bool(seen)
 
     def due(self, now: float, closing: bool) -> bool:

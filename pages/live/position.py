@@ -10,6 +10,7 @@ from pages.live.run_source import Branching
 from pages.live.shared_training import SharedTraining
 from pages.live.signal import Signal
 from pages.live.time_remaining import Speed
+from pages.live.viewers import Viewers
 from svae_core.records import FloorCurves, PreparedData, Settings, State
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Position(Protocol):
     members: tuple[Settings, ...]
     branching: Branching | None
     count: int
-    viewers: int
+    viewers: Viewers
     pace: Pace
     speed: Speed
     signal: Signal
@@ -44,9 +45,6 @@ class Position(Protocol):
 
     @property
     def pending(self) -> bool: ...
-
-    @property
-    def observed(self) -> bool: ...
 
     @property
     def ended(self) -> bool: ...

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pages.live.run import GRACE, LiveRun
+from pages.live.run import LiveRun
+from pages.live.viewers import GRACE
 from svae_core.config.limits import MEGABYTE, limits, variable
 from svae_core.records import RequestError
 
@@ -73,7 +74,7 @@ def expired(live_runs: dict[str, LiveRun], now: float, saved: Callable[[str], bo
     to_evict = []
     for run in idle:
         live = live_runs[run]
-        unviewed = now - live.last_viewed_at
+        unviewed = now - live.viewers.last_at
         alone = unviewed > GRACE
         too_many = idle_bytes > KEPT_BYTES and alone and saved(run)
         given_up = alone and live.task and live.status == "preparing" and not live.count
@@ -93,5 +94,7 @@ def sentence() -> str:
 
 
 def _longest_unviewed(live_runs: dict[str, LiveRun], runs: list[str]) -> list[str]:
-    idle = [run for run in runs if not (live_runs[run].viewers or live_runs[run].fetches)]
-    return sorted(idle, key=lambda run: live_runs[run].last_viewed_at)
+    idle = [
+        run for run in runs if not (live_runs[run].viewers.count or live_runs[run].viewers.fetches)
+    ]
+    return sorted(idle, key=lambda run: live_runs[run].viewers.last_at)

@@ -119,7 +119,9 @@ class Registry:
                 id for id, live in here.items() if live.branching and live.branching.parent in tree
             }
         seen = [
-            (live.viewers > 0, live.last_viewed_at, id) for id, live in here.items() if id in tree
+            (live.viewers.count > 0, live.viewers.last_at, id)
+            for id, live in here.items()
+            if id in tree
         ]
         fitting = (one for one in seen if fits(here[one[2]].request))
         return max(fitting, default=(False, 0.0, run))[2]
@@ -158,7 +160,7 @@ class Registry:
         `pause`: for looking at its results, so it is paused unless it has a viewer.
         """
         live = self.find_or_load(run)
-        if live is not None and pause and not live.viewers:
+        if live is not None and pause and not live.viewers.count:
             self._soon(live.pause)
         return self.view(run)
 
@@ -365,7 +367,7 @@ class Registry:
                 for live in to_pause:
                     live.interrupt(quota.sentence())
                 closed_tabs.let_go()  # a script may have ended only after its tab
-                viewed_now = any(one.viewers for one in list(self.by_id.values()))
+                viewed_now = any(one.viewers.count for one in list(self.by_id.values()))
                 if to_evict or (viewed_before and not viewed_now):
                     due, return_until = now, now + _RETURN_PERIOD
                 if due <= now < return_until:

@@ -18,6 +18,7 @@ from pages.live.setting_changes import Changes
 from pages.live.shared_training import SharedTraining, Trainings
 from pages.live.signal import Signal
 from pages.live.time_remaining import Speed
+from pages.live.viewers import Viewers
 from svae_core.compute.dask_cluster import ClusterLost
 from svae_core.compute.scheduler import QueuePosition
 from svae_core.compute.workers import WorkerLost
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from svae_core.records import Moment
 
 _log = logging.getLogger(__name__)
-#: Seconds that a run trains without a viewer, for pages that are being opened or reloaded.
-GRACE = 15.0
 
 
 class LiveRun:
@@ -60,8 +59,8 @@ class LiveRun:
         self.prepared: PreparedData | None = None
         self.certificates: tuple[Certificate, ...] = ()
         self.floors: tuple[FloorCurves, ...] = ()  # one per member, when they are known
-        self.outlook = Outlook()
         self.sharpened = False  # whether those are the highest floors
+        self.outlook = Outlook()
         self.owner = ""  # key of the browser that started it
         self.on_disk: OnDisk | None = None  # as loaded, until `Autosave` takes it over
         self.fingerprint = ""  # of the data that a run from disk was trained on
@@ -71,8 +70,9 @@ class LiveRun:
         self.error: str | None = None
         self.speed, self.signal = Speed(), Signal()
         self.status = "preparing"
-        self.version = self.generation = self.viewers = self.fetches = 0
-        self.last_viewed_at, self.size = time.monotonic(), self.shared.history.size(self.count)
+        self.version = self.generation = 0
+        self.viewers = Viewers()
+        self.size = self.shared.history.size(self.count)
         self._trainings, self._engine = trainings, trainings.engine
         self.pace = pace or Pace()
         #: Of a lesson: ahead, open (it waits for the viewer to move a lever) or taken; else "".
@@ -81,7 +81,7 @@ class LiveRun:
         self.plays = not self.request.lesson or bool(self.turn)
         self.ahead: asyncio.Task[None] | None = None  # trains further than what is shown
         self._pending: dict[str, Any] = {}  # changes for the next slice
-        self._single_step = self._viewer_closes = False
+        self._single_step = False
         self._known_loss = self._engine.cluster_lost  # the cluster loss handled last
         self.task: asyncio.Task[None] | None = None
 
@@ -105,28 +105,20 @@ class LiveRun:
     @contextmanager
     def viewed(self) -> Iterator[asyncio.Event]:
         """Count as a viewer while open; the event is set at every notification."""
-        self.viewers += 1
-        self.shared.note_viewers()
         try:
-            with self.signal.listening() as wake:
+            with self.viewers.one_more(), self.signal.listening() as wake:
+                self.shared.note_viewers()
                 self.start()
                 self.signal.notify()
                 yield wake
         finally:
-            self.viewers -= 1
             self.shared.note_viewers()
-            self.last_viewed_at = time.monotonic() - (GRACE if self._viewer_closes else 0.0)
-            self._viewer_closes = False
 
     def keep_alive(self) -> None:
         """Train as if the run had a viewer, for a page that waits for it without showing it."""
-        self.last_viewed_at = time.monotonic()
+        self.viewers.expect_one()
         self.start()
         self.signal.notify()
-
-    def disconnect(self) -> None:
-        """Note that the viewer closes its page on purpose, so that no reload is expected."""
-        self._viewer_closes = True
 
     def play(self) -> None:
         """Continue training. A failed run keeps its error until it is reset."""
@@ -188,12 +180,7 @@ class LiveRun:
     @property
     def training(self) -> bool:
         """Whether this run needs slices now: it is playing, and observed."""
-        return self.observed and (self.plays or self._single_step) and not self.done
-
-    @property
-    def observed(self) -> bool:
-        """Whether it has a viewer, or had one within the grace time."""
-        return self.viewers > 0 or time.monotonic() - self.last_viewed_at < GRACE
+        return self.viewers.observed and (self.plays or self._single_step) and not self.done
 
     @property
     def newest(self) -> State | None:

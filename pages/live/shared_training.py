@@ -21,6 +21,7 @@ from weakref import WeakSet, WeakValueDictionary
 
 from pages.live.history import History
 from pages.live.shared_arrays import SharedArrays
+from pages.live.viewers import Viewers
 from svae_core.compute import tasks
 from svae_core.compute.engine import Engine, Lane
 from svae_core.compute.scheduler import FairShare
@@ -54,7 +55,7 @@ _RECENT = 4
 class Subscriber(Protocol):
     """A live run that follows a shared training."""
 
-    viewers: int
+    viewers: Viewers
     shared: SharedTraining
 
 
@@ -159,7 +160,7 @@ class SharedTraining:
 
     def note_viewers(self) -> None:
         """Update the priority of waiting calls: a run with viewers is served first."""
-        self.share.watched = any(one.viewers for one in self.subscribers)
+        self.share.watched = any(one.viewers.count for one in self.subscribers)
 
     def let_go(self, all_of_it: bool = True) -> None:
         """Give up what is computed, or its slice alone, if no subscriber waits for it.

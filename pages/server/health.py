@@ -50,7 +50,7 @@ def counts() -> dict[str, int]:
     """How much there is to do: runs with viewers, runs in memory, runs that train, workers."""
     runs, engine = list(server().runs.by_id.values()), server().engine
     return {
-        "watched_runs": sum(live.viewers > 0 for live in runs),
+        "watched_runs": sum(live.viewers.count > 0 for live in runs),
         "runs": len(runs),
         "training": engine.runs_in_training,
         "workers": engine.size,

@@ -10,6 +10,7 @@ import streamlit as st
 from pages.visitor import page_parameters, session, settings_in_url
 from pages.widgets.method_choice import method_choice
 from pages.widgets.presets import open_here_button
+from svae_core.methods import scan_methods
 from svae_core.records import Settings
 
 _SEEDS, _MOST_SEEDS = 3, 20
@@ -18,26 +19,29 @@ _COUNTS = [str(count) for count in range(1, _MOST_SEEDS + 1)]
 
 @dataclass(frozen=True)
 class Preset:
-    """Methods that are instructive side by side, and why."""
+    """Methods that are instructive side by side, and why; the methods' own files name it."""
 
+    name: str
     text: str
-    methods: tuple[str, ...]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The names of its methods."""
+        known = scan_methods()
+        return tuple(name for name, plugin in known.items() if self.name in plugin.comparisons)
 
 
 PRESETS = {
-    "The pair": Preset("The conventional VAE and the paper's method.", ("baseline", "spherical")),
+    "The pair": Preset("pair", "The conventional VAE and the paper's method."),
     "Against collapse": Preset(
+        "against collapse",
         "Remedies from the literature beside the band: some change the weight of the KL, some the "
         "decoder's variance, and some set a target loss.",
-        (
-            *("baseline", "beta_vae", "kl_annealing", "free_bits", "sigma_vae"),
-            *("geco", "spherical", "spherical_lagrangian"),
-        ),
     ),
     "Large KL, no information": Preset(
+        "large KL",
         "Methods that keep the KL large by construction. The decoder may still ignore the latent: "
         "compare KL and information of each method, and the sensitivity.",
-        ("baseline", "delta_vae", "free_bits", "bn_vae", "vmf", "spherical"),
     ),
 }
 

@@ -13,8 +13,8 @@ import streamlit as st
 
 from pages.visitor import session
 from pages.widgets import upload
+from svae_core.config.architectures import AUTOREGRESSIVE
 from svae_core.config.plugins import Plugin
-from svae_core.config.settings import AUTOREGRESSIVE
 from svae_core.datasets import scan_datasets
 from svae_core.figures.number_line import DEFINITIONS
 from svae_core.methods import scan_methods

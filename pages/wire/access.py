@@ -57,7 +57,7 @@ async def _settled(live: LiveRun) -> None:
 
     Who waits for a file is no viewer: the run does not train on for it, but stays in memory.
     """
-    live.fetches += 1
+    live.viewers.fetches += 1
     try:
         live.start()
         await live.signal.wait_for(
@@ -65,7 +65,7 @@ async def _settled(live: LiveRun) -> None:
             every=1.0,  # nothing tells that a run is closed
         )
     finally:
-        live.fetches -= 1
+        live.viewers.fetches -= 1
 
 
 def from_elsewhere(request: Request) -> Response | None:

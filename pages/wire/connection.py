@@ -96,7 +96,7 @@ class ViewerConnection:
     def _leave(self) -> None:
         """This viewer closes the page; a reader or a student says nothing of the owner's."""
         if self._classroom is None and not self._reads:
-            self._live.disconnect()
+            self._live.viewers.one_closes()
 
     def _answered(self, request: messages.FrameRequest) -> messages.Message | None:
         if self._reads:

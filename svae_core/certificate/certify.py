@@ -33,7 +33,7 @@ from svae_core.certificate.diagnostics import (
     Measurement,
     active_units,
     information_and_error,
-    spread,
+    variance_of_means,
     verdict,
 )
 from svae_core.certificate.guarded_model import BlackBox, answered_posterior
@@ -344,7 +344,7 @@ def information_of(
     information = information_and_error(
         posteriors.draw(noise), posteriors.log_density, len(posteriors.mean)
     )
-    active = int(active_units(spread(posteriors.mean), len(kl_per_dim)).sum())
+    active = int(active_units(variance_of_means(posteriors.mean), len(kl_per_dim)).sum())
     return tuple(float(value) for value in kl_per_dim), active, information
 
 

@@ -123,6 +123,7 @@ class _SampleProblem:
         rho = np.linspace(max(radii[0], 0.1 * radii[1]), radii[1], _RADII)
         self._sample = sample
         self._powers = np.vander(sample.middle, degree + 1, increasing=True).T.copy()
+        # Without min ‖x‖² all scales could underflow; a common factor shifts the logarithm only.
         self._scale = np.exp(-0.5 * lam * (squares - squares.min())) / math.sqrt(len(squares))
         self._series = m * math.log(lam * sample.reach) - gammaln(m + 1)
         self._radial = np.multiply.outer(np.log(lam * rho**2), m) - gammaln(m + 1)
@@ -139,6 +140,7 @@ class _SampleProblem:
         top = shares.sum()
         terms = self._radial - logs
         growth = _log_sums(terms)
+        # τ·log Σ exp(·/τ) is a maximum over radii that has a slope everywhere.
         heights = (self._decay + growth) / _TEMPERATURE
         peak = float(_log_sums(heights[None])[0])
         radial = np.exp(heights - peak) @ np.exp(terms - growth[:, None])
@@ -150,6 +152,7 @@ class _SampleProblem:
         table = (series @ self._powers).astype(np.float32)
         kernel = table[self._sample.cells].reshape(n, n)
         vector = self._vector
+        # Not to convergence: the weights that come of it are valid whatever they are.
         for _ in range(20):
             step = self._scale * (kernel @ (self._scale * vector).astype(np.float32))
             step /= np.linalg.norm(step)

@@ -30,7 +30,7 @@ _QUERIES = 5_000
 _BLOCK = 512  # queries, and points, at once: their densities stay in the core's cache
 
 
-def spread(means: np.ndarray) -> np.ndarray:
+def variance_of_means(means: np.ndarray) -> np.ndarray:
     """Var_x m_j(x), [k] float64, from posterior means [n, k]."""
     gaps = means - means.mean(axis=0, dtype=np.float64)
     return np.asarray(np.einsum("nk,nk->k", gaps, gaps) / len(means))

@@ -20,6 +20,7 @@ All of it is derived here: arXiv 2603.10935 v4 gives the band of losses, this it
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,6 +30,8 @@ from svae_core.certificate.kernel_modes import SOUGHT_IN, Source, tight_exponent
 from svae_core.geometry.row_blocks import blocks, center_of
 from svae_core.records import FloorCurves, Floors
 
+#: A cell of log ρ on which a radial maximum is bounded, at most.
+WIDEST_CELL = 2e-3
 #: Between neighbours on the λ grid. A floor λs − Cλ² loses at most (log 1.04 / 2)² = 0.04 % to it,
 #: and one at a kink of A, where one mode overtakes another, up to about 0.4 % (seen in tests).
 LAMBDA_RATIO = 1.04
@@ -252,14 +255,14 @@ def _proved_exponents(
         # Where one point lies at the origin all other weights may underflow: any bound will do.
         log_tops.append(math.log(max(top, 1e-300)))
         terms = np.array([[mass[at], drift[at] / longest, top / longest**2]])
-        peak = _radial_maximum(lambdas[[at]], terms, longest, radii, delta)[0]
+        peak = _elementary_peaks(lambdas[[at]], terms, longest, radii, delta)[0]
         here = shortest * lambdas[at] - peak
         best = max(best, here)
         if here < 0.9 * best:  # past the peak of the floor at D = 0: larger λ serve no D
             break
     tops = np.exp(np.interp(lambdas, lambdas[knots[: len(log_tops)]], log_tops))
     terms = np.stack([mass, drift / longest, tops / longest**2], axis=1)
-    return _radial_maximum(lambdas, terms, longest, radii, delta) - lambdas * shortest
+    return _elementary_peaks(lambdas, terms, longest, radii, delta) - lambdas * shortest
 
 
 def _weighted_means(
@@ -275,30 +278,49 @@ def _weighted_means(
     return mass / n, np.linalg.norm(moment, axis=1) / n
 
 
-def _radial_maximum(
+def _elementary_peaks(
     lambdas: np.ndarray,
     terms: np.ndarray,
     longest: float,
     radii: tuple[float, float],
     delta: float,
 ) -> np.ndarray:
-    """max over ρ in radii of φ(ρ) = −λρ² + log[a + cτ + k(e^τ − 1 − τ)], τ = 2λRρ, never too low.
+    """max over ρ in radii of −λρ² + log[a + cτ + k(e^τ − 1 − τ)], τ = 2λRρ, never too low, [l].
 
-    lambdas [l]; terms [l, 3] = (a, c, k), all ≥ 0, so log[…], of a power series in ρ, is convex in
-    u = log ρ. Hence φ_uu ≥ −4λρ², and on a cell of width h in u that ends at ρ₂, φ is at most its
-    larger end value plus 4λρ₂²·h²/8: h keeps that below 1e-4 λδ (for all but a tiny δ). Below the
-    first cell, near ρ = 0, −λρ² and log[…], which grows, are each taken at their better end.
+    lambdas [l]; terms [l, 3] = (a, c, k), all ≥ 0. Cells are so narrow that they add less than
+    1e-4 λδ (for all but a tiny δ).
+    """
+    a, c, k = terms.T[:, :, None]
+
+    def growth(rho: np.ndarray) -> np.ndarray:
+        tau = np.multiply.outer(2 * longest * lambdas, rho)
+        fade = np.exp(-tau)  # e^τ, factored out of log[…], would overflow
+        return np.asarray(tau + np.log((a + c * tau) * fade + k * (1 - (1 + tau) * fade)))
+
+    high = radii[1]
+    width = min(WIDEST_CELL, math.sqrt(1e-4 * max(delta, 1e-6 * high**2)) / high)
+    return radial_maximum(lambdas, growth, radii, width)
+
+
+def radial_maximum(
+    lambdas: np.ndarray,
+    growth: Callable[[np.ndarray], np.ndarray],
+    radii: tuple[float, float],
+    width: float = WIDEST_CELL,
+) -> np.ndarray:
+    """max over ρ in radii of φ(ρ) = −λρ² + growth(ρ), never too low, [l]; lambdas [l].
+
+    `growth(ρ [r]) -> [l, r]`: the logarithm of a power series in ρ with coefficients ≥ 0, which is
+    convex in u = log ρ. Hence φ_uu ≥ −4λρ², and on a cell of width h in u that ends at ρ₂, φ is at
+    most its larger end value plus 4λρ₂²·h²/8; `width` is the largest h. Below the first cell, near
+    ρ = 0, −λρ² ≤ 0 and growth, which grows, are each taken at their better end.
     """
     low, high = radii
     first = max(low, 1e-4 * high)
-    width = min(2e-3, math.sqrt(1e-4 * max(delta, 1e-6 * high**2)) / high)
     cells = min(max(1, math.ceil(math.log(high / first) / width)), 10_000)
     rho = np.geomspace(first, high, cells + 1)
     width = math.log(high / first) / cells
-    a, c, k = terms.T[:, :, None]
-    tau = np.multiply.outer(2 * longest * lambdas, rho)
-    fade = np.exp(-tau)  # e^τ, factored out of log[…], would overflow
-    growth = tau + np.log((a + c * tau) * fade + k * (1 - (1 + tau) * fade))
+    grown = growth(rho)
     slack = 0.5 * (rho * math.exp(width) * width) ** 2
-    inside = growth + np.multiply.outer(lambdas, slack - rho**2)
-    return np.maximum(inside.max(axis=1), growth[:, 0] - lambdas * low**2)
+    inside = grown + np.multiply.outer(lambdas, slack - rho**2)
+    return np.maximum(inside.max(axis=1), grown[:, 0] - lambdas * low**2)

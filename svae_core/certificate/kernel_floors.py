@@ -39,6 +39,7 @@ import numpy as np
 
 from svae_core.certificate.degree_weights import DegreeWeights, choose_weights
 from svae_core.certificate.eigenvalue_bounds import ScaledMatrix, collatz_wielandt, deflated_bound
+from svae_core.certificate.information_floors import radial_maximum
 from svae_core.records import FloorCurves
 
 #: Called with what is done and what there is to do, as the work goes on.
@@ -240,7 +241,7 @@ def _weighted_exponents(
             top, start = deflated_bound(_series_matrix(part, weight, scale), start)
             sums[at] += top + tail
             count.step()
-    radial = np.array([radial_maximum(weight, radii) for weight in weights])
+    radial = np.array([radial_factor(weight, radii) for weight in weights])
     lambdas = np.array([weight.lam for weight in weights])
     return np.asarray(radial + np.log(sums) - lambdas * shortest)
 
@@ -282,20 +283,8 @@ def _filled(
     return entries, scale, math.sqrt(total * (1 + 1e-5))
 
 
-def radial_maximum(weight: DegreeWeights, radii: tuple[float, float]) -> float:
-    """max over ρ in radii of φ(ρ) = −λρ² + log Σ_m (λρ)^{2m}/(m! h_m), never too low.
-
-    The logarithm of a power series in ρ with positive coefficients is convex in u = log ρ, so
-    φ_uu ≥ −4λρ², and on a cell of width h in u that ends at ρ₂, φ is at most its larger end value
-    plus 4λρ₂²·h²/8. Below the first cell, near ρ = 0, −λρ² ≤ 0 and the sum, which grows, are each
-    taken at their better end.
-    """
-    low, high = radii
-    first = max(low, 1e-4 * high)
-    cells = max(1, math.ceil(math.log(high / first) / 2e-3))
-    width = math.log(high / first) / cells
-    rho = np.geomspace(first, high, cells + 1)
-    growth = weight.radial_growth(rho)
-    slack = 0.5 * (rho * math.exp(width) * width) ** 2
-    inside = growth + weight.lam * (slack - rho**2)
-    return float(max(inside.max(), growth[0] - weight.lam * low**2)) + 1e-12
+def radial_factor(weight: DegreeWeights, radii: tuple[float, float]) -> float:
+    """max over ρ in radii of −λρ² + log Σ_m (λρ)^{2m}/(m! h_m), never too low."""
+    lam = np.array([weight.lam])
+    peak = radial_maximum(lam, lambda rho: weight.radial_growth(rho)[None], radii)
+    return float(peak[0]) + 1e-12  # for the rounding of the sum

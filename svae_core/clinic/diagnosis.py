@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from svae_core.certificate.diagnostics import COLLAPSED_TOTAL_KL
 from svae_core.clinic.suspects import CHANGES, LONGER, SHALLOWER, Patient, suspects
-from svae_core.config.settings import AUTOREGRESSIVE
+from svae_core.config.architectures import AUTOREGRESSIVE
 from svae_core.records import Certificate, Settings
 from svae_core.studies.reruns import Reran
 

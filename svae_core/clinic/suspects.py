@@ -19,7 +19,8 @@ from dataclasses import dataclass
 
 from svae_core.clinic.training_loss import TrainingLoss
 from svae_core.clinic.unit_gauge import UnitDiagnosis
-from svae_core.config.settings import AUTOREGRESSIVE, Settings, settings_at
+from svae_core.config.architectures import AUTOREGRESSIVE
+from svae_core.config.settings import Settings, settings_at
 from svae_core.methods import CustomBetaSigma2, method_for
 from svae_core.records import RequestError, knobs
 from svae_core.studies.reruns import Rerun

@@ -1,10 +1,9 @@
 """Why z must be sampled: a margin taken from the encoder's mean against nats from sampled z.
 
-A teacher T(c|x) is written into a latent code by closed form: with centred log-odds a and the K
-unit vertices s_c of a regular simplex, u(x) = ((K−1)/K) Σ_c a_c s_c satisfies
-softmax_c ⟨s_c, u⟩ = T. The posterior q(z|x) = N(ε·u(x), I) then has a mean from which a head that
-rescales by 1/ε reads all of T, at every ε > 0, while sampled z carries next to nothing. The margin
-is that of arXiv 2605.18224 v4 (after the abstract); the counter-example is derived here.
+A teacher T(c|x) is written into a latent code u(x) by closed form, with softmax_c ⟨s_c, u⟩ = T
+(`distributions.simplex_code`). The posterior q(z|x) = N(ε·u(x), I) then has a mean from which a
+head that rescales by 1/ε reads all of T, at every ε > 0, while sampled z carries next to nothing.
+The margin is that of arXiv 2605.18224 v4 (after the abstract); the counter-example is derived here.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+
+from svae_core.distributions.simplex_code import code_of, corners
 
 _SCALES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
@@ -29,25 +30,9 @@ class Witness:
     kl: float  # mean KL of the posteriors
 
 
-def simplex(classes: int) -> np.ndarray:
-    """The unit vertices [c, c − 1] of a regular simplex about the origin."""
-    plane = np.eye(classes) - 1 / classes
-    vertices, lengths, _ = np.linalg.svd(plane)
-    found = vertices[:, : classes - 1] * lengths[: classes - 1]
-    return np.asarray(found * np.sqrt(classes / (classes - 1)))
-
-
-def code_of(teacher: np.ndarray) -> np.ndarray:
-    """u [n, c − 1] with softmax(u · simplexᵀ) = teacher [n, c]."""
-    odds = np.log(np.maximum(teacher, 1e-300))
-    odds -= odds.mean(axis=1, keepdims=True)
-    classes = teacher.shape[1]
-    return np.asarray((classes - 1) / classes * odds @ simplex(classes))
-
-
 def margin(teacher: np.ndarray, latents: np.ndarray) -> float:
-    """max over scales s of I_T − E KL(T ‖ softmax(s · z · simplexᵀ)), nats; z [n, c − 1]."""
-    vertices = simplex(teacher.shape[1])
+    """max over scales s of I_T − E KL(T ‖ softmax(s · z · cornersᵀ)), nats; z [n, c − 1]."""
+    vertices = corners(teacher.shape[1])
     whole = _divergence(teacher, np.broadcast_to(teacher.mean(axis=0), teacher.shape))
     return max(
         whole - _divergence(teacher, _softmax(scale * latents @ vertices.T)) for scale in _SCALES
@@ -56,8 +41,11 @@ def margin(teacher: np.ndarray, latents: np.ndarray) -> float:
 
 def witness(teacher: np.ndarray, epsilon: float, seed: int = 0) -> Witness:
     """Both margins of q(z|x) = N(ε·u(x), I) for a teacher [n, c]."""
-    mean = epsilon * code_of(teacher)
+    log_teacher = np.log(np.maximum(teacher, 1e-300))
+    mean = epsilon * code_of(log_teacher, corners(teacher.shape[1]), 1.0)
     z = mean + np.random.default_rng([seed, 79]).standard_normal(mean.shape)
+    # log q(z_i|x_j), [n, n], up to a constant that cancels in I(x; z), the mean of
+    # log q(z|x) − log q(z) with the aggregate posterior q(z) = mean_j q(z|x_j).
     density = -0.5 * ((z[:, None] - mean[None]) ** 2).sum(axis=-1)
     top = density.max(axis=1, keepdims=True)
     mixture = top[:, 0] + np.log(np.exp(density - top).mean(axis=1))

@@ -14,7 +14,7 @@ import argparse
 import importlib
 import json
 import pkgutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -178,6 +178,15 @@ def list_plugins(request: argparse.Namespace, kind: str, plugins: dict[str, Plug
 def print_json(answer: Any) -> None:
     """Print the one JSON object of an answer."""
     print(json.dumps(to_json(answer), ensure_ascii=False, allow_nan=False))
+
+
+def print_answer(request: argparse.Namespace, answer: Mapping[str, Any]) -> None:
+    """Print an answer: one JSON object with --json, else a line for each of its values."""
+    if request.json:
+        print_json(answer)
+        return
+    for name, value in to_json(answer).items():
+        print(f"{name:16} {format_value(value)}")
 
 
 def format_value(value: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from svae_core.clinic.code_bases import CODE_BASES
 from svae_core.clinic.training_loss import TrainingLoss
-from svae_core.commands import add_settings, format_value, print_json, settings_of
+from svae_core.commands import add_settings, format_value, print_answer, print_json, settings_of
 from svae_core.commands._loss import add_loss, known_loss, stated_loss
 from svae_core.records import to_json
 
@@ -58,8 +58,4 @@ def run(request: argparse.Namespace) -> None:
         return
     loss, base = known_loss(request.code_base)
     answer = common | diagnoses([stated_loss(request, loss)])[0] | base
-    if request.json:
-        print_json(answer)
-        return
-    for name, value in to_json(answer).items():
-        print(f"{name:16} {format_value(value)}")
+    print_answer(request, answer)

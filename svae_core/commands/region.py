@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
-from svae_core.commands import add_settings, format_value, print_json, settings_of
-from svae_core.records import Problem, to_json
+from svae_core.commands import add_settings, print_answer, settings_of
+from svae_core.records import Problem, Settings
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -16,23 +17,28 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(request: argparse.Namespace) -> None:
     """Print all numbers that are fixed before training."""
+    from svae_core.problem import prepare
+
+    settings = settings_of(request)
+    print_answer(request, _numbers(_sharpened(prepare(settings)), settings))
+
+
+def _numbers(problem: Problem, settings: Settings) -> dict[str, Any]:
+    """Data, clusters, collapse losses, band and floors of a problem, and what is to be said."""
     from svae_core.certificate.information_floors import floors_at, how_sought
     from svae_core.certificate.kernel_floors import how_proved
     from svae_core.geometry.dominant_rows_columns import describe_dominance
     from svae_core.geometry.kmeans import how_started, too_many
     from svae_core.geometry.region import penalty_weight
     from svae_core.methods.spherical import describe_aim
-    from svae_core.problem import prepare
 
-    settings = settings_of(request)
-    problem = _sharpened(prepare(settings))
     region = problem.region
     floors = problem.floors
     said = how_started(problem.clusters), how_sought(floors), how_proved(floors)
     dominant = describe_dominance(
         problem.shell.dominance, problem.dataset.feature_names, *problem.shell.points.shape
     )
-    answer = {
+    return {
         "dataset": problem.dataset.name,
         "n": len(problem.shell.points),
         "ambient_dim": problem.shell.points.shape[1],
@@ -58,11 +64,6 @@ def run(request: argparse.Namespace) -> None:
         "warnings": [*filter(None, (dominant, too_many(problem.clusters)))],
         "notes": [*problem.dataset.notes, *filter(None, said)],
     }
-    if request.json:
-        print_json(answer)
-        return
-    for name, value in to_json(answer).items():
-        print(f"{name:16} {format_value(value)}")
 
 
 def _sharpened(problem: Problem) -> Problem:

@@ -29,6 +29,7 @@ from typing import Any
 
 from svae_core.compute.scheduler import Scheduler, WorkerLost
 from svae_core.config.fields import RequestError
+from svae_core.config.home import PLUGIN_KINDS, own_plugins
 
 _log = logging.getLogger(__name__)
 #: Seconds to wait for an answer from the scheduler.
@@ -283,17 +284,27 @@ def on_one_thread(call: Callable[[], Any]) -> Any:
 def versions() -> dict[str, str]:
     """Versions of all that decides results, on the machine where this is called."""
     known = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return {"Python": platform.python_version(), **known, "svae_core": _digest()}
+    package = {"svae_core": _digest(Path(__file__).parents[1])}
+    own = {
+        f"{kind} of SVAE_PLUGINS": " ".join(_digest(Path(folder)) for folder in own_plugins(kind))
+        for kind in PLUGIN_KINDS
+        if kind != "commands"  # which run on the machine of whoever gives them
+    }
+    return {"Python": platform.python_version(), **known, **package, **own}
+
+
+def _digest(root: Path) -> str:
+    """A digest of the source code in a folder and below it, wherever the folder lies."""
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + _as_first_read(path))
+    return digest.hexdigest()[:12]
 
 
 @cache
-def _digest() -> str:
-    """A digest of this package's source code."""
-    digest = hashlib.sha256()
-    root = Path(__file__).parents[1]
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
+def _as_first_read(path: Path) -> bytes:
+    """A digest of a file when it was first asked for: a process runs on with what it imported."""
+    return hashlib.sha256(path.read_bytes()).digest()
 
 
 def _version_difference(workers: dict[str, dict[str, str]]) -> str:
@@ -303,7 +314,7 @@ def _version_difference(workers: dict[str, dict[str, str]]) -> str:
         for name, version in ours.items():
             if theirs.get(name) != version:
                 return (
-                    f"has a worker ({worker}) with {name} {theirs.get(name)}, and here it is "
-                    f"{version}: frames would differ"
+                    f"has a worker ({worker}) with {name} {theirs.get(name) or 'none'}, and here "
+                    f"it is {version or 'none'}: frames would differ"
                 )
     return ""

@@ -16,22 +16,22 @@ _Class = TypeVar("_Class", bound=type)
 _FLAG = re.compile(r"--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
 
 
-def plain(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """A parameter as JSON has it: NumPy's numbers and arrays, at any depth, become plain."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, Mapping):
-        return {str(name): plain(item) for name, item in value.items()}
+        return {str(name): as_json(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [as_json(item) for item in value]
     return value
 
 
 def draws_of(value: Any) -> int | None:
     """The number of draws to certify with, None for as many as always; else RequestError."""
-    value = plain(value)
+    value = as_json(value)
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 2):
         return value
     raise RequestError(f"draws is {value!r}, but must be None or a whole number from 2.")
@@ -39,7 +39,7 @@ def draws_of(value: Any) -> int | None:
 
 def kept_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
     """Parameters as JSON has them; a generator as random state cannot be kept."""
-    kept: dict[str, Any] = plain(parameters)
+    kept: dict[str, Any] = as_json(parameters)
     if not isinstance(kept["random_state"], int):
         kept["random_state"] = None
     return kept

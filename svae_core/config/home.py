@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 #: The folders of SVAE_PLUGINS.
-PLUGIN_KINDS = ("methods", "datasets", "formats", "commands")
+PLUGIN_KINDS = ("methods", "datasets", "formats", "architectures", "commands")
 
 
 def home() -> Path:

@@ -38,6 +38,8 @@ class Plugin:
     licence: str = ""  # of data: the file's LICENCE
     #: Names that it had before, in saved runs, links and scripts; `FORMER_NAMES` of its file.
     former: tuple[str, ...] = ()
+    #: Of methods: the comparisons that it belongs to; `COMPARISONS` of its file.
+    comparisons: tuple[str, ...] = ()
 
 
 @final
@@ -175,4 +177,5 @@ def _plugin(package: str, name: str, entry: str) -> Plugin:
     title, *middle, source = paragraphs
     licence, former = getattr(module, "LICENCE", ""), tuple(getattr(module, "FORMER_NAMES", ()))
     described = name, title.rstrip("."), "\n\n".join(middle), source
-    return Plugin(*described, config, module, licence, former)
+    comparisons = tuple(getattr(module, "COMPARISONS", ()))
+    return Plugin(*described, config, module, licence, former, comparisons)

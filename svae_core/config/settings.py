@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import pkgutil
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
+from svae_core.config.architectures import ARCHITECTURES, AUTOREGRESSIVE
 from svae_core.config.fields import RequestError, check_knobs, option, plain_value, type_hints
 
 #: The rule that new runs follow; saved runs that name none follow the first.
@@ -16,15 +15,6 @@ PENALTY_RULE = 2
 
 Scalar = bool | int | float | str
 Options = tuple[tuple[str, Scalar], ...]
-#: One file each: listed, not imported, since they need torch.
-ARCHITECTURES = tuple(
-    sorted(
-        found.name
-        for found in pkgutil.iter_modules([str(Path(__file__).parents[1] / "nets/architectures")])
-    )
-)
-#: Those whose decoder is trained on the steps before and runs free otherwise.
-AUTOREGRESSIVE = ("autoregressive", "causal", "gru")
 #: A change of one of CHANGEABLE during a run: (step from which it holds, name, value).
 Change = tuple[int, str, Any]
 
@@ -88,7 +78,7 @@ class Settings:
     method_options: Options = ()
     arch: str = option(
         "mlp",
-        "encoder and decoder architecture (conv needs images; autoregressive, gru and causal: "
+        f"encoder and decoder architecture (conv needs images; {', '.join(AUTOREGRESSIVE)}: "
         "over-powerful decoders that predict each step of a point from those before it)",
         choices=ARCHITECTURES,
         group="model",
@@ -116,7 +106,7 @@ class Settings:
     word_dropout: float = option(
         0.0,
         "share of the steps that an autoregressive decoder does not see in training, so that it "
-        "needs z (autoregressive, gru and causal; no effect on other architectures)",
+        f"needs z ({', '.join(AUTOREGRESSIVE)}; no effect on other architectures)",
         low=0.0,
         high=1.0,
         step=0.05,

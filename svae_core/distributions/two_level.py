@@ -70,6 +70,7 @@ class TwoLevel:
         z, w = self.gaussian.draw(noise[..., :k]), self.upper.draw(noise[..., k:])
         means, log_variances = self.heads(w)
         log_r = log_responsibilities(z, means, log_variances)
+        # KL(q(z|x) ‖ N(μ_c, s_c)) of every component in closed form: z itself is only needed for r.
         mean, log_s = (v.unsqueeze(-2) for v in (self.mean, self.gaussian.log_variance))
         spread = ((mean - means) ** 2 + log_s.exp()) * (-log_variances).exp()
         each = 0.5 * (spread - 1.0 - log_s + log_variances).sum(-1)
@@ -94,6 +95,9 @@ class TwoLevel:
 
 
 def log_responsibilities(z: Any, means: Any, log_variances: Any) -> Any:
-    """log p(c | z, w) [..., b, c] of latents [..., b, k] under components [..., b, c, k]."""
+    """log p(c | z, w) [..., b, c] of latents [..., b, k] under components [..., b, c, k].
+
+    The softmax divides by what all components have in common: (2π)^{k/2} and the uniform p(c).
+    """
     gap = (z.unsqueeze(-2) - means) ** 2 * (-log_variances).exp()
     return (-0.5 * (gap + log_variances).sum(-1)).log_softmax(dim=-1)

@@ -134,6 +134,8 @@ class VonMisesFisher:
     def kl(self) -> Any:
         """κ·A − log E e^{κt}, [m, b, 1] nats; gradient by κ: κ·A′ = κ·(1 − A²) − (k−1)·A."""
         log_mean, ratio = self._normaliser()
+        # In float64, since both terms grow with κ and nearly cancel; `change` is 0 and carries the
+        # gradient, so that autograd need not go through the continued fraction.
         kappa = self.kappa.detach().double()
         slope = kappa * (1.0 - ratio**2) - (self.direction.shape[-1] - 1.0) * ratio
         change = slope.to(self.kappa.dtype) * (self.kappa - self.kappa.detach())

@@ -21,11 +21,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from svae_core.config.estimator_parameters import (
+    as_json,
     documented,
     draws_of,
     in_parameter_words,
     kept_parameters,
-    plain,
 )
 from svae_core.config.settings import check_settings
 from svae_core.datasets import held
@@ -198,7 +198,7 @@ class SphericalVAE(
         return np.asarray(X - self.origin_, np.float32)
 
     def _settings(self, dataset: str, options: Options, count: int) -> Settings:
-        chosen = {name: plain(value) for name, value in self.get_params(deep=False).items()}
+        chosen = {name: as_json(value) for name, value in self.get_params(deep=False).items()}
         seed = chosen.pop("random_state")
         if not isinstance(seed, int):
             seed = check_random_state(self.random_state).randint(2**31 - 1)

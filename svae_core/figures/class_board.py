@@ -36,7 +36,7 @@ class Dot:
 
 def board(dots: tuple[Dot, ...], dark: bool = False) -> go.Figure:
     """A panel per method: βσ² against the band's upper edge, a mark for each verdict."""
-    places = spread(dots)
+    places = dot_places(dots)
     methods = sorted({dot.method for dot in dots}) or ["baseline", "spherical"]
     titles = [title_of(method) for method in methods]
     seen: set[str] = set()
@@ -58,7 +58,7 @@ def board(dots: tuple[Dot, ...], dark: bool = False) -> go.Figure:
     return figure
 
 
-def spread(dots: tuple[Dot, ...]) -> list[tuple[Dot, float, float]]:
+def dot_places(dots: tuple[Dot, ...]) -> list[tuple[Dot, float, float]]:
     """Each dot and its place: βσ² and b, or on a spiral around them where dots would coincide.
 
     A class that trains one setting thirty times is thirty dots, not one.

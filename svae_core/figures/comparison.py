@@ -11,7 +11,7 @@ from svae_core.certificate.information_floors import floors_along
 from svae_core.figures.names import counted, title_of
 from svae_core.figures.palette import blank, faint, ink, legend_below, mark_of, veil
 from svae_core.figures.rate_distortion import draw_specific
-from svae_core.records import FeasibleRegion, FloorCurves
+from svae_core.records import Certificate, FeasibleRegion, FloorCurves
 from svae_core.studies.scores import MEASURES, REFERENCE, TIME_RATIO, Row, Score
 
 _ROW_HEIGHT = 34
@@ -75,12 +75,8 @@ def _strip(name: str, mine: list[Score], dark: bool) -> go.Scatter:
     )
 
 
-def plane(scores: Sequence[Score], floors: FloorCurves, dark: bool = False) -> go.Figure:
-    """Each run's loss against its KL, with the proved and the tight floor of these decoders.
-
-    An open triangle under a run is its model-specific floor.
-    """
-    figure = blank(dark, 420)
+def _draw_floors(figure: go.Figure, floors: FloorCurves, dark: bool) -> None:
+    """The proved and the tight floor from 2 % of δ to δ."""
     losses = [floors.delta * step / 100 for step in range(2, 101)]
     along = floors_along(floors, losses)
     for name in ("proved", "tight"):
@@ -95,37 +91,58 @@ def plane(scores: Sequence[Score], floors: FloorCurves, dark: bool = False) -> g
                 hoverinfo="skip",
             )
         )
-    highest = max([1.0, *(s.certificate.kl for s in scores if s.certificate)])
-    # Projected decoders may lie beyond the δ of free ones, whose floors these are.
-    furthest = max([floors.delta, *(s.certificate.loss for s in scores if s.certificate)])
-    for method in dict.fromkeys(score.settings.method for score in scores):
-        mine = [s for s in scores if s.settings.method == method and s.certificate]
-        mark = mark_of(method)
-        figure.add_trace(
-            go.Scatter(
-                x=[s.certificate.loss for s in mine if s.certificate],
-                y=[s.certificate.kl for s in mine if s.certificate],
-                name=mark.name,
-                mode="markers",
-                marker={
-                    "color": mark.colour(dark),
-                    "symbol": mark.symbol,
-                    "size": 10,
-                    "line": {"color": ink(dark), "width": 0.5},
-                },
-                customdata=[
-                    [s.settings.seed, s.certificate.mutual_information]
-                    for s in mine
-                    if s.certificate
-                ],
-                hovertemplate=(
-                    f"{title_of(method)}, seed %{{customdata[0]}}<br>"
-                    "D %{x:.3f}, KL %{y:.2f} nats, "
-                    "I(x;z) %{customdata[1]:.2f} nats<extra></extra>"
-                ),
-            )
+
+
+def _draw_runs(
+    figure: go.Figure,
+    method: str,
+    seeds: Sequence[int],
+    certificates: Sequence[Certificate],
+    dark: bool,
+) -> None:
+    """A method's runs, one for each seed."""
+    mark = mark_of(method)
+    figure.add_trace(
+        go.Scatter(
+            x=[one.loss for one in certificates],
+            y=[one.kl for one in certificates],
+            name=mark.name,
+            mode="markers",
+            marker={
+                "color": mark.colour(dark),
+                "symbol": mark.symbol,
+                "size": 10,
+                "line": {"color": ink(dark), "width": 0.5},
+            },
+            customdata=[
+                [seed, one.mutual_information]
+                for seed, one in zip(seeds, certificates, strict=True)
+            ],
+            hovertemplate=(
+                f"{title_of(method)}, seed %{{customdata[0]}}<br>"
+                "D %{x:.3f}, KL %{y:.2f} nats, "
+                "I(x;z) %{customdata[1]:.2f} nats<extra></extra>"
+            ),
         )
-    draw_specific(figure, [s.certificate for s in scores if s.certificate], dark)
+    )
+
+
+def plane(scores: Sequence[Score], floors: FloorCurves, dark: bool = False) -> go.Figure:
+    """Each run's loss against its KL, with the proved and the tight floor of these decoders.
+
+    An open triangle under a run is its model-specific floor.
+    """
+    figure = blank(dark, 420)
+    _draw_floors(figure, floors, dark)
+    certificates = [s.certificate for s in scores if s.certificate]
+    highest = max([1.0, *(certificate.kl for certificate in certificates)])
+    # Projected decoders may lie beyond the δ of free ones, whose floors these are.
+    furthest = max([floors.delta, *(certificate.loss for certificate in certificates)])
+    for method in dict.fromkeys(score.settings.method for score in scores):
+        seeds = [s.settings.seed for s in scores if s.settings.method == method and s.certificate]
+        mine = [s.certificate for s in scores if s.settings.method == method and s.certificate]
+        _draw_runs(figure, method, seeds, mine, dark)
+    draw_specific(figure, certificates, dark)
     figure.update_layout(
         xaxis={"title": {"text": "loss D"}, "range": [0, 1.1 * furthest]},
         yaxis={"title": {"text": "KL, nats"}, "range": [-0.05 * highest, 1.15 * highest]},

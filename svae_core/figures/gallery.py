@@ -45,7 +45,17 @@ def gallery(
     else:
         for trace in _profiles(cells, dark, largest):
             figure.add_trace(trace)
+    _name_cells(figure, rows, columns)
+    if image:
+        height, width = image
+        figure.update_yaxes(scaleanchor="x", scaleratio=height / width)
+    return figure
+
+
+def _name_cells(figure: go.Figure, rows: list[str], columns: list[str]) -> None:
+    """Axes on which each row and each column of cells has its name."""
     reach = 1 + _GAP
+    r, c = len(rows), len(columns)
     figure.update_layout(
         xaxis={
             "tickvals": [column * reach + 0.5 for column in range(c)],
@@ -69,10 +79,6 @@ def gallery(
     still = {"showgrid": False, "fixedrange": True, "showline": False}
     figure.update_xaxes(**still, tickfont_size=FONT_SIZE - 2)
     figure.update_yaxes(**still, tickfont_size=FONT_SIZE - 2)
-    if image:
-        height, width = image
-        figure.update_yaxes(scaleanchor="x", scaleratio=height / width)
-    return figure
 
 
 def _mosaic(cells: np.ndarray, image: tuple[int, int], dark: bool) -> go.Heatmap:

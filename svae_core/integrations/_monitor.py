@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from svae_core.certificate.arrays import check_finite, check_varied, numbers
 from svae_core.certificate.certify import certify
-from svae_core.certificate.diagnostics import active_units, live_sentence, spread
+from svae_core.certificate.diagnostics import active_units, live_sentence, variance_of_means
 from svae_core.certificate.information_floors import covariance_spectrum
 from svae_core.distributions.gaussian import Gaussian, array
 from svae_core.geometry.kmeans import total_variance
@@ -139,7 +139,7 @@ class CollapseMonitor:
             delta=self.delta,
             kl=float(kl.sum()),
             kl_per_dim=tuple(kl.tolist()),
-            active_units=int(active_units(spread(means)).sum()),
+            active_units=int(active_units(variance_of_means(means)).sum()),
             gauge=self._gauge,
             sentence=live_sentence(losses, self.delta, definition, float(kl.sum())),
         )

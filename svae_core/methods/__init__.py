@@ -15,6 +15,9 @@ final class `Method` that implements the protocol `TrainingMethod`:
 * or `objective(terms, constants)`: the value to minimise for each of its members, shape [m], on
   tensors: for losses point by point, several latents per point, posteriors of its own.
 
+Its file may name the ready-made comparisons in which it is instructive, `COMPARISONS`: "pair",
+"against collapse" or "large KL" (the Compare page says what each is).
+
 Optional protocols, recognised by their attributes: `Stateful` (numbers updated at every step),
 `MultiSample` (several latents per point), `CustomPosterior`, `CustomPrior` (other than N(0, I)),
 `Chains` (latents at the end of T further steps, each with noise), `ExtraParameters` (weights beside

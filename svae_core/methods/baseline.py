@@ -14,6 +14,8 @@ from typing import final
 from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings
 
+COMPARISONS = ("pair", "against collapse", "large KL")
+
 
 @dataclass(frozen=True)
 class Config:

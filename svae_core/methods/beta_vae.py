@@ -15,6 +15,8 @@ from typing import final
 from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings, option
 
+COMPARISONS = ("against collapse",)
+
 
 @dataclass(frozen=True)
 class Config:

@@ -20,6 +20,7 @@ from svae_core.distributions.gaussian import Gaussian
 from svae_core.methods import Encoded, Terms, base_objective
 from svae_core.records import PreparedData, Settings, option
 
+COMPARISONS = ("large KL",)
 if TYPE_CHECKING:
     from torch import Tensor
 

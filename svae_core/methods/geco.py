@@ -20,6 +20,7 @@ from svae_core.geometry.region import require_band
 from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings, option
 
+COMPARISONS = ("against collapse",)
 # λ stays within a factor of a million, so that it stays finite under an unreachable bound.
 _LIMIT = math.log(1e6)
 

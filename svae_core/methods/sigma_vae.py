@@ -16,6 +16,7 @@ from typing import final
 from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings
 
+COMPARISONS = ("against collapse",)
 _LEAST = 1e-6  # lower bound on σ², as for the setting: log σ² of a perfect fit is unbounded below
 
 

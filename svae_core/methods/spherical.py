@@ -26,6 +26,8 @@ from svae_core.geometry.region import (
 from svae_core.methods import Averages
 from svae_core.records import FeasibleRegion, PreparedData, Settings, option
 
+COMPARISONS = ("pair", "against collapse", "large KL")
+
 
 @dataclass(frozen=True)
 class Config:

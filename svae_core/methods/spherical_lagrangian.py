@@ -22,6 +22,7 @@ from svae_core.geometry.region import penalty_weight, require_band
 from svae_core.methods import Averages
 from svae_core.records import PreparedData, Settings, option
 
+COMPARISONS = ("against collapse",)
 _INSIDE = 0.01  # distance of the target below hi, as a fraction of the band's width
 _AVERAGE = 20.0  # time constant of the fast moving average of the loss, in steps
 _LEAST = math.log(1e-3)  # lower bound on log Λ, above its start

@@ -14,10 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from svae_core.config.architectures import ARCHITECTURES, AUTOREGRESSIVE
 from svae_core.config.fields import RequestError
-from svae_core.config.settings import ARCHITECTURES
+from svae_core.config.plugins import loading
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE
 from svae_core.nets.layers import Image, Layer, Steps, padded, placed
+
+_PACKAGE = "svae_core.nets.architectures"
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,10 @@ def architecture(
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise RequestError(f"Unknown architecture {name!r}; there are: {known}.")
-    module = importlib.import_module(f"svae_core.nets.architectures.{name}")
+    with loading(_PACKAGE, name):
+        module = importlib.import_module(f"{_PACKAGE}.{name}")
+        if not (hasattr(module, "layers") or hasattr(module, "step_layers")):
+            raise TypeError(f"{_PACKAGE}.{name}: it needs layers or step_layers.")
     steps = (ambient_dim // symbols, symbols) if symbols else image or (ambient_dim, 1)
     made = (
         module.step_layers(ambient_dim, latent_dim, hidden, steps)
@@ -94,7 +100,12 @@ def architecture(
     layers = placed(made)
     end = padded(layers[-1].bias.stop)
     own = slice(end, end + extra)
-    return Architecture(ambient_dim, latent_dim, layers, own, end + padded(extra), steps)
+    laid = Architecture(ambient_dim, latent_dim, layers, own, end + padded(extra), steps)
+    with loading(_PACKAGE, name):
+        if laid.autoregressive != (name in AUTOREGRESSIVE):
+            says = f"it {'needs' if laid.autoregressive else 'must not have'} AUTOREGRESSIVE = True"
+            raise TypeError(f"{_PACKAGE}.{name}: {says}, as its last layer has it.")
+    return laid
 
 
 def initial_weights(arch: Architecture, seed: int, constant: Tensor | None = None) -> Tensor:

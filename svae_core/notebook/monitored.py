@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from svae_core.certificate.arrays import numbers
-from svae_core.certificate.diagnostics import active_units, spread, structure
+from svae_core.certificate.diagnostics import active_units, structure, variance_of_means
 from svae_core.certificate.posteriors import gaussian_posteriors
 from svae_core.datasets import fingerprint
 from svae_core.geometry.kmeans import cluster
@@ -139,7 +139,7 @@ class Monitored:
     def _frame(self, look: Look) -> Frame:
         reading, shown = look.reading, self._shown
         answers = look.answers[shown] - self.prepared.shell.center.astype(np.float32)
-        spreads, region = spread(look.mean), self.prepared.region
+        spreads, region = variance_of_means(look.mean), self.prepared.region
         return Frame(
             method=_METHOD,
             step=reading.step,

@@ -122,7 +122,7 @@ def trained(members: Sequence[Settings]) -> tuple[State, tuple[Certificate, ...]
     return state, loop.certify(state)
 
 
-def spread(values: Sequence[float]) -> str:
+def range_of(values: Sequence[float]) -> str:
     """The range of some numbers, or their single value: `0.61–0.64`, without a line break."""
     low, high = f"{min(values):.2f}", f"{max(values):.2f}"
     joiner = "\N{WORD JOINER}"

@@ -12,7 +12,7 @@ import dataclasses
 from collections import Counter
 from dataclasses import dataclass
 
-from svae_core.objections import Answer, baseline, short, spread, trained
+from svae_core.objections import Answer, baseline, range_of, short, trained
 from svae_core.problem import prepared_data
 from svae_core.records import Certificate, RequestError, Settings
 
@@ -52,29 +52,15 @@ def measure(settings: Settings) -> Answer:
     spherical_runs: list[Certificate] = []
     conventional_runs: list[Certificate] = []
     for net in nets:
-        shaped = dataclasses.replace(
-            base, arch=net.arch, hidden=net.hidden, start=net.start, beta=1.0
-        )
-        spherical = [
-            dataclasses.replace(shaped, sigma2=gauge * lambda_max, seed=seed)
-            for gauge in _GAUGES
-            for seed in range(_SEEDS)
-        ]
+        spherical = _runs_of(net, base, lambda_max)
         _, certificates = trained([*spherical, *map(baseline, spherical)])
-        spherical_runs += certificates[: len(spherical)]
-        conventional_runs += certificates[len(spherical) :]
+        guarded = list(certificates[: len(spherical)])
+        conventional = list(certificates[len(spherical) :])
+        spherical_runs += guarded
+        conventional_runs += conventional
         if net.arch == "autoregressive":
-            coupled += certificates[len(spherical) :]
-        for at, gauge in enumerate(_GAUGES):
-            rows.append(
-                _row(
-                    net,
-                    gauge,
-                    spherical_runs[-len(spherical) :],
-                    conventional_runs[-len(spherical) :],
-                    at,
-                )
-            )
+            coupled += conventional
+        rows += [_row(net, gauge, guarded, conventional, at) for at, gauge in enumerate(_GAUGES)]
     numbers: dict[str, float] = {
         "runs": len(spherical_runs),
         "certified": sum(certificate.verdict == "certified" for certificate in spherical_runs),
@@ -92,6 +78,16 @@ def measure(settings: Settings) -> Answer:
         columns=("net", "βσ²/λₘₐₓ", "conventional", "D", "KL", "spherical", "D", "KL"),
         rows=tuple(rows),
     )
+
+
+def _runs_of(net: _Net, base: Settings, lambda_max: float) -> list[Settings]:
+    """The spherical runs of a network: for every βσ²/λ_max of _GAUGES every seed."""
+    shaped = dataclasses.replace(base, arch=net.arch, hidden=net.hidden, start=net.start, beta=1.0)
+    return [
+        dataclasses.replace(shaped, sigma2=gauge * lambda_max, seed=seed)
+        for gauge in _GAUGES
+        for seed in range(_SEEDS)
+    ]
 
 
 def _takes_convolutions(image: tuple[int, int] | None) -> bool:
@@ -128,8 +124,8 @@ def _summary_cells(certificates: list[Certificate]) -> tuple[str, ...]:
     )
     return (
         words,
-        spread([certificate.loss for certificate in certificates]),
-        spread([certificate.kl for certificate in certificates]),
+        range_of([certificate.loss for certificate in certificates]),
+        range_of([certificate.kl for certificate in certificates]),
     )
 
 

@@ -14,7 +14,7 @@ import dataclasses
 import numpy as np
 
 from svae_core.certificate.information_floors import cluster_entropy
-from svae_core.objections import Answer, baseline, short, spread, tiny, trained
+from svae_core.objections import Answer, baseline, range_of, short, tiny, trained
 from svae_core.problem import prepared_data
 from svae_core.records import Certificate, PreparedData, Settings
 
@@ -99,8 +99,8 @@ def _trained(settings: Settings) -> tuple[Certificate, ...]:
 def _row(name: str, certificates: tuple[Certificate, ...]) -> tuple[str, ...]:
     return (
         name,
-        spread([certificate.loss for certificate in certificates]),
-        spread([certificate.kl for certificate in certificates]),
+        range_of([certificate.loss for certificate in certificates]),
+        range_of([certificate.kl for certificate in certificates]),
     )
 
 

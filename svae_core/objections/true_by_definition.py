@@ -16,7 +16,7 @@ from svae_core.certificate.information_floors import covariance_spectrum, water_
 from svae_core.geometry.kmeans import cluster
 from svae_core.geometry.region import collapse_losses, penalty_weight
 from svae_core.methods import method_for
-from svae_core.objections import Answer, baseline, short, spread, tiny, trained
+from svae_core.objections import Answer, baseline, range_of, short, tiny, trained
 from svae_core.problem import prepared_data
 from svae_core.records import Certificate, PreparedData, Settings
 
@@ -95,10 +95,10 @@ def _row(name: str, certificates: tuple[Certificate, ...], banded: bool = True) 
         f"{len(certificates)}",
         f"{_certified(certificates)}",
         f"{sum(certificate.in_band for certificate in certificates)}" if banded else "–",
-        spread([certificate.loss for certificate in certificates]),
+        range_of([certificate.loss for certificate in certificates]),
         f"{certificates[0].delta:.2f}",
-        spread([certificate.floors.proved for certificate in certificates]),
-        spread([certificate.kl for certificate in certificates]),
+        range_of([certificate.floors.proved for certificate in certificates]),
+        range_of([certificate.kl for certificate in certificates]),
     )
 
 

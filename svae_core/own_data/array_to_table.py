@@ -115,19 +115,7 @@ def write_matrix(
         array = _on_its_side(array)
     layout = layout_of(tuple(int(length) for length in array.shape), source)
     said = [f"Read as an array {' × '.join(map(str, array.shape))}.", *notes]
-    extremes, dtype = Extremes(layout.width), ""
-    examples: tuple[tuple[str, ...], ...] = ()
-    with (source.folder / NUMBERS).open("wb") as out:
-        for part in blocks_of(layout.rows, layout.read_width):
-            raw = array[part]
-            block = block_of(raw, layout)
-            dtype = dtype or _stored_as(block, layout)
-            extremes.add(block)
-            out.write(np.ascontiguousarray(block, dtype).tobytes())
-            if not examples:
-                examples = examples_of(block)
-                keep_before(source.folder, before(raw[:BEFORE], layout))
-            source.progress(part.stop / layout.rows)
+    extremes, dtype, examples = _write_blocks(source, array, layout)
     scale = 1.0
     said += layout.said()
     if layout.picture and dtype == "|u1":
@@ -151,6 +139,26 @@ def write_matrix(
     )
     write_about(table)
     return table
+
+
+def _write_blocks(
+    source: Source, array: Rows, layout: Layout
+) -> tuple[Extremes, str, tuple[tuple[str, ...], ...]]:
+    """Write an array's numbers block by block; what they span, their type, and examples of rows."""
+    extremes, dtype = Extremes(layout.width), ""
+    examples: tuple[tuple[str, ...], ...] = ()
+    with (source.folder / NUMBERS).open("wb") as out:
+        for part in blocks_of(layout.rows, layout.read_width):
+            raw = array[part]
+            block = block_of(raw, layout)
+            dtype = dtype or _stored_as(block, layout)
+            extremes.add(block)
+            out.write(np.ascontiguousarray(block, dtype).tobytes())
+            if not examples:
+                examples = examples_of(block)
+                keep_before(source.folder, before(raw[:BEFORE], layout))
+            source.progress(part.stop / layout.rows)
+    return extremes, dtype, examples
 
 
 def _on_its_side(array: Rows) -> np.ndarray:

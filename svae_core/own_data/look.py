@@ -17,7 +17,7 @@ from svae_core.own_data.choice import Choice
 from svae_core.own_data.labels import labels_of
 from svae_core.own_data.limits import CATEGORIES_UNASKED
 from svae_core.own_data.preprocessing import Feature, made_points
-from svae_core.own_data.suspicions import SAMPLE, Suspicion, spread
+from svae_core.own_data.suspicions import SAMPLE, Suspicion, squared_gaps
 from svae_core.own_data.table_to_points import Selection, raw_counts, select, suspicions
 from svae_core.own_data.tables import Column, Table
 from svae_core.records import RequestError
@@ -69,7 +69,7 @@ def look_at(table: Table, choice: Choice, second: Table | None = None) -> Look:
         columns = _columns(table, slice(0, min(table.rows, _FEW_ROWS)), uses, {})
         asked = tuple(raw_counts(table)) if choice.counts == "raw" else ()
         return Look(table.rows, 0, 0, columns, asked, refusal=str(error))
-    by_column, _ = spread(points)
+    by_column, _ = squared_gaps(points)
     shares = _shares(by_column, features)
     label = chosen.labelling.label
     names, classes = _classes(chosen)

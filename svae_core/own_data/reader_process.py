@@ -40,15 +40,7 @@ def read_apart(
 ) -> None:
     """Read a file into a folder, in a process of its own; RequestError as in `read_table`."""
     arguments = [str(path.resolve()), name, str(folder.resolve()), array, how]
-    child = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", __name__, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-        cwd=Path(__file__).parents[2],
-        text=True,
-        encoding="utf-8",
-    )
+    child = _started(arguments)
     watch = _Watch(child)
     refused = None
     try:
@@ -73,6 +65,19 @@ def read_apart(
             f"{name}: Reading it failed within {READER_BYTES >> 20} MB of memory; it is damaged or "
             "too large."
         )
+
+
+def _started(arguments: list[str]) -> subprocess.Popen[str]:
+    """This module as a process, which writes a line of JSON at a time."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", __name__, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        cwd=Path(__file__).parents[2],
+        text=True,
+        encoding="utf-8",
+    )
 
 
 class _Watch:

@@ -35,14 +35,7 @@ def write_sequences(
     if not counts or len(texts) < 2:
         raise RequestError(f"{source.name} holds fewer than two sequences; give one a line.")
     said = [f"Read as {len(texts):,} sequences of symbols, one-hot at each position.", *notes]
-    symbols = [symbol for symbol, _ in counts.most_common(_SYMBOLS)]
-    if len(counts) > _SYMBOLS:
-        said.append(
-            f"Of {len(counts):,} different symbols the {_SYMBOLS} most frequent are told apart; "
-            f"the others became {_OTHER}."
-        )
-        symbols.append(_OTHER)
-    symbols = [*sorted(symbols), _PAD]
+    symbols = _told_apart(counts, said)
     longest, most = max(map(len, texts)), COLUMNS // len(symbols)
     if longest > most:
         cut = sum(len(text) > most for text in texts)
@@ -50,18 +43,7 @@ def write_sequences(
     length = min(longest, most)
     width = length * len(symbols)
     check_cells(len(texts), width)
-    place = {symbol: index for index, symbol in enumerate(symbols)}
-    other = place.get(_OTHER, 0)
-    with (source.folder / NUMBERS).open("wb") as out:
-        for part in blocks_of(len(texts), width):
-            some = texts[part]
-            block = np.zeros((len(some), length, len(symbols)), np.uint8)
-            for row, text in enumerate(some):
-                kept = [place.get(symbol, other) for symbol in text[:length]]
-                kept += [place[_PAD]] * (length - len(kept))
-                block[row, np.arange(length), kept] = 1
-            out.write(block.tobytes())
-            source.progress(part.stop / len(texts))
+    _write_one_hot(source, texts, symbols, length)
     shown = [{_PAD: "end", " ": "space"}.get(symbol, symbol) for symbol in symbols]
     table = Table(
         folder=source.folder,
@@ -86,3 +68,33 @@ def lines_of(source: Source) -> list[str]:
     """The lines of a text that hold something, without blanks at their ends."""
     with source.path.open(encoding="utf-8-sig", errors="replace") as file:
         return [line.strip() for line in file if line.strip()]
+
+
+def _told_apart(counts: Counter[str], said: list[str]) -> list[str]:
+    """The symbols that have a coordinate of their own, in their order; merged ones are `said`."""
+    symbols = [symbol for symbol, _ in counts.most_common(_SYMBOLS)]
+    if len(counts) > _SYMBOLS:
+        said.append(
+            f"Of {len(counts):,} different symbols the {_SYMBOLS} most frequent are told apart; "
+            f"the others became {_OTHER}."
+        )
+        symbols.append(_OTHER)
+    return [*sorted(symbols), _PAD]
+
+
+def _write_one_hot(
+    source: Source, texts: Sequence[Sequence[str]], symbols: list[str], length: int
+) -> None:
+    """Write the texts, cut or filled up to that length, as bytes [n, length · symbols]."""
+    place = {symbol: index for index, symbol in enumerate(symbols)}
+    other = place.get(_OTHER, 0)
+    with (source.folder / NUMBERS).open("wb") as out:
+        for part in blocks_of(len(texts), length * len(symbols)):
+            some = texts[part]
+            block = np.zeros((len(some), length, len(symbols)), np.uint8)
+            for row, text in enumerate(some):
+                kept = [place.get(symbol, other) for symbol in text[:length]]
+                kept += [place[_PAD]] * (length - len(kept))
+                block[row, np.arange(length), kept] = 1
+            out.write(block.tobytes())
+            source.progress(part.stop / len(texts))

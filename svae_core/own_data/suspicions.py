@@ -44,7 +44,7 @@ def suspicions_of_points(
 ) -> list[Suspicion]:
     """Suspicions of points [n, d] as they are trained on; `rows`: which of the file's they are."""
     found = []
-    by_column, by_row = spread(points)
+    by_column, by_row = squared_gaps(points)
     total = float(by_row.sum())
     if total <= 0:
         return []
@@ -68,7 +68,7 @@ def suspicions_of_points(
     return found
 
 
-def spread(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def squared_gaps(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Squared distances from the mean of points [n, d], summed by column [d] and by row [n]."""
     center = points.mean(axis=0, dtype=np.float64)
     by_column = np.zeros(points.shape[1])

@@ -192,11 +192,7 @@ def _features(
     columns, notes = _columns(table, choice, kept_out, variable)
     chosen = bool(names_of(choice.features))
     most = CATEGORIES if chosen else CATEGORIES_UNASKED
-    free = [
-        column.name
-        for column in columns
-        if column.kind == "text" or (column.kind == "category" and len(column.categories) > most)
-    ]
+    free = _free_text(columns, most)
     if free and chosen:
         raise RequestError(
             f"Column {free[0]!r} of {table.name} is free text with too many different values; "
@@ -205,19 +201,10 @@ def _features(
     if free:
         notes.append(f"Text with more than {most} different values was left out: {some(free)}.")
         columns = [column for column in columns if column.name not in free]
-    features: list[Feature] = []
-    coded = []
-    for column in columns:
-        if column.kind == "number":
-            features.append(Feature(column.name, column, position[column.name]))
-        else:
-            coded.append(column.name)
-            # Two categories need one coordinate: a second would be redundant.
-            codes = range(1, 2) if is_pair(column) else range(len(column.categories))
-            features += [
-                Feature(f"{column.name} = {column.categories[code]}", column, -1, code)
-                for code in codes
-            ]
+    features = [
+        feature for column in columns for feature in _features_of(column, position.get(column.name))
+    ]
+    coded = [column.name for column in columns if column.kind != "number"]
     if coded:
         notes.append(f"Categories became one column of 0 and 1 each: {some(coded)}.")
     if len(features) > COLUMNS:
@@ -297,6 +284,27 @@ def _logs(features: list[Feature], choice: Choice) -> tuple[frozenset[str], tupl
     return frozenset(wanted), notes
 
 
+def _free_text(columns: list[Column], most: int) -> list[str]:
+    """The names of columns with more different values than categories may have."""
+    return [
+        column.name
+        for column in columns
+        if column.kind == "text" or (column.kind == "category" and len(column.categories) > most)
+    ]
+
+
+def _features_of(column: Column, position: int | None) -> list[Feature]:
+    """A column of numbers, at a position among these; or one feature for each category."""
+    if column.kind == "number":
+        assert position is not None
+        return [Feature(column.name, column, position)]
+    # Two categories need one coordinate: a second would be redundant.
+    codes = range(1, 2) if is_pair(column) else range(len(column.categories))
+    return [
+        Feature(f"{column.name} = {column.categories[code]}", column, -1, code) for code in codes
+    ]
+
+
 def _rows(
     table: Table, features: list[Feature], choice: Choice, absent: tuple[float, ...], seed: int
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
@@ -310,16 +318,7 @@ def _rows(
     total = sum(gaps.values())
     if total and choice.missing == "drop":
         usable = _complete(table, features, absent)
-        lost = table.rows - len(usable)
-        notes += (
-            f"{lost:,} of {table.rows:,} rows were dropped, since a value is missing or not finite "
-            f"in {some(list(gaps))}.",
-        )
-        if len(usable) < 2:
-            raise RequestError(
-                f"{table.name} has {len(usable)} rows without a missing value, but two are needed; "
-                "fill gaps with the mean, or choose other columns."
-            )
+        notes += (_dropped(table, len(usable), gaps),)
     elif total:
         notes += (
             f"{total:,} missing or not finite values were replaced in {some(list(gaps))}: a number "
@@ -340,6 +339,19 @@ def _rows(
         usable = picked if usable is None else usable[picked]
         notes += (f"A random sample of {limit:,} of {count:,} rows is used, so that they fit.",)
     return usable, notes
+
+
+def _dropped(table: Table, left: int, gaps: dict[str, int]) -> str:
+    """How many rows were dropped for their gaps; RequestError where fewer than two are left."""
+    if left < 2:
+        raise RequestError(
+            f"{table.name} has {left} rows without a missing value, but two are needed; "
+            "fill gaps with the mean, or choose other columns."
+        )
+    return (
+        f"{table.rows - left:,} of {table.rows:,} rows were dropped, since a value is missing or "
+        f"not finite in {some(list(gaps))}."
+    )
 
 
 def _gaps(table: Table, features: list[Feature], absent: tuple[float, ...]) -> dict[str, int]:

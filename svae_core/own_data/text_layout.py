@@ -85,18 +85,24 @@ def sniff(path: Path, labels: bool = False, delimiters: Iterable[str] = _DELIMIT
         names = ("row name", *names)
     skip = line_ends[first + units] if header else (line_ends[first - 1] if first else 0)
     decimal = _decimal(rows[first:], delimiter)
-    notes = [
+    form = (
         f"Read as text in {encoding}, columns separated by {_DELIMITERS[delimiter]}, "
         f"{'names in the first row' if header else 'no row of names'}, decimal "
         f"{'comma' if decimal == ',' else 'point'}."
-    ]
-    if first:
-        notes.append(f"Lines before the table were left out: {first}.")
+    )
+    named = tuple(cleaned(name) for name in names) or ("",) * width
+    return Layout(encoding, delimiter, decimal, named, skip, (form, *_left_out(first, units)))
+
+
+def _left_out(above: int, units: int) -> list[str]:
+    """What of a file is no part of its table: lines above it, and rows of units under its names."""
+    said = []
+    if above:
+        said.append(f"Lines before the table were left out: {above}.")
     if units:
         under = "the row" if units == 1 else f"{units} rows"
-        notes.append(f"Left out: {under} under the names, which hold no numbers (units, perhaps).")
-    named = tuple(cleaned(name) for name in names) or ("",) * width
-    return Layout(encoding, delimiter, decimal, named, skip, tuple(notes))
+        said.append(f"Left out: {under} under the names, which hold no numbers (units, perhaps).")
+    return said
 
 
 def _encoding(path: Path) -> str:

@@ -28,7 +28,7 @@ def score(state: State, certificate: Certificate, timing: Timing) -> Score:
     (model,) = loop.models(state)
     prepared = model.prepared
     region, n = prepared.region, len(prepared.shell.points)
-    rows = np.sort(np.random.default_rng([settings.data_seed, 31]).permutation(n)[:_POINTS])
+    rows = _sample(n, settings.data_seed, 31)
     points = prepared.shell.points[rows]
     posteriors = encode(model, points)
     noise = np.random.default_rng([settings.seed, 37]).standard_normal(posteriors.noise_shape)
@@ -39,13 +39,8 @@ def score(state: State, certificate: Certificate, timing: Timing) -> Score:
     known = prepared.dataset.labels
     truth = prepared.clusters.labels[rows] if known is None else known[rows]
     ari, nmi = cluster_agreement(z, truth, settings.data_seed)
-    held_out = len(prepared.shell.held_out) > 0
-    tested = points
-    if held_out:
-        order = np.random.default_rng([settings.data_seed, 43]).permutation(
-            len(prepared.shell.held_out)
-        )
-        tested = prepared.shell.held_out[np.sort(order[:_POINTS])]
+    held_out = prepared.shell.held_out
+    tested = held_out[_sample(len(held_out), settings.data_seed, 43)] if len(held_out) else points
     width = region.delta - region.within
     return Score(
         settings=settings,
@@ -53,7 +48,7 @@ def score(state: State, certificate: Certificate, timing: Timing) -> Score:
         position=(certificate.loss - region.within) / width if width > 0 else math.nan,
         error=data_error(model, outputs, rows),
         log_likelihood=log_likelihood(model, tested, certificate.loss),
-        likelihood_part="held-out" if held_out else "training",
+        likelihood_part="held-out" if len(held_out) else "training",
         ari=ari,
         nmi=nmi,
         agreement="clusters" if known is None else "labels",
@@ -61,6 +56,11 @@ def score(state: State, certificate: Certificate, timing: Timing) -> Score:
         sensitivity=float(outputs.var(axis=0, dtype=np.float64).sum()) / region.total,
         **timing.of_one_run(),
     )
+
+
+def _sample(n: int, seed: int, purpose: int) -> np.ndarray:
+    """The rows of at most _POINTS of n points, rising; each purpose has a stream of its own."""
+    return np.sort(np.random.default_rng([seed, purpose]).permutation(n)[:_POINTS])
 
 
 def data_error(model: Model, outputs: np.ndarray, rows: np.ndarray) -> float:

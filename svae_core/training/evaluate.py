@@ -19,7 +19,12 @@ from torch import Tensor
 
 from svae_core.certificate import residual_spectrum
 from svae_core.certificate.certify import Reference, measure, with_run
-from svae_core.certificate.diagnostics import active_units, live_sentence, spread, structure
+from svae_core.certificate.diagnostics import (
+    active_units,
+    live_sentence,
+    structure,
+    variance_of_means,
+)
 from svae_core.certificate.population_floor import candidate_lambdas
 from svae_core.certificate.posteriors import Posteriors
 from svae_core.certificate.symbols import sequence_errors
@@ -145,7 +150,7 @@ def _seen(model: Model, points: np.ndarray, noise: np.ndarray) -> Seen:
     variances = posteriors.variance.mean(axis=0, dtype=np.float64)
     view, samples = shell_view(outputs, basis), outputs[:_SAMPLES].copy()
     mean = posteriors.mean
-    return Seen(mean, spread(mean), variances, kl_per_dim, samples, view, losses)
+    return Seen(mean, variance_of_means(mean), variances, kl_per_dim, samples, view, losses)
 
 
 @torch.no_grad()

@@ -84,6 +84,20 @@ def losses(
     return found
 
 
+def _noise_of_latents(group: Group, batch: Batch, step: TrainingStep) -> list[Tensor]:
+    """The noise of each of a point's s latents, [g, b, w]; w is k, or (T + 1)·k of chains.
+
+    The first latent begins with the minibatch's own noise, which all methods share, so that a
+    method of one latent draws the same z as every other.
+    """
+    samples, first = getattr(group.method, "samples", 1), group.members[0]
+    width = first.noise_dim // first.settings.latent_dim
+    more = more_noise(group.members, step.number, samples * width - 1, batch.noise)
+    each = [batch.noise, *more]
+    # Of a chain, each latent takes `width` parts; the first latent begins with the shared one.
+    return each if width == 1 else [torch.cat(each[i::samples], dim=2) for i in range(samples)]
+
+
 def _drawn(
     group: Group,
     nets: Networks,
@@ -93,12 +107,7 @@ def _drawn(
     posterior: Posterior,
 ) -> Draws:
     """Latents of the minibatch, s per point, and their losses."""
-    samples, first = getattr(group.method, "samples", 1), group.members[0]
-    width = first.noise_dim // first.settings.latent_dim
-    more = more_noise(group.members, step.number, samples * width - 1, batch.noise)
-    each = [batch.noise, *more]
-    # Of a chain, each latent takes `width` parts; the first latent begins with the shared one.
-    parts = each if width == 1 else [torch.cat(each[i::samples], dim=2) for i in range(samples)]
+    parts = _noise_of_latents(group, batch, step)
     paths = tuple(map(posterior.path, parts)) if isinstance(posterior, Pathwise) else ()
     z = torch.stack([path.z for path in paths] or [posterior.draw(part) for part in parts], dim=1)
     taught = (

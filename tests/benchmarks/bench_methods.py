@@ -22,7 +22,7 @@ import numpy as np
 from bench_sequences import WINDOWS
 from kept_rows import Row, rows
 
-from svae_core.config.settings import AUTOREGRESSIVE
+from svae_core.config.architectures import AUTOREGRESSIVE
 from svae_core.methods import scan_methods
 from svae_core.problem import prepared_data
 from svae_core.records import Settings

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from students import DRAWING
 from tab import PATIENCE, Tab
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from pages.wire.messages import decode
+
+DRAWING = 0.040  # seconds from a moment's arrival to the next request: 25 frames per second
 
 
 @dataclass(eq=False)
@@ -29,6 +31,11 @@ class Follower:
     moved: dict[str, Any] = field(default_factory=dict)  # where a branch or copy is
     again: bool = False  # whether a class was moved, or has ended
     failures: list[str] = field(default_factory=list)
+    status: str = ""
+    steps: int = 0  # most that were trained, as far as was told
+    moments: int = 0
+    first: float = 0.0  # when the first moment came and …
+    last: float = 0.0  # … the newest, on the clock of `time.monotonic`
 
     def __post_init__(self) -> None:
         self._news = asyncio.Event()
@@ -74,11 +81,16 @@ class Follower:
         elif header["kind"] == "again":
             self.again = True
         elif header["kind"] == "moment":
+            self.status = header["status"]
             known |= {"version": header["version"], "generation": header["generation"]}
             known |= {"lead": header.get("lead", -2), "seat": header["seat"]}
             if header["index"] < 0:
                 return
             self.moment = header
+            self.last = time.monotonic()
+            self.first = self.first or self.last
+            self.moments += header["index"] > known["have"]
+            self.steps = max(self.steps, header["step"])
             known |= {"have": header["index"], "rows": header["count"]}
             if "layout" in header:
                 known["layout"] = header["layout"]["number"]
@@ -91,11 +103,10 @@ async def following(tab: Tab) -> AsyncIterator[Follower]:
     """The run that a page's stage shows, followed until the context ends."""
     component = json.loads(tab.find("bidi_component").json)
     socket = await tab.socket(component["socket"])
-    follower = Follower(socket)
+    follower = Follower(socket, failures=tab.failures)
     going = asyncio.create_task(follower.follow())
     try:
         yield follower
     finally:
         await socket.close()
         await going
-        tab.failures += follower.failures

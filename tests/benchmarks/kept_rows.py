@@ -19,7 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from svae_core.config.settings import AUTOREGRESSIVE, settings_key
+from svae_core.config.architectures import AUTOREGRESSIVE
+from svae_core.config.settings import settings_key
 from svae_core.problem import prepared_data
 from svae_core.records import Budget, Certificate, Settings, State
 from svae_core.studies import comparison

@@ -13,7 +13,6 @@ anything failed, an act was never done, or memory kept growing.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import re
@@ -25,8 +24,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import psutil
+from follower import Follower
 from lessons_held import School, learn, teach
 from students import MEGABYTE, Student, server
+from tab import Tab
 from visits import Diary, Visitor, clinic, own_data, runs
 
 VISITORS = int(os.environ.get("SVAE_VISITORS", "30"))
@@ -165,13 +166,13 @@ class Handler(Student):
 
     diary: Diary
 
-    async def _click(self, session: Any, stage: Any, until: float) -> None:
-        while (left := until - time.monotonic()) > 1:
+    async def _click(self, tab: Tab, run: Follower, until: float) -> None:
+        while (left := until - time.monotonic()) > 1 and run.socket.close_code is None:
             await asyncio.sleep(min(left, self.random.uniform(0.2, 2.0)))
-            if not self.first_moment:  # there is no moment yet
+            if not run.moment:
                 continue
             verb, request = self._request()
-            await stage.send(json.dumps(request))
+            await run.send(**request)
             self.diary.note(verb)
 
     def _request(self) -> tuple[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ def keeper_of(live: LiveRun) -> Autosave:
 
 async def trained_to(live: LiveRun, moments: int) -> None:
     """As far as that many moments, then paused; with somebody watching."""
-    live.viewers = 1
+    live.viewers.count = 1
     live.pause()
     live.start()
     await until(live, lambda: bool(live.moments))

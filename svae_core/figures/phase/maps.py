@@ -12,7 +12,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from svae_core.config.settings import AUTOREGRESSIVE
+from svae_core.config.architectures import AUTOREGRESSIVE
 from svae_core.figures.palette import FONT_SIZE, MARKS, blank, ink
 from svae_core.figures.phase.axes import AXES, Axis, View, axis_of, label
 from svae_core.figures.phase.words import SHARES, hover, mixed
@@ -41,30 +41,7 @@ def phase_map(
     """
     xs, ys = axis_of(cells, view.x), axis_of(cells, view.y)
     figure = blank(dark, 440)
-    rows = [[math.nan] * len(xs.values) for _ in ys.values]
-    for cell in cells:
-        rows[ys.index(cell)][xs.index(cell)] = shown(cell, view)
-    figure.add_trace(
-        go.Heatmap(
-            x=xs.edges,
-            y=ys.edges,
-            z=rows,
-            zmin=shared[0],
-            zmax=shared[1],
-            colorscale=_SCALE,
-            hoverinfo="skip",
-            xgap=1,
-            ygap=1,
-            colorbar={
-                "title": {"text": _title(view), "side": "top", "font": {"size": FONT_SIZE}},
-                "tickfont": {"size": FONT_SIZE - 1},
-                "orientation": "h",
-                "thickness": 12,
-                "y": -0.24,
-                "yanchor": "top",
-            },
-        )
-    )
+    figure.add_trace(_colours(cells, view, xs, ys, shared))
     _draw_lines(figure, cells, theory, xs, ys, dark)
     _draw_cells(figure, cells, view, xs, ys, shared, dark)
     if picked is not None:
@@ -117,6 +94,30 @@ def _drawn(axis: Axis) -> dict[str, Any]:
 # ------------------------------------------------------------------------- cells and lines
 
 
+def _draw_line(
+    figure: go.Figure, name: str, places: Sequence[Any], dash: str, width: float, dark: bool
+) -> None:
+    """A line through places (x, y), on a wider one of the page's colour, which parts it from cells.
+
+    A place (None, None) interrupts it.
+    """
+    under = "#11161C" if dark else "#FFFFFF"
+    for colour, across, kind in (
+        (under, 2 * width, "solid"),
+        (MARKS["delta"].colour(dark), width, dash),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=[x for x, _ in places],
+                y=[y for _, y in places],
+                mode="lines",
+                line={"color": colour, "width": across, "dash": kind},
+                name=name,
+                hoverinfo="skip",
+            )
+        )
+
+
 def _draw_cells(
     figure: go.Figure,
     cells: Sequence[Cell],
@@ -161,6 +162,34 @@ def _draw_cells(
     )
 
 
+def _colours(
+    cells: Sequence[Cell], view: View, xs: Axis, ys: Axis, shared: tuple[float, float]
+) -> go.Heatmap:
+    """The colour of each cell, with its scale below the map; cells not trained have none."""
+    rows = [[math.nan] * len(xs.values) for _ in ys.values]
+    for cell in cells:
+        rows[ys.index(cell)][xs.index(cell)] = shown(cell, view)
+    return go.Heatmap(
+        x=xs.edges,
+        y=ys.edges,
+        z=rows,
+        zmin=shared[0],
+        zmax=shared[1],
+        colorscale=_SCALE,
+        hoverinfo="skip",
+        xgap=1,
+        ygap=1,
+        colorbar={
+            "title": {"text": _title(view), "side": "top", "font": {"size": FONT_SIZE}},
+            "tickfont": {"size": FONT_SIZE - 1},
+            "orientation": "h",
+            "thickness": 12,
+            "y": -0.24,
+            "yanchor": "top",
+        },
+    )
+
+
 def _draw_lines(
     figure: go.Figure, cells: Sequence[Cell], theory: Theory, xs: Axis, ys: Axis, dark: bool
 ) -> None:
@@ -180,23 +209,8 @@ def _draw_lines(
         ("βσ² = λᵢ", steps, "dot", 1.5),
         ("βσ² = λₘₐₓ", known[0] if known else None, "solid", 3),
     ):
-        if not places:
-            continue
-        under = "#11161C" if dark else "#FFFFFF"
-        for colour, width, kind in (
-            (under, 2 * wide, "solid"),
-            (MARKS["delta"].colour(dark), wide, dash),
-        ):
-            figure.add_trace(
-                go.Scatter(
-                    x=[x for x, _ in places],
-                    y=[y for _, y in places],
-                    mode="lines",
-                    line={"color": colour, "width": width, "dash": kind},
-                    name=name,
-                    hoverinfo="skip",
-                )
-            )
+        if places:
+            _draw_line(figure, name, places, dash, wide, dark)
     if known and known[0] and (at := _label_place(known[0], xs, ys)):
         figure.add_annotation(
             x=at[0],

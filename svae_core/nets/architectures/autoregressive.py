@@ -21,6 +21,8 @@ from torch import Tensor
 from svae_core.nets.architectures import mlp
 from svae_core.nets.layers import Image, Layer
 
+AUTOREGRESSIVE = True
+
 
 def layers(d: int, k: int, hidden: int, image: Image) -> list[Layer]:
     """The layers of the mlp, then the couplings L, which start at 0."""

@@ -19,6 +19,7 @@ from torch.nn.functional import pad
 from svae_core.nets.architectures.gru import by_step
 from svae_core.nets.layers import Layer, Steps, affine, parts
 
+AUTOREGRESSIVE = True
 _DILATIONS = (1, 2, 4, 8)
 
 

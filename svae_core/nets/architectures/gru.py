@@ -23,6 +23,8 @@ from torch import Tensor
 
 from svae_core.nets.layers import Layer, Steps, affine, parts
 
+AUTOREGRESSIVE = True
+
 
 def step_layers(d: int, k: int, hidden: int, steps: Steps) -> list[Layer]:
     """All states of the reader give the posterior; z gives the writer's first state."""

@@ -69,7 +69,6 @@ def read(source: Source) -> Table:
                 f"The ZIP holds no image ({', '.join(ending[1:] for ending in _ENDINGS)}){what}."
             )
         form = _form(packed, items[0], source)
-        size, small = form.size, form.small
         check_cells(len(items), form.numbers)
         low, high = np.full(form.numbers, form.levels), np.zeros(form.numbers, int)
         _keep_before(packed, items, form, source.folder)
@@ -79,15 +78,6 @@ def read(source: Source) -> Table:
                 low, high = np.minimum(low, pixels), np.maximum(high, pixels)
                 out.write(pixels.tobytes())
                 source.progress((index + 1) / len(items))
-    values = "in their colours from" if form.keeps_colour else "as grey values"
-    notes = [
-        f"Read as {len(items):,} images of {size[0]} × {size[1]} pixels, {values} 0 to 1 in "
-        f"{form.levels + 1:,} steps."
-    ]
-    if form.coloured and not form.keeps_colour:
-        notes.append("Pictures in colour were turned grey.")
-    if small != size:
-        notes.append(f"They were shrunk to {small[0]} × {small[1]} pixels.")
     columns = [
         Column(f"pixel {i + 1}", "number", 0, float(low[i]), float(high[i]))
         for i in range(len(low))
@@ -100,13 +90,28 @@ def read(source: Source) -> Table:
         columns=(*columns, *_folders(items, source.folder)),
         numbers_file=NUMBERS,
         numbers_dtype=_DTYPES[form.levels],
-        notes=tuple(notes),
-        image_shape=None if form.keeps_colour else (small[1], small[0]),
+        notes=tuple(_said(form, len(items))),
+        image_shape=None if form.keeps_colour else (form.small[1], form.small[0]),
         colour=("channels" if form.keeps_colour else "grey") if form.coloured else "",
         scale=float(form.levels),
     )
     write_about(table)
     return table
+
+
+def _said(form: _Form, count: int) -> list[str]:
+    """How many images there are of what, and how they were changed."""
+    size, small = form.size, form.small
+    values = "in their colours from" if form.keeps_colour else "as grey values"
+    said = [
+        f"Read as {count:,} images of {size[0]} × {size[1]} pixels, {values} 0 to 1 in "
+        f"{form.levels + 1:,} steps."
+    ]
+    if form.coloured and not form.keeps_colour:
+        said.append("Pictures in colour were turned grey.")
+    if small != size:
+        said.append(f"They were shrunk to {small[0]} × {small[1]} pixels.")
+    return said
 
 
 def _office(members: list[zipfile.ZipInfo]) -> bool:

@@ -26,6 +26,7 @@ _NUMBERS = {
     *("double", "single", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"),
     *("uint64", "logical", "sparse"),
 }
+_REFUSED = frozenset(("struct", "object", "function", "opaque", "char", "unknown"))
 # SciPy raises NotImplementedError for versions of the format that it does not read.
 _DAMAGE = (
     *(ValueError, TypeError, KeyError, IndexError, NotImplementedError, OverflowError),
@@ -54,58 +55,57 @@ def _is_version_4(start: bytes) -> bool:
 
 def read(source: Source) -> Table:
     """The table of a .mat file: the matrix with most numbers, labels if there are as many."""
-    from scipy import io
-
     try:
-        declared = {name: (shape, kind) for name, shape, kind in io.whosmat(str(source.path))}
-        numbers = {name: shape for name, (shape, kind) in declared.items() if kind in _NUMBERS}
-        refused = [
-            cleaned(f"{n} ({kind})")
-            for n, (_, kind) in declared.items()
-            if kind in ("struct", "object", "function", "opaque", "char", "unknown")
-        ]
-        cells = {n: shape for n, (shape, kind) in declared.items() if kind == "cell"}
-        if source.labels and (vectors := vectors_among({**numbers, **cells})):
-            shapes = {**numbers, **cells}
-            if math.prod(shapes[vectors[0]]) > CELLS:
-                raise RequestError("The vectors in the .mat file are too long to read.")
-            loaded = io.loadmat(str(source.path), variable_names=vectors)
-            return write_vectors(
-                source, FORMAT.name, {n: _labels(loaded[n]) for n in vectors}, shapes
-            )
-        if not numbers:
-            raise RequestError(
-                f"The .mat file holds no matrix of numbers but {some(refused) or 'nothing'}; save "
-                "the matrix with the points by itself: save('points.mat', 'points')."
-            )
-        name = choose(numbers, source.array, ".mat file")
-        if math.prod(numbers[name]) > CELLS:
-            raise RequestError(
-                f"The matrix {cleaned(name)} in the .mat file is too large to read; give a sample."
-            )
-        count = _pictures_at_the_end({**numbers, **cells}, name)
-        if count:
-            numbers[name] = (count, *numbers[name][:-1])
-        loaded = io.loadmat(str(source.path), variable_names=[name])
-        array = np.moveaxis(loaded[name], -1, 0) if count else _matrix(loaded[name])
-        notes = [f"Points are the matrix {cleaned(name)}."]
-        if count:
-            notes.append(f"Its last axis counts the pictures, {count:,}, as MATLAB keeps them.")
-        table = write_matrix(source, array, FORMAT.name, notes)
-
-        def labels(key: str) -> np.ndarray | None:
-            return _labels(io.loadmat(str(source.path), variable_names=[key])[key])
-
-        table = completed(table, source, name, numbers, labels, cells)
-        if refused:
-            table = with_note(table, f"What is no matrix was left out: {some(refused)}.")
-        return table
+        return _read(source)
     except _DAMAGE as error:
         if isinstance(error, RequestError):
             raise
         raise RequestError(
             "The .mat file is damaged, cut off, or of an unknown version."
         ) from error
+
+
+def _read(source: Source) -> Table:
+    from scipy import io
+
+    declared = {name: (shape, kind) for name, shape, kind in io.whosmat(str(source.path))}
+    numbers = {name: shape for name, (shape, kind) in declared.items() if kind in _NUMBERS}
+    cells = {name: shape for name, (shape, kind) in declared.items() if kind == "cell"}
+    refused = [cleaned(f"{n} ({kind})") for n, (_, kind) in declared.items() if kind in _REFUSED]
+    shapes = {**numbers, **cells}
+
+    def labels(key: str) -> np.ndarray | None:
+        return _labels(io.loadmat(str(source.path), variable_names=[key])[key])
+
+    if source.labels and (vectors := vectors_among(shapes)):
+        if math.prod(shapes[vectors[0]]) > CELLS:
+            raise RequestError("The vectors in the .mat file are too long to read.")
+        loaded = io.loadmat(str(source.path), variable_names=vectors)
+        known = {name: _labels(loaded[name]) for name in vectors}
+        return write_vectors(source, FORMAT.name, known, shapes)
+    if not numbers:
+        raise RequestError(
+            f"The .mat file holds no matrix of numbers but {some(refused) or 'nothing'}; save "
+            "the matrix with the points by itself: save('points.mat', 'points')."
+        )
+    name = choose(numbers, source.array, ".mat file")
+    if math.prod(numbers[name]) > CELLS:
+        raise RequestError(
+            f"The matrix {cleaned(name)} in the .mat file is too large to read; give a sample."
+        )
+    count = _pictures_at_the_end(shapes, name)
+    if count:
+        numbers[name] = (count, *numbers[name][:-1])
+    loaded = io.loadmat(str(source.path), variable_names=[name])
+    array = np.moveaxis(loaded[name], -1, 0) if count else _matrix(loaded[name])
+    notes = [f"Points are the matrix {cleaned(name)}."]
+    if count:
+        notes.append(f"Its last axis counts the pictures, {count:,}, as MATLAB keeps them.")
+    table = write_matrix(source, array, FORMAT.name, notes)
+    table = completed(table, source, name, numbers, labels, cells)
+    if refused:
+        table = with_note(table, f"What is no matrix was left out: {some(refused)}.")
+    return table
 
 
 def _pictures_at_the_end(shapes: Mapping[str, Sequence[int]], name: str) -> int:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from svae_core.own_data.array_layout import block_of, layout_of
+from svae_core.own_data.array_layout import Layout, block_of, layout_of
 from svae_core.own_data.array_to_table import (
     Extremes,
     blocks_of,
@@ -39,13 +39,19 @@ def read(source: Source) -> Table:
         or not array.flags.c_contiguous
     ):
         return write_matrix(source, array, FORMAT.name, (note,))
+    return _as_it_lies(source, array, layout)
+
+
+def _as_it_lies(source: Source, array: np.ndarray, layout: Layout) -> Table:
+    """The table of an array whose rows can be read where they are: nothing is copied."""
+    dtype = array.dtype
     inside = source.path.parent == source.folder
     flat = array.reshape(layout.rows, layout.width)
     extremes = Extremes(layout.width)
     for part in blocks_of(layout.rows, layout.width):
         extremes.add(block_of(flat[part], layout))
         source.progress(part.stop / layout.rows)
-    notes = [f"Read as an array {' × '.join(map(str, shape))} of {dtype.name}."]
+    notes = [f"Read as an array {' × '.join(map(str, array.shape))} of {dtype.name}."]
     grey = layout.image_shape is not None and dtype == np.uint8
     if grey:
         notes.append("Values from 0 to 255 are divided by 255.")

@@ -58,25 +58,10 @@ def read(source: Source) -> Table:
     rows, above = _without_title([row for row in rows if any(cell != "" for cell in row)])
     if len(rows) < 2:
         raise RequestError(f"The sheet {cleaned(name)} has no rows; give a row for each point.")
-    width = max(map(len, rows))
-    check_width(width)
-    check_cells(len(rows), width)
-    path = source.folder / "sheet.tsv"
-    try:
-        _write(path, rows, width)
-        layout = sniff(path, source.labels, "\t")
-        head = "names in the first row" if any(layout.names) else "no names"
-        notes = [f"Read the sheet {cleaned(name)}, {head}."]
-        if above:
-            notes.append(f"Lines before the table were left out: {above}.")
-        notes += [note for note in layout.notes if not note.startswith("Read as text")]
-        others = [cleaned(sheet) for sheet in names if sheet != name]
-        if others:
-            notes.append(f"Other sheets were left out: {some(others)}.")
-        layout = dataclasses.replace(layout, path=path, notes=tuple(notes))
-        table = read_laid_out(source, layout, FORMAT.name, FORMAT.table)
-    finally:
-        path.unlink(missing_ok=True)
+    before = [f"Lines before the table were left out: {above}."] if above else []
+    others = [cleaned(sheet) for sheet in names if sheet != name]
+    after = [f"Other sheets were left out: {some(others)}."] if others else []
+    table = _read_as_text(source, name, rows, before, after)
     empty = [column.name for column in table.columns if column.missing == table.rows]
     if empty:
         table = with_note(
@@ -85,6 +70,26 @@ def read(source: Source) -> Table:
             "file in a spreadsheet program, if it has formulas.",
         )
     return with_facts(table, arrays=tuple(names), array=name)
+
+
+def _read_as_text(
+    source: Source, name: str, rows: list[list[Any]], before: list[str], after: list[str]
+) -> Table:
+    """The table of a sheet's cells by way of a text file; with notes before and after its own."""
+    width = max(map(len, rows))
+    check_width(width)
+    check_cells(len(rows), width)
+    path = source.folder / "sheet.tsv"
+    try:
+        _write(path, rows, width)
+        layout = sniff(path, source.labels, "\t")
+        head = "names in the first row" if any(layout.names) else "no names"
+        said = [note for note in layout.notes if not note.startswith("Read as text")]
+        notes = f"Read the sheet {cleaned(name)}, {head}.", *before, *said, *after
+        layout = dataclasses.replace(layout, path=path, notes=notes)
+        return read_laid_out(source, layout, FORMAT.name, FORMAT.table)
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _check_size(source: Source) -> None:

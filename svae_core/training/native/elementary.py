@@ -36,6 +36,7 @@ def _parts(x):
     n = np.floor(x * _LOG2E + F(0.5))
     t = (x - n * _HIGH) - n * _LOW
     p = (((_E4 * t + _E3) * t + _E2) * t + _E1) * t + _E0
+    # 2ⁿ by its bits: a float32 keeps its exponent from bit 23 on, with 127 added to it.
     power = (np.int32(n) + np.int32(127)) << np.int32(23)
     return p * (t * t) + t, np.int32(power).view(np.float32)
 

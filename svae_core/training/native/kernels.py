@@ -159,7 +159,11 @@ def _gradient_of_posterior(by_z, mean, log_variance, deviation, z, each, by_out,
 
 @njit(fastmath=FAST, error_model="numpy")
 def _adam(row, gradient, first, second, rate, taken):
-    """Adam (arXiv 1412.6980), in place; `taken` counts this step too."""
+    """Adam (arXiv 1412.6980), in place; `taken` counts this step too.
+
+    β₁ = 0.9, β₂ = 0.999 and ε = 1e-8, as PyTorch's; both moments' corrections for their start at 0
+    are numbers of the step, so that no weight needs a power.
+    """
     step = F(rate / (1.0 - 0.9**taken))
     root = F(1.0 / math.sqrt(1.0 - 0.999**taken))
     for i in range(row.shape[0]):
@@ -226,6 +230,7 @@ def train(
             *(float(at), at / max(1.0, steps - 1.0), kl, constants, memory, by_kl),
         )
         _, by_loss, by_distortion = slopes(averages)
+        # No decoder here is autoregressive, so loss and distortion are one D: their slopes add up.
         factor = F(-2.0 / b * (by_loss + by_distortion))
         _gradient_of_outputs(outputs, error, radius, scale, factor)
         by_z = backward_stack(row, gradient, decoder, z, dec_work, dec_starts, error, spare, True)

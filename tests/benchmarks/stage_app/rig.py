@@ -143,6 +143,6 @@ def _puppet(name: str, count: int, status: str) -> Puppet:
 
 async def _move(run: Puppet, count: int, pace: float) -> None:
     while True:
-        if run.viewers and len(run.moments) < MOST:
+        if run.viewers.count and len(run.moments) < MOST:
             run.add(moment(count, len(run.moments), MOST))
         await asyncio.sleep(1 / pace)
