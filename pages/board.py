@@ -25,5 +25,6 @@ def show() -> None:
     )
 
 
+session.keep_class_in_url()
 st.subheader("Class board")
 show()

@@ -104,6 +104,9 @@ def test_a_teacher_who_comes_by_the_menu_keeps_the_class_over_a_reload() -> None
     kept = query_of(app)
     for name in ("teach", "class", "projector"):
         assert kept.get(name) == led[name], name
+    app.query_params.clear()
+    without_exception(app.switch_page("board.py").run())
+    assert query_of(app) == {name: led[name] for name in ("teach", "class", "projector")}
 
 
 def _go_to(app: AppTest, run: str) -> AppTest:

@@ -130,6 +130,11 @@ def numbers_path(run: str) -> str:
     return f"{_PREFIX}/numbers/{run}.csv"
 
 
+def offered_path(key: str) -> str:
+    """A file that a page offers to one visitor."""
+    return f"{_PREFIX}/offered/{key}"
+
+
 def figure_path(run: str) -> str:
     """The folder of a run's views as SVG: `/shells.svg`, `?step=…&width=…`."""
     return f"{_PREFIX}/figure/{run}"
@@ -160,6 +165,7 @@ def routes() -> list[BaseRoute]:
         Route(read_only_replay_path("{token}"), serve_replay),
         Route(export_path("{run}"), saved_files.serve_export),
         Route(numbers_path("{run}"), saved_files.serve_numbers),
+        Route(offered_path("{key}"), saved_files.serve_offered),
         Route(figure_path("{run}") + "/{view}.svg", serve_figure),
         Route(class_figure_path("{code}") + "/{view}.svg", serve_figure),
         Route(read_only_figure_path("{token}") + "/{view}.svg", serve_figure),
