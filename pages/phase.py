@@ -31,7 +31,7 @@ def presets() -> None:
         with column.container(border=True, height="stretch"):
             query = phase_axes.preset_query(preset, settings, len(problem.shell.points))
             open_here_button(f"**{preset.title}**", query)
-            st.caption(preset.text)
+            st.caption(preset.text.replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"))
 
 
 def draw() -> bool:
@@ -108,7 +108,10 @@ def exports(cells: tuple[Cell, ...], figures: list[Any], sentences: list[str]) -
     columns[0].download_button(
         "Cells (CSV)", phase.cells_csv(cells), "phase-diagram.csv", "text/csv", on_click="ignore"
     )
-    page, numbers = (partial(phase.maps_html, figures, sentences), partial(phase.maps_json, figures))
+    page, numbers = (
+        partial(phase.maps_html, figures, sentences),
+        partial(phase.maps_json, figures),
+    )
     download_link(columns[1], "Maps (HTML)", "phase-diagram.html", "text/html", page)
     download_link(columns[2], "Maps (JSON)", "phase-diagram.json", "application/json", numbers)
 

@@ -223,7 +223,10 @@ class Stage {
       message: (message) => {
         if (source === this.source) this.#receive(message);
       },
-      trouble: (sentence) => this.notices.complain(sentence),
+      trouble: (sentence, ended = false) => {
+        this.notices.complain(sentence);
+        this.root.dataset.ended = String(ended);
+      },
     };
     const source = sourceOf(this.data, receiver);
     return source;

@@ -44,7 +44,7 @@ export const declaration = {
 }
 
 & .svae-guarantee b {
-  color: var(--st-primary-color);
+  color: var(--accent);
   font-size: 1.2rem;
 }
 
