@@ -192,6 +192,10 @@ def test_what_the_list_says(home: Path) -> None:
     table = run_table.table([entry])
     assert {len(column) for column in table.values()} == {1}
     assert table["Models"] == ["conventional VAE + spherical VAE"]
+    assert entry.about is not None
+    first, *others = entry.about.members
+    three = replace(entry, about=replace(entry.about, members=(first, first, *others)))
+    assert run_table.table([three])["Models"] == ["2 × conventional VAE + spherical VAE"]
     assert table["Trained"] == [0.0], "this one stands at step 0"
     assert run_table.query_of(replace(entry, about=None)) is None
     assert run_table.describe_storage([entry], [], ALL).startswith("1 run; ")
