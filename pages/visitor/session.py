@@ -180,6 +180,8 @@ def run_of(members: tuple[Settings, ...], lesson: str = "", pace: Pace | None = 
     found = None
     try:
         found = server().runs.load(run)
+        if run and found is None:
+            st.toast("The link's run is not on this server: a new one begins.", duration="infinite")
     except RequestError as error:
         st.warning(refusal(error))
     if run is None or found is None or found.request != request:
@@ -195,11 +197,8 @@ def run_of(members: tuple[Settings, ...], lesson: str = "", pace: Pace | None = 
 
 
 def keep_class_in_url(others: dict[str, str] | None = None) -> None:
-    """Write into the URL what a reload or a lesson's next link must not lose, and these others.
-
-    The menu's links lead to pages without a query, where only the session knows of a class. All is
-    written in one entry of the browser's history.
-    """
+    """Write these into the URL with what a reload must not lose, in one entry of the history."""
+    # The menu's links lead to pages without a query, where only the session knows of a class.
     words = {"teach": class_key(), "class": class_code(), "projector": "1" * projector()}
     query = (others or {}) | {name: word for name, word in words.items() if word}
     if query.items() - st.query_params.to_dict().items():

@@ -5,7 +5,7 @@
  */
 
 import { translucent } from "../colour.js";
-import { make, number, setText } from "../dom.js";
+import { asPicture, make, number, setText } from "../dom.js";
 import { nats } from "../guarantee.js";
 import { Handles } from "../handles.js";
 import { words } from "../news.js";
@@ -96,6 +96,7 @@ export default class LossCorridor {
     /** @type {Moment | null} */
     this.moment = null;
     Plotly.newPlot(element, this.#traces(), this.#layout(), PLOT_CONFIG);
+    asPicture(element, "Loss of each model over the steps, beside δ and the feasible band");
     const { handles } = scene;
     this.price = make("span");
     this.promised = make("b");
