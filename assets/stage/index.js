@@ -226,6 +226,7 @@ class Stage {
       trouble: (sentence, ended = false) => {
         this.notices.complain(sentence);
         this.root.dataset.ended = String(ended);
+        this.aside.inert = ended; // nobody hears an answer to a lesson's question
       },
     };
     const source = sourceOf(this.data, receiver);

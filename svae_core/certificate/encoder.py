@@ -172,15 +172,15 @@ def _sentence(nats: float, entropy: float, n: int, kind: str, lost: tuple[str, .
     if nats <= 0:
         return (
             f"Not certified: from sampled z nothing of the {n:,} held-out points' {kind}s is known "
-            f"with {CONFIDENCE:.0%} confidence; they have {entropy:.2f} nats."
+            f"with {100 * CONFIDENCE:.0f} % confidence; they have {entropy:.2f} nats."
         )
     gone = ""
     if lost:
         shown = ", ".join(lost[:10]) + (" …" if len(lost) > 10 else "")
         gone = f" Lost: {kind} {shown}."
     return (
-        f"Certified: with {CONFIDENCE:.0%} confidence, for these {n:,} held-out points, at least "
-        f"{nats:.2f} of {entropy:.2f} nats of {kind} identity pass through sampled z.{gone}"
+        f"Certified: with {100 * CONFIDENCE:.0f} % confidence, for these {n:,} held-out points, "
+        f"at least {nats:.2f} of {entropy:.2f} nats of {kind} identity pass through sampled z.{gone}"
     )
 
 
