@@ -180,7 +180,8 @@ def _sentence(nats: float, entropy: float, n: int, kind: str, lost: tuple[str, .
         gone = f" Lost: {kind} {shown}."
     return (
         f"Certified: with {100 * CONFIDENCE:.0f} % confidence, for these {n:,} held-out points, "
-        f"at least {nats:.2f} of {entropy:.2f} nats of {kind} identity pass through sampled z.{gone}"
+        f"at least {nats:.2f} of {entropy:.2f} nats of {kind} identity pass through sampled "
+        f"z.{gone}"
     )
 
 
