@@ -20,7 +20,7 @@ GRAVE = ("serious", "critical")
 EXCEPTIONS = {
     # st.latex: KaTeX makes a formula scroll sideways on narrow pages, without a tab stop.
     # st.popover: its body scrolls on a low screen; it holds buttons, by which a keyboard moves it.
-    # st.markdown: its tables scroll sideways on a phone (pages/router.py), and it takes no tabindex;
+    # st.markdown: its tables scroll sideways on a phone (pages/router.py), and take no tabindex;
     # Chromium and Firefox give a tab stop of their own to what scrolls and holds nothing else.
     "scrollable-region-focusable": ("katex-display", "stPopoverBody", "<table>"),
     # st.slider writes its values in the primary colour, which must also lie under white text:
