@@ -13,7 +13,10 @@ def show() -> None:
     """The board as it is now; it fills while runs end."""
     classroom = server().classes.find(session.class_code())
     if classroom is None:
-        st.info("There is no class here. A teacher begins one on the Train page, under Share.")
+        st.info(
+            "There is no class here: it has ended, or none was begun. A teacher begins one on the "
+            "Train page, under Share."
+        )
         return
     dots = server().classes.dots(classroom)
     sentence = class_board.describe_board(dots, server().classes.training(classroom))
@@ -25,5 +28,6 @@ def show() -> None:
     )
 
 
+session.keep_class_in_url()
 st.subheader("Class board")
 show()

@@ -165,9 +165,10 @@ st.code(
 from svae_core.clinic.examination import diagnose_arrays
 from svae_core.clinic.unit_gauge import gauge_of
 
-print(gauge_of(my_loss, points, latent_dim=16).sentence)      # any differentiable loss
+print(gauge_of(my_loss, points, latent_dim=16).sentence)       # any differentiable loss
 print(certify_encoder(my_sampled_z, points, labels).sentence)  # any encoder, no decoder
 print(certify(my_sampled_reconstruction, points).sentence)     # any model
 print(diagnose_arrays(points, reconstructions=x_hat, mean=mu, log_variance=logvar).sentence)""",
     language="python",
+    wrap_lines=True,
 )

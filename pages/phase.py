@@ -13,6 +13,7 @@ from pages.visitor.shared_job import Job
 from pages.widgets import phase_axes, upload, waiting_section
 from pages.widgets import settings as controls
 from pages.widgets.charts import QUIET, beside_button, for_audience
+from pages.widgets.downloads import download_link
 from pages.widgets.presets import open_here_button
 from svae_core.config.architectures import AUTOREGRESSIVE
 from svae_core.figures import phase
@@ -30,7 +31,7 @@ def presets() -> None:
         with column.container(border=True, height="stretch"):
             query = phase_axes.preset_query(preset, settings, len(problem.shell.points))
             open_here_button(f"**{preset.title}**", query)
-            st.caption(preset.text)
+            st.caption(preset.text.replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"))
 
 
 def draw() -> bool:
@@ -107,20 +108,12 @@ def exports(cells: tuple[Cell, ...], figures: list[Any], sentences: list[str]) -
     columns[0].download_button(
         "Cells (CSV)", phase.cells_csv(cells), "phase-diagram.csv", "text/csv", on_click="ignore"
     )
-    columns[1].download_button(
-        "Maps (HTML)",
+    page, numbers = (
         partial(phase.maps_html, figures, sentences),
-        "phase-diagram.html",
-        "text/html",
-        on_click="ignore",
-    )
-    columns[2].download_button(
-        "Maps (JSON)",
         partial(phase.maps_json, figures),
-        "phase-diagram.json",
-        "application/json",
-        on_click="ignore",
     )
+    download_link(columns[1], "Maps (HTML)", "phase-diagram.html", "text/html", page)
+    download_link(columns[2], "Maps (JSON)", "phase-diagram.json", "application/json", numbers)
 
 
 with st.sidebar:

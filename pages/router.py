@@ -12,6 +12,8 @@ st.html(
       border: 1px solid color-mix(in srgb, currentColor 22%, transparent);
     }
     .st-key-start-run { min-height: 37rem; }
+    /* At the top they would lie over the page's own buttons. */
+    [data-testid="stToastContainer"] { top: auto; bottom: 1rem; }
     @media (max-width: 640px) {
       .st-key-start-run { min-height: 83rem; }
       [data-testid="stMarkdownContainer"] table { display: block; overflow-x: auto; }

@@ -280,7 +280,7 @@ def test_a_lesson_asks_before_it_shows(
 ) -> None:
     page = visit.page
     page.goto(f"{server[0]}/train?lesson=break&lock=1&projector=1&epochs=60")
-    answer = page.get_by_role("button", name="No: it ends below δ, and carries information")
+    answer = page.get_by_role("button", name="No: below δ, it carries information")
     expect(answer).to_be_visible(timeout=WAIT)
     expect(page.locator(".svae-loss")).to_be_hidden()
     visit.picture("lesson")

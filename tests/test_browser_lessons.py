@@ -46,6 +46,14 @@ def in_one_screen(page: Page) -> None:
     for name in (".svae-kl canvas", ".svae-loss", ".svae-sigma2", ".svae-beta"):
         assert places[name] <= LAPTOP["height"], name
     assert page.evaluate("scrollY") == 0
+    whole_lesson(page)
+
+
+def whole_lesson(page: Page) -> None:
+    """The lesson's place, of fixed height, holds all of its words and buttons."""
+    page.wait_for_function(
+        "(box => box.scrollHeight <= box.clientHeight)(document.querySelector('.svae-lesson'))"
+    )
 
 
 def predict(page: Page, lesson: lessons.Lesson, option: int) -> None:
@@ -150,6 +158,9 @@ def test_lessons_that_hide_their_results(
         counts = alive(page)
         assert counts[dead] == 0 < min(counts[:dead]) and counts[0] == counts[1]
     visit.picture(f"{name}-phone")
+    whole_lesson(page)
+    page.set_viewport_size(LAPTOP)
+    whole_lesson(page)
     assert visit.errors == []
 
 

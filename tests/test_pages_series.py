@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -18,6 +19,8 @@ from support.screens import (
     words_of,
 )
 
+from pages.server.current import server
+from pages.server.offered_files import OfferedFile
 from pages.widgets import comparison_choice, phase_axes
 from svae_core.methods import scan_methods
 from svae_core.studies.phase_cells import MEASURES
@@ -29,6 +32,13 @@ _MAP = {
     **{"epochs": "2", "latent_dim": "2", "hidden": "8"},
     **{"grid.sigma2": "0.05:5:3", "grid.band": "0.2:0.6:2"},
 }
+
+
+def _offered(address: str) -> OfferedFile:
+    """The file that this address leads to."""
+    file = server().offered.find(address.rpartition("/")[2])
+    assert file is not None
+    return file
 
 
 def _numbers(chart: dict) -> list[float | None]:
@@ -50,7 +60,10 @@ def test_a_map_is_empty_but_for_its_line_and_fills_in_until_it_is_whole() -> Non
     for chart in charts_of(app):
         assert None not in _numbers(chart)
     assert charts_of(app)[0]["data"][0]["zmax"] == charts_of(app)[1]["data"][0]["zmax"]
-    assert "of 4 cells" in words_of(app) and len(app.get("download_button")) == 3
+    assert "of 4 cells" in words_of(app) and len(app.get("download_button")) == 1
+    page, numbers = (_offered(link.proto.url) for link in app.get("link_button"))
+    assert page.name == "phase-diagram.html" and "Conventional VAE" in page.make()
+    assert [json.loads(numbers.make())[0]["data"][0]["z"]] == [charts_of(app)[0]["data"][0]["z"]]
     other = open_page("phase", {**_MAP, "x": "band", "y": "sigma2"})
     assert progress_of(other) == "24 of 24 runs"  # turned round, it is the same map, for everybody
 

@@ -93,6 +93,15 @@ def test_a_class_is_led_by_its_key_only_and_as_long_as_there_is_one() -> None:
     assert led_with(room.key) == ""
 
 
+def test_a_link_to_a_run_that_is_gone_says_so() -> None:
+    app = open_page("train", {**SMALL, "run": "gone"})
+    assert [toast.value for toast in app.toast] == [
+        "The link's run is not on this server: a new one begins."
+    ]
+    assert query_of(app)["run"] != "gone"
+    assert not open_page("train", query_of(app)).toast
+
+
 @pytest.mark.slow
 def test_a_teacher_who_comes_by_the_menu_keeps_the_class_over_a_reload() -> None:
     """The menu leads to pages without a query; a reload or a lesson's next link has only that."""
@@ -104,6 +113,9 @@ def test_a_teacher_who_comes_by_the_menu_keeps_the_class_over_a_reload() -> None
     kept = query_of(app)
     for name in ("teach", "class", "projector"):
         assert kept.get(name) == led[name], name
+    app.query_params.clear()
+    without_exception(app.switch_page("board.py").run())
+    assert query_of(app) == {name: led[name] for name in ("teach", "class", "projector")}
 
 
 def _go_to(app: AppTest, run: str) -> AppTest:

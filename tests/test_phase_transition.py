@@ -76,4 +76,4 @@ def test_the_sentence_gives_the_kl_both_slopes_and_the_source() -> None:
     theory = Theory(tuple(SPECTRUM))
     sentence = describe_transition(theory, Settings(sigma2=0.05, beta=2.0, latent_dim=3))
     assert f"together {kl_of_ppca(SPECTRUM, 0.1, 3):.3g} at βσ² = 0.1" in sentence
-    assert "from -1 to 0" in sentence and "2510.01621" in sentence
+    assert "from −1 to 0" in sentence and "2510.01621" in sentence

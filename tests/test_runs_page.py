@@ -17,6 +17,8 @@ from starlette.responses import Response
 from support.runs_page import MINE, THEIRS, opened, press, runs_in
 from support.saved_runs import PAIR, assert_same_run, put, tiny
 
+from pages.server.current import server
+from pages.server.offered_files import OfferedFile, OfferedFiles
 from pages.visitor import hosts, owner_cookie, session
 from pages.widgets import run_table
 from pages.wire import saved_files
@@ -190,6 +192,10 @@ def test_what_the_list_says(home: Path) -> None:
     table = run_table.table([entry])
     assert {len(column) for column in table.values()} == {1}
     assert table["Models"] == ["conventional VAE + spherical VAE"]
+    assert entry.about is not None
+    first, *others = entry.about.members
+    three = replace(entry, about=replace(entry.about, members=(first, first, *others)))
+    assert run_table.table([three])["Models"] == ["2 × conventional VAE + spherical VAE"]
     assert table["Trained"] == [0.0], "this one stands at step 0"
     assert run_table.query_of(replace(entry, about=None)) is None
     assert run_table.describe_storage([entry], [], ALL).startswith("1 run; ")
@@ -223,3 +229,28 @@ def test_files_of_a_run_come_by_its_id_to_our_own_pages_and_are_the_run(home: Pa
     damaged = asked(saved_files.serve_export, "some-id")
     assert damaged.status_code == 409
     assert b"is missing" in bytes(damaged.body) and str(home).encode() not in bytes(damaged.body)
+
+
+def test_a_file_that_a_page_offers_is_made_when_it_is_fetched_by_our_own_pages() -> None:
+    def asked(key: str, site: str = "same-origin") -> Response:
+        scope = {"type": "http", "path_params": {"key": key}}
+        scope |= {"headers": [(b"sec-fetch-site", site.encode())]}
+        answer: Response = asyncio.run(saved_files.serve_offered(Request(scope)))
+        return answer
+
+    offered = server().offered
+    for words in ("earlier", "newest — δ"):  # one address, and what was offered under it last
+        offered.put("key", OfferedFile("maps.html", "text/html", words.upper))
+    answer = asked("key")
+    assert bytes(answer.body).decode() == "NEWEST — Δ"
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["content-disposition"] == 'attachment; filename="maps.html"'
+    assert asked("key", "cross-site").status_code == 403
+    assert asked("another").status_code == 404
+
+
+def test_the_newest_offered_files_are_kept() -> None:
+    offered = OfferedFiles(most=2)
+    for key in ("a", "b", "a", "c"):
+        offered.put(key, OfferedFile(key, "text/plain", str))
+    assert [offered.find(key) is not None for key in "abc"] == [True, False, True]

@@ -26,6 +26,17 @@ export function setText(element, text) {
 }
 
 /**
+ * What Plotly drew, as one picture: screen readers would else read out every number of its axes.
+ * @param {HTMLElement} element
+ * @param {string} label
+ */
+export function asPicture(element, label) {
+  const drawn = element.querySelector(".plot-container");
+  drawn?.setAttribute("role", "img");
+  drawn?.setAttribute("aria-label", label);
+}
+
+/**
  * A canvas's pen. It is missing only where the browser has run out of canvases.
  * @template {HTMLCanvasElement | OffscreenCanvas} Canvas
  * @param {Canvas} canvas

@@ -68,6 +68,7 @@ export class Features {
    * @param {number} value
    */
   #tell(column, value) {
-    setText(this.sliders[column].value, Number(value.toPrecision(SHOWN)).toString());
+    const shown = Number(value.toPrecision(SHOWN)).toString();
+    setText(this.sliders[column].value, shown.replace("-", "−"));
   }
 }

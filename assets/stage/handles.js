@@ -78,7 +78,9 @@ export class Handles {
     this.sentAt = -HOLDS;
     this.preview = make("div", { className: "svae-preview", hidden: "" });
     this.grips = ["lower", "upper"].map((edge, index) => this.#grip(edge, index));
-    this.root = make("div", { className: "svae-handles svae-act" }, this.preview, ...this.grips);
+    // Hidden until it is known where they stand.
+    const look = { className: "svae-handles svae-act", hidden: "" };
+    this.root = make("div", look, this.preview, ...this.grips);
     element.append(this.root);
   }
 
@@ -119,6 +121,7 @@ export class Handles {
       const loss = number(this.#loss(band[index]));
       grip.setAttribute("aria-valuetext", `${band[index].toFixed(2)}, a loss of ${loss}`);
     });
+    this.root.hidden = false;
     this.on.move(this.#loss(band[1]));
     this.preview.hidden = !this.editing;
     const { style } = this.preview;

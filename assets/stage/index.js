@@ -223,7 +223,11 @@ class Stage {
       message: (message) => {
         if (source === this.source) this.#receive(message);
       },
-      trouble: (sentence) => this.notices.complain(sentence),
+      trouble: (sentence, ended = false) => {
+        this.notices.complain(sentence);
+        this.root.dataset.ended = String(ended);
+        this.aside.inert = ended; // nobody hears an answer to a lesson's question
+      },
     };
     const source = sourceOf(this.data, receiver);
     return source;

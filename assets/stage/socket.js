@@ -93,9 +93,9 @@ export class Source {
   #lost({ code, reason }) {
     if (this.closed) return;
     if (code === UNKNOWN_RUN) {
-      this.on.trouble(reason);
+      this.on.trouble(reason, true);
     } else if (NOT_UNDERSTOOD.has(code)) {
-      this.on.trouble("The server does not understand this page any more: reload it.");
+      this.on.trouble("The server does not understand this page any more: reload it.", true);
     } else {
       this.on.trouble("The connection is lost; trying again …");
       this.timer = setTimeout(() => (this.socket = this.#connect()), this.wait);

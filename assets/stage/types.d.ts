@@ -288,8 +288,8 @@ export interface Receiver {
   /** Called at the first connection and at every one after it. */
   open(): void;
   message(message: Message): void;
-  /** A sentence to show, or null where all is well again. */
-  trouble(sentence: string | null): void;
+  /** A sentence to show, or null where all is well again; `ended`: nothing comes any more. */
+  trouble(sentence: string | null, ended?: boolean): void;
 }
 
 /** A server (socket.js) or a file (archive.js). */

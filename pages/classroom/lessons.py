@@ -136,9 +136,9 @@ LESSONS = {
             "The KL costs sixteen times as much, and the band reaches half-way to δ. Can a model "
             "end below its δ with nothing in its latent?",
             (
-                "Yes: it ends below δ, and has collapsed",
-                "No: it ends below δ, and carries information",
-                "No: it ends at δ or above, where nothing is guaranteed",
+                "Yes: below δ, yet collapsed",
+                "No: below δ, it carries information",
+                "No: at δ or above, nothing is guaranteed",
             ),
             "",
             "Now drag β and the band as far as they go. Then let a search try, on the page Theory.",

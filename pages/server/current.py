@@ -12,12 +12,13 @@ from typing import Any
 
 from pages.classroom.sessions import Classes
 from pages.live.registry import Registry, started_engine
+from pages.server.offered_files import OfferedFiles
 from pages.server.shared_results import SharedResults
 from svae_core.compute.engine import Engine
 
 
 class Server:
-    """Live runs with the engine that trains them, classes, and results that visitors share."""
+    """Live runs with their engine, classes, results that visitors share, and offered files."""
 
     def __init__(self, make_engine: Callable[[], Engine] = started_engine) -> None:
         """`make_engine` is called once, when the engine is needed first."""
@@ -27,6 +28,7 @@ class Server:
         self.explored: SharedResults[Future[Any]] = SharedResults(64)
         self.tasks: SharedResults[Future[Any]] = SharedResults(48)
         self.jobs: SharedResults[Any] = SharedResults(16)
+        self.offered = OfferedFiles(256)
 
     @property
     def engine(self) -> Engine:

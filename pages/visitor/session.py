@@ -180,6 +180,8 @@ def run_of(members: tuple[Settings, ...], lesson: str = "", pace: Pace | None = 
     found = None
     try:
         found = server().runs.load(run)
+        if run and found is None:
+            st.toast("The link's run is not on this server: a new one begins.", duration="infinite")
     except RequestError as error:
         st.warning(refusal(error))
     if run is None or found is None or found.request != request:
@@ -190,13 +192,17 @@ def run_of(members: tuple[Settings, ...], lesson: str = "", pace: Pace | None = 
             st.stop()
     state[_RUN] = run
     server().classes.enter(class_code(), run)
-    # In one entry of the history, with what a reload or a lesson's next link must not lose: the
-    # menu's links lead to pages without a query, where only the session knows of them.
+    keep_class_in_url({"run": run})
+    return run
+
+
+def keep_class_in_url(others: dict[str, str] | None = None) -> None:
+    """Write these into the URL with what a reload must not lose, in one entry of the history."""
+    # The menu's links lead to pages without a query, where only the session knows of a class.
     words = {"teach": class_key(), "class": class_code(), "projector": "1" * projector()}
-    query = {"run": run} | {name: word for name, word in words.items() if word}
+    query = (others or {}) | {name: word for name, word in words.items() if word}
     if query.items() - st.query_params.to_dict().items():
         st.query_params.update(query)
-    return run
 
 
 def _run_in_url(fits: Callable[[RunRequest], bool]) -> str | None:

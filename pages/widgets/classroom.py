@@ -38,8 +38,9 @@ def class_controls(run: str) -> None:
     link = _link(follow=classroom.code)
     start = hosts.reachable_from_outside(session.page_address().rpartition("/")[0])
     st.write(f"Students scan the picture, or open **{start}** and type this code:")
-    st.header(f"`{classroom.letters[:3]} {classroom.letters[3:]}`", anchor=False)
-    st.image(qr_picture(link), width=200, alt="The link below as a QR code")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.image(qr_picture(link), width=360 if large else 200, alt="The link below as a QR code")
+        st.header(f"`{classroom.letters[:3]} {classroom.letters[3:]}`", anchor=False)
     st.code(link, language=None, wrap_lines=True)
     verb = "s" if classroom.followers == 1 else ""
     st.write(

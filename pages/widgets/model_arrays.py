@@ -48,7 +48,7 @@ def section(loss: TrainingLoss, batch_size: int) -> None:
         "with some thousands of points, in evaluation as it is used, and give the file."
     )
     with st.expander("How to save the arrays"):
-        st.code(_SAVE, language="python")
+        st.code(_SAVE, language="python", wrap_lines=True)
     uploaded = st.file_uploader(
         "Arrays of your model (NPZ)",
         key="clinic.arrays",

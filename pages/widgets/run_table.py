@@ -10,6 +10,7 @@ import math
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -155,8 +156,10 @@ def _row(entry: Entry) -> dict[str, Any]:
         trouble = line(without_paths(entry.trouble))
         return row | blank | {"Trained": None, "Ended": f"not readable: {trouble}"}
     models = [member_name(settings) for settings in about.members[:_SHOWN]]
+    alike = [(name, len(list(same))) for name, same in groupby(models)]
+    named = [f"{times} × {name}" if times > 1 else name for name, times in alike]
     return row | {
-        "Models": line(" + ".join(models)) + _more(about.members),
+        "Models": line(" + ".join(named)) + _more(about.members),
         "Trained": min(1.0, about.step / about.steps) if about.steps else None,
         "Loss": _numbers(about.losses, 3),
         "KL, nats": _numbers(about.nats, 2),

@@ -31,7 +31,8 @@ from svae_core.records import RequestError
 LONGEST_REQUEST = 2**15
 #: The code with which browsers close a page, which may be reloading.
 GOING_AWAY = 1001
-BAD_REQUEST, TOO_LONG = 4400, 1009
+BAD_REQUEST, TOO_LONG, UNKNOWN_RUN = 4400, 1009, 4404
+CLASS_ENDED = "This class has ended: ask your teacher for another link."
 
 
 class ViewerConnection:
@@ -87,11 +88,18 @@ class ViewerConnection:
             while self._replies:
                 await self._socket.send_bytes(messages.encode(*self._replies.pop(0)))
             if self._classroom and not server().classes.shows(self._classroom, self._live):
-                await self._socket.send_bytes(messages.encode({"kind": "again"}, {}))
+                await self._end_or_begin_again(self._classroom)
                 return
             if self._request and (message := self._answered(self._request)):
                 self._request = None
                 await self._socket.send_bytes(messages.encode(*message))
+
+    async def _end_or_begin_again(self, classroom: Class) -> None:
+        """The class is shown another run; or it has ended, and keeps in sight what it saw last."""
+        if server().classes.find(classroom.code) is None:
+            await self._socket.close(UNKNOWN_RUN, CLASS_ENDED)
+        else:
+            await self._socket.send_bytes(messages.encode({"kind": "again"}, {}))
 
     def _leave(self) -> None:
         """This viewer closes the page; a reader or a student says nothing of the owner's."""

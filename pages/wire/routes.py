@@ -61,7 +61,7 @@ from pages.live.run_view import view_of
 from pages.server.current import server
 from pages.wire import replay_file, saved_files
 from pages.wire.access import attachment, fetched, find_or_load, run_asked_for, same_origin
-from pages.wire.connection import ViewerConnection
+from pages.wire.connection import CLASS_ENDED, UNKNOWN_RUN, ViewerConnection
 from pages.wire.figure import serve_figure
 from svae_core.runs import transfer
 from svae_core.stage import browser_code
@@ -70,7 +70,6 @@ _ASSETS = browser_code.folder()
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _BASE = str(st.get_option("server.baseUrlPath")).strip("/")
 _PREFIX = f"/{_BASE}/stage" if _BASE else "/stage"
-UNKNOWN_RUN = 4404
 #: The run that the Start page plays, and the tour of one minute.
 SHIPPED = {"recorded_run.gz": "application/octet-stream", "tour.webp": "image/webp"}
 
@@ -130,6 +129,11 @@ def numbers_path(run: str) -> str:
     return f"{_PREFIX}/numbers/{run}.csv"
 
 
+def offered_path(key: str) -> str:
+    """A file that a page offers to one visitor."""
+    return f"{_PREFIX}/offered/{key}"
+
+
 def figure_path(run: str) -> str:
     """The folder of a run's views as SVG: `/shells.svg`, `?step=…&width=…`."""
     return f"{_PREFIX}/figure/{run}"
@@ -160,6 +164,7 @@ def routes() -> list[BaseRoute]:
         Route(read_only_replay_path("{token}"), serve_replay),
         Route(export_path("{run}"), saved_files.serve_export),
         Route(numbers_path("{run}"), saved_files.serve_numbers),
+        Route(offered_path("{key}"), saved_files.serve_offered),
         Route(figure_path("{run}") + "/{view}.svg", serve_figure),
         Route(class_figure_path("{code}") + "/{view}.svg", serve_figure),
         Route(read_only_figure_path("{token}") + "/{view}.svg", serve_figure),
@@ -181,8 +186,7 @@ async def serve_run(socket: WebSocket) -> None:
 async def serve_class(socket: WebSocket) -> None:
     """Serve one student of a class, until the student disconnects or the class ends."""
     classroom = server().classes.find(socket.path_params["code"])
-    gone = "This class has ended: ask your teacher for another link."
-    await _serve(socket, classroom.run if classroom else "", gone, classroom)
+    await _serve(socket, classroom.run if classroom else "", CLASS_ENDED, classroom)
 
 
 async def serve_reader(socket: WebSocket) -> None:

@@ -1,4 +1,4 @@
-"""Files of saved runs for other programs: the whole run as a ZIP, and its numbers as CSV.
+"""Files for other programs: a saved run as a ZIP, its numbers as CSV, and what a page offers.
 
 They have addresses of their own. Streamlit makes a file on a click as well, but drops it as soon as
 two other scripts have ended: on a busy server before the browser has fetched it.
@@ -13,6 +13,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pages.server.current import server
 from pages.visitor.markdown import for_visitors, without_paths
 from pages.wire.access import attachment, from_elsewhere
 from svae_core.records import RequestError
@@ -28,6 +29,17 @@ async def serve_export(request: Request) -> Response:
 async def serve_numbers(request: Request) -> Response:
     """Loss, KL and more of every recorded moment."""
     return await _file_of(request, _numbers, ".csv", "text/csv; charset=utf-8")
+
+
+async def serve_offered(request: Request) -> Response:
+    """A file that a page offered to one visitor."""
+    if refusal := from_elsewhere(request):
+        return refusal
+    file = server().offered.find(request.path_params["key"])
+    if file is None:
+        return Response("This file is offered no longer: reload the page that offered it.", 404)
+    content = await asyncio.to_thread(file.make)
+    return Response(content, headers=attachment(file.name), media_type=file.media_type)
 
 
 def _numbers(folder: Path) -> bytes:

@@ -191,9 +191,7 @@ def _open(measured: Measurement) -> str:
 
 
 def _scope(measured: Measurement) -> str:
-    return f"with {CONFIDENCE:.0%} confidence, for these {measured.n_points:,} points,".replace(
-        "%", " %"
-    )
+    return f"with {100 * CONFIDENCE:.0f} % confidence, for these {measured.n_points:,} points,"
 
 
 def _loss(measured: Measurement) -> str:

@@ -81,6 +81,7 @@ def densities(space: LatentSpace, dark: bool = False) -> go.Figure:
             "fixedrange": True,
             "showgrid": False,
             "tickfont": {"size": FONT_SIZE - 2},
+            "ticklabelstandoff": 8,  # a prior's line begins at the axis
         },
         showlegend=False,
         margin={"l": 10, "r": 96, "t": 10, "b": 10},

@@ -57,10 +57,10 @@ def phase_transition(theory: Theory, settings: Settings, dark: bool = False) -> 
 def describe_transition(theory: Theory, settings: Settings) -> str:
     """What happens to the KL at λ_max, with the slope on both sides and the source."""
     c, k = settings.beta * settings.sigma2, settings.latent_dim
-    slope = theory.linear_slope(theory.lambda_max, k, below=True)
+    slope = f"{theory.linear_slope(theory.lambda_max, k, below=True):.3g}".replace("-", "−")
     return (
         f"In a linear VAE each of the first {k} λᵢ that is above βσ² adds ½ ln(λᵢ/βσ²) nats to "
         f"the KL, together {theory.linear_kl(c, k):.3g} at βσ² = {c:.3g}. So at λₘₐₓ = "
         f"{theory.lambda_max:.3g} the KL reaches 0 without a jump, but its slope dKL/d(βσ²) jumps "
-        f"there from {slope:.3g} to 0: a phase transition (arXiv 2510.01621 v2)."
+        f"there from {slope} to 0: a phase transition (arXiv 2510.01621 v2)."
     )

@@ -249,7 +249,7 @@ def _placed(figure: go.Figure, reach: float, revision: str, narrow: bool, legend
             "camera": camera(1.1 if narrow else 1.0),
         },
         # The shell's size follows the height: on a phone the usual one would cut it at both sides.
-        height=440 if narrow else figure.layout.height,
+        height=380 if narrow else figure.layout.height,
         uirevision=revision,
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         legend={

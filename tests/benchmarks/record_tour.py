@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import base64
 import io
-import statistics
 import sys
 import textwrap
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +28,13 @@ from support.story import SENTENCES, STEPS
 
 _TARGET = Path(__file__).parents[2] / "assets" / "tour.webp"
 _SECONDS, _RATE = 60.0, 3.0
-#: Share of the usual bytes of a step's pictures up to which one is blank.
-_BLANK = 0.6
 _SIZE, _STRIP, _WRAP = (960, 600), 78, 104
 _INK, _GROUND = "#f5f5f5", "#1f2430"
 _FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 
 
 class Cast:
-    """The screen's frames as they are painted: (seconds, JPEG)."""
+    """The screen's frames as they are painted: (seconds since the epoch, JPEG)."""
 
     def __init__(self, page: Page) -> None:
         self.frames: list[tuple[float, bytes]] = []
@@ -53,19 +49,23 @@ class Cast:
 
 
 def walked(page: Page, address: str) -> list[list[bytes]]:
-    """The frames of each step, evenly spread over it, as many as its sentence is shown for."""
+    """The frames of each step, evenly spread over it, as many as its sentence is shown for.
+
+    Of a page that is opened, those from when it is in sight: before, it prepares.
+    """
     cast = Cast(page)
     page.goto(address)
     page.wait_for_selector(".svae-stage[data-moment]")
-    marks = [len(cast.frames)]
+    shown = []
     for step in STEPS:
-        step(page)
+        first = len(cast.frames)
+        since = step(page) or 0.0
         page.wait_for_timeout(1_000)
-        marks.append(len(cast.frames))
+        painted = [frame for frame in cast.frames[first:] if frame[0] >= since]
+        shown.append(painted or cast.frames[-1:])  # a page at rest is not painted again
     words = [len(sentence.split()) + 8 for sentence in SENTENCES]
     steps = []
-    for (first, last), count in zip(pairwise(marks), words, strict=True):
-        part = _without_loading(cast.frames[first:last])
+    for part, count in zip(shown, words, strict=True):
         wanted = round(_SECONDS * _RATE * count / sum(words))
         start, length = part[0][0], part[-1][0] - part[0][0]
         picked = []
@@ -74,16 +74,6 @@ def walked(page: Page, address: str) -> list[list[bytes]]:
             picked.append([jpeg for when, jpeg in part if when <= until][-1])
         steps.append(picked)
     return steps
-
-
-def _without_loading(frames: list[tuple[float, bytes]]) -> list[tuple[float, bytes]]:
-    """The frames of a step from the first that shows something: a page that loads is nearly blank.
-
-    A blank picture is a small JPEG.
-    """
-    usual = statistics.median(len(jpeg) for _, jpeg in frames)
-    first = next(at for at, (_, jpeg) in enumerate(frames) if len(jpeg) > _BLANK * usual)
-    return frames[first:]
 
 
 def framed(jpeg: bytes, sentence: str, number: int) -> Image.Image:

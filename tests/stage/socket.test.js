@@ -109,9 +109,12 @@ test("a lost connection is tried again, each time after a longer wait, up to fiv
 
 test("where asking again would change nothing, nobody does", () => {
   for (const code of [4404, 4400, 1008, 1009]) {
-    const { events } = connected();
+    const { source, events } = connected();
+    let over = false;
+    source.on = { ...source.on, trouble: (sentence, ended) => { over = ended; events.push(sentence); } };
     sockets.at(-1).lose(code, "This run is no longer on the server.");
     assert.deepEqual(timers, []);
+    assert.equal(over, true);
     const told = events.at(-1);
     if (code === 4404) assert.equal(told, "This run is no longer on the server.");
     else assert.match(told, /reload/);

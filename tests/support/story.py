@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
@@ -22,9 +23,16 @@ def see_the_start(page: Page) -> None:
     page.wait_for_function("document.querySelector('.svae-stage')?.dataset.moment > 60")
 
 
-def open_the_lesson(page: Page) -> None:
+def _in_sight(page: Page, option: str) -> float:
+    """When the page of a lesson that was just opened shows its question, and a run."""
+    expect(page.get_by_role("button", name=option)).to_be_enabled(timeout=WAIT)
+    page.wait_for_selector(".svae-stage[data-moment]")
+    return time.time()
+
+
+def open_the_lesson(page: Page) -> float:
     page.get_by_role("link", name="Kill it").click()
-    expect(page.get_by_role("button", name="At the last mark")).to_be_enabled(timeout=WAIT)
+    return _in_sight(page, "At the last mark")
 
 
 def predict(page: Page) -> None:
@@ -44,10 +52,13 @@ def kill_it(page: Page) -> None:
     expect(page.locator(".svae-reveal")).to_contain_text("As you predicted", timeout=WAIT)
 
 
-def go_on(page: Page) -> None:
+def go_on(page: Page) -> float:
     page.get_by_role("link", name="Next: Bring it back").click()
-    page.get_by_role("button", name="It comes back to life, and its loss falls").click()
+    option = "It comes back to life, and its loss falls"
+    since = _in_sight(page, option)
+    page.get_by_role("button", name=option).click()
     page.wait_for_selector("[data-status=paused]")
+    return since
 
 
 def bring_it_back(page: Page) -> None:
@@ -59,7 +70,7 @@ def bring_it_back(page: Page) -> None:
     expect(page.locator(".svae-reveal")).to_contain_text("As you predicted", timeout=WAIT)
 
 
-def check_it(page: Page) -> None:
+def check_it(page: Page) -> float:
     for method, verdict in (("baseline", "collapsed"), ("spherical", "certified")):
         badge = page.locator(f".svae-card[data-method={method}] .svae-badge")
         expect(badge).to_contain_text(verdict, timeout=WAIT)
@@ -74,10 +85,13 @@ def check_it(page: Page) -> None:
         ("✓ holds", "Spherical VAE: the"),
     ):
         expect(table.get_by_role("row").filter(has_text=sentence)).to_contain_text(sign)
+    since = time.time()
     page.wait_for_timeout(1500)
+    return since
 
 
-STEPS: tuple[Callable[[Page], None], ...] = (
+#: Those that open a page return when it was in sight, in seconds since the epoch.
+STEPS: tuple[Callable[[Page], float | None], ...] = (
     *(see_the_start, open_the_lesson, predict, kill_it),
     *(go_on, bring_it_back, check_it),
 )

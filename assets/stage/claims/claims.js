@@ -12,7 +12,7 @@
  * @typedef {object} Line
  * @property {string} label
  * @property {(x: number) => number} at
- * @property {"solid" | "dashed"} stroke
+ * @property {"solid" | "dashed" | "dotted"} stroke
  * @typedef {object} Shown  a claim at some values
  * @property {Line[]} lines  curves over the first knob
  * @property {number} y  the point that is dragged, at the first knob's value
@@ -61,7 +61,7 @@ function noConstant({ total, mean_norm: norm, radii: [inner, outer], deltas }) {
         lines: [
           { label: "loss of y", at: (x) => constantLoss(total, norm, x, angle), stroke: "solid" },
           { label: "δ, shell", at: (x) => (x >= inner && x <= outer ? deltas.shell : NaN), stroke: "dashed" },
-          { label: "δ, free", at: () => deltas.free, stroke: "dashed" },
+          { label: "δ, free", at: () => deltas.free, stroke: "dotted" },
         ],
         y: loss,
         range: [0, constantLoss(total, norm, 1.5 * outer, Math.PI)],

@@ -73,7 +73,7 @@ export class Plot {
       if (seen) path += `${pen}${this.#across(x).toFixed(1)} ${up(y).toFixed(1)}`;
       pen = seen ? "L" : "M";
     }
-    const dashes = stroke === "dashed" ? "5 4" : "";
+    const dashes = { solid: "", dashed: "5 4", dotted: "1.5 3" }[stroke];
     const look = { d: path, fill: "none", stroke: "currentColor", "stroke-width": n ? 1.5 : 2.2, "stroke-dasharray": dashes };
     const key = drawn("path", { ...look, d: `M${EDGE.left + 8 + 125 * n} 8h22` });
     return [drawn("path", look), key, text(label, EDGE.left + 34 + 125 * n, 12, "start")];

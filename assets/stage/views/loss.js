@@ -5,7 +5,7 @@
  */
 
 import { translucent } from "../colour.js";
-import { make, number, setText } from "../dom.js";
+import { asPicture, make, number, setText } from "../dom.js";
 import { nats } from "../guarantee.js";
 import { Handles } from "../handles.js";
 import { words } from "../news.js";
@@ -44,7 +44,7 @@ export const declaration = {
 }
 
 & .svae-guarantee b {
-  color: var(--st-primary-color);
+  color: var(--accent);
   font-size: 1.2rem;
 }
 
@@ -96,6 +96,7 @@ export default class LossCorridor {
     /** @type {Moment | null} */
     this.moment = null;
     Plotly.newPlot(element, this.#traces(), this.#layout(), PLOT_CONFIG);
+    asPicture(element, "Loss of each model over the steps, beside δ and the feasible band");
     const { handles } = scene;
     this.price = make("span");
     this.promised = make("b");
@@ -220,7 +221,8 @@ export default class LossCorridor {
   #names(moment) {
     const { lo, hi } = moment.models[moment.models.length - 1];
     const bgcolor = translucent(this.theme.background, 0.7);
-    const end = { xref: "paper", x: 1, xanchor: "right", yanchor: "bottom" };
+    // Below its line: a model that has collapsed ends at δ or above, and a name there would hide it.
+    const end = { xref: "paper", x: 1, xanchor: "right", yanchor: "top", yshift: -3 };
     const place = { ...end, showarrow: false, borderpad: 0, bgcolor };
     // Models with the same δ share its name.
     const levels = new Map(moment.models.map(({ delta }, m) => [delta, this.scene.members[m].name]));
@@ -229,7 +231,7 @@ export default class LossCorridor {
       return { ...place, y: delta, text: levels.size > 1 ? `δ, ${name}` : "δ: collapse" };
     });
     names.push(...this.#news(moment));
-    if (hi !== null && this.scene.handles) names.push({ ...place, y: lo, yanchor: "top", text: "feasible band" });
+    if (hi !== null && this.scene.handles) names.push({ ...place, y: lo, text: "feasible band" });
     return names;
   }
 

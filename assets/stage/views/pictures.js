@@ -37,6 +37,10 @@ export const declaration = {
   align-self: start;
   max-width: 100%;
 }
+
+.svae-projector & .svae-place:not([data-texts]) canvas {
+  width: 100%;
+}
 `,
 };
 

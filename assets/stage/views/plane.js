@@ -6,6 +6,7 @@
  */
 
 import { translucent } from "../colour.js";
+import { asPicture } from "../dom.js";
 import { axisOf, layoutOf, PLOT_CONFIG } from "../theme.js";
 
 /** @type {Declaration} */
@@ -39,6 +40,7 @@ export default class Plane {
     /** @type {Moment | null} */
     this.moment = null;
     Plotly.newPlot(element, this.#traces(), this.#layout(), PLOT_CONFIG);
+    asPicture(element, "The way of each model in the plane of loss and KL, over the floors");
   }
 
   /** @param {Moment} moment */

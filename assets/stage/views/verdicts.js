@@ -144,7 +144,7 @@ export default class Verdicts {
   /** @param {Member} member */
   #card(member) {
     const badge = make("span", { className: "svae-badge" });
-    const [loss, kl] = [make("b"), make("b")];
+    const [loss, kl] = [make("b", {}, "–"), make("b", {}, "–")];
     const title = capitalised(member.name);
     const root = make(
       "article",
