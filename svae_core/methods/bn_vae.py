@@ -20,10 +20,10 @@ from svae_core.distributions.gaussian import Gaussian
 from svae_core.methods import Encoded, Terms, base_objective
 from svae_core.records import PreparedData, Settings, option
 
-COMPARISONS = ("large KL",)
 if TYPE_CHECKING:
     from torch import Tensor
 
+COMPARISONS = ("large KL",)
 # Smallest variance, only against division by 0. The usual 1e-5 added under the root breaks the
 # bound: under a strong KL the encoder shrinks its means until 1e-5 dominates their variance
 # (measured: a KL of .01 where the bound is 1.5).

@@ -18,9 +18,10 @@ from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE, Gaussian
 from svae_core.methods import Encoded, Terms, base_objective
 from svae_core.records import PreparedData, RequestError, Settings, option
 
-COMPARISONS = ("large KL",)
 if TYPE_CHECKING:
     from torch import Tensor
+
+COMPARISONS = ("large KL",)
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,10 @@ from svae_core.distributions.von_mises_fisher import VonMisesFisher
 from svae_core.methods import Encoded, Own, Terms, base_objective, check_directions
 from svae_core.records import PreparedData, Settings, option
 
-COMPARISONS = ("large KL",)
 if TYPE_CHECKING:
     from torch import Tensor
+
+COMPARISONS = ("large KL",)
 
 
 @dataclass(frozen=True)
