@@ -174,7 +174,7 @@ def kl_and_information(found: Sequence[Row], dark: bool = False) -> go.Figure:
     figure.update_layout(
         barmode="group",
         xaxis={"title": {"text": "nats"}},
-        yaxis={"autorange": "reversed"},
+        yaxis={"autorange": "reversed", "ticklabelstandoff": 6},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     )
     return figure
