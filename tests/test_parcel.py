@@ -133,7 +133,7 @@ def test_whatever_zipfile_raises_is_damage(
     with pytest.raises(RequestError, match=r"no exported run, or is damaged \(.*odd bytes"):
         transfer.unpack(data, tmp_path / "there")
     with (
-        pytest.raises(RequestError, match=r"The ZIP is damaged or cut off \(.*odd bytes"),
+        pytest.raises(RequestError, match=r"The ZIP is damaged or cut off: .*odd bytes"),
         archive.opened(tmp_path / "a.zip"),
     ):
         pass

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from svae_core.own_data.damage import damaged
 from svae_core.own_data.limits import COMPRESSIONS, CONTENTS_BYTES
 from svae_core.own_data.names import cleaned
 from svae_core.records import RequestError
@@ -47,9 +48,7 @@ def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]
     except (*DAMAGE, OSError) as error:
         if is_of_disk(error):
             raise
-        raise RequestError(
-            f"The ZIP is damaged or cut off ({_reason(error) or 'it ends too early'})."
-        ) from error
+        raise damaged("ZIP", _reason(error) or "it ends too early") from error
 
 
 def _reason(error: Exception) -> str:
@@ -121,6 +120,6 @@ def check_contents(file: BinaryIO, most: int) -> None:
     if (at := tail.rfind(_END64)) >= 0 and len(tail) >= at + 56:
         claimed = [int.from_bytes(tail[at + 40 : at + 48], "little")]
     if not claimed or max(claimed) > size:
-        raise RequestError("The ZIP is damaged or cut off: it has no table of contents.")
+        raise damaged("ZIP", "it has no table of contents")
     if max(claimed) > most:
         raise RequestError("The ZIP holds far too many files; give a sample of them.")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from svae_core.own_data import archive
+from svae_core.own_data.damage import damaged
 from svae_core.own_data.formats import Progress
 from svae_core.own_data.limits import CELLS
 from svae_core.own_data.names import cleaned, some
@@ -94,4 +95,4 @@ def _write_plain(source: Path, target: Path, name: str) -> None:
             copy[at : at + rows] = found[at : at + rows]
         copy.flush()
     except PARSER_ERRORS as error:
-        raise RequestError(f"The array {name} is damaged.") from error
+        raise damaged(f"array {name}") from error

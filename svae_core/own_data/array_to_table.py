@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from svae_core.own_data.array_layout import Layout, before, block_of, layout_of
+from svae_core.own_data.damage import damaged
 from svae_core.own_data.formats import Source
 from svae_core.own_data.limits import CATEGORIES, LETTERS
 from svae_core.own_data.names import cleaned, distinct
@@ -202,7 +203,7 @@ def with_labels(table: Table, labels: np.ndarray | None, name: str = "label") ->
     if labels.dtype.kind not in "iubUSO":
         return _without(table, f"hold {cleaned(labels.dtype.name)}")
     if labels.dtype.kind == "U" and _beyond_unicode(labels):
-        raise RequestError("The labels in the file are damaged.")
+        raise damaged("file", "its labels are no text")
     values, codes = np.unique(labels, return_inverse=True)
     if len(values) > CATEGORIES:
         return _without(table, f"hold more than {CATEGORIES:,} different values")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from svae_core.own_data.archive import is_of_disk
+from svae_core.own_data.damage import damaged
 from svae_core.own_data.limits import CELLS, LETTERS
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.sparse import CompressedRows, Part, check_compressed, check_real
@@ -48,7 +49,7 @@ def opened(path: Path) -> Iterator[Any]:
     except _DAMAGE as error:
         if isinstance(error, RequestError) or is_of_disk(error):
             raise
-        raise RequestError("The HDF5 file is damaged or cut off.") from error
+        raise damaged("HDF5 file") from error
 
 
 @dataclass
@@ -200,7 +201,7 @@ def sparse_of(
         if item.ndim != 1 or item.shape[0] > CELLS:
             raise RequestError("The sparse matrix in the file is too large to read; give a sample.")
     if len(shape) != 2 or min(shape) < 1:
-        raise RequestError("The sparse matrix in the file is damaged: it has no shape.")
+        raise damaged("sparse matrix in the file", "it has no shape")
     if not by_columns:
         pointers = np.asarray(group["indptr"][:]).astype(np.int64)
         stored = min(group["data"].shape[0], group["indices"].shape[0])

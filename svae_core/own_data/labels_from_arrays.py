@@ -13,10 +13,10 @@ import numpy as np
 
 from svae_core.own_data.array_to_table import text_of_label
 from svae_core.own_data.candidates import LABELS, said_of_others
+from svae_core.own_data.damage import damaged
 from svae_core.own_data.formats import Source
 from svae_core.own_data.limits import LETTERS
 from svae_core.own_data.tables import Table, Writer, check_cells, check_width
-from svae_core.records import RequestError
 
 
 def vectors_among(shapes: Mapping[str, Sequence[int]]) -> list[str]:
@@ -45,7 +45,7 @@ def write_vectors(
     flat = {key: np.asarray(vector).reshape(-1) for key, vector in vectors.items()}
     rows = len(next(iter(flat.values())))
     if any(len(vector) != rows for vector in flat.values()):
-        raise RequestError(f"The {form} file is damaged: its arrays are not as long as they say.")
+        raise damaged(f"{form} file", "its arrays are not as long as they say")
     check_cells(rows, len(flat))
     numeric = [vector.dtype.kind in "fiub" for vector in flat.values()]
     names = [key.rsplit("/", 1)[-1] for key in flat]

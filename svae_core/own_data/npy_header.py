@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from svae_core.own_data.damage import AGAIN, damaged
 from svae_core.records import RequestError
 
 HEADER_BYTES = 10_000  # numpy's own limit for headers that are not trusted
@@ -34,11 +35,9 @@ def read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
     except PARSER_ERRORS as error:
         if isinstance(error, RequestError):
             raise
-        raise RequestError(
-            "The NPY file is damaged or very old: its header makes no sense."
-        ) from error
+        raise damaged("NPY file", "its header makes no sense") from error
     if any(length < 0 for length in shape):
-        raise RequestError("The NPY file is damaged: its header makes no sense.")
+        raise damaged("NPY file", "its header makes no sense")
     return tuple(int(length) for length in shape), dtype
 
 
@@ -62,6 +61,6 @@ def checked_header(file: BinaryIO, size: int) -> tuple[tuple[int, ...], np.dtype
     if declared > size - start:
         raise RequestError(
             f"The array claims to be {' × '.join(map(str, shape[:4]))} numbers, {declared:,} "
-            f"bytes, but the file holds only {size - start:,}; it is cut off or made up."
+            f"bytes, but the file holds only {size - start:,} and is cut off; {AGAIN}."
         )
     return shape, dtype, start

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from svae_core.own_data import archive
+from svae_core.own_data.damage import AGAIN
 from svae_core.own_data.limits import COLUMNS, IMAGE_PIXELS
 from svae_core.records import RequestError
 
@@ -54,7 +55,7 @@ def reading_picture(where: str) -> Iterator[None]:
         if archive.is_of_disk(error):
             raise
         raise RequestError(
-            f"{where} is no image that can be read; it is damaged or cut off."
+            f"{where} is no image that can be read, since it is damaged or cut off; {AGAIN}."
         ) from error
 
 

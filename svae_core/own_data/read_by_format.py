@@ -8,6 +8,7 @@ import os
 import zlib
 from pathlib import Path
 
+from svae_core.own_data.damage import damaged
 from svae_core.own_data.formats import Progress, Source, recognise, renamed
 from svae_core.own_data.limits import CELLS
 from svae_core.own_data.names import cleaned
@@ -78,5 +79,5 @@ def _unpacked(source: Source) -> Path:
                     raise RequestError("The file unpacks to more than can be read; give a sample.")
                 out.write(block)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise RequestError("The gzip file is damaged or cut off.") from error
+        raise damaged("gzip file") from error
     return target

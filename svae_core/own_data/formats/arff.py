@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from svae_core.own_data.damage import damaged
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.names import cleaned
 from svae_core.own_data.rows_to_table import write_cells
@@ -33,7 +34,7 @@ def read(source: Source) -> Table:
         if isinstance(error, RequestError):
             raise
         reason = cleaned(error).rstrip(".").replace(". ", ", ") or "it makes no sense"
-        raise RequestError(f"The ARFF file is damaged or cut off: {reason}.") from error
+        raise damaged("ARFF file", reason) from error
 
 
 def _header(source: Source) -> tuple[list[tuple[str, Any]], bool]:
@@ -49,7 +50,7 @@ def _header(source: Source) -> tuple[list[tuple[str, Any]], bool]:
                 sparse = next((ahead for ahead in file if ahead.strip()), "").startswith("{")
                 break
         else:
-            raise RequestError("The ARFF file has no @data; it is cut off.")
+            raise damaged("ARFF file", "it has no @data")
     return list(arff.loads("".join(head))["attributes"]), sparse
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from svae_core.own_data.archive import is_of_disk
 from svae_core.own_data.arrow import DAMAGE, read_arrow
 from svae_core.own_data.arrow_points import Batches
+from svae_core.own_data.damage import damaged
 from svae_core.own_data.formats import Format, Source, starts_with
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
@@ -31,7 +32,7 @@ def read(source: Source) -> Table:
     except (pa.ArrowException, *DAMAGE) as error:
         if isinstance(error, RequestError) or is_of_disk(error):
             raise
-        raise RequestError("The Feather file is damaged or cut off.") from error
+        raise damaged("Feather file") from error
 
 
 FORMAT = Format("Feather", (".feather", ".arrow"), starts_with(b"ARROW1"), read, table=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from svae_core.own_data.array_layout import layout_of
 from svae_core.own_data.array_to_table import write_matrix
+from svae_core.own_data.damage import AGAIN
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
@@ -40,7 +41,7 @@ def read(source: Source) -> Table:
     if declared > source.size() - begin:
         raise RequestError(
             f"The IDX file claims {' × '.join(map(str, shape))} numbers, {declared:,} bytes, but "
-            f"holds only {source.size() - begin:,}; it is cut off or made up."
+            f"holds only {source.size() - begin:,} and is cut off; {AGAIN}."
         )
     if len(shape) == 1 and not source.labels:
         raise RequestError(

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from svae_core.own_data.array_to_table import with_labels, with_note, write_matrix
+from svae_core.own_data.damage import damaged
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import CATEGORIES
 from svae_core.own_data.numerals import spelt
 from svae_core.own_data.sparse import CompressedRows
 from svae_core.own_data.tables import Table
-from svae_core.records import RequestError
 
 _LINE = re.compile(
     rb"[+-]?[\d.]+([eE][+-]?\d+)?(,[+-]?[\d.]+)*([ \t]+(qid:\d+|\d+:[^\s:]+))+[ \t]*(#.*)?\r?"
@@ -36,7 +36,7 @@ def read(source: Source) -> Table:
     try:
         matrix, labels = load_svmlight_file(str(source.path), zero_based=True, multilabel=several)
     except (ValueError, IndexError, OverflowError, TypeError) as error:
-        raise RequestError("The LIBSVM file is damaged or has lines of another kind.") from error
+        raise damaged("LIBSVM file", "it has lines of another kind") from error
     # One-based files have no feature 0: an empty column would be left otherwise.
     one_based = bool(matrix.shape[1] > 1 and matrix.indices.min(initial=1) > 0)
     matrix = matrix[:, 1:] if one_based else matrix

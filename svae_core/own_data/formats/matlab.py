@@ -13,6 +13,7 @@ import numpy as np
 
 from svae_core.own_data.array_to_table import with_note, write_matrix
 from svae_core.own_data.candidates import choose, labels_among
+from svae_core.own_data.damage import AGAIN
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
 from svae_core.own_data.limits import CATEGORIES, CELLS
@@ -61,7 +62,7 @@ def read(source: Source) -> Table:
         if isinstance(error, RequestError):
             raise
         raise RequestError(
-            "The .mat file is damaged, cut off, or of an unknown version."
+            f"The .mat file is damaged, cut off, or of an unknown version; {AGAIN}."
         ) from error
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from svae_core.own_data.array_to_table import with_facts, write_matrix
+from svae_core.own_data.damage import AGAIN, damaged
 from svae_core.own_data.formats import Format, Source, starts_with
 from svae_core.own_data.limits import BLOCK_BYTES, CELLS
 from svae_core.own_data.sparse import CompressedRows
@@ -39,15 +40,15 @@ def read(source: Source) -> Table:
             check_cells(*shape)
         if entries > CELLS or entries * 4 > source.size() + 64:
             raise RequestError(
-                f"The Matrix Market file claims {entries:,} numbers, more than its size allows; it "
-                "is cut off or made up."
+                f"The Matrix Market file claims {entries:,} numbers, more than its size allows, so "
+                f"it is cut off; {AGAIN}."
             )
         _check_text(source.path)
         matrix: Any = io.mmread(str(source.path))
     except (ValueError, TypeError, IndexError, OverflowError, EOFError, StopIteration) as error:
         if isinstance(error, RequestError):
             raise
-        raise RequestError("The Matrix Market file is damaged or cut off.") from error
+        raise damaged("Matrix Market file") from error
     matrix = matrix.T if transposed else matrix
     notes = [f"Read as Matrix Market, {kind}."]
     if transposed and not source.turned:
@@ -66,12 +67,12 @@ def _check_text(path: Path) -> None:
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
             if b"\0" in block:
-                raise RequestError("The Matrix Market file is damaged: it is not text throughout.")
+                raise damaged("Matrix Market file", "it is not text throughout")
             last = (last + block)[-_LAST_BYTES:]
     try:
         float(last.split()[-1])
     except (ValueError, IndexError) as error:
-        raise RequestError("The Matrix Market file is damaged or cut off.") from error
+        raise damaged("Matrix Market file") from error
 
 
 FORMAT = Format("Matrix Market", (".mtx",), starts_with(b"%%MatrixMarket"), read)

@@ -18,6 +18,7 @@ import numpy as np
 from svae_core.own_data import archive
 from svae_core.own_data.array_to_table import with_note, write_matrix
 from svae_core.own_data.candidates import choose
+from svae_core.own_data.damage import damaged
 from svae_core.own_data.formats import Format, Source, npy, renamed
 from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
 from svae_core.own_data.limits import CELLS, LETTERS
@@ -123,7 +124,7 @@ def _array(packed: zipfile.ZipFile, member: _Member, rows: int) -> np.ndarray:
     try:
         return np.load(io.BytesIO(raw), allow_pickle=False)
     except PARSER_ERRORS as error:
-        raise RequestError("The labels in the NPZ file are damaged.") from error
+        raise damaged("NPZ file", "its labels cannot be read") from error
 
 
 # ----------------------------------------------------------------- scipy.sparse.save_npz
@@ -169,7 +170,7 @@ def _read_sparse(source: Source, packed: zipfile.ZipFile, members: dict[str, _Me
     except (ValueError, KeyError, IndexError, OverflowError, TypeError) as error:
         if isinstance(error, RequestError):
             raise
-        raise RequestError("The sparse matrix in the NPZ file is damaged.") from error
+        raise damaged("sparse matrix in the NPZ file") from error
     note = (
         f"Read as the sparse matrix ({kind}) that the file stands for, {stored:,} numbers stored."
     )

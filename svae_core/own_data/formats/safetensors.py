@@ -9,6 +9,7 @@ import numpy as np
 
 from svae_core.own_data.array_to_table import write_matrix
 from svae_core.own_data.candidates import choose
+from svae_core.own_data.damage import damaged
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
 from svae_core.own_data.named_arrays import completed
@@ -48,7 +49,7 @@ def read(source: Source) -> Table:
             table = write_matrix(source, rows, FORMAT.name, (f"Points are the array {name}.",))
             return completed(table, source, name, shapes, lambda key: slices[key][:])
     except SafetensorError as error:
-        raise RequestError("The safetensors file is damaged or cut off.") from error
+        raise damaged("safetensors file") from error
 
 
 class _Rows:

@@ -11,6 +11,7 @@ from typing import Any
 
 from svae_core.own_data import archive
 from svae_core.own_data.array_to_table import with_facts, with_note
+from svae_core.own_data.damage import AGAIN
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.formats.delimited_text import read_laid_out
 from svae_core.own_data.limits import CELLS
@@ -54,7 +55,9 @@ def read(source: Source) -> Table:
     except (*damage, ValueError, OSError) as error:
         if isinstance(error, RequestError) or archive.is_of_disk(error):
             raise
-        raise RequestError("The spreadsheet is damaged, cut off, or protected.") from error
+        raise RequestError(
+            f"The spreadsheet is damaged, cut off, or protected; {AGAIN}, without a password."
+        ) from error
     rows, above = _without_title([row for row in rows if any(cell != "" for cell in row)])
     if len(rows) < 2:
         raise RequestError(f"The sheet {cleaned(name)} has no rows; give a row for each point.")
