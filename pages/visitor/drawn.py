@@ -15,6 +15,9 @@ class DrawnWidgets:
 
     shown: dict[str, Any] = field(default_factory=dict)  # when it was last drawn, by key
     renewed: dict[str, int] = field(default_factory=dict)  # how often replaced, by name
+    #: Keys of those moved by a hand whose values the page has not taken over yet: the next move
+    #: stops the script that would have done so.
+    untaken: set[str] = field(default_factory=set)
 
     def draw(self, state: State, name: str, value: Any, call: Callable[[str], Any]) -> Any:
         """Draw a widget with this value, unless the visitor has just moved it; return its value.
@@ -28,13 +31,24 @@ class DrawnWidgets:
         drawn_here = key in self.shown and key in state
         if not drawn_here:
             state[key] = value
-        elif state[key] == self.shown[key] != value:
+        elif state[key] == self.shown[key] != value and key not in self.untaken:
             self.renewed[name] = self.renewed.get(name, 0) + 1
             key = self._key(name)
             state[key] = value
         chosen = call(key)
         self.shown[key] = value if chosen is None else chosen
+        if self.shown[key] != value:
+            self.untaken.add(key)
         return chosen
+
+    def taken_over(self) -> None:
+        """Note that the page now has the values of all that is drawn: others are not by hand."""
+        self.untaken.clear()
+
+    def forget(self) -> None:
+        """Note that other widgets are drawn from now on."""
+        self.shown.clear()
+        self.untaken.clear()
 
     def moved(self, state: State) -> bool:
         """Whether the visitor has just moved one of them."""

@@ -59,12 +59,13 @@ def settings() -> Settings:
     incoming = settings_in_url.owned(st.query_params.to_dict())
     page = _page()
     if page != state.get(_PAGE):
-        _drawn().shown.clear()
+        _drawn().forget()
         state[_PAGE], state[_WRITTEN] = page, None
     changed = incoming and incoming != state[_WRITTEN] and not _drawn().moved(state)
     if _SETTINGS not in state and not incoming:
         incoming = _query_of_linked_run()  # for a link that names only a run
     if _SETTINGS not in state or changed:
+        _drawn().taken_over()
         state[_SETTINGS] = settings_in_url.from_query(incoming)
         state[_WRITTEN] = incoming
         for sentence in settings_in_url.misread(incoming):
@@ -80,6 +81,7 @@ def keep(chosen: Settings) -> Settings:
     """
     state = st.session_state
     state[_SETTINGS] = chosen
+    _drawn().taken_over()
     query = settings_in_url.to_query(chosen)
     if query == state[_WRITTEN]:
         return chosen

@@ -1,0 +1,77 @@
+"""Laws of widgets: what a hand or a link did last is what the page has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pages.visitor.drawn import DrawnWidgets
+
+
+@dataclass
+class Page:
+    """A page with two widgets, as a script draws it."""
+
+    widgets: DrawnWidgets = field(default_factory=DrawnWidgets)
+    state: dict[str | int, Any] = field(default_factory=dict)
+    values: dict[str, int] = field(default_factory=lambda: {"colour": 0, "side": 0})
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def run(self, stopped: bool = False) -> None:
+        """Run the script; `stopped`: by the next move, before it keeps what was chosen."""
+
+        def call(name: str, key: str) -> Any:
+            self.keys[name] = key
+            return self.state[key]
+
+        chosen = {
+            name: self.widgets.draw(self.state, name, value, partial(call, name))
+            for name, value in self.values.items()
+        }
+        if not stopped:
+            self.widgets.taken_over()
+            self.values = chosen
+
+    def move(self, name: str, value: int, stopped: bool = False) -> None:
+        """A hand moves a widget, as it is on the screen."""
+        self.state[self.keys[name]] = value
+        self.run(stopped)
+
+    def follow_link(self, name: str, value: int) -> None:
+        """A link, or the browser's back button, gives another value."""
+        self.widgets.taken_over()
+        self.values = self.values | {name: value}
+        self.run()
+
+
+def test_a_move_outlasts_the_next_one_that_stops_its_script() -> None:
+    page = Page()
+    page.run()
+    page.move("colour", 1, stopped=True)
+    page.move("side", 8)
+    assert page.values == {"colour": 1, "side": 8}
+
+
+_NAMES = st.sampled_from(["colour", "side"])
+_MOVES = st.tuples(st.just("move"), _NAMES, st.integers(0, 2), st.booleans())
+_LINKS = st.tuples(st.just("link"), _NAMES, st.integers(0, 2), st.just(False))
+
+
+@given(st.lists(st.one_of(_MOVES, _LINKS), max_size=12))
+def test_the_last_of_moves_and_links_counts(done: list[tuple[str, str, int, bool]]) -> None:
+    page, wanted = Page(), {"colour": 0, "side": 0}
+    page.run()
+    for how, name, value, stopped in done:
+        if how == "move":
+            page.move(name, value, stopped)
+        else:
+            page.run()  # a link is followed on a page that stands still
+            page.follow_link(name, value)
+        wanted[name] = value
+    page.run()
+    assert page.values == wanted
+    assert {name: page.state[key] for name, key in page.keys.items()} == wanted
