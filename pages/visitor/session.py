@@ -66,8 +66,7 @@ def settings() -> Settings:
         incoming = _query_of_linked_run()  # for a link that names only a run
     if _SETTINGS not in state or changed:
         _drawn().taken_over()
-        state[_SETTINGS] = settings_in_url.from_query(incoming)
-        state[_WRITTEN] = incoming
+        state[_SETTINGS], state[_WRITTEN] = settings_in_url.from_query(incoming), incoming
         for sentence in settings_in_url.misread(incoming):
             st.toast(plain(sentence), duration="infinite")
     return state[_SETTINGS]
