@@ -215,6 +215,26 @@ def _too_much(encoder: EncoderCertificate, posteriors: Posteriors) -> str:
     )
 
 
+def _collapse(found: Examination) -> str:
+    """Why its posterior shows that the model has collapsed, a sentence; "" where it does not."""
+    if found.kl < COLLAPSED_TOTAL_KL:
+        return (
+            f"This model has collapsed: by mean and log_variance the KL is {found.kl:.3g} nats, "
+            f"below {COLLAPSED_TOTAL_KL} in all, so z says next to nothing of the "
+            f"points{_loss(found.certificate)}."
+        )
+    # The KL is I(x; z) plus the distance of the mean posterior from the prior, so it may be large
+    # of a model that has collapsed. Three standard errors: I(x; z) is an estimate.
+    if found.mutual_information + 3 * found.mutual_information_error < COLLAPSED_TOTAL_KL:
+        return (
+            f"This model has collapsed: by mean and log_variance I(x; z) is "
+            f"{max(found.mutual_information, 0.0):.3g} nats, below {COLLAPSED_TOTAL_KL}, so z says "
+            f"next to nothing of the points; the KL of {found.kl:.3g} nats is how far all "
+            f"posteriors are from the prior{_loss(found.certificate)}."
+        )
+    return ""
+
+
 def _verdict(found: Examination) -> tuple[str, str]:
     """One of the verdicts, and the sentence that says why.
 
@@ -223,55 +243,51 @@ def _verdict(found: Examination) -> tuple[str, str]:
     """
     certificate, encoder = found.certificate, found.encoder
     certified = certificate is not None and certificate.verdict == "certified"
-    passes = encoder is not None and encoder.nats > 0
     # As on a certificate: where the loss is below δ it decides, however little the KL is. One
     # stored draw may be of means, and then the KL does.
     decided = certificate is not None and certified and certificate.draws > 1
-    if found.kl < COLLAPSED_TOTAL_KL and not decided:
-        return "collapsed", (
-            f"This model has collapsed: by mean and log_variance the KL is {found.kl:.3g} nats, "
-            f"below {COLLAPSED_TOTAL_KL} in all, so z says next to nothing of the "
-            f"points{_loss(certificate)}."
-        )
-    information = found.mutual_information + 3 * found.mutual_information_error
-    if information < COLLAPSED_TOTAL_KL and not decided:
-        return "collapsed", (
-            f"This model has collapsed: by mean and log_variance I(x; z) is "
-            f"{max(found.mutual_information, 0.0):.3g} nats, below {COLLAPSED_TOTAL_KL}, so z says "
-            f"next to nothing of the points; the KL of {found.kl:.3g} nats is how far all "
-            f"posteriors are from the prior{_loss(certificate)}."
-        )
+    if not decided and (collapsed := _collapse(found)):
+        return "collapsed", collapsed
     # z is drawn here from a known posterior, or was compared with it.
-    sampled = passes and not math.isnan(found.kl)
+    known = not math.isnan(found.kl)
+    if decided and known:
+        assert certificate is not None
+        return "awake", f"This model has not collapsed. {certificate.sentence}"
+    passing = encoder if encoder is not None and encoder.nats > 0 else None
     if certificate is not None and certified:
-        if certificate.draws > 1 and not math.isnan(found.kl):
-            return "awake", f"This model has not collapsed. {certificate.sentence}"
         given = (
             "If these reconstructions were decoded from samples of z, each row from its own, and "
             f"not from means, this model has not collapsed. {certificate.sentence}"
         )
-        if not sampled:
+        if passing is None or not known:
             return "awake if sampled", given
-        assert encoder is not None
-        return "awake", f"The encoder has not collapsed. {encoder.sentence} {given}"
-    if certificate is None and passes:
-        assert encoder is not None
-        told = f"encoder has not collapsed, whatever the decoder does with z. {encoder.sentence}"
-        if sampled:
-            return "awake", f"The {told}"
-        return "awake if sampled", f"If z was sampled, each row with noise of its own, the {told}"
+        return "awake", f"The encoder has not collapsed. {passing.sentence} {given}"
     if certificate is None:
-        told = encoder.sentence if encoder else "Nothing that is given here tells."
-        return "not settled", f"Not settled. {told}"
+        return _verdict_of_encoder(encoder, passing, known)
     ignored = ""
-    if passes:
-        assert encoder is not None
-        given = "" if sampled else "if z was sampled, "
+    if passing is not None:
+        given = "" if known else "if z was sampled, "
         ignored = (
-            f" Yet {given}at least {encoder.nats:.2f} nats pass through z, so the decoder makes "
+            f" Yet {given}at least {passing.nats:.2f} nats pass through z, so the decoder makes "
             "little of it, or these reconstructions are of other rows or in other units."
         )
     return "not settled", f"{certificate.sentence}{ignored}"
+
+
+def _verdict_of_encoder(
+    encoder: EncoderCertificate | None, passing: EncoderCertificate | None, known: bool
+) -> tuple[str, str]:
+    """The verdict without reconstructions; `passing`: the certificate, if any nats pass for sure.
+
+    `known`: that z was sampled.
+    """
+    if passing is not None:
+        told = f"encoder has not collapsed, whatever the decoder does with z. {passing.sentence}"
+        if known:
+            return "awake", f"The {told}"
+        return "awake if sampled", f"If z was sampled, each row with noise of its own, the {told}"
+    told = encoder.sentence if encoder else "Nothing that is given here tells."
+    return "not settled", f"Not settled. {told}"
 
 
 def _loss(certificate: Certificate | None) -> str:
@@ -292,32 +308,13 @@ def _unknown(arrays: ModelArrays) -> list[str]:
         )
     if arrays.reconstructions is None:
         said.append("Whether the decoder uses z: that needs reconstructions from sampled z.")
-    elif arrays.mean is None and len(arrays.reconstructions) > 1:
-        said.append(
-            "Whether each draw is of z sampled anew, or of noise added to decoded means: that "
-            "takes mean and log_variance, whose KL such draws exceed."
-        )
-    elif len(arrays.reconstructions) == 1:
-        said.append(
-            "Whether the reconstructions were decoded from samples or from means, and whether rows "
-            "share noise: one draw cannot tell, several can, as (draws, points, …), and they make "
-            "the margin smaller."
-        )
-    if arrays.reconstructions is not None:
-        said.append(
-            "Whether the decoder saw anything but z, as by teacher forcing, skip connections or "
-            "labels: then its loss says nothing of z, and reconstructions from z alone are needed."
-        )
+    else:
+        said += _unknown_of_reconstructions(len(arrays.reconstructions), arrays.mean is not None)
     if arrays.z is not None and arrays.mean is None:
         shape = f"{len(arrays.z)} draws" if len(arrays.z) > 1 else "one draw"
         said.append(
             f"Whether z was sampled: read as {shape} of {arrays.latent_dim:,} numbers a point, but "
             "without the posterior nothing tells it from means."
-        )
-    if arrays.reconstructions is not None:
-        said.append(
-            "Whether reconstructions depend on their own row alone: stored arrays cannot be asked "
-            "again in another order; a certificate of the live model does so."
         )
     if arrays.mean is None:
         said.append("KL, active units and information: they need mean and log_variance.")
@@ -339,3 +336,26 @@ def _unknown(arrays: ModelArrays) -> list[str]:
         "Nets, start and decoder as causes: that takes reruns with one thing changed in each."
     )
     return said
+
+
+def _unknown_of_reconstructions(draws: int, posterior: bool) -> list[str]:
+    """What reconstructions cannot say; `posterior`: whether mean and log_variance are there."""
+    said = []
+    if draws == 1:
+        said.append(
+            "Whether the reconstructions were decoded from samples or from means, and whether rows "
+            "share noise: one draw cannot tell, several can, as (draws, points, …), and they make "
+            "the margin smaller."
+        )
+    elif not posterior:
+        said.append(
+            "Whether each draw is of z sampled anew, or of noise added to decoded means: that "
+            "takes mean and log_variance, whose KL such draws exceed."
+        )
+    return [
+        *said,
+        "Whether the decoder saw anything but z, as by teacher forcing, skip connections or "
+        "labels: then its loss says nothing of z, and reconstructions from z alone are needed.",
+        "Whether reconstructions depend on their own row alone: stored arrays cannot be asked "
+        "again in another order; a certificate of the live model does so.",
+    ]
