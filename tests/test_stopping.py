@@ -87,10 +87,11 @@ def _saved(place: Path) -> list[bytes]:
         files = {"run.json", *(file.name for file in run.about.files)}
         assert {path.name for path in entry.folder.iterdir()} == files, "something is left over"
         assert run.about.status == "finished" and run.about.step == run.about.steps
+        assert run.layouts[0][0].step == 0 and run.layouts[-1][0].step == run.about.steps
         signed = json.dumps(to_json(run.certificates)).encode()
         found.append(
             tensors.pack_state(run.state, run.moments[-1:])
-            + tensors.pack_frames(run.moments, ())
+            + tensors.pack_frames(run.moments, run.layouts)
             + signed
         )
     return sorted(found)

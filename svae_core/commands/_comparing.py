@@ -210,4 +210,5 @@ def _member(batch: SavedRun, index: int, about: About) -> SavedRun:
     )
     state = loop.member(batch.state, index)
     moments = tuple((moment[index],) for moment in batch.moments)
-    return SavedRun(told, state, moments, (), (batch.certificates[index],))
+    layouts = tuple((row[index],) for row in batch.layouts)
+    return SavedRun(told, state, moments, layouts, (batch.certificates[index],))

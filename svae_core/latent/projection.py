@@ -16,6 +16,7 @@ import numpy as np
 
 from svae_core.latent import umap_algorithm
 from svae_core.latent.umap_algorithm import NEIGHBOURS
+from svae_core.records import Moment
 
 #: Below this structure g (see certificate.diagnostics) latents are posterior noise.
 NO_STRUCTURE = 0.05
@@ -50,6 +51,15 @@ def pca_layout(latent_mean: np.ndarray, step: int, previous: Layout | None = Non
         return _no_map(latent_mean, step, _DIVERGED)
     coordinates = _aligned(_principal(latent_mean), previous)
     return Layout(coordinates, "pca", step, f"PCA, computed at step {step}.", latent_mean)
+
+
+def pca_layouts(moment: Moment, previous: tuple[Layout, ...] = ()) -> tuple[Layout, ...]:
+    """The map by PCA of each member of a moment that has its latents."""
+    before = previous or (None,) * len(moment)
+    return tuple(
+        pca_layout(frame.latent_mean, frame.step, last)
+        for frame, last in zip(moment, before, strict=True)
+    )
 
 
 def umap_layout(

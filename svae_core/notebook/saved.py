@@ -14,6 +14,7 @@ from pathlib import Path
 
 from svae_core.compute import tasks
 from svae_core.config.locks import locked
+from svae_core.latent.projection import pca_layouts
 from svae_core.latent.results import Follow, Followed
 from svae_core.notebook.trained import follow_at
 from svae_core.notebook.watched_run import WatchedRun
@@ -83,12 +84,18 @@ class Saved:
         if not _continues(self.run, saved):
             self.run = _begun(saved)
         self._saved = saved
-        new = saved.moments[len(self.run.moments) :]
-        # Latents, of which a map is made, are those of the newest moment alone.
-        mapped = not saved.layouts and all(len(frame.latent_mean) for frame in saved.moments[-1])
-        for n, moment in enumerate(new, start=1):
-            self.run.add(moment, mapped and n == len(new))
-        self.run.layouts = saved.layouts or self.run.layouts
+        for moment in saved.moments[len(self.run.moments) :]:
+            self.run.add(moment, mapped=False)
+        self._map(saved)
+
+    def _map(self, saved: SavedRun) -> None:
+        """Add the maps that are new, and one of the newest moment: it alone has its latents."""
+        run, newest = self.run, saved.moments[-1]
+        known = run.layouts[-1][0].step if run.layouts else -1
+        run.layouts += tuple(maps for maps in saved.layouts if maps[0].step > known)
+        behind = not run.layouts or run.layouts[-1][0].step < newest[0].step
+        if behind and all(len(frame.latent_mean) for frame in newest):
+            run.layouts += (pca_layouts(newest, run.layouts[-1] if run.layouts else ()),)
 
     def _tell(self) -> None:
         for tell in self._on_news:

@@ -12,7 +12,7 @@ from svae_core import commentary
 from svae_core.commentary import CommentaryState, Remark
 from svae_core.config.settings import changeable_at
 from svae_core.figures.members import member_names
-from svae_core.latent.projection import Layout, pca_layout
+from svae_core.latent.projection import Layout, pca_layouts
 from svae_core.records import Certificate, FloorCurves, Moment, PreparedData, Settings
 from svae_core.runs.folder import without_latents
 from svae_core.stage import messages, replay_file
@@ -57,13 +57,7 @@ class WatchedRun:
         self._commentary, new = commentary.update(self._commentary, self.names, moment)
         self.remarks += tuple(new)
         if mapped:
-            before = self.layouts[-1] if self.layouts else (None,) * len(moment)
-            self.layouts += (
-                tuple(
-                    pca_layout(frame.latent_mean, frame.step, last)
-                    for frame, last in zip(moment, before, strict=True)
-                ),
-            )
+            self.layouts += (pca_layouts(moment, self.layouts[-1] if self.layouts else ()),)
         self.moments += (without_latents(moment),)
 
     def finish(self, certificates: tuple[Certificate, ...] = ()) -> None:

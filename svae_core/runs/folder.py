@@ -33,7 +33,7 @@ from typing import Any, TypeVar
 
 from svae_core.config.home import home as home
 from svae_core.config.notebook_display import ShownInNotebooks
-from svae_core.latent.projection import Layout
+from svae_core.latent.projection import Layout, pca_layouts
 from svae_core.records import Certificate, Moment, RequestError, State, to_json
 from svae_core.runs.manifest import (
     ABOUT,
@@ -112,7 +112,8 @@ def save(
     )
     folder = folder or home() / folder_name(about)
     try:
-        RunWriter(folder).write(SavedRun(about, state, moments, (), certificates))
+        layouts = (pca_layouts(moments[-1]),) if moments and moments[-1][0].latent_mean.size else ()
+        RunWriter(folder).write(SavedRun(about, state, moments, layouts, certificates))
     except OSError as error:
         raise RequestError(
             f"The run cannot be saved in {folder}: {error.strerror}; choose another folder with "

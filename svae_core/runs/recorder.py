@@ -16,13 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from svae_core.config.locks import Lock, lock, locked
-from svae_core.records import Advance, Certificate, RequestError
+from svae_core.latent.projection import Layout, pca_layouts
+from svae_core.records import Advance, Certificate, Moment, RequestError
 from svae_core.runs.folder import RunWriter, SavedRun, load, without_latents
 from svae_core.runs.manifest import About
 from svae_core.runs.store import Entry
+from svae_core.runs.tensors import NO_LATENTS
 
 #: Seconds of training after which a run is written again.
 EVERY = 1.0
+#: Every so many moments have a map, and so has the last one: by PCA, which takes milliseconds.
+_MAPPED = 16
+Maps = tuple[Layout, ...]  # of one moment, one per member
 TRAINING, FINISHED = "training", "finished"
 #: Status in a list of a run that has not ended and that no process trains.
 UNFINISHED = "unfinished"
@@ -48,7 +53,8 @@ class Recorder:
     @classmethod
     def begin(cls, run: SavedRun, folder: Path) -> Recorder:
         """Write a new run before its first step; RequestError if that fails."""
-        run = dataclasses.replace(run, about=dataclasses.replace(run.about, status=TRAINING))
+        about = dataclasses.replace(run.about, status=TRAINING)
+        run = dataclasses.replace(run, about=about, layouts=(pca_layouts(run.moments[-1]),))
         writer = RunWriter(folder)
         try:
             writer.write(run)
@@ -92,10 +98,13 @@ class Recorder:
 
     def add(self, advance: Advance, seconds: float) -> None:
         """Add a slice of training that took so many seconds; writes every `EVERY` seconds."""
-        moments = [*self.run.moments]
+        moments, layouts = [*self.run.moments], self.run.layouts
         for moment in advance.moments:  # only the last one's latents serve a map
             if moments:
                 moments[-1] = without_latents(moments[-1])
+            # By number, so that a run cut short and resumed has the maps of one that was not.
+            if len(moments) % _MAPPED == 0:
+                layouts = _with_map(layouts, moment)
             moments.append(moment)
         page = self.run.about.page
         if math.isfinite(advance.cpu_seconds) and (_CPU_SECONDS in page or self.seconds == 0.0):
@@ -104,7 +113,11 @@ class Recorder:
         page = page | {_SECONDS: self.seconds + seconds}
         about = dataclasses.replace(self.run.about, page=page)
         self.run = dataclasses.replace(
-            self.run, about=about, state=advance.state, moments=tuple(moments)
+            self.run,
+            about=about,
+            state=advance.state,
+            moments=tuple(moments),
+            layouts=layouts,
         )
         self._unsaved += seconds
         if self._unsaved >= EVERY:
@@ -123,12 +136,25 @@ class Recorder:
     def finish(self, certificates: tuple[Certificate, ...]) -> None:
         """Write the end of a run; if that fails, the last write stays valid."""
         about = dataclasses.replace(self.run.about, status=FINISHED)
-        self.run = dataclasses.replace(self.run, about=about, certificates=certificates)
+        layouts, newest = self.run.layouts, self.run.moments[-1]
+        behind = not layouts or layouts[-1][0].step < newest[0].step
+        if behind and newest[0].latent_mean.size:
+            layouts = _with_map(layouts, newest)
+        self.run = dataclasses.replace(
+            self.run, about=about, certificates=certificates, layouts=layouts
+        )
         self.write(last=True)
 
     def close(self) -> None:
         """Unlock the folder."""
         self.lock.release()
+
+
+def _with_map(layouts: tuple[Maps, ...], moment: Moment) -> tuple[Maps, ...]:
+    """The maps with one of this moment; the one before loses its latents, which served the next."""
+    last = layouts[-1] if layouts else ()
+    kept = tuple(dataclasses.replace(one, latent_mean=NO_LATENTS) for one in last)
+    return (*layouts[:-1], *([kept] if kept else []), pca_layouts(moment, last))
 
 
 def lock_folder(folder: Path) -> Lock:
