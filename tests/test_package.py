@@ -113,7 +113,9 @@ def test_a_saved_run_has_a_card_a_module_and_a_replay(
     text = (tmp_path / "README.md").read_text("utf-8")
     assert found["card"] == text and "\n# Wine\n" in text
     certificate = answer("certify", run)
-    for part in (certificate["sentence"], certificate["fingerprint"], "| hidden | 8 |"):
+    margin = f"(+{certificate['loss_margin']:.3f} margin at 99 %, {certificate['draws']} draws)"
+    hidden = "| hidden | 8 | width of hidden layers"
+    for part in (certificate["sentence"], certificate["fingerprint"], margin, hidden):
         assert part in text
     module = answer("export", run, "--what", "module", "--to", str(tmp_path / "model.py"))
     assert [Path(file).name for file in module["files"]] == ["model.py", "model.pt"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from svae_core import __version__
+from svae_core.config.fields import knobs
 from svae_core.config.settings import settings_to_dict
 from svae_core.methods import scan_methods, title_of
 from svae_core.records import Certificate, Settings
@@ -43,11 +44,13 @@ def card(members: tuple[Settings, ...], certificates: tuple[Certificate, ...], t
     for settings, certificate in zip(members, certificates, strict=True):
         lines += _model(settings, certificate)
     lines += ["## Limits", "", *(f"* {note}" for note in _NOTES), "", "## Settings", ""]
-    lines += ["| setting | value |", "| --- | --- |"]
+    lines += ["| setting | value | what it is |", "| --- | --- | --- |"]
+    about = knobs(Settings)
     for name, value in settings_to_dict(first).items():
         theirs = [settings_to_dict(member)[name] for member in members]
         shown = value if all(other == value for other in theirs) else theirs
-        lines.append(f"| {name} | {_cell(shown)} |")
+        meaning = about[name].help if name in about else ""
+        lines.append(f"| {name} | {_cell(shown)} | {_cell(meaning)} |")
     return "\n".join([*lines, ""])
 
 
@@ -60,14 +63,18 @@ def _model(settings: Settings, certificate: Certificate) -> list[str]:
         rows = {
             "points": f"{part.n_points:,} ({part.part})",
             "verdict": part.verdict,
-            "loss": f"{part.loss:.4f}, margin {part.loss_margin:.4f} at {part.confidence:.0%}",
-            "collapse loss δ": f"{part.delta:.4f} ({part.delta_definition})",
+            "loss": f"{part.loss:.3f} (+{part.loss_margin:.3f} margin at "
+            f"{100 * part.confidence:.0f} %, {part.draws} draws): squared error, summed over "
+            "coordinates",
+            "collapse loss δ": f"{part.delta:.3f} ({part.delta_definition})",
             "band": f"{_number(part.lo)} to {_number(part.hi)}",
-            "KL": f"{_number(part.kl)} nats, {part.active_units} dimensions active",
+            "KL": f"{_number(part.kl)} nats; {part.active_units} of {len(part.kl_per_dim)} active "
+            "units",
             "mutual information": f"{_number(part.mutual_information)} nats "
-            f"± {_number(part.mutual_information_error)}",
-            "proved": f"at least {part.floors.proved:.4f} nats",
-            "βσ²/λₘₐₓ": _number(part.gauge),
+            f"± {_number(part.mutual_information_error)} (standard error)",
+            "guaranteed, proved": f"at least {part.floors.proved:.3f} nats",
+            "guaranteed, numerical": f"{part.floors.tight:.3f} nats",
+            "gauge βσ²/λₘₐₓ": _number(part.gauge),
             "fingerprint of the data": part.fingerprint or "none",
         }
         lines += [f"> {part.sentence}", "", "| measured | |", "| --- | --- |"]
@@ -77,7 +84,7 @@ def _model(settings: Settings, certificate: Certificate) -> list[str]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.4f}" if math.isfinite(value) else "not measured"
+    return f"{value:.3f}" if math.isfinite(value) else "not measured"
 
 
 def _cell(value: object) -> str:
