@@ -41,6 +41,11 @@ class Page:
         self.state[self.keys[name]] = value
         self.run(stopped)
 
+    def press(self, name: str, value: int) -> None:
+        """A button's callback sets a value, before the script draws the widgets."""
+        self.values = self.values | {name: value}
+        self.run()
+
     def follow_link(self, name: str, value: int) -> None:
         """A link, or the browser's back button, gives another value."""
         self.widgets.taken_over()
@@ -58,16 +63,21 @@ def test_a_move_outlasts_the_next_one_that_stops_its_script() -> None:
 
 _NAMES = st.sampled_from(["colour", "side"])
 _MOVES = st.tuples(st.just("move"), _NAMES, st.integers(0, 2), st.booleans())
+_BUTTONS = st.tuples(st.just("press"), _NAMES, st.integers(3, 5), st.just(False))
 _LINKS = st.tuples(st.just("link"), _NAMES, st.integers(0, 2), st.just(False))
 
 
-@given(st.lists(st.one_of(_MOVES, _LINKS), max_size=12))
-def test_the_last_of_moves_and_links_counts(done: list[tuple[str, str, int, bool]]) -> None:
+@given(st.lists(st.one_of(_MOVES, _BUTTONS, _LINKS), max_size=12))
+def test_the_last_of_moves_buttons_and_links_counts(done: list[tuple[str, str, int, bool]]) -> None:
     page, wanted = Page(), {"colour": 0, "side": 0}
     page.run()
     for how, name, value, stopped in done:
         if how == "move":
             page.move(name, value, stopped)
+        elif how == "press":
+            if page.values[name] == value:
+                continue  # there is no button for what the page has already
+            page.press(name, value)
         else:
             page.run()  # a link is followed on a page that stands still
             page.follow_link(name, value)

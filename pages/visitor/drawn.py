@@ -15,9 +15,9 @@ class DrawnWidgets:
 
     shown: dict[str, Any] = field(default_factory=dict)  # when it was last drawn, by key
     renewed: dict[str, int] = field(default_factory=dict)  # how often replaced, by name
-    #: Keys of those moved by a hand whose values the page has not taken over yet: the next move
-    #: stops the script that would have done so.
-    untaken: set[str] = field(default_factory=set)
+    #: Of those moved by a hand whose values the page has not taken over yet, since the next move
+    #: stopped the script that would have done so: the values that they were drawn with, by key.
+    untaken: dict[str, Any] = field(default_factory=dict)
 
     def draw(self, state: State, name: str, value: Any, call: Callable[[str], Any]) -> Any:
         """Draw a widget with this value, unless the visitor has just moved it; return its value.
@@ -31,14 +31,14 @@ class DrawnWidgets:
         drawn_here = key in self.shown and key in state
         if not drawn_here:
             state[key] = value
-        elif state[key] == self.shown[key] != value and key not in self.untaken:
+        elif state[key] == self.shown[key] != value and self._changed_otherwise(key, value):
             self.renewed[name] = self.renewed.get(name, 0) + 1
             key = self._key(name)
             state[key] = value
         chosen = call(key)
         self.shown[key] = value if chosen is None else chosen
         if self.shown[key] != value:
-            self.untaken.add(key)
+            self.untaken[key] = value
         return chosen
 
     def taken_over(self) -> None:
@@ -53,6 +53,10 @@ class DrawnWidgets:
     def moved(self, state: State) -> bool:
         """Whether the visitor has just moved one of them."""
         return any(key in state and state[key] != value for key, value in self.shown.items())
+
+    def _changed_otherwise(self, key: str, value: Any) -> bool:
+        """Whether a widget shows another value than this one, and not by a move still to take."""
+        return key not in self.untaken or bool(self.untaken[key] != value)
 
     def _key(self, name: str) -> str:
         times = self.renewed.get(name, 0)

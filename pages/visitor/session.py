@@ -57,8 +57,7 @@ def settings() -> Settings:
     """
     state = st.session_state
     incoming = settings_in_url.owned(st.query_params.to_dict())
-    page = _page()
-    if page != state.get(_PAGE):
+    if (page := _page()) != state.get(_PAGE):
         _drawn().forget()
         state[_PAGE], state[_WRITTEN] = page, None
     changed = incoming and incoming != state[_WRITTEN] and not _drawn().moved(state)
@@ -72,17 +71,17 @@ def settings() -> Settings:
     return state[_SETTINGS]
 
 
-def keep(chosen: Settings) -> Settings:
+def keep(chosen: Settings, drawn: bool = True) -> Settings:
     """Store these settings and, if they are new on this page, write them into the URL.
 
     Not at every rerun: each write adds an entry to the browser's history, which would make the back
-    button useless.
+    button useless. `drawn`: they have the values of all widgets; not so from a button's callback.
     """
     state = st.session_state
     state[_SETTINGS] = chosen
-    _drawn().taken_over()
-    query = settings_in_url.to_query(chosen)
-    if query == state[_WRITTEN]:
+    if drawn:
+        _drawn().taken_over()
+    if (query := settings_in_url.to_query(chosen)) == state[_WRITTEN]:
         return chosen
     whole = st.query_params.to_dict()
     present = settings_in_url.owned(whole)

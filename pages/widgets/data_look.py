@@ -220,7 +220,7 @@ def _change(changes: Changes) -> None:
             value = before if before == EVERY else functools.reduce(with_name, value, before)
         options[option] = value
     found = as_options(Config(**options))
-    session.keep(dataclasses.replace(settings, dataset_options=found))
+    session.keep(dataclasses.replace(settings, dataset_options=found), drawn=False)
 
 
 def as_options(config: Config) -> tuple[tuple[str, Any], ...]:
