@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -85,14 +86,22 @@ async def test_what_was_under_way_when_a_lever_moved_is_found_all_the_same(
     live.let_go()
 
 
-@pytest.mark.parametrize("how", ["change", "restart"])
-@in_a_loop
-async def test_who_leaves_while_training_is_ahead_of_what_is_shown_trains_on(how: str) -> None:
+@asynccontextmanager
+async def held_ahead() -> AsyncIterator[tuple[LiveRun, Held]]:
+    """A watched run at its third moment, whose next slice, ahead of it, is kept."""
     engine = Held()
     live = LiveRun(PAIR, Trainings(engine))  # type: ignore[arg-type]
     with live.viewed():
         await until(live, lambda: live.count == 3)
         engine.held.add(tasks.advance)
+        yield live, engine
+    live.let_go()
+
+
+@pytest.mark.parametrize("how", ["change", "restart"])
+@in_a_loop
+async def test_who_leaves_while_training_is_ahead_of_what_is_shown_trains_on(how: str) -> None:
+    async with held_ahead() as (live, engine):
         await asked(engine)
         engine.held.clear()
         if how == "change":
@@ -100,7 +109,6 @@ async def test_who_leaves_while_training_is_ahead_of_what_is_shown_trains_on(how
         else:
             live.restart()
         await until(live, lambda: live.status == "finished")
-    live.let_go()
 
 
 def fail(engine: Held, error: Exception) -> None:
@@ -116,11 +124,7 @@ async def test_the_loss_of_the_cluster_pauses_a_run_once_though_it_trained_ahead
     order: list[str],
 ) -> None:
     """The slice that was under way there is heard of later, before or after it goes on."""
-    engine = Held()
-    live = LiveRun(PAIR, Trainings(engine))  # type: ignore[arg-type]
-    with live.viewed():
-        await until(live, lambda: live.count == 3)
-        engine.held.add(tasks.advance)
+    async with held_ahead() as (live, engine):
         await asked(engine)
         engine.cluster_lost = "The cluster is gone."
         await until(live, lambda: live.status == "paused")
@@ -132,16 +136,11 @@ async def test_the_loss_of_the_cluster_pauses_a_run_once_though_it_trained_ahead
             await asyncio.sleep(0.05)
         await until(live, lambda: live.status in ("paused", "finished"))
         assert (live.status, live.error) == ("finished", None)
-    live.let_go()
 
 
 @in_a_loop
 async def test_reset_after_a_failure_does_not_fail_again_by_what_was_trained_ahead() -> None:
-    engine = Held()
-    live = LiveRun(PAIR, Trainings(engine))  # type: ignore[arg-type]
-    with live.viewed():
-        await until(live, lambda: live.count == 3)
-        engine.held.add(tasks.advance)
+    async with held_ahead() as (live, engine):
         await until(live, lambda: live.count == len(live.shared.history.moments))
         await asyncio.sleep(0.2)  # it waits for the slice itself, not only ahead of what is shown
         fail(engine, ValueError("once"))
@@ -149,7 +148,6 @@ async def test_reset_after_a_failure_does_not_fail_again_by_what_was_trained_ahe
         live.restart()
         await until(live, lambda: live.status in ("failed", "finished"))
         assert live.status == "finished"
-    live.let_go()
 
 
 @pytest.mark.parametrize("turns", range(5))
