@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from svae_core.certificate.losses import CONFIDENCE, Losses, is_below
+from svae_core.certificate.losses import PERCENT, Losses, is_below
 from svae_core.records import Floors
 
 #: What a certificate may say, best first.
@@ -191,7 +191,7 @@ def _open(measured: Measurement) -> str:
 
 
 def _scope(measured: Measurement) -> str:
-    return f"with {100 * CONFIDENCE:.0f} % confidence, for these {measured.n_points:,} points,"
+    return f"with {PERCENT} confidence, for these {measured.n_points:,} points,"
 
 
 def _loss(measured: Measurement) -> str:

@@ -25,7 +25,7 @@ import numpy as np
 
 from svae_core.certificate.arrays import check_clusters, numbers
 from svae_core.certificate.confidence import independent_sample, lower_limit
-from svae_core.certificate.losses import CONFIDENCE, DRAWS
+from svae_core.certificate.losses import CONFIDENCE, DRAWS, PERCENT
 from svae_core.records import RequestError
 
 #: Points [n, d] -> sampled latents [n, …], a new draw at every call.
@@ -39,7 +39,6 @@ _LOSSES = 16_384  # at least so many values, where points are few
 _FITTED = 4  # draws that the head is fitted on
 #: A class of which fewer nats than this pass is called lost.
 LOST = 0.05
-_PERCENT = f"{100 * CONFIDENCE:.0f} %"
 _QUADRATIC = 16  # latent dimensions up to which products of two are features
 _LINEAR = 128  # dimensions that a head sees at most: the leading ones, which may say less than all
 
@@ -173,14 +172,14 @@ def _sentence(nats: float, entropy: float, n: int, kind: str, lost: tuple[str, .
     if nats <= 0:
         return (
             f"Not certified: from sampled z nothing of the {n:,} held-out points' {kind}s is known "
-            f"with {_PERCENT} confidence; they have {entropy:.2f} nats."
+            f"with {PERCENT} confidence; they have {entropy:.2f} nats."
         )
     gone = ""
     if lost:
         shown = ", ".join(lost[:10]) + (" …" if len(lost) > 10 else "")
         gone = f" Lost: {kind} {shown}."
     return (
-        f"Certified: with {_PERCENT} confidence, for these {n:,} held-out points, at least "
+        f"Certified: with {PERCENT} confidence, for these {n:,} held-out points, at least "
         f"{nats:.2f} of {entropy:.2f} nats of {kind} identity pass through sampled z.{gone}"
     )
 

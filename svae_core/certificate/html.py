@@ -91,7 +91,7 @@ def rows_of(certificate: Certificate) -> tuple[tuple[str, str, str], ...]:
             _number(c.loss_projected),
             "answers kept to the data's ball or shell",
         ),
-        ("margin", f"{c.loss_margin:.4f}", f"one-sided, {_percent(c)}, on the projected loss"),
+        ("margin", f"{c.loss_margin:.4f}", f"one-sided, {confidence_of(c)}, on the projected loss"),
         ("collapse loss δ", f"{c.delta:.4f}", f"definition: {c.delta_definition}"),
         ("band", f"{_number(c.lo)} … {_number(c.hi)}", "inside" if c.in_band else "not inside"),
         ("KL", f"{_number(c.kl)} nats", f"active units: {c.active_units}"),
@@ -99,9 +99,9 @@ def rows_of(certificate: Certificate) -> tuple[tuple[str, str, str], ...]:
         (
             "floor, elementary",
             f"{c.floors.elementary:.4f} nats",
-            f"at D′ + margin, {_percent(c)}",
+            f"at D′ + margin, {confidence_of(c)}",
         ),
-        ("floor, proved", f"{c.floors.proved:.4f} nats", f"at D′ + margin, {_percent(c)}"),
+        ("floor, proved", f"{c.floors.proved:.4f} nats", f"at D′ + margin, {confidence_of(c)}"),
         ("floor, tight", f"{c.floors.tight:.4f} nats", "at D′ + margin; numerical"),
         ("floor, model-specific", _specific(c), "of this model's own answers, 99 % confidence"),
         *_population(c),
@@ -141,7 +141,8 @@ def _ceiling(certificate: Certificate) -> str:
     return f"no estimate can exceed log n = {certificate.mi_ceiling:.2f}"
 
 
-def _percent(certificate: Certificate) -> str:
+def confidence_of(certificate: Certificate) -> str:
+    """The confidence of a certificate's limits, as it is said: "99 %"."""
     return f"{100 * certificate.confidence:.0f} %"
 
 

@@ -26,6 +26,8 @@ _LOSSES = 65_536
 _DOUBLINGS = 3
 #: Confidence of the limit.
 CONFIDENCE = 0.99
+#: The same as it is said.
+PERCENT = f"{100 * CONFIDENCE:.0f} %"
 #: A loss this near to δ, relatively, is equal to it: points may be rounded to float32.
 ROUNDING = 1e-5
 

@@ -6,7 +6,7 @@ import math
 from html import escape
 
 from svae_core import __version__
-from svae_core.certificate.html import document, part_of, table_of
+from svae_core.certificate.html import confidence_of, document, part_of, table_of
 from svae_core.clinic.examination import Examination
 
 
@@ -64,7 +64,8 @@ def numbers_of(found: Examination) -> list[tuple[str, str, str]]:
             (
                 "loss",
                 f"{c.loss:.4g}",
-                f"+{c.loss_margin:.2g} margin at 99 %, {_draws(c.draws)}; squared error, summed",
+                f"+{c.loss_margin:.2g} margin at {confidence_of(c)}, {_draws(c.draws)}; "
+                "squared error, summed",
             ),
         )
     if not math.isnan(found.gauge):

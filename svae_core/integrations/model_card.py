@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from svae_core import __version__
+from svae_core.certificate.html import confidence_of
 from svae_core.config.fields import knobs
 from svae_core.config.settings import settings_to_dict
 from svae_core.methods import scan_methods, title_of
@@ -64,7 +65,7 @@ def _model(settings: Settings, certificate: Certificate) -> list[str]:
             "points": f"{part.n_points:,} ({part.part})",
             "verdict": part.verdict,
             "loss": f"{part.loss:.3f} (+{part.loss_margin:.3f} margin at "
-            f"{100 * part.confidence:.0f} %, {part.draws} draws): squared error, summed over "
+            f"{confidence_of(part)}, {part.draws} draws): squared error, summed over "
             "coordinates",
             "collapse loss δ": f"{part.delta:.3f} ({part.delta_definition})",
             "band": f"{_number(part.lo)} to {_number(part.hi)}",
