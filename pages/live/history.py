@@ -15,7 +15,7 @@ from svae_core import commentary
 from svae_core.commentary import CommentaryState, Remark
 from svae_core.figures.members import member_names
 from svae_core.records import Frame, Moment, Settings, State
-from svae_core.runs.folder import NO_LATENTS, without_latents
+from svae_core.runs.folder import without_latents
 
 if TYPE_CHECKING:
     from svae_core.latent.projection import Layout
@@ -59,9 +59,7 @@ class History:
     def add_layout(self, layout: tuple[Layout, ...]) -> None:
         """Append a layout; the one before loses its latents, which served only this one."""
         if self.layouts:
-            self.layouts[-1] = tuple(
-                dataclasses.replace(one, latent_mean=NO_LATENTS) for one in self.layouts[-1]
-            )
+            self.layouts[-1] = without_latents(self.layouts[-1])
         self.layouts.append(layout)
 
     def keep_state(self, state: State) -> None:

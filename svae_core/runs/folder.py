@@ -34,7 +34,7 @@ from typing import Any, TypeVar
 from svae_core.config.home import home as home
 from svae_core.config.notebook_display import ShownInNotebooks
 from svae_core.latent.projection import Layout, pca_layouts
-from svae_core.records import Certificate, Moment, RequestError, State, to_json
+from svae_core.records import Certificate, Frame, Moment, RequestError, State, to_json
 from svae_core.runs.manifest import (
     ABOUT,
     DAMAGE,
@@ -62,6 +62,7 @@ _MOST_SHARDS = 40
 _WIDEST = 1024  # latent dimensions of a frame; settings allow half as many
 _TRIES = 5  # attempts at reading, since a writer may replace files meanwhile
 Found = TypeVar("Found")  # what a reader of a folder finds
+Held = TypeVar("Held", Frame, Layout)  # of one member
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +76,9 @@ class SavedRun(ShownInNotebooks):
     certificates: tuple[Certificate, ...] = ()
 
 
-def without_latents(moment: Moment) -> Moment:
-    """A moment as it is stored: latents, most of a frame's size, serve the next map only."""
-    return tuple(dataclasses.replace(frame, latent_mean=NO_LATENTS) for frame in moment)
+def without_latents(row: tuple[Held, ...]) -> tuple[Held, ...]:
+    """A moment or a map as it is stored: latents, most of its size, serve the next map only."""
+    return tuple(dataclasses.replace(one, latent_mean=NO_LATENTS) for one in row)
 
 
 def folder_name(about: About) -> str:

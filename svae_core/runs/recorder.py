@@ -21,7 +21,6 @@ from svae_core.records import Advance, Certificate, Moment, RequestError
 from svae_core.runs.folder import RunWriter, SavedRun, load, without_latents
 from svae_core.runs.manifest import About
 from svae_core.runs.store import Entry
-from svae_core.runs.tensors import NO_LATENTS
 
 #: Seconds of training after which a run is written again.
 EVERY = 1.0
@@ -152,9 +151,10 @@ class Recorder:
 
 def _with_map(layouts: tuple[Maps, ...], moment: Moment) -> tuple[Maps, ...]:
     """The maps with one of this moment; the one before loses its latents, which served the next."""
-    last = layouts[-1] if layouts else ()
-    kept = tuple(dataclasses.replace(one, latent_mean=NO_LATENTS) for one in last)
-    return (*layouts[:-1], *([kept] if kept else []), pca_layouts(moment, last))
+    if not layouts:
+        return (pca_layouts(moment),)
+    *before, last = layouts
+    return (*before, without_latents(last), pca_layouts(moment, last))
 
 
 def lock_folder(folder: Path) -> Lock:
