@@ -124,11 +124,9 @@ bench: .venv/installed
 		echo "== $$bench"; $(PYTHON) "$$bench" || exit 1; \
 	done
 
-soak: .venv/installed-for-tests
+soak: .venv/installed-for-tests chromium
 	$(PYTHON) tests/benchmarks/soak.py
-	SVAE_SOAK=1 $(PYTHON) -m pytest tests/test_stopping.py tests/test_hostile_runs.py \
-		tests/test_floors_kernel.py tests/test_descriptors.py tests/test_native.py \
-		tests/test_linear_vae.py
+	SVAE_SOAK=1 $(PYTHON) -m pytest $(shell grep -l 'import effort' tests/test_*.py)
 
 # In an environment of its own, so that its needs do not come between our pinned versions. What could
 # not be looked up is a failure too; PyPI knows torch without its "+cpu".

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from support.effort import effort
 from support.information_laws import assert_information_laws
 
 from svae_core.__main__ import main
@@ -25,7 +26,7 @@ def test_the_plan_follows_from_its_seed_and_is_wide():
 
 @pytest.fixture(scope="module")
 def attempts():
-    (batch,) = attack.plan(6, seed=1)
+    (batch,) = attack.plan(effort(3, 6), seed=1)
     return batch, attack.attempt(batch)
 
 

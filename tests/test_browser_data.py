@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, TimeoutError, expect
 from support.browser import WAIT, Visit
 from support.digit_files import write_xlsx
+from support.effort import effort
 
 from svae_core.__main__ import main
 
@@ -174,6 +175,8 @@ def test_from_a_file_to_a_certificate_and_back_by_a_link(
         visit.go_to("Shell")
         expect(page.get_by_test_id("stMetricValue").first).to_have_text(within, timeout=WAIT)
         visit.picture(f"own-data-shell-{path.suffix[1:]}")
+        if path.suffix == ".h5ad" and not effort(0, 1):
+            continue  # trained as the table after it is
         visit.go_to("Train")
         expect(words).to_contain_text(size.split()[0] + " × ", timeout=WAIT)
         expect(badge).to_have_text("✓ certified", timeout=WAIT)

@@ -178,6 +178,7 @@ def test_stopped_with_its_workers_it_leaves_none_and_goes_on(how: int, tmp_path:
         time.sleep(0.1)
     kept = out.read_text().splitlines()
     again = [sys.executable, "-m", "svae_core", *words]
+    started["env"] = environment | {"SVAE_WORKERS": "1"}  # no more processes to start
     ended = subprocess.run(again, **started, capture_output=True, check=True)
     assert json.loads(ended.stdout)["complete"]
     assert out.read_text().splitlines()[: len(kept) - 1] == kept[:-1]

@@ -150,12 +150,9 @@ def test_presets_keep_the_data_and_stay_small() -> None:
 
 
 @pytest.mark.slow
-def test_a_preset_of_the_map_is_what_start_trains() -> None:
-    """Opened on a page whose link has other settings, and still there when it is drawn again.
-
-    The others are started in a real browser: test_browser_screens.
-    """
-    preset = phase_axes.PRESETS[0]
+@pytest.mark.parametrize("preset", phase_axes.PRESETS, ids=lambda preset: preset.title)
+def test_a_preset_of_the_map_is_what_start_trains(preset: phase_axes.Preset) -> None:
+    """Opened on a page whose link has other settings, and still there when it is drawn again."""
     other = {**_MAP, "seeds": "3", "x": "band", "y": "sigma2", "measure": "certified", "cell": "1"}
     app = press(open_page("phase", other), f"**{preset.title}**")
     shown = query_of(app)
@@ -201,8 +198,8 @@ def test_methods_name_the_comparisons_that_they_belong_to() -> None:
 
 
 @pytest.mark.slow
-def test_a_preset_of_the_comparison_is_what_start_trains() -> None:
-    title = next(iter(comparison_choice.PRESETS))
+@pytest.mark.parametrize("title", list(comparison_choice.PRESETS))
+def test_a_preset_of_the_comparison_is_what_start_trains(title: str) -> None:
     methods = comparison_choice.PRESETS[title].methods
     app = press(open_page("compare", {**_BRIEF, "methods": "geco"}), f"**{title}**")
     assert tuple(widget(app.multiselect, "compare.methods").value) == methods

@@ -170,6 +170,7 @@ def run(request):
 '''
 
 
+@pytest.mark.slow
 def test_files_outside_the_package_are_found_by_every_process(tmp_path: Path) -> None:
     """Method, architecture and command in folders of SVAE_PLUGINS; doctor says what it holds."""
     shipped = Path(__file__).resolve().parents[1] / "svae_core"

@@ -34,7 +34,8 @@ def test_output_is_utf_8_under_any_locale(arguments: list[str]) -> None:
     usual = program(*arguments, PYTHONIOENCODING="utf-8")
     assert usual.returncode == 0 and usual.stderr == b""
     assert not usual.stdout.decode("utf-8").isascii() or arguments == ["--help"]
-    for variables in LOCALES:
+    # The second is the harsher; commands that train take seconds to start.
+    for variables in LOCALES if arguments[0] in ("methods", "--help") else LOCALES[-1:]:
         done = program(*arguments, **variables)
         assert (done.returncode, done.stderr, done.stdout) == (0, b"", usual.stdout)
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import settings as settings_
 from hypothesis import strategies as st
 from scipy.stats import vonmises_fisher
+from support.effort import effort
 from support.information_laws import TOY
 from support.methods import configured
 
@@ -89,7 +90,9 @@ def test_vmf_gradients_are_those_of_the_expectation():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("options", "epochs"), [({"kappa": 1.5}, 100), ({"least": 1.5}, 20)])
+@pytest.mark.parametrize(
+    ("options", "epochs"), [({"kappa": 1.5}, effort(20, 100)), ({"least": 1.5}, 20)]
+)
 def test_vmf_trains_in_128_dimensions_with_a_small_concentration(options, epochs):
     """Where implementations by scaled Bessel functions give NaN."""
     settings, _ = configured("vmf", **options)

@@ -30,6 +30,9 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--enable-unsafe-swiftshader",
+    # Each window would draw the menu of an address bar that nobody sees, in a process of its own: a
+    # fifth of what a page costs. Only the last such switch counts: Playwright's own are said again.
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,HttpsUpgrades,PaintHolding,Translate",
 )
 # The server's messages come one by one, window.pause apart, as over a slow line.
 _SLOW_LINE = """
