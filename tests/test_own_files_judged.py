@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from support.digit_files import write_xlsx
 
 from svae_core.own_data.choice import Choice
+from svae_core.own_data.formats import matrix_market
 from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.table_to_points import shape
 from svae_core.own_data.tables import Table
@@ -58,6 +60,45 @@ def test_a_matrix_market_file_that_is_not_what_it_declares(
     (tmp_path / "m.mtx").write_text(f"{first}\n{comment}{rest}{more}")
     with pytest.raises(RequestError, match="is damaged"):
         table_of(tmp_path / "m.mtx")
+
+
+@pytest.mark.parametrize("form", ["array", "coordinate"])
+@pytest.mark.parametrize("kind", ["integer", "unsigned-integer", "real"])
+def test_a_matrix_market_file_of_integers_that_has_decimals(
+    form: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Corrected counts, and 100000 as R writes it, under a header that says integer."""
+    monkeypatch.setattr(matrix_market, "BLOCK_BYTES", 5)
+    words = [["1e+05", "2.75"], ["3", ".5"], ["4.", "0"]]
+    columns = [f"{r + 1} {c + 1} {words[r][c]}" for c in range(2) for r in range(3)]
+    lines = [line.split()[-1] for line in columns] if form == "array" else columns
+    size = "3 2" if form == "array" else "3 2 6"
+    head = f"%%MatrixMarket matrix {form} {kind} general"
+    (tmp_path / "m.mtx").write_text("\n".join([head, "% counts", size, *lines]))
+    right = np.array([[float(word) for word in row] for row in words])
+    assert data_of(tmp_path / "m.mtx").points == pytest.approx(right)
+
+
+@pytest.mark.parametrize("word", ["0,5", "1d3", "0x1p3", "1.5f", "1.234.567", "2020-01-02", "1e"])
+def test_a_matrix_market_file_with_a_word_that_only_begins_as_a_number(
+    word: str, tmp_path: Path
+) -> None:
+    head = "%%MatrixMarket matrix coordinate real general\n2 2 3\n1 1 1\n"
+    (tmp_path / "m.mtx").write_text(f"{head}1 2 {word}\n2 2 -inf\n")
+    with pytest.raises(RequestError, match=f"{re.escape(word)} is no number; give a whole copy"):
+        table_of(tmp_path / "m.mtx")
+
+
+@pytest.mark.parametrize("kind", ["integer", "INTEGER", "numeric", "real [-9, 9]"])
+def test_an_attribute_of_integers_that_has_decimals(kind: str, tmp_path: Path) -> None:
+    """Weka reads integer as numeric; liac-arff cuts the decimals off."""
+    attributes = "".join(f"@attribute 'x {i}' {kind}\n" for i in range(4))
+    rows = "".join(",".join(map(str, row)) + "\n" for row in POINTS)
+    (tmp_path / "m.arff").write_text(f"@relation r\n{attributes}@data\n{rows}")
+    assert data_of(tmp_path / "m.arff").points == pytest.approx(POINTS, abs=1e-6)
+    sparse = "".join(f"{{0 {row[0]}, 2 {row[2]}}}\n" for row in POINTS)
+    (tmp_path / "s.arff").write_text(f"@relation r\n{attributes}@data\n{sparse}")
+    assert data_of(tmp_path / "s.arff").points[:, 0] == pytest.approx(POINTS[:, 0], abs=1e-6)
 
 
 @pytest.mark.slow

@@ -27,6 +27,8 @@ _MEMBERS = 10_000  # of a tree that is looked through
 #: Filters that the library itself brings: deflate, shuffle, fletcher32, szip, nbit, scaleoffset;
 #: and lzf, which h5py has built in.
 _FILTERS = frozenset({*range(1, 7), 32_000})
+_PARTS = frozenset({"data", "indices", "indptr"})
+_MATLAB_ROWS = "MATLAB_sparse"
 ELSEWHERE = (
     "lies in another file or needs a filter from a plug-in; save it anew, with compression='gzip'"
 )
@@ -57,6 +59,7 @@ class Groups:
     """The data sets of a file by their paths."""
 
     items: dict[str, Any] = field(default_factory=dict)
+    sparse: dict[str, Any] = field(default_factory=dict)  # groups that are one matrix each
     refused: list[str] = field(default_factory=list)
 
     @classmethod
@@ -86,6 +89,9 @@ class Groups:
                 if item.id in seen:
                     continue
                 seen.add(item.id)
+                if sparse_shape(item):
+                    self.sparse[path] = item
+                    continue
                 self._walk(item, f"{path}/", depth + 1, seen)
             elif isinstance(item, h5py.Dataset):
                 if reads_elsewhere(item):
@@ -95,11 +101,18 @@ class Groups:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the data sets of real numbers."""
-        return {
+        """Shapes of the data sets of real numbers, and of sparse matrices.
+
+        Those of MATLAB are on their side, as HDF5 shows its other matrices too.
+        """
+        dense = {
             key: item.shape
             for key, item in self.items.items()
             if item.shape and item.dtype.kind in "fiub" and math.prod(item.shape) > 0
+        }
+        return dense | {
+            key: sparse_shape(group)[:: -1 if _MATLAB_ROWS in group.attrs else 1]
+            for key, group in self.sparse.items()
         }
 
     @property
@@ -216,6 +229,30 @@ def sparse_of(
     check_compressed(parts["indptr"], parts["indices"], shape, by_columns=True)
     matrix = sparse.csc_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=shape)
     return CompressedRows.of(matrix.tocsr())
+
+
+def sparse_shape(group: Any) -> tuple[int, ...]:
+    """Rows and columns of the sparse matrix that a group is; empty where it is none.
+
+    MATLAB's has compressed columns and says how many rows; AnnData's and h5sparse's say both.
+    """
+    rows = group.attrs.get(_MATLAB_ROWS)
+    if rows is not None:
+        whole = {"data", "ir", "jc"} <= set(group)
+        return (int(rows), int(group["jc"].shape[0]) - 1) if whole else ()
+    shape = np.ravel(group.attrs.get("shape", group.attrs.get("h5sparse_shape", ())))
+    whole = len(shape) == 2 and shape.dtype.kind in "iu" and set(group) >= _PARTS
+    return tuple(int(length) for length in shape) if whole else ()
+
+
+def sparse_in(group: Any) -> CompressedRows | StreamedRows:
+    """The sparse matrix that a group is."""
+    shape = sparse_shape(group)
+    if _MATLAB_ROWS in group.attrs:
+        parts = {"data": group["data"], "indices": group["ir"], "indptr": group["jc"]}
+        return sparse_of(parts, shape, by_columns=True)
+    kind = group.attrs.get("encoding-type", group.attrs.get("h5sparse_format", "csr"))
+    return sparse_of(group, shape, "csc" in str(kind))
 
 
 def texts_of(item: Any) -> np.ndarray:

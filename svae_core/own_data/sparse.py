@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import numpy as np
 
+from svae_core.own_data.limits import CELLS
 from svae_core.records import RequestError
 
 DATA, INDICES, POINTERS = "sparse_data.bin", "sparse_indices.bin", "sparse_pointers.bin"
@@ -84,6 +85,16 @@ class DenseRows:
         check_real(block.dtype)
         found = sparse.csr_matrix(block)
         return found.data, found.indices, np.diff(found.indptr)
+
+
+def dense_of(matrix: SparseRows) -> np.ndarray:
+    """A small matrix, such as labels, as an array; RequestError where it is none."""
+    if matrix.shape[0] * matrix.shape[1] > CELLS:
+        raise RequestError("A sparse matrix in the file is too large for labels; leave it out.")
+    values, columns, lengths = matrix.part(slice(0, matrix.shape[0]))
+    found = np.zeros(matrix.shape, values.dtype)
+    found[np.repeat(np.arange(matrix.shape[0]), lengths), columns] = values
+    return found
 
 
 class StoredRows:

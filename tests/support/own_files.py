@@ -222,6 +222,8 @@ OWN: dict[str, tuple[str, Callable[[Path], Right]]] = {
     "words.mat": ("MATLAB", science.matlab_with_words),
     "sparse.mat": ("MATLAB", science.matlab_sparse),
     "v73.mat": ("HDF5", science.matlab_73),
+    "v73_sparse.mat": ("HDF5", science.matlab_73_sparse),
+    "cells.h5mu": ("HDF5", science.mudata),
     "dense.mtx": ("Matrix Market", science.matrix_market_dense),
     "matrix.mtx.gz": ("Matrix Market", science.matrix_market_of_10x),
     "dense.arff": ("ARFF", science.arff_dense),

@@ -125,6 +125,38 @@ def matlab_73(path: Path) -> Right:
     return POINTS, None
 
 
+def matlab_73_sparse(path: Path) -> Right:
+    """A sparse matrix, which version 7.3 keeps as a group of three vectors, and labels."""
+    import h5py
+    from scipy import sparse
+
+    matrix = sparse.csc_matrix(COUNTS)
+    with h5py.File(path, "w", userblock_size=512) as file:
+        group = file.create_group("X")
+        group.attrs.update({"MATLAB_class": np.bytes_("double"), "MATLAB_sparse": np.uint64(N)})
+        group["data"] = matrix.data
+        group["ir"], group["jc"] = matrix.indices.astype("u8"), matrix.indptr.astype("u8")
+        labels = file.create_dataset("labels", data=np.arange(N, dtype=float)[None] % 3)
+        labels.attrs["MATLAB_class"] = np.bytes_("double")
+    return COUNTS, [str(i % 3) for i in range(N)]
+
+
+def mudata(path: Path) -> Right:
+    """Cells by several methods: sparse matrices as groups, deeper than in AnnData."""
+    import h5py
+    from scipy import sparse
+
+    matrix = sparse.csr_matrix(COUNTS)
+    with h5py.File(path, "w") as file:
+        file.attrs["encoding-type"] = "MuData"
+        group = file.create_group("mod/rna/X")
+        group.attrs.update({"encoding-type": "csr_matrix", "shape": COUNTS.shape})
+        for part in ("data", "indices", "indptr"):
+            group[part] = getattr(matrix, part)
+        file["mod/prot/X"] = POINTS
+    return COUNTS, None
+
+
 def matrix_market_dense(path: Path) -> Right:
     from scipy import io as library
 

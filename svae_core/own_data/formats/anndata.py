@@ -23,7 +23,8 @@ from svae_core.own_data.hdf5_tree import (
     is_hdf5,
     opened,
     reads_elsewhere,
-    sparse_of,
+    sparse_in,
+    sparse_shape,
     texts_of,
 )
 from svae_core.own_data.limits import CATEGORIES, CLASSES, COLUMNS
@@ -80,7 +81,7 @@ def _matrices(file: Any) -> list[str]:
 def _shape(item: Any) -> tuple[int, ...]:
     shape = getattr(item, "shape", None)
     if shape is None:
-        shape = item.attrs.get("shape", item.attrs.get("h5sparse_shape", ()))
+        return sparse_shape(item)
     return tuple(int(length) for length in shape) if len(shape) == 2 else ()
 
 
@@ -90,8 +91,7 @@ def _matrix(item: Any) -> Any:
             raise RequestError(f"The matrix in the file {ELSEWHERE}.")
         array, shape = array_of(item), _shape(item)
         return DenseRows(array, shape) if shape[1] > COLUMNS else array  # type: ignore[arg-type]
-    kind = str(item.attrs.get("encoding-type", item.attrs.get("h5sparse_format", "csr")))
-    return sparse_of(item, _shape(item), "csc" in kind)
+    return sparse_in(item)
 
 
 def _index(frame: Any) -> Any:

@@ -13,7 +13,9 @@ from svae_core.own_data.rows_to_table import write_cells
 from svae_core.own_data.tables import Table, check_width
 from svae_core.records import RequestError
 
-_DATE = re.compile(r"(?i)^(\s*@attribute\s+(?:'[^']*'|\"[^\"]*\"|\S+))\s+date\b[^\n]*")
+_ATTRIBUTE = r"(?i)^(\s*@attribute\s+(?:'[^']*'|\"[^\"]*\"|\S+))\s+"
+_DATE = re.compile(rf"{_ATTRIBUTE}date\b[^\n]*")
+_NUMBER = re.compile(rf"{_ATTRIBUTE}(?:integer|real|numeric)\b[^\n]*")
 _RELATION = re.compile(rb"^\s*(%[^\n]*\n\s*)*@relation\b", re.IGNORECASE)
 
 
@@ -55,8 +57,12 @@ def _header(source: Source) -> tuple[list[tuple[str, Any]], bool]:
 
 
 def _known_type(line: str) -> str:
-    """A line of the header, in which dates are text: the library knows no dates."""
-    return _DATE.sub(r"\1 STRING", line)
+    """A line of the header, in which dates are text and all numbers are of one type.
+
+    The library knows no dates and no ranges, and of 2.75 in a column of integers it keeps 2. To
+    Weka, integer is but another word for numeric.
+    """
+    return _NUMBER.sub(r"\1 NUMERIC", _DATE.sub(r"\1 STRING", line))
 
 
 def _with_known_types(file: Iterable[str]) -> Iterator[str]:

@@ -9,10 +9,11 @@ import numpy as np
 from svae_core.own_data.array_to_table import with_note, write_matrix
 from svae_core.own_data.candidates import choose
 from svae_core.own_data.formats import Format, Source
-from svae_core.own_data.hdf5_tree import Groups, array_of, is_hdf5, opened, texts_of
+from svae_core.own_data.hdf5_tree import Groups, array_of, is_hdf5, opened, sparse_in, texts_of
 from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
 from svae_core.own_data.named_arrays import completed
 from svae_core.own_data.names import cleaned, some
+from svae_core.own_data.sparse import dense_of
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 
@@ -25,19 +26,22 @@ def read(source: Source) -> Table:
         if source.labels and (vectors := vectors_among({**shapes, **texts})):
             loaded = {key: _labels(groups, key) for key in vectors}
             return write_vectors(source, FORMAT.name, loaded, {**shapes, **texts})
-        matlab = "MATLAB_class" in {key for item in groups.items.values() for key in item.attrs}
+        known = (*groups.items.values(), *groups.sparse.values())
+        matlab = "MATLAB_class" in {key for item in known for key in item.attrs}
         if not shapes and groups.others:
             raise RequestError(
                 f"The HDF5 file holds no array of numbers but {some(groups.others)}; save the "
                 "numbers as one array, or the table as Parquet."
             )
         name = choose(shapes, source.array, "HDF5 file")
-        array = array_of(groups.items[name])
+        sparse = name in groups.sparse
+        array: Any = sparse_in(groups.sparse[name]) if sparse else array_of(groups.items[name])
         notes = [f"Points are the data set {cleaned(name)}."]
-        if matlab:
+        if matlab and not sparse:
             # MATLAB stores columns first, so HDF5 shows every matrix on its side.
             array = np.asarray(array[:]).T if len(array.shape) == 2 else array
             notes.append("Turned on its side, as MATLAB stores matrices.")
+        if matlab:
             shapes = {key: shape[::-1] for key, shape in shapes.items()}
         table = write_matrix(source, array, FORMAT.name, notes)
         table = completed(table, source, name, shapes, lambda key: _labels(groups, key), texts)
@@ -47,6 +51,8 @@ def read(source: Source) -> Table:
 
 
 def _labels(groups: Groups, name: str) -> np.ndarray:
+    if name in groups.sparse:
+        return dense_of(sparse_in(groups.sparse[name]))
     item: Any = array_of(groups.items[name])
     return texts_of(item) if name in groups.text_shapes else np.asarray(item[()])
 

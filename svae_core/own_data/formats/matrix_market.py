@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from svae_core.own_data.array_to_table import with_facts, write_matrix
 from svae_core.own_data.damage import AGAIN, damaged
 from svae_core.own_data.formats import Format, Source, starts_with
-from svae_core.own_data.limits import BLOCK_BYTES, CELLS
+from svae_core.own_data.limits import BLOCK_BYTES, CELLS, LINE_BYTES
+from svae_core.own_data.names import cleaned
 from svae_core.own_data.sparse import CompressedRows
 from svae_core.own_data.tables import Table, check_cells, check_width
 from svae_core.records import RequestError
@@ -18,17 +21,21 @@ from svae_core.records import RequestError
 #: What Cell Ranger writes into the second line of its counts, genes × cells.
 _GENES_FIRST = (b"cellranger", b"software_version", b"10x")
 _LONGEST_START = 4_096
-_LAST_BYTES = 512  # that hold the last number
+_NUMBER = rb"[+-]?+(?:(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+|(?i:nan|inf(?:inity)?+))"
+#: Numbers between blanks, as far as they go; each group is possessive, so that time is linear.
+_NUMBERS = re.compile(rb"\s*+(?:" + _NUMBER + rb"\s++)*+")
+_WHOLE = re.compile(rb"(?i)\b(?:unsigned-)?integer\b")  # what a header calls its numbers
 
 
 def read(source: Source) -> Table:
     """The table of a Matrix Market file, a row for each point."""
-    from scipy import io, sparse
+    from scipy import io as scipy_io
+    from scipy import sparse
 
     with source.path.open("rb") as file:
         comments = file.read(_LONGEST_START).lower()
     try:
-        rows, columns, entries, kind, field, _ = io.mminfo(str(source.path))
+        rows, columns, entries, kind, field, _ = scipy_io.mminfo(str(source.path))
         if field in ("complex", "pattern"):
             raise RequestError(
                 f"The Matrix Market file is of the kind {field}, but must hold real numbers."
@@ -44,7 +51,8 @@ def read(source: Source) -> Table:
                 f"it is cut off; {AGAIN}."
             )
         _check_text(source.path)
-        matrix: Any = io.mmread(str(source.path))
+        with source.path.open("rb") as file:
+            matrix: Any = scipy_io.mmread(io.BufferedReader(_AsReal(file)))
     except (ValueError, TypeError, IndexError, OverflowError, EOFError, StopIteration) as error:
         if isinstance(error, RequestError):
             raise
@@ -62,17 +70,43 @@ def read(source: Source) -> Table:
 
 
 def _check_text(path: Path) -> None:
-    """RequestError where bytes are no text, or the last number is half: SciPy does not check."""
-    last = b""
+    """RequestError where a word below the comments is no number: SciPy reads how it begins.
+
+    To SciPy 1e+05 is 1 in a matrix of integers, and 0,5 is 0 in one of real numbers.
+    """
     with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            if b"\0" in block:
+        line = file.readline(LINE_BYTES)
+        while line.startswith(b"%"):
+            if b"\0" in line:
                 raise damaged("Matrix Market file", "it is not text throughout")
-            last = (last + block)[-_LAST_BYTES:]
-    try:
-        float(last.split()[-1])
-    except (ValueError, IndexError) as error:
-        raise damaged("Matrix Market file") from error
+            line = file.readline(LINE_BYTES)
+        while line:
+            block = line + file.read(BLOCK_BYTES) + file.readline(LINE_BYTES) + b"\n"
+            known = _NUMBERS.match(block)
+            if known and known.end() < len(block):
+                word = block[known.end() :][:100].split()[0].decode("utf-8", "replace")
+                raise damaged("Matrix Market file", f"{cleaned(word)} is no number")
+            line = file.readline(LINE_BYTES)
+
+
+class _AsReal(io.RawIOBase):
+    """The file with a header that calls its numbers real, by which decimals are not cut off.
+
+    Counts that were corrected or shared have decimals under a header that says integer.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._head = _WHOLE.sub(b"real", file.readline(_LONGEST_START))
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        part = self._head[: len(into)] or self._file.read(len(into))
+        self._head = self._head[len(into) :]
+        into[: len(part)] = part
+        return len(part)
 
 
 FORMAT = Format("Matrix Market", (".mtx",), starts_with(b"%%MatrixMarket"), read)
