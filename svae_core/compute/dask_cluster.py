@@ -246,7 +246,7 @@ async def _shake_hands(address: str) -> None:
     """Connect as Dask does, and let go; OSError where nobody listens, TimeoutError where no Dask.
 
     A client of Dask waits for ever where something else listens: its handshake has no time limit
-    (findings/distributed_handshake_without_limit.sh).
+    (distributed 2026.8.0).
     """
     from distributed.comm.core import connect
     from distributed.security import Security
