@@ -233,7 +233,7 @@ def _healthy(stated: Certificate, predicted: float) -> str:
         )
     little = ""
     if stated.kl < predicted / 2:
-        little = f", though linear nets would have {predicted:.2f}"
+        little = f", though linear nets would have {predicted:.2f} nats"
     return (
         f"This model has not collapsed: its loss is {_loss(stated)}, and its KL is "
         f"{stated.kl:.2f} nats{little}.{idle}"

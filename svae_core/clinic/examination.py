@@ -212,7 +212,7 @@ def _too_much(encoder: EncoderCertificate, posteriors: Posteriors) -> str:
         return ""
     return (
         f"At least {encoder.nats:.3g} nats pass through z, but the posterior's KL lets through "
-        f"{kl:.3g} at most, so z was not sampled from it. Both are left out."
+        f"{kl:.3g} nats at most, so z was not sampled from it. Both are left out."
     )
 
 

@@ -88,8 +88,8 @@ def _sentences(found: dict[str, float], plain: Certificate) -> tuple[str, ...]:
         "I(x;z).",
         f"By this metric {found['collapsed']:.0f} of {runs} short spherical runs collapsed; the "
         f"least KL is {found['least_kl']:.2f} nats. The conventional VAE: {plain.verdict}, KL "
-        f"{plain.kl:.2f}. {found['empty']:.0f} of {found['variants']:.0f} variants have an empty "
-        "band, so they were not trained.",
+        f"{plain.kl:.2f} nats. {found['empty']:.0f} of {found['variants']:.0f} variants have an "
+        "empty band, so they were not trained.",
         f"{rate}{found['certified']:.0f} of {runs} have a measured loss below δ, and "
         f"{found['in_band']:.0f} ended inside their band.",
     )
