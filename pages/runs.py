@@ -36,7 +36,7 @@ def choose(entries: list[Entry]) -> list[Entry]:
             "Saved": st.column_config.DatetimeColumn(
                 format="YYYY-MM-DD HH:mm", timezone=st.context.timezone
             ),
-            "Trained": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
+            "Trained": st.column_config.ProgressColumn(max_value=100, format="%.0f %%"),
             "MB": st.column_config.NumberColumn(format="%.1f"),
         },
         alt="Saved runs, one a row; tick a row to see what can be done with it.",

@@ -160,7 +160,7 @@ def _row(entry: Entry) -> dict[str, Any]:
     named = [f"{times} × {name}" if times > 1 else name for name, times in alike]
     return row | {
         "Models": line(" + ".join(named)) + _more(about.members),
-        "Trained": min(1.0, about.step / about.steps) if about.steps else None,
+        "Trained": 100 * min(1.0, about.step / about.steps) if about.steps else None,
         "Loss": _numbers(about.losses, 3),
         "KL, nats": _numbers(about.nats, 2),
         "Ended": _ended(about),

@@ -25,6 +25,7 @@ from msgspec import Meta
 
 from svae_core.certificate.diagnostics import VERDICTS
 from svae_core.config.settings import settings_from_dict, settings_to_dict
+from svae_core.config.shares import percent
 from svae_core.datasets import scan_datasets
 from svae_core.methods import method_for
 from svae_core.own_data.names import cleaned
@@ -316,7 +317,7 @@ def said(replay: Replay) -> str:
     was, now = replay.numbers[name]
     where = f"frames from step {replay.first_difference} on"
     where = where if replay.first_difference is not None else "numbers of the certificate"
-    most = f"{name} most, by {100 * share:.2g} % ({was:.5g} recorded, {now:.5g} here)"
+    most = f"{name} most, by {percent(share, '.2g')} ({was:.5g} recorded, {now:.5g} here)"
     if replay.verdicts[0] != replay.verdicts[1]:
         most += f"; recorded as {replay.verdicts[0]}, here {replay.verdicts[1]}"
     return f"{what}: {'close' if replay.close else 'differs'}: {where}, {most}."
