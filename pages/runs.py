@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.server.current import server
 from pages.visitor import hosts, session
-from pages.visitor.markdown import plain, refusal, without_paths
+from pages.visitor.markdown import for_visitors, plain, refusal
 from pages.widgets import run_table, sharing
 from pages.wire import routes
 from pages.wire.component import stage
@@ -49,7 +49,7 @@ def show_one(entry: Entry) -> None:
     st.subheader(plain(run_table.display_name(entry)))
     entry, sentences, query = run_table.details(entry)
     if entry.about is None:
-        st.error(plain(without_paths(entry.trouble)))
+        st.error(plain(for_visitors(entry.trouble)))
         delete([entry])
         return
     for sentence in sentences:

@@ -130,7 +130,7 @@ def test_whatever_zipfile_raises_is_damage(
         raise damage("odd bytes")
 
     monkeypatch.setattr(zipfile.ZipFile, "infolist", raising)
-    with pytest.raises(RequestError, match=r"no exported run, or is damaged \(.*odd bytes"):
+    with pytest.raises(RequestError, match=r"no exported run, or a damaged one \(.*odd bytes"):
         transfer.unpack(data, tmp_path / "there")
     with (
         pytest.raises(RequestError, match=r"The ZIP is damaged or cut off: .*odd bytes"),
