@@ -30,6 +30,8 @@ DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, IndexError),
     *(OverflowError, RuntimeError, KeyError, TypeError),
 )
+#: Those of them that speak of Python and not of the file.
+_NO_WORDS = (zlib.error, struct.error, IndexError, OverflowError, KeyError, TypeError)
 
 
 @contextmanager
@@ -53,7 +55,7 @@ def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]
 
 def reason_of(error: Exception) -> str:
     """Why an archive cannot be read, as part of a sentence; "" where nothing tells."""
-    if isinstance(error, zlib.error):
+    if isinstance(error, _NO_WORDS):
         return "what is packed in it makes no sense"
     return cleaned(error).rstrip(".").replace(". ", " ")
 
