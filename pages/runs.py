@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.server.current import server
 from pages.visitor import hosts, session
-from pages.visitor.markdown import plain, refusal, without_paths
+from pages.visitor.markdown import for_visitors, plain, refusal
 from pages.widgets import run_table, sharing
 from pages.wire import routes
 from pages.wire.component import stage
@@ -36,7 +36,7 @@ def choose(entries: list[Entry]) -> list[Entry]:
             "Saved": st.column_config.DatetimeColumn(
                 format="YYYY-MM-DD HH:mm", timezone=st.context.timezone
             ),
-            "Trained": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
+            "Trained": st.column_config.ProgressColumn(max_value=100, format="%.0f %%"),
             "MB": st.column_config.NumberColumn(format="%.1f"),
         },
         alt="Saved runs, one a row; tick a row to see what can be done with it.",
@@ -49,7 +49,7 @@ def show_one(entry: Entry) -> None:
     st.subheader(plain(run_table.display_name(entry)))
     entry, sentences, query = run_table.details(entry)
     if entry.about is None:
-        st.error(plain(without_paths(entry.trouble)))
+        st.error(plain(for_visitors(entry.trouble)))
         delete([entry])
         return
     for sentence in sentences:

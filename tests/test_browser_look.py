@@ -86,3 +86,57 @@ def test_a_projectors_sidebar_shows_its_labels_whole(visit: Visit, server: Serve
     page.wait_for_function(
         "(input) => input.scrollWidth <= input.clientWidth + 1", arg=chosen.element_handle()
     )
+
+
+# Both sentences about a run at once: their upper and lower edges, and those of the levers' switch.
+SAID = """() => {
+  const say = (name, text) =>
+    Object.assign(document.querySelector(name), { textContent: text, hidden: false });
+  const both = [
+    say(".svae-trouble", "The connection to the server was lost; it is tried again every few "
+      + "seconds, and nothing of the run is lost meanwhile."),
+    say(".svae-notice", "σ² is 0, but must be from 1e-06 to 1,000,000."),
+  ];
+  return [...both, document.querySelector("label.svae-act")].map((one) => {
+    const { top, bottom } = one.getBoundingClientRect();
+    return [top, bottom];
+  });
+}"""
+# Where the names of the rate–distortion plane are, and its frame: left, right, top, bottom.
+PLANE = """() => {
+  const box = (one) => {
+    const { left, right, top, bottom } = one.getBoundingClientRect();
+    return [left, right, top, bottom];
+  };
+  const plane = [...document.querySelectorAll(".svae-view")]
+    .find((one) => one.innerText.includes("distortion"));
+  const frame = plane.querySelector(".nsewdrag");
+  return [...plane.querySelectorAll(".annotation-text-g"), frame].map(box);
+}"""
+
+
+def test_two_messages_at_once_cover_neither_each_other_nor_a_lever(
+    visit: Visit, server: Server
+) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.goto(f"{server[0]}/train?{SMALL}")
+    expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
+    expect(page.locator("label.svae-act")).to_be_visible()
+    trouble, notice, lower = page.evaluate(SAID)
+    assert lower[1] <= trouble[0] and trouble[1] <= notice[0] and notice[1] <= 768
+
+
+@pytest.mark.parametrize("width", [1366, 390])
+def test_names_in_the_plane_stand_over_its_curves(visit: Visit, server: Server, width: int) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{server[0]}/train?{SMALL}")
+    expect(page.get_by_text("forbidden (numerical)")).to_be_attached(timeout=WAIT)
+    *names, frame = page.evaluate(PLANE)
+    assert len(names) == 2 and all(name[3] <= frame[2] + 1 for name in names)
+    collapse, forbidden = sorted(names, key=lambda name: -name[0])
+    apart = forbidden[1] < collapse[0] or forbidden[3] <= collapse[2] + 1
+    assert apart and all(name[0] >= 0 and name[1] <= width for name in names)
+    visit.picture(f"plane-{width}")
+    assert visit.errors == []

@@ -10,9 +10,11 @@ import torch
 from support.information_laws import assert_information_laws
 
 from svae_core import certify
+from svae_core.certificate.diagnostics import Measurement, verdict
 from svae_core.certificate.html import certificate_page
+from svae_core.certificate.losses import Losses
 from svae_core.problem import prepared_data
-from svae_core.records import RequestError, Settings, to_json
+from svae_core.records import Floors, RequestError, Settings, to_json
 from svae_core.training.loop import advance, begin
 from svae_core.training.loop import certify as certify_state
 
@@ -31,6 +33,14 @@ def pair():
 def certified():
     wine = Settings(dataset="wine", clusters=3, epochs=20, held_out=0.2, device="cpu")
     return certify_state(advance(begin((wine,))).state)[0]
+
+
+@pytest.mark.parametrize("loss, kl, told", [(0.5, 1.84, "certified"), (1.2, 1.84, "not certified")])
+def test_a_kl_is_said_in_nats(loss: float, kl: float, told: str) -> None:
+    losses = Losses(loss, loss, loss + 0.01, 64, False, False, np.zeros((9, 2)))
+    given = Measurement(losses, 9, 1.0, "free", (kl,), math.nan, Floors(0.1, 0.2, 0.3))
+    found, sentence = verdict(given)
+    assert found == told and sentence.endswith("and the KL is 1.84 nats.")
 
 
 @pytest.mark.slow

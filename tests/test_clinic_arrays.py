@@ -199,11 +199,9 @@ def npy(array: np.ndarray) -> bytes:
         archive_of(points=npy(np.ones((4, 2))).replace(b"(4, 2)", b"(9, 9)")),
         archive_of(points=npy(np.ones((4, 2), complex))),
         archive_of(points=b"\x93NUMPY\x01\x00\x10\x00{'descr': __im"),
-        archive_of(nothing=npy(np.ones((4, 2)))),
         archive_of(points=npy(np.ones((4, 2))))[:90],
-        archive_of(**{f"a{i}": npy(np.ones(1)) for i in range(70)}),
     ],
-    ids=range(10),  # archives hold the time
+    ids=range(8),  # archives hold the time
 )
 def test_hostile_files_are_refused_in_one_sentence(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
@@ -221,10 +219,11 @@ def test_a_file_is_read_apart_and_examined(
     given |= {"logvar": MODEL["log_variance"], "y": np.array(["a", "b"] * (N // 2))}
     np.savez_compressed(path, **given, secret=np.array([{}], object))
     read = read_arrays(path, path.name, only=known_names())
-    assert {name: value.dtype.kind for name, value in read.items()} == {
-        **{"x": "f", "mu": "f", "logvar": "f", "y": "U"}
+    assert read.pop("secret") is None
+    assert {name: None if value is None else value.dtype for name, value in read.items()} == {
+        **{"x": np.float32, "mu": float, "logvar": float, "y": np.dtype("U1")}
     }
-    assert (read["mu"] == MODEL["mean"]).all() and read["x"].dtype == np.float32
+    assert read["mu"] is not None and (read["mu"] == MODEL["mean"]).all()
     asked = ["diagnose", str(path), "--json", "--page", str(page)]
     assert main([*asked, "--over-coordinates", "mean"]) == 0
     told = json.loads(capsys.readouterr().out)

@@ -184,7 +184,7 @@ def test_nothing_of_the_data_is_kept(fitted: SphericalVAE, tmp_path: Path) -> No
 
 
 def test_what_is_no_saved_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="saved run"):
+    with pytest.raises(RequestError, match="holds no saved SphericalVAE"):
         SphericalVAE.load(tmp_path)
 
 

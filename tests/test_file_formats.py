@@ -15,7 +15,7 @@ from svae_core.certificate.information_floors import covariance_spectrum
 from svae_core.geometry.kmeans import cluster
 from svae_core.geometry.shell import ShellMap
 from svae_core.own_data.choice import Choice
-from svae_core.own_data.formats import Format, formats, listed, recognise
+from svae_core.own_data.formats import Format, formats, listed, of_arrays, recognise
 from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.table_to_points import shape
 from svae_core.own_data.tables import Table
@@ -176,6 +176,7 @@ def test_formats_say_what_they_are() -> None:
     assert len(set(names)) == len(names)
     for item in formats():
         assert isinstance(item, Format) and all(end.startswith(".") for end in item.endings)
+    assert listed(of_arrays()) == "HDF5, MATLAB, NPZ or safetensors"
 
 
 @pytest.mark.parametrize(

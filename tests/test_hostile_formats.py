@@ -11,8 +11,9 @@ from support.damage import DAMAGES, damaged
 from support.forked_reader import Outcome, Reader
 from support.hostile_formats import HOSTILE, honest, hostile, names_of
 
-from svae_core.own_data.formats import formats
+from svae_core.own_data.formats import formats, of_arrays
 from svae_core.own_data.limits import READER_BYTES
+from svae_core.own_data.reader_process import ARRAYS
 
 FORMATS = [item.name for item in formats() if item.endings]
 
@@ -51,6 +52,20 @@ def test_hostile_and_damaged_files_of_a_format(form: str, reader: Reader, place:
     for number in range(DAMAGES):
         name = names[number % len(names)]
         check(reader.read(damaged(honest(name), chance), name), place)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", [item.name for item in of_arrays()])
+def test_hostile_and_damaged_files_of_a_models_arrays(
+    form: str, reader: Reader, place: Path
+) -> None:
+    chance = random.Random(form)
+    names = names_of(form)
+    for name, content in hostile(form, every=True):
+        check(reader.read(content, name, ARRAYS), place)
+    for number in range(DAMAGES):
+        name = names[number % len(names)]
+        check(reader.read(damaged(honest(name), chance), name, ARRAYS), place)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from svae_core.config.shares import percent
 from svae_core.figures import diversity, latent, latent_map, latent_ways
 from svae_core.figures.colouring import colouring
 from svae_core.figures.gallery import gallery
@@ -143,7 +144,7 @@ def test_all_maps_have_one_scale_and_a_click_meets_a_place(
     assert sum(len(cloud.x) for cloud in clouds) == len(spaces.rows)
     assert lattice.x.max() >= max(np.abs(cloud.x).max() for cloud in clouds)
     assert "the map is one spot" in latent_map.describe_map(spaces, 0)
-    assert f"{spaces.members[1].explained:.0%}" in latent_map.describe_map(spaces, 1)
+    assert percent(spaces.members[1].explained) in latent_map.describe_map(spaces, 1)
 
 
 def test_a_map_has_the_colours_of_the_stage(state: State, spaces: LatentSpaces) -> None:

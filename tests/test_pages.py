@@ -39,6 +39,8 @@ def test_the_recorded_run_is_a_living_model_that_dies_where_sigma2_is_raised() -
     assert moments[0]["step"] == 0 and conventional[before] > 4
     assert conventional[-1] < 0.01 and spherical[-1] > 1
     assert len(arrays["history"]) == len(arrays["shells"]) == len(moments) > 80
+    certified = [one["sentence"] for one in header["moments"][-1]["certificates"]]
+    assert certified[1].endswith(" nats."), "as certificates say it today"
     marks = [(one["light"], one["symbol"]) for one in header["scene"]["clusters"]]
     assert marks == [cluster_style(number) for number in range(10)], "as on all other pages"
 

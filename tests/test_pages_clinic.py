@@ -63,6 +63,12 @@ def test_arrays_are_uploaded_and_examined() -> None:
     app = without_exception(app.file_uploader[-1].upload("mine.npz", target.getvalue(), "").run())
     assert any("has collapsed" in one.value for one in app.error)
     assert "What these arrays cannot say" in words_of(app)
+    from safetensors.numpy import save
+
+    packed = save({"x": points, **posterior})
+    app = without_exception(app.file_uploader[-1].upload("m.safetensors", packed, "").run())
+    assert any("has collapsed" in one.value for one in app.error)
+    assert "safetensors" in app.file_uploader[-1].label
     app = without_exception(app.file_uploader[-1].upload("mine.npz", b"PK", "").run())
     assert len(app.error) == 1 and app.error[0].value.startswith("mine.npz:")
 

@@ -170,6 +170,19 @@ def test_curves_go_through_every_moment(run: RunPicture) -> None:
         assert len(drawn) == 2
 
 
+@pytest.mark.parametrize("width", [240, 321, 600])
+def test_names_in_the_plane_stand_over_its_curves(run: RunPicture, width: int) -> None:
+    svg = ElementTree.fromstring(draw("plane", run, Look(width=width, height=240)))
+    clip = next(svg.iter(f"{SVG}clipPath")).find(f"{SVG}rect")
+    words = {text.text: text.attrib for text in svg.iter(f"{SVG}text")}
+    forbidden, collapse = words["forbidden (numerical)"], words["δ: collapse"]
+    for name in (forbidden, collapse):
+        assert float(name["y"]) < float(clip.attrib["y"])  # type: ignore[union-attr]
+    ends = float(forbidden["x"]) + 6.4 * len("forbidden (numerical)")  # about as wide as type is
+    begins = float(collapse["x"]) - 6.4 * len("δ: collapse")
+    assert ends < begins or float(forbidden["y"]) < float(collapse["y"]) - 12
+
+
 @pytest.mark.parametrize("name", VIEWS)
 def test_every_view_is_a_file_of_its_own(run: RunPicture, name: str) -> None:
     """Well-formed, of the size asked for, in light colours, and it fetches nothing."""

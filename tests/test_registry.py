@@ -124,7 +124,8 @@ def test_a_broken_plugin_is_named(
 
 def test_an_unknown_name_is_answered_with_the_list(add: Callable[[str, str], None]) -> None:
     add("toy", GOOD)
-    with pytest.raises(RequestError, match=r"Unknown toy_plugin 'tot'; there are: toy\."):
+    listed = "Unknown toy_plugin 'tot'; there are: toy; one of your own"
+    with pytest.raises(RequestError, match=listed):
         find(PACKAGE, "load", "tot")
 
 

@@ -13,8 +13,9 @@ export class Archive {
   /**
    * @param {Promise<ArrayBuffer>} packed
    * @param {Receiver} on
+   * @param {string} mend  what to do where it cannot be read
    */
-  constructor(packed, on) {
+  constructor(packed, on, mend) {
     this.on = on;
     this.sent = false;
     /** @type {Message | null} */
@@ -22,7 +23,7 @@ export class Archive {
     packed.then(unpack).then((content) => {
       this.content = content;
       on.open();
-    }, () => on.trouble("This file is damaged: export the replay once more."));
+    }, () => on.trouble(`The recorded run is damaged or cut off: ${mend}.`));
   }
 
   /**

@@ -105,8 +105,7 @@ class Stage {
     this.root.dataset.part = String(Boolean(data.views?.length));
     this.board = new Board(chosenOf(data.views));
     this.trail = make("div", { className: "svae-trail" });
-    const { trouble, notice } = this.notices;
-    this.root.append(this.aside, this.bar, this.remark, trouble, this.board.root, notice);
+    this.root.append(this.aside, this.bar, this.remark, this.notices.root, this.board.root);
     this.board.parts.rest.before(this.trail);
     parent.append(this.root);
     // Files and notebooks bring their style and Plotly.js along.

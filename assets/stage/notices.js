@@ -8,6 +8,7 @@ export class Notices {
   constructor() {
     this.trouble = make("p", { className: "svae-trouble", role: "alert", hidden: "" });
     this.notice = make("p", { className: "svae-notice", role: "alert", hidden: "" });
+    this.root = make("div", { className: "svae-notices" }, this.trouble, this.notice);
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.fading = undefined;
   }

@@ -46,6 +46,8 @@ export function kindOf({ archive, recorded, connect, follow, reads }) {
 export function sourceOf({ archive, recorded, connect, socket = "" }, receiver) {
   if (connect) return connect(receiver);
   const fetched = recorded ? fetch(recorded).then((found) => found.arrayBuffer()) : null;
-  const held = fetched ?? (archive ? bytesOf(archive) : null);
-  return held ? new Archive(held, receiver) : new Source(socket, receiver);
+  if (fetched) return new Archive(fetched, receiver, "reload the page");
+  return archive
+    ? new Archive(bytesOf(archive), receiver, "open a whole copy of this file, or export the replay once more")
+    : new Source(socket, receiver);
 }

@@ -284,7 +284,7 @@ def load_live_run(run: str, trainings: Trainings) -> LiveRun | None:
         return live_run_from(saved, folder, trainings)
     except Exception as error:  # its parts are valid, but do not fit together
         _log.warning("A saved run cannot be shown: %s", folder, exc_info=error)
-        raise damaged(folder, "what is in it does not fit together") from error
+        raise damaged(folder, "its parts do not fit together") from error
 
 
 def live_run_from(saved: SavedRun, folder: Path, trainings: Trainings) -> LiveRun:

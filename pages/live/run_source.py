@@ -44,5 +44,6 @@ def check_data(prepared: PreparedData, fingerprint: str) -> None:
     if fingerprint not in ("", prepared.dataset.fingerprint):
         raise RequestError(
             f"The data of this run, {prepared.dataset.title!r}, are not what they were when it "
-            "was trained, so it cannot be drawn or go on; its numbers are on the Runs page."
+            "was trained, so it cannot be drawn or go on; restore the data or train it again, and "
+            "find its numbers on the Runs page."
         )

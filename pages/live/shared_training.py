@@ -324,7 +324,8 @@ class SharedTraining:
         advance = await asyncio.wrap_future(call)
         if advance.state.step <= state.step:
             raise RequestError(
-                "What was recorded of this run goes beyond its settings, so it cannot go on."
+                "What was recorded of this run goes beyond its settings, so it cannot go on; train "
+                "it anew."
             )
         return advance
 

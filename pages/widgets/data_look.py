@@ -143,7 +143,7 @@ def details(look: Look, table: Table) -> None:
             "use": [column.use for column in look.columns],
             "holds": [column.holds for column in look.columns],
             "values": [list(column.histogram) for column in look.columns],
-            "share of variance": [_known(column.share) for column in look.columns],
+            "share of variance": [_known(100 * column.share) for column in look.columns],
             "missing": [column.missing for column in look.columns],
             "smallest": [_known(column.low) for column in look.columns],
             "largest": [_known(column.high) for column in look.columns],
@@ -154,7 +154,7 @@ def details(look: Look, table: Table) -> None:
         column_config={
             "values": st.column_config.BarChartColumn("values", width="small", y_min=0),
             "share of variance": st.column_config.ProgressColumn(
-                "share of variance", format="percent", min_value=0.0, max_value=1.0
+                "share of variance", format="%.0f %%", max_value=100
             ),
         },
     )

@@ -16,15 +16,14 @@ from pages.visitor import session
 from pages.visitor.markdown import plain, refusal
 from pages.widgets import waiting_section
 from pages.widgets.upload import reading_slots
+from svae_core.clinic.array_files import arrays_of_file, kinds
 from svae_core.clinic.examination import Examination
-from svae_core.clinic.model_arrays import known_names, model_arrays
 from svae_core.clinic.report import numbers_of, report_page
 from svae_core.clinic.training_loss import TrainingLoss
 from svae_core.compute import tasks
 from svae_core.compute.engine import Lane
 from svae_core.compute.workers import WorkerLost
 from svae_core.config.limits import limits
-from svae_core.own_data.arrays_apart import read_arrays
 from svae_core.records import RequestError, to_json
 
 _SAVE = """import numpy as np
@@ -49,8 +48,12 @@ def section(loss: TrainingLoss, batch_size: int) -> None:
     )
     with st.expander("How to save the arrays"):
         st.code(_SAVE, language="python", wrap_lines=True)
+        st.caption(
+            f"{kinds()}: the same names do in each. Names that code often uses are known as well: "
+            "x, mu, logvar, recon."
+        )
     uploaded = st.file_uploader(
-        "Arrays of your model (NPZ)",
+        f"Arrays of your model ({kinds()})",
         key="clinic.arrays",
         max_upload_size=limits().upload_mb,
         help="It is read in a process of its own and not kept on this server.",
@@ -76,7 +79,7 @@ def _begun(uploaded: Any, loss: TrainingLoss | None, batch_size: int) -> Future[
         path.write_bytes(uploaded.getbuffer())
         place.progress(0.0, "Reading your arrays …")
         try:
-            arrays = model_arrays(read_arrays(path, uploaded.name, only=known_names()))
+            arrays = arrays_of_file(path, uploaded.name)
         except RequestError as error:
             return str(error)
         finally:

@@ -17,7 +17,7 @@ from typing import Any
 from pages.classroom import lessons
 from pages.live import persistence, registry
 from pages.visitor import settings_in_url
-from pages.visitor.markdown import line, plain, without_paths
+from pages.visitor.markdown import for_visitors, line, plain
 from svae_core.config.fields import knobs
 from svae_core.config.limits import MEGABYTE, limits
 from svae_core.config.settings import settings_to_dict
@@ -153,14 +153,14 @@ def _row(entry: Entry) -> dict[str, Any]:
     about = entry.about
     if about is None:
         blank = dict.fromkeys(("Models", "Loss", "KL, nats"), _UNKNOWN)
-        trouble = line(without_paths(entry.trouble))
+        trouble = line(for_visitors(entry.trouble))
         return row | blank | {"Trained": None, "Ended": f"not readable: {trouble}"}
     models = [member_name(settings) for settings in about.members[:_SHOWN]]
     alike = [(name, len(list(same))) for name, same in groupby(models)]
     named = [f"{times} × {name}" if times > 1 else name for name, times in alike]
     return row | {
         "Models": line(" + ".join(named)) + _more(about.members),
-        "Trained": min(1.0, about.step / about.steps) if about.steps else None,
+        "Trained": 100 * min(1.0, about.step / about.steps) if about.steps else None,
         "Loss": _numbers(about.losses, 3),
         "KL, nats": _numbers(about.nats, 2),
         "Ended": _ended(about),

@@ -18,6 +18,7 @@ from pages.visitor import session
 from pages.visitor.markdown import for_visitors, plain
 from pages.widgets import data_look
 from svae_core.config.limits import limits
+from svae_core.config.shares import percent
 from svae_core.datasets import scan_datasets
 from svae_core.datasets.file import Config, how_of
 from svae_core.datasets.file import classes as classes_of
@@ -269,7 +270,7 @@ def _store_upload(uploaded: Any, wanted: str, array: str, how: str) -> tuple[str
         place.progress(0.0, "Reading your file …")
 
         def show_progress(share: float) -> None:
-            place.progress(share, f"Reading your file: {share:.0%}")
+            place.progress(share, f"Reading your file: {percent(share)}")
 
         try:
             # A link whose data were removed works again once its file is uploaded again.

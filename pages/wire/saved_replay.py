@@ -16,6 +16,7 @@ from pages.live.shared_training import Trainings
 from pages.wire import routes
 from svae_core.compute import tasks
 from svae_core.compute.engine import Engine
+from svae_core.config.writable import refusal
 from svae_core.records import RequestError
 
 
@@ -38,7 +39,7 @@ async def write(run: str, path: Path) -> None:
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise RequestError(f"{path} cannot be written: {error.strerror}.") from error
+        raise refusal(str(path), path, error) from error
 
 
 if __name__ == "__main__":

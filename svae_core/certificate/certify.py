@@ -183,9 +183,9 @@ def inconsistency(found: Certificate) -> str:
         return ""
     return (
         f"The reconstructions carry at least {carried:.4g} nats about their points (proved), "
-        f"but the posterior's KL lets through {found.kl:.4g} at most, so they were not sampled "
-        "from it: decoded means with some other noise, another encoder's, or a decoder that sees "
-        "the points themselves, as an autoregressive one does under teacher forcing; let "
+        f"but the posterior's KL lets through {found.kl:.4g} nats at most, so they were not "
+        "sampled from it: decoded means with some other noise, another encoder's, or a decoder "
+        "that sees the points themselves, as an autoregressive one does under teacher forcing; let "
         "reconstruct draw z from this very posterior, and decode z alone."
     )
 

@@ -213,5 +213,5 @@ def _delta(measured: Measurement) -> str:
 
 def _and_kl(measured: Measurement) -> str:
     if measured.kl_per_dim:
-        return f", and the KL is {measured.kl:.2f}"
+        return f", and the KL is {measured.kl:.2f} nats"
     return "; it speaks of the answers as given, for no posterior was"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from html import escape
 
+from svae_core.config.shares import percent
 from svae_core.records import Certificate
 
 _STYLE = """
@@ -105,7 +106,11 @@ def rows_of(certificate: Certificate) -> tuple[tuple[str, str, str], ...]:
         ("floor, tight", f"{c.floors.tight:.4f} nats", "at D′ + margin; numerical"),
         ("floor, model-specific", _specific(c), "of this model's own answers, 99 % confidence"),
         *_population(c),
-        ("cluster floor", f"{c.cluster_floor:.4f} nats", f"accuracy {c.cluster_accuracy:.1%}"),
+        (
+            "cluster floor",
+            f"{c.cluster_floor:.4f} nats",
+            f"accuracy {percent(c.cluster_accuracy, '.1f')}",
+        ),
     )
 
 
@@ -143,7 +148,7 @@ def _ceiling(certificate: Certificate) -> str:
 
 def confidence_of(certificate: Certificate) -> str:
     """The confidence of a certificate's limits, as it is said: "99 %"."""
-    return f"{100 * certificate.confidence:.0f} %"
+    return percent(certificate.confidence)
 
 
 def _information(certificate: Certificate) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.certificate.confidence import independent_sample, upper_limit
+from svae_core.config.shares import percent
 from svae_core.geometry.row_blocks import rows_of
 
 #: A certificate averages over at least this many independent draws of every latent …
@@ -27,7 +28,7 @@ _DOUBLINGS = 3
 #: Confidence of the limit.
 CONFIDENCE = 0.99
 #: The same as it is said.
-PERCENT = f"{100 * CONFIDENCE:.0f} %"
+PERCENT = percent(CONFIDENCE)
 #: A loss this near to δ, relatively, is equal to it: points may be rounded to float32.
 ROUNDING = 1e-5
 

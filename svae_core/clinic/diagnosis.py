@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from svae_core.certificate.diagnostics import COLLAPSED_TOTAL_KL
 from svae_core.clinic.suspects import CHANGES, LONGER, SHALLOWER, Patient, suspects
 from svae_core.config.architectures import AUTOREGRESSIVE
+from svae_core.config.shares import percent
 from svae_core.records import Certificate, Settings
 from svae_core.studies.reruns import Reran
 
@@ -197,8 +198,8 @@ def outcome(prescription: Prescription, certificate: Certificate) -> str:
     state = "It is awake" if wakes(certificate) else "It is not awake"
     return (
         f"{state}: the loss is {_loss(certificate)}. Predicted KL {predicted:.2f} nats, measured "
-        f"{measured:.2f}, {abs(apart):.0%} {side}; the prediction is that of linear nets."
-    ).replace("%", " %")
+        f"{measured:.2f}, {percent(abs(apart))} {side}; the prediction is that of linear nets."
+    )
 
 
 def _among(woke: tuple[str, ...], *names: str) -> tuple[str, ...]:
@@ -233,7 +234,7 @@ def _healthy(stated: Certificate, predicted: float) -> str:
         )
     little = ""
     if stated.kl < predicted / 2:
-        little = f", though linear nets would have {predicted:.2f}"
+        little = f", though linear nets would have {predicted:.2f} nats"
     return (
         f"This model has not collapsed: its loss is {_loss(stated)}, and its KL is "
         f"{stated.kl:.2f} nats{little}.{idle}"

@@ -33,6 +33,7 @@ from svae_core.clinic.model_arrays import ModelArrays, model_arrays
 from svae_core.clinic.training_loss import TrainingLoss, thresholds
 from svae_core.clinic.unit_gauge import diagnose_loss
 from svae_core.config.settings import Settings
+from svae_core.own_data.names import some
 from svae_core.records import Certificate, RequestError
 
 #: Draws of z from a given posterior, where none were given.
@@ -211,7 +212,7 @@ def _too_much(encoder: EncoderCertificate, posteriors: Posteriors) -> str:
         return ""
     return (
         f"At least {encoder.nats:.3g} nats pass through z, but the posterior's KL lets through "
-        f"{kl:.3g} at most, so z was not sampled from it. Both are left out."
+        f"{kl:.3g} nats at most, so z was not sampled from it. Both are left out."
     )
 
 
@@ -302,6 +303,10 @@ def _loss(certificate: Certificate | None) -> str:
 def _unknown(arrays: ModelArrays) -> list[str]:
     """What these arrays cannot say, a sentence each, with what would."""
     said = []
+    if arrays.others:
+        said.append(
+            f"What is in {some(arrays.others)}: such names are not known here, so it was not read."
+        )
     if arrays.of > len(arrays.points):
         said.append(
             f"All numbers are of a sample of {len(arrays.points):,} of the {arrays.of:,} points."

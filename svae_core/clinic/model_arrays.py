@@ -16,7 +16,7 @@ import numpy as np
 
 from svae_core.certificate.arrays import LARGEST, check_varied, numbers
 from svae_core.config.fields import RequestError
-from svae_core.own_data.names import cleaned
+from svae_core.own_data.names import cleaned, own_name, some
 
 #: What each array may be called, in small letters; the first is the name in sentences.
 NAMES = {
@@ -35,6 +35,7 @@ NAMES = {
     "labels": ("labels", "label", "y", "targets"),
     "beta_sigma2": ("beta_sigma2",),
 }
+_MADE = "“reconstructions”, “mean”, “log_variance” and “z”"
 #: Numbers in draws of one array, 512 MiB of float64.
 MOST_NUMBERS = 2**26
 #: More points than this are represented by a seeded sample of so many …
@@ -58,6 +59,7 @@ class ModelArrays:
     labels: np.ndarray | None = None  # [n]
     beta_sigma2: float = math.nan  # that the model was trained with
     of: int = 0  # points that were given; more than n where these are a sample
+    others: tuple[str, ...] = ()  # names that are not known here: nothing was read of those
 
     @property
     def latent_dim(self) -> int:
@@ -67,14 +69,22 @@ class ModelArrays:
 
 
 def model_arrays(given: Mapping[str, Any], seed: int = 0) -> ModelArrays:
-    """The arrays under any of their names; others are left out.
+    """The arrays under any of their names; others are left out, and named.
 
     RequestError, one sentence, where points are missing, or shapes or values do not fit.
     """
     found = _by_name(given)
     if "points" not in found:
-        names = ", ".join(map(str, given)) or "nothing"
-        raise RequestError(f"There are no points among the arrays ({names}); name them “points”.")
+        raise RequestError(
+            f"There are no points among the arrays ({_held(given)}); name them “points”, and what "
+            f"the model makes of them {_MADE}."
+        )
+    if ("mean" in found) != ("log_variance" in found):
+        missing = "log_variance" if "mean" in found else "mean"
+        raise RequestError(
+            f"A posterior needs mean and log_variance, but {missing} is missing among the arrays "
+            f"({_held(given)}); give both, or neither."
+        )
     points = _rows("points", found["points"], None)
     n, d = points.shape
     if n < _FEWEST:
@@ -83,7 +93,8 @@ def model_arrays(given: Mapping[str, Any], seed: int = 0) -> ModelArrays:
         )
     if d > _POINT_NUMBERS // _FEWEST:
         raise RequestError(f"Points have {d:,} numbers each, too many; make images smaller.")
-    arrays = ModelArrays(points, of=n)
+    others = tuple(cleaned(name) for name in given if own_name(str(name)) not in known_names())
+    arrays = ModelArrays(points, of=n, others=others)
     if "z" in found:
         arrays = replace(arrays, z=_draws("z", found["z"], n, None))
     if "reconstructions" in found:
@@ -108,14 +119,21 @@ def known_names() -> tuple[str, ...]:
     return tuple(name for names in NAMES.values() for name in names)
 
 
+def _held(given: Mapping[str, Any]) -> str:
+    return some([cleaned(name) for name in given]) or "nothing"
+
+
 def _by_name(given: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name, known in NAMES.items():
         here = [
             other
             for other, value in given.items()
-            if str(other).lower().strip() in known and value is not None
+            if own_name(str(other)) in known and value is not None
         ]
+        # In groups within groups: what lies further out is meant.
+        outer = min((str(other).count("/") for other in here), default=0)
+        here = [other for other in here if str(other).count("/") == outer]
         if len(here) > 1:
             raise RequestError(
                 f"{' and '.join(here)} are all names of {name}, and which is meant is unknown; "
@@ -206,9 +224,6 @@ def _positive(value: Any) -> float:
 
 def _check_latents(arrays: ModelArrays) -> None:
     mean, log_variance, z = arrays.mean, arrays.log_variance, arrays.z
-    if (mean is None) != (log_variance is None):
-        missing = "mean" if mean is None else "log_variance"
-        raise RequestError(f"A posterior needs mean and log_variance, but {missing} is missing.")
     if mean is not None and log_variance is not None and mean.shape != log_variance.shape:
         raise RequestError(
             f"mean has shape {mean.shape}, but log_variance {log_variance.shape}; they must agree."

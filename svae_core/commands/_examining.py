@@ -1,4 +1,4 @@
-"""A model is examined by its arrays: an NPZ file, read as files of visitors are."""
+"""A model is examined by its arrays: a file that holds them by name, read as visitors' are."""
 
 from __future__ import annotations
 
@@ -17,26 +17,29 @@ if TYPE_CHECKING:
 
 def is_arrays(name: str) -> bool:
     """Whether this names a file of arrays and no saved run."""
-    return name.endswith(".npz") or Path(name).is_file()
+    from svae_core.clinic.array_files import endings
+
+    return name.lower().endswith(endings()) or Path(name).is_file()
 
 
 def examine_file(request: argparse.Namespace) -> None:
     """Print what the arrays of a file say; write the page that is asked for."""
+    from svae_core.clinic.array_files import arrays_of_file, kinds
     from svae_core.clinic.examination import examine
-    from svae_core.clinic.model_arrays import known_names, model_arrays
     from svae_core.clinic.report import numbers_of, report_page
-    from svae_core.own_data.arrays_apart import read_arrays
     from svae_core.records import Settings
 
     path = Path(request.saved)
     if not path.is_file():
-        raise RequestError(f"There is no file {path}; give an NPZ file of arrays, or a saved run.")
+        raise RequestError(
+            f"There is no file {path}; give a file of arrays ({kinds()}), or a saved run."
+        )
     if request.page:
         check_file(request.page, f"--page {request.page}")
-    given = read_arrays(path, path.name, only=known_names())
     seed = knobs(Settings)["seed"].parse(request.seed)
     clusters = knobs(Settings)["clusters"].parse(getattr(request, "clusters", "10"))
-    found = examine(_with_loss(request, model_arrays(given, seed)), clusters, seed)
+    arrays = arrays_of_file(path, path.name, seed)
+    found = examine(_with_loss(request, arrays), clusters, seed)
     if request.page:
         try:
             Path(request.page).write_text(report_page(found, path.name), encoding="utf-8")

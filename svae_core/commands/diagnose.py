@@ -24,12 +24,13 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "saved",
         nargs="?",
-        metavar="RUN|FILE.npz",
-        help="folder or name of a saved run, or its beginning; or the arrays of any model: "
-        "points, z, reconstructions, mean, log_variance, labels, beta_sigma2",
+        metavar="RUN|FILE",
+        help="folder or name of a saved run, or its beginning; or a file with the arrays of any "
+        "model by name (NPZ, HDF5, MATLAB or safetensors): points, z, reconstructions, mean, "
+        "log_variance, labels, beta_sigma2",
     )
     command.add_argument(
-        "--page", metavar="FILE.html", help="write a printable page about a FILE.npz"
+        "--page", metavar="FILE.html", help="write a printable page about a FILE of arrays"
     )
     command.add_argument(
         "--model",
@@ -60,7 +61,7 @@ def run(request: argparse.Namespace) -> int:
         examine_file(request)
         return 0
     if request.page:
-        raise RequestError("--page is about the arrays in a FILE.npz; for a run use certify.")
+        raise RequestError("--page is about a FILE of arrays; for a run use certify.")
     patient, rows = _saved(request) if request.saved else (_stated(request), [])
     # A saved run that is awake has nothing to be explained.
     awake = any(row.certificate is not None and wakes(row.certificate) for row in rows)

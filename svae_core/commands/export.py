@@ -129,9 +129,12 @@ def _write_replay(name: str, path: Path) -> None:
     from svae_core.runs import store
 
     require_app()
-    about = store.find(runs.home(), name).about
-    if about is None or not about.id:
-        raise RequestError(f"{name} cannot be replayed: it is damaged, or of an old version.")
+    entry = store.find(runs.home(), name)
+    about = entry.about
+    if about is None:
+        raise RequestError(entry.trouble)
+    if not about.id:
+        raise RequestError(f"{name} is of an old version, which kept no moments; train it again.")
     places = [str(app_script().parent), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
         [sys.executable, "-P", "-m", "pages.wire.saved_replay", about.id, str(path)],

@@ -17,7 +17,7 @@ from svae_core.commands import add_settings, print_json
 from svae_core.commands._cluster import add_scheduler, engine_of
 from svae_core.commands.compare import add_methods, compared_runs
 from svae_core.config.settings import settings_to_dict
-from svae_core.config.writable import check_file, refusal
+from svae_core.config.writable import check_file, refusal, unreadable
 from svae_core.records import RequestError, Settings, to_json
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def _records(names: list[str]) -> list[tuple[Path, Record]]:
             with path.open("rb") as file:
                 data = file.read(LONGEST + 1)
         except OSError as error:
-            raise RequestError(f"{path} cannot be read ({error.strerror}).") from error
+            raise unreadable(str(path), path, error) from error
         try:
             found.append((path, from_bytes(data)))
         except RequestError as error:

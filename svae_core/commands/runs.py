@@ -13,7 +13,7 @@ from svae_core.commands._resuming import resume
 from svae_core.commands._stopping import resume_command
 from svae_core.commands.compare import add_tables
 from svae_core.config.settings import settings_to_dict
-from svae_core.config.writable import check_file, refusal
+from svae_core.config.writable import check_file, refusal, unreadable
 from svae_core.methods import title_of
 from svae_core.records import RequestError
 
@@ -144,7 +144,7 @@ def _import(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     try:
         data = Path(request.what).read_bytes()
     except OSError as error:
-        raise RequestError(f"{request.what} cannot be read: {error.strerror}.") from error
+        raise unreadable(request.what, Path(request.what), error) from error
     folder = transfer.unpack(data, home())
     return {"folder": str(folder)}, [f"Saved as {folder.name}."]
 

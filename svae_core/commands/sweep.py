@@ -14,6 +14,7 @@ from typing import Any
 from svae_core.commands import add_settings, print_json, settings_of
 from svae_core.commands._cluster import add_scheduler, engine_of
 from svae_core.commands._studying import make
+from svae_core.config.shares import percent
 from svae_core.methods import method_for, title_of
 from svae_core.records import RequestError, Settings, knobs
 from svae_core.studies.grid import AXES, Grid, check_grid, seeds_of, values_of
@@ -98,7 +99,7 @@ def _print_cells(answer: dict[str, Any]) -> None:
         kl, active, position = (cell[name]["mean"] for name in ("kl", "active_units", "position"))
         kl, position = ("–" if value is None else f"{value:.3f}" for value in (kl, position))
         share = cell["verdicts"]["certified"]
-        print(f"{line} {kl:>8} {active:6.1f} {position:>8}  {share:.0%}")
+        print(f"{line} {kl:>8} {active:6.1f} {position:>8}  {percent(share)}")
 
 
 def _shown(value: Any) -> str:

@@ -115,7 +115,10 @@ def find(package: str, entry: str, name: str) -> Plugin:
     plugins = scan(package, entry)
     if name not in plugins:
         kind = package.rsplit(".", 1)[-1].rstrip("s")
-        raise RequestError(f"Unknown {kind} {name!r}; there are: {', '.join(plugins)}.")
+        raise RequestError(
+            f"Unknown {kind} {name!r}; there are: {', '.join(plugins)}; one of "
+            "your own is a file in the folder that SVAE_PLUGINS names."
+        )
     return plugins[name]
 
 

@@ -72,6 +72,16 @@ def refusal(name: str, path: Path, error: OSError) -> RequestError:
     return RequestError(f"{name} cannot be written: {reason}.")
 
 
+def unreadable(name: str, path: Path, error: OSError) -> RequestError:
+    """The error for a file that cannot be read, with how to correct it."""
+    reason = f"{error.strerror}; give this program the right to read it, or name another file"
+    if isinstance(error, IsADirectoryError) or path.is_dir():
+        reason = "it is a folder; name a file in it"
+    elif isinstance(error, FileNotFoundError | NotADirectoryError):
+        reason = "there is no such file; correct its name"
+    return RequestError(f"{name} cannot be read: {reason}.")
+
+
 def _probe(folder: Path) -> None:
     """Write a temporary file; OSError if that is refused."""
     with tempfile.TemporaryFile(dir=folder) as file:

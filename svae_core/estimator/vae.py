@@ -30,6 +30,7 @@ from svae_core.config.estimator_parameters import (
 from svae_core.config.settings import check_settings
 from svae_core.datasets import held
 from svae_core.geometry.shell import far_origin, shell_map
+from svae_core.own_data.damage import reason_of
 from svae_core.problem import prepared_data
 from svae_core.records import (
     Budget,
@@ -328,7 +329,7 @@ class SphericalVAE(
             if about["feature_names_in"]:
                 model.feature_names_in_ = np.array(about["feature_names_in"], dtype=object)
         except (ValueError, KeyError, TypeError) as error:
-            raise fitted_model.no_model(Path(folder)) from error
+            raise fitted_model.damaged(Path(folder), reason_of(error)) from error
         model.certificate_ = certificate
         return model
 

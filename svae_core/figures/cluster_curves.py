@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from svae_core.config.shares import percent
 from svae_core.figures.palette import FONT_SIZE, MARKS, cluster_style, ink, template
 from svae_core.geometry.kmeans import how_started
 from svae_core.records import Clusters, FeasibleRegion
@@ -110,7 +111,7 @@ def restarts(clusters: Clusters, dark: bool = False) -> go.Figure:
 
 
 def _range_of_starts(clusters: Clusters) -> list[float]:
-    """The axis of W: at least 4% of W, so that starts which hardly differ look so."""
+    """The axis of W: at least 4 % of W, so that starts which hardly differ look so."""
     low, high = float(clusters.restarts.min()), float(clusters.restarts.max())
     half = max(0.6 * (high - low), 0.02 * high) or 0.5
     return [(low + high) / 2 - half, (low + high) / 2 + half]
@@ -147,7 +148,7 @@ def describe_clusters(clusters: Clusters) -> str:
             "explained by clusters."
         )
     parts = [
-        f"{clusters.k} clusters explain {clusters.separation:.0%} of the variance "
+        f"{clusters.k} clusters explain {percent(clusters.separation)} of the variance "
         f"(separation B/T = {clusters.separation:.3f}).",
         _silhouette_sentence(clusters.silhouette),
         f"They hold from {int(clusters.sizes.min()):,} to {int(clusters.sizes.max()):,} points, "
@@ -176,7 +177,7 @@ def describe_restarts(clusters: Clusters, region: FeasibleRegion) -> str:
     if region.empty:
         return text
     share = spread / (region.delta - region.within)
-    return f"{text} The spread of {spread:.3f} is {share:.1%} of the way from W to δ."
+    return f"{text} The spread of {spread:.3f} is {percent(share, '.1f')} of the way from W to δ."
 
 
 def _silhouette_sentence(value: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from svae_core.config.shares import percent
 from svae_core.figures.gallery import gallery
 from svae_core.figures.names import counted, title_of
 from svae_core.figures.palette import FONT_SIZE, blank, faint, ink, mark_of, veil
@@ -114,8 +115,8 @@ def describe_densities(space: LatentSpace) -> str:
         f"{name}: in the dimensions that carry information the mean posterior variance s̄ runs from "
         f"{space.variance[alive].min():.2f} to {space.variance[alive].max():.2f}; 1 would be the "
         f"prior. The aggregate posterior differs most from the prior in dimension {worst + 1}, by "
-        f"a total variation of {away[worst]:.0%}: samples from the prior may fall where there are "
-        "no points."
+        f"a total variation of {percent(away[worst])}: samples from the prior may fall where there "
+        "are no points."
     )
 
 

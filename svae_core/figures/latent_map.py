@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from svae_core.config.shares import percent
 from svae_core.figures.colouring import Colouring
 from svae_core.figures.gallery import gallery
 from svae_core.figures.names import name_of, title_of
@@ -98,7 +99,7 @@ def describe_map(spaces: LatentSpaces, member: int) -> str:
         )
     return (
         f"{name}: {len(space.map):,} latent means, up to {widest:.1f} from the middle; this plane "
-        f"holds {space.explained:.0%} of their variance."
+        f"holds {percent(space.explained)} of their variance."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from svae_core.config.shares import percent
 from svae_core.figures.gallery import gallery
 from svae_core.figures.names import name_of, title_of
 from svae_core.figures.palette import blank, ink, legend_below, mark_of
@@ -22,7 +23,7 @@ def ways(
 ) -> go.Figure:
     """A row of pictures for each interpolation."""
     rows = [_path_name(path) for path in found.paths]
-    ends = {0: "0%", len(found.shares) // 2: "50%", len(found.shares) - 1: "100%"}
+    ends = {0: percent(0), len(found.shares) // 2: percent(0.5), len(found.shares) - 1: percent(1)}
     columns = [ends.get(step, "") for step in range(len(found.shares))]
     cells = np.stack([path.pictures for path in found.paths])
     return gallery(cells, image, rows, columns, dark, symbols=symbols)
@@ -47,17 +48,17 @@ def distances(found: Interpolations, dark: bool = False) -> go.Figure:
         colour = mark.colour(dark) if mark else ink(dark)
         figure.add_trace(
             go.Scatter(
-                x=found.shares,
+                x=100 * np.asarray(found.shares),
                 y=path.nearest,
                 mode="lines+markers",
                 line={"color": colour, "width": 2, "dash": _DASHES[path.name]},
                 marker={"size": 7, "color": colour, "symbol": mark.symbol if mark else "diamond"},
                 name=_path_name(path),
-                hovertemplate="%{x:.0%}: %{y:.2f}<extra>" + _path_name(path) + "</extra>",
+                hovertemplate="%{x:.0f} %: %{y:.2f}<extra>" + _path_name(path) + "</extra>",
             )
         )
     figure.update_layout(
-        xaxis={"title": {"text": "fraction of the path"}, "tickformat": ".0%"},
+        xaxis={"title": {"text": "fraction of the path"}, "ticksuffix": " %"},
         yaxis={"title": {"text": "distance to nearest data"}, "rangemode": "tozero"},
         legend=legend_below(0.28),
     )

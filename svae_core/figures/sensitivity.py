@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from svae_core.certificate.information_floors import floors_at
+from svae_core.config.shares import percent
 from svae_core.figures.palette import MARKS, ink, panels
 from svae_core.geometry.region import BandAtK
 from svae_core.records import FeasibleRegion, FloorCurves
@@ -46,8 +47,8 @@ def describe_definitions(regions: dict[str, FeasibleRegion]) -> str:
     share = region.within / region.total if region.total > 0 else 1.0
     return (
         f"{text} An empty band ({', '.join(empty)}) is no error: at W = {region.within:.3f}, "
-        f"{share:.0%} of T, not even the K-means centroids have a loss below that δ, so no loss "
-        "lies between the two. The spherical method then gives this reason and does not train."
+        f"{percent(share)} of T, not even the K-means centroids have a loss below that δ, so no "
+        "loss lies between the two. The spherical method then gives this reason and does not train."
     )
 
 

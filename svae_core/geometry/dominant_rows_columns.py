@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from svae_core.config.shares import percent
 from svae_core.geometry.row_blocks import rows_of
 from svae_core.records import Dominance
 
@@ -38,14 +39,14 @@ def describe_dominance(found: Dominance | None, names: Sequence[str], n: int, d:
     said = []
     if n > 2 and found.row_share > DOMINANT:
         said.append(
-            f"One row, number {found.row + 1:,} of those used, holds {100 * found.row_share:.0f} % "
+            f"One row, number {found.row + 1:,} of those used, holds {percent(found.row_share)} "
             "of the variance of the data; leave it out if it is a mistake, or choose the robust "
             "radial map."
         )
     if d > 1 and found.column_share > DOMINANT:
         name = names[found.column] if len(names) == d else f"number {found.column + 1:,}"
         said.append(
-            f"One column, {name}, holds {100 * found.column_share:.0f} % of the variance of the "
+            f"One column, {name}, holds {percent(found.column_share)} of the variance of the "
             "data, so that W and the band describe it nearly alone; standardise the columns, or "
             "leave it out."
         )

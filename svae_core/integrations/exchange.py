@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from svae_core.config.settings import settings_to_dict
+from svae_core.config.writable import refusal
 from svae_core.distributions.gaussian import array
 from svae_core.integrations import plain_model
 from svae_core.integrations.plain_model import PlainVAE
@@ -104,8 +105,12 @@ def write_module(model: PlainVAE, path: Path) -> tuple[Path, Path]:
     try:
         path.write_text(source, encoding="utf-8")
         torch.save({"about": model.about, "weights": weights}, beside)
-    except (OSError, RuntimeError) as error:
-        raise RequestError(f"{path} cannot be written: {error}.") from error
+    except OSError as error:
+        raise refusal(str(path), path, error) from error
+    except RuntimeError as error:  # what torch makes of a full disk
+        raise RequestError(
+            f"{beside} cannot be written; make room, or name a file on another disk."
+        ) from error
     return path, beside
 
 

@@ -286,10 +286,21 @@ class PlainVAE(nn.Module):
 
 
 def load(path: str | Path) -> PlainVAE:
-    """The model of a file of weights, ready for evaluation; nothing in it is executed."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
-    model = PlainVAE(saved["about"])
-    model.load_state_dict(saved["weights"])
+    """The model of a file of weights, ready for evaluation; nothing in it is executed.
+
+    ValueError, one sentence, where the file is damaged, or another one.
+    """
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        model = PlainVAE(saved["about"])
+        model.load_state_dict(saved["weights"])
+    except OSError:
+        raise  # no such file, or no right to read it: Python says so itself
+    except Exception as error:  # torch names no end of them
+        raise ValueError(
+            f"{path} is damaged, or no file of weights that `svae export RUN --what module` wrote; "
+            "give a whole copy of it, or export the run again."
+        ) from error
     return model.eval()
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from svae_core import __version__
 from svae_core.config.settings import settings_to_dict
+from svae_core.config.writable import refusal
 from svae_core.distributions.gaussian import array
 from svae_core.geometry.shell import shell_map
 from svae_core.nets.networks import stream
@@ -107,7 +108,7 @@ def write_bytes(data: bytes, path: Path) -> None:
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise RequestError(f"{path} cannot be written: {error.strerror}.") from error
+        raise refusal(str(path), path, error) from error
 
 
 def _normal(seed: int, shape: tuple[int, ...]):  # type: ignore[no-untyped-def]

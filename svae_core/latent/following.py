@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from svae_core.certificate.posteriors import Posteriors
+from svae_core.config.shares import percent
 from svae_core.geometry.shell import shell_map, shell_view
 from svae_core.latent.drawing import Habits, habits_of, picture
 from svae_core.latent.images import (
@@ -201,20 +202,20 @@ def describe(kl: float, loss: float, spread: float, shift: float) -> str:
     numbers = f"KL {kl:.2f} nats, squared error {loss:.2f}."
     if not np.isfinite([kl, loss, spread, shift]).all():
         return "This model has diverged: its numbers are not finite."
+    average = f"{percent(shift)} from this model's average output. {numbers}"
     if spread < SAME and shift < SAME:
         return (
             f"All {DRAWS} draws give the same picture, nearly the one that this model gives to any "
-            f"input: they are {spread:.0%} of the data's spread apart, and {shift:.0%} from this "
-            f"model's average output. {numbers}"
+            f"input: they are {percent(spread)} of the data's spread apart, and {average}"
         )
     if spread < shift:
         return (
-            f"The input decides the picture more than the draw does: draws are {spread:.0%} of the "
-            f"data's spread apart, and {shift:.0%} from this model's average output. {numbers}"
+            "The input decides the picture more than the draw does: draws are "
+            f"{percent(spread)} of the data's spread apart, and {average}"
         )
     return (
-        f"The draw decides the picture more than the input does: draws are {spread:.0%} of the "
-        f"data's spread apart, and {shift:.0%} from this model's average output. {numbers}"
+        "The draw decides the picture more than the input does: draws are "
+        f"{percent(spread)} of the data's spread apart, and {average}"
     )
 
 

@@ -110,8 +110,8 @@ def _begun(saved: SavedRun) -> WatchedRun:
     prepared = tasks.prepared_data(members[-1])
     if saved.about.fingerprint not in ("", prepared.dataset.fingerprint):
         raise RequestError(
-            "The data of this run are not what they were when it was trained; it cannot be "
-            "shown with others."
+            "The data of this run are not what they were when it was trained, so it cannot be "
+            "shown; restore the data, or train it again."
         )
     floors = tuple(prepare(settings).floors for settings in members)
     return WatchedRun(prepared, members, floors=floors)

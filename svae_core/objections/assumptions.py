@@ -13,6 +13,7 @@ import dataclasses
 
 import numpy as np
 
+from svae_core.config.shares import percent
 from svae_core.distributions.gaussian import gaussian_kl, sample
 from svae_core.objections import Answer, tiny
 from svae_core.problem import prepared_data, region_of
@@ -121,7 +122,7 @@ def _sentences(prepared: PreparedData, found: dict[str, float]) -> tuple[str, ..
         f"{region.deltas['shell']:.4f}; measured at the nearest shell point it is "
         f"{found['best_constant']:.4f} (difference {tiny(found['formula_error'])}), and the best "
         f"of {found['tried']:.0f} other constants loses {found['best_tried']:.4f}.",
-        f"W is {clusters.within / clusters.total:.0%} of T (separation B/T = "
+        f"W is {percent(clusters.within / clusters.total)} of T (separation B/T = "
         f"{clusters.separation:z.2f}), so the literal reading δ = B, which needs W < T/2, "
         f"{literal} at this K.",
         "δ by `shell` and `free` does not contain W. A K-means that fails to separate therefore "

@@ -15,6 +15,7 @@ import numpy as np
 
 from svae_core.certificate.diagnostics import mutual_information
 from svae_core.certificate.information_floors import cluster_entropy
+from svae_core.config.shares import percent
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE, log_density, sample
 from svae_core.objections import Answer, baseline, short, trained
 from svae_core.problem import prepared_data
@@ -124,9 +125,9 @@ def _row(found: _Modes) -> tuple[str, ...]:
         f"{found.certificate.kl:.2f}",
         f"{found.information:z.2f}",
         f"{found.within:z.2f}",
-        f"{found.certificate.cluster_accuracy:.0%}",
+        percent(found.certificate.cluster_accuracy),
         f"{found.smallest_variance:.2g}",
-        f"{found.at_limit:.1%}",
+        percent(found.at_limit, ".1f"),
     )
 
 
@@ -140,15 +141,15 @@ def _sentences(found: _Modes, settings: Settings, numbers: dict[str, float]) -> 
     )
     share = found.within / found.information if found.information > 0.05 else 0.0
     only = (
-        f"{found.within:.2f} of its {found.information:.2f} nats ({share:.0%}) distinguish points "
-        "of one cluster, so it carries more than the label"
+        f"{found.within:.2f} of its {found.information:.2f} nats ({percent(share)}) distinguish "
+        "points of one cluster, so it carries more than the label"
         if share > 0.05
         else f"{found.within:.2f} of its {found.information:.2f} nats distinguish points of one "
         "cluster, so it carries little but the label"
     )
     vanish = (
         f"the smallest mean posterior variance of a dimension is {found.smallest_variance:.2g} "
-        f"and {found.at_limit:.1%} of all variances are at their lower limit"
+        f"and {percent(found.at_limit, '.1f')} of all variances are at their lower limit"
     )
     return (
         f"One short spherical run at these σ² and β: {dead}.",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 
 from svae_core.certificate.diagnostics import COLLAPSED_TOTAL_KL
+from svae_core.config.shares import percent
 from svae_core.objections import Answer, baseline, short, trained
 from svae_core.problem import prepared_data
 from svae_core.records import Certificate, Settings
@@ -77,7 +78,7 @@ def _measured(certificate: Certificate) -> tuple[str, ...]:
 def _sentences(found: dict[str, float], plain: Certificate) -> tuple[str, ...]:
     runs = f"{found['runs']:.0f}"
     rate = (
-        f"That is no proof of 100 %: a rate of up to {found['rate_limit']:.0%} would be "
+        f"That is no proof of 100 %: a rate of up to {percent(found['rate_limit'])} would be "
         f"compatible with {runs} such runs (95 %). What is certain is the theorem, run by run: "
         if found["collapsed"] == 0
         else "So prevention is not complete here; the theorem speaks run by run: "
@@ -88,8 +89,8 @@ def _sentences(found: dict[str, float], plain: Certificate) -> tuple[str, ...]:
         "I(x;z).",
         f"By this metric {found['collapsed']:.0f} of {runs} short spherical runs collapsed; the "
         f"least KL is {found['least_kl']:.2f} nats. The conventional VAE: {plain.verdict}, KL "
-        f"{plain.kl:.2f}. {found['empty']:.0f} of {found['variants']:.0f} variants have an empty "
-        "band, so they were not trained.",
+        f"{plain.kl:.2f} nats. {found['empty']:.0f} of {found['variants']:.0f} variants have an "
+        "empty band, so they were not trained.",
         f"{rate}{found['certified']:.0f} of {runs} have a measured loss below δ, and "
         f"{found['in_band']:.0f} ended inside their band.",
     )

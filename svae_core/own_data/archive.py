@@ -30,6 +30,8 @@ DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, IndexError),
     *(OverflowError, RuntimeError, KeyError, TypeError),
 )
+#: Those of them that speak of Python and not of the file.
+_NO_WORDS = (zlib.error, struct.error, IndexError, OverflowError, KeyError, TypeError)
 
 
 @contextmanager
@@ -48,10 +50,13 @@ def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]
     except (*DAMAGE, OSError) as error:
         if is_of_disk(error):
             raise
-        raise damaged("ZIP", _reason(error) or "it ends too early") from error
+        raise damaged("ZIP", reason_of(error) or "it ends too early") from error
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why an archive cannot be read, as part of a sentence; "" where nothing tells."""
+    if isinstance(error, _NO_WORDS):
+        return "what is packed in it makes no sense"
     return cleaned(error).rstrip(".").replace(". ", " ")
 
 

@@ -1,98 +1,101 @@
-"""Several arrays of an NPZ file that is not trusted, as files of plain numbers.
+"""Several arrays by name of a file that is not trusted, written as files of plain numbers.
 
-The reader's process does this, see arrays_apart: headers are checked, objects never loaded.
+The reader's process does this, see arrays_apart: headers are checked, objects never loaded. Which
+formats hold arrays by name, and how each is read, their files in `formats` say.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from svae_core.own_data import archive
-from svae_core.own_data.damage import damaged
-from svae_core.own_data.formats import Progress
+from svae_core.own_data.array_in_file import NamedArray
+from svae_core.own_data.array_layout import from_bfloat16
+from svae_core.own_data.array_to_table import blocks_of, text_of_label
+from svae_core.own_data.formats import Format, Progress, Source, listed, of_arrays, recognise
 from svae_core.own_data.limits import CELLS
-from svae_core.own_data.names import cleaned, some
-from svae_core.own_data.npy_header import PARSER_ERRORS, checked_header
+from svae_core.own_data.names import cleaned, own_name
+from svae_core.own_data.read_by_format import opened
 from svae_core.records import RequestError
 
-#: The file that names the arrays.
+#: The file that names the arrays: by file those that were written, and what others there are.
 INDEX = "arrays.json"
-_MOST = 64  # arrays in a file
-_BLOCK = 2**20
-_TOO_LARGE = "The arrays are too large to read together; give a sample."
+_MOST = 64  # arrays that are read
+_NAMED = 1_000  # others that are named
 
 
 def write_arrays(path: Path, name: str, folder: Path, tell: Progress, only: str = "") -> None:
-    """Write the arrays as NPY files of plain numbers, and a list of their names."""
-    try:
-        with path.open("rb") as file:
-            if not file.read(4).startswith(b"PK"):
-                raise RequestError(
-                    "This is no NPZ file. A model is examined by its arrays in one file, as "
-                    "numpy.savez writes it; data without a model are given as a data set."
-                )
-        with archive.opened(path) as (packed, items):
-            _write(packed, items, folder, tell, set(only.split(",")) - {""})
-    except RequestError as error:
-        raise RequestError(f"{name}: {error}") from error
-    except (OSError, MemoryError) as error:
-        raise RequestError(f"{name}: Reading it failed ({cleaned(error)}).") from error
+    """Write the arrays as NPY files of plain numbers, and a list of their names.
+
+    `only`: names with commas between; arrays of other names are listed and not read.
+    """
+    with opened(Source(path, name, folder, tell)) as source:
+        form = recognise(source.path)
+        if form.arrays is None:
+            raise _no_arrays(form)
+        with form.arrays(source) as held:
+            _write(held, source, set(only.split(",")) - {""})
 
 
-def _write(
-    packed: zipfile.ZipFile,
-    items: list[zipfile.ZipInfo],
-    folder: Path,
-    tell: Progress,
-    only: set[str],
-) -> None:
-    arrays = {item.filename.removesuffix(".npy"): item for item in items}
-    if not arrays or len(arrays) > _MOST or not all(i.filename.endswith(".npy") for i in items):
-        raise RequestError(
-            f"The ZIP must hold NPY arrays alone, {_MOST} at most; save them with numpy.savez."
-        )
-    wanted = {key: item for key, item in arrays.items() if not only or key.lower() in only}
-    if not wanted:
-        names = some([cleaned(key) for key in arrays])
-        raise RequestError(f"None of the arrays ({names}) has a name that is known here.")
-    index, left = {}, 8 * CELLS
-    for number, (key, item) in enumerate(wanted.items()):
-        unpacked = folder / f"{number}.packed"
-        left -= archive.unpack(packed, item, unpacked, left, _TOO_LARGE)
-        _write_plain(unpacked, folder / f"{number}.npy", cleaned(key))
-        unpacked.unlink()
-        index[f"{number}.npy"] = cleaned(key)
-        tell((number + 1) / len(wanted))
-    (folder / INDEX).write_text(json.dumps(index), encoding="utf-8")
+def _no_arrays(form: Format) -> RequestError:
+    # Any text is taken for a table, which says nothing of the file.
+    kind = f", but {form.name}" if form.rank < 2 else ""
+    return RequestError(
+        f"This is no file of arrays with names{kind}; a model is examined by its arrays in one "
+        f"file of {listed(of_arrays())}, as numpy.savez writes it, and data without a model are "
+        "given as a data set."
+    )
 
 
-def _write_plain(source: Path, target: Path, name: str) -> None:
-    """An array of numbers or short text, copied block by block into a file of our own making."""
-    with source.open("rb") as file:
-        shape, dtype, _ = checked_header(file, source.stat().st_size)
-    number = not dtype.names and dtype.kind in "fiub"
-    if not number and not (dtype.kind in "US" and len(shape) == 1):
-        raise RequestError(f"The array {name} holds {cleaned(dtype.name)}, but must hold numbers.")
-    try:
-        found = np.load(source, mmap_mode="r" if shape and 0 not in shape else None)
-        if number:
-            plain = np.dtype(
-                np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64
+def _write(held: Mapping[str, NamedArray], source: Source, only: set[str]) -> None:
+    wanted = {key: one for key, one in held.items() if not only or own_name(key) in only}
+    if len(wanted) > _MOST:
+        raise RequestError(f"It holds {len(wanted)} arrays, but at most {_MOST} can be read.")
+    index, left = {}, CELLS
+    for number, (key, one) in enumerate(wanted.items()):
+        left -= math.prod(one.shape)
+        if left < 0:
+            raise RequestError(
+                f"Its arrays hold more than {CELLS:,} numbers, too many to read together; give a "
+                "sample of the points."
             )
-        else:
-            found = np.array([cleaned(word) for word in found.tolist()])
-            plain = found.dtype
-        copy = np.lib.format.open_memmap(target, "w+", plain, found.shape)
-        if found.ndim == 0:
-            copy[...] = found
-        rows = max(1, _BLOCK // max(1, math.prod(found.shape[1:])))
-        for at in range(0, len(found) if found.ndim else 0, rows):
-            copy[at : at + rows] = found[at : at + rows]
-        copy.flush()
-    except PARSER_ERRORS as error:
-        raise damaged(f"array {name}") from error
+        _write_plain(one, source.folder / f"{number}.npy", cleaned(key))
+        index[f"{number}.npy"] = cleaned(key)
+        source.progress((number + 1) / len(wanted))
+    others = [cleaned(key) for key in held if key not in wanted][:_NAMED]
+    about = json.dumps({"arrays": index, "others": others})
+    (source.folder / INDEX).write_text(about, encoding="utf-8")
+
+
+def _write_plain(one: NamedArray, target: Path, name: str) -> None:
+    """An array of numbers or short text, copied block by block into a file of our own making."""
+    if one.texts and math.prod(one.shape) == max(one.shape, default=0):
+        words = np.asarray(one.load()).reshape(-1)
+        np.save(target, np.array([cleaned(text_of_label(word)) for word in words.tolist()], str))
+        return
+    if not one.numbers:
+        what = "a table of text" if one.texts else cleaned(one.dtype.name)
+        refusal = one.refusal or f"holds {what}, but must hold numbers; save it as such"
+        raise RequestError(f"The array {name} {refusal}.")
+    small = one.dtype.kind in "fV" and one.dtype.itemsize <= 4
+    plain = np.dtype(np.float32 if small else np.float64)
+    if not one.shape or 0 in one.shape:
+        found = np.asarray(one.load()[()]) if not one.shape else np.empty(one.shape)
+        np.save(target, _plain(found).astype(plain))
+        return
+    copy = np.lib.format.open_memmap(target, "w+", plain, one.shape)
+    array = one.load()
+    for rows in blocks_of(one.shape[0], math.prod(one.shape[1:])):
+        copy[rows] = _plain(array[rows])
+    copy.flush()
+
+
+def _plain(block: Any) -> np.ndarray:
+    """A block of numbers as NumPy knows them."""
+    block = np.asarray(block)
+    return from_bfloat16(block) if block.dtype.kind == "V" else block

@@ -1,4 +1,4 @@
-"""Several arrays of an NPZ file that is not trusted, read in a process of their own.
+"""Several arrays by name of a file that is not trusted, read in a process of their own.
 
 read_arrays(path, "mine.npz") -> {"points": …, "z": …}
 """
@@ -19,15 +19,18 @@ from svae_core.own_data.reader_process import ARRAYS, read_apart
 
 def read_arrays(
     path: Path, name: str, tell: Progress = lambda share: None, only: Collection[str] = ()
-) -> dict[str, np.ndarray]:
-    """The arrays of an NPZ file by name; with `only`, those whose small letters are in it.
+) -> dict[str, np.ndarray | None]:
+    """The arrays of an NPZ, HDF5, MATLAB or safetensors file by name.
 
-    RequestError, one sentence, for what is no NPZ of numbers or text, or is too large.
+    With `only`, those are read whose own name, in small letters, is in it; others are None.
+    RequestError, one sentence, for what holds no arrays of numbers or text, or is too large.
     """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         read_apart(path, name, folder, tell, ",".join(only), ARRAYS)
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        return {
-            key: np.load(folder / file, allow_pickle=False) for file, key in sorted(index.items())
+        about = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        arrays = {
+            key: np.load(folder / file, allow_pickle=False)
+            for file, key in sorted(about["arrays"].items())
         }
+        return {**dict.fromkeys(about["others"]), **arrays}

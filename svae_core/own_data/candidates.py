@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from svae_core.own_data.limits import CLASSES
-from svae_core.own_data.names import cleaned, some
+from svae_core.own_data.names import cleaned, own_name, some
 from svae_core.records import RequestError
 
 #: Names that files give their labels, in the order in which they are looked for.
@@ -48,7 +48,7 @@ def choose(shapes: Mapping[str, Sequence[int]], wanted: str, what: str) -> str:
         raise RequestError(f"The {what} holds no array of numbers.")
     able = {key: shape for key, shape in shapes.items() if not names_no_points(key)}
     wide = {key: shape for key, shape in able.items() if len(shape) >= 2} or able
-    lower = {key.lower().rsplit("/", 1)[-1]: key for key in wide}
+    lower = {own_name(key): key for key in wide}
     for name in _PAIRS:
         if name in lower:
             return lower[name]
@@ -74,14 +74,14 @@ def offered(shapes: Mapping[str, Sequence[int]]) -> tuple[str, ...]:
 def names_no_points(key: str) -> bool:
     """Whether an array of this name is labels, indices or the like, and never the points."""
     lower = key.lower()
-    return lower.rsplit("/", 1)[-1] in LABELS or any(part in lower for part in _NO_POINTS)
+    return own_name(key) in LABELS or any(part in lower for part in _NO_POINTS)
 
 
 def labels_among(shapes: Mapping[str, Sequence[int]], points: str) -> str:
     """The name of the labels that belong to the points: as many, and named so; or nothing."""
     rows = shapes[points][0]
-    lower = {key.lower().rsplit("/", 1)[-1]: key for key in shapes if key != points}
-    for name in _PAIRS.get(points.lower().rsplit("/", 1)[-1], (*LABELS, "arr_1")):
+    lower = {own_name(key): key for key in shapes if key != points}
+    for name in _PAIRS.get(own_name(points), (*LABELS, "arr_1")):
         shape = shapes[lower[name]] if name in lower else ()
         # A vector, a column, a row as MATLAB has it, or a column of 0 and 1 for each class.
         if tuple(shape) in ((rows,), (rows, 1), (1, rows)) or (

@@ -129,13 +129,21 @@ class Groups:
     @property
     def others(self) -> list[str]:
         """Data sets that are neither numbers nor text, and what they are."""
-        known = {*self.shapes, *self.text_shapes}
-        what = {"O": "cells or references", "V": "a table of several types"}
         return [
-            f"{cleaned(key)} ({what.get(item.dtype.kind, cleaned(item.dtype.name))})"
+            f"{cleaned(key)} ({what})"
             for key, item in self.items.items()
-            if key not in known and item.shape and item.dtype.kind not in "fiubS"
+            if item.shape and (what := self.what(key))
         ]
+
+    def what(self, key: str) -> str:
+        """What a data set holds that is neither numbers nor text; "" for those."""
+        import h5py
+
+        item = self.items[key]
+        if item.dtype.kind in "fiubS" or h5py.check_string_dtype(item.dtype):
+            return ""
+        names = {"O": "cells or references", "V": "a table of several types"}
+        return names.get(item.dtype.kind, cleaned(item.dtype.name))
 
     @property
     def notes(self) -> tuple[str, ...]:

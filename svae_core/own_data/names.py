@@ -54,6 +54,11 @@ def distinct(names: Iterable[str], otherwise: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def own_name(key: str) -> str:
+    """The name of an array without the groups that it lies in, in small letters."""
+    return key.rsplit("/", 1)[-1].lower().strip()
+
+
 def some(names: Sequence[str]) -> str:
     """The first five names of a list, and the number of others."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -6,6 +6,8 @@ import errno
 import gzip
 import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from svae_core.own_data.damage import damaged
@@ -35,17 +37,24 @@ def read_table(
     `how`: words of formats.HOW. With `labels` it is a second file, whose columns belong to the rows
     of another; one column may do.
     """
+    with opened(Source(path, name, folder, progress, array, how)) as source:
+        table = recognise(source.path).read(source)
+        # Matrices are turned as they are read, and so are sparse ones.
+        turns = source.turned and table.tabular and not table.sparse
+        return turned_table(source, table) if turns else table
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[Source]:
+    """The source without its gzip; whatever goes wrong with it in use is one sentence."""
+    name = source.name
     try:
-        source = Source(path, name, folder, progress, array, how)
-        with path.open("rb") as file:
+        with source.path.open("rb") as file:
             packed = file.read(2) == _GZIP
         if packed:
             source = renamed(source, _unpacked(source))
         try:
-            table = recognise(source.path).read(source)
-            # Matrices are turned as they are read, and so are sparse ones.
-            turns = source.turned and table.tabular and not table.sparse
-            return turned_table(source, table) if turns else table
+            yield source
         finally:
             if packed:
                 source.path.unlink(missing_ok=True)

@@ -88,9 +88,11 @@ class DenseRows:
 
 
 def dense_of(matrix: SparseRows) -> np.ndarray:
-    """A small matrix, such as labels, as an array; RequestError where it is none."""
+    """A small matrix as an array with its zeros; RequestError where it is none."""
     if matrix.shape[0] * matrix.shape[1] > CELLS:
-        raise RequestError("A sparse matrix in the file is too large for labels; leave it out.")
+        raise RequestError(
+            "A sparse matrix in the file has too many numbers with its zeros; leave it out."
+        )
     values, columns, lengths = matrix.part(slice(0, matrix.shape[0]))
     found = np.zeros(matrix.shape, values.dtype)
     found[np.repeat(np.arange(matrix.shape[0]), lengths), columns] = values

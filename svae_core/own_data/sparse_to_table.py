@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from svae_core.config.shares import percent
 from svae_core.own_data.formats import Source
 from svae_core.own_data.limits import CELLS, SPARSE_COLUMNS
 from svae_core.own_data.names import distinct
@@ -76,7 +77,7 @@ def write_sparse(
     names = distinct(column_names, "column") if given else [f"column {i + 1}" for i in range(width)]
     columns = extremes.columns(names, rows)
     stored = int(extremes.stored.sum())
-    share = f"{100 * stored / (rows * width):.3g} % of {rows:,} × {width:,}"
+    share = f"{percent(stored / (rows * width), '.3g')} of {rows:,} × {width:,}"
     counts = extremes.whole and all(column.low >= 0 for column in columns)
     table = Table(
         folder=source.folder,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from svae_core.config.shares import percent
 from svae_core.own_data.names import some
 from svae_core.own_data.numerals import spelt
 
@@ -52,7 +53,7 @@ def suspicions_of_points(
     share = by_column[column] / total
     if points.shape[1] > 1 and share > DOMINANT and len(names) == points.shape[1]:
         sentence = (
-            f"{names[column]} has {_percent(share)} of the variance and decides nearly all; "
+            f"{names[column]} has {percent(share)} of the variance and decides nearly all; "
             "standardise the columns, or leave it out."
         )
         found.append(Suspicion("dominant", sentence, (names[column],)))
@@ -62,7 +63,7 @@ def suspicions_of_points(
         place = row if rows is None else int(rows[row])
         sentence = (
             f"Row {place + 1} lies {ratio:,.0f} times as far from the mean as the median row and "
-            f"has {_percent(by_row[row] / total)} of the variance; leave it out if it is a mistake."
+            f"has {percent(by_row[row] / total)} of the variance; leave it out if it is a mistake."
         )
         found.append(Suspicion("outlier", sentence, row=place))
     return found
@@ -199,7 +200,3 @@ def _equal(columns: np.ndarray, names: Sequence[str]) -> Iterator[tuple[str, str
         if key in seen:
             yield seen[key], name
         seen.setdefault(key, name)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from svae_core.config.settings import settings_from_dict, settings_key, settings_to_dict
+from svae_core.own_data.damage import reason_of
 from svae_core.records import RequestError, Settings
 from svae_core.runs.folder import folder_name, home
-from svae_core.runs.manifest import LONGEST_PAGE, About, new_id
+from svae_core.runs.manifest import LONGEST_PAGE, LONGEST_REASON, About, new_id
 
 #: Key of `About.page` of a batch.
 PAGE = "comparison"
@@ -79,10 +80,18 @@ def comparison_of(about: About, place: Path) -> ComparisonFolders | None:
         runs = tuple(_runs(plain["runs"]))
         found = ComparisonFolders(runs, str(plain["id"]), float(plain["created"]), place)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise RequestError(f"The comparison of this run cannot be read ({error}).") from error
+        raise _damaged(about, reason_of(error)) from error
     if not set(about.members) <= set(runs) or not 0 <= found.created < 2**40:
-        raise RequestError("The comparison of this run cannot be read: it is of other runs.")
+        raise _damaged(about, "it is of other runs")
     return found
+
+
+def _damaged(about: About, reason: str) -> RequestError:
+    told = reason[:LONGEST_REASON]
+    return RequestError(
+        f"The comparison that the run {folder_name(about)} belongs to is damaged ({told}); restore "
+        "its folder from a copy, or compare again."
+    )
 
 
 def _plain(runs: tuple[Settings, ...]) -> list[dict[str, Any]]:

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from svae_core.own_data.damage import reason_of
 from svae_core.records import Certificate, PreparedData, RequestError, State
 from svae_core.runs import folder as run
 from svae_core.runs.data_without_points import pack, unpack
+from svae_core.runs.manifest import DAMAGE, DamagedRun, NewerRun
 
 _FILE = "estimator.safetensors"
 
@@ -44,20 +46,34 @@ def read(folder: Path) -> tuple[State, Certificate, PreparedData, dict[str, Any]
     """What was written; RequestError, one sentence, where it is none, or damaged."""
     from safetensors import SafetensorError, safe_open
 
-    saved = run.load(folder)
+    if not (folder / _FILE).is_file():
+        raise RequestError(
+            f"{folder} holds no saved SphericalVAE: it has no {_FILE}; give the folder that `save` "
+            "wrote."
+        )
     try:
+        saved = run.load(folder)
         with safe_open(folder / _FILE, "numpy") as file:
             about = json.loads(file.metadata()["about"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         (certificate,) = saved.certificates
         return saved.state, certificate, unpack(arrays, about["ground"]), about
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise no_model(folder) from error
+    except DamagedRun as error:
+        raise damaged(folder, error.reason) from error
+    except SafetensorError as error:
+        raise damaged(folder, f"{_FILE} is cut short, or no such file") from error
+    except NewerRun:
+        raise
+    except DAMAGE as error:
+        raise damaged(folder, f"{_FILE}: {reason_of(error)}") from error
 
 
-def no_model(folder: Path) -> RequestError:
-    """What is said of a folder that holds none."""
-    return RequestError(f"{folder} holds no saved SphericalVAE, or a damaged one.")
+def damaged(folder: Path, reason: str) -> RequestError:
+    """The sentence on a model that cannot be read."""
+    return RequestError(
+        f"The SphericalVAE in {folder} is damaged ({reason}); restore its folder from a copy, or "
+        "fit and save it again."
+    )
 
 
 def _check_free(folder: Path) -> None:

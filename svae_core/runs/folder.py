@@ -34,6 +34,7 @@ from typing import Any, TypeVar
 from svae_core.config.home import home as home
 from svae_core.config.notebook_display import ShownInNotebooks
 from svae_core.latent.projection import Layout, pca_layouts
+from svae_core.own_data.damage import reason_of
 from svae_core.records import Certificate, Frame, Moment, RequestError, State, to_json
 from svae_core.runs.manifest import (
     ABOUT,
@@ -47,6 +48,7 @@ from svae_core.runs.manifest import (
     certificates_schema_1,
     damaged,
     read_about,
+    wrong_size,
 )
 from svae_core.runs.tensors import (
     MOST_MOMENTS,
@@ -279,7 +281,10 @@ def steadily(folder: Path, read: Callable[[], Found]) -> Found:
             if attempt == _TRIES - 1:
                 raise damaged(folder, f"{Path(str(error.filename)).name} is missing") from error
         except OSError as error:
-            raise damaged(folder, str(error.strerror)) from error
+            raise RequestError(
+                f"The run in {folder} cannot be read: {reason_of(error)}; give this program the "
+                "right to read its files."
+            ) from error
     raise AssertionError("not reached")
 
 
@@ -316,7 +321,7 @@ def _load(folder: Path, about: About) -> SavedRun:
             else:
                 certificates = certificates_from_json(data)
         except DAMAGE as error:
-            raise damaged(folder, f"{entry.name}: {error}") from error
+            raise damaged(folder, f"{entry.name}: {reason_of(error)}") from error
         if max(len(moments), len(layouts)) > MOST_MOMENTS:
             raise damaged(folder, "it has more frames than a run can have")
     if state is None:
@@ -359,9 +364,9 @@ def _contents(folder: Path, about: About) -> Iterator[tuple[FileEntry, bytes]]:
     for entry in about.files:
         data = (folder / entry.name).read_bytes()
         if len(data) != entry.size:
-            raise damaged(folder, f"{entry.name} has {len(data)} bytes and not {entry.size}")
+            raise damaged(folder, wrong_size(entry, len(data)))
         if hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise damaged(folder, f"{entry.name} is not what was written")
+            raise damaged(folder, f"{entry.name} was changed since it was written")
         yield entry, data
 
 
@@ -384,4 +389,4 @@ def _load_schema_1(folder: Path, about: About) -> SavedRun:
     except FileNotFoundError:
         raise
     except (*DAMAGE, SafetensorError) as error:
-        raise damaged(folder, str(error)) from error
+        raise damaged(folder, f"state.safetensors: {reason_of(error)}") from error

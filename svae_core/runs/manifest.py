@@ -18,7 +18,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from svae_core.config.estimator_parameters import in_parameter_words
 from svae_core.config.settings import settings_from_dict, settings_to_dict
+from svae_core.own_data.damage import reason_of
 from svae_core.records import Certificate, RequestError, Settings, from_json, to_json
 from svae_core.runs.bounded_json import COUNT, LATEST, parse
 
@@ -32,7 +34,8 @@ _OLD = "settings.json"  # of schema 1
 LONGEST, MOST_VALUES = 2**20, 2**16
 #: What a screen keeps with a run holds so many characters at most.
 LONGEST_PAGE = 2**17
-_LONGEST_REASON, _LONGEST_SENTENCE = 200, 1000
+#: Letters of a reason in a sentence, and of a sentence in a certificate.
+LONGEST_REASON, _LONGEST_SENTENCE = 200, 1000
 #: How run.json begins, so that its owner is known before anything else of it is read.
 _HEAD = re.compile(rb'\{\s*"schema": \d{1,4},\s*"owner": "([A-Za-z0-9_-]{0,64})"')
 _HEAD_BYTES = 160
@@ -48,8 +51,18 @@ _Date = Annotated[float, Meta(ge=0, lt=LATEST)]  # seconds since 1970
 DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
+#: How a damaged run is mended; the end of a sentence.
+_RESTORE = "restore its folder from a copy, or train it again"
+
+
 class NewerRun(RequestError):
-    """A run written by a newer version of this program."""
+    """A run that this program cannot know: of a newer version, or made with other plug-ins."""
+
+
+class DamagedRun(RequestError):
+    """A run whose files are not what was written; the `reason` is the part of its sentence."""
+
+    reason = ""
 
 
 def new_id() -> str:
@@ -100,15 +113,16 @@ def read_about(folder: Path) -> About:
             return _about_schema_1(folder)
         plain = _read(folder / ABOUT)
         _check_schema(folder, plain["schema"])
-        return _from_dict(plain)
+        return _from_dict(plain, settings_of(f"The run in {folder}", plain["members"]))
     except FileNotFoundError as error:
         raise RequestError(
-            f"{folder} is not a saved run: it has no {Path(str(error.filename)).name}."
+            f"{folder} is not a saved run: it has no {Path(str(error.filename)).name}; give the "
+            "folder that holds one."
         ) from error
     except NewerRun:
         raise
     except DAMAGE as error:
-        raise damaged(folder, f"{ABOUT}: {error}") from error
+        raise damaged(folder, f"{ABOUT}: {reason_of(error)}") from error
 
 
 def owner_of(folder: Path) -> str | None:
@@ -130,14 +144,25 @@ def check_sizes(folder: Path, about: About, sizes: Mapping[str, int]) -> None:
         if entry.name not in sizes:
             raise damaged(folder, f"{entry.name} is missing")
         if sizes[entry.name] != entry.size:
-            wrong = f"{entry.name} has {sizes[entry.name]} bytes and not {entry.size}"
-            raise damaged(folder, wrong)
+            raise damaged(folder, wrong_size(entry, sizes[entry.name]))
 
 
-def damaged(folder: Path, reason: str) -> RequestError:
+def wrong_size(entry: FileEntry, size: int) -> str:
+    """Why a file of that many bytes is not the one that is listed."""
+    return f"{entry.name} has {size:,} bytes, but {entry.size:,} were written"
+
+
+def damaged(folder: Path, reason: str) -> DamagedRun:
     """The sentence on a folder that cannot be read. A reason may quote what is in it: not all."""
-    told = " ".join(reason.split())[:_LONGEST_REASON]
-    return RequestError(f"The run in {folder} is damaged ({told}).")
+    told = _shortened(reason)
+    error = DamagedRun(f"The run in {folder} is damaged ({told}); {_RESTORE}.")
+    error.reason = told
+    return error
+
+
+def _shortened(reason: str) -> str:
+    told = " ".join(reason.split())
+    return told if len(told) <= LONGEST_REASON else f"{told[:LONGEST_REASON]} …"
 
 
 def about_to_json(about: About) -> str:
@@ -191,9 +216,21 @@ def _check_schema(folder: Path, schema: Any) -> None:
         )
 
 
-def _from_dict(plain: dict[str, Any]) -> About:
+def settings_of(what: str, plain: Any) -> list[Settings]:
+    """Settings as `what` holds them; NewerRun where they are not possible here."""
+    try:
+        return [settings_from_dict(dict(one)) for one in plain]
+    except RequestError as error:
+        # How to mend a setting that one typed is of no use for one in a file.
+        told = reason_of(in_parameter_words(error)).split("; ")[0]
+        raise NewerRun(
+            f"{what} has settings that are not known here ({_shortened(told)}); update this "
+            "program, or add the plug-ins that it was made with."
+        ) from error
+
+
+def _from_dict(plain: dict[str, Any], members: list[Settings]) -> About:
     """The inverse of `about_to_json`; raises ValueError, KeyError or TypeError if malformed."""
-    members = [settings_from_dict(dict(one)) for one in plain["members"]]
     about = from_json(About, plain | {"members": members})
     if any(len(one.dataset) > LONGEST_TITLE for one in about.members):
         raise ValueError("its data set has no such name")
@@ -211,7 +248,7 @@ def _about_schema_1(folder: Path) -> About:
     """The manifest of a run of schema 1: one member without frames."""
     plain = _read(folder / _OLD)
     _check_schema(folder, plain["schema"])
-    settings = settings_from_dict(plain["settings"])
+    (settings,) = settings_of(f"The run in {folder}", [plain["settings"]])
     written = (folder / _OLD).stat().st_mtime
     signed = certificates_schema_1(folder)
     return About(

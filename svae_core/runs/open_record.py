@@ -24,13 +24,15 @@ import numpy as np
 from msgspec import Meta
 
 from svae_core.certificate.diagnostics import VERDICTS
-from svae_core.config.settings import settings_from_dict, settings_to_dict
+from svae_core.config.settings import settings_to_dict
+from svae_core.config.shares import percent
 from svae_core.datasets import scan_datasets
 from svae_core.methods import method_for
+from svae_core.own_data.damage import reason_of
 from svae_core.own_data.names import cleaned
 from svae_core.records import Frame, RequestError, Settings, from_json, to_json
 from svae_core.runs.bounded_json import COUNT, parse
-from svae_core.runs.manifest import DAMAGE, certificate_from_json
+from svae_core.runs.manifest import DAMAGE, certificate_from_json, settings_of
 from svae_core.studies.scores import Score
 
 SCHEMA = 1
@@ -153,7 +155,10 @@ def check_recordable(runs: Iterable[Settings]) -> None:
                 "a data set of `svae datasets`."
             )
         if settings.dataset not in scan_datasets():
-            raise RequestError(f"There is no data set {cleaned(settings.dataset)!r} here.")
+            raise RequestError(
+                f"There is no data set {cleaned(settings.dataset)!r} here; `svae datasets` lists "
+                "all, and one of your own is a file in the folder that SVAE_PLUGINS names."
+            )
         method_for(settings)
 
 
@@ -195,16 +200,21 @@ def from_bytes(data: bytes) -> Record:
         if plain["svae_record"] < 1:
             raise ValueError("there is no such version")
         if plain["svae_record"] > SCHEMA:
-            raise ValueError("it is of a newer version; update this program")
+            raise RequestError("This record is of a newer version; update this program.")
         if not 0 < len(plain["runs"]) <= MOST_RUNS:
             raise ValueError(f"it needs 1 to {MOST_RUNS} runs")
         _check_words(plain)
-        runs = tuple(map(_run_from_json, plain["runs"]))
+        settings = settings_of("This record", [run["settings"] for run in plain["runs"]])
+        runs = tuple(map(_run_from_json, plain["runs"], settings))
         check_recordable(run.settings for run in runs)
         return Record(cleaned(plain["title"]), from_json(Made, plain["made"]), runs)
+    except RequestError:
+        raise
     except DAMAGE as error:
-        reason = " ".join(str(error).split()).rstrip(".")[:200]
-        raise RequestError(f"This is no record of a comparison ({reason}).") from error
+        raise RequestError(
+            f"This is no record of a comparison, or a damaged one ({reason_of(error)[:200]}); give "
+            "a whole copy of what `record make` wrote."
+        ) from error
 
 
 def _check_words(plain: Any) -> None:
@@ -221,8 +231,7 @@ def _check_words(plain: Any) -> None:
             _check_words(value)
 
 
-def _run_from_json(plain: Any) -> RecordedRun:
-    settings = settings_from_dict(dict(plain["settings"]))
+def _run_from_json(plain: Any, settings: Settings) -> RecordedRun:
     score = dict(plain["score"])
     certificate = certificate_from_json(score["certificate"])
     certificate = dataclasses.replace(certificate, dataset=cleaned(certificate.dataset))
@@ -316,7 +325,7 @@ def said(replay: Replay) -> str:
     was, now = replay.numbers[name]
     where = f"frames from step {replay.first_difference} on"
     where = where if replay.first_difference is not None else "numbers of the certificate"
-    most = f"{name} most, by {100 * share:.2g} % ({was:.5g} recorded, {now:.5g} here)"
+    most = f"{name} most, by {percent(share, '.2g')} ({was:.5g} recorded, {now:.5g} here)"
     if replay.verdicts[0] != replay.verdicts[1]:
         most += f"; recorded as {replay.verdicts[0]}, here {replay.verdicts[1]}"
     return f"{what}: {'close' if replay.close else 'differs'}: {where}, {most}."

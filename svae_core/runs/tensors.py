@@ -23,7 +23,8 @@ import numpy as np
 
 from svae_core.config.fields import type_hints
 from svae_core.latent.projection import Layout
-from svae_core.records import Frame, Moment, RequestError, Settings, State
+from svae_core.own_data.damage import reason_of
+from svae_core.records import Frame, Moment, Settings, State
 from svae_core.runs.bounded_json import COUNT, parse
 
 #: Fields of a frame that are arrays: their type, and their axes in one frame.
@@ -73,7 +74,7 @@ def pack_frames(moments: Sequence[Moment], layouts: Sequence[tuple[Layout, ...]]
 
 
 def unpack_frames(data: bytes) -> tuple[list[Moment], list[tuple[Layout, ...]]]:
-    """The inverse of `pack_frames`, without latents. RequestError where it is not such a file."""
+    """The inverse of `pack_frames`, without latents. ValueError where it is not such a file."""
     arrays, texts = _unpack(data)
     try:
         count = _count(texts["moments"], MOST_MOMENTS)
@@ -86,7 +87,7 @@ def unpack_frames(data: bytes) -> tuple[list[Moment], list[tuple[Layout, ...]]]:
             for number, row in enumerate(texts["layouts"])
         ]
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise RequestError(f"Its frames cannot be read ({error}).") from error
+        raise ValueError(f"its frames cannot be read, since {reason_of(error)}") from error
     return list(zip(*members, strict=True)), layouts
 
 
@@ -108,7 +109,7 @@ def _frames(arrays: Arrays, texts: dict[str, Any], member: int, count: int) -> I
                 raise ValueError(f"{item.name} is not there for every moment")
             columns[item.name] = _column(item.name, type_hints(Frame)[item.name], arrays[key])
         elif item.default is dataclasses.MISSING:
-            raise KeyError(f"there is no {key}")
+            raise ValueError(f"{key} is missing")
     if wrong := [name for name, column in columns.items() if len(column) != count]:
         raise ValueError(f"{wrong[0]} is not there for every moment")
     columns[_NOT_KEPT] = [NO_LATENTS] * count  # by now `count` is no more than there is
@@ -196,7 +197,7 @@ def unpack_state(
         rule = _count(texts.get("frame_rule", int(bool(texts.get("dense_start")))), 2)
         state = State(members, step, **rows, memory=memory, engine=engine, frame_rule=rule)
     except (LookupError, TypeError, ValueError) as error:
-        raise RequestError(f"Its state cannot be read ({error}).") from error
+        raise ValueError(f"its state cannot be read, since {reason_of(error)}") from error
     latents, maps = (
         [arrays[f"{kind}.{m}"] for m in range(len(members)) if f"{kind}.{m}" in arrays]
         for kind in ("latents", "maps")
@@ -215,7 +216,7 @@ def _pack(arrays: Arrays, texts: dict[str, Any]) -> bytes:
 
 
 def _unpack(data: bytes) -> tuple[Arrays, dict[str, Any]]:
-    """Arrays and words; RequestError where the file is cut short or is something else."""
+    """Arrays and words; ValueError where the file is cut short or is something else."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -229,8 +230,8 @@ def _unpack(data: bytes) -> tuple[Arrays, dict[str, Any]]:
             raise ValueError("its words are no dictionary")
         arrays = load(data)
     except (
-        *(SafetensorError, ValueError, LookupError, TypeError, AttributeError),
-        *(OverflowError, struct.error),
+        *(SafetensorError, LookupError, TypeError, AttributeError),
+        *(ArithmeticError, struct.error),
     ) as error:
-        raise RequestError(f"It is cut short or no such file ({error}).") from error
+        raise ValueError("it is cut short, or no such file") from error
     return arrays, texts

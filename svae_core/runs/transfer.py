@@ -19,12 +19,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from svae_core.own_data.archive import DAMAGE, check_contents
+from svae_core.own_data.archive import DAMAGE, check_contents, reason_of
 from svae_core.own_data.limits import COMPRESSIONS
 from svae_core.own_data.names import inert
 from svae_core.records import RequestError
 from svae_core.runs.folder import SavedRun, folder_name, load, replace, steadily
-from svae_core.runs.manifest import ABOUT, FILE_NAME, LONGEST, about_to_json, new_id, read_about
+from svae_core.runs.manifest import (
+    ABOUT,
+    FILE_NAME,
+    LONGEST,
+    DamagedRun,
+    about_to_json,
+    new_id,
+    read_about,
+)
 from svae_core.runs.store import NAME, NAME_BYTES, check_room
 
 SUFFIX = ".svae.zip"
@@ -37,6 +45,8 @@ _CONTENTS_BYTES = 200 * _MOST_FILES  # of the ZIP's table of contents
 _BLOCK = 2**20
 #: Fields of a screen's state that refer to the server of origin or to other runs there.
 _PRIVATE = ("parent", "comparison")
+#: How a file that cannot be imported is mended; the end of a sentence.
+_WHOLE = "give a whole copy of the ZIP that its export wrote, or export the run again"
 #: Bytes of each kind of file, however large a run may be as a whole.
 _LARGEST_OF = {ABOUT: LONGEST, NAME: NAME_BYTES, "certificates": LONGEST}
 
@@ -83,9 +93,16 @@ def unpack(data: bytes, home: Path, owner: str = "", largest: int = LARGEST) -> 
         folder = home / folder_name(about)
         part.rename(folder)
     except OSError as error:
-        raise RequestError(f"The run cannot be saved in {home}: {error.strerror}.") from error
+        raise RequestError(
+            f"The run cannot be saved in {home}: {error.strerror}; choose another folder with "
+            "SVAE_HOME."
+        ) from error
+    except DamagedRun as error:
+        told = f"The run in this file is damaged ({error.reason}); {_WHOLE}."
+        raise RequestError(told) from error
     except RequestError as error:
-        raise RequestError(str(error).replace(str(part), "this file")) from error
+        told = str(error).replace(str(part), "this file")
+        raise RequestError(told[:1].upper() + told[1:]) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
@@ -96,9 +113,7 @@ def _extract(data: bytes, part: Path, largest: int, check: Callable[[int], None]
     try:
         check_contents(io.BytesIO(data), _CONTENTS_BYTES)
     except RequestError as error:
-        raise RequestError(
-            "This file is no exported run: it is damaged, or holds far too many files."
-        ) from error
+        raise _no_run("it is no ZIP, is cut off, or holds far too many files") from error
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             listed = file.infolist()
@@ -110,7 +125,7 @@ def _extract(data: bytes, part: Path, largest: int, check: Callable[[int], None]
     except DAMAGE as error:
         if isinstance(error, RequestError):
             raise
-        raise RequestError(f"This file is no exported run, or is damaged ({error}).") from error
+        raise _no_run(reason_of(error) or "it ends too early") from error
 
 
 def _check(listed: list[zipfile.ZipInfo], size: int, largest: int) -> None:
@@ -118,23 +133,25 @@ def _check(listed: list[zipfile.ZipInfo], size: int, largest: int) -> None:
     names = [item.filename for item in listed]
     for name in names:
         if name not in (ABOUT, NAME) and not FILE_NAME.fullmatch(name):
-            raise RequestError(f"This file is no exported run: it holds {name[:60]!r}.")
+            raise _no_run(f"it holds {name[:60]!r}")
     if ABOUT not in names or len(names) > _MOST_FILES or len(set(names)) < len(names):
-        raise RequestError(f"This file is no exported run: it needs exactly one {ABOUT}.")
+        raise _no_run(f"it needs exactly one {ABOUT}")
     if any(item.compress_type not in COMPRESSIONS for item in listed):
-        raise RequestError("This file is no exported run: its compression is another one.")
+        raise _no_run("its compression is another one")
     whole = sum(item.file_size for item in listed)
     if whole > largest or whole > _MOST_PACKED * size + 2**20:
-        raise RequestError(
-            f"This file would unpack to {whole / 1e6:.0f} MB, more than a run of its size can hold."
-        )
+        raise _no_run(f"it would unpack to {whole / 1e6:.0f} MB, more than a run of its size")
     for item in listed:
         most = _LARGEST_OF.get(item.filename.split("-")[0], largest)
         if item.file_size > most:
-            raise RequestError(
-                f"This file is no exported run: {item.filename} in it would unpack to "
-                f"{item.file_size:,} bytes, and {most:,} are the most."
+            raise _no_run(
+                f"{item.filename} in it would unpack to {item.file_size:,} bytes, and {most:,} are "
+                "the most"
             )
+
+
+def _no_run(why: str) -> RequestError:
+    return RequestError(f"This file is no exported run, or a damaged one ({why}); {_WHOLE}.")
 
 
 def history(saved: SavedRun) -> str:

@@ -116,13 +116,17 @@ class Attack:
         )
 
     def resume(self, out: str | None) -> None:
-        """Take over the attempts of this seed that a file holds; a torn line is ignored."""
+        """Take over the attempts of this seed that a file holds; a torn line is ignored.
+
+        RequestError where a line holds something else than attempts.
+        """
         rows = [] if out is None else jsonl.read_rows(out, '{"seed":')
-        self.attempts = {
-            row["batch"]: row["attempts"]
-            for row in rows
-            if row.get("seed") == self.seed and {"batch", "attempts"} <= row.keys()
-        }
+        try:
+            self.attempts = dict(
+                _recorded(row) for row in rows if row.get("seed") == self.seed and "batch" in row
+            )
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise jsonl.damaged(out, "an attempt", error) from error
 
     def take(self, part: Batch, rows: tuple[Attempt, ...]) -> list[dict[str, Any]]:
         """Take over the attempts of a batch; the line that records them."""
@@ -161,6 +165,20 @@ def summary(rows: list[Any], seed: int) -> dict[str, Any]:
         "least_kl_inside": min(row["kl"] for row in held) if held else None,
         "counter_examples": [row for row in rows if row["outcome"] == BROKEN],
     }
+
+
+def _recorded(row: dict[str, Any]) -> tuple[int, list[Any]]:
+    """Number and attempts of a batch in a file; an error of reading where `summary` could not."""
+    number, attempts = row["batch"], row["attempts"]
+    if type(number) is not int or number < 0:
+        raise ValueError("a batch has no number")
+    for one in attempts:
+        if one["outcome"] not in OUTCOMES:
+            raise ValueError("an outcome is none")
+        Counter([one["explanation"]])
+        if one["certificate"] is not None and one["outcome"] == HELD:
+            float(one["certificate"]["kl"]) - float(one["certificate"]["floors"]["tight"])
+    return number, list(attempts)
 
 
 def attempt_to_dict(ended: Attempt) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from svae_core.config.locks import Lock, lock
 from svae_core.config.writable import check_disk, check_file, refusal
+from svae_core.own_data.damage import reason_of
 from svae_core.records import RequestError
 
 
@@ -83,6 +84,14 @@ def append(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
                 os.fsync(file.fileno())  # so that rows survive a power failure, too
     except OSError as error:
         raise refusal(f"--out {path}", Path(path), error) from error
+
+
+def damaged(path: str | Path | None, what: str, error: Exception) -> RequestError:
+    """The sentence on a file one of whose complete lines cannot be read."""
+    return RequestError(
+        f"--out {path} is damaged: it holds {what} that cannot be read ({reason_of(error)}); "
+        "restore it from a copy, or name another file."
+    )
 
 
 def read_rows(path: str | Path, opening: str) -> list[dict[str, Any]]:

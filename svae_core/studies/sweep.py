@@ -220,7 +220,7 @@ def recorded(out: str | None, grid: Grid) -> dict[Settings, Outcome]:
         try:
             ended = outcome_from_dict(row["outcome"])
         except (ValueError, KeyError, TypeError) as error:
-            raise RequestError(f"--out {out} holds a run that cannot be read ({error}).") from error
+            raise jsonl.damaged(out, "a run", error) from error
         if ended.settings in wanted:
             found[ended.settings] = ended
     return found

@@ -180,13 +180,18 @@ def _answer_all(asked: int, answered: int) -> None:
 def _read(request: dict[str, Any]) -> tuple[str, str]:
     import numpy as np
 
+    from svae_core.own_data.array_bundle import write_arrays
     from svae_core.own_data.choice import Choice
     from svae_core.own_data.read_by_format import read_table
+    from svae_core.own_data.reader_process import ARRAYS
     from svae_core.own_data.table_to_points import shape
     from svae_core.records import RequestError
 
     path = Path(request["path"])
     try:
+        if request["how"] == ARRAYS:
+            write_arrays(path, path.name, Path(request["folder"]), lambda share: None)
+            return "taken", ""
         table = read_table(path, path.name, Path(request["folder"]), how=request["how"])
         points = shape(table, Choice(), 0).points
         if not np.isfinite(points).all():

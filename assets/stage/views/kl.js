@@ -126,7 +126,7 @@ export default class KlBars {
     });
     const count = bars.filter((kl) => kl >= DEAD).length;
     const told = bars.map((kl, dimension) => `${dimension + 1}: ${number(kl, 2)}`).join(", ");
-    const label = `${this.scene.members[m].name}: ${count} of ${bars.length} dimensions alive; KL ${told}`;
+    const label = `${this.scene.members[m].name}: ${count} of ${bars.length} dimensions alive; KL in nats ${told}`;
     canvas.setAttribute("aria-label", label);
     canvas.dataset.alive = String(count);
     const news = this.recording.newsAt(moment.index);

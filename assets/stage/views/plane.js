@@ -26,6 +26,8 @@ const FLOORS = [
   ["tight", "tight floor (numerical)", "solid"],
 ];
 
+const BESIDE = 340; // pixels from which on both names above the frame have room in one line
+
 /** @implements {View} */
 export default class Plane {
   /**
@@ -154,15 +156,26 @@ export default class Plane {
 
   #layout() {
     const { losses, nats } = this.#reach();
+    const apart = this.element.clientWidth < BESIDE;
     return layoutOf(this.theme, {
       width: this.element.clientWidth,
       height: this.element.clientHeight,
-      margin: { l: 44, r: 10, t: 6, b: 40 },
+      margin: { l: 44, r: 10, t: apart ? 38 : 22, b: 40 },
       hovermode: "closest",
       xaxis: axisOf(this.theme, "loss D", { range: [0, losses], nticks: 6, showgrid: false }),
       yaxis: axisOf(this.theme, "KL, nats", { range: [0, nats], nticks: 5 }),
-      annotations: this.#names(losses, nats),
+      annotations: this.#names(apart),
+      shapes: this.#collapse().map((x) => ({
+        type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", layer: "below",
+        line: { color: this.theme.faint, width: 1, dash: "dot" },
+      })),
     });
+  }
+
+  /** The largest collapse loss δ, by itself; none before the first moment. */
+  #collapse() {
+    const deltas = (this.moment?.models ?? []).map(({ delta }) => delta);
+    return deltas.length ? [Math.max(...deltas)] : [];
   }
 
   /** What is worth seeing: all moments so far, and δ; in steps, so that the axes stay calm. */
@@ -179,19 +192,17 @@ export default class Plane {
   }
 
   /**
-   * @param {number} losses  where the axes end
-   * @param {number} nats
+   * What stands above the frame, where no curve ever is: δ over its line, and what the veil means.
+   * @param {boolean} apart  in two lines, since there is no room for both in one
    */
-  #names(losses, nats) {
-    const plain = { showarrow: false, bgcolor: translucent(this.theme.background, 0.85), borderpad: 1 };
+  #names(apart) {
+    const above = { showarrow: false, yref: "paper", y: 1, yanchor: "bottom", borderpad: 1 };
     /** @type {object[]} */
-    const names = (this.moment?.models ?? []).slice(-1).map(({ delta }) => ({
-      ...plain, x: delta, y: 0, yshift: 8, yanchor: "bottom", xanchor: "center", text: "δ: collapse",
-    }));
-    const floor = this.#floor(this.#lowest());
-    if (floor) {
-      names.push({ ...plain, bgcolor: translucent(this.theme.background, 0.6), x: 0.03 * losses, y: 0.02 * nats,
-        xanchor: "left", yanchor: "bottom", text: "forbidden<br>(numerical)", align: "left" });
+    const names = this.#collapse().map((x) => ({ ...above, x, xanchor: "right", text: "δ: collapse" }));
+    if (this.#floor(this.#lowest())) {
+      const veil = translucent(this.theme.colourOf(this.scene.look.delta), 0.4);
+      names.push({ ...above, xref: "paper", x: 0, xanchor: "left", yshift: apart ? 16 : 0,
+        text: `<span style="color:${veil}">■</span> forbidden (numerical)` });
     }
     return names;
   }

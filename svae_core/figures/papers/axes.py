@@ -19,6 +19,7 @@ class Axes:
     drawing: Drawing
     wide: float
     tall: float
+    above: float = ABOVE  # pixels over the rectangle: for the key, and for what else stands there
 
     @property
     def right(self) -> float:
@@ -34,13 +35,13 @@ class Axes:
         """Where a pair of numbers is, in pixels."""
         return (
             LEFT + x / self.wide * (self.right - LEFT),
-            self.floor - y / self.tall * (self.floor - ABOVE),
+            self.floor - y / self.tall * (self.floor - self.above),
         )
 
     def clip(self) -> str:
         """The attribute value that cuts off what lies outside."""
-        width, height = self.right - LEFT, self.floor - ABOVE
-        return self.drawing.define_clip("inside", LEFT, ABOVE, width, height)
+        width, height = self.right - LEFT, self.floor - self.above
+        return self.drawing.define_clip("inside", LEFT, self.above, width, height)
 
     def draw(self, x_title: str, y_title: str) -> None:
         """Lines at the ticks of y, numbers at those of both, and titles."""
@@ -54,7 +55,7 @@ class Axes:
             drawing.words(f"{value:g}", x, self.floor + 16, text_anchor="middle", fill=INK)
         middle = (LEFT + self.right) / 2
         drawing.words(x_title, middle, drawing.height - 8, text_anchor="middle", fill=INK)
-        across, up = 14.0, (ABOVE + self.floor) / 2
+        across, up = 14.0, (self.above + self.floor) / 2
         turned = f"rotate(-90 {across:.2f} {up:.2f})"
         drawing.words(y_title, across, up, text_anchor="middle", transform=turned, fill=INK)
 

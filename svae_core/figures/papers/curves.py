@@ -10,10 +10,13 @@ import numpy as np
 
 from svae_core.certificate.information_floors import floors_along
 from svae_core.figures.palette import MARKS, Mark
-from svae_core.figures.papers.axes import INK, LEFT, Axes
+from svae_core.figures.papers.axes import ABOVE, GRID, INK, LEFT, Axes
 from svae_core.figures.papers.run_picture import Look, RunPicture
 from svae_core.figures.papers.svg import DASHES, Corner, Drawing
 from svae_core.records import FloorCurves
+
+#: Pixels from which on both names above the plane have room in one row.
+_BESIDE = 360
 
 
 def loss(run: RunPicture, _look: Look, drawing: Drawing) -> None:
@@ -47,10 +50,13 @@ def plane(run: RunPicture, _look: Look, drawing: Drawing) -> None:
     largest = max([1.0, *deltas, *(one.loss for one in every if math.isfinite(one.loss))])
     nats = max([1.0, *(one.kl for one in every if math.isfinite(one.kl))])
     # A wild first moment must not shrink all others.
-    axes = Axes(drawing, 1.05 * min(largest, 1.2 * max(0.1, *deltas)), 1.08 * math.ceil(nats))
+    wide = 1.05 * min(largest, 1.2 * max(0.1, *deltas))
+    rows = 1 if drawing.width >= _BESIDE else 2
+    axes = Axes(drawing, wide, 1.08 * math.ceil(nats), ABOVE + 16 * rows)
     if run.floors:
         _forbidden(axes, min(run.floors, key=lambda curves: curves.delta))
     axes.draw("loss D", "KL, nats")
+    _name_collapse(axes, max(deltas))
     for curves, mark in zip(run.floors, run.marks, strict=False):
         for name, dash in (("proved", "dot"), ("tight", "solid")):
             losses, floor = _floor(curves, name)
@@ -61,8 +67,6 @@ def plane(run: RunPicture, _look: Look, drawing: Drawing) -> None:
     for number, (frame, mark) in enumerate(zip(run.frames, run.marks, strict=True)):
         _point(axes, (frame.delta, 0.0), Mark("", MARKS["delta"].light, "", "x"), f"end{number}")
         _point(axes, (frame.loss, frame.kl), mark, f"now{number}")
-    x, y = axes.place(deltas[-1], 0)
-    drawing.words("δ: collapse", x, y - 10, text_anchor="middle", fill=INK)
     _key(run, drawing)
 
 
@@ -86,8 +90,18 @@ def _forbidden(axes: Axes, curves: FloorCurves) -> None:
     under = [axes.place(x, y) for x, y in zip(losses, floor, strict=True)]
     corners = [axes.place(losses[0], 0), *under, axes.place(losses[-1], 0)]
     axes.drawing.area(corners, fill=MARKS["delta"].light, fill_opacity=0.16, clip_path=axes.clip())
-    x, y = axes.place(0.03 * axes.wide, 0.02 * axes.tall)
-    axes.drawing.words("forbidden (numerical)", x, y, fill=INK)
+    # In the row below the key: no curve ever is there.
+    y = ABOVE + 11
+    axes.drawing.box(LEFT, y - 8, 8, 8, fill=MARKS["delta"].light, fill_opacity=0.4)
+    axes.drawing.words("forbidden (numerical)", LEFT + 13, y, fill=INK)
+
+
+def _name_collapse(axes: Axes, delta: float) -> None:
+    """The collapse loss δ as a line, and its name above the curves."""
+    x, _ = axes.place(delta, 0)
+    line = _stroke(Mark("", GRID, "", dash="dot"), 1.0)
+    axes.drawing.segment((x, axes.above), (x, axes.floor), **line)
+    axes.drawing.words("δ: collapse", x, axes.above - 5, text_anchor="end", fill=INK)
 
 
 def _floor(curves: FloorCurves, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ README list formats from here; nothing else knows one by name.
     formats()                  all of them
     recognise(path)            the format of a file, by what it holds and not by what it is called
     Format.read(source)        a Table, written into source.folder
+    Format.arrays(source)      its arrays by name, where the format holds such, open for reading
 
 `read` runs in the process of `own_data.reader_process`: its memory is limited, and libraries that
 parse are imported inside `read` only. It raises RequestError with one sentence for what cannot be
@@ -17,15 +18,20 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from svae_core.config.home import own_plugins
 from svae_core.config.plugins import loading
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
+
+if TYPE_CHECKING:
+    from svae_core.own_data.array_in_file import NamedArray
 
 __path__ += own_plugins("formats")
 Progress = Callable[[float], None]
@@ -83,6 +89,8 @@ class Format:
     table: bool = False  # columns of different units: standardised by default
     # 0: by a signature of its own · 1: whatever else is in such a container · 2: any text
     rank: int = 0
+    # of formats that hold arrays by name: all of them, while the file is open
+    arrays: Callable[[Source], AbstractContextManager[Mapping[str, NamedArray]]] | None = None
 
 
 def formats() -> tuple[Format, ...]:
@@ -91,9 +99,15 @@ def formats() -> tuple[Format, ...]:
     return tuple(sorted(found, key=lambda item: item.rank))
 
 
-def listed() -> str:
-    """The names of all formats as one phrase."""
-    names = sorted({item.name for item in formats() if item.endings}, key=str.lower)
+def of_arrays() -> tuple[Format, ...]:
+    """The formats that hold arrays by name."""
+    return tuple(item for item in formats() if item.arrays is not None and item.endings)
+
+
+def listed(among: Iterable[Format] | None = None) -> str:
+    """The names of formats, of all by default, as one phrase."""
+    among = formats() if among is None else among
+    names = sorted({item.name for item in among if item.endings}, key=str.lower)
     return ", ".join(names[:-1]) + f" or {names[-1]}"
 
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from svae_core.own_data.array_in_file import NamedArray
 from svae_core.own_data.array_to_table import with_note, write_matrix
 from svae_core.own_data.candidates import choose
 from svae_core.own_data.formats import Format, Source
-from svae_core.own_data.hdf5_tree import Groups, array_of, is_hdf5, opened, sparse_in, texts_of
+from svae_core.own_data.hdf5_tree import (
+    ELSEWHERE,
+    Groups,
+    array_of,
+    is_hdf5,
+    opened,
+    sparse_in,
+    sparse_shape,
+    texts_of,
+)
 from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
 from svae_core.own_data.named_arrays import completed
 from svae_core.own_data.names import cleaned, some
@@ -26,8 +39,7 @@ def read(source: Source) -> Table:
         if source.labels and (vectors := vectors_among({**shapes, **texts})):
             loaded = {key: _labels(groups, key) for key in vectors}
             return write_vectors(source, FORMAT.name, loaded, {**shapes, **texts})
-        known = (*groups.items.values(), *groups.sparse.values())
-        matlab = "MATLAB_class" in {key for item in known for key in item.attrs}
+        matlab = _by_matlab(groups)
         if not shapes and groups.others:
             raise RequestError(
                 f"The HDF5 file holds no array of numbers but {some(groups.others)}; save the "
@@ -38,7 +50,6 @@ def read(source: Source) -> Table:
         array: Any = sparse_in(groups.sparse[name]) if sparse else array_of(groups.items[name])
         notes = [f"Points are the data set {cleaned(name)}."]
         if matlab and not sparse:
-            # MATLAB stores columns first, so HDF5 shows every matrix on its side.
             array = np.asarray(array[:]).T if len(array.shape) == 2 else array
             notes.append("Turned on its side, as MATLAB stores matrices.")
         if matlab:
@@ -50,6 +61,49 @@ def read(source: Source) -> Table:
         return table
 
 
+@contextmanager
+def arrays(source: Source) -> Iterator[Mapping[str, NamedArray]]:
+    """All arrays by their paths; those that MATLAB stored are turned back."""
+    with opened(source.path) as file:
+        groups = Groups.of(file)
+        turned = _by_matlab(groups)
+        found = {key: _array(groups, key, turned) for key in groups.items}
+        found |= {key: _sparse(group) for key, group in groups.sparse.items()}
+        nothing = partial(np.empty, 0)
+        elsewhere = {
+            key: NamedArray((), np.dtype(float), nothing, ELSEWHERE) for key in groups.refused
+        }
+        yield found | elsewhere
+
+
+def _array(groups: Groups, key: str, turned: bool) -> NamedArray:
+    item = groups.items[key]
+    shape = item.shape or ()
+    if turned:
+        shape = shape[::-1]
+
+    def load() -> Any:
+        if key in groups.text_shapes:
+            return texts_of(item)
+        return np.asarray(array_of(item)[()]).T if turned else array_of(item)
+
+    what = groups.what(key)
+    refusal = f"holds {what}, but must hold numbers; save it as such" if what else ""
+    return NamedArray(shape, item.dtype, load, refusal)
+
+
+def _sparse(group: Any) -> NamedArray:
+    return NamedArray(
+        sparse_shape(group), group["data"].dtype, lambda: dense_of(sparse_in(group)), ""
+    )
+
+
+def _by_matlab(groups: Groups) -> bool:
+    """Whether MATLAB wrote the file, which stores columns first: every array is on its side."""
+    known = (*groups.items.values(), *groups.sparse.values())
+    return any("MATLAB_class" in item.attrs for item in known)
+
+
 def _labels(groups: Groups, name: str) -> np.ndarray:
     if name in groups.sparse:
         return dense_of(sparse_in(groups.sparse[name]))
@@ -57,4 +111,11 @@ def _labels(groups: Groups, name: str) -> np.ndarray:
     return texts_of(item) if name in groups.text_shapes else np.asarray(item[()])
 
 
-FORMAT = Format("HDF5", (".h5", ".hdf5"), lambda _path, start: is_hdf5(start), read, rank=1)
+FORMAT = Format(
+    "HDF5",
+    (".h5", ".hdf5"),
+    lambda _path, start: is_hdf5(start),
+    read,
+    rank=1,
+    arrays=arrays,
+)

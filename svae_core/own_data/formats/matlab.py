@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from svae_core.own_data.array_in_file import NamedArray
 from svae_core.own_data.array_to_table import with_note, write_matrix
 from svae_core.own_data.candidates import choose, labels_among
 from svae_core.own_data.damage import AGAIN
@@ -23,9 +26,10 @@ from svae_core.own_data.sparse import CompressedRows, check_compressed
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 
+#: MATLAB's classes of numbers, and what SciPy makes of them.
 _NUMBERS = {
-    *("double", "single", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"),
-    *("uint64", "logical", "sparse"),
+    **{f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    **{"double": "float64", "single": "float32", "logical": "bool", "sparse": "float64"},
 }
 _REFUSED = frozenset(("struct", "object", "function", "opaque", "char", "unknown"))
 # SciPy raises NotImplementedError for versions of the format that it does not read.
@@ -56,8 +60,42 @@ def _is_version_4(start: bytes) -> bool:
 
 def read(source: Source) -> Table:
     """The table of a .mat file: the matrix with most numbers, labels if there are as many."""
-    try:
+    with _damage_named():
         return _read(source)
+
+
+@contextmanager
+def arrays(source: Source) -> Iterator[Mapping[str, NamedArray]]:
+    """All arrays by name; cell arrays as the words in them."""
+    from scipy import io
+
+    path = str(source.path)
+    with _damage_named():
+        yield {name: _array(path, name, *about) for name, *about in io.whosmat(path)}
+
+
+def _array(path: str, name: str, shape: tuple[int, ...], kind: str) -> NamedArray:
+    from scipy import io
+
+    def load(words: bool) -> Any:
+        found = io.loadmat(path, variable_names=[name])[name]
+        if words:
+            return _labels(found)
+        return _matrix(found).matrix.toarray() if kind == "sparse" else np.asarray(found)
+
+    if kind == "cell":
+        return NamedArray(shape, np.dtype(object), partial(load, True))
+    known = kind in _NUMBERS
+    refusal = "" if known else f"is a {kind}, but must hold numbers; save it as an array by itself"
+    dtype = np.dtype(_NUMBERS.get(kind, "float64"))
+    return NamedArray(tuple(shape), dtype, partial(load, False), refusal)
+
+
+@contextmanager
+def _damage_named() -> Iterator[None]:
+    """Whatever the library raises on bytes that make no sense is one sentence."""
+    try:
+        yield
     except _DAMAGE as error:
         if isinstance(error, RequestError):
             raise
@@ -150,4 +188,4 @@ def _labels(found: np.ndarray) -> np.ndarray:
     return flat
 
 
-FORMAT = Format("MATLAB", (".mat",), recognised, read)
+FORMAT = Format("MATLAB", (".mat",), recognised, read, arrays=arrays)

@@ -10,12 +10,16 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from svae_core.own_data import archive
+from svae_core.own_data.array_in_file import NamedArray
 from svae_core.own_data.array_to_table import with_note, write_matrix
 from svae_core.own_data.candidates import choose
 from svae_core.own_data.damage import damaged
@@ -24,7 +28,13 @@ from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
 from svae_core.own_data.limits import CELLS, LETTERS
 from svae_core.own_data.named_arrays import completed
 from svae_core.own_data.names import cleaned, some
-from svae_core.own_data.npy_header import HEADER_BYTES, PARSER_ERRORS, read_header, refuse_objects
+from svae_core.own_data.npy_header import (
+    HEADER_BYTES,
+    PARSER_ERRORS,
+    checked_header,
+    read_header,
+    refuse_objects,
+)
 from svae_core.own_data.sparse import CompressedRows, check_compressed
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
@@ -32,6 +42,10 @@ from svae_core.records import RequestError
 _SPARSE = {"format", "shape", "data"}
 #: Kinds of types that may be points: numbers, and bfloat16, which NumPy shows as bare bytes.
 _NUMBERS = "fiubV"
+_OBJECTS = (
+    "holds pickled Python objects, which could run code and are never loaded; save it as an array "
+    "of numbers or, for labels, of text"
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +100,43 @@ def read(source: Source) -> Table:
             f"{some(objects)}.",
         )
     return table
+
+
+@contextmanager
+def arrays(source: Source) -> Iterator[Mapping[str, NamedArray]]:
+    """All arrays by name, each unpacked when it is loaded."""
+    with archive.opened(source.path) as (packed, items):
+        members = {item.filename.removesuffix(".npy"): _member(packed, item) for item in items}
+        if members.keys() >= _SPARSE and _sparse_format(packed, members) is not None:
+            raise RequestError(
+                "The NPZ file stands for one sparse matrix of SciPy; save it dense, by .toarray(), "
+                "beside the model's other arrays, with numpy.savez."
+            )
+        unpacked = source.folder / "unpacked.npy"
+        yield {
+            key: NamedArray(
+                member.shape,
+                member.dtype,
+                partial(_unpacked, packed, member, unpacked),
+                _OBJECTS if member.objects else "",
+            )
+            for key, member in members.items()
+        }
+        unpacked.unlink(missing_ok=True)
+
+
+def _unpacked(packed: zipfile.ZipFile, member: _Member, target: Path) -> np.ndarray:
+    """An array of the archive, mapped where it is unpacked; no larger than its header says."""
+    declared = math.prod(member.shape) * member.dtype.itemsize + HEADER_BYTES
+    # Unlinked, since the array before may still be mapped there.
+    target.unlink(missing_ok=True)
+    archive.unpack(packed, member.item, target, declared, "The NPZ file holds more than declared.")
+    with target.open("rb") as file:
+        checked_header(file, target.stat().st_size)
+    try:
+        return np.load(target, mmap_mode="r" if member.shape else None, allow_pickle=False)
+    except PARSER_ERRORS as error:
+        raise damaged("NPZ file", "an array in it cannot be read") from error
 
 
 def _readable(members: dict[str, _Member]) -> dict[str, tuple[int, ...]]:
@@ -177,4 +228,4 @@ def _read_sparse(source: Source, packed: zipfile.ZipFile, members: dict[str, _Me
     return write_matrix(source, rows, FORMAT.name, (note,))
 
 
-FORMAT = Format("NPZ", (".npz",), recognised, read)
+FORMAT = Format("NPZ", (".npz",), recognised, read, arrays=arrays)
