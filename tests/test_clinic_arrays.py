@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -260,6 +261,19 @@ def test_each_dimension_of_z_is_compared_with_its_posterior() -> None:
     assert "in dimension 3" in told[0] and read.z is None and read.mean is None
     shared = np.broadcast_to(rng.normal(size=(4, 1, k)), noise.shape)
     assert checked(model_arrays(given | {"z": shared}))[0].z is None
+
+
+def test_another_reading_of_the_posterior_must_fit_in_each_dimension_too() -> None:
+    """Of noise that is wrong in every dimension, a wrong reading may be right on average."""
+    rng, n, k = np.random.default_rng(0), 2000, 8
+    mean, log_variance = rng.normal(size=(n, k)), np.full((n, k), -2.0)
+    wrong = np.where(np.arange(k) < 4, 0.3, math.sqrt(2 - 0.3**2))
+    given = {"points": rng.normal(size=(n, 4)), "mean": mean, "log_variance": log_variance}
+    for scale, taken in ((1.0, True), (wrong, False)):
+        z = mean + scale * np.exp(log_variance) * rng.normal(size=(n, k))
+        read, told = checked(model_arrays(given | {"z": z}))
+        assert (read.z is not None) == taken and len(told) == 1
+        assert ("logarithms of standard deviations" in told[0]) == taken
 
 
 def test_reconstructions_in_other_units_are_named_and_not_the_decoder() -> None:
