@@ -180,7 +180,7 @@ def run_of(members: tuple[Settings, ...], lesson: str = "", pace: Pace | None = 
     found = None
     try:
         found = server().runs.load(run)
-        if run and found is None:
+        if "run" in st.query_params and found is None:
             st.toast("The link's run is not on this server: a new one begins.", duration="infinite")
     except RequestError as error:
         st.warning(refusal(error))
