@@ -285,6 +285,18 @@ def test_a_refusal_at_the_end_of_training_is_logged_and_ends_nothing(
     assert callback.certificate is None and "sees more than z" in caplog.text
 
 
+def test_noise_of_its_own_does_not_hide_what_a_decoder_keeps() -> None:
+    """Here the two cannot be told apart; but each answer is to the latent of another row's place."""
+    net, strength = Skipping(labelled=False), (0.3 * POINTS.var(axis=0).sum() / 6) ** 0.5
+
+    def decode(z: Tensor) -> Tensor:
+        return net.decode(z) + strength * torch.randn(len(z), 6)
+
+    monitor = CollapseMonitor(net.encode, decode, POINTS, clusters=3, models=(net,))
+    found = monitor.certify(draws=8)
+    assert found.verdict != "certified" and found.loss > monitor.delta
+
+
 def test_a_decoder_with_noise_of_its_own_is_no_such() -> None:
     net = Net()
     noisy = CollapseMonitor(
