@@ -19,7 +19,9 @@ class Page:
 
     widgets: DrawnWidgets = field(default_factory=DrawnWidgets)
     state: dict[str | int, Any] = field(default_factory=dict)
-    values: dict[str, int] = field(default_factory=lambda: {"first": 0, "colour": 0, "side": 0, "url": 0})
+    values: dict[str, int] = field(
+        default_factory=lambda: {"first": 0, "colour": 0, "side": 0, "url": 0}
+    )
     keys: dict[str, str] = field(default_factory=dict)
 
     def run(self, stopped: bool = False) -> None:

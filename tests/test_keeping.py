@@ -177,7 +177,7 @@ async def test_a_lever_moved_while_a_run_is_paused_is_kept() -> None:
 async def test_a_reset_during_the_last_write_of_all_mixes_no_frames(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The server ends: the keeper's loop is cancelled while its thread writes, then all is saved."""
+    """A server that ends cancels the keeper while its thread writes, and then saves all."""
     live = toy_run()
     keeper = keeper_of(live)
     await trained_to(live, 4)

@@ -286,7 +286,7 @@ def test_a_refusal_at_the_end_of_training_is_logged_and_ends_nothing(
 
 
 def test_noise_of_its_own_does_not_hide_what_a_decoder_keeps() -> None:
-    """Here the two cannot be told apart; but each answer is to the latent of another row's place."""
+    """So much that the two cannot be told apart; but every row meets what is kept of another."""
     net, strength = Skipping(labelled=False), (0.3 * POINTS.var(axis=0).sum() / 6) ** 0.5
 
     def decode(z: Tensor) -> Tensor:

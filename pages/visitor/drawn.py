@@ -19,7 +19,7 @@ class DrawnWidgets:
     #: stopped the script that would have done so: the values that they were drawn with, by key.
     untaken: dict[str, Any] = field(default_factory=dict)
     drawn_now: set[str] = field(default_factory=set)  # keys drawn by this run of the script
-    stopped: bool = False  # whether no run of the script has come to its end since the last began
+    stopped: bool = False  # whether the last run of the script has not come to its end, or not yet
 
     def begin(self) -> None:
         """Note that the script begins. A run that came to its end has taken over all moves."""

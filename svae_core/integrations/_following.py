@@ -32,7 +32,7 @@ class Following:
             log(report.scalars(self.readings[-1]), step)
 
     def certify(self) -> None:
-        """The end of training. A refusal is logged: raised, it would take the trained model away."""
+        """The end of training. A refusal is logged: raised, it would take the model away."""
         try:
             self.certificate = self.monitor.certify()
         except RequestError as refusal:
