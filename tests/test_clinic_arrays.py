@@ -294,6 +294,19 @@ def test_what_arrays_cannot_say_is_said_once() -> None:
     assert any("natural logarithms" in one for one in unknown)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("draws", [2, 3])
+def test_two_draws_do_not_show_whether_rows_share_noise(draws: int) -> None:
+    rng = np.random.default_rng(0)
+    points, mean = MODEL["points"], MODEL["mean"]
+    noisy = points + 0.1 * rng.normal(size=(draws, *points.shape))
+    given = {"mean": 40 * mean, "log_variance": MODEL["log_variance"], "reconstructions": noisy}
+    found = diagnose_arrays(points, **given, clusters=2)
+    assert found.certificate is not None and found.certificate.verdict == "certified"
+    assert ("each row from its own" in found.sentence) == (draws == 2)
+    assert any("rows share noise" in one for one in found.unknown) == (draws == 2)
+
+
 def test_draws_of_unknown_z_are_awake_only_if_they_were_sampled() -> None:
     """Decoded means with noise added vary from draw to draw, too."""
     points = np.random.default_rng(0).normal(size=(300, 4))
