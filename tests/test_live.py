@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support.live_runs import PAIR, STEPS, TOY, WAIT, Viewer, in_a_loop, toy_run, until
 
-from pages.live import quota, registry, run_view, viewers
+from pages.live import quota, registry, viewers
 from pages.live.run import LiveRun, RunRequest
 from pages.live.run_source import Branching
 from pages.live.run_view import view_of
@@ -224,19 +224,6 @@ def test_pages_find_the_branch_that_was_watched_last(host: Server) -> None:
     # What does not fit is left alone, and a run that is only on disk is still itself.
     assert host.runs.last_viewed("gone", lambda wish: False) == "gone"
     assert host.runs.last_viewed(None, lambda wish: True) is None
-
-
-def test_a_run_is_viewed_while_a_thread_that_loads_another_adds_it_to_the_tree(
-    watched: LiveRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    relative, before = run_view.Relative, len(watched.tree)
-
-    def meanwhile(*fields: Any) -> run_view.Relative:
-        watched.tree["loaded"] = watched
-        return relative(*fields)
-
-    monkeypatch.setattr(run_view, "Relative", meanwhile)
-    assert len(view_of(watched).tree) == before > 0
 
 
 def test_a_pair_differs_in_its_method_only() -> None:
