@@ -39,6 +39,7 @@ if session.projector():
         [data-testid="stSidebar"][data-collapsed="false"] {{ min-width: 19rem !important; }}
         </style>"""
     )
+session.widgets().begin()
 st.navigation(
     [
         st.Page("start.py", title="Start", default=True),
@@ -59,3 +60,4 @@ st.navigation(
     ],
     position="top",
 ).run()
+session.widgets().end()

@@ -6,7 +6,8 @@ fixed order of rows or with a normal margin.
 
 from __future__ import annotations
 
-from itertools import pairwise
+import dataclasses
+from itertools import chain, cycle, pairwise
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from adversaries import ADVERSARIES, POINTS, Case
 from honest_models import HONEST
 
 from svae_core import certify
+from svae_core.certificate import specific_floor
+from svae_core.certificate.certify import measure, reference
 from svae_core.records import Certificate, RequestError
 
 
@@ -181,3 +184,21 @@ def test_noise_shared_by_rows_proves_nothing_of_clusters_and_widens_the_margin()
     own = certify(lambda x: x + rng.normal(0, 0.3, x.shape), POINTS, clusters=3)
     assert shared.cluster_floor == 0.0 < own.cluster_floor
     assert shared.loss_margin > 3 * own.loss_margin
+
+
+@pytest.mark.parametrize("whole", [0, 2])
+def test_noise_shared_by_rows_proves_nothing_by_the_few_draws_that_many_points_allow(
+    whole: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of all calls fail; a quarter of certificates would see none that does."""
+    monkeypatch.setattr(specific_floor, "BUDGET", 1.0)
+    monkeypatch.setattr(specific_floor, "_FEWEST", len(POINTS) * whole or len(POINTS) // 2)
+    against = dataclasses.replace(reference(POINTS, None, 3), population_lambdas=np.array([1.0]))
+    works = chain([True] * 5, cycle([False, True]))
+    rng = np.random.default_rng(9)
+
+    def draw() -> np.ndarray:
+        return next(works) * against.points + rng.normal(0, 0.01, against.points.shape)
+
+    found = measure(against, draw, draws=60)
+    assert found.floors.specific == 0.0 and found.floors.population is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,19 @@ def test_each_dimension_of_z_is_compared_with_its_posterior() -> None:
     assert checked(model_arrays(given | {"z": shared}))[0].z is None
 
 
+def test_another_reading_of_the_posterior_must_fit_in_each_dimension_too() -> None:
+    """Of noise that is wrong in every dimension, a wrong reading may be right on average."""
+    rng, n, k = np.random.default_rng(0), 2000, 8
+    mean, log_variance = rng.normal(size=(n, k)), np.full((n, k), -2.0)
+    wrong = np.where(np.arange(k) < 4, 0.3, math.sqrt(2 - 0.3**2))
+    given = {"points": rng.normal(size=(n, 4)), "mean": mean, "log_variance": log_variance}
+    for scale, taken in ((1.0, True), (wrong, False)):
+        z = mean + scale * np.exp(log_variance) * rng.normal(size=(n, k))
+        read, told = checked(model_arrays(given | {"z": z}))
+        assert (read.z is not None) == taken and len(told) == 1
+        assert ("logarithms of standard deviations" in told[0]) == taken
+
+
 def test_reconstructions_in_other_units_are_named_and_not_the_decoder() -> None:
     points, decoded = MODEL["points"], MODEL["reconstructions"]
 
@@ -277,6 +291,19 @@ def test_what_arrays_cannot_say_is_said_once() -> None:
     unknown = diagnose_arrays(**given, clusters=2).unknown
     assert sum("teacher forcing" in one for one in unknown) == 1
     assert any("natural logarithms" in one for one in unknown)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("draws", [2, 3])
+def test_two_draws_do_not_show_whether_rows_share_noise(draws: int) -> None:
+    rng = np.random.default_rng(0)
+    points, mean = MODEL["points"], MODEL["mean"]
+    noisy = points + 0.1 * rng.normal(size=(draws, *points.shape))
+    given = {"mean": 40 * mean, "log_variance": MODEL["log_variance"], "reconstructions": noisy}
+    found = diagnose_arrays(points, **given, clusters=2)
+    assert found.certificate is not None and found.certificate.verdict == "certified"
+    assert ("each row from its own" in found.sentence) == (draws == 2)
+    assert any("rows share noise" in one for one in found.unknown) == (draws == 2)
 
 
 def test_draws_of_unknown_z_are_awake_only_if_they_were_sampled() -> None:

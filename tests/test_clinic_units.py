@@ -171,6 +171,7 @@ def test_another_prior_is_another_unit_of_z_and_no_other_gauge() -> None:
         (lambda x, y, m, s: float((x - y).detach().square().sum()), "of float"),
         (lambda x, y, m, s: (y - x).log().sum() + m.square().sum(), "not a finite number"),
         (lambda x, y, m, s: -(x - y).square().sum() - m.square().sum(), "to be maximised"),
+        (lambda x, y, m, s: (x - y).square().sum() + m[:, 0].square().sum(), "every dimension"),
     ],
 )
 def test_what_is_no_loss_to_minimise_is_refused_in_one_sentence(

@@ -167,6 +167,22 @@ async def test_who_starts_over_after_a_failure_does_not_join_what_failed() -> No
     assert one.error is None
 
 
+@in_a_loop
+async def test_all_who_start_over_after_a_failure_share_one_training_again() -> None:
+    """A class presses Reset one by one; the second must not part from the first."""
+    shared = trainings("Refused; ask for something else.")
+    both = watch(shared), watch(shared)
+    for live in both:
+        await until(live, lambda: live.status == "failed")  # noqa: B023 - awaited here
+    shared.engine.refuse = ""
+    for live in both:
+        live.restart()
+        await until(live, lambda: live.count > 0)  # noqa: B023 - awaited here
+    assert both[0].shared is both[1].shared
+    for live in both:
+        live.let_go()
+
+
 def from_disk(shared: Trainings, history: History) -> LiveRun:
     return LiveRun(PAIR, shared, training=shared.new(PAIR, history))
 

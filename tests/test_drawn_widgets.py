@@ -14,27 +14,35 @@ from pages.visitor.drawn import DrawnWidgets
 
 @dataclass
 class Page:
-    """A page with two widgets, as a script draws it."""
+    """A page as a script draws it: two groups of settings, each kept at its end, and a choice
+    that is in the URL at once."""
 
     widgets: DrawnWidgets = field(default_factory=DrawnWidgets)
     state: dict[str | int, Any] = field(default_factory=dict)
-    values: dict[str, int] = field(default_factory=lambda: {"colour": 0, "side": 0})
+    values: dict[str, int] = field(
+        default_factory=lambda: {"first": 0, "colour": 0, "side": 0, "url": 0}
+    )
     keys: dict[str, str] = field(default_factory=dict)
 
     def run(self, stopped: bool = False) -> None:
-        """Run the script; `stopped`: by the next move, before it keeps what was chosen."""
+        """Run the script; `stopped`: by the next move, before it keeps the second group."""
 
         def call(name: str, key: str) -> Any:
             self.keys[name] = key
             return self.state[key]
 
-        chosen = {
-            name: self.widgets.draw(self.state, name, value, partial(call, name))
-            for name, value in self.values.items()
-        }
-        if not stopped:
-            self.widgets.taken_over()
-            self.values = chosen
+        self.widgets.begin()
+        for group in ("first",), ("colour", "side"), ("url",):
+            chosen = {
+                name: self.widgets.draw(self.state, name, self.values[name], partial(call, name))
+                for name in group
+            }
+            if stopped and "side" in group:
+                return
+            if "url" not in group:
+                self.widgets.taken_over()
+            self.values |= chosen
+        self.widgets.end()
 
     def move(self, name: str, value: int, stopped: bool = False) -> None:
         """A hand moves a widget, as it is on the screen."""
@@ -48,7 +56,8 @@ class Page:
 
     def follow_link(self, name: str, value: int) -> None:
         """A link, or the browser's back button, gives another value."""
-        self.widgets.taken_over()
+        if name != "url":
+            self.widgets.untaken.clear()
         self.values = self.values | {name: value}
         self.run()
 
@@ -58,10 +67,19 @@ def test_a_move_outlasts_the_next_one_that_stops_its_script() -> None:
     page.run()
     page.move("colour", 1, stopped=True)
     page.move("side", 8)
-    assert page.values == {"colour": 1, "side": 8}
+    assert page.values == {"first": 0, "colour": 1, "side": 8, "url": 0}
 
 
-_NAMES = st.sampled_from(["colour", "side"])
+def test_the_way_back_counts_where_a_move_was_taken_over() -> None:
+    for name in ("colour", "url"):
+        page = Page()
+        page.run()
+        page.move(name, 1)
+        page.follow_link(name, 0)
+        assert page.values[name] == 0
+
+
+_NAMES = st.sampled_from(["first", "colour", "side", "url"])
 _MOVES = st.tuples(st.just("move"), _NAMES, st.integers(0, 2), st.booleans())
 _BUTTONS = st.tuples(st.just("press"), _NAMES, st.integers(3, 5), st.just(False))
 _LINKS = st.tuples(st.just("link"), _NAMES, st.integers(0, 2), st.just(False))
@@ -69,7 +87,8 @@ _LINKS = st.tuples(st.just("link"), _NAMES, st.integers(0, 2), st.just(False))
 
 @given(st.lists(st.one_of(_MOVES, _BUTTONS, _LINKS), max_size=12))
 def test_the_last_of_moves_buttons_and_links_counts(done: list[tuple[str, str, int, bool]]) -> None:
-    page, wanted = Page(), {"colour": 0, "side": 0}
+    page = Page()
+    wanted = dict(page.values)
     page.run()
     for how, name, value, stopped in done:
         if how == "move":

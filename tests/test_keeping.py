@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import fcntl
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +155,54 @@ async def test_starting_over_and_changing_are_kept() -> None:
     assert found.members[0].changes == ((1, "beta", 4.0),)
     assert found.remarks == live.remarks
     await keeper.close()
+
+
+@in_a_loop
+async def test_a_lever_moved_while_a_run_is_paused_is_kept() -> None:
+    live = toy_run()
+    keeper = keeper_of(live)
+    await trained_to(live, 3)
+    await saved_by(keeper)
+    assert keeper.saved(RUN)
+    live.change({"beta": 4.0, "band": (0.0, 0.5)})
+    assert not keeper.saved(RUN)
+    await keeper.write(LATER)
+    live.stop()
+    assert revived().changeable_now == live.changeable_now
+    assert revived().changeable_now["beta"] == 4.0 and live.pending
+    await keeper.close()
+
+
+@in_a_loop
+async def test_a_reset_during_the_last_write_of_all_mixes_no_frames(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that ends cancels the keeper while its thread writes, and then saves all."""
+    live = toy_run()
+    keeper = keeper_of(live)
+    await trained_to(live, 4)
+    await saved_by(keeper)
+    await trained_to(live, 5)
+    under_way, go_on, write = threading.Event(), threading.Event(), on_disk.RunWriter.write
+
+    def held(self: on_disk.RunWriter, *arguments: Any, **how: Any) -> Any:
+        under_way.set()
+        go_on.wait()
+        return write(self, *arguments, **how)
+
+    monkeypatch.setattr(on_disk.RunWriter, "write", held)
+    writing = asyncio.create_task(keeper.write(2 * LATER))
+    await asyncio.to_thread(under_way.wait)
+    writing.cancel()
+    live.restart()
+    live.pause()
+    await trained_to(live, 3)
+    closing = asyncio.create_task(keeper.close())
+    await asyncio.sleep(0)
+    go_on.set()
+    await closing
+    live.stop()
+    assert len(revived().moments) == 3
 
 
 @in_a_loop

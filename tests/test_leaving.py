@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from support.live_runs import PAIR, WAIT, Inline, Viewer, in_a_loop, until
 
+from pages.live import companions
 from pages.live.run import LiveRun
 from pages.live.shared_training import Trainings
 from svae_core.compute import tasks
@@ -148,6 +149,50 @@ async def test_reset_after_a_failure_does_not_fail_again_by_what_was_trained_ahe
         live.restart()
         await until(live, lambda: live.status in ("failed", "finished"))
         assert live.status == "finished"
+
+
+@in_a_loop
+async def test_who_moves_on_is_not_stopped_by_what_befalls_the_training_left_behind() -> None:
+    async with held_ahead() as (live, engine):
+        other = LiveRun(PAIR, live._trainings)
+        live._trainings.join(PAIR, other)  # so that the slice under way is not given up
+        await asked(engine)
+        engine.held.clear()
+        live.change({"beta": 3.0})
+        await until(live, lambda: bool(live.members[-1].changes))
+        fail(engine, WorkerLost("gone"))
+        await until(live, lambda: live.status in ("paused", "finished"))
+        assert live.status == "finished"
+
+
+@pytest.mark.parametrize("turns", range(8))
+@in_a_loop
+async def test_a_run_that_is_reset_just_as_it_fails_does_not_stay_failed(turns: int) -> None:
+    async with held_ahead() as (live, engine):
+        await until(live, lambda: live.count == len(live.shared.history.moments))
+        await asyncio.sleep(0.2)  # it waits for the slice itself
+        fail(engine, ValueError("once"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        live.restart()
+        await asyncio.sleep(0.05)  # all of the task before has ended
+        await until(live, lambda: live.status in ("failed", "finished"))
+        assert live.status == "finished"
+
+
+@in_a_loop
+async def test_copies_that_were_tried_before_a_reset_say_nothing_of_the_run_after_it() -> None:
+    engine = Held(tasks.try_nearby)
+    live = LiveRun(PAIR, Trainings(engine))  # type: ignore[arg-type]
+    with live.viewed():
+        await until(live, lambda: live.status == "finished")
+        companions.try_nearby(live)
+        await asked(engine)
+        live.restart()
+        engine.release()
+        await asyncio.sleep(0.05)
+        assert live.outlook.tried_step < 0
+    live.let_go()
 
 
 @pytest.mark.parametrize("turns", range(5))

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 from support.screens import resolved, widget
 
 from pages.server.current import Server, serving
+from pages.visitor import session
 from svae_core.compute import tasks
 from svae_core.own_data import kept
 from svae_core.own_data.read_by_format import read_table
 from svae_core.problem import prepare
+from svae_core.records import Settings
 
 _ROUTER = str(Path(__file__).parents[1] / "pages" / "router.py")
 _ROWS = [f"{i * 0.37 % 1:.3f},{i * 0.71 % 1:.3f},{i % 3},{'uv'[i % 2]}" for i in range(40)]
@@ -40,9 +43,9 @@ def _server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         yield
 
 
-def _open(**query: str) -> AppTest:
+def _open(page: str = "shell", **query: str) -> AppTest:
     app = AppTest.from_file(_ROUTER, default_timeout=300)
-    app.switch_page("shell.py")
+    app.switch_page(f"{page}.py")
     for name, text in {"dataset": "file", "clusters": "3", **query}.items():
         app.query_params[name] = text
     return _quiet(app.run())
@@ -98,6 +101,34 @@ def test_the_clinic_asks_whether_other_code_standardises_too() -> None:
     assert widget(app.selectbox, "file.standardise").value == "no"
     assert {metric.label: metric.value for metric in app.metric}["Gauge"] != gauge
     assert "Take them as they are" not in [button.label for button in app.button]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("then", ["button", "widget"])
+def test_a_move_outlasts_the_click_that_stops_its_script(
+    then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a page with two groups of controls, before the second of them is kept."""
+    app = _open("region")
+    _quiet(app.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
+    keep, kept_so_far = session.keep, []
+
+    def stopped(chosen: Settings) -> Settings:
+        kept_so_far.append(chosen)
+        if len(kept_so_far) == 2:
+            st.stop()
+        return keep(chosen)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "keep", stopped)
+        _quiet(widget(app.toggle, "lower_edge").set_value(False).run())
+    assert len(kept_so_far) == 2 and "lower_edge" not in app.query_params
+    if then == "button":
+        _quiet(next(one for one in app.button if one.label == "Leave out").click().run())
+        assert "file.without" in app.query_params
+    else:
+        _quiet(widget(app.number_input, "clusters").set_value(4).run())
+    assert "lower_edge" in app.query_params
 
 
 @pytest.mark.slow

@@ -100,6 +100,10 @@ def test_a_link_to_a_run_that_is_gone_says_so() -> None:
     ]
     assert query_of(app)["run"] != "gone"
     assert not open_page("train", query_of(app)).toast
+    server().runs.evict(query_of(app)["run"])
+    app.query_params.clear()  # as by the menu: there is no link
+    without_exception(app.switch_page("train.py").run())
+    assert not app.toast
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from support.conv_vae import images, monitored, trained
 from support.their_loops import OurRun
 from torch import Tensor, nn
 
+from svae_core.integrations._following import Following
 from svae_core.integrations.pytorch import (
     CollapseMonitor,
     FeasibleBand,
@@ -273,6 +274,27 @@ def test_a_decoder_that_keeps_what_the_encoder_saw_is_not_certified(
     assert monitor.step().loss > monitor.delta  # it answers with another point's
     with pytest.raises(RequestError, match="sees more than z"):
         monitor.certify()
+
+
+def test_a_refusal_at_the_end_of_training_is_logged_and_ends_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    net = Skipping(labelled=False)
+    callback = Following(CollapseMonitor(net.encode, net.decode, POINTS, clusters=3))
+    callback.certify()
+    assert callback.certificate is None and "sees more than z" in caplog.text
+
+
+def test_noise_of_its_own_does_not_hide_what_a_decoder_keeps() -> None:
+    """So much that the two cannot be told apart; but every row meets what is kept of another."""
+    net, strength = Skipping(labelled=False), (0.3 * POINTS.var(axis=0).sum() / 6) ** 0.5
+
+    def decode(z: Tensor) -> Tensor:
+        return net.decode(z) + strength * torch.randn(len(z), 6)
+
+    monitor = CollapseMonitor(net.encode, decode, POINTS, clusters=3, models=(net,))
+    found = monitor.certify(draws=8)
+    assert found.verdict != "certified" and found.loss > monitor.delta
 
 
 def test_a_decoder_with_noise_of_its_own_is_no_such() -> None:

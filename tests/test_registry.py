@@ -173,17 +173,20 @@ def run(request):
 
 @pytest.mark.slow
 def test_files_outside_the_package_are_found_by_every_process(tmp_path: Path) -> None:
-    """Method, architecture and command in folders of SVAE_PLUGINS; doctor says what it holds."""
+    """Method, architecture and command in folders of SVAE_PLUGINS; doctor says what it holds.
+
+    Where a file is long, a folder with `__init__.py` stands in its place.
+    """
     shipped = Path(__file__).resolve().parents[1] / "svae_core"
     method = (shipped / "methods" / "baseline.py").read_text(encoding="utf-8")
     coupled = (shipped / "nets/architectures" / "autoregressive.py").read_text(encoding="utf-8")
     for kind, name, source in (
         ("methods", "mine", method.replace("Conventional VAE", "Mine")),
-        ("architectures", "coupled", coupled),
+        ("architectures/coupled", "__init__", coupled),
         ("architectures", "unsaid", coupled.replace("AUTOREGRESSIVE = True", "")),
         ("commands", "hello", COMMAND.lstrip()),
     ):
-        (tmp_path / kind).mkdir(exist_ok=True)
+        (tmp_path / kind).mkdir(parents=True, exist_ok=True)
         (tmp_path / kind / f"{name}.py").write_text(source, encoding="utf-8")
 
     def run(*words: str, folder: Path = tmp_path) -> subprocess.CompletedProcess[str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from typing import Any
 
 import pytest
 from support.live_runs import in_a_loop, until
 
+from pages.live import run_view
 from pages.live.run import LiveRun
+from pages.live.run_view import view_of
 from pages.server.current import Server
 
 pytestmark = pytest.mark.usefixtures("patience")
@@ -33,3 +36,16 @@ async def test_a_page_s_thread_gets_a_view_made_on_the_loop(host: Server, watche
     assert later is not None and (len(later.moments), later.error) == (2, "Paused by a test.")
     assert await asyncio.to_thread(host.runs.view, "none") is None
     watched.stop()
+
+
+def test_a_run_is_viewed_while_a_thread_that_loads_another_adds_it_to_the_tree(
+    watched: LiveRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relative, before = run_view.Relative, len(watched.tree)
+
+    def meanwhile(*fields: Any) -> run_view.Relative:
+        watched.tree["loaded"] = watched
+        return relative(*fields)
+
+    monkeypatch.setattr(run_view, "Relative", meanwhile)
+    assert len(view_of(watched).tree) == before > 0

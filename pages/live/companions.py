@@ -117,5 +117,7 @@ async def _try_nearby(live: Position, state: State) -> None:
         found = await live.shared.try_nearby(state)
     except (WorkerLost, RequestError):
         _log.warning("Copies of a live run were lost; they can be asked for again.")
+    if live.outlook.trial is not asyncio.current_task():
+        return  # the run was reset meanwhile
     live.outlook = dataclasses.replace(live.outlook, trial=None, tried_step=state.step, tried=found)
     live.announce()

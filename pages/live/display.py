@@ -48,8 +48,7 @@ def _train_ahead(live: Position, steps: int) -> None:
     """Train the next slice meanwhile, unless one is under way or enough is trained."""
     if live.ahead is not None and live.ahead.done():
         ended, live.ahead = live.ahead, None
-        if not ended.cancelled():  # with the training that this run has left
-            ended.result()  # what went wrong there ends this run
+        ended.result()  # what went wrong there ends this run
     shared = live.shared
     more = shared.newest is not None and shared.newest.step < steps
     if live.ahead is None and more and len(shared.history.moments) - live.count < _MOST_AHEAD:

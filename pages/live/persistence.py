@@ -24,6 +24,7 @@ from typing import Any
 from pages.live.history import History
 from pages.live.run import LiveRun
 from pages.live.run_source import Branching, OnDisk, RunRequest
+from pages.live.setting_changes import Changes, read_changes
 from pages.live.shared_training import Trainings
 from svae_core.config.locks import Lock, lock
 from svae_core.config.settings import settings_from_dict, settings_to_dict
@@ -144,11 +145,10 @@ class _RunAutosave:
     async def write(self, thread: Executor) -> None:
         """Write the newest version; if that fails, tell the viewers once and try again later."""
         now, version, run = time.monotonic(), self._version(), self._snapshot()
-        if self.live.generation != self._generation:
-            self._writer.start_over()
-            self._generation = self.live.generation
         try:
-            await asyncio.get_running_loop().run_in_executor(thread, self._write, run)
+            await asyncio.get_running_loop().run_in_executor(
+                thread, self._write, run, self.live.generation
+            )
         except (OSError, NotSaved, RequestError) as error:
             self._due_at = now + self._retry_seconds
             self._retry_seconds = min(2 * self._retry_seconds, _LONGEST_RETRY)
@@ -178,7 +178,7 @@ class _RunAutosave:
         return (
             *(live.generation, live.newest and live.newest.step, live.members, live.plays),
             *(live.count, len(live.layouts), len(live.certificates), live.prediction),
-            live.imported,
+            *(live.imported, dict(live.pending)),
         )
 
     def _snapshot(self) -> SavedRun:
@@ -200,8 +200,11 @@ class _RunAutosave:
         state = dataclasses.replace(live.newest, settings=live.members)
         return SavedRun(self._about, state, live.moments, live.layouts, certificates)
 
-    def _write(self, run: SavedRun) -> None:
-        """Write the snapshot. Runs in a thread."""
+    def _write(self, run: SavedRun, generation: int) -> None:
+        """Write the snapshot. Runs in the one thread that changes the writer."""
+        if generation != self._generation:
+            self._writer.start_over()
+            self._generation = generation
         folder = self._writer.folder
         if self._writer.written and not folder.exists():
             raise NotSaved("This run was deleted on the Runs page, and is kept in memory only.")
@@ -272,6 +275,7 @@ class _Page:
     playing: bool
     prediction: int | None
     branching: Branching | None
+    pending: Changes
 
 
 def load_live_run(run: str, trainings: Trainings) -> LiveRun | None:
@@ -302,6 +306,7 @@ def live_run_from(saved: SavedRun, folder: Path, trainings: Trainings) -> LiveRu
     live.on_disk = OnDisk(folder, saved, live.generation)
     live.fingerprint, live.imported, live.owner = about.fingerprint, about.imported, about.owner
     live.plays, live.prediction, live.branching = page.playing, page.prediction, page.branching
+    live.pending = page.pending
     if live.imported:  # only what is measured here counts here
         live.claimed = saved.certificates
     elif saved.certificates:
@@ -316,6 +321,7 @@ def _page(live: LiveRun) -> dict[str, Any]:
         "lesson": live.request.lesson,
         "playing": live.plays,
         "prediction": live.prediction,
+        "pending": dict(live.pending),
         "parent": branching and [branching.parent, branching.step, branching.what],
     }
 
@@ -336,6 +342,7 @@ def _read_page(about: About) -> _Page:
             bool(page.get("playing", True)),
             None if page.get("prediction") is None else int(page["prediction"]),
             Branching(str(parent[0]), int(parent[1]), str(parent[2])) if parent else None,
+            read_changes(page.get("pending", {})),
         )
     except (KeyError, ValueError, TypeError, IndexError, RequestError):
-        return _Page(RunRequest(about.members), True, None, None)
+        return _Page(RunRequest(about.members), True, None, None, {})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pages.live.pace import Pace
 from pages.live.run_source import Branching
+from pages.live.setting_changes import Changes
 from pages.live.shared_training import SharedTraining
 from pages.live.signal import Signal
 from pages.live.time_remaining import Speed
@@ -24,6 +25,7 @@ class Position(Protocol):
     members: tuple[Settings, ...]
     branching: Branching | None
     count: int
+    pending: Changes
     viewers: Viewers
     pace: Pace
     speed: Speed
@@ -42,9 +44,6 @@ class Position(Protocol):
 
     @property
     def training(self) -> bool: ...
-
-    @property
-    def pending(self) -> bool: ...
 
     @property
     def ended(self) -> bool: ...

@@ -225,7 +225,7 @@ class Registry:
     def reseed(self, run: str) -> str:
         """Start the same run, changes included, with a seed new to its tree; its id."""
         parent = self.by_id[run]
-        seeds = [live.members[-1].seed for live in parent.tree.values()]
+        seeds = [live.members[-1].seed for live in list(parent.tree.values())]
         seed = max(seeds, default=parent.members[-1].seed) + 1
 
         def seeded(members: tuple[Settings, ...]) -> tuple[Settings, ...]:
@@ -265,7 +265,7 @@ class Registry:
         child.branching, child.owner = branching, parent.owner
         _inherit(child, parent)
         run = self.register(secrets.token_urlsafe(16), child, parent.tree)
-        for relative in child.tree.values():
+        for relative in list(child.tree.values()):
             relative.announce()
         return run
 
@@ -382,7 +382,7 @@ def _inherit(child: LiveRun, parent: LiveRun) -> None:
     child.sharpened = parent.sharpened
     child.prediction, child.imported, child.plays = parent.prediction, parent.imported, True
     # A viewer that moves to another run of the tree sees a new generation and reloads all.
-    child.generation = max(one.generation for one in parent.tree.values()) + 1000
+    child.generation = max(one.generation for one in list(parent.tree.values())) + 1000
 
 
 def _return_memory() -> None:

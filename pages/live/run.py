@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pages.live import companions, display
 from pages.live import setting_changes as changing
@@ -80,7 +80,7 @@ class LiveRun:
         # While observed; a lesson that hides its results waits for a prediction.
         self.plays = not self.request.lesson or bool(self.turn)
         self.ahead: asyncio.Task[None] | None = None  # trains further than what is shown
-        self._pending: dict[str, Any] = {}  # changes for the next slice
+        self.pending: Changes = {}  # changes for the next slice
         self._single_step = False
         self._known_loss = self._engine.cluster_lost  # the cluster loss handled last
         self.task: asyncio.Task[None] | None = None
@@ -165,7 +165,7 @@ class LiveRun:
         if self.done or self.newest is None:
             raise RequestError("Nothing trains here now; branch off from an earlier moment.")
         changing.apply_changes(self.members, self._change_step, changes)
-        self._pending |= changes
+        self.pending |= changes
         if self.turn:
             self.plays, self.turn = self.plays or self.turn == "open", "taken"
         self.announce()
@@ -173,7 +173,7 @@ class LiveRun:
     @property
     def changeable_now(self) -> Changes:
         """The changeable settings as they will be at the next slice."""
-        return changing.changeable_at(self.members[-1], self._change_step) | self._pending
+        return changing.changeable_at(self.members[-1], self._change_step) | self.pending
 
     # ----------------------------------------------------------------- for the server
 
@@ -196,11 +196,6 @@ class LiveRun:
     def begun(self) -> bool:
         """Whether a lesson's results may be seen: it was answered, or started without an answer."""
         return self.prediction is not None or self.plays or self.count > 1
-
-    @property
-    def pending(self) -> bool:
-        """Whether a change waits for the next slice."""
-        return bool(self._pending)
 
     @property
     def _change_step(self) -> int:
@@ -321,12 +316,13 @@ class LiveRun:
 
     async def _apply_changes(self) -> None:
         """Apply pending changes: record them in the settings and join the training of these."""
-        if not self._pending:
+        if not self.pending:
             return
-        state = await self.shared.state_exactly_at(self.newest_step)
-        pending, self._pending = self._pending, {}
+        state = await self.shared.state_for(self.newest_step)
+        pending, self.pending = self.pending, {}
         pending = changing.effective_changes(self.members[-1], state.step, pending)
         self._trainings.leave(self.members, self, moves=True)
+        self.ahead = None  # what becomes of it there is no concern of this run any more
         self.members = changing.apply_changes(self.members, state.step, pending)
         self.shared = self.shared.branch(state.step, self.members)
         self.shared.go_on_from(state)
@@ -356,7 +352,7 @@ class LiveRun:
 
     def _reset_history(self) -> None:
         """Return to the state before the first moment; a new generation tells viewers so."""
-        self.count, self.certificates, self._pending = 0, (), {}
+        self.count, self.certificates, self.pending = 0, (), {}
         self.imported, self.claimed = False, ()
         self.error, self.size, self.speed, self.outlook = None, 0, Speed(), Outlook()
         self.generation += 1
@@ -376,5 +372,7 @@ class LiveRun:
         self.signal.notify()
 
     def _fail(self, sentence: str) -> None:
+        if self.task is not asyncio.current_task():
+            return  # it was reset while its tasks ended, and goes on by another one
         self.status, self.error = "failed", sentence
         self.announce()

@@ -73,7 +73,7 @@ def view_of(live: LiveRun) -> RunView:
     """The run as it is now. To be called on the event loop."""
     tree = [
         Relative(run, one.branching, one.request, one.members, one.certificates, one is live)
-        for run, one in live.tree.items()
+        for run, one in list(live.tree.items())  # threads that load runs add to it
     ]
     fields = {item.name: getattr(live, item.name) for item in dataclasses.fields(RunView)}
     return RunView(**fields | {"tree": tuple(tree), "speed": dataclasses.replace(live.speed)})

@@ -95,7 +95,9 @@ class Trainings:
 
         `moves`: the run goes on in another training, and still waits for the floors and the map.
         """
-        joined = self._shared.pop(members, None) if failed else self._shared.get(members)
+        joined = self._shared.get(members)
+        if failed and joined is subscriber.shared:  # and not one that began in its place
+            del self._shared[members]
         # A branch, or a run from a file, follows one of its own.
         for shared in {subscriber.shared, joined or subscriber.shared}:
             shared.subscribers.discard(subscriber)
@@ -292,8 +294,8 @@ class SharedTraining:
                 now if self._seconds_per_moment == 0 else 0.9 * self._seconds_per_moment + 0.1 * now
             )
 
-    async def state_exactly_at(self, step: int, lane: Lane = Lane.TRAINING) -> State:
-        """The state at a step, trained again from the last one kept if necessary."""
+    async def state_for(self, step: int, lane: Lane = Lane.TRAINING) -> State:
+        """The state at a step, trained again if necessary; of the newest moment, maybe further."""
         kept = self.state_at(step)
         if kept is None:
             kept, _ = await self._begun()
@@ -311,7 +313,7 @@ class SharedTraining:
         """
         state = self._followed
         if state is None or state.step != step or state.settings != self.members:
-            state = self._followed = await self.state_exactly_at(step, Lane.AT_ONCE)
+            state = self._followed = await self.state_for(step, Lane.AT_ONCE)
         call = self.engine.submit(tasks.explore, state, question, lane=Lane.AT_ONCE)
         return await asyncio.wrap_future(call)
 

@@ -18,6 +18,19 @@ class DrawnWidgets:
     #: Of those moved by a hand whose values the page has not taken over yet, since the next move
     #: stopped the script that would have done so: the values that they were drawn with, by key.
     untaken: dict[str, Any] = field(default_factory=dict)
+    drawn_now: set[str] = field(default_factory=set)  # keys drawn by this run of the script
+    stopped: bool = False  # whether the last run of the script has not come to its end, or not yet
+
+    def begin(self) -> None:
+        """Note that the script begins. A run that came to its end has taken over all moves."""
+        if not self.stopped:
+            self.untaken.clear()
+        self.drawn_now.clear()
+        self.stopped = True
+
+    def end(self) -> None:
+        """Note that the script has come to its end."""
+        self.stopped = False
 
     def draw(self, state: State, name: str, value: Any, call: Callable[[str], Any]) -> Any:
         """Draw a widget with this value, unless the visitor has just moved it; return its value.
@@ -36,14 +49,16 @@ class DrawnWidgets:
             key = self._key(name)
             state[key] = value
         chosen = call(key)
+        self.drawn_now.add(key)
         self.shown[key] = value if chosen is None else chosen
         if self.shown[key] != value:
             self.untaken[key] = value
         return chosen
 
     def taken_over(self) -> None:
-        """Note that the page now has the values of all that is drawn: others are not by hand."""
-        self.untaken.clear()
+        """Note that the page now has the values of what this run of the script has drawn so far."""
+        for key in self.drawn_now:
+            self.untaken.pop(key, None)
 
     def forget(self) -> None:
         """Note that other widgets are drawn from now on."""

@@ -58,13 +58,13 @@ def settings() -> Settings:
     state = st.session_state
     incoming = settings_in_url.owned(st.query_params.to_dict())
     if (page := _page()) != state.get(_PAGE):
-        _drawn().forget()
+        widgets().forget()
         state[_PAGE], state[_WRITTEN] = page, None
-    changed = incoming and incoming != state[_WRITTEN] and not _drawn().moved(state)
+    changed = incoming and incoming != state[_WRITTEN] and not widgets().moved(state)
     if _SETTINGS not in state and not incoming:
         incoming = _query_of_linked_run()  # for a link that names only a run
     if _SETTINGS not in state or changed:
-        _drawn().taken_over()
+        widgets().untaken.clear()
         state[_SETTINGS], state[_WRITTEN] = settings_in_url.from_query(incoming), incoming
         for sentence in settings_in_url.misread(incoming):
             st.toast(plain(sentence), duration="infinite")
@@ -75,12 +75,12 @@ def keep(chosen: Settings, drawn: bool = True) -> Settings:
     """Store these settings and, if they are new on this page, write them into the URL.
 
     Not at every rerun: each write adds an entry to the browser's history, which would make the back
-    button useless. `drawn`: they have the values of all widgets; not so from a button's callback.
+    button useless. `drawn`: with the values of all drawn so far; not so from a button's callback.
     """
     state = st.session_state
     state[_SETTINGS] = chosen
     if drawn:
-        _drawn().taken_over()
+        widgets().taken_over()
     if (query := settings_in_url.to_query(chosen)) == state[_WRITTEN]:
         return chosen
     whole = st.query_params.to_dict()
@@ -96,7 +96,7 @@ def keep(chosen: Settings, drawn: bool = True) -> Settings:
 
 def widget(name: str, value: Any, draw: Callable[[str], Any]) -> Any:
     """Draw a widget, by its key, with this value, or with that to which it was just moved."""
-    return _drawn().draw(st.session_state, name, value, draw)
+    return widgets().draw(st.session_state, name, value, draw)
 
 
 def answered(question: str, now: bool = False) -> bool:
@@ -180,7 +180,7 @@ def run_of(members: tuple[Settings, ...], lesson: str = "", pace: Pace | None = 
     found = None
     try:
         found = server().runs.load(run)
-        if run and found is None:
+        if "run" in st.query_params and found is None:
             st.toast("The link's run is not on this server: a new one begins.", duration="infinite")
     except RequestError as error:
         st.warning(refusal(error))
@@ -394,6 +394,7 @@ def _page() -> str | None:
     return context.page_script_hash if context else None
 
 
-def _drawn() -> DrawnWidgets:
+def widgets() -> DrawnWidgets:
+    """The widgets that the page has drawn."""
     found: DrawnWidgets = st.session_state.setdefault(_DRAWN, DrawnWidgets())
     return found

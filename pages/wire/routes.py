@@ -30,7 +30,7 @@ A class has its own address, by its code. It accepts the same requests for momen
 changes the run, `{"do": "predict", "answer": 2}`, which is the student's own and counts in the
 class's tally, and `{"do": "copy"}`, which gives the student a run of their own. Its answers contain
 the moment that the teacher shows (`lead`), never the run's id; when the teacher moves to another
-run, the answer is `{"kind": "again"}`.
+run, the answer is `{"kind": "again"}`; when the class ends, the connection does.
 
 To a branch, a copy or another seed the answer is `{"kind": "moved", "run": …, "query": …}`; to a
 request that is invalid there, or not allowed to this viewer,

@@ -1,7 +1,6 @@
 """Files for other programs: a saved run as a ZIP, its numbers as CSV, and what a page offers.
 
-They have addresses of their own. Streamlit makes a file on a click as well, but drops it as soon as
-two other scripts have ended: on a busy server before the browser has fetched it.
+They have addresses of their own; `server.offered_files` says why.
 """
 
 from __future__ import annotations

@@ -275,7 +275,7 @@ def measure(
         mutual_information=information,
         mutual_information_error=error,
         mi_ceiling=math.log(len(points)),
-        floors=own.added(measured.floors),
+        floors=own.added(measured.floors, losses.shared_noise),
         cluster_accuracy=accuracy,
         cluster_floor=cluster_floor,
         gauge=measured.gauge,

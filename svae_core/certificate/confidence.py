@@ -29,6 +29,8 @@ import numpy as np
 #: A bet stakes at most this share of what a single value can lose: factors stay ≥ 1 − 0.75.
 _STAKE = 0.75
 _GROUPS, _PERMUTATIONS = 256, 199
+#: Fewer draws than these do not show whether their rows share noise.
+TELLING_DRAWS = 3
 
 
 def upper_limit(
@@ -74,7 +76,7 @@ def rows_share_noise(values: np.ndarray) -> bool:
     variance once in 200 times at the most. Error of the first kind: at most 0.005.
     """
     draws, rows = values.shape
-    if rows == 1 or draws < 3:
+    if rows == 1 or draws < TELLING_DRAWS:
         return False
     residuals = values - values.mean(axis=0)
     measured = float((residuals.sum(axis=1) ** 2).sum())

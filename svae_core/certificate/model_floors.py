@@ -2,7 +2,7 @@
 
 own = OwnFloors(points, curves)
 … own.follow(reconstruct) in place of reconstruct …
-floors = own.added(floors_at(curves, loss))
+floors = own.added(floors_at(curves, loss), shared_noise)
 """
 
 from __future__ import annotations
@@ -46,16 +46,19 @@ class OwnFloors:
 
         return followed
 
-    def added(self, floors: Floors) -> Floors:
-        """The floors with those of this model; unchanged where its answers could not be used."""
+    def added(self, floors: Floors, shared_noise: bool) -> Floors:
+        """The floors with those of this model; unchanged where its answers could not be used.
+
+        `shared_noise`: rows of a draw share noise. That of the population takes them one by one.
+        """
         if self._spoiled or not self._draws:
             return floors
         try:
-            own = self._meter.floor()
+            own = self._meter.floor(shared_noise=shared_noise)
         except ValueError:  # too few draws of too few points to choose by
             return floors
         found = dataclasses.replace(floors, specific=own.nats, specific_answers=own.answers)
-        if self._lambdas is None:
+        if self._lambdas is None or shared_noise:
             return found
         told = self._population(self._lambdas)
         return dataclasses.replace(found, population=told.nats, population_needs=told.more_points)

@@ -118,16 +118,21 @@ class SpecificMeter:
         self._critic = _best_critic(self._source, rows[some], answers, self._lambdas)
         self._first.clear()
 
-    def floor(self, error: float = 0.01) -> SpecificFloor:
-        """The floor with its limit: `bernstein_lower`, values independent but not of one law."""
+    def floor(self, error: float = 0.01, shared_noise: bool = False) -> SpecificFloor:
+        """The floor with its limit: `bernstein_lower`, values independent but not of one law.
+
+        `shared_noise`: rows of a draw are known to share noise, which need not show in the few
+        draws that are evaluated of many points.
+        """
         if self._critic is None or not self._values:
             raise ValueError("a model-specific floor needs more draws: the first ones choose λ")
         lam, cap = self._critic
         n = len(self._source.points)
         if all(len(values) == n for values in self._values):
-            sample = independent_sample(np.stack(self._values)).ravel()
-        elif self._left:
-            sample = np.empty(0)  # half of a stratified sample is none
+            table = np.stack(self._values)
+            sample = table.mean(axis=1) if shared_noise else independent_sample(table).ravel()
+        elif self._left or shared_noise:
+            sample = np.empty(0)  # half of a stratified sample is none, nor are rows of one draw
         else:
             sample = np.concatenate(self._values)
         limit = bernstein_lower(sample, -lam * cap, math.log(n), error)

@@ -121,16 +121,19 @@ def _read_posterior(
         told = "The array z holds the posterior's means, not samples; it is left out."
         return replace(arrays, z=None), [told]
     # Few numbers scatter: a mean of n squares of normal numbers has deviation √(2/n).
-    apart = max(_APART, 5 * math.sqrt(2 / z.size))
+    apart, count = max(_APART, 5 * math.sqrt(2 / z.size)), z.size // len(squares)
     if abs(square - 1) <= apart:
-        return _checked_dimensions(arrays, squares, z.size // len(squares))
+        if why := _unlike_samples(squares, count):
+            return replace(arrays, z=None, mean=None, log_variance=None), [why]
+        return arrays, []
     readings = [("logarithms of standard deviations", mean, 2 * log_variance)]
     if log_variance.min() > 0:
         logs = np.log(log_variance)
         readings += [("variances", mean, logs), ("standard deviations", mean, 2 * logs)]
     readings.append(("the means, and mean the log-variances", log_variance, mean))
     for what, center, logs in readings:
-        if abs(_standardised(z, center, logs).mean() - 1) <= apart:
+        squares = _standardised(z, center, logs)
+        if abs(squares.mean() - 1) <= apart and not _unlike_samples(squares, count):
             return replace(arrays, mean=center, log_variance=logs), [
                 f"The array log_variance holds {what}: z was sampled with those. It is read so; "
                 "check whether the loss's KL reads it so as well."
@@ -142,11 +145,10 @@ def _read_posterior(
     ]
 
 
-def _checked_dimensions(
-    arrays: ModelArrays, squares: np.ndarray, count: int
-) -> tuple[ModelArrays, list[str]]:
-    """The same of each dimension [k] by itself: right on average is not right in each.
+def _unlike_samples(squares: np.ndarray, count: int) -> str:
+    """Why these mean squares [k] of `count` numbers each are not of samples, a sentence; else "".
 
+    Each dimension is compared by itself: right on average is not right in each.
     Noise that all rows share fails here too. A mean of `count` squares of normal numbers is further
     from 1 than 2√(t/count) + 2t/count with a probability below 2·e⁻ᵗ (Laurent & Massart 2000).
     """
@@ -154,13 +156,13 @@ def _checked_dimensions(
     apart = max(2 * _APART, 2 * math.sqrt(t / count) + 2 * t / count)
     worst = int(np.argmax(np.abs(squares - 1)))
     if abs(squares[worst] - 1) <= apart:
-        return arrays, []
-    return replace(arrays, z=None, mean=None, log_variance=None), [
+        return ""
+    return (
         f"z was not sampled from this posterior in dimension {worst + 1}: its squared distance "
         f"from the mean is {squares[worst]:.3g} in units of the variance, on average, where "
         "samples have 1. Was its noise scaled, or shared by all rows? Both z and the posterior "
         "are left out."
-    ]
+    )
 
 
 def _standardised(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ from svae_core.certificate.certify import (
     reference,
     with_run,
 )
+from svae_core.certificate.confidence import TELLING_DRAWS
 from svae_core.certificate.diagnostics import COLLAPSED_TOTAL_KL
 from svae_core.certificate.encoder import EncoderCertificate, certify_latents
 from svae_core.certificate.posteriors import Posteriors, gaussian_posteriors
@@ -245,8 +246,8 @@ def _verdict(found: Examination) -> tuple[str, str]:
     certificate, encoder = found.certificate, found.encoder
     certified = certificate is not None and certificate.verdict == "certified"
     # As on a certificate: where the loss is below δ it decides, however little the KL is. One
-    # stored draw may be of means, and then the KL does.
-    decided = certificate is not None and certified and certificate.draws > 1
+    # stored draw may be of means, and rows of two may share noise: then the KL does.
+    decided = certificate is not None and certified and certificate.draws >= TELLING_DRAWS
     if not decided and (collapsed := _collapse(found)):
         return "collapsed", collapsed
     # z is drawn here from a known posterior, or was compared with it.
@@ -352,7 +353,9 @@ def _unknown_of_reconstructions(draws: int, posterior: bool) -> list[str]:
             "share noise: one draw cannot tell, several can, as (draws, points, …), and they make "
             "the margin smaller."
         )
-    elif not posterior:
+    elif draws < TELLING_DRAWS:
+        said.append(f"Whether rows share noise: {TELLING_DRAWS} draws or more can tell.")
+    if draws > 1 and not posterior:
         said.append(
             "Whether each draw is of z sampled anew, or of noise added to decoded means: that "
             "takes mean and log_variance, whose KL such draws exceed."

@@ -161,11 +161,12 @@ def _kl_weight(loss: Callable[[Any, Any], Any], nothing: Any) -> float:
         means = mean.expand_as(nothing).clone().requires_grad_()
         logs = log_variance.expand_as(nothing).clone().requires_grad_()
         slopes, curved = _twice(_one_number(loss(means, logs.detach())), means)
-        if not float(curved.mean()) > 0:
+        if not bool((curved.mean(0) > 0).all()):
             raise RequestError(
-                "The loss does not grow with the posterior's mean, so it has no KL, or hides it "
-                "below a threshold (free bits), or is to be maximised: give what is minimised, and "
-                "the KL without its threshold."
+                "The loss does not grow with the posterior's mean in every dimension of z, so it "
+                "has no KL there, or hides it below a threshold (free bits), or is to be "
+                "maximised: give what is minimised, and the KL of all dimensions without its "
+                "threshold."
             )
         log_slopes, log_curved = _twice(_one_number(loss(means.detach(), logs)), logs)
         step = slopes.mean(0) / curved.mean(0)

@@ -16,7 +16,7 @@ def _files() -> dict[str, Path]:
     """Each architecture's file by name; of two files of one name the package's own counts."""
     ours = Path(__file__).parents[1] / "nets" / "architectures"
     return {
-        found.name: Path(found.module_finder.path, f"{found.name}.py")  # type: ignore[union-attr]
+        found.name: Path(found.module_finder.find_spec(found.name, None).origin)  # type: ignore
         for found in pkgutil.iter_modules([str(ours), *own_plugins("architectures")])
         if not found.name.startswith("_")
     }

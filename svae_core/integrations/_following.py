@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from svae_core.integrations import report
 from svae_core.integrations.pytorch import CollapseMonitor, Reading
-from svae_core.records import Certificate
+from svae_core.records import Certificate, RequestError
 
+_log = logging.getLogger(__name__)
 #: Takes numbers by name and a step; a trainer's own logging.
 Log = Callable[[dict[str, float], int], object]
 
@@ -30,5 +32,8 @@ class Following:
             log(report.scalars(self.readings[-1]), step)
 
     def certify(self) -> None:
-        """The end of training."""
-        self.certificate = self.monitor.certify()
+        """The end of training. A refusal is logged: raised, it would take the model away."""
+        try:
+            self.certificate = self.monitor.certify()
+        except RequestError as refusal:
+            _log.warning("There is no certificate. %s", refusal)

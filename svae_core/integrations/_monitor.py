@@ -180,13 +180,12 @@ class CollapseMonitor:
 
         def reconstruct(points: np.ndarray) -> np.ndarray:
             blocks = []
-            order = self._cycle(len(points))  # sorted by class, a block would be of one class
-            for block in _blocks(points[order]):
+            for block in _blocks(points):  # in an order permuted anew, so of all classes
                 posterior = self._posterior(self._tensor(block))
                 noise = torch.randn(posterior.mean.shape, generator=generator)
                 z = posterior.draw(noise.to(posterior.mean))
                 blocks.append(array(self._answers_elsewhere(z)))
-            return np.concatenate(blocks)[np.argsort(order)]
+            return np.concatenate(blocks)
 
         def posterior(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             blocks = [self._posterior(self._tensor(block)) for block in _blocks(points)]

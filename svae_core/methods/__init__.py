@@ -11,7 +11,7 @@ final class `Method` that implements the protocol `TrainingMethod`:
 * `Method(config)`, then `constants(prepared, settings)`: named numbers fixed before training,
   from data and settings alone (raises RequestError if invalid);
 * either `slopes`, a static method of the averages of one member's minibatch (see `Averaged`): the
-  training room compiles it to native code;
+  package `training` compiles it to native code;
 * or `objective(terms, constants)`: the value to minimise for each of its members, shape [m], on
   tensors: for losses point by point, several latents per point, posteriors of its own.
 
