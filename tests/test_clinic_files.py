@@ -69,6 +69,38 @@ def matlab_73(path: Path, arrays: dict[str, Any]) -> None:
             file.create_dataset(name, data=turned).attrs["MATLAB_class"] = np.bytes_("double")
 
 
+def sparse_groups(path: Path, arrays: dict[str, Any], matlab: bool = False) -> None:
+    """All matrices as HDF5 keeps sparse ones: a group of three vectors each."""
+    import h5py
+    from scipy import sparse
+
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            if array.ndim != 2:
+                file.create_dataset(name, data=array)
+                continue
+            matrix = sparse.csc_matrix(array)
+            group = file.create_group(name)
+            names = ("data", "ir", "jc") if matlab else ("data", "indices", "indptr")
+            parts = (matrix.data, matrix.indices, matrix.indptr)
+            group.update(dict(zip(names, parts, strict=True)))
+            if matlab:
+                group.attrs["MATLAB_sparse"] = np.uint64(len(array))
+            else:
+                group.attrs.update({"encoding-type": "csc_matrix", "shape": array.shape})
+
+
+def sparse_groups_of_matlab(path: Path, arrays: dict[str, Any]) -> None:
+    sparse_groups(path, arrays, matlab=True)
+
+
+def sparse_matlab_5(path: Path, arrays: dict[str, Any]) -> None:
+    from scipy import io, sparse
+
+    matrices = {name: sparse.csc_matrix(one) for name, one in arrays.items() if one.ndim == 2}
+    io.savemat(path, arrays | matrices)
+
+
 def safetensors(path: Path, arrays: dict[str, Any]) -> None:
     from safetensors.numpy import save_file
 
@@ -78,6 +110,7 @@ def safetensors(path: Path, arrays: dict[str, Any]) -> None:
 WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     **{"m.npz": npz, "m.npz.gz": npz_in_gzip, "m.h5": hdf5, "g.hdf5": hdf5_in_a_group},
     **{"five.mat": matlab_5, "seven.mat": matlab_73, "m.safetensors": safetensors},
+    **{"sparse.h5": sparse_groups, "s7.mat": sparse_groups_of_matlab, "s5.mat": sparse_matlab_5},
 }
 
 
