@@ -143,7 +143,7 @@ def test_commands_that_compute_nothing_import_nothing_heavy(tmp_path):
         ("region --dataset mnist", "mnist"),
         ("diagnose --model vmf", "--model selects from a saved RUN"),
         ("diagnose nosuch.npz", "There is no file nosuch.npz"),
-        ("diagnose --page x.html", "--page is about the arrays"),
+        ("diagnose --page x.html", "--page is about a FILE of arrays"),
         ("doctor --port eighty", "invalid int value"),
         ("diagnose --reconstruction cubic", "must be one of"),
         ("dance", "dance"),
