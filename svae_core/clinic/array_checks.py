@@ -21,6 +21,7 @@ from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE
 _COPIES = 1e-10  # a loss below this share of the total variance is that of the points themselves
 _MEANS = 1e-6  # z this near to the means, in the posterior's own variance, were not sampled
 _ENOUGH = 50  # points from which on a fitted line says something
+_COARSE = 0.5  # rounding above this share of a posterior's variance hides what z is
 _SURELY = 14.0  # a limit that fails with a probability of e to minus this
 _APART = 0.1  # a mean square of standardised z further from 1 is another posterior's
 
@@ -33,7 +34,7 @@ def checked(arrays: ModelArrays) -> tuple[ModelArrays, list[str]]:
         arrays, findings = replace(arrays, reconstructions=drawn), told
         if drawn is not None and (why := _other_units(drawn, arrays.points)):
             findings.append(why)
-    if arrays.z is not None and len(arrays.z) > 1 and _alike(arrays.z, arrays.z[0]):
+    if arrays.z is not None and len(arrays.z) > 1 and _same_draws(arrays.z, arrays.log_variance):
         findings.append("The draws of z are the same, so they are means; they are left out.")
         arrays = replace(arrays, z=None)
     if arrays.mean is None or arrays.log_variance is None:
@@ -100,6 +101,13 @@ def _alike(drawn: np.ndarray, points: np.ndarray) -> bool:
     return moved <= 1e-6 * _spread(points) < _spread(drawn[0])
 
 
+def _same_draws(z: np.ndarray, log_variance: np.ndarray | None) -> bool:
+    """Whether draws of z repeat, also in units of a posterior, which may be very narrow."""
+    if not _alike(z, z[0]):
+        return False
+    return log_variance is None or bool(_standardised(z[1:], z[0], log_variance).mean() < _MEANS)
+
+
 def _spread(rows: np.ndarray) -> float:
     """The mean variance of columns [n, d]."""
     return float(rows.var(axis=0, dtype=np.float64).mean())
@@ -115,10 +123,18 @@ def _read_posterior(
     arrays: ModelArrays, z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray
 ) -> tuple[ModelArrays, list[str]]:
     """The arrays with the posterior as z [draws, n, k] has it, and what is said of it."""
-    squares = _standardised(z, mean, log_variance)
+    rounding = _rounding(z).mean(axis=0) + _rounding(mean)
+    coarse = float((rounding / _variance(log_variance)).mean(axis=0).max())
+    squares = _standardised(z, mean, log_variance, rounding)
     square = float(squares.mean())
     if square < _MEANS:
         told = "The array z holds the posterior's means, not samples; it is left out."
+        return replace(arrays, z=None), [told]
+    if coarse > _COARSE and squares.max() <= 1 + 2 * _APART:  # else they disagree anyway
+        told = (
+            f"z is kept in numbers too coarse for this posterior: rounding makes up {coarse:.2g} "
+            "of its variance in one dimension, so nothing tells samples from means; z is left out."
+        )
         return replace(arrays, z=None), [told]
     # Few numbers scatter: a mean of n squares of normal numbers has deviation √(2/n).
     apart, count = max(_APART, 5 * math.sqrt(2 / z.size)), z.size // len(squares)
@@ -132,7 +148,7 @@ def _read_posterior(
         readings += [("variances", mean, logs), ("standard deviations", mean, 2 * logs)]
     readings.append(("the means, and mean the log-variances", log_variance, mean))
     for what, center, logs in readings:
-        squares = _standardised(z, center, logs)
+        squares = _standardised(z, center, logs, rounding)
         if abs(squares.mean() - 1) <= apart and not _unlike_samples(squares, count):
             return replace(arrays, mean=center, log_variance=logs), [
                 f"The array log_variance holds {what}: z was sampled with those. It is read so; "
@@ -165,8 +181,29 @@ def _unlike_samples(squares: np.ndarray, count: int) -> str:
     )
 
 
-def _standardised(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
-    """Mean square [k] of (z − m)/s: 1 for samples."""
-    low, high = LOG_VARIANCE_RANGE
-    spread = np.exp(np.clip(log_variance.astype(np.float64), 3 * low, 3 * high))
+def _standardised(
+    z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray, rounding: np.ndarray | float = 0.0
+) -> np.ndarray:
+    """Mean square [k] of (z − m)/s: 1 for samples; s² is their variance and that of rounding."""
+    spread = _variance(log_variance) + rounding
     return np.asarray((np.square(z - mean, dtype=np.float64) / spread).mean(axis=(0, 1)))
+
+
+def _variance(log_variance: np.ndarray) -> np.ndarray:
+    low, high = LOG_VARIANCE_RANGE
+    return np.asarray(np.exp(np.clip(log_variance.astype(np.float64), 3 * low, 3 * high)))
+
+
+def _rounding(values: np.ndarray) -> np.ndarray:
+    """The variance that rounding has added to numbers, ulp²/12, by the bits that they all have.
+
+    Numbers of bfloat16 (8 bits) and float16 (11) are read as float32, and show by their zeros.
+    """
+    parts, exponents = np.frexp(values.astype(np.float64))
+
+    def fit(bits: int) -> bool:
+        scaled = np.ldexp(parts, bits)
+        return bool((scaled == np.rint(scaled)).all())
+
+    bits = next((bits for bits in (8, 11, 24) if fit(bits)), 53)
+    return np.asarray(np.square(np.ldexp(1.0, exponents - bits)) / 12)

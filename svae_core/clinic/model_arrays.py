@@ -16,7 +16,7 @@ import numpy as np
 
 from svae_core.certificate.arrays import LARGEST, check_varied, numbers
 from svae_core.config.fields import RequestError
-from svae_core.own_data.names import cleaned, own_name, some
+from svae_core.own_data.names import cleaned, own_name, said, some
 
 #: What each array may be called, in small letters; the first is the name in sentences.
 NAMES = {
@@ -93,7 +93,7 @@ def model_arrays(given: Mapping[str, Any], seed: int = 0) -> ModelArrays:
         )
     if d > _POINT_NUMBERS // _FEWEST:
         raise RequestError(f"Points have {d:,} numbers each, too many; make images smaller.")
-    others = tuple(cleaned(name) for name in given if own_name(str(name)) not in known_names())
+    others = tuple(said(str(name)) for name in given if own_name(str(name)) not in known_names())
     arrays = ModelArrays(points, of=n, others=others)
     if "z" in found:
         arrays = replace(arrays, z=_draws("z", found["z"], n, None))
@@ -120,7 +120,7 @@ def known_names() -> tuple[str, ...]:
 
 
 def _held(given: Mapping[str, Any]) -> str:
-    return some([cleaned(name) for name in given]) or "nothing"
+    return some([said(str(name)) for name in given]) or "nothing"
 
 
 def _by_name(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,9 +135,9 @@ def _by_name(given: Mapping[str, Any]) -> dict[str, Any]:
         outer = min((str(other).count("/") for other in here), default=0)
         here = [other for other in here if str(other).count("/") == outer]
         if len(here) > 1:
+            both = " and ".join(said(str(one)) for one in here)
             raise RequestError(
-                f"{' and '.join(here)} are all names of {name}, and which is meant is unknown; "
-                "give one of them."
+                f"{both} are all names of {name}, and which is meant is unknown; give one of them."
             )
         if here:
             found[name] = given[here[0]]

@@ -19,7 +19,7 @@ from svae_core.own_data.array_layout import from_bfloat16
 from svae_core.own_data.array_to_table import blocks_of, text_of_label
 from svae_core.own_data.formats import Format, Progress, Source, listed, of_arrays, recognise
 from svae_core.own_data.limits import CELLS
-from svae_core.own_data.names import cleaned, own_name
+from svae_core.own_data.names import cleaned, own_name, said
 from svae_core.own_data.read_by_format import opened
 from svae_core.records import RequestError
 
@@ -64,10 +64,10 @@ def _write(held: Mapping[str, NamedArray], source: Source, only: set[str]) -> No
                 f"Its arrays hold more than {CELLS:,} numbers, too many to read together; give a "
                 "sample of the points."
             )
-        _write_plain(one, source.folder / f"{number}.npy", cleaned(key))
-        index[f"{number}.npy"] = cleaned(key)
+        _write_plain(one, source.folder / f"{number}.npy", said(key))
+        index[f"{number}.npy"] = key  # whole: a name that is cut is another one
         source.progress((number + 1) / len(wanted))
-    others = [cleaned(key) for key in held if key not in wanted][:_NAMED]
+    others = [key for key in held if key not in wanted][:_NAMED]
     about = json.dumps({"arrays": index, "others": others})
     (source.folder / INDEX).write_text(about, encoding="utf-8")
 
@@ -85,7 +85,10 @@ def _write_plain(one: NamedArray, target: Path, name: str) -> None:
     small = one.dtype.kind in "fV" and one.dtype.itemsize <= 4
     plain = np.dtype(np.float32 if small else np.float64)
     if not one.shape or 0 in one.shape:
-        found = np.asarray(one.load()[()]) if not one.shape else np.empty(one.shape)
+        # Beside a 0 the other sizes may be such as no array of NumPy has.
+        known = math.prod(filter(None, one.shape)) <= CELLS
+        empty = np.empty(one.shape if known else 0)
+        found = np.asarray(one.load()[()]) if not one.shape else empty
         np.save(target, _plain(found).astype(plain))
         return
     copy = np.lib.format.open_memmap(target, "w+", plain, one.shape)

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+#: Why text that is kept as numbers for its letters is refused, and the way to mend it.
+LETTERS_REFUSED = "holds letters (char), but must hold numbers; number classes by grp2idx"
+
 
 @dataclass(frozen=True)
 class NamedArray:

@@ -28,10 +28,12 @@ _MEMBERS = 10_000  # of a tree that is looked through
 #: and lzf, which h5py has built in.
 _FILTERS = frozenset({*range(1, 7), 32_000})
 _PARTS = frozenset({"data", "indices", "indptr"})
-_MATLAB_ROWS = "MATLAB_sparse"
+_MATLAB_ROWS, _MATLAB_PARTS = "MATLAB_sparse", frozenset({"data", "ir", "jc"})
 ELSEWHERE = (
     "lies in another file or needs a filter from a plug-in; save it anew, with compression='gzip'"
 )
+#: What MATLAB's text is called, which it keeps as the numbers of its letters.
+CHAR = "letters (char)"
 _DAMAGE = (OSError, ValueError, TypeError, KeyError, RuntimeError, IndexError, OverflowError)
 
 
@@ -60,6 +62,7 @@ class Groups:
 
     items: dict[str, Any] = field(default_factory=dict)
     sparse: dict[str, Any] = field(default_factory=dict)  # groups that are one matrix each
+    empty: list[str] = field(default_factory=list)  # without numbers, which may have no shape
     refused: list[str] = field(default_factory=list)
 
     @classmethod
@@ -96,6 +99,8 @@ class Groups:
             elif isinstance(item, h5py.Dataset):
                 if reads_elsewhere(item):
                     self.refused.append(path)
+                elif item.shape is None or item.attrs.get("MATLAB_empty", 0):
+                    self.empty.append(path)  # MATLAB keeps the sizes of an empty matrix instead
                 else:
                     self.items[path] = item
 
@@ -109,6 +114,7 @@ class Groups:
             key: item.shape
             for key, item in self.items.items()
             if item.shape and item.dtype.kind in "fiub" and math.prod(item.shape) > 0
+            if not _holds_letters(item)
         }
         return dense | {
             key: sparse_shape(group)[:: -1 if _MATLAB_ROWS in group.attrs else 1]
@@ -140,6 +146,8 @@ class Groups:
         import h5py
 
         item = self.items[key]
+        if _holds_letters(item):
+            return CHAR
         if item.dtype.kind in "fiubS" or h5py.check_string_dtype(item.dtype):
             return ""
         names = {"O": "cells or references", "V": "a table of several types"}
@@ -158,6 +166,34 @@ class Groups:
         if self.others:
             notes += (f"What is neither numbers nor text was left out: {some(self.others)}.",)
         return notes
+
+
+def _holds_letters(item: Any) -> bool:
+    """Whether the whole numbers are letters of a text, as MATLAB keeps it."""
+    return item.attrs.get("MATLAB_class", b"") in (b"char", "char")
+
+
+def lies_inside(group: Any, name: str) -> bool:
+    """Whether a member of a group is of this file for sure: links may lead into any other.
+
+    A soft link may go through an external one.
+    """
+    import h5py
+
+    return isinstance(group.get(name, getlink=True), h5py.HardLink)
+
+
+def check_links(file: Any) -> None:
+    """RequestError where a link of a file leads out of it; nothing is opened for this."""
+    import h5py
+
+    def outside(name: bytes, link: Any) -> bytes | None:
+        return name if link.type == h5py.h5l.TYPE_EXTERNAL else None
+
+    found = file.id.links.visit(outside, info=True)
+    if found is not None:
+        name = cleaned(found.decode("utf-8", "replace"))
+        raise RequestError(f"The data set {name} {ELSEWHERE}.")
 
 
 def reads_elsewhere(item: Any) -> bool:
@@ -246,11 +282,19 @@ def sparse_shape(group: Any) -> tuple[int, ...]:
     """
     rows = group.attrs.get(_MATLAB_ROWS)
     if rows is not None:
-        whole = {"data", "ir", "jc"} <= set(group)
+        whole = _holds_vectors(group, _MATLAB_PARTS)
         return (int(rows), int(group["jc"].shape[0]) - 1) if whole else ()
     shape = np.ravel(group.attrs.get("shape", group.attrs.get("h5sparse_shape", ())))
-    whole = len(shape) == 2 and shape.dtype.kind in "iu" and set(group) >= _PARTS
+    whole = len(shape) == 2 and shape.dtype.kind in "iu" and _holds_vectors(group, _PARTS)
     return tuple(int(length) for length in shape) if whole else ()
+
+
+def _holds_vectors(group: Any, names: frozenset[str]) -> bool:
+    import h5py
+
+    inside = names <= set(group) and all(lies_inside(group, name) for name in names)
+    parts = [group[name] for name in names] if inside else []
+    return inside and all(isinstance(part, h5py.Dataset) and part.shape for part in parts)
 
 
 def sparse_in(group: Any) -> CompressedRows | StreamedRows:

@@ -59,6 +59,12 @@ def own_name(key: str) -> str:
     return key.rsplit("/", 1)[-1].lower().strip()
 
 
+def said(key: str) -> str:
+    """The path of an array as sentences call it: cleaned, and where it is long its end."""
+    clean = "/".join(cleaned(part) for part in key.split("/"))
+    return clean if len(clean) <= LETTERS else f"…{clean[1 - LETTERS :]}"
+
+
 def some(names: Sequence[str]) -> str:
     """The first five names of a list, and the number of others."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -332,7 +332,11 @@ def _rows(
         notes += (f"Rows left out, as chosen: {listed}.",)
     count = table.rows if usable is None else len(usable)
     if count < 2:
-        raise RequestError(f"{table.name} has one row, but at least two different ones are needed.")
+        left = " that can be used" if count < table.rows else ""
+        raise RequestError(
+            f"{table.name} has {'one row' if count else 'no rows'}{left}, but at least two "
+            "different ones are needed."
+        )
     limit = min(NUMBERS // len(features), limits().points)
     if count > limit:
         picked = np.sort(np.random.default_rng([seed, 41]).choice(count, limit, replace=False))

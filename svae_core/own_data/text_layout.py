@@ -60,7 +60,7 @@ def sniff(path: Path, labels: bool = False, delimiters: Iterable[str] = _DELIMIT
     `labels`: a single column of text is read without a header, since nothing in it tells one.
     `delimiters`: those that may separate its columns, where they are known.
     """
-    encoding = _encoding(path)
+    encoding = encoding_of(path)
     with path.open("rb") as file:
         sample = file.read(_SAMPLE_BYTES)
     text = sample.decode(encoding, errors="replace").lstrip("\ufeff")
@@ -105,7 +105,7 @@ def _left_out(above: int, units: int) -> list[str]:
     return said
 
 
-def _encoding(path: Path) -> str:
+def encoding_of(path: Path) -> str:
     """The encoding of the whole file, from one pass over it; RequestError if it is no text."""
     with path.open("rb") as file:
         start = file.read(4)

@@ -20,6 +20,7 @@ from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import (
     ELSEWHERE,
     array_of,
+    check_links,
     is_hdf5,
     opened,
     reads_elsewhere,
@@ -53,6 +54,7 @@ def recognised(path: Path, start: bytes) -> bool:
 def read(source: Source) -> Table:
     """The table of an AnnData file: X or the matrix asked for, with the types of its cells."""
     with opened(source.path) as file:
+        check_links(file)
         shapes = {key: _shape(file[key]) for key in _matrices(file)}
         name = source.array or ("X" if "X" in shapes else "")
         name = choose(shapes, name, "AnnData file")

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.own_data.array_in_file import NamedArray
+from svae_core.own_data.array_in_file import LETTERS_REFUSED, NamedArray
 from svae_core.own_data.array_to_table import with_note, write_matrix
 from svae_core.own_data.candidates import choose
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import (
+    CHAR,
     ELSEWHERE,
     Groups,
     array_of,
@@ -70,6 +71,7 @@ def arrays(source: Source) -> Iterator[Mapping[str, NamedArray]]:
         found = {key: _array(groups, key, turned) for key in groups.items}
         found |= {key: _sparse(group) for key, group in groups.sparse.items()}
         nothing = partial(np.empty, 0)
+        found |= {key: NamedArray((0,), np.dtype(float), nothing) for key in groups.empty}
         elsewhere = {
             key: NamedArray((), np.dtype(float), nothing, ELSEWHERE) for key in groups.refused
         }
@@ -89,6 +91,8 @@ def _array(groups: Groups, key: str, turned: bool) -> NamedArray:
 
     what = groups.what(key)
     refusal = f"holds {what}, but must hold numbers; save it as such" if what else ""
+    if what == CHAR:
+        refusal = LETTERS_REFUSED
     return NamedArray(shape, item.dtype, load, refusal)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.own_data.array_in_file import NamedArray
+from svae_core.own_data.array_in_file import LETTERS_REFUSED, NamedArray
 from svae_core.own_data.array_to_table import with_note, write_matrix
 from svae_core.own_data.candidates import choose, labels_among
 from svae_core.own_data.damage import AGAIN
@@ -75,18 +75,26 @@ def arrays(source: Source) -> Iterator[Mapping[str, NamedArray]]:
 
 
 def _array(path: str, name: str, shape: tuple[int, ...], kind: str) -> NamedArray:
-    from scipy import io
+    from scipy import io, sparse
 
     def load(words: bool) -> Any:
         found = io.loadmat(path, variable_names=[name])[name]
         if words:
             return _labels(found)
-        return _matrix(found).matrix.toarray() if kind == "sparse" else np.asarray(found)
+        if found.dtype.kind == "c":
+            raise RequestError(
+                f"The array {cleaned(name)} holds complex numbers, but must hold real ones; save "
+                "its real part, or both parts as columns."
+            )
+        # Its class is that of its numbers where a sparse matrix is logical.
+        return _matrix(found).matrix.toarray() if sparse.issparse(found) else np.asarray(found)
 
     if kind == "cell":
         return NamedArray(shape, np.dtype(object), partial(load, True))
     known = kind in _NUMBERS
     refusal = "" if known else f"is a {kind}, but must hold numbers; save it as an array by itself"
+    if kind == "char":
+        refusal = LETTERS_REFUSED
     dtype = np.dtype(_NUMBERS.get(kind, "float64"))
     return NamedArray(tuple(shape), dtype, partial(load, False), refusal)
 

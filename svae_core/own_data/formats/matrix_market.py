@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,7 +12,7 @@ import numpy as np
 
 from svae_core.own_data.array_to_table import with_facts, write_matrix
 from svae_core.own_data.damage import AGAIN, damaged
-from svae_core.own_data.formats import Format, Source, starts_with
+from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.limits import BLOCK_BYTES, CELLS, LINE_BYTES
 from svae_core.own_data.names import cleaned
 from svae_core.own_data.sparse import CompressedRows
@@ -19,7 +20,10 @@ from svae_core.own_data.tables import Table, check_cells, check_width
 from svae_core.records import RequestError
 
 #: What Cell Ranger writes into the second line of its counts, genes × cells.
-_GENES_FIRST = (b"cellranger", b"software_version", b"10x")
+_GENES_FIRST = re.compile(rb"(?im)^%.*(?:cellranger|software_version|\b10x\b)")
+_BANNER = re.compile(rb"(?i)(?:\xef\xbb\xbf)?%%MatrixMarket(?=[ \t])")
+# SciPy reads no sign before a number that is not negative.
+_PLUS = re.compile(rb"(?<![\w.])\+")
 _LONGEST_START = 4_096
 _NUMBER = rb"[+-]?+(?:(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+|(?i:nan|inf(?:inity)?+))"
 #: Numbers between blanks, as far as they go; each group is possessive, so that time is linear.
@@ -33,26 +37,26 @@ def read(source: Source) -> Table:
     from scipy import sparse
 
     with source.path.open("rb") as file:
-        comments = file.read(_LONGEST_START).lower()
+        transposed = bool(_GENES_FIRST.search(file.read(_LONGEST_START)))
     try:
-        rows, columns, entries, kind, field, _ = scipy_io.mminfo(str(source.path))
+        with source.path.open("rb") as file:
+            rows, columns, entries, kind, field, symmetry = scipy_io.mminfo(_readable(file))
         if field in ("complex", "pattern"):
             raise RequestError(
                 f"The Matrix Market file is of the kind {field}, but must hold real numbers."
             )
-        transposed = any(word in comments for word in _GENES_FIRST)
         shape = (columns, rows) if transposed else (rows, columns)
         if kind != "coordinate":
             check_width(shape[1])
             check_cells(*shape)
-        if entries > CELLS or entries * 4 > source.size() + 64:
+        if entries > CELLS or _bytes_of(entries, kind, symmetry) > source.size() + 64:
             raise RequestError(
                 f"The Matrix Market file claims {entries:,} numbers, more than its size allows, so "
                 f"it is cut off; {AGAIN}."
             )
         _check_text(source.path)
         with source.path.open("rb") as file:
-            matrix: Any = scipy_io.mmread(io.BufferedReader(_AsReal(file)))
+            matrix: Any = scipy_io.mmread(_readable(file))
     except (ValueError, TypeError, IndexError, OverflowError, EOFError, StopIteration) as error:
         if isinstance(error, RequestError):
             raise
@@ -76,7 +80,8 @@ def _check_text(path: Path) -> None:
     """
     with path.open("rb") as file:
         line = file.readline(LINE_BYTES)
-        while line.startswith(b"%"):
+        line = _BANNER.sub(b"%", line)
+        while line.startswith(b"%") or line.isspace():
             if b"\0" in line:
                 raise damaged("Matrix Market file", "it is not text throughout")
             line = file.readline(LINE_BYTES)
@@ -89,24 +94,43 @@ def _check_text(path: Path) -> None:
             line = file.readline(LINE_BYTES)
 
 
-class _AsReal(io.RawIOBase):
-    """The file with a header that calls its numbers real, by which decimals are not cut off.
+def _bytes_of(entries: int, kind: str, symmetry: str) -> int:
+    """Bytes that so many numbers take at least: "1 1 1" and an end of line, or "1" and one."""
+    if kind == "coordinate":
+        return 6 * entries
+    # Of a symmetric matrix one half is written, and of a skew one not even the diagonal.
+    return 2 * entries if symmetry == "general" else entries - math.isqrt(entries)
 
-    Counts that were corrected or shared have decimals under a header that says integer.
+
+def _readable(file: BinaryIO) -> io.BufferedReader:
+    return io.BufferedReader(_AsReal(file))
+
+
+class _AsReal(io.RawIOBase):
+    """The file as SciPy reads it: its banner as usual, and a header that calls its numbers real.
+
+    Counts that were corrected or shared have decimals under a header that says integer, by which
+    they would be cut off.
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        self._head = _WHOLE.sub(b"real", file.readline(_LONGEST_START))
-        self._file = file
+        head = _WHOLE.sub(b"real", file.readline(_LONGEST_START))
+        self._head = _BANNER.sub(b"%%MatrixMarket", head.lower())
+        self._file, self._last = file, b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, into: Any) -> int:
-        part = self._head[: len(into)] or self._file.read(len(into))
+        part = self._head[: len(into)]
         self._head = self._head[len(into) :]
+        if not part:
+            # With the byte before: the sign of an exponent stays.
+            part = self._last + self._file.read(len(into))
+            part = _PLUS.sub(b" ", part)[len(self._last) :]
+            self._last = part[-1:]
         into[: len(part)] = part
         return len(part)
 
 
-FORMAT = Format("Matrix Market", (".mtx",), starts_with(b"%%MatrixMarket"), read)
+FORMAT = Format("Matrix Market", (".mtx",), lambda _path, start: bool(_BANNER.match(start)), read)

@@ -6,7 +6,14 @@ from pathlib import Path
 
 from svae_core.own_data.array_to_table import with_row_names, write_matrix
 from svae_core.own_data.formats import Format, Source
-from svae_core.own_data.hdf5_tree import is_hdf5, opened, sparse_of, texts_of
+from svae_core.own_data.hdf5_tree import (
+    check_links,
+    is_hdf5,
+    lies_inside,
+    opened,
+    sparse_of,
+    texts_of,
+)
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
 
@@ -17,9 +24,8 @@ def recognised(path: Path, start: bytes) -> bool:
         return False
     try:
         with opened(path) as file:
-            return "matrix" in file and {"data", "indptr", "shape", "barcodes"} <= set(
-                file["matrix"]
-            )
+            parts = {"data", "indptr", "shape", "barcodes"}
+            return lies_inside(file, "matrix") and parts <= set(file["matrix"])
     except (RequestError, TypeError):
         return False
 
@@ -27,6 +33,7 @@ def recognised(path: Path, start: bytes) -> bool:
 def read(source: Source) -> Table:
     """The table of a 10x file, a row for each cell and a column for each gene."""
     with opened(source.path) as file:
+        check_links(file)
         matrix = file["matrix"]
         genes, cells = (int(length) for length in matrix["shape"][:2])
         # Compressed columns of genes × cells are compressed rows of cells × genes.

@@ -1,0 +1,321 @@
+"""Files as other programs write them: honest ones are read as they are, links out of none."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from svae_core.clinic.array_files import arrays_of_file
+from svae_core.own_data.choice import Choice
+from svae_core.own_data.read_by_format import read_table
+from svae_core.own_data.table_to_points import select
+from svae_core.own_data.tables import Table
+from svae_core.records import RequestError
+
+N, K = 40, 2
+_RNG = np.random.default_rng(3)
+MODEL = {
+    "x": _RNG.normal(size=(N, 5)).astype(np.float32),
+    "mu": _RNG.normal(size=(N, K)).astype(np.float32),
+    "logvar": np.full((N, K), -1.0, np.float32),
+}
+MATRIX = _RNG.integers(0, 10, (12, 4))
+
+
+def table_of(path: Path) -> Table:
+    folder = path.parent / "table"
+    folder.mkdir(exist_ok=True)
+    return read_table(path, path.name, folder)
+
+
+def numbers_of(path: Path) -> np.ndarray:
+    """All numbers of a small file, from its preview."""
+    return np.array([[float(cell) for cell in row] for row in table_of(path).examples])
+
+
+# ------------------------------------------------------------------ HDF5
+
+
+def _hdf5(path: Path, write: Callable[[Any], Any], arrays: dict[str, Any] | None = None) -> Path:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for name, array in (MODEL if arrays is None else arrays).items():
+            file[name] = array
+        write(file)
+    return path
+
+
+def _sparse_group(file: Any, name: str, data: Any) -> None:
+    group = file.create_group(name)
+    group.attrs.update({"encoding-type": "csr_matrix", "shape": (N, 1)})
+    group["indices"], group["indptr"] = np.zeros(N, int), np.arange(N + 1)
+    group["data"] = data
+
+
+def _secret(tmp_path: Path) -> Any:
+    import h5py
+
+    _hdf5(tmp_path / "secret.h5", lambda file: None, {"data": np.arange(1.0, N + 1)})
+    return h5py.ExternalLink(str(tmp_path / "secret.h5"), "data")
+
+
+def test_a_sparse_matrix_does_not_lead_into_other_files(tmp_path: Path) -> None:
+    link = _secret(tmp_path)
+    path = _hdf5(tmp_path / "m.h5", lambda file: _sparse_group(file, "labels", link))
+    with pytest.raises(RequestError, match=r"labels/data lies in another file"):
+        arrays_of_file(path, path.name)
+    alone = _hdf5(tmp_path / "a.h5", lambda file: _sparse_group(file, "points", link), {})
+    with pytest.raises(RequestError, match=r"points/indptr \(41\), and none of them looks like"):
+        table_of(alone)
+
+
+def test_a_soft_link_does_not_lead_out_by_another_link(tmp_path: Path) -> None:
+    import h5py
+
+    _secret(tmp_path)
+
+    def write(file: Any) -> None:
+        file["way"] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "/")
+        _sparse_group(file, "labels", h5py.SoftLink("/way/data"))
+
+    path = _hdf5(tmp_path / "m.h5", write)
+    assert arrays_of_file(path, path.name).labels is None
+
+
+def test_anndata_does_not_lead_into_other_files(tmp_path: Path) -> None:
+    link = _secret(tmp_path)
+
+    def write(file: Any) -> None:
+        file.attrs["encoding-type"] = "anndata"
+        file["X"] = link
+
+    path = _hdf5(tmp_path / "a.h5ad", write, {})
+    with pytest.raises(RequestError, match=r"^a\.h5ad: The data set X lies in another file"):
+        table_of(path)
+
+
+def test_a_file_of_10x_does_not_lead_into_other_files(tmp_path: Path) -> None:
+    link = _secret(tmp_path)
+
+    def write(file: Any) -> None:
+        group = file.create_group("matrix")
+        group.update({"indices": np.zeros(N, int), "indptr": np.arange(N + 1)})
+        group.update({"shape": [1, N], "barcodes": np.array([b"A"] * N), "data": link})
+
+    path = _hdf5(tmp_path / "t.h5", write, {})
+    with pytest.raises(RequestError, match=r"^t\.h5: The data set matrix/data lies in another"):
+        table_of(path)
+
+
+def _group_for_numbers(file: Any) -> None:
+    _sparse_group(file, "other", np.ones(N))
+    del file["other/data"]
+    file.create_group("other/data")
+
+
+def _group_for_columns(file: Any) -> None:
+    group = file.create_group("other")
+    group.attrs["MATLAB_sparse"] = np.uint64(N)
+    group.update({"data": np.ones(N), "ir": np.zeros(N, int)})
+    group.create_group("jc")
+
+
+def _dangling(file: Any) -> None:
+    import h5py
+
+    _sparse_group(file, "other", h5py.SoftLink("/nowhere"))
+
+
+@pytest.mark.parametrize("write", [_group_for_numbers, _group_for_columns, _dangling])
+def test_a_group_that_is_almost_a_sparse_matrix_is_none(
+    write: Callable[[Any], None], tmp_path: Path
+) -> None:
+    path = _hdf5(tmp_path / "m.h5", write)
+    np.testing.assert_array_equal(arrays_of_file(path, path.name).points, MODEL["x"])
+    assert table_of(path).rows == N
+
+
+def test_an_array_far_down_in_groups_keeps_its_name(tmp_path: Path) -> None:
+    place = "experiment_2026_11_03_beta_4_seed_17/validation_split_held_out/outputs_of_the_encoder"
+    deep = {f"{place}/{name}": array for name, array in MODEL.items()}
+    found = arrays_of_file(_hdf5(tmp_path / "m.h5", lambda file: None, deep), "m.h5")
+    np.testing.assert_array_equal(found.mean, MODEL["mu"])
+    twice = {f"{side}_{place}/x": MODEL["x"] for side in ("left", "right")}
+    with pytest.raises(RequestError, match=r"outputs_of_the_encoder/x are all names of points"):
+        arrays_of_file(_hdf5(tmp_path / "t.h5", lambda file: None, twice), "t.h5")
+
+
+def test_two_names_that_look_alike_are_two(tmp_path: Path) -> None:
+    np.savez(tmp_path / "m.npz", **MODEL, **{"x ": MODEL["x"] + 1})
+    with pytest.raises(RequestError, match="are all names of points"):
+        arrays_of_file(tmp_path / "m.npz", "m.npz")
+
+
+def test_what_has_no_shape_is_called_empty_and_not_damaged(tmp_path: Path) -> None:
+    import h5py
+
+    def write(file: Any) -> None:
+        file["labels"] = h5py.Empty("S3")
+
+    path = _hdf5(tmp_path / "m.h5", write)
+    with pytest.raises(RequestError, match=r"There are 0 labels, but 40 points"):
+        arrays_of_file(path, path.name)
+    far = _hdf5(
+        tmp_path / "f.h5",
+        lambda file: (
+            file.create_dataset("z", (0, 2**60), "f4", maxshape=(None, 2**60), chunks=True) and None
+        ),
+    )
+    with pytest.raises(RequestError, match=r"The array z is empty"):
+        arrays_of_file(far, far.name)
+
+
+# ------------------------------------------------------------------ MATLAB
+
+
+def _matlab_73(path: Path, name: str, stored: np.ndarray, **attributes: Any) -> Path:
+    import h5py
+
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for key, array in MODEL.items():
+            file.create_dataset(key, data=array.T).attrs["MATLAB_class"] = np.bytes_("single")
+        file.create_dataset(name, data=stored).attrs.update(attributes)
+    return path
+
+
+def test_letters_of_matlab_are_no_numbers(tmp_path: Path) -> None:
+    """Version 7.3 keeps a text as the codes of its letters, "1" as 49."""
+    char = {"MATLAB_class": np.bytes_("char")}
+    path = _matlab_73(tmp_path / "m.mat", "beta_sigma2", np.array([[49]], "u2"), **char)
+    with pytest.raises(RequestError, match=r"beta_sigma2 holds letters \(char\)"):
+        arrays_of_file(path, path.name)
+    letters = np.full((9, 100), 97, "u2")
+    table = table_of(_matlab_73(tmp_path / "t.mat", "about", letters, **char))
+    assert (table.rows, len(table.columns)) == (N, 5)
+    assert "about (letters (char))" in " ".join(table.notes)
+
+
+def test_an_empty_matrix_of_matlab_is_not_its_sizes(tmp_path: Path) -> None:
+    empty = {"MATLAB_class": np.bytes_("double"), "MATLAB_empty": np.uint8(1)}
+    path = _matlab_73(tmp_path / "m.mat", "labels", np.array([N, 0], "u8"), **empty)
+    with pytest.raises(RequestError, match=r"There are 0 labels, but 40 points"):
+        arrays_of_file(path, path.name)
+    assert "labels" not in " ".join(table_of(path).notes)
+
+
+@pytest.mark.parametrize("version", ["4", "5"])
+def test_complex_matrices_of_matlab_do_not_lose_a_part(version: str, tmp_path: Path) -> None:
+    from scipy import io as scipy_io
+
+    scipy_io.savemat(tmp_path / "m.mat", {**MODEL, "z": MODEL["mu"] + 1j}, format=version)
+    with pytest.raises(RequestError, match=r"The array z holds complex numbers"):
+        arrays_of_file(tmp_path / "m.mat", "m.mat")
+
+
+def test_a_sparse_logical_matrix_of_matlab_is_read(tmp_path: Path) -> None:
+    from scipy import io as scipy_io
+    from scipy import sparse
+
+    scipy_io.savemat(tmp_path / "m.mat", {**MODEL, "x": sparse.csc_matrix(MODEL["x"] > 0)})
+    found = arrays_of_file(tmp_path / "m.mat", "m.mat")
+    np.testing.assert_array_equal(found.points, MODEL["x"] > 0)
+
+
+# ------------------------------------------------------------------ Matrix Market
+
+
+def _market(matrix: Any, **how: Any) -> bytes:
+    from scipy import io as scipy_io
+
+    target = io.BytesIO()
+    scipy_io.mmwrite(target, matrix, **how)
+    return target.getvalue()
+
+
+def test_matrices_of_single_digits_are_not_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "m.mtx"
+    path.write_bytes(_market(np.tile(MATRIX, (1, 10))))
+    np.testing.assert_array_equal(numbers_of(path), np.tile(MATRIX, (1, 10))[:8])
+    square = np.tile(MATRIX, 6)[:, :12] // 2
+    square = np.kron(np.ones((3, 3), int), square + square.T)  # of digits, in half a file
+    for symmetry, matrix in (
+        ("symmetric", square),
+        ("skew-symmetric", np.triu(square % 10, 1) - np.triu(square % 10, 1).T),
+    ):
+        path.write_bytes(_market(matrix, symmetry=symmetry))
+        np.testing.assert_array_equal(numbers_of(path), matrix[:8])
+
+
+HEAD = b"%%MatrixMarket matrix array real general\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        HEAD.upper() + b"3 2\n1\n2\n3\n4\n5\n6e3\n",
+        b"\xef\xbb\xbf" + HEAD + b"3 2\n1\n2\n3\n4\n5\n6e3\n",
+        HEAD + b"% one\n\n% two\n   \n3 2\n1\n2\n3\n4\n5\n6e3\n",
+        HEAD + b"% of 10x2 blocks\n3 2\n1\n2\n3\n4\n5\n6e3\n",
+        HEAD + b"3 2\n+1\n2\n+3.0\n4\n5\n+6e+3\n",
+        HEAD.replace(b" array", b"\t array") + b"3 2\r\n1\r\n2\r\n3\r\n4\r\n5\r\n6000.",
+    ],
+    ids=["capitals", "byte order mark", "blank lines", "10x", "plus signs", "CRLF"],
+)
+def test_matrix_market_as_others_write_it(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "m.mtx").write_bytes(content)
+    found = numbers_of(tmp_path / "m.mtx")
+    np.testing.assert_array_equal(found, [[1, 4], [2, 5], [3, 6000]])
+
+
+def test_a_sign_between_blocks_of_the_file_stays_that_of_its_exponent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from svae_core.own_data.formats import matrix_market
+
+    class Short(matrix_market._AsReal):
+        def readinto(self, into: Any) -> int:
+            return super().readinto(memoryview(into)[:1])
+
+    monkeypatch.setattr(matrix_market, "_AsReal", Short)
+    (tmp_path / "m.mtx").write_bytes(HEAD + b"3 2\n+1\n2\n+3.0\n4\n5\n+6e+3\n")
+    np.testing.assert_array_equal(numbers_of(tmp_path / "m.mtx"), [[1, 4], [2, 5], [3, 6000]])
+
+
+# ------------------------------------------------------------------ ARFF
+
+ARFF = "@relation r\n@attribute a real\n@attribute c {x,é}\n@data\n"
+
+
+def test_arff_of_other_encodings(tmp_path: Path) -> None:
+    for encoding in ("utf-8-sig", "cp1252"):
+        (tmp_path / "m.arff").write_bytes((ARFF + "1,é\n2,x\n").encode(encoding))
+        table = table_of(tmp_path / "m.arff")
+        assert (table.form, table.examples) == ("ARFF", (("1", "é"), ("2", "x")))
+
+
+@pytest.mark.parametrize("before", ["% a remark\n\n", "  "])
+def test_sparse_rows_of_arff_are_called_so(before: str, tmp_path: Path) -> None:
+    (tmp_path / "m.arff").write_text(ARFF + before + "{0 1.5}\n{1 é}\n", encoding="utf-8")
+    table = table_of(tmp_path / "m.arff")
+    assert table.examples == (("1.5", "x"), ("0", "é"))
+    assert "Read as ARFF, sparse rows." in table.notes
+
+
+@pytest.mark.parametrize("row", ["1,50%", "1,x,50%"])
+def test_a_wrong_row_of_arff_is_named_by_its_line(row: str, tmp_path: Path) -> None:
+    (tmp_path / "m.arff").write_text(ARFF + "1,x\n" + row + "\n", encoding="utf-8")
+    with pytest.raises(RequestError, match=r"^m\.arff: [^\n]*50%[^\n]*\.$") as refused:
+        table_of(tmp_path / "m.arff")
+    assert "line 6" in str(refused.value) and "-1" not in str(refused.value)
+
+
+def test_a_table_without_rows_is_not_said_to_have_one(tmp_path: Path) -> None:
+    (tmp_path / "m.arff").write_text(ARFF, encoding="utf-8")
+    with pytest.raises(RequestError, match=r"has no rows, but"):
+        select(table_of(tmp_path / "m.arff"), Choice(), 0)
