@@ -85,6 +85,7 @@ def check_it(page: Page) -> float:
         ("✓ holds", "Spherical VAE: the"),
     ):
         expect(table.get_by_role("row").filter(has_text=sentence)).to_contain_text(sign)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=WAIT)
     since = time.time()
     page.wait_for_timeout(1500)
     return since
