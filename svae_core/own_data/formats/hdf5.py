@@ -97,9 +97,8 @@ def _array(groups: Groups, key: str, turned: bool) -> NamedArray:
 
 
 def _sparse(group: Any) -> NamedArray:
-    return NamedArray(
-        sparse_shape(group), group["data"].dtype, lambda: dense_of(sparse_in(group)), ""
-    )
+    dtype = group["data"].dtype
+    return NamedArray(sparse_shape(group), dtype, lambda: dense_of(sparse_in(group)))
 
 
 def _by_matlab(groups: Groups) -> bool:

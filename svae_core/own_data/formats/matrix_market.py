@@ -79,8 +79,7 @@ def _check_text(path: Path) -> None:
     To SciPy 1e+05 is 1 in a matrix of integers, and 0,5 is 0 in one of real numbers.
     """
     with path.open("rb") as file:
-        line = file.readline(LINE_BYTES)
-        line = _BANNER.sub(b"%", line)
+        line = _BANNER.sub(b"%", file.readline(LINE_BYTES))
         while line.startswith(b"%") or line.isspace():
             if b"\0" in line:
                 raise damaged("Matrix Market file", "it is not text throughout")
