@@ -220,6 +220,7 @@ def importing(paths: list[Path], forbidden: set[str]) -> set[str]:
     return {relative(path) for path in paths if packages(path) & forbidden}
 
 
+@pytest.mark.slow
 def test_the_core_knows_no_screen() -> None:
     assert not importing(CORE, {"streamlit", "starlette", "pages", "app"})
 
@@ -265,6 +266,7 @@ def test_the_web_server_loads_nothing_heavy() -> None:
         assert not {name.split(".")[0] for name in seen} & HEAVY, relative(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [

@@ -11,6 +11,7 @@ from svae_core.config.settings import check_settings
 from svae_core.studies import attack, jsonl
 
 
+@pytest.mark.slow
 def test_the_plan_follows_from_its_seed_and_is_wide():
     plan = attack.plan(96, seed=3)
     assert plan == attack.plan(96, seed=3) != attack.plan(96, seed=4)

@@ -99,6 +99,7 @@ def test_the_cluster_certificate_is_a_floor_too(pair):
     assert spherical.cluster_accuracy > 0.4
 
 
+@pytest.mark.slow
 def test_json_and_page_carry_the_numbers(certified):
     plain = json.loads(json.dumps(to_json(certified), allow_nan=False))
     assert plain["held_out"]["part"] == "held-out"

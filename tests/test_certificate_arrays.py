@@ -80,6 +80,7 @@ def test_numbers_are_read_from_whatever_holds_them(name: str) -> None:
     assert verdict == "certified"
 
 
+@pytest.mark.slow
 def test_a_memory_map_is_read_and_not_written(tmp_path: Path) -> None:
     path = tmp_path / "points.npy"
     np.save(path, POINTS)

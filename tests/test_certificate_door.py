@@ -73,6 +73,7 @@ def test_the_caller_s_points_are_left_as_they_were() -> None:
     np.testing.assert_array_equal(torch_points.numpy(), POINTS)
 
 
+@pytest.mark.slow
 def test_every_call_has_another_order_and_a_posterior_too() -> None:
     rng, seen, asked = np.random.default_rng(0), [], []
 
@@ -165,6 +166,7 @@ def test_far_log_variances_leak_no_warnings(recwarn: pytest.WarningsRecorder) ->
     assert not [str(item.message) for item in recwarn if item.category is RuntimeWarning]
 
 
+@pytest.mark.slow
 def test_the_information_has_its_error() -> None:
     rng = np.random.default_rng(6)
     found = certify(
@@ -186,6 +188,7 @@ def test_noise_shared_by_rows_proves_nothing_of_clusters_and_widens_the_margin()
     assert shared.loss_margin > 3 * own.loss_margin
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [0, 2])
 def test_noise_shared_by_rows_proves_nothing_by_the_few_draws_that_many_points_allow(
     whole: int, monkeypatch: pytest.MonkeyPatch

@@ -55,6 +55,7 @@ def test_each_question_needs_its_arrays() -> None:
     assert nothing.verdict == "not settled" and nothing.certificate is None
 
 
+@pytest.mark.slow
 def test_a_collapsed_model_is_called_so() -> None:
     points, zero = MODEL["points"], np.zeros((N, 3))
     constant = np.broadcast_to(points.mean(axis=0), (8, *points.shape))
@@ -159,6 +160,7 @@ def test_arrays_that_do_not_fit_get_one_sentence(arrays: dict[str, Any], said: s
     assert str(refused.value).count(".") <= 3
 
 
+@pytest.mark.slow
 def test_a_kl_without_information_is_no_life() -> None:
     """Posteriors that are all alike, away from the prior, as δ-VAE makes them."""
     points = MODEL["points"]
@@ -286,6 +288,7 @@ def test_reconstructions_in_other_units_are_named_and_not_the_decoder() -> None:
         assert "in other units" in told(other)[0]
 
 
+@pytest.mark.slow
 def test_what_arrays_cannot_say_is_said_once() -> None:
     given = {name: MODEL[name] for name in ("points", "mean", "log_variance", "reconstructions")}
     unknown = diagnose_arrays(**given, clusters=2).unknown
@@ -306,6 +309,7 @@ def test_two_draws_do_not_show_whether_rows_share_noise(draws: int) -> None:
     assert any("rows share noise" in one for one in found.unknown) == (draws == 2)
 
 
+@pytest.mark.slow
 def test_draws_of_unknown_z_are_awake_only_if_they_were_sampled() -> None:
     """Decoded means with noise added vary from draw to draw, too."""
     points = np.random.default_rng(0).normal(size=(300, 4))

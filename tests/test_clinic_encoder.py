@@ -80,6 +80,7 @@ def test_it_never_exceeds_the_information(scale: float, seed: int) -> None:
     assert found.nats <= found.entropy
 
 
+@pytest.mark.slow
 def test_discrete_codes() -> None:
     """A codebook that merges two of four classes passes ln 4 − ½ ln 2 nats, and loses none more."""
     merged = np.array([0, 1, 2, 2])
@@ -93,6 +94,7 @@ def test_discrete_codes() -> None:
     assert found.lost == ()
 
 
+@pytest.mark.slow
 def test_a_dead_encoder_and_a_lost_class_are_named() -> None:
     rng = np.random.default_rng(0)
     dead = certify_encoder(lambda x: rng.standard_normal((len(x), 3)), POINTS, LABELS)
@@ -106,6 +108,7 @@ def test_a_dead_encoder_and_a_lost_class_are_named() -> None:
     assert said.class_nats[3] == said.class_nats.min() and said.nats > 0.3
 
 
+@pytest.mark.slow
 def test_an_encoder_cannot_gain_by_row_numbers() -> None:
     rng = np.random.default_rng(0)
     held: dict[int, np.ndarray] = {}

@@ -183,6 +183,7 @@ def test_what_lies_further_out_is_meant_where_a_name_is_there_twice(tmp_path: Pa
         model_arrays(held(path))
 
 
+@pytest.mark.slow
 def test_names_that_are_wrong_or_missing_are_answered_by_what_the_file_holds(
     tmp_path: Path,
 ) -> None:

@@ -164,6 +164,7 @@ def test_copies_of_a_linear_run_find_the_next_eigenvalues() -> None:
     assert "train it on first" in unsettled.sentence
 
 
+@pytest.mark.slow
 def test_a_loss_with_a_guard_has_no_forecast(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

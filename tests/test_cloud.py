@@ -69,6 +69,7 @@ def test_its_rate_is_never_below_the_kl() -> None:
     assert float(one.kl()) >= kl - 1e-6
 
 
+@pytest.mark.slow
 def test_without_hyper_entropy_it_is_the_mixture_vae() -> None:
     one = cloud(0.0, b=7, k=3, c=4)
     gaussian = Gaussian(one.expectation, one.log_entropy)

@@ -108,6 +108,7 @@ def test_information_of_a_gaussian_channel():
     assert found <= gaussian_kl(mean, np.zeros_like(mean)).mean() + 0.02
 
 
+@pytest.mark.slow
 def test_information_over_many_points_uses_them_all_in_the_aggregate():
     """Above 5,000 points queries are a subset, but the ceiling is still log n."""
     mean = np.arange(6_000.0)[:, None] * 50

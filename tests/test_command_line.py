@@ -97,6 +97,7 @@ print(*(set(sys.modules) & {"torch", "sklearn", "scipy", "numba", "umap", "panda
 """
 
 
+@pytest.mark.slow
 def test_commands_that_compute_nothing_import_nothing_heavy(tmp_path):
     home = os.environ | {"SVAE_HOME": str(tmp_path)}
     code = [sys.executable, "-c", _LIGHT]

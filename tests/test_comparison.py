@@ -57,6 +57,7 @@ def test_scores_hold_what_they_say(scored):
     assert spherical.accuracy > baseline.accuracy and spherical.ari > baseline.ari + 0.2
 
 
+@pytest.mark.slow
 def test_slices_change_nothing_and_a_batch_is_its_members(scored):
     (batch,) = plan([replace(WINE, method="spherical")])
     while not batch.done:

@@ -99,6 +99,7 @@ def test_constant_values_have_a_margin_of_the_bound_over_their_number():
     assert 0 < upper_limit(values, 0.0, 1.0) - 0.25 < 10 * math.log(100) / values.size
 
 
+@pytest.mark.slow
 def test_shared_noise_is_seen_and_independent_noise_is_not():
     rng = np.random.default_rng(3)
     wrong = 0

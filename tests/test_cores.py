@@ -125,6 +125,7 @@ def test_workers_make_what_this_process_has_not_begun(monkeypatch: pytest.Monkey
         engine.stop()
 
 
+@pytest.mark.slow
 def test_little_work_starts_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(workers=2, scheduler="")
     monkeypatch.setattr(Engine, "start_training", lambda _: pytest.fail("a worker was started"))

@@ -59,6 +59,7 @@ async def test_equal_settings_are_trained_once() -> None:
         assert one.layouts[-1][0].step == STEPS
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_who_pauses_stays_behind_and_holds_nobody_up() -> None:
     shared = trainings()
@@ -238,6 +239,7 @@ async def test_what_a_file_claims_is_nobody_elses(imported: bool) -> None:
     assert_same(late.moments, true.moments)
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_layout_whose_workers_are_lost_is_not_asked_for_without_end(
     monkeypatch: pytest.MonkeyPatch,

@@ -114,6 +114,7 @@ def test_densities_of_0_leave_the_information_finite() -> None:
     assert found == pytest.approx(math.log(2.0), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_no_weight_moves_a_constant_kl() -> None:
     settings = replace(configured("edit_vectors")[0], epochs=2)
     weak, strong = (

@@ -90,6 +90,7 @@ def test_request_errors_come_back_as_they_were(pool: WorkerPool) -> None:
         pool.submit(_unpicklable).result(WAIT)
 
 
+@pytest.mark.slow
 def test_a_call_whose_worker_is_killed_is_made_again(pool: WorkerPool, tmp_path: Path) -> None:
     call: Future[int] = pool.submit(_mark_and_hang, tmp_path)
     after: Future[int] = pool.submit(_process)
@@ -122,6 +123,7 @@ def test_workers_import_no_main_module(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "torch" not in modules and "streamlit" not in modules
 
 
+@pytest.mark.slow
 def test_an_idle_worker_ends_and_starts_again_when_asked() -> None:
     pool = WorkerPool(1, _nothing, idle_seconds=1.0)
     pool.start()
@@ -131,6 +133,7 @@ def test_an_idle_worker_ends_and_starts_again_when_asked() -> None:
     pool.shutdown()
 
 
+@pytest.mark.slow
 def test_stopping_cancels_what_waits(tmp_path: Path) -> None:
     pool = WorkerPool(1, _nothing)
     pool.start()

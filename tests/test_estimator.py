@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from support.effort import effort
 from support.information_laws import assert_information_laws
 
 from svae_core.certificate.certify import certify
@@ -36,9 +37,10 @@ def test_scikit_learn_is_content(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
+# A certificate of few points takes two thousand draws, most of what fit costs: all in the soak.
 @pytest.mark.slow
-@parametrize_with_checks([SphericalVAE()])
-def test_scikit_learn_is_content_with_default_arguments(estimator: Any, check: Any) -> None:
+@parametrize_with_checks([SphericalVAE(draws=effort(16, 0) or None)])
+def test_scikit_learn_is_content_with_a_model(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
@@ -134,6 +136,7 @@ def test_certify_takes_what_the_estimator_gives(fitted: SphericalVAE) -> None:
     assert certify(reconstruct, shell.transform(POINTS), clusters=3).n_points == len(POINTS)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_model_and_a_clone_the_same(fitted: SphericalVAE) -> None:
     quick = SphericalVAE(**QUICK).fit(POINTS)
     same = clone(quick).fit(POINTS)
@@ -256,6 +259,7 @@ def test_data_far_from_the_origin_lose_nothing() -> None:
     assert shell.inverse_transform(shell.transform(far)) == pytest.approx(far, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_saved_model_keeps_its_origin(tmp_path: Path) -> None:
     far = POINTS * 0.01 + 5e6
     model = SphericalVAE(**QUICK).fit(far)

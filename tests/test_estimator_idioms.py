@@ -56,6 +56,7 @@ class Watch:
         return len(self.frames) >= self.stop_after
 
 
+@pytest.mark.slow
 def test_a_pipeline_before_a_classifier() -> None:
     model = make_pipeline(StandardScaler(), SphericalVAE(**QUICK), LogisticRegression())
     model.fit(load_wine().data, CLASSES)
@@ -63,6 +64,7 @@ def test_a_pipeline_before_a_classifier() -> None:
     assert model[-2].n_iter_ == 3
 
 
+@pytest.mark.slow
 def test_some_columns_of_a_frame() -> None:
     frame = load_wine(as_frame=True).data
     some = list(frame.columns[:5])
@@ -101,6 +103,7 @@ def test_epochs_are_what_successive_halving_spends() -> None:
     assert search.best_estimator_.n_iter_ == search.n_resources_[-1] == 4
 
 
+@pytest.mark.slow
 def test_cross_validation_scores_points_that_it_did_not_see() -> None:
     scores = cross_val_score(SphericalVAE(**QUICK), POINTS, cv=3)
     assert scores.shape == (3,) and np.isfinite(scores).all()

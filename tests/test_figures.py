@@ -33,6 +33,7 @@ def empty() -> Problem:
     return an_empty_band()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_figure_is_finite_json_without_backgrounds(problem: Problem, dark: bool) -> None:
     proposal = ((2, 0.8, 0.2), (3, 0.5, 0.6))
@@ -124,6 +125,7 @@ def test_labels_that_would_touch_climb(problem: Problem) -> None:
     assert len(set(near)) == 3
 
 
+@pytest.mark.slow
 def test_empty_band_is_drawn_and_explained(empty: Problem) -> None:
     region = empty.region
     figure = number_line.number_line(region)

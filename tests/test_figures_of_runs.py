@@ -155,6 +155,7 @@ def test_definitions_are_tabled_with_the_band_each_leaves(problem: Problem, empt
         assert ("no error" in words) == any(region.empty for region in regions.values())
 
 
+@pytest.mark.slow
 def test_sensitivity_draws_best_and_worst_starts(problem: Problem) -> None:
     bands = bands_over_k(SETTINGS)
     figure = sensitivity.sensitivity(bands, problem.floors, 3)

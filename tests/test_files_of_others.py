@@ -65,6 +65,7 @@ def _secret(tmp_path: Path) -> Any:
     return h5py.ExternalLink(str(tmp_path / "secret.h5"), "data")
 
 
+@pytest.mark.slow
 def test_a_sparse_matrix_does_not_lead_into_other_files(tmp_path: Path) -> None:
     link = _secret(tmp_path)
     path = _hdf5(tmp_path / "m.h5", lambda file: _sparse_group(file, "labels", link))
@@ -75,6 +76,7 @@ def test_a_sparse_matrix_does_not_lead_into_other_files(tmp_path: Path) -> None:
         table_of(alone)
 
 
+@pytest.mark.slow
 def test_a_soft_link_does_not_lead_out_by_another_link(tmp_path: Path) -> None:
     import h5py
 
@@ -132,6 +134,7 @@ def _dangling(file: Any) -> None:
     _sparse_group(file, "other", h5py.SoftLink("/nowhere"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [_group_for_numbers, _group_for_columns, _dangling])
 def test_a_group_that_is_almost_a_sparse_matrix_is_none(
     write: Callable[[Any], None], tmp_path: Path
@@ -141,6 +144,7 @@ def test_a_group_that_is_almost_a_sparse_matrix_is_none(
     assert table_of(path).rows == N
 
 
+@pytest.mark.slow
 def test_an_array_far_down_in_groups_keeps_its_name(tmp_path: Path) -> None:
     place = "experiment_2026_11_03_beta_4_seed_17/validation_split_held_out/outputs_of_the_encoder"
     deep = {f"{place}/{name}": array for name, array in MODEL.items()}
@@ -157,6 +161,7 @@ def test_two_names_that_look_alike_are_two(tmp_path: Path) -> None:
         arrays_of_file(tmp_path / "m.npz", "m.npz")
 
 
+@pytest.mark.slow
 def test_what_has_no_shape_is_called_empty_and_not_damaged(tmp_path: Path) -> None:
     import h5py
 
@@ -201,6 +206,7 @@ def test_letters_of_matlab_are_no_numbers(tmp_path: Path) -> None:
     assert "about (letters (char))" in " ".join(table.notes)
 
 
+@pytest.mark.slow
 def test_an_empty_matrix_of_matlab_is_not_its_sizes(tmp_path: Path) -> None:
     empty = {"MATLAB_class": np.bytes_("double"), "MATLAB_empty": np.uint8(1)}
     path = _matlab_73(tmp_path / "m.mat", "labels", np.array([N, 0], "u8"), **empty)
@@ -209,6 +215,7 @@ def test_an_empty_matrix_of_matlab_is_not_its_sizes(tmp_path: Path) -> None:
     assert "labels" not in " ".join(table_of(path).notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["4", "5"])
 def test_complex_matrices_of_matlab_do_not_lose_a_part(version: str, tmp_path: Path) -> None:
     from scipy import io as scipy_io
@@ -218,6 +225,7 @@ def test_complex_matrices_of_matlab_do_not_lose_a_part(version: str, tmp_path: P
         arrays_of_file(tmp_path / "m.mat", "m.mat")
 
 
+@pytest.mark.slow
 def test_a_sparse_logical_matrix_of_matlab_is_read(tmp_path: Path) -> None:
     from scipy import io as scipy_io
     from scipy import sparse

@@ -37,6 +37,7 @@ def digits_curves() -> FloorCurves:
 # ---------------------------------------------------------------------------------- oracles
 
 
+@pytest.mark.slow
 def test_digits_agree_with_the_prototype(digits: Case, digits_curves: FloorCurves) -> None:
     assert digits.within == pytest.approx(0.512, rel=0.01)
     assert digits.total == pytest.approx(0.948, rel=0.01)

@@ -138,6 +138,7 @@ def test_weights_that_are_too_short_are_refused() -> None:
         DegreeWeights(20.0, np.zeros(3)).radial_growth(np.array([1.2]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e6, 1e12])
 def test_floors_do_not_depend_on_the_unit_of_the_data(scale: float) -> None:
     """Data in metres or micrometres: the series overflowed below a thousandth."""
@@ -148,6 +149,7 @@ def test_floors_do_not_depend_on_the_unit_of_the_data(scale: float) -> None:
     assert half[1].proved == pytest.approx(half[0].proved, rel=0.05) and half[0].proved > 0
 
 
+@pytest.mark.slow
 @few
 @given(seeds, st.sampled_from([RADII, BALL]))
 def test_bound_is_the_formula_by_dense_eigenvalues_never_lower(

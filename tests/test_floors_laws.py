@@ -111,6 +111,7 @@ def test_neither_order_nor_rotation_matters(seed: int) -> None:
         np.testing.assert_allclose(after[kind], before[kind], rtol=1e-4, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_blocks_do_not_change_the_result(digits: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     part = quantised(digits.points[:300], digits.centroids)
     whole, spectrum = part.curves(), covariance_spectrum(part.points)

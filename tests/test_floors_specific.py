@@ -137,6 +137,7 @@ def test_the_number_of_draws_is_fixed_beforehand(monkeypatch: pytest.MonkeyPatch
     assert meter.floor().answers == 400  # five draws make 500 answers; the first one chose
 
 
+@pytest.mark.slow
 def test_many_points_are_answered_by_strata_of_two_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of answers is told, no row comes twice in a draw, and each is equally likely."""
     counts, rng = np.zeros(70), np.random.default_rng(7)

@@ -43,6 +43,7 @@ def _place(image: np.ndarray) -> tuple[int, int, int, int]:
     return rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
 
 
+@pytest.mark.slow
 @given(
     st.floats(0.3, 1.0), st.floats(-0.3, 0.3), st.floats(-0.3, 0.3), st.sampled_from([*threes()])
 )
@@ -106,6 +107,7 @@ def test_a_dot_is_a_dot() -> None:
 # --------------------------------------------------------------------------- the models
 
 
+@pytest.mark.slow
 def test_drawn_threes_land_among_threes_in_the_living_model(state: State) -> None:
     landed = {}
     for name, drawn in threes().items():

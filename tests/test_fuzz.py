@@ -37,6 +37,7 @@ def test_text_of_any_kind(content: bytes) -> None:
     _try("made.csv", content)
 
 
+@pytest.mark.slow
 @given(HEADERS)
 def test_arrays_that_claim_anything(content: bytes) -> None:
     _try("made.npy", content)

@@ -29,6 +29,7 @@ from svae_core.runs.manifest import About
 pytestmark = pytest.mark.usefixtures("home")
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_link_leads_to_a_run_that_is_only_on_disk(host: Server) -> None:
     await left_on_disk()

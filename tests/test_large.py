@@ -66,6 +66,7 @@ def test_blocks_cover_every_row_once(count: int, width: int, cached: int) -> Non
     assert found == list(range(count))
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.integers(8, 120), st.integers(2, 7), st.integers(0, 1000))
 def test_passes_in_blocks_give_what_one_look_gives(n: int, d: int, seed: int) -> None:
@@ -88,6 +89,7 @@ def test_passes_in_blocks_give_what_one_look_gives(n: int, d: int, seed: int) ->
     assert directions.shape == (d, 3)
 
 
+@pytest.mark.slow
 def test_no_memory_stays_with_a_mapped_file_that_was_read(tmp_path: Path) -> None:
     points = mapped(groups(120_000, 64, 0), tmp_path / "points.npy")  # 31 MB
     before, most = _resident(), 0
@@ -120,6 +122,7 @@ def test_what_was_written_into_a_private_mapping_stays(tmp_path: Path) -> None:
 # --------------------------------------------------------------------- K-means of many
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.integers(60, 200), st.integers(2, 6), st.integers(1, 6), st.integers(0, 1000))
 def test_kmeans_started_on_a_sample_is_exact_on_all(n: int, d: int, k: int, seed: int) -> None:

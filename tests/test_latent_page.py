@@ -49,6 +49,7 @@ def _open_part(app: AppTest, name: str) -> None:
     without_exception(app.run())
 
 
+@pytest.mark.slow
 def test_it_trains_when_there_is_no_run_and_shows_the_study_meanwhile() -> None:
     app = open_page("latent", _WINE)
     live = server().runs.find(query_of(app)["run"])
@@ -57,6 +58,7 @@ def test_it_trains_when_there_is_no_run_and_shows_the_study_meanwhile() -> None:
     assert any("Are samples better" in text.value for text in app.subheader)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_looked_into(
     monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
 ) -> None:
@@ -104,6 +106,7 @@ def test_its_widgets_ask_other_questions(
     assert charts_of(app)[0] != now[0]
 
 
+@pytest.mark.slow
 def test_a_point_that_is_not_there_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, states: tuple[State, State]
 ) -> None:
@@ -157,6 +160,7 @@ def test_a_newer_state_is_offered(
     assert any("(trained to the end)" in text.value for text in app.markdown)
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     _with(monkeypatch, None, "failed")
     begin = LiveRun.__init__
@@ -181,6 +185,7 @@ def test_the_study_can_be_made_on_ones_own_data() -> None:
     assert any("Wine" in text.value and "coverage goes from" in text.value for text in app.markdown)
 
 
+@pytest.mark.slow
 def test_a_lesson_s_run_is_the_run_at_hand() -> None:
     app = open_page("train", {"lesson": "alive"})
     run = json.loads(app.get("bidi_component")[0].proto.json)["run"]

@@ -70,6 +70,7 @@ def drawn(live: LiveRun) -> bool:
     return bool(live.layouts) and live.layouts[-1][0].step == live.newest_step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "found"), [(tasks.floors, sharpened), (tasks.lay_out, drawn)])
 @in_a_loop
 async def test_what_was_under_way_when_a_lever_moved_is_found_all_the_same(
@@ -99,6 +100,7 @@ async def held_ahead() -> AsyncIterator[tuple[LiveRun, Held]]:
     live.let_go()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["change", "restart"])
 @in_a_loop
 async def test_who_leaves_while_training_is_ahead_of_what_is_shown_trains_on(how: str) -> None:
@@ -119,6 +121,7 @@ def fail(engine: Held, error: Exception) -> None:
         future.set_exception(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [["lost", "play"], ["play", "lost"]])
 @in_a_loop
 async def test_the_loss_of_the_cluster_pauses_a_run_once_though_it_trained_ahead(
@@ -139,6 +142,7 @@ async def test_the_loss_of_the_cluster_pauses_a_run_once_though_it_trained_ahead
         assert (live.status, live.error) == ("finished", None)
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_reset_after_a_failure_does_not_fail_again_by_what_was_trained_ahead() -> None:
     async with held_ahead() as (live, engine):
@@ -151,6 +155,7 @@ async def test_reset_after_a_failure_does_not_fail_again_by_what_was_trained_ahe
         assert live.status == "finished"
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_who_moves_on_is_not_stopped_by_what_befalls_the_training_left_behind() -> None:
     async with held_ahead() as (live, engine):
@@ -165,6 +170,7 @@ async def test_who_moves_on_is_not_stopped_by_what_befalls_the_training_left_beh
         assert live.status == "finished"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turns", range(8))
 @in_a_loop
 async def test_a_run_that_is_reset_just_as_it_fails_does_not_stay_failed(turns: int) -> None:
@@ -180,6 +186,7 @@ async def test_a_run_that_is_reset_just_as_it_fails_does_not_stay_failed(turns: 
         assert live.status == "finished"
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_copies_that_were_tried_before_a_reset_say_nothing_of_the_run_after_it() -> None:
     engine = Held(tasks.try_nearby)

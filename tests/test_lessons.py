@@ -59,6 +59,7 @@ async def test_a_prediction_is_judged_by_the_lesson_s_own_run_not_by_a_branch(
     branch.stop()
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_lesson_waits_at_its_turn_until_a_lever_is_moved() -> None:
     live = LiveRun(PAIR, toy_run()._trainings, RunRequest(PAIR, "kill"), pace=Pace(turn=0.5))

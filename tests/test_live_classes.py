@@ -62,6 +62,7 @@ def test_a_class_sees_what_its_teacher_shows_and_changes_nothing(
     asyncio.run(run())
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_class_predicts_and_sees_what_came_true_when_its_teacher_reveals_it(
     host: Server,

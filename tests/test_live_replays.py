@@ -89,6 +89,7 @@ def test_replays_go_to_our_own_pages_only(
     asyncio.run(run())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_run_stays_in_memory_while_a_file_is_made_of_it(watched: LiveRun, closed: bool) -> None:
     """Who fetches a file is no viewer; if the run is closed all the same, that is the answer."""

@@ -18,6 +18,7 @@ def test_a_live_loss_is_compared_with_delta_by_more_than_its_margin_or_not_at_al
     assert "above" not in live_sentence(np.full(9, 1.0), 1.0, "free", 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scale", "loss", "delta"), [(1e-4, "e-10", "e-08"), (1e5, "e+08", "e+10")]
 )

@@ -119,6 +119,7 @@ def test_a_method_that_cannot_be_compiled_slows_no_other(monkeypatch: pytest.Mon
 # ------------------------------------------------------------------------- the same as torch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["mlp", "linear"])
 @pytest.mark.parametrize("dataset", ["wine", "digits"])
 def test_a_hundred_steps_end_where_torch_ends(dataset: str, arch: str) -> None:
@@ -154,6 +155,7 @@ def test_frames_by_native_code_are_those_of_torch_to_rounding(dataset: str, arch
 # ------------------------------------------------------------------------------- bit for bit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["mlp", "linear"])
 def test_a_member_equals_its_solo_run_whatever_trains_beside_it(arch: str) -> None:
     names = ["baseline", "iwae", "spherical", "spherical_lagrangian", "delta_vae"]

@@ -26,6 +26,7 @@ def in_ulp(found: np.ndarray, wanted: np.ndarray) -> float:
     return float((np.abs(found - wanted) / spacing).max())
 
 
+@pytest.mark.slow
 def test_tanh_is_right_to_three_units_in_the_last_place() -> None:
     small = np.geomspace(1e-30, 1.0, 200_001)
     given = np.concatenate([small, -small, np.linspace(-12, 12, 1_000_001)]).astype(np.float32)

@@ -229,6 +229,7 @@ def test_a_penaltys_band_is_shown_where_one_is_given() -> None:
 # ---------------------------------------------------------------- what the browser is sent
 
 
+@pytest.mark.slow
 def test_state_and_messages_together_hold_every_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("svae_core.notebook.post._APART", 0.0)
     _, monitor, watched = monitored()

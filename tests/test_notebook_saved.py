@@ -43,6 +43,7 @@ def end(recorder: Recorder) -> None:
     recorder.close()
 
 
+@pytest.mark.slow
 def test_a_run_in_training_is_followed_to_its_end(tmp_path: Path) -> None:
     recorder = begun(tmp_path / "run")
     watched = saved_run(tmp_path / "run")
@@ -105,6 +106,7 @@ def test_a_run_that_is_started_over_begins_anew(tmp_path: Path) -> None:
     other.close()
 
 
+@pytest.mark.slow
 def test_a_complete_run_is_over_and_is_not_looked_at_again(tmp_path: Path) -> None:
     end(recorder := begun(tmp_path / "run"))
     for watched in (saved_run(tmp_path / "run"), Saved(recorder.run)):

@@ -165,6 +165,7 @@ def test_small_words() -> None:
     assert tiny(0.0) == "0" and tiny(2e-16) == "2e-16"
 
 
+@pytest.mark.slow
 def test_sensitivity_moves_the_band_but_not_delta() -> None:
     bands = sensitivity(DATA)
     assert [band.k for band in bands] == sorted({band.k for band in bands})

@@ -41,6 +41,7 @@ async def test_the_newest_state_is_forecast_and_copies_are_trained_on_request() 
         assert "Tried with 4 steps each" in found["tried"][0]["sentence"]
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_run_goes_on_where_its_forecast_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     Inline.lose(monkeypatch, tasks.forecasts, tasks.try_nearby)

@@ -117,6 +117,7 @@ def test_the_command_line_has_the_same_look(
     assert about["classes"] == {"u": 30, "v": 30, "w": 30}
 
 
+@pytest.mark.slow
 def test_a_wide_sparse_table_is_looked_at_without_all_of_it(
     tmp_path: Path, write_counts: Callable[[Path], None]
 ) -> None:

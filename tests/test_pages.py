@@ -52,6 +52,7 @@ def test_a_mistyped_class_code_is_told_so(no_engine: None) -> None:
     assert "six letters are on your teacher's screen" in app.error[0].value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page, charts", [("shell", 4), ("region", 5), ("theory", 1), ("phase", 2), ("compare", 0)]
 )
@@ -84,6 +85,7 @@ def test_figures_grow_with_the_type_of_a_projectors_page() -> None:
     assert clouds[0]["x"] == clouds[1]["x"]
 
 
+@pytest.mark.slow
 def test_what_a_link_says_that_cannot_be_is_said_once() -> None:
     app = open_page("shell", SMALL | {"clusters": "-3", "method": "*wat*"})
     said = [toast.value for toast in app.toast]
@@ -93,6 +95,7 @@ def test_what_a_link_says_that_cannot_be_is_said_once() -> None:
     assert not app.toast
 
 
+@pytest.mark.slow
 def test_another_dataset_gives_another_figure_and_another_url() -> None:
     app = open_page("shell", SMALL)
     before = charts_of(app)[0]
@@ -163,6 +166,7 @@ def test_a_link_brings_its_settings_along() -> None:
     assert app.number_input(key="clusters").value == 5
 
 
+@pytest.mark.slow
 def test_the_band_moves_hi_and_its_nats() -> None:
     app = open_page("region", SMALL)
     narrow = [float(metric.value.split()[0]) for metric in app.metric]
@@ -172,6 +176,7 @@ def test_the_band_moves_hi_and_its_nats() -> None:
     assert all(more > less for more, less in zip(narrow, wide, strict=True))
 
 
+@pytest.mark.slow
 def test_handles_on_top_of_each_other_are_parted() -> None:
     app = open_page("region", SMALL)
     without_exception(app.slider(key="band").set_value((0.99, 0.99)).run())
@@ -189,6 +194,7 @@ def test_empty_band_is_explained() -> None:
     assert any("guaranteed" in text.value for text in app.markdown)
 
 
+@pytest.mark.slow
 def test_switching_the_lower_edge_off_says_what_matters() -> None:
     app = open_page("region", SMALL)
     without_exception(app.toggle(key="lower_edge").set_value(False).run())

@@ -26,6 +26,7 @@ def test_a_mean_where_a_sum_was_meant_is_diagnosed() -> None:
     assert any("above 1" in text.value for text in app.markdown)
 
 
+@pytest.mark.slow
 def test_a_code_base_starts_at_its_own_values() -> None:
     app = open_page("clinic", {"dataset": "digits"})
     choice = next(box for box in app.selectbox if box.key == "clinic.base")

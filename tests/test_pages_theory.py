@@ -43,6 +43,7 @@ def test_the_server_lists_objections_without_what_measures_them() -> None:
     assert (ran.returncode, ran.stdout.strip()) == (0, ""), ran.stdout + ran.stderr
 
 
+@pytest.mark.slow
 def test_theory_checks_what_it_can_without_a_run() -> None:
     table = _table(open_page("theory", SMALL))
     assert table.count("✓ holds") == 1 and table.count("○ open") == 5

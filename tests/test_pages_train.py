@@ -26,6 +26,7 @@ def _run(app: AppTest) -> str:
     return str(json.loads(stage.proto.json)["run"])
 
 
+@pytest.mark.slow
 def test_train_keeps_its_run_until_a_setting_is_touched() -> None:
     """Also a run that was changed, or branched off: to its page it is the same."""
     app = open_page("train", SMALL)
@@ -43,6 +44,7 @@ def test_train_keeps_its_run_until_a_setting_is_touched() -> None:
     assert _run(app) not in (run, child)
 
 
+@pytest.mark.slow
 def test_a_lesson_brings_its_settings_and_its_question() -> None:
     app = open_page("train", {"lesson": "break"})
     assert query_of(app)["beta"] == "16"
@@ -93,6 +95,7 @@ def test_a_class_is_led_by_its_key_only_and_as_long_as_there_is_one() -> None:
     assert led_with(room.key) == ""
 
 
+@pytest.mark.slow
 def test_a_link_to_a_run_that_is_gone_says_so() -> None:
     app = open_page("train", {**SMALL, "run": "gone"})
     assert [toast.value for toast in app.toast] == [
