@@ -138,7 +138,16 @@ def test_the_same_arrays_come_out_of_every_kind_of_file(
         np.testing.assert_array_equal(getattr(found, array), MODEL[array])
     assert found.beta_sigma2 == pytest.approx(C) and found.labels is not None
     assert len(set(zip(found.labels, CLASSES, strict=True))) == 3
+    assert {label.removeprefix("kind ") for label in found.labels} == {"0", "1", "2"}
     assert [one.rsplit("/", 1)[-1] for one in found.others] == ["history"]
+
+
+@pytest.mark.parametrize("name", ["m.npz", "m.h5", "m.safetensors"])
+def test_labels_are_as_exact_as_their_file(name: str, tmp_path: Path) -> None:
+    ids = 2**60 + CLASSES.astype(np.int64)
+    WRITERS[name](tmp_path / name, {**MODEL, "labels": ids})
+    found = model_arrays(held(tmp_path / name))
+    assert found.labels is not None and found.labels.tolist() == ids.astype(str).tolist()
 
 
 def test_narrow_numbers_are_read_as_they_are_meant(tmp_path: Path) -> None:
@@ -152,7 +161,7 @@ def test_narrow_numbers_are_read_as_they_are_meant(tmp_path: Path) -> None:
     save_file({name: array.contiguous() for name, array in arrays.items()}, path)
     found = held(path)
     assert {name: array.dtype.name for name, array in found.items() if array is not None} == {
-        **{"x": "float32", "mu": "float32", "logvar": "float64"}
+        **{"x": "float32", "mu": "float32", "logvar": "int32"}
     }
     np.testing.assert_array_equal(found["x"], points.numpy())
 

@@ -152,8 +152,11 @@ def _labels(value: Any, n: int) -> np.ndarray:
     labels = np.asarray(value).reshape(-1)
     if len(labels) != n:
         raise RequestError(f"There are {len(labels):,} labels, but {n:,} points.")
-    names, codes, counts = np.unique(labels.astype(str), return_inverse=True, return_counts=True)
-    shown = np.array([cleaned(name) or "empty" for name in names], object)
+    is_float = labels.dtype.kind == "f"
+    labels = labels if is_float else labels.astype(str)
+    names, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    words = [str(name).removesuffix(".0") if is_float else name for name in names]  # 1.0 is 1
+    shown = np.array([cleaned(word) or "empty" for word in words], object)
     if len(set(shown)) < len(names):  # cut or cleaned to the same word
         shown = np.array([f"{word} ({at + 1})" for at, word in enumerate(shown)], object)
     if len(names) > MOST_CLASSES:

@@ -84,6 +84,8 @@ def _write_plain(one: NamedArray, target: Path, name: str) -> None:
         raise RequestError(f"The array {name} {refusal}.")
     small = one.dtype.kind in "fV" and one.dtype.itemsize <= 4
     plain = np.dtype(np.float32 if small else np.float64)
+    if one.dtype.kind in "iub":  # classes may be numbers that no float tells apart
+        plain = one.dtype.newbyteorder("=")
     if not one.shape or 0 in one.shape:
         # Beside a 0 the other sizes may be such as no array of NumPy has.
         known = math.prod(filter(None, one.shape)) <= CELLS

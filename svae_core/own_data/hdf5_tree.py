@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from svae_core.own_data.archive import is_of_disk
+from svae_core.own_data.array_to_table import text_of_label
 from svae_core.own_data.damage import damaged
-from svae_core.own_data.limits import CELLS, LETTERS
+from svae_core.own_data.limits import CELLS
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.sparse import CompressedRows, Part, check_compressed, check_real
 from svae_core.records import RequestError
@@ -310,8 +311,4 @@ def sparse_in(group: Any) -> CompressedRows | StreamedRows:
 def texts_of(item: Any) -> np.ndarray:
     """A data set of text as an array of strings, at most four times the letters that are kept."""
     flat = np.asarray(item[()]).reshape(-1)
-    return np.array([_text(value)[: 4 * LETTERS] for value in flat.tolist()])
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return np.array([text_of_label(value) for value in flat.tolist()])
