@@ -273,6 +273,15 @@ def test_matrix_market_as_others_write_it(content: bytes, tmp_path: Path) -> Non
     np.testing.assert_array_equal(found, [[1, 4], [2, 5], [3, 6000]])
 
 
+@pytest.mark.parametrize("rows", [b"1 2 3\n4 5 6\n", b"1\n2\n3\n4\t5\n6\n"])
+def test_an_array_of_several_numbers_on_a_line_is_refused_by_what_it_is(
+    rows: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "m.mtx").write_bytes(HEAD + b"% by hand\n2 3\n" + rows)
+    with pytest.raises(RequestError, match=r"several numbers on a line, .*scipy\.io\.mmwrite"):
+        table_of(tmp_path / "m.mtx")
+
+
 def test_a_sign_between_blocks_of_the_file_stays_that_of_its_exponent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +306,33 @@ def test_arff_of_other_encodings(tmp_path: Path) -> None:
         (tmp_path / "m.arff").write_bytes((ARFF + "1,é\n2,x\n").encode(encoding))
         table = table_of(tmp_path / "m.arff")
         assert (table.form, table.examples) == ("ARFF", (("1", "é"), ("2", "x")))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "1\té\n2\tx\n",
+        "1,\té\n 2 \t, 'x'\t\n",
+        "1,é,{5}\n% of the second {3}\n2,x, {2.5}\n",
+        "1\té\t{5}\n2\tx\t{2.5}\n",
+        "{0 1, 1 é}, {5}\n{0 2} {2.5}\n",
+    ],
+)
+def test_arff_with_tabs_and_weights(rows: str, tmp_path: Path) -> None:
+    (tmp_path / "m.arff").write_text(ARFF + rows, encoding="utf-8")
+    table = table_of(tmp_path / "m.arff")
+    assert table.examples == (("1", "é"), ("2", "x"))
+    said = "Weights of 2 rows were left out: every row counts once."
+    assert (said in table.notes) == ("{5}" in rows)
+
+
+def test_arff_keeps_tabs_in_quotes_and_braces_that_are_values(tmp_path: Path) -> None:
+    head = "@relation r\n@attribute 'a b' {5}\n@attribute s string {2}\n"
+    head += "@attribute c {u,v} {3}\n@attribute n real {4}\n@data\n"
+    (tmp_path / "m.arff").write_text(head + "5\t'x\ty, z'\tu\t1\n5,w,v,2\n")
+    table = table_of(tmp_path / "m.arff")
+    assert table.examples[0][::2] == ("5", "u") and table.examples[1] == ("5", "w", "v", "2")
+    assert table.texts("s")[0] == "x y, z"
 
 
 @pytest.mark.parametrize("before", ["% a remark\n\n", "  "])
