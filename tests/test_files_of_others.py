@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 from svae_core.clinic.array_files import arrays_of_file
+from svae_core.clinic.model_arrays import NAMES, model_arrays
+from svae_core.own_data import array_bundle
+from svae_core.own_data.arrays_apart import arrays_in
 from svae_core.own_data.choice import Choice
 from svae_core.own_data.read_by_format import read_table
 from svae_core.own_data.table_to_points import select
@@ -68,8 +71,8 @@ def _secret(tmp_path: Path) -> Any:
 def test_a_sparse_matrix_does_not_lead_into_other_files(tmp_path: Path) -> None:
     link = _secret(tmp_path)
     path = _hdf5(tmp_path / "m.h5", lambda file: _sparse_group(file, "labels", link))
-    with pytest.raises(RequestError, match=r"labels/data lies in another file"):
-        arrays_of_file(path, path.name)
+    found = arrays_of_file(path, path.name)
+    assert found.labels is None and "labels/data" in found.others
     alone = _hdf5(tmp_path / "a.h5", lambda file: _sparse_group(file, "points", link), {})
     with pytest.raises(RequestError, match=r"points/indptr \(41\), and none of them looks like"):
         table_of(alone)
@@ -149,6 +152,80 @@ def test_an_array_far_down_in_groups_keeps_its_name(tmp_path: Path) -> None:
     twice = {f"{side}_{place}/x": MODEL["x"] for side in ("left", "right")}
     with pytest.raises(RequestError, match=r"outputs_of_the_encoder/x are all names of points"):
         arrays_of_file(_hdf5(tmp_path / "t.h5", lambda file: None, twice), "t.h5")
+
+
+def test_links_within_a_file_are_other_names(tmp_path: Path) -> None:
+    import h5py
+
+    def write(file: Any) -> None:
+        file.update(
+            {"x": MODEL["x"], "runs/3/sigma": MODEL["logvar"], "runs/3/middle": MODEL["mu"]}
+        )
+        file["latest"] = h5py.SoftLink("runs//3/")
+        file["runs/way"] = h5py.SoftLink("./../latest")  # ".." is no other name to HDF5
+        file["mean"] = h5py.SoftLink("/latest/middle")
+        file["mu"] = h5py.SoftLink("mean")
+        file["logvar"] = h5py.SoftLink("latest/sigma")
+        _sparse_group(file, "runs/3/kinds", np.arange(1.0, N + 1))
+        file["labels"] = h5py.SoftLink("latest/kinds")
+
+    found = arrays_of_file(_hdf5(tmp_path / "m.h5", write, {}), "m.h5")
+    np.testing.assert_array_equal(found.mean, MODEL["mu"])
+    np.testing.assert_array_equal(found.log_variance, MODEL["logvar"])
+    assert found.labels is not None and len(set(found.labels)) == N
+    assert found.others == ("runs/way",), "which leads nowhere; all else is read"
+
+
+def _far_around(file: Any) -> str:
+    import h5py
+
+    file["step 0"] = h5py.SoftLink("/")
+    for step in range(1, 30):  # each way is twice as long as the one before
+        file[f"step {step}"] = h5py.SoftLink(f"step {step - 1}/step {step - 1}")
+    return "step 29/x"
+
+
+def _out_of_the_file(file: Any) -> str:
+    import h5py
+
+    file["way"] = h5py.ExternalLink(file.filename.replace("m.h5", "secret.h5"), "/")
+    return "/way/data"
+
+
+@pytest.mark.parametrize(
+    "lead",
+    [lambda file: "/none", lambda file: "mean", lambda file: "x/y", _far_around, _out_of_the_file],
+)
+def test_a_link_that_leads_out_or_nowhere_is_called_so(
+    lead: Callable[[Any], str], tmp_path: Path
+) -> None:
+    import h5py
+
+    _secret(tmp_path)
+
+    def write(file: Any) -> None:
+        del file["mu"]
+        file["mean"] = h5py.SoftLink(lead(file))
+
+    path = _hdf5(tmp_path / "m.h5", write)
+    with pytest.raises(
+        RequestError, match=r"array mean is a link that leads out of the file or no"
+    ):
+        arrays_of_file(path, path.name)
+
+
+def test_an_array_that_nobody_can_read_far_down_refuses_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _hdf5(tmp_path / "m.h5", lambda file: None, MODEL | {"old/mu": "u", "old/x": np.ones(9)})
+    monkeypatch.setattr(array_bundle, "CELLS", sum(array.size for array in MODEL.values()))
+    folder = tmp_path / "read"
+    folder.mkdir()
+    asked = ";".join(map(",".join, NAMES.values()))
+    array_bundle.write_arrays(path, path.name, folder, lambda share: None, asked)
+    found = model_arrays(arrays_in(folder))
+    np.testing.assert_array_equal(found.mean, MODEL["mu"])
+    assert found.others == ("old/mu", "old/x")
 
 
 def test_two_names_that_look_alike_are_two(tmp_path: Path) -> None:

@@ -97,8 +97,8 @@ def gauge_of(
     and log-variance [n, k], float64, is called as training would call it on one batch: answers
     are what the loss is given (logits, if it wants logits). It must be a sum over coordinates of a
     twice differentiable loss plus one multiple of the KL to a Gaussian prior, of any mean and
-    variance in each dimension: scaling z changes nothing, so it is taken in units of the prior. noise_scale is taken
-    to be 1.
+    variance in each dimension: scaling z changes nothing, so it is taken in units of the prior.
+    noise_scale is taken to be 1.
     `start` [d]: from where the best constant answer is sought (default: the mean of the points).
     RequestError where the function is flat in answers or mean, so that no gauge exists, and where
     dimensions or points have KL weights of their own: collapse is then stable in a dimension whose

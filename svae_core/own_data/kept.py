@@ -38,8 +38,8 @@ _SECRET = "secret"
 _OWNER = "owner"  # of a table that a visitor gave: the key of their browser
 _NPY = b"\x93NUMPY"
 _EARLIER = (
-    "An earlier version of this program read the file, perhaps otherwise than today's; give the file "
-    "again to have it read anew."
+    "An earlier version of this program read the file, perhaps otherwise than today's; give the "
+    "file again to have it read anew."
 )
 
 
@@ -56,8 +56,9 @@ def deposit(
     """Read a file and keep its table; returns its key.
 
     With `key`, as a saved run or a link has it, the file must be the one that the key is of, and
-    becomes known under it; where an earlier reader's table is there already, under a new one. `copy`: an NPY file is copied, where it may go away; without, it stays
-    where it is and is only pointed at. `array`: which of several arrays in the file holds the
+    becomes known under it; where an earlier reader's table is there already, under a new one.
+    `copy`: an NPY file is copied, where it may go away; without, it stays where it is and is only
+    pointed at. `array`: which of several arrays in the file holds the
     points; each has a key of its own, with the same beginning. `how`: words of
     formats.HOW, such as turned. RequestError, one sentence, for what cannot be used.
     """

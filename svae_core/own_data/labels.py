@@ -123,8 +123,8 @@ def labels_of(
     values: np.ndarray
     if label.kind == "number" and not _exact(label):
         raise RequestError(
-            f"Column {label.name!r} of {table.name} has numbers of 2⁵³ and more, which are rounded, "
-            "so classes may be one; save it as text, such as c1, c2, or choose another label."
+            f"Column {label.name!r} of {table.name} has numbers of 2⁵³ and more, which are rounded: "
+            "classes may be one; save it as text, such as c1, c2, or choose another label."
         )
     if label.kind == "number":
         column = table.number(label.name)
