@@ -123,7 +123,7 @@ def labels_of(
     values: np.ndarray
     if label.kind == "number" and not _exact(label):
         raise RequestError(
-            f"Column {label.name!r} of {table.name} has numbers of 2⁵³ and more, which are rounded: "
+            f"Column {label.name!r} of {table.name} has rounded numbers, 2⁵³ and more: "
             "classes may be one; save it as text, such as c1, c2, or choose another label."
         )
     if label.kind == "number":
