@@ -193,7 +193,7 @@ def test_a_label_whose_numbers_are_rounded_is_refused(made: Made) -> None:
     ids = [2**60 + i % 3 for i in range(N)]
     data = made("d.csv", rows(["x", *POINTS[:, 0]], ["y0", *POINTS[:, 1]], ["label", *ids]))
     assert shape(data, Choice(), 0).labels is None
-    with pytest.raises(RequestError, match="2⁵³ and more: .*; save it as text"):
+    with pytest.raises(RequestError, match=r"2⁵³ and more: .*; save it as text"):
         shape(data, Choice(label="label"), 0)
 
 
