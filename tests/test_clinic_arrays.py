@@ -16,7 +16,7 @@ from support.linear_arrays import VALUES, linear_model
 from svae_core.__main__ import main
 from svae_core.clinic.array_checks import checked
 from svae_core.clinic.examination import diagnose_arrays
-from svae_core.clinic.model_arrays import MOST_CLASSES, MOST_POINTS, known_names, model_arrays
+from svae_core.clinic.model_arrays import MOST_CLASSES, MOST_POINTS, NAMES, model_arrays
 from svae_core.clinic.report import report_page
 from svae_core.own_data.array_bundle import write_arrays
 from svae_core.own_data.arrays_apart import read_arrays
@@ -210,7 +210,7 @@ def test_hostile_files_are_refused_in_one_sentence(content: bytes, tmp_path: Pat
     path = tmp_path / "x.npz"
     path.write_bytes(content)
     with pytest.raises(RequestError, match=r"^x\.npz: [^\n]*\.$"):
-        write_arrays(path, "x.npz", tmp_path, lambda share: None, ",".join(known_names()))
+        write_arrays(path, "x.npz", tmp_path, lambda share: None, ",".join(NAMES["points"]))
 
 
 @pytest.mark.slow
@@ -221,7 +221,7 @@ def test_a_file_is_read_apart_and_examined(
     given = {"x": MODEL["points"].astype(np.float32), "mu": MODEL["mean"]}
     given |= {"logvar": MODEL["log_variance"], "y": np.array(["a", "b"] * (N // 2))}
     np.savez_compressed(path, **given, secret=np.array([{}], object))
-    read = read_arrays(path, path.name, only=known_names())
+    read = read_arrays(path, path.name, only=NAMES.values())
     assert read.pop("secret") is None
     assert {name: None if value is None else value.dtype for name, value in read.items()} == {
         **{"x": np.float32, "mu": float, "logvar": float, "y": np.dtype("U1")}

@@ -17,9 +17,10 @@ from support.linear_arrays import linear_model
 from svae_core.__main__ import main
 from svae_core.clinic.array_files import arrays_of_file
 from svae_core.clinic.examination import examine
-from svae_core.clinic.model_arrays import known_names, model_arrays
-from svae_core.own_data.array_bundle import INDEX, write_arrays
-from svae_core.own_data.arrays_apart import read_arrays
+from svae_core.clinic.model_arrays import NAMES as KNOWN
+from svae_core.clinic.model_arrays import model_arrays
+from svae_core.own_data.array_bundle import write_arrays
+from svae_core.own_data.arrays_apart import arrays_in, read_arrays
 from svae_core.records import RequestError
 
 N, C = 60, 0.2
@@ -118,10 +119,9 @@ def held(path: Path) -> dict[str, np.ndarray | None]:
     """The arrays of a file as the reader's process writes them, read in this one."""
     folder = path.parent / "read"
     folder.mkdir(exist_ok=True)
-    write_arrays(path, path.name, folder, lambda share: None, ",".join(known_names()))
-    about = json.loads((folder / INDEX).read_text())
-    arrays = {key: np.load(folder / file) for file, key in about["arrays"].items()}
-    return {**dict.fromkeys(about["others"]), **arrays}
+    asked = ";".join(map(",".join, KNOWN.values()))
+    write_arrays(path, path.name, folder, lambda share: None, asked)
+    return arrays_in(folder)
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -138,7 +138,16 @@ def test_the_same_arrays_come_out_of_every_kind_of_file(
         np.testing.assert_array_equal(getattr(found, array), MODEL[array])
     assert found.beta_sigma2 == pytest.approx(C) and found.labels is not None
     assert len(set(zip(found.labels, CLASSES, strict=True))) == 3
+    assert {label.removeprefix("kind ") for label in found.labels} == {"0", "1", "2"}
     assert [one.rsplit("/", 1)[-1] for one in found.others] == ["history"]
+
+
+@pytest.mark.parametrize("name", ["m.npz", "m.h5", "m.safetensors"])
+def test_labels_are_as_exact_as_their_file(name: str, tmp_path: Path) -> None:
+    ids = 2**60 + CLASSES.astype(np.int64)
+    WRITERS[name](tmp_path / name, {**MODEL, "labels": ids})
+    found = model_arrays(held(tmp_path / name))
+    assert found.labels is not None and found.labels.tolist() == ids.astype(str).tolist()
 
 
 def test_narrow_numbers_are_read_as_they_are_meant(tmp_path: Path) -> None:
@@ -152,7 +161,7 @@ def test_narrow_numbers_are_read_as_they_are_meant(tmp_path: Path) -> None:
     save_file({name: array.contiguous() for name, array in arrays.items()}, path)
     found = held(path)
     assert {name: array.dtype.name for name, array in found.items() if array is not None} == {
-        **{"x": "float32", "mu": "float32", "logvar": "float64"}
+        **{"x": "float32", "mu": "float32", "logvar": "int32"}
     }
     np.testing.assert_array_equal(found["x"], points.numpy())
 
@@ -290,7 +299,7 @@ def test_what_is_no_such_file_gets_one_sentence(
 def test_the_process_apart_gives_the_same(tmp_path: Path) -> None:
     path = tmp_path / "m.h5"
     hdf5(path, RENAMED | {"notes": np.ones(2)})
-    read = read_arrays(path, path.name, only=known_names())
+    read = read_arrays(path, path.name, only=KNOWN.values())
     assert read["notes"] is None and set(read) == {*RENAMED, "notes"}
     for name, array in RENAMED.items():
         np.testing.assert_array_equal(read[name], array)

@@ -164,6 +164,22 @@ def test_another_prior_is_another_unit_of_z_and_no_other_gauge() -> None:
     assert gauge_of(loss, POINTS, 2).gauge == pytest.approx(gauge_of(usual, POINTS, 2).gauge)
 
 
+@pytest.mark.parametrize("over", ["dimensions", "points"])
+def test_weights_of_the_kl_that_differ_have_no_gauge_together(over: str) -> None:
+    shape = (1, 3) if over == "dimensions" else (len(POINTS), 1)
+    weights = torch.linspace(1, 10, max(shape), dtype=torch.float64).reshape(shape)
+
+    def loss(x: torch.Tensor, y: torch.Tensor, m: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+        kl = weights[:, : m.shape[1]] * (m.square() + s.exp() - 1 - s) / 2
+        return (x - y).square().sum(dim=1).mean() + kl.sum(dim=1).mean()
+
+    with pytest.raises(RequestError, match=r"10 times as much .* one weight: give all the same"):
+        gauge_of(loss, POINTS, 3)
+    if over == "dimensions":
+        alone = gauge_of(loss, POINTS, 1)
+        assert alone.gauge == pytest.approx(diagnose_loss(TrainingLoss(), POINTS, 1).gauge)
+
+
 @pytest.mark.parametrize(
     ("loss", "said"),
     [

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.own_tables import table_of
 
 from svae_core.clinic.array_files import arrays_of_file
-from svae_core.own_data.choice import Choice
-from svae_core.own_data.read_by_format import read_table
-from svae_core.own_data.table_to_points import select
-from svae_core.own_data.tables import Table
+from svae_core.clinic.model_arrays import NAMES, model_arrays
+from svae_core.own_data import array_bundle
+from svae_core.own_data.arrays_apart import arrays_in
 from svae_core.records import RequestError
 
 N, K = 40, 2
@@ -24,18 +23,6 @@ MODEL = {
     "mu": _RNG.normal(size=(N, K)).astype(np.float32),
     "logvar": np.full((N, K), -1.0, np.float32),
 }
-MATRIX = _RNG.integers(0, 10, (12, 4))
-
-
-def table_of(path: Path) -> Table:
-    folder = path.parent / "table"
-    folder.mkdir(exist_ok=True)
-    return read_table(path, path.name, folder)
-
-
-def numbers_of(path: Path) -> np.ndarray:
-    """All numbers of a small file, from its preview."""
-    return np.array([[float(cell) for cell in row] for row in table_of(path).examples])
 
 
 # ------------------------------------------------------------------ HDF5
@@ -69,8 +56,8 @@ def _secret(tmp_path: Path) -> Any:
 def test_a_sparse_matrix_does_not_lead_into_other_files(tmp_path: Path) -> None:
     link = _secret(tmp_path)
     path = _hdf5(tmp_path / "m.h5", lambda file: _sparse_group(file, "labels", link))
-    with pytest.raises(RequestError, match=r"labels/data lies in another file"):
-        arrays_of_file(path, path.name)
+    found = arrays_of_file(path, path.name)
+    assert found.labels is None and "labels/data" in found.others
     alone = _hdf5(tmp_path / "a.h5", lambda file: _sparse_group(file, "points", link), {})
     with pytest.raises(RequestError, match=r"points/indptr \(41\), and none of them looks like"):
         table_of(alone)
@@ -155,6 +142,80 @@ def test_an_array_far_down_in_groups_keeps_its_name(tmp_path: Path) -> None:
         arrays_of_file(_hdf5(tmp_path / "t.h5", lambda file: None, twice), "t.h5")
 
 
+def test_links_within_a_file_are_other_names(tmp_path: Path) -> None:
+    import h5py
+
+    def write(file: Any) -> None:
+        file.update(
+            {"x": MODEL["x"], "runs/3/sigma": MODEL["logvar"], "runs/3/middle": MODEL["mu"]}
+        )
+        file["latest"] = h5py.SoftLink("runs//3/")
+        file["runs/way"] = h5py.SoftLink("./../latest")  # ".." is no other name to HDF5
+        file["mean"] = h5py.SoftLink("/latest/middle")
+        file["mu"] = h5py.SoftLink("mean")
+        file["logvar"] = h5py.SoftLink("latest/sigma")
+        _sparse_group(file, "runs/3/kinds", np.arange(1.0, N + 1))
+        file["labels"] = h5py.SoftLink("latest/kinds")
+
+    found = arrays_of_file(_hdf5(tmp_path / "m.h5", write, {}), "m.h5")
+    np.testing.assert_array_equal(found.mean, MODEL["mu"])
+    np.testing.assert_array_equal(found.log_variance, MODEL["logvar"])
+    assert found.labels is not None and len(set(found.labels)) == N
+    assert found.others == ("runs/way",), "which leads nowhere; all else is read"
+
+
+def _far_around(file: Any) -> str:
+    import h5py
+
+    file["step 0"] = h5py.SoftLink("/")
+    for step in range(1, 30):  # each way is twice as long as the one before
+        file[f"step {step}"] = h5py.SoftLink(f"step {step - 1}/step {step - 1}")
+    return "step 29/x"
+
+
+def _out_of_the_file(file: Any) -> str:
+    import h5py
+
+    file["way"] = h5py.ExternalLink(file.filename.replace("m.h5", "secret.h5"), "/")
+    return "/way/data"
+
+
+@pytest.mark.parametrize(
+    "lead",
+    [lambda file: "/none", lambda file: "mean", lambda file: "x/y", _far_around, _out_of_the_file],
+)
+def test_a_link_that_leads_out_or_nowhere_is_called_so(
+    lead: Callable[[Any], str], tmp_path: Path
+) -> None:
+    import h5py
+
+    _secret(tmp_path)
+
+    def write(file: Any) -> None:
+        del file["mu"]
+        file["mean"] = h5py.SoftLink(lead(file))
+
+    path = _hdf5(tmp_path / "m.h5", write)
+    with pytest.raises(
+        RequestError, match=r"array mean is a link that leads out of the file or no"
+    ):
+        arrays_of_file(path, path.name)
+
+
+def test_an_array_that_nobody_can_read_far_down_refuses_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _hdf5(tmp_path / "m.h5", lambda file: None, MODEL | {"old/mu": "u", "old/x": np.ones(9)})
+    monkeypatch.setattr(array_bundle, "CELLS", sum(array.size for array in MODEL.values()))
+    folder = tmp_path / "read"
+    folder.mkdir()
+    asked = ";".join(map(",".join, NAMES.values()))
+    array_bundle.write_arrays(path, path.name, folder, lambda share: None, asked)
+    found = model_arrays(arrays_in(folder))
+    np.testing.assert_array_equal(found.mean, MODEL["mu"])
+    assert found.others == ("old/mu", "old/x")
+
+
 def test_two_names_that_look_alike_are_two(tmp_path: Path) -> None:
     np.savez(tmp_path / "m.npz", **MODEL, **{"x ": MODEL["x"] + 1})
     with pytest.raises(RequestError, match="are all names of points"):
@@ -233,97 +294,3 @@ def test_a_sparse_logical_matrix_of_matlab_is_read(tmp_path: Path) -> None:
     scipy_io.savemat(tmp_path / "m.mat", {**MODEL, "x": sparse.csc_matrix(MODEL["x"] > 0)})
     found = arrays_of_file(tmp_path / "m.mat", "m.mat")
     np.testing.assert_array_equal(found.points, MODEL["x"] > 0)
-
-
-# ------------------------------------------------------------------ Matrix Market
-
-
-def _market(matrix: Any, **how: Any) -> bytes:
-    from scipy import io as scipy_io
-
-    target = io.BytesIO()
-    scipy_io.mmwrite(target, matrix, **how)
-    return target.getvalue()
-
-
-def test_matrices_of_single_digits_are_not_cut_off(tmp_path: Path) -> None:
-    path = tmp_path / "m.mtx"
-    path.write_bytes(_market(np.tile(MATRIX, (1, 10))))
-    np.testing.assert_array_equal(numbers_of(path), np.tile(MATRIX, (1, 10))[:8])
-    square = np.tile(MATRIX, 6)[:, :12] // 2
-    square = np.kron(np.ones((3, 3), int), square + square.T)  # of digits, in half a file
-    for symmetry, matrix in (
-        ("symmetric", square),
-        ("skew-symmetric", np.triu(square % 10, 1) - np.triu(square % 10, 1).T),
-    ):
-        path.write_bytes(_market(matrix, symmetry=symmetry))
-        np.testing.assert_array_equal(numbers_of(path), matrix[:8])
-
-
-HEAD = b"%%MatrixMarket matrix array real general\n"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        HEAD.upper() + b"3 2\n1\n2\n3\n4\n5\n6e3\n",
-        b"\xef\xbb\xbf" + HEAD + b"3 2\n1\n2\n3\n4\n5\n6e3\n",
-        HEAD + b"% one\n\n% two\n   \n3 2\n1\n2\n3\n4\n5\n6e3\n",
-        HEAD + b"% of 10x2 blocks\n3 2\n1\n2\n3\n4\n5\n6e3\n",
-        HEAD + b"3 2\n+1\n2\n+3.0\n4\n5\n+6e+3\n",
-        HEAD.replace(b" array", b"\t array") + b"3 2\r\n1\r\n2\r\n3\r\n4\r\n5\r\n6000.",
-    ],
-    ids=["capitals", "byte order mark", "blank lines", "10x", "plus signs", "CRLF"],
-)
-def test_matrix_market_as_others_write_it(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "m.mtx").write_bytes(content)
-    found = numbers_of(tmp_path / "m.mtx")
-    np.testing.assert_array_equal(found, [[1, 4], [2, 5], [3, 6000]])
-
-
-def test_a_sign_between_blocks_of_the_file_stays_that_of_its_exponent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from svae_core.own_data.formats import matrix_market
-
-    class Short(matrix_market._AsReal):
-        def readinto(self, into: Any) -> int:
-            return super().readinto(memoryview(into)[:1])
-
-    monkeypatch.setattr(matrix_market, "_AsReal", Short)
-    (tmp_path / "m.mtx").write_bytes(HEAD + b"3 2\n+1\n2\n+3.0\n4\n5\n+6e+3\n")
-    np.testing.assert_array_equal(numbers_of(tmp_path / "m.mtx"), [[1, 4], [2, 5], [3, 6000]])
-
-
-# ------------------------------------------------------------------ ARFF
-
-ARFF = "@relation r\n@attribute a real\n@attribute c {x,é}\n@data\n"
-
-
-def test_arff_of_other_encodings(tmp_path: Path) -> None:
-    for encoding in ("utf-8-sig", "cp1252"):
-        (tmp_path / "m.arff").write_bytes((ARFF + "1,é\n2,x\n").encode(encoding))
-        table = table_of(tmp_path / "m.arff")
-        assert (table.form, table.examples) == ("ARFF", (("1", "é"), ("2", "x")))
-
-
-@pytest.mark.parametrize("before", ["% a remark\n\n", "  "])
-def test_sparse_rows_of_arff_are_called_so(before: str, tmp_path: Path) -> None:
-    (tmp_path / "m.arff").write_text(ARFF + before + "{0 1.5}\n{1 é}\n", encoding="utf-8")
-    table = table_of(tmp_path / "m.arff")
-    assert table.examples == (("1.5", "x"), ("0", "é"))
-    assert "Read as ARFF, sparse rows." in table.notes
-
-
-@pytest.mark.parametrize("row", ["1,50%", "1,x,50%"])
-def test_a_wrong_row_of_arff_is_named_by_its_line(row: str, tmp_path: Path) -> None:
-    (tmp_path / "m.arff").write_text(ARFF + "1,x\n" + row + "\n", encoding="utf-8")
-    with pytest.raises(RequestError, match=r"^m\.arff: [^\n]*50%[^\n]*\.$") as refused:
-        table_of(tmp_path / "m.arff")
-    assert "line 6" in str(refused.value) and "-1" not in str(refused.value)
-
-
-def test_a_table_without_rows_is_not_said_to_have_one(tmp_path: Path) -> None:
-    (tmp_path / "m.arff").write_text(ARFF, encoding="utf-8")
-    with pytest.raises(RequestError, match=r"has no rows, but"):
-        select(table_of(tmp_path / "m.arff"), Choice(), 0)

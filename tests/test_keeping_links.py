@@ -13,10 +13,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from support.kept_live_runs import RUN, left_on_disk, revived, saved_by, trained_to
-from support.live_runs import TOY, Viewer, in_a_loop, toy_run, trainings
+from support.live_runs import PAIR, TOY, Viewer, in_a_loop, toy_run, trainings, until
 
 from pages.live import persistence, registry
+from pages.live.pace import Pace
 from pages.live.persistence import Autosave
+from pages.live.run import LiveRun
+from pages.live.run_source import RunRequest
 from pages.live.run_view import view_of
 from pages.server.current import Server
 from pages.visitor.owner_cookie import COOKIE, OwnerCookie, is_key
@@ -75,6 +78,67 @@ async def test_a_tree_of_runs_grows_together_again(host: Server) -> None:
             runs.evict(run)
 
 
+async def _kept(host: Server) -> LiveRun:
+    """A run of three moments that is on disk, and in memory without a viewer."""
+    host.runs.loop = asyncio.get_running_loop()
+    host.runs._autosave = keeper = Autosave(lambda: host.runs.by_id)
+    live = toy_run()
+    host.runs.register(RUN, live, {})
+    await trained_to(live, 3)
+    await saved_by(keeper)
+    live.viewers.count = 0
+    return live
+
+
+@in_a_loop
+async def test_an_evicted_run_loses_no_lever_moved_just_before(
+    host: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_EVICTION_SECONDS", 0.01)
+    monkeypatch.setattr(registry.quota, "HELD_BYTES", -1)
+    live = await _kept(host)
+    live.change({"beta": 4.0})
+    reaper = asyncio.create_task(host.runs.evict_idle_runs(lambda run: True))
+    while host.runs.find(RUN) is not None:
+        await asyncio.sleep(0.01)
+    reaper.cancel()
+    await reaper
+    found = host.runs.find_or_load(RUN)
+    assert found is not None and len(found.moments) == 3 and found.pending == {"beta": 4.0}
+    found.stop()
+
+
+@in_a_loop
+async def test_who_comes_while_a_run_is_written_before_its_eviction_keeps_it(host: Server) -> None:
+    live = await _kept(host)
+    live.change({"beta": 4.0})
+    leaving = asyncio.create_task(host.runs.save_and_evict(RUN))
+    await asyncio.sleep(0)
+    with live.viewed():
+        await leaving
+        assert host.runs.find(RUN) is live and live.task is not None
+    await host.runs.save_and_evict(RUN)
+    assert host.runs.find(RUN) is None and live.task is None
+
+
+@pytest.mark.parametrize("turn", ["open", "taken"])
+@in_a_loop
+async def test_a_lesson_is_loaded_where_it_stands_to_its_turn(turn: str) -> None:
+    pace = Pace(seconds=22.0, turn=0.5, before=0.0)
+    live = LiveRun(PAIR, trainings(), RunRequest(PAIR, "kill"), pace=pace)
+    live.viewers.count = 1
+    live.start()
+    await until(live, lambda: live.turn == "open")
+    if turn == "taken":
+        live.change({"sigma2": 2.0})
+    live.stop()
+    keeper = Autosave(lambda: {RUN: live})
+    await saved_by(keeper)
+    await keeper.close()
+    found = revived()
+    assert (found.turn, found.pace, found.plays) == (turn, pace, turn == "taken")
+
+
 def test_a_damaged_run_is_said_to_be(home: Path) -> None:
     folder = home / f"x-{on_disk.id_digest(RUN)}"
     RunWriter(folder).write(SavedRun(About((TOY,), id=RUN), _state()))
@@ -86,7 +150,10 @@ def test_a_damaged_run_is_said_to_be(home: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [{}, {"wish": []}, {"wish": [{"dataset": 3}]}, {"wish": 7}, {"wish": [{}], "parent": [1]}],
+    [
+        *({}, {"wish": []}, {"wish": [{"dataset": 3}]}, {"wish": 7}, {"wish": [{}], "parent": [1]}),
+        *({"wish": [], "pace": [1]}, {"wish": [], "pace": {"turn": 7}, "turn": {}}),
+    ],
 )
 def test_what_a_page_kept_may_be_nonsense(home: Path, page: dict[str, Any]) -> None:
     folder = home / f"x-{on_disk.id_digest(RUN)}"
@@ -94,6 +161,7 @@ def test_what_a_page_kept_may_be_nonsense(home: Path, page: dict[str, Any]) -> N
     assert load(folder).about.page == page
     live = revived()
     assert live.members == (TOY,) and live.branching is None
+    assert live.pace == Pace() and live.turn == ""
 
 
 def _state() -> Any:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
+from scipy.io import savemat
 
 from svae_core.__main__ import main
 from svae_core.own_data import kept
@@ -161,6 +164,37 @@ def test_vectors_of_an_array_file_are_columns_joined_by_order(
     write(path, {"labels": np.arange(N - 1) % 3})
     with pytest.raises(RequestError, match=r"has 40 rows and short has 39"):
         shape(data, Choice(), 0, made("short", path.read_bytes(), labels=True))
+
+
+@pytest.mark.parametrize("write", [_npz, _hdf5, _matlab, _safetensors])
+def test_classes_are_as_exact_as_their_file(
+    write: Callable[..., None], made: Made, tmp_path: Path
+) -> None:
+    path = tmp_path / f"y.{'npz' if write is _npz else 'bin'}"
+    write(path, {"labels": 2**60 + np.arange(N) % 3})
+    second = made("second", path.read_bytes(), labels=True)
+    joined = shape(made("d.csv", data_csv(names=False)), Choice(), 0, second)
+    assert classes(joined) == [str(2**60 + i % 3) for i in range(N)]
+
+
+def test_classes_beside_lists_and_in_cells_are_exact(made: Made, tmp_path: Path) -> None:
+    ids = 2**60 + np.arange(N) % 3
+    table = pa.table({"x": list(POINTS), "label": ids})
+    parquet.write_table(table, tmp_path / "lists.parquet")
+    lists = made("lists", (tmp_path / "lists.parquet").read_bytes())
+    assert classes(shape(lists, Choice(), 0)) == ids.astype(str).tolist()
+    kinds = np.array([*(np.arange(N) % 3.0)], object)
+    savemat(tmp_path / "cells.mat", {"x": POINTS, "label": kinds})
+    cells = made("cells.mat", (tmp_path / "cells.mat").read_bytes())
+    assert classes(shape(cells, Choice(), 0)) == [str(i % 3) for i in range(N)]
+
+
+def test_a_label_whose_numbers_are_rounded_is_refused(made: Made) -> None:
+    ids = [2**60 + i % 3 for i in range(N)]
+    data = made("d.csv", rows(["x", *POINTS[:, 0]], ["y0", *POINTS[:, 1]], ["label", *ids]))
+    assert shape(data, Choice(), 0).labels is None
+    with pytest.raises(RequestError, match=r"2⁵³ and more: .*; save it as text"):
+        shape(data, Choice(label="label"), 0)
 
 
 @pytest.mark.parametrize("write", [_npz, _hdf5, _matlab])

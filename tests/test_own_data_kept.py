@@ -151,6 +151,30 @@ def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
     assert list(store.kept()) == []
 
 
+def _made_by_earlier_reader(folder: Path, **otherwise: Any) -> None:
+    """As the readers kept it before their version was recorded."""
+    about = json.loads((folder / "about.json").read_text())
+    del about["reader"]
+    (folder / "about.json").write_text(json.dumps(about | otherwise))
+
+
+@pytest.mark.usefixtures("_in_this_process")
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_file_that_an_earlier_reader_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: bool
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(store, "READER", 0)
+        old = store.deposit(given(tmp_path))
+    _made_by_earlier_reader(tmp_path / "home" / "data" / old, scale=7.0)
+    said = store.find(old).notes[-1]
+    assert "earlier version" in said and "give the file again" in said
+    new = store.deposit(given(tmp_path), key=old if asked else "")
+    assert new != old and store.find(new).scale == 1.0 and said not in store.find(new).notes
+    assert store.find(old).scale == 7.0, "runs of earlier keep the data that they were trained on"
+    assert store.deposit(given(tmp_path), key=new) == new
+
+
 @pytest.mark.usefixtures("_in_this_process")
 def test_old_tables_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "KEPT_BYTES", 1)

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from support.saved_runs import PAIR, WINE, assert_same, part_of, tiny
 
+from svae_core.__main__ import main
 from svae_core.config.settings import settings_to_dict
 from svae_core.records import Budget, RequestError, to_json
 from svae_core.runs.folder import RunWriter, SavedRun, load
 from svae_core.runs.manifest import ABOUT, SCHEMA, About, read_about
 from svae_core.runs.store import look
+from svae_core.runs.transfer import pack, unpack
 from svae_core.training.frame_steps import EVEN
 from svae_core.training.loop import advance, begin, certify
 
@@ -114,6 +116,29 @@ def test_a_newer_run_is_refused_rather_than_misread(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="newer version"):
         load(folder)
     assert "newer version" in look(folder).trouble
+
+
+@pytest.mark.parametrize(
+    ("field", "said"), [("method", "method 'of_mine'"), ("dataset", "data set 'of_mine'")]
+)
+def test_a_run_whose_plug_in_is_not_here_is_named_and_can_be_copied(
+    field: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    RunWriter(folder).write(tiny())
+    plain = json.loads((folder / ABOUT).read_text())
+    plain["members"][-1] |= {field: "of_mine", f"{field}_options": {}}
+    (folder / ABOUT).write_text(json.dumps(plain))
+    sentence = (
+        rf"^The run in {folder} was made with the {said}, which is not here; put that plug-in"
+    )
+    with pytest.raises(RequestError, match=sentence):
+        load(folder)
+    for words in (["certify", str(folder)], ["runs", "resume", str(folder)]):
+        assert main(words) == 2
+        assert f"The run in {folder} was made with the {said}" in capsys.readouterr().err
+    assert main(["runs", "show", str(folder)]) == 0
+    assert unpack(pack(folder), tmp_path / "home").is_dir()
 
 
 def test_only_files_of_a_run_are_read(tmp_path: Path) -> None:

@@ -7,6 +7,9 @@ longest. A run that nobody watches is not held back.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
 
 #: Of a run without a schedule, moments up to this step are shown so many seconds …
 _SLOW_STEPS, _SLOW_SECONDS = 50, 1 / 15
@@ -16,6 +19,12 @@ _LEAST_SECONDS = 1 / 60
 _MOST_SECONDS = 0.35
 #: Time as a power of the share of steps done: below 1, the beginning gets more.
 _EXPONENT = 0.75
+
+#: Where a lesson stands to its turn: before it, waiting for its viewer to move a lever, after that.
+TURNS = ("ahead", "open", "taken")
+# What may stand in a saved run.
+_Seconds = Annotated[float, Meta(ge=0.0, le=3600.0)]
+_Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
 @dataclass(frozen=True)
@@ -27,9 +36,9 @@ class Pace:
     `before`: seconds up to there.
     """
 
-    seconds: float = 0.0
-    turn: float = 0.0
-    before: float = 8.0
+    seconds: _Seconds = 0.0
+    turn: _Share = 0.0
+    before: _Seconds = 8.0
 
     def turn_step(self, steps: int) -> int:
         """The step at which the run waits for its viewer; 0: nowhere."""

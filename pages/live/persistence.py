@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from pages.live.history import History
+from pages.live.pace import TURNS, Pace
 from pages.live.run import LiveRun
 from pages.live.run_source import Branching, OnDisk, RunRequest
 from pages.live.setting_changes import Changes, read_changes
 from pages.live.shared_training import Trainings
 from svae_core.config.locks import Lock, lock
 from svae_core.config.settings import settings_from_dict, settings_to_dict
-from svae_core.records import RequestError
+from svae_core.records import RequestError, from_json
 from svae_core.runs import store
 from svae_core.runs.folder import RunWriter, SavedRun, folder_name, home, load
 from svae_core.runs.manifest import About, damaged
@@ -73,16 +74,24 @@ class Autosave:
             if live_runs.get(run) is not kept.live:
                 self._autosaves.pop(run).release()
         for run, live in live_runs.items():
-            try:
-                if run not in self._autosaves:
-                    self._autosaves[run] = _RunAutosave(run, live, self._disk_quota)
-                autosave = self._autosaves[run]
-                if autosave.due(now, closing):
-                    await autosave.write(self._thread)
-                elif autosave.complete and not live.viewers.observed:
-                    autosave.release()  # frees a descriptor; locked again before it is written
-            except Exception:  # concerns one run; the others still have to be saved
-                _log.exception("A run could not be saved.")
+            await self._write(run, live, now, closing)
+
+    async def flush(self, run: str) -> None:
+        """Write what is missing of one run, before it leaves memory."""
+        if (live := self._live_runs().get(run)) is not None:
+            await self._write(run, live, time.monotonic(), closing=True)
+
+    async def _write(self, run: str, live: LiveRun, now: float, closing: bool) -> None:
+        try:
+            if run not in self._autosaves:
+                self._autosaves[run] = _RunAutosave(run, live, self._disk_quota)
+            autosave = self._autosaves[run]
+            if autosave.due(now, closing):
+                await autosave.write(self._thread)
+            elif autosave.complete and not live.viewers.observed:
+                autosave.release()  # frees a descriptor; locked again before it is written
+        except Exception:  # concerns one run; the others still have to be saved
+            _log.exception("A run could not be saved.")
 
     def saved(self, run: str) -> bool:
         """Whether nothing of a run would be lost: all that is worth it is on disk."""
@@ -178,7 +187,7 @@ class _RunAutosave:
         return (
             *(live.generation, live.newest and live.newest.step, live.members, live.plays),
             *(live.count, len(live.layouts), len(live.certificates), live.prediction),
-            *(live.imported, dict(live.pending)),
+            *(live.imported, dict(live.pending), live.turn),
         )
 
     def _snapshot(self) -> SavedRun:
@@ -276,6 +285,8 @@ class _Page:
     prediction: int | None
     branching: Branching | None
     pending: Changes
+    turn: str = ""
+    pace: Pace | None = None
 
 
 def load_live_run(run: str, trainings: Trainings) -> LiveRun | None:
@@ -300,13 +311,13 @@ def live_run_from(saved: SavedRun, folder: Path, trainings: Trainings) -> LiveRu
     history.layouts = list(saved.layouts)
     history.states = [saved.state]
     training = trainings.new(about.members, history)
-    live = LiveRun(about.members, trainings, page.request, training)
+    live = LiveRun(about.members, trainings, page.request, training, page.pace)
     # A new generation: a browser that still shows the run from before the restart reloads all.
     live.generation = 2**20 + secrets.randbelow(2**20)
     live.on_disk = OnDisk(folder, saved, live.generation)
     live.fingerprint, live.imported, live.owner = about.fingerprint, about.imported, about.owner
     live.plays, live.prediction, live.branching = page.playing, page.prediction, page.branching
-    live.pending = page.pending
+    live.pending, live.turn = page.pending, page.turn
     if live.imported:  # only what is measured here counts here
         live.claimed = saved.certificates
     elif saved.certificates:
@@ -322,6 +333,8 @@ def _page(live: LiveRun) -> dict[str, Any]:
         "playing": live.plays,
         "prediction": live.prediction,
         "pending": dict(live.pending),
+        "turn": live.turn,
+        "pace": dataclasses.asdict(live.pace),
         "parent": branching and [branching.parent, branching.step, branching.what],
     }
 
@@ -343,6 +356,8 @@ def _read_page(about: About) -> _Page:
             None if page.get("prediction") is None else int(page["prediction"]),
             Branching(str(parent[0]), int(parent[1]), str(parent[2])) if parent else None,
             read_changes(page.get("pending", {})),
+            page["turn"] if page.get("turn") in TURNS else "",
+            from_json(Pace, page.get("pace", {})),
         )
     except (KeyError, ValueError, TypeError, IndexError, RequestError):
         return _Page(RunRequest(about.members), True, None, None, {})

@@ -82,6 +82,7 @@ class Registry:
     def __init__(self, make_engine: Callable[[], Engine]) -> None:
         self.by_id: dict[str, LiveRun] = {}
         self.loop: asyncio.AbstractEventLoop | None = None  # while the server runs
+        self._autosave: Autosave | None = None  # as well
         self._make_engine = make_engine
         self._trainings: Trainings | None = None
         self._lock = threading.Lock()
@@ -245,8 +246,7 @@ class Registry:
         parent = self.by_id[run]
         request = RunRequest(parent.request.members)
         child = LiveRun(parent.members, self.trainings, request, parent.shared, parent.pace)
-        child.count, child.turn = parent.count, parent.turn
-        child.owner = owner
+        child.count, child.turn, child.owner = parent.count, parent.turn, owner
         _inherit(child, parent)
         return self.register(secrets.token_urlsafe(16), child, {})
 
@@ -316,7 +316,7 @@ class Registry:
         _ = self.engine
         gc.collect()
         gc.freeze()  # imported modules stay: later collections need not scan them
-        autosave = Autosave(lambda: self.by_id)
+        autosave = self._autosave = Autosave(lambda: self.by_id)
         eviction = asyncio.create_task(self.evict_idle_runs(autosave.saved))
         saving = asyncio.create_task(autosave.run())
         try:
@@ -329,7 +329,7 @@ class Registry:
             for live in list(self.by_id.values()):
                 live.stop()
             self.by_id.clear()
-            self.loop = None
+            self.loop = self._autosave = None
             await asyncio.to_thread(self.stop)
 
     def stop(self) -> None:
@@ -347,9 +347,18 @@ class Registry:
             live.tree.pop(run, None)
             live.let_go()
 
+    async def save_and_evict(self, run: str) -> None:
+        """Remove a run from memory when all of it is on disk, unless a viewer comes before."""
+        if (live := self.find(run)) and self._autosave:
+            live.stop()  # nothing is trained meanwhile; a viewer starts it again
+            await self._autosave.flush(run)
+        if live is None or not (live.viewers.count or live.viewers.fetches):
+            self.evict(run)
+
     def _evict_for(self, owner: str) -> None:
         for run in quota.runs_to_evict(dict(self.by_id), owner):
-            self._soon(self.evict, run)
+            if self.loop is not None:
+                asyncio.run_coroutine_threadsafe(self.save_and_evict(run), self.loop)
 
     async def evict_idle_runs(self, saved: Callable[[str], bool]) -> None:
         """Evict runs without viewers, and pause runs of sessions over their memory limit."""
@@ -358,12 +367,11 @@ class Registry:
             while True:
                 await asyncio.sleep(_EVICTION_SECONDS)
                 now = time.monotonic()
-                # Copies, since page scripts add runs meanwhile; unnamed, so that they keep no run
-                # alive.
+                # Copies, for page scripts add runs; unnamed, so that they keep no run alive.
                 to_evict, to_pause = quota.over_memory_limit(dict(self.by_id))
                 to_evict += quota.expired(dict(self.by_id), now, saved)
                 for run in to_evict:
-                    self.evict(run)
+                    await self.save_and_evict(run)
                 for live in to_pause:
                     live.interrupt(quota.sentence())
                 closed_tabs.let_go()  # a script may have ended only after its tab
@@ -378,8 +386,7 @@ class Registry:
 
 def _inherit(child: LiveRun, parent: LiveRun) -> None:
     """Copy from a parent run what does not depend on the changes."""
-    child.prepared, child.floors = parent.prepared, parent.floors
-    child.sharpened = parent.sharpened
+    child.prepared, child.floors, child.sharpened = parent.prepared, parent.floors, parent.sharpened
     child.prediction, child.imported, child.plays = parent.prediction, parent.imported, True
     # A viewer that moves to another run of the tree sees a new generation and reloads all.
     child.generation = max(one.generation for one in list(parent.tree.values())) + 1000

@@ -75,7 +75,7 @@ class LiveRun:
         self.size = self.shared.history.size(self.count)
         self._trainings, self._engine = trainings, trainings.engine
         self.pace = pace or Pace()
-        #: Of a lesson: ahead, open (it waits for the viewer to move a lever) or taken; else "".
+        #: Of a lesson with a turn, one of pace.TURNS; else "".
         self.turn = "ahead" if self.pace.turn else ""
         # While observed; a lesson that hides its results waits for a prediction.
         self.plays = not self.request.lesson or bool(self.turn)

@@ -42,7 +42,7 @@ async def serve_offered(request: Request) -> Response:
 
 
 def _numbers(folder: Path) -> bytes:
-    return transfer.history(load(folder)).encode()
+    return transfer.history(load(folder, to_use=False)).encode()
 
 
 async def _file_of(

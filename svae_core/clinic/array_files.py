@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from svae_core.clinic.model_arrays import ModelArrays, known_names, model_arrays
+from svae_core.clinic.model_arrays import NAMES, ModelArrays, model_arrays
 from svae_core.own_data.arrays_apart import read_arrays
 from svae_core.own_data.formats import listed, of_arrays
 from svae_core.records import RequestError
@@ -18,7 +18,7 @@ def arrays_of_file(path: Path, name: str, seed: int = 0) -> ModelArrays:
 
     RequestError, one sentence, for what is no such file, or whose arrays do not fit.
     """
-    given = read_arrays(path, name, only=known_names())
+    given = read_arrays(path, name, only=NAMES.values())
     try:
         return model_arrays(given, seed)
     except RequestError as error:

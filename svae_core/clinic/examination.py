@@ -306,7 +306,8 @@ def _unknown(arrays: ModelArrays) -> list[str]:
     said = []
     if arrays.others:
         said.append(
-            f"What is in {some(arrays.others)}: such names are not known here, so it was not read."
+            f"What is in {some(arrays.others)}: such names are not known here, or arrays further "
+            "out have them, so it was not read."
         )
     if arrays.of > len(arrays.points):
         said.append(

@@ -59,7 +59,7 @@ class ModelArrays:
     labels: np.ndarray | None = None  # [n]
     beta_sigma2: float = math.nan  # that the model was trained with
     of: int = 0  # points that were given; more than n where these are a sample
-    others: tuple[str, ...] = ()  # names that are not known here: nothing was read of those
+    others: tuple[str, ...] = ()  # names that are not known here, or mean what lies further out
 
     @property
     def latent_dim(self) -> int:
@@ -93,7 +93,7 @@ def model_arrays(given: Mapping[str, Any], seed: int = 0) -> ModelArrays:
         )
     if d > _POINT_NUMBERS // _FEWEST:
         raise RequestError(f"Points have {d:,} numbers each, too many; make images smaller.")
-    others = tuple(said(str(name)) for name in given if own_name(str(name)) not in known_names())
+    others = tuple(said(str(name)) for name in given if not _is_used(name, given, found))
     arrays = ModelArrays(points, of=n, others=others)
     if "z" in found:
         arrays = replace(arrays, z=_draws("z", found["z"], n, None))
@@ -114,9 +114,12 @@ def model_arrays(given: Mapping[str, Any], seed: int = 0) -> ModelArrays:
     return arrays
 
 
-def known_names() -> tuple[str, ...]:
-    """All names by which an array is known."""
-    return tuple(name for names in NAMES.values() for name in names)
+def _is_used(name: Any, given: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    """Whether an array is read, by this or by another name; None of an own argument is none."""
+    if given[name] is None:
+        return name in NAMES
+    known = any(own_name(str(name)) in names for names in NAMES.values())
+    return known and any(value is given[name] for value in found.values())
 
 
 def _held(given: Mapping[str, Any]) -> str:
@@ -134,7 +137,7 @@ def _by_name(given: Mapping[str, Any]) -> dict[str, Any]:
         # In groups within groups: what lies further out is meant.
         outer = min((str(other).count("/") for other in here), default=0)
         here = [other for other in here if str(other).count("/") == outer]
-        if len(here) > 1:
+        if len({id(given[other]) for other in here}) > 1:  # else one, to which a link leads
             both = " and ".join(said(str(one)) for one in here)
             raise RequestError(
                 f"{both} are all names of {name}, and which is meant is unknown; give one of them."
@@ -152,8 +155,11 @@ def _labels(value: Any, n: int) -> np.ndarray:
     labels = np.asarray(value).reshape(-1)
     if len(labels) != n:
         raise RequestError(f"There are {len(labels):,} labels, but {n:,} points.")
-    names, codes, counts = np.unique(labels.astype(str), return_inverse=True, return_counts=True)
-    shown = np.array([cleaned(name) or "empty" for name in names], object)
+    is_float = labels.dtype.kind == "f"
+    labels = labels if is_float else labels.astype(str)
+    names, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    words = [str(name).removesuffix(".0") if is_float else name for name in names]  # 1.0 is 1
+    shown = np.array([cleaned(word) or "empty" for word in words], object)
     if len(set(shown)) < len(names):  # cut or cleaned to the same word
         shown = np.array([f"{word} ({at + 1})" for at, word in enumerate(shown)], object)
     if len(names) > MOST_CLASSES:

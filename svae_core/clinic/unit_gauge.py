@@ -26,6 +26,8 @@ from svae_core.config.fields import RequestError
 
 #: Within this of 1 on either side the gauge alone does not decide what training ends in.
 NEAR = 0.25
+#: Weights of the KL that differ by less are one, computed in float32.
+_ALIKE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +96,13 @@ def gauge_of(
     `function(x, answers, mean, log_variance) -> scalar tensor`, with x and answers [n, d] and mean
     and log-variance [n, k], float64, is called as training would call it on one batch: answers
     are what the loss is given (logits, if it wants logits). It must be a sum over coordinates of a
-    twice differentiable loss plus a multiple of the KL to a Gaussian prior, of any mean and
-    variance: scaling z changes nothing, so it is taken in units of the prior. noise_scale is taken
-    to be 1.
+    twice differentiable loss plus one multiple of the KL to a Gaussian prior, of any mean and
+    variance in each dimension: scaling z changes nothing, so it is taken in units of the prior.
+    noise_scale is taken to be 1.
     `start` [d]: from where the best constant answer is sought (default: the mean of the points).
-    RequestError where the function is flat in answers or mean, so that no gauge exists.
+    RequestError where the function is flat in answers or mean, so that no gauge exists, and where
+    dimensions or points have KL weights of their own: collapse is then stable in a dimension whose
+    weight is above Λ, and no single ratio says so of all.
     """
     import torch
 
@@ -175,7 +179,15 @@ def _kl_weight(loss: Callable[[Any, Any], Any], nothing: Any) -> float:
         mean, log_variance = mean - step, log_variance - log_step.clamp(-1.0, 1.0)
         if float(step.abs().max()) + float(log_step.abs().max()) <= 1e-12:
             break
-    return float((curved.mean(0) * log_variance[0].exp()).mean()) * len(nothing)
+    weights = curved * log_variance.exp() * len(nothing)  # of each point and dimension
+    low, high = float(weights.min()), float(weights.max())
+    if high > low * (1 + _ALIKE):
+        raise RequestError(
+            f"The loss weighs the KL of some dimensions of z, or of some points, {high / low:.4g} "
+            "times as much as that of others, and a gauge is that of one weight: give all the "
+            "same; of dimensions with different weights, ask for each alone, with latent_dim=1."
+        )
+    return float(weights.mean())
 
 
 def _twice(value: Any, where: Any) -> tuple[Any, Any]:

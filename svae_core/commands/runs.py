@@ -80,7 +80,7 @@ def _show(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from svae_core.runs.folder import load
 
     entry = _found(request.what)
-    saved = load(entry.folder)
+    saved = load(entry.folder, to_use=False)
     answer = _told(entry) | {
         "moments": len(saved.moments),
         "layouts": len(saved.layouts),
@@ -125,7 +125,7 @@ def _export(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     if path.suffix in (".csv", ".zip"):
         check_file(path, str(path))
     if path.suffix == ".csv":
-        data = transfer.history(load(entry.folder)).encode()
+        data = transfer.history(load(entry.folder, to_use=False)).encode()
     elif path.suffix == ".zip":
         data = transfer.pack(entry.folder)
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from svae_core.own_data.names import cleaned, own_name, said
 from svae_core.own_data.read_by_format import opened
 from svae_core.records import RequestError
 
-#: The file that names the arrays: by file those that were written, and what others there are.
+#: The file that names the arrays: the file of each that was written, and what others there are.
 INDEX = "arrays.json"
 _MOST = 64  # arrays that are read
 _NAMED = 1_000  # others that are named
@@ -32,14 +32,16 @@ _NAMED = 1_000  # others that are named
 def write_arrays(path: Path, name: str, folder: Path, tell: Progress, only: str = "") -> None:
     """Write the arrays as NPY files of plain numbers, and a list of their names.
 
-    `only`: names with commas between; arrays of other names are listed and not read.
+    `only`: names that mean the same with commas between, and semicolons between different ones.
+    Arrays of other names are listed and not read, nor those in groups where the same lies further
+    out: they may be anything.
     """
     with opened(Source(path, name, folder, tell)) as source:
         form = recognise(source.path)
         if form.arrays is None:
             raise _no_arrays(form)
         with form.arrays(source) as held:
-            _write(held, source, set(only.split(",")) - {""})
+            _write(held, source, _wanted(held, only) if only else list(held))
 
 
 def _no_arrays(form: Format) -> RequestError:
@@ -52,22 +54,37 @@ def _no_arrays(form: Format) -> RequestError:
     )
 
 
-def _write(held: Mapping[str, NamedArray], source: Source, only: set[str]) -> None:
-    wanted = {key: one for key, one in held.items() if not only or own_name(key) in only}
+def _wanted(held: Iterable[str], only: str) -> list[str]:
+    """The arrays of these names, of each the outermost."""
+    wanted = []
+    for names in only.split(";"):
+        here = [key for key in held if own_name(key) in names.split(",")]
+        outer = min((key.count("/") for key in here), default=0)
+        wanted += [key for key in here if key.count("/") == outer]
+    return wanted
+
+
+def _write(held: Mapping[str, NamedArray], source: Source, wanted: list[str]) -> None:
     if len(wanted) > _MOST:
         raise RequestError(f"It holds {len(wanted)} arrays, but at most {_MOST} can be read.")
+    files: dict[Any, str] = {}
     index, left = {}, CELLS
-    for number, (key, one) in enumerate(wanted.items()):
+    for number, key in enumerate(wanted):
+        one = held[key]
+        known = key if one.same is None else one.same
+        if known in files:
+            index[key] = files[known]
+            continue
         left -= math.prod(one.shape)
         if left < 0:
             raise RequestError(
                 f"Its arrays hold more than {CELLS:,} numbers, too many to read together; give a "
                 "sample of the points."
             )
-        _write_plain(one, source.folder / f"{number}.npy", said(key))
-        index[f"{number}.npy"] = key  # whole: a name that is cut is another one
+        index[key] = files[known] = f"{number}.npy"  # key is whole: one that is cut is another one
+        _write_plain(one, source.folder / index[key], said(key))
         source.progress((number + 1) / len(wanted))
-    others = [key for key in held if key not in wanted][:_NAMED]
+    others = [key for key in held if key not in index and held[key].same not in files][:_NAMED]
     about = json.dumps({"arrays": index, "others": others})
     (source.folder / INDEX).write_text(about, encoding="utf-8")
 
@@ -84,6 +101,8 @@ def _write_plain(one: NamedArray, target: Path, name: str) -> None:
         raise RequestError(f"The array {name} {refusal}.")
     small = one.dtype.kind in "fV" and one.dtype.itemsize <= 4
     plain = np.dtype(np.float32 if small else np.float64)
+    if one.dtype.kind in "iub":  # classes may be numbers that no float tells apart
+        plain = one.dtype.newbyteorder("=")
     if not one.shape or 0 in one.shape:
         # Beside a 0 the other sizes may be such as no array of NumPy has.
         known = math.prod(filter(None, one.shape)) <= CELLS

@@ -20,6 +20,7 @@ class NamedArray:
     dtype: np.dtype
     load: Callable[[], Any]  # its numbers or texts, which give blocks of rows
     refusal: str = ""  # why it can never be read: how a sentence about it goes on
+    same: Any = None  # equal where two names are of one array, to which a link leads
 
     @property
     def numbers(self) -> bool:

@@ -196,11 +196,10 @@ def with_labels(table: Table, labels: np.ndarray | None, name: str = "label") ->
     if labels.ndim != 1 or len(labels) != table.rows:
         shape = " × ".join(map(str, labels.shape))
         return _without(table, f"have the shape {shape} beside {table.rows:,} rows")
-    if labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == labels // 1).all():
-        labels = labels.astype(np.int64)
     if labels.dtype.itemsize == 0:
         return _without(table, "hold words without a letter")
-    if labels.dtype.kind not in "iubUSO":
+    whole = labels.dtype.kind == "f" and bool((np.isfinite(labels) & (labels % 1 == 0)).all())
+    if labels.dtype.kind not in "iubUSO" and not whole:
         return _without(table, f"hold {cleaned(labels.dtype.name)}")
     if labels.dtype.kind == "U" and _beyond_unicode(labels):
         raise damaged("file", "its labels are no text")
@@ -267,7 +266,9 @@ def _without(table: Table, what: str) -> Table:
 
 
 def text_of_label(value: Any) -> str:
-    """A label as text, no longer than names are kept."""
+    """A label as text, no longer than names are kept; a whole number is written without a point."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bytes):
         return value[: 4 * LETTERS].decode("utf-8", "replace")
     return str(value)[: 4 * LETTERS]

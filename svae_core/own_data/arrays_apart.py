@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Collection
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +18,25 @@ from svae_core.own_data.reader_process import ARRAYS, read_apart
 
 
 def read_arrays(
-    path: Path, name: str, tell: Progress = lambda share: None, only: Collection[str] = ()
+    path: Path, name: str, tell: Progress = lambda share: None, only: Iterable[Iterable[str]] = ()
 ) -> dict[str, np.ndarray | None]:
     """The arrays of an NPZ, HDF5, MATLAB or safetensors file by name.
 
-    With `only`, those are read whose own name, in small letters, is in it; others are None.
+    With `only`, names that mean the same in small letters, those arrays are read, of each the
+    outermost; others are None. One array with two names is one object.
     RequestError, one sentence, for what holds no arrays of numbers or text, or is too large.
     """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        read_apart(path, name, folder, tell, ",".join(only), ARRAYS)
-        about = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        arrays = {
-            key: np.load(folder / file, allow_pickle=False)
-            for file, key in sorted(about["arrays"].items())
-        }
-        return {**dict.fromkeys(about["others"]), **arrays}
+        read_apart(path, name, folder, tell, ";".join(map(",".join, only)), ARRAYS)
+        return arrays_in(folder)
+
+
+def arrays_in(folder: Path) -> dict[str, np.ndarray | None]:
+    """The arrays that `write_arrays` wrote into a folder, and the names of others."""
+    about = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    files = {
+        file: np.load(folder / file, allow_pickle=False) for file in {*about["arrays"].values()}
+    }
+    arrays = {key: files[file] for key, file in about["arrays"].items()}
+    return {**dict.fromkeys(about["others"]), **arrays}

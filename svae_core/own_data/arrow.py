@@ -346,9 +346,15 @@ def _with_label(table: Table, batches: Batches, position: int, kept: np.ndarray)
 
 
 def _whole(batches: Batches, position: int) -> np.ndarray:
+    import pyarrow as pa
+
     parts = []
     for batch in batches.read([position], 65_536):
-        cells = _plain_column(batch.column(0))
+        column = batch.column(0)
+        if pa.types.is_integer(column.type) and not column.null_count:
+            parts.append(column.to_numpy(zero_copy_only=False))  # exact beyond 2^53, as classes are
+            continue
+        cells = _plain_column(column)
         if isinstance(cells, list):
             cells = np.asarray(["" if cell is None else cell for cell in cells])
         parts.append(cells)

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from svae_core.own_data.archive import is_of_disk
+from svae_core.own_data.array_to_table import text_of_label
 from svae_core.own_data.damage import damaged
-from svae_core.own_data.limits import CELLS, LETTERS
+from svae_core.own_data.limits import CELLS
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.sparse import CompressedRows, Part, check_compressed, check_real
 from svae_core.records import RequestError
@@ -32,6 +33,8 @@ _MATLAB_ROWS, _MATLAB_PARTS = "MATLAB_sparse", frozenset({"data", "ir", "jc"})
 ELSEWHERE = (
     "lies in another file or needs a filter from a plug-in; save it anew, with compression='gzip'"
 )
+NOWHERE = "is a link that leads out of the file or nowhere; save the array itself by this name"
+_STEPS = 100  # of the way of a link, which may go through others, and in circles
 #: What MATLAB's text is called, which it keeps as the numbers of its letters.
 CHAR = "letters (char)"
 _DAMAGE = (OSError, ValueError, TypeError, KeyError, RuntimeError, IndexError, OverflowError)
@@ -64,6 +67,9 @@ class Groups:
     sparse: dict[str, Any] = field(default_factory=dict)  # groups that are one matrix each
     empty: list[str] = field(default_factory=list)  # without numbers, which may have no shape
     refused: list[str] = field(default_factory=list)
+    links: dict[str, Any] = field(
+        default_factory=dict
+    )  # what soft links lead to; None: see NOWHERE
 
     @classmethod
     def of(cls, file: Any) -> Groups:
@@ -81,12 +87,16 @@ class Groups:
             if isinstance(link, h5py.ExternalLink):
                 self.refused.append(path)
                 continue
-            if isinstance(link, h5py.SoftLink) or name.startswith("#"):
-                continue  # another name for what is found under its own; MATLAB's own bookkeeping
-            if len(self.items) + len(self.refused) > _MEMBERS or depth > 20:
+            if name.startswith("#"):
+                continue  # MATLAB's own bookkeeping
+            members = len(self.items) + len(self.refused) + len(self.links)
+            if members > _MEMBERS or depth > 20:
                 raise RequestError(
                     "The HDF5 file holds far too many data sets; give a plainer one."
                 )
+            if isinstance(link, h5py.SoftLink):  # another name for what is found under its own
+                self.links[path] = _end_of(group, link.path)
+                continue
             item = group[name]
             if isinstance(item, h5py.Group):
                 if item.id in seen:
@@ -124,13 +134,7 @@ class Groups:
     @property
     def text_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the data sets of text."""
-        import h5py
-
-        return {
-            key: item.shape
-            for key, item in self.items.items()
-            if item.shape and (h5py.check_string_dtype(item.dtype) or item.dtype.kind == "S")
-        }
+        return {key: item.shape for key, item in self.items.items() if item.shape and is_text(item)}
 
     @property
     def others(self) -> list[str]:
@@ -138,20 +142,8 @@ class Groups:
         return [
             f"{cleaned(key)} ({what})"
             for key, item in self.items.items()
-            if item.shape and (what := self.what(key))
+            if item.shape and (what := what_else(item))
         ]
-
-    def what(self, key: str) -> str:
-        """What a data set holds that is neither numbers nor text; "" for those."""
-        import h5py
-
-        item = self.items[key]
-        if _holds_letters(item):
-            return CHAR
-        if item.dtype.kind in "fiubS" or h5py.check_string_dtype(item.dtype):
-            return ""
-        names = {"O": "cells or references", "V": "a table of several types"}
-        return names.get(item.dtype.kind, cleaned(item.dtype.name))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -166,6 +158,53 @@ class Groups:
         if self.others:
             notes += (f"What is neither numbers nor text was left out: {some(self.others)}.",)
         return notes
+
+
+def is_text(item: Any) -> bool:
+    """Whether a data set holds text."""
+    import h5py
+
+    return bool(h5py.check_string_dtype(item.dtype) or item.dtype.kind == "S")
+
+
+def what_else(item: Any) -> str:
+    """What a data set holds that is neither numbers nor text; "" for those."""
+    if _holds_letters(item):
+        return CHAR
+    if item.dtype.kind in "fiub" or is_text(item):
+        return ""
+    names = {"O": "cells or references", "V": "a table of several types"}
+    return names.get(item.dtype.kind, cleaned(item.dtype.name))
+
+
+def _end_of(group: Any, path: str) -> Any:
+    """What a soft link in a group leads to within the file; None where it leads out or nowhere.
+
+    It is followed name by name: HDF5 itself would follow an external link on its way.
+    """
+    import h5py
+
+    at, ahead = group, [path]
+    for _ in range(_STEPS):
+        name, _, rest = ahead.pop().partition("/")
+        ahead += filter(None, [rest.lstrip("/")])
+        if name == "":  # the path starts at the root
+            at = group["/"]
+        elif name == ".":
+            pass
+        elif not isinstance(at, h5py.Group):
+            return None
+        else:
+            link = at.get(name, getlink=True)
+            if isinstance(link, h5py.SoftLink):
+                ahead.append(link.path)
+            elif isinstance(link, h5py.HardLink):
+                at = at[name]
+            else:
+                return None
+        if not ahead:
+            return None if isinstance(at, h5py.Dataset) and reads_elsewhere(at) else at
+    return None
 
 
 def _holds_letters(item: Any) -> bool:
@@ -310,8 +349,4 @@ def sparse_in(group: Any) -> CompressedRows | StreamedRows:
 def texts_of(item: Any) -> np.ndarray:
     """A data set of text as an array of strings, at most four times the letters that are kept."""
     flat = np.asarray(item[()]).reshape(-1)
-    return np.array([_text(value)[: 4 * LETTERS] for value in flat.tolist()])
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return np.array([text_of_label(value) for value in flat.tolist()])

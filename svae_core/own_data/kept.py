@@ -4,7 +4,8 @@
 
 A key is the fingerprint of the file's bytes followed by an HMAC that only the owner of this folder
 can compute. Anyone with a key, from a link or a saved run, can use the data; nobody else can list
-them. The same file always gets the same key, so runs on equal data agree in it.
+them. The same file always gets the same key, so runs on equal data agree in it, until the readers
+change: then it is read again under a new key, and earlier runs keep the table that they were of.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from svae_core.config.home import home
@@ -27,7 +29,7 @@ from svae_core.own_data.limits import KEPT_BYTES, KEPT_DAYS
 from svae_core.own_data.names import file_name
 from svae_core.own_data.read_by_format import refused_by_disk
 from svae_core.own_data.reader_process import read_apart
-from svae_core.own_data.tables import ABOUT, Table, read_about
+from svae_core.own_data.tables import ABOUT, READER, Table, read_about
 from svae_core.records import RequestError
 
 _KEY = re.compile(r"[0-9a-f]{16}-[0-9a-f]{24}")
@@ -35,6 +37,10 @@ _PLACE = "data"
 _SECRET = "secret"
 _OWNER = "owner"  # of a table that a visitor gave: the key of their browser
 _NPY = b"\x93NUMPY"
+_EARLIER = (
+    "An earlier version of this program read the file, perhaps otherwise than today's; give the "
+    "file again to have it read anew."
+)
 
 
 def deposit(
@@ -50,8 +56,9 @@ def deposit(
     """Read a file and keep its table; returns its key.
 
     With `key`, as a saved run or a link has it, the file must be the one that the key is of, and
-    becomes known under it. `copy`: an NPY file is copied, where it may go away; without, it stays
-    where it is and is only pointed at. `array`: which of several arrays in the file holds the
+    becomes known under it; where an earlier reader's table is there already, under a new one.
+    `copy`: an NPY file is copied, where it may go away; without, it stays where it is and is only
+    pointed at. `array`: which of several arrays in the file holds the
     points; each has a key of its own, with the same beginning. `how`: words of
     formats.HOW, such as turned. RequestError, one sentence, for what cannot be used.
     """
@@ -60,8 +67,10 @@ def deposit(
         raise RequestError(f"{name} is no file; give {listed()}.")
     try:
         digest = _digest(path)
-        signed = digest + array + (f"\0{how}" if how else "")
-        key = _agreed(key, digest, name) or f"{digest[:16]}-{_signature(signed)}"
+        signed = f"{digest}{array}\0{how}\0{READER}"
+        own = f"{digest[:16]}-{_signature(signed)}"
+        key = _agreed(key, digest, name) or own
+        key = own if _is_of_earlier_reader(_folder(key)) else key
         if not _is_whole(_folder(key)):
             _read_into(
                 _folder(key),
@@ -146,7 +155,8 @@ def _known(key: str) -> Path:
 def _read_table(folder: Path) -> Table:
     """The table in a folder; RequestError if it is damaged or gone."""
     try:
-        return read_about(folder)
+        table = read_about(folder)
+        return replace(table, notes=(*table.notes, _EARLIER)) if table.reader < READER else table
     except FileNotFoundError as error:  # another process may clean up at any time
         raise _Gone(folder.name) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -165,6 +175,14 @@ def _is_whole(folder: Path) -> bool:
     except RequestError:
         return False
     return True
+
+
+def _is_of_earlier_reader(folder: Path) -> bool:
+    """Whether a folder holds a table that may be read otherwise today."""
+    try:
+        return _read_table(folder).reader < READER
+    except RequestError:
+        return False
 
 
 def _folder(key: str) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 from svae_core.own_data.choice import Choice
 from svae_core.own_data.column_roles import ANNOTATION
 from svae_core.own_data.joining import Joined, join, label_in
-from svae_core.own_data.limits import CLASSES
+from svae_core.own_data.limits import CLASSES, EXACT
 from svae_core.own_data.tables import Column, Table
 from svae_core.records import RequestError
 
@@ -95,7 +95,7 @@ def labelling_of(table: Table, choice: Choice, second: Table | None = None) -> L
 
 def _numbers_classes(table: Table, column: Column) -> bool:
     """Whether a column of numbers holds classes: few different whole numbers."""
-    if not (math.isfinite(column.low) and column.low == round(column.low)):
+    if not (math.isfinite(column.low) and column.low == round(column.low) and _exact(column)):
         return False
     if column.high - column.low >= 10 * CLASSES and column.high - column.low >= table.rows:
         return False
@@ -104,6 +104,11 @@ def _numbers_classes(table: Table, column: Column) -> bool:
     different = np.unique(values[:_CLASSES_FROM])
     whole = bool((different == np.rint(different)).all())
     return whole and 2 <= len(different) <= min(CLASSES, max(2, len(values) // 2))
+
+
+def _exact(column: Column) -> bool:
+    """Whether all whole numbers in a column are told apart."""
+    return max(-column.low, column.high) < EXACT
 
 
 def labels_of(
@@ -116,6 +121,11 @@ def labels_of(
     if label is None:
         return None, ()
     values: np.ndarray
+    if label.kind == "number" and not _exact(label):
+        raise RequestError(
+            f"Column {label.name!r} of {table.name} has rounded numbers, 2⁵³ and more: "
+            "classes may be one; save it as text, such as c1, c2, or choose another label."
+        )
     if label.kind == "number":
         column = table.number(label.name)
         values = np.asarray(column if rows is None else column[rows], float)

@@ -15,7 +15,7 @@ from svae_core.own_data.array_to_table import text_of_label
 from svae_core.own_data.candidates import LABELS, said_of_others
 from svae_core.own_data.damage import damaged
 from svae_core.own_data.formats import Source
-from svae_core.own_data.limits import LETTERS
+from svae_core.own_data.limits import EXACT, LETTERS
 from svae_core.own_data.tables import Table, Writer, check_cells, check_width
 
 
@@ -34,6 +34,12 @@ def vectors_among(shapes: Mapping[str, Sequence[int]]) -> list[str]:
     return [key for key, found in lengths.items() if found == length]
 
 
+def _fits_float(vector: np.ndarray) -> bool:
+    """Whether these are numbers that float64 tells apart; others are kept as text."""
+    kind = vector.dtype.kind
+    return kind in "fb" or (kind in "iu" and np.abs(vector.astype(float)).max(initial=0) < EXACT)
+
+
 def write_vectors(
     source: Source,
     form: str,
@@ -47,7 +53,7 @@ def write_vectors(
     if any(len(vector) != rows for vector in flat.values()):
         raise damaged(f"{form} file", "its arrays are not as long as they say")
     check_cells(rows, len(flat))
-    numeric = [vector.dtype.kind in "fiub" for vector in flat.values()]
+    numeric = [_fits_float(vector) for vector in flat.values()]
     names = [key.rsplit("/", 1)[-1] for key in flat]
     writer = Writer(source.folder, names, numeric)
     try:

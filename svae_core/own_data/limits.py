@@ -19,6 +19,8 @@ BLOCK_BYTES = 2**23
 CATEGORIES = 1_000
 #: Different values up to which a text column is used by default; identifiers have more.
 CATEGORIES_UNASKED = 50
+#: From here on float64 does not tell whole numbers apart.
+EXACT = 2.0**53
 #: Classes of a label; more cannot be distinguished in a figure.
 CLASSES = 100
 #: Letters kept of a name or a value.

@@ -27,6 +27,8 @@ from svae_core.own_data.sparse import StoredRows
 from svae_core.records import RequestError
 
 ABOUT = "about.json"
+#: The version of the readers: one more for each change by which a file gives another table.
+READER = 1
 NUMBERS, CODES = "numbers.bin", "codes.bin"
 ROW_NAMES, _TEXTS = "row_names.txt", "texts-{}.txt"
 _TEXTS_KEPT = 3  # columns of text whose cells are kept as written, to join files by them
@@ -73,6 +75,7 @@ class Table:
     tabular: bool = False  # columns have units of their own: standardised by default
     rows_or_columns: str = ""  # why either may be the points; empty: rows are
     symbols: tuple[str, ...] = ()  # of sequences, one-hot at each position; see records.Dataset
+    reader: int = READER  # the version of the readers that made it; 0: before they had one
 
     def of_kind(self, kind: str) -> tuple[str, ...]:
         """Names of the columns of that kind, in the order in which they are stored."""
@@ -203,6 +206,7 @@ def read_about(folder: Path) -> Table:
     shape = plain.pop("image_shape")
     # Tables kept before this was recorded.
     plain.setdefault("tabular", plain["form"] in ("CSV", "Parquet"))
+    plain.setdefault("reader", 0)
     return Table(
         folder=folder,
         columns=columns,

@@ -46,6 +46,7 @@ from svae_core.runs.manifest import (
     about_to_json,
     certificates_from_json,
     certificates_schema_1,
+    check_plugins,
     damaged,
     read_about,
     wrong_size,
@@ -258,11 +259,16 @@ def _add(folder: Path, kind: str, suffix: str, data: bytes) -> FileEntry:
 # ------------------------------------------------------------------------------- reading
 
 
-def load(folder: Path) -> SavedRun:
-    """Read a run's folder; RequestError, one sentence, if it is no run or is damaged."""
+def load(folder: Path, to_use: bool = True) -> SavedRun:
+    """Read a run's folder; RequestError, one sentence, if it is no run or is damaged.
+
+    `to_use`: also where a plug-in is missing that it needs, unless it is only shown or copied.
+    """
 
     def read() -> SavedRun:
         about = read_about(folder)
+        if to_use:
+            check_plugins(folder, about)
         return _load(folder, about) if about.files else _load_schema_1(folder, about)
 
     return steadily(folder, read)

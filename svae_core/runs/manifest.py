@@ -20,6 +20,8 @@ from msgspec import Meta
 
 from svae_core.config.estimator_parameters import in_parameter_words
 from svae_core.config.settings import settings_from_dict, settings_to_dict
+from svae_core.datasets import IN_MEMORY, scan_datasets
+from svae_core.methods import scan_methods
 from svae_core.own_data.damage import reason_of
 from svae_core.records import Certificate, RequestError, Settings, from_json, to_json
 from svae_core.runs.bounded_json import COUNT, LATEST, parse
@@ -227,6 +229,20 @@ def settings_of(what: str, plain: Any) -> list[Settings]:
             f"{what} has settings that are not known here ({_shortened(told)}); update this "
             "program, or add the plug-ins that it was made with."
         ) from error
+
+
+def check_plugins(folder: Path, about: About) -> None:
+    """NewerRun, which names it, where a run's method or data set is not here."""
+    methods, datasets = scan_methods(), scan_datasets()
+    for one in about.members:
+        missing = "" if one.method in methods else f"method {_shortened(one.method)!r}"
+        if one.dataset not in datasets and one.dataset != IN_MEMORY:
+            missing = missing or f"data set {_shortened(one.dataset)!r}"
+        if missing:
+            raise NewerRun(
+                f"The run in {folder} was made with the {missing}, which is not here; put that "
+                "plug-in back into the folder that SVAE_PLUGINS names."
+            )
 
 
 def _from_dict(plain: dict[str, Any], members: list[Settings]) -> About:

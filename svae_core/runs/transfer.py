@@ -57,7 +57,7 @@ def pack(folder: Path) -> bytes:
 
 
 def _packed(folder: Path) -> bytes:
-    about = load(folder).about  # reads everything, so that no damaged run is exported
+    about = load(folder, to_use=False).about  # reads everything, so that no damaged run is exported
     if not about.files:
         raise RequestError(f"{folder} is of an old version; train it again to export it.")
     public = dataclasses.replace(about, id="", owner="", page=_public(about.page), imported=False)
@@ -89,7 +89,7 @@ def unpack(data: bytes, home: Path, owner: str = "", largest: int = LARGEST) -> 
             about, id=new_id(), owner=owner, page=_public(about.page), imported=True
         )
         replace(part / ABOUT, about_to_json(about).encode())
-        load(part)
+        load(part, to_use=False)
         folder = home / folder_name(about)
         part.rename(folder)
     except OSError as error:

@@ -24,7 +24,12 @@ def read_bytes(folder: Path, content: bytes | str, name: str = "some.csv") -> Ta
     """The table of a file of that content, read in this process."""
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_table(path, name, Path(tempfile.mkdtemp(dir=folder)))
+    return table_of(path)
+
+
+def table_of(path: Path) -> Table:
+    """The table of a file, read in this process."""
+    return read_table(path, path.name, Path(tempfile.mkdtemp(dir=path.parent)))
 
 
 def load(key: str) -> Dataset:

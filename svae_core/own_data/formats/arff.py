@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
+from svae_core.own_data.array_to_table import with_note
 from svae_core.own_data.damage import damaged
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.names import cleaned
@@ -17,6 +18,9 @@ from svae_core.records import RequestError
 _ATTRIBUTE = r"(?i)^(\s*@attribute\s+(?:'[^']*'|\"[^\"]*\"|\S+))\s+"
 _DATE = re.compile(rf"{_ATTRIBUTE}date\b[^\n]*")
 _NUMBER = re.compile(rf"{_ATTRIBUTE}(?:integer|real|numeric)\b[^\n]*")
+#: A value in quotes, or what stands between two values; possessive, so that time is linear.
+_VALUES = re.compile(r"""(?<![^\s,])(?:"(?:\\.|[^"\\])*+"|'(?:\\.|[^'\\])*+')|[\s,]++""")
+_TYPED = re.compile(rf"{_ATTRIBUTE}(?:string|\{{.*\}})\s*$")
 _RELATION = re.compile(rb"^(?:\xef\xbb\xbf)?\s*(%[^\n]*\n\s*)*@relation\b", re.IGNORECASE)
 
 
@@ -32,7 +36,11 @@ def read(source: Source) -> Table:
         names = [name for name, _ in attributes]
         notes.append(f"Read as ARFF, {'sparse' if sparse else 'dense'} rows.")
         nominal = [index for index, (_, kind) in enumerate(attributes) if isinstance(kind, list)]
-        return write_cells(source, FORMAT.name, names, rows, notes, categories=nominal)
+        table = write_cells(source, FORMAT.name, names, rows, notes, categories=nominal)
+        if rows.weighted:
+            said = f"Weights of {rows.weighted:,} rows were left out: every row counts once."
+            table = with_note(table, said)
+        return table
     except (arff.ArffException, ValueError, TypeError, StopIteration, IndexError) as error:
         if isinstance(error, RequestError):
             raise
@@ -81,16 +89,36 @@ def _known_type(line: str) -> str:
     The library knows no dates and no ranges, and of 2.75 in a column of integers it keeps 2. To
     Weka, integer is but another word for numeric.
     """
+    shorter = _without_weight(line)
+    if _TYPED.match(shorter):  # else the braces are its values
+        line = shorter
     return _NUMBER.sub(r"\1 NUMERIC", _DATE.sub(r"\1 STRING", line))
 
 
-def _with_known_types(file: Iterable[str]) -> Iterator[str]:
-    lines = iter(file)
-    for line in lines:
-        yield _known_type(line)
-        if line.strip().lower().startswith("@data"):
-            break
-    yield from lines
+def _without_weight(line: str) -> str:
+    """A line without the weight that an attribute or a row may have behind it, as in {5}."""
+    text = line.strip()
+    before, _, weight = text.removesuffix("}").rpartition("{")
+    if not text.endswith("}") or not before.endswith((",", " ", "\t", "}")) or text[0] == "%":
+        return line
+    try:
+        float(weight)
+    except ValueError:
+        return line
+    return f"{before.rstrip().removesuffix(',')}\n"
+
+
+def _by_commas(line: str) -> str:
+    """A dense row whose values are separated by tabs, as the format allows, with commas."""
+    if "\t" not in line or line.lstrip().startswith("%"):
+        return line
+
+    def separated(found: re.Match[str]) -> str:
+        text = found[0]
+        between = text[0] not in "\"'" and "\t" in text and text.count(",") < 2
+        return "," if between else text
+
+    return _VALUES.sub(separated, line.strip()) + "\n"
 
 
 class _Rows:
@@ -99,6 +127,7 @@ class _Rows:
     def __init__(self, source: Source, width: int, sparse: bool, kinds: Sequence[Any]) -> None:
         self._source, self._width, self._sparse = source, width, sparse
         self._line = 0  # that was read last
+        self.weighted = 0  # rows with a weight, which the library does not know
         # What a sparse row leaves out is 0, or the first of the values of a nominal attribute.
         self._absent = [kind[0] if isinstance(kind, list) else 0.0 for kind in kinds]
 
@@ -107,7 +136,7 @@ class _Rows:
 
         kind = arff.LOD_GEN if self._sparse else arff.DENSE_GEN
         with _opened(self._source) as file:
-            lines = _with_known_types(self._counted(file))
+            lines = self._understood(self._counted(file))
             try:
                 for row in arff.load(lines, return_type=kind)["data"]:
                     if self._sparse:
@@ -117,6 +146,18 @@ class _Rows:
             except arff.ArffException as error:
                 error.line = self._line  # the library does not count the lines of rows
                 raise
+
+    def _understood(self, lines: Iterator[str]) -> Iterator[str]:
+        """The lines as the library knows them."""
+        for line in lines:
+            yield _known_type(line)
+            if line.strip().lower().startswith("@data"):
+                break
+        self.weighted = 0
+        for line in lines:
+            row = _without_weight(line)
+            self.weighted += row is not line
+            yield row if self._sparse else _by_commas(row)
 
     def _counted(self, file: Iterable[str]) -> Iterator[str]:
         for self._line, line in enumerate(file, 1):

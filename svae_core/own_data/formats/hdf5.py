@@ -16,13 +16,16 @@ from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import (
     CHAR,
     ELSEWHERE,
+    NOWHERE,
     Groups,
     array_of,
     is_hdf5,
+    is_text,
     opened,
     sparse_in,
     sparse_shape,
     texts_of,
+    what_else,
 )
 from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
 from svae_core.own_data.named_arrays import completed
@@ -64,41 +67,48 @@ def read(source: Source) -> Table:
 
 @contextmanager
 def arrays(source: Source) -> Iterator[Mapping[str, NamedArray]]:
-    """All arrays by their paths; those that MATLAB stored are turned back."""
+    """All arrays by their paths and other names; those that MATLAB stored are turned back."""
+    import h5py
+
     with opened(source.path) as file:
         groups = Groups.of(file)
         turned = _by_matlab(groups)
-        found = {key: _array(groups, key, turned) for key in groups.items}
-        found |= {key: _sparse(group) for key, group in groups.sparse.items()}
+        ends = {key: end for key, end in groups.links.items() if end is not None}
+        found = {
+            key: _array(item, turned) if isinstance(item, h5py.Dataset) else _sparse(item)
+            for key, item in (groups.items | groups.sparse | ends).items()
+            if isinstance(item, h5py.Dataset) or sparse_shape(item)
+        }
         nothing = partial(np.empty, 0)
         found |= {key: NamedArray((0,), np.dtype(float), nothing) for key in groups.empty}
-        elsewhere = {
-            key: NamedArray((), np.dtype(float), nothing, ELSEWHERE) for key in groups.refused
+        refused = dict.fromkeys(groups.refused, ELSEWHERE)
+        refused |= {key: NOWHERE for key, end in groups.links.items() if end is None}
+        yield found | {
+            key: NamedArray((), np.dtype(float), nothing, why) for key, why in refused.items()
         }
-        yield found | elsewhere
 
 
-def _array(groups: Groups, key: str, turned: bool) -> NamedArray:
-    item = groups.items[key]
+def _array(item: Any, turned: bool) -> NamedArray:
     shape = item.shape or ()
     if turned:
         shape = shape[::-1]
 
     def load() -> Any:
-        if key in groups.text_shapes:
+        if is_text(item):
             return texts_of(item)
         return np.asarray(array_of(item)[()]).T if turned else array_of(item)
 
-    what = groups.what(key)
+    what = what_else(item)
     refusal = f"holds {what}, but must hold numbers; save it as such" if what else ""
     if what == CHAR:
         refusal = LETTERS_REFUSED
-    return NamedArray(shape, item.dtype, load, refusal)
+    return NamedArray(shape, item.dtype, load, refusal, same=item.id)
 
 
 def _sparse(group: Any) -> NamedArray:
     dtype = group["data"].dtype
-    return NamedArray(sparse_shape(group), dtype, lambda: dense_of(sparse_in(group)))
+    rows = sparse_shape(group)
+    return NamedArray(rows, dtype, lambda: dense_of(sparse_in(group)), same=group.id)
 
 
 def _by_matlab(groups: Groups) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from svae_core.own_data.array_in_file import LETTERS_REFUSED, NamedArray
-from svae_core.own_data.array_to_table import with_note, write_matrix
+from svae_core.own_data.array_to_table import text_of_label, with_note, write_matrix
 from svae_core.own_data.candidates import choose, labels_among
 from svae_core.own_data.damage import AGAIN
 from svae_core.own_data.formats import Format, Source
@@ -189,7 +189,7 @@ def _labels(found: np.ndarray) -> np.ndarray:
     if flat.dtype == object:
         return np.array(
             [
-                str(cell.item() if getattr(cell, "size", 0) == 1 else cell)
+                text_of_label(cell.item() if getattr(cell, "size", 0) == 1 else cell)
                 for cell in flat[: CATEGORIES * 1000]
             ]
         )

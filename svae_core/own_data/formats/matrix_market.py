@@ -28,6 +28,7 @@ _LONGEST_START = 4_096
 _NUMBER = rb"[+-]?+(?:(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+|(?i:nan|inf(?:inity)?+))"
 #: Numbers between blanks, as far as they go; each group is possessive, so that time is linear.
 _NUMBERS = re.compile(rb"\s*+(?:" + _NUMBER + rb"\s++)*+")
+_SEVERAL = re.compile(rb"\S[ \t]++\S")  # on one line
 _WHOLE = re.compile(rb"(?i)\b(?:unsigned-)?integer\b")  # what a header calls its numbers
 
 
@@ -54,7 +55,7 @@ def read(source: Source) -> Table:
                 f"The Matrix Market file claims {entries:,} numbers, more than its size allows, so "
                 f"it is cut off; {AGAIN}."
             )
-        _check_text(source.path)
+        _check_text(source.path, kind)
         with source.path.open("rb") as file:
             matrix: Any = scipy_io.mmread(_readable(file))
     except (ValueError, TypeError, IndexError, OverflowError, EOFError, StopIteration) as error:
@@ -73,7 +74,7 @@ def read(source: Source) -> Table:
     return with_facts(table, rows_or_columns="Nothing in the file tells") if asked else table
 
 
-def _check_text(path: Path) -> None:
+def _check_text(path: Path, kind: str) -> None:
     """RequestError where a word below the comments is no number: SciPy reads how it begins.
 
     To SciPy 1e+05 is 1 in a matrix of integers, and 0,5 is 0 in one of real numbers.
@@ -84,13 +85,21 @@ def _check_text(path: Path) -> None:
             if b"\0" in line:
                 raise damaged("Matrix Market file", "it is not text throughout")
             line = file.readline(LINE_BYTES)
+        start = len(line)  # behind the line with the sizes
         while line:
             block = line + file.read(BLOCK_BYTES) + file.readline(LINE_BYTES) + b"\n"
             known = _NUMBERS.match(block)
             if known and known.end() < len(block):
                 word = block[known.end() :][:100].split()[0].decode("utf-8", "replace")
                 raise damaged("Matrix Market file", f"{cleaned(word)} is no number")
-            line = file.readline(LINE_BYTES)
+            # Whether such a file was meant by rows or by columns, nothing in it tells.
+            if kind == "array" and _SEVERAL.search(block, start):
+                raise RequestError(
+                    "The Matrix Market file has several numbers on a line, but in an array each "
+                    "stands on a line of its own, column after column; write it by "
+                    "scipy.io.mmwrite, or give the rows as CSV."
+                )
+            line, start = file.readline(LINE_BYTES), 0
 
 
 def _bytes_of(entries: int, kind: str, symmetry: str) -> int:
