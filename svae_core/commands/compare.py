@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svae_core.commands import add_settings, print_json, settings_of
 from svae_core.commands._cluster import add_scheduler, engine_of
 from svae_core.commands._comparing import scored
 from svae_core.commands._training import add_save
-from svae_core.config.writable import check_file, check_folder, refusal
+from svae_core.config.writable import check_file, check_folder, write_file
 from svae_core.methods import method_for
 from svae_core.records import RequestError, Settings, to_json
 
@@ -100,7 +99,7 @@ def answer(
             (request.markdown, to_markdown(table) + "\n"),
         ):
             if path:
-                _write(path, text)
+                write_file(path, text)
         if request.json:
             entries = [_entry(found, extra) for found, extra in scores]
             print_json({"dataset": plain[0].settings.dataset, "runs": entries, "rows": table})
@@ -136,10 +135,3 @@ def _entry(found: Score, extra: dict[str, Any]) -> dict[str, Any]:
     own = {k: v for k, v in vars(found).items() if k not in ("settings", "certificate")}
     about = {"method": found.settings.method, "seed": found.settings.seed}
     return {**about, "dataset": found.settings.dataset, **answer, **own, **extra}
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise refusal(path, Path(path), error) from error

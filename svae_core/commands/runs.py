@@ -13,7 +13,7 @@ from svae_core.commands._resuming import resume
 from svae_core.commands._stopping import resume_command
 from svae_core.commands.compare import add_tables
 from svae_core.config.settings import settings_to_dict
-from svae_core.config.writable import check_file, refusal, unreadable
+from svae_core.config.writable import check_file, unreadable, write_file
 from svae_core.methods import title_of
 from svae_core.records import RequestError
 
@@ -130,10 +130,7 @@ def _export(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         data = transfer.pack(entry.folder)
     else:
         raise RequestError(f"{path} should end in .zip (all of the run) or .csv (its numbers).")
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise refusal(str(path), path, error) from error
+    write_file(path, data)
     return {"file": str(path), "bytes": len(data)}, [f"Wrote {path}, {len(data) / 1e6:.1f} MB."]
 
 
