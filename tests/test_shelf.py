@@ -46,6 +46,14 @@ def test_the_list_shows_all_and_breaks_at_nothing(tmp_path: Path) -> None:
     assert "damaged" in found["odd"].trouble
 
 
+def test_a_folder_is_named_by_slashes_where_the_system_has_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = put(tmp_path)
+    monkeypatch.setattr(os, "sep", "\\")  # as on Windows, which takes both
+    assert store.find(tmp_path / "nowhere", str(one)).folder == one
+
+
 def test_nothing_saved_is_an_empty_list(tmp_path: Path) -> None:
     assert store.shelf(tmp_path / "nowhere") == [] and store.usage(tmp_path / "nowhere") == 0
     (tmp_path / "file").write_text("")

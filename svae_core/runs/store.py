@@ -110,7 +110,7 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 def find(home: Path, wanted: str) -> Entry:
     """The run of that folder, name, or beginning of a folder's name; RequestError if not one."""
-    if os.sep in wanted and Path(wanted).is_dir():
+    if {"/", os.sep} & {*wanted} and Path(wanted).is_dir():  # Windows has two separators
         return look(Path(wanted))
     entries = shelf(home)
     for fits in (
