@@ -63,7 +63,7 @@ def _list(_request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from svae_core.runs import store
     from svae_core.runs.folder import home
 
-    entries, deleted = store.shelf(home()), store.trash(home())
+    entries, deleted = store.saved_runs(home()), store.trash(home())
     used = store.usage(home())
     lines = [_HEAD, *map(_line, entries)] if entries else [f"No runs are saved in {home()}."]
     lines.append(f"{used / 1e6:.1f} MB in {home()}, {len(deleted)} deleted runs among them.")

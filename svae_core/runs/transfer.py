@@ -77,7 +77,7 @@ def _public(page: dict[str, Any]) -> dict[str, Any]:
 
 
 def unpack(data: bytes, home: Path, owner: str = "", largest: int = LARGEST) -> Path:
-    """Put a run from such a file on the shelf, under a new id; where it is.
+    """Add a run from such a file to the saved runs, under a new id; where it is.
 
     RequestError, one sentence, where the file is not such a file or cannot be written.
     """
