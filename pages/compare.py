@@ -95,7 +95,7 @@ def draw() -> bool:
 
 with st.sidebar:
     settings = controls.data_controls()
-    with st.expander("Model and training"):
+    with st.expander("Training"):
         settings = controls.training_controls(settings, choose_method=False)
 
 upload.preview(settings)

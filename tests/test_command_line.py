@@ -133,6 +133,8 @@ def test_commands_that_compute_nothing_import_nothing_heavy(tmp_path):
         ("train --spherical.strength -1", "strength"),
         ("compare --seeds 0", "--seeds"),
         ("compare --methods ,", "--methods"),
+        ("compare --seeds 1000000000", "2,000,000,000 runs, but at most 100,000"),
+        ("attack --runs 1000000000", "--runs is 1000000000, but must be from 1 to 100,000"),
         ("record make a.json b.json", "one file"),
         ("record replay nosuch.json", "nosuch.json"),
         ("record table pyproject.toml", "no record"),

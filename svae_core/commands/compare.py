@@ -17,6 +17,7 @@ from svae_core.commands._training import add_save
 from svae_core.config.writable import check_file, check_folder, write_file
 from svae_core.methods import method_for
 from svae_core.records import RequestError, Settings, to_json
+from svae_core.studies.grid import MOST_RUNS
 
 if TYPE_CHECKING:
     from svae_core.compute.engine import Engine
@@ -119,8 +120,15 @@ def compared_runs(request: argparse.Namespace) -> tuple[Settings, ...]:
     if request.seeds < 1:
         raise RequestError(f"--seeds is {request.seeds}, but must be at least 1.")
     data = [name.strip() for name in request.datasets.split(",") if name.strip()]
+    data = data or [request.dataset]
+    # Before any of them is made: so many would fill the memory.
+    if (count := len(data) * len(names) * request.seeds) > MOST_RUNS:
+        raise RequestError(
+            f"The comparison has {count:,} runs, but at most {MOST_RUNS:,} are allowed; take fewer "
+            "--seeds."
+        )
     runs = []
-    for dataset in data or [request.dataset]:
+    for dataset in data:
         chosen = argparse.Namespace(**{**vars(request), "dataset": dataset})
         for name in dict.fromkeys(names):
             first = settings_of(chosen, name)
