@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import streamlit as st
@@ -64,14 +65,9 @@ def show(found: UnitDiagnosis, latent_dim: int) -> None:
     """The gauge as a bar, a sentence and four numbers."""
     chart(unit_gauge(found.gauge, session.dark()), found.sentence)
     st.write(plain(found.sentence))
-    first = (
-        ("βσ²", found.beta_sigma2)
-        if found.beta_sigma2 == found.beta_sigma2
-        else (
-            "KL weight / loss weight",
-            found.ratio,
-        )
-    )
+    first = "βσ²", found.beta_sigma2
+    if math.isnan(found.beta_sigma2):  # of losses that have no σ²
+        first = "KL weight / loss weight", found.ratio
     for column, (name, value, help) in zip(
         st.columns(4),
         (
@@ -107,7 +103,7 @@ def table_of_code_bases() -> str:
         if base.loss is not None:
             one = next(found)
             gauge, lives = f"{one.gauge:.3g}", f"{one.can_live} of {settings.latent_dim}"
-        rows.append(f"| {plain(base.title)} | {gauge} | {lives} | {plain(base.remark)} |")
+        rows.append(f"| {plain(base.title)} | {gauge} | {lives} | {plain(base.note)} |")
     return "\n".join(rows)
 
 
@@ -122,7 +118,7 @@ st.write(
 upload.scale_question(settings)
 loss, base, settings = stated_loss()
 if base.source:
-    st.caption(plain(f"{base.source}. {base.remark}".strip()))
+    st.caption(plain(f"{base.source}. {base.note}".strip()))
 above = st.container()
 # Drawn first: an examination of arrays waits for no eigenvalues.
 model_arrays.section(loss, settings.batch_size)

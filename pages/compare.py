@@ -19,7 +19,7 @@ from svae_core.figures.names import counted
 from svae_core.methods import scan_methods
 from svae_core.records import to_json
 from svae_core.studies.comparison import Comparison
-from svae_core.studies.scores import Score, rows, to_csv, to_latex
+from svae_core.studies.scores import MEASURES, Score, rows, to_csv, to_latex
 
 
 def export(scores: list[Score]) -> None:
@@ -41,6 +41,9 @@ def show(scores: list[Score]) -> None:
     picked = st.dataframe(
         comparison.table(table),
         hide_index=True,
+        column_config={
+            one.title: st.column_config.Column(help=one.explanation) for one in MEASURES.values()
+        },
         placeholder="–",
         on_select="rerun",
         selection_mode="single-row",
@@ -92,7 +95,7 @@ def draw() -> bool:
 
 with st.sidebar:
     settings = controls.data_controls()
-    with st.expander("Model and training"):
+    with st.expander("Training"):
         settings = controls.training_controls(settings, choose_method=False)
 
 upload.preview(settings)

@@ -22,6 +22,7 @@ from svae_core.figures.claims import claim_numbers, describe_claims
 from svae_core.objections import DEPENDS_ON, Answer, Objection, objections
 from svae_core.records import Certificate, Settings, to_json
 from svae_core.studies import attack
+from svae_core.studies.job import row_to_dict
 
 MARKS = {
     conditions.HOLDS: ":green-badge[✓ holds]",
@@ -118,7 +119,7 @@ def search() -> bool:
     )
     going = waiting_section.job_controls("attack", key, job, button)
     if job.rows:
-        show_outcomes(attack.summary(list(map(attack.attempt_to_dict, job.rows)), number))
+        show_outcomes(attack.summary(list(map(row_to_dict, job.rows)), number))
     for broken in (item for item in job.rows if item.outcome == attack.BROKEN):
         st.error(f"**Counter-example.** {broken.explanation}")
         st.page_link(

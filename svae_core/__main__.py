@@ -21,6 +21,8 @@ from svae_core import __version__
 
 #: What a shell gives for a program that was interrupted, and for one whose reader is gone.
 _INTERRUPTED, _NO_READER = 130, 141
+#: How a pipe whose reader is gone refuses: Windows calls it an invalid argument.
+_BROKEN_PIPE = {errno.EPIPE, errno.EINVAL} if sys.platform == "win32" else {errno.EPIPE}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,7 +78,7 @@ def entry() -> int:
         refused = _flush(stream) or refused
     if refused is None:
         return status
-    if refused.errno == errno.EPIPE:
+    if refused.errno in _BROKEN_PIPE:
         return _NO_READER
     if refused.errno != errno.ENOSPC:
         raise refused

@@ -116,16 +116,9 @@ def with_band(problem: Problem, settings: Settings) -> Problem:
 
 def only(prepared: PreparedData, rows: np.ndarray) -> PreparedData:
     """The same with some of the points alone, for those who need no more of them."""
-    dataset = prepared.dataset
-    labels, names = dataset.labels, dataset.row_names
     return dataclasses.replace(
         prepared,
-        dataset=dataclasses.replace(
-            dataset,
-            points=dataset.points[rows],
-            labels=None if labels is None else labels[rows],
-            row_names=None if names is None else names[rows],
-        ),
+        dataset=prepared.dataset.only(rows),
         shell=dataclasses.replace(prepared.shell, points=prepared.shell.points[rows]),
         clusters=dataclasses.replace(prepared.clusters, labels=prepared.clusters.labels[rows]),
         view_index=np.arange(len(rows)),
@@ -249,14 +242,7 @@ def _split(dataset: Dataset, settings: Settings) -> tuple[Dataset, np.ndarray]:
             f"and {count} out of it; both parts need at least two."
         )
     order = np.random.default_rng([settings.data_seed, 29]).permutation(n)
-    kept = np.sort(order[count:])
-    training = dataclasses.replace(
-        dataset,
-        points=dataset.points[kept],
-        labels=None if dataset.labels is None else dataset.labels[kept],
-        row_names=None if dataset.row_names is None else dataset.row_names[kept],
-    )
-    return training, dataset.points[np.sort(order[:count])]
+    return dataset.only(np.sort(order[count:])), dataset.points[np.sort(order[:count])]
 
 
 def steps_of(dataset: Dataset, dim: int) -> tuple[int, int]:

@@ -51,6 +51,12 @@ class Dataset:
     #: step; the symbol that fills up short sequences is the empty text.
     symbols: tuple[str, ...] = ()
 
+    def only(self, rows: np.ndarray) -> Dataset:
+        """The same with these points alone, in this order."""
+        parts = {"points": self.points, "labels": self.labels, "row_names": self.row_names}
+        chosen = {name: part[rows] for name, part in parts.items() if part is not None}
+        return dataclasses.replace(self, **chosen)
+
 
 @dataclass(frozen=True)
 class Dominance:

@@ -64,7 +64,7 @@ def test_a_killed_server_costs_nothing(visit: Visit, machine: Machine) -> None:
     page.goto(f"{machine.url}/train?dataset=wine&clusters=3&epochs={LONG.epochs}")
     page.wait_for_function("Number(document.querySelector('[data-moment]')?.dataset.moment) > 40")
     seen = int(str(page.locator("[data-moment]").get_attribute("data-moment")))
-    (entry,) = store.shelf(machine.home)
+    (entry,) = store.saved_runs(machine.home)
     deadline = time.monotonic() + WAIT / 1000
     # Frames are written first, and the state and the step that it has reached after them.
     while len((saved := load(entry.folder)).moments) <= seen or saved.about.step == 0:
@@ -72,7 +72,7 @@ def test_a_killed_server_costs_nothing(visit: Visit, machine: Machine) -> None:
         time.sleep(0.2)
     machine.kill()
     assert len(load(entry.folder).moments) > seen
-    (entry,) = store.shelf(machine.home)
+    (entry,) = store.saved_runs(machine.home)
     assert entry.about is not None and not entry.trouble
     assert 0 < entry.about.step < entry.about.steps
 
@@ -91,7 +91,7 @@ def test_a_killed_server_costs_nothing(visit: Visit, machine: Machine) -> None:
     for mine, theirs in zip(saved.moments, undisturbed, strict=True):
         for a, b in zip(mine, theirs, strict=True):
             assert_same(a, b, ("latent_mean",))
-    assert len(store.shelf(machine.home)) == 1
+    assert len(store.saved_runs(machine.home)) == 1
 
 
 # What a forger would send through the address that the page itself uses.
@@ -149,7 +149,7 @@ def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machin
     page.goto(f"{machine.url}/train?dataset=wine&clusters=3&epochs=20")
     expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
     deadline = time.monotonic() + WAIT / 1000
-    while not (found := store.shelf(machine.home)) or not (found[0].about or 0).verdicts:  # type: ignore[union-attr]
+    while not (found := store.saved_runs(machine.home)) or not (found[0].about or 0).verdicts:  # type: ignore[union-attr]
         assert time.monotonic() < deadline, "the run was not saved"
         time.sleep(0.2)
     (entry,) = found
@@ -182,7 +182,7 @@ def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machin
     page.get_by_role("link", name="Open in Train and continue").click()
     page.wait_for_url(re.compile(f"/train.*run={re.escape(entry.about.id)}"))
     expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
-    assert len(store.shelf(machine.home)) == 1, "it is the same run"
+    assert len(store.saved_runs(machine.home)) == 1, "it is the same run"
 
     page.goto(f"{machine.url}/runs")
     parcel = {"name": "a.svae.zip", "mimeType": "application/zip", "buffer": exported}
@@ -193,5 +193,5 @@ def test_the_runs_page_opens_renames_deletes_and_takes_back(visit: Visit, machin
     expect(page.get_by_text("the first one")).to_have_count(2)
     page.get_by_role("button", name="Import").click()
     expect(page.get_by_text("Choose an exported run first")).to_be_visible()
-    assert len(store.shelf(machine.home)) == 2, "the file was let go"
+    assert len(store.saved_runs(machine.home)) == 2, "the file was let go"
     assert visit.errors == []

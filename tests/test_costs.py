@@ -139,11 +139,11 @@ def test_preparation_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SVAE_MAX_PREPARE_S", "1")
     preparation = Preparation()
     try:
-        late = preparation.make(_sleep, TOY, errands=WorkerPool(1, int))
+        late = preparation.make(_sleep, TOY, long_calls=WorkerPool(1, int))
         with pytest.raises(RequestError, match=r"took more than the 1 s .* SVAE_MAX_PREPARE_S"):
             late.result(WAIT)
         monkeypatch.setenv("SVAE_MAX_PREPARE_S", "60")
-        assert preparation.make(_is_toy, TOY, errands=WorkerPool(1, int)).result(WAIT)
+        assert preparation.make(_is_toy, TOY, long_calls=WorkerPool(1, int)).result(WAIT)
     finally:
         preparation.shutdown()
 

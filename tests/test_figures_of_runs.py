@@ -19,6 +19,7 @@ from svae_core.figures.palette import MARKS
 from svae_core.problem import prepare, with_band
 from svae_core.records import Certificate, Moment, Problem
 from svae_core.studies import attack
+from svae_core.studies.job import row_to_dict
 from svae_core.studies.k_sensitivity import sensitivity as bands_over_k
 from svae_core.training import loop
 
@@ -176,7 +177,7 @@ def test_outcomes_of_a_search_are_counted_in_bars_and_words(run: _Run) -> None:
         attack.Attempt(SETTINGS, attack.OUTSIDE, "below the band", run.certificates[0]),
         attack.Attempt(SETTINGS, attack.NO_BAND, "empty", None),
     )
-    summary = attack.summary(list(map(attack.attempt_to_dict, attempts)), 0)
+    summary = attack.summary(list(map(row_to_dict, attempts)), 0)
     (bars,) = attack_outcomes.outcomes(summary).data
     assert list(bars.x) == [1, 0, 1, 1] and list(bars.y) == list(attack.OUTCOMES)
     words = attack_outcomes.describe_outcomes(summary)
@@ -184,5 +185,5 @@ def test_outcomes_of_a_search_are_counted_in_bars_and_words(run: _Run) -> None:
     assert f"{run.certificates[1].kl:.3f} nats" in words
     assert "| below the band | 1 |" in attack_outcomes.explanation_table(summary)
     broken = attack.Attempt(SETTINGS, attack.BROKEN, "why", run.certificates[1])
-    loud = attack.summary([attack.attempt_to_dict(broken)], 0)
+    loud = attack.summary([row_to_dict(broken)], 0)
     assert "1 COUNTER-EXAMPLE" in attack_outcomes.describe_outcomes(loud)

@@ -327,7 +327,7 @@ def test_uploads_are_no_runs(home: Path) -> None:
     table = home / "data" / "0123456789abcdef-0123456789abcdef01234567"
     table.mkdir(parents=True)
     (home / "data" / "secret").write_text("secret")
-    assert store.shelf(home) == [] and run_table.saved(home, ALL) == []
+    assert store.saved_runs(home) == [] and run_table.saved(home, ALL) == []
     with pytest.raises(RequestError, match="uploaded"):
         store.delete(home / "data")
     assert (home / "data" / "secret").exists()
@@ -340,7 +340,7 @@ def test_uploads_that_an_older_version_deleted_can_be_taken_back(home: Path) -> 
     (home / ".trash" / "data" / "secret").write_text("secret")
     (entry,) = run_table.trashed(home, ALL)
     store.undo(home, entry.folder.name)
-    assert (home / "data" / "secret").exists() and store.shelf(home) == []
+    assert (home / "data" / "secret").exists() and store.saved_runs(home) == []
 
 
 @pytest.mark.parametrize(

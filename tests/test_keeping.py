@@ -61,7 +61,7 @@ async def test_a_run_goes_on_from_disk_and_ends_as_if_undisturbed() -> None:
         found.play()
         await until(found, lambda found=found: found.status == "finished")  # type: ignore[misc]
         assert_same_moments(found, undisturbed)
-        for folder in store.shelf(on_disk.home()):
+        for folder in store.saved_runs(on_disk.home()):
             store.delete(folder.folder)
         for kept in keeper._autosaves.values():
             kept.release()
@@ -100,7 +100,7 @@ async def test_a_finished_run_is_replayed_and_not_measured_again(
     await until(live, lambda: live.status == "finished" and bool(live.layouts))
     await saved_by(keeper)
     await keeper.close()
-    (entry,) = store.shelf(on_disk.home())
+    (entry,) = store.saved_runs(on_disk.home())
     assert entry.about is not None and entry.about.status == "finished"
     assert entry.about.id == RUN and RUN not in entry.folder.name
     assert live.prepared is not None and entry.about.title == live.prepared.dataset.title
@@ -231,7 +231,7 @@ async def test_a_page_opened_in_passing_leaves_no_run(home: Path) -> None:
     assert not keeper.saved(RUN), "its viewer is still there"
     live.viewers.count = 0
     await saved_by(keeper)
-    assert store.shelf(home) == []
+    assert store.saved_runs(home) == []
     assert keeper.saved(RUN), "nothing of it is kept, so memory need not hold it either"
     live.stop()
 
@@ -277,7 +277,7 @@ async def test_a_full_disk_stops_no_training_and_is_said_once(
     await saved_by(keeper)
     await keeper.write(2 * LATER)
     assert live.notice is not None and "No space left on device" in live.notice
-    assert heard == [live.notice] and store.shelf(home) == []
+    assert heard == [live.notice] and store.saved_runs(home) == []
     live.play()
     await until(live, lambda: live.status == "finished" and bool(live.layouts))
     full[0] = False
@@ -311,7 +311,7 @@ async def test_saved_runs_fill_no_more_than_they_may(
     await trained_to(live, 3)
     await saved_by(keeper)
     assert live.notice is not None and "fill the 1 MB they may" in live.notice
-    assert [entry.folder.name for entry in store.shelf(home)] == ["old"]
+    assert [entry.folder.name for entry in store.saved_runs(home)] == ["old"]
     live.stop()
 
 
@@ -321,10 +321,10 @@ async def test_a_deleted_run_stays_deleted_until_it_is_taken_back(home: Path) ->
     keeper = keeper_of(live)
     await trained_to(live, 3)
     await saved_by(keeper)
-    store.delete(store.shelf(home)[0].folder)
+    store.delete(store.saved_runs(home)[0].folder)
     await trained_to(live, 4)
     await keeper.write(LATER)
-    assert store.shelf(home) == [] and "was deleted" in str(live.notice)
+    assert store.saved_runs(home) == [] and "was deleted" in str(live.notice)
     store.undo(home)
     await keeper.write(2 * LATER)
     assert len(revived().moments) == 4
@@ -339,7 +339,7 @@ async def test_two_servers_do_not_write_the_same_run(home: Path) -> None:
     await trained_to(live, 3)
     await saved_by(keeper)
     await keeper.close()
-    other = os.open(store.shelf(home)[0].folder, os.O_RDONLY)
+    other = os.open(store.saved_runs(home)[0].folder, os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)
     live.stop()
     found = revived()

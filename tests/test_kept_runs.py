@@ -72,7 +72,7 @@ def contains(plain: dict[str, Any], recorded: dict[str, Any]) -> bool:
 def test_a_kept_run_opens_and_replays_bit_for_bit(opened: Any, home: Path, name: str) -> None:
     recorded = RECORDED["runs"][name]
     folder, run = opened(name)
-    (entry,) = store.shelf(home)
+    (entry,) = store.saved_runs(home)
     assert entry.folder == folder and not entry.trouble
     for settings, plain in zip(run.about.members, recorded["settings"], strict=True):
         assert contains(settings_to_dict(settings), plain)

@@ -193,6 +193,19 @@ def test_a_refused_file_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_in_this_process")
+def test_a_file_system_without_hard_links_keeps_data_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    key = store.deposit(given(tmp_path))
+    assert store.deposit(given(tmp_path)) == key, "the secret stays the same"
+    assert _names_in(tmp_path / "home" / "data") == sorted([key, "secret"])
+
+
+@pytest.mark.usefixtures("_in_this_process")
 def test_a_float32_array_stays_on_disk(tmp_path: Path) -> None:
     points = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     np.save(tmp_path / "a.npy", points)

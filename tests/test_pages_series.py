@@ -96,6 +96,7 @@ def test_a_cell_is_shown_in_full_and_leads_to_a_run_of_it() -> None:
 def test_every_measure_can_be_the_colour(measure: str) -> None:
     app = open_page("phase", {**_MAP, "measure": measure, "statistic": "range"})
     assert MEASURES[measure].title in charts_of(app)[0]["data"][0]["colorbar"]["title"]["text"]
+    assert MEASURES[measure].explanation in widget(app.selectbox, "phase.measure").help
 
 
 @pytest.mark.slow
@@ -179,6 +180,7 @@ def test_methods_are_compared_run_by_run_and_lead_to_training() -> None:
     table = app.dataframe[0].value
     assert list(table["method"]) == ["Conventional VAE", "Spherical VAE", "Free bits"]
     assert {"KL", "I(x;z)", "± KL"} <= set(table.columns)
+    assert "proved lower bound on the information" in app.dataframe[0].proto.columns
     assert [*app.table[0].value.columns] == ["method", "guards KL", "guards information"]
     strips, bars, plane = charts_of(app)
     assert [len(trace["x"]) for trace in strips["data"]] == [2, 2, 2]

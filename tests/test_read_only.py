@@ -144,7 +144,7 @@ async def test_the_link_leads_to_the_run_after_a_restart_until_it_is_deleted(
     await reader.leave()
     host.runs.by_id[RUN].stop()
     host.runs.evict(RUN)
-    (entry,) = store.shelf(home)
+    (entry,) = store.saved_runs(home)
     store.delete(entry.folder)
     late = Viewer("", token=token)
     await late.event()

@@ -37,7 +37,7 @@ def test_the_list_shows_all_and_breaks_at_nothing(tmp_path: Path) -> None:
     (tmp_path / "odd" / ABOUT).mkdir()
     (tmp_path / "a file").write_text("")
     (tmp_path / "broken link").symlink_to(tmp_path / "nowhere")
-    found = {entry.folder.name: entry for entry in store.shelf(tmp_path)}
+    found = {entry.folder.name: entry for entry in store.saved_runs(tmp_path)}
     assert found.keys() == {good.name, newer.name, "holiday", "odd"}
     assert found[good.name].about is not None and not found[good.name].trouble
     assert found[good.name].size == sum(path.stat().st_size for path in good.iterdir())
@@ -46,11 +46,19 @@ def test_the_list_shows_all_and_breaks_at_nothing(tmp_path: Path) -> None:
     assert "damaged" in found["odd"].trouble
 
 
+def test_a_folder_is_named_by_slashes_where_the_system_has_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = put(tmp_path)
+    monkeypatch.setattr(os, "sep", "\\")  # as on Windows, which takes both
+    assert store.find(tmp_path / "nowhere", str(one)).folder == one
+
+
 def test_nothing_saved_is_an_empty_list(tmp_path: Path) -> None:
-    assert store.shelf(tmp_path / "nowhere") == [] and store.usage(tmp_path / "nowhere") == 0
+    assert store.saved_runs(tmp_path / "nowhere") == [] and store.usage(tmp_path / "nowhere") == 0
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="cannot be read"):
-        store.shelf(tmp_path / "file")
+        store.saved_runs(tmp_path / "file")
 
 
 def test_a_run_can_be_read_while_it_is_written(tmp_path: Path) -> None:
@@ -118,7 +126,7 @@ def test_what_is_deleted_can_be_taken_back(tmp_path: Path) -> None:
     whole = load(gone)
     os.utime(store.delete(gone), (1, 1))
     store.delete(later)
-    assert [entry.folder for entry in store.shelf(tmp_path)] == [kept]
+    assert [entry.folder for entry in store.saved_runs(tmp_path)] == [kept]
     assert [entry.folder.name for entry in store.trash(tmp_path)] == [later.name, gone.name]
     assert store.undo(tmp_path) == later and store.undo(tmp_path, gone.name) == gone
     assert_same_run(load(gone), whole)

@@ -82,7 +82,7 @@ def _out(arguments: list[str], place: str) -> list[str]:
 def _saved(place: Path) -> list[bytes]:
     """State, frames and certificates of every run, in an order that does not hang on names."""
     found = []
-    for entry in store.shelf(place):
+    for entry in store.saved_runs(place):
         run = on_disk.load(entry.folder)
         files = {"run.json", *(file.name for file in run.about.files)}
         assert {path.name for path in entry.folder.iterdir()} == files, "something is left over"
@@ -119,17 +119,17 @@ def stopped_and_resumed(whole: Whole, arguments: list[str], place: Path, rng: ra
         child = Child(place, command, rng.randint(1, whole.touched), number)
         status = child.run()
         assert _rows(place)[: len(before)] == before
-        unfinished = [entry for entry in store.shelf(place) if recorder.is_unfinished(entry)]
-        assert all(entry.about is not None for entry in store.shelf(place))
+        unfinished = [entry for entry in store.saved_runs(place) if recorder.is_unfinished(entry)]
+        assert all(entry.about is not None for entry in store.saved_runs(place))
         if number == signal.SIGINT and status:
             assert status == 130
             # Ended between its last write and its answer, a run is finished: resumed, it answers.
-            _assert_says_how_to_go_on(child, unfinished or store.shelf(place))
+            _assert_says_how_to_go_on(child, unfinished or store.saved_runs(place))
         assert status in (0, 130, -signal.SIGKILL)
         if status == 0 and not unfinished:
             return json.loads(child.said("out"))
         command = arguments
-        if entries := unfinished or ("--save" in arguments and store.shelf(place)):
+        if entries := unfinished or ("--save" in arguments and store.saved_runs(place)):
             command = ["runs", "resume", rng.choice(entries).folder.name, "--json"]
         if entries and not unfinished:  # it was ended between its last write and its answer
             assert len(entries) == len(whole.runs)
@@ -196,7 +196,7 @@ def in_training(*arguments: str, home: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that has trained and saved some steps."""
     process = started(*arguments, home=home)
     try:
-        while not any(entry.about and entry.about.step for entry in store.shelf(home)):
+        while not any(entry.about and entry.about.step for entry in store.saved_runs(home)):
             assert process.poll() is None, process.communicate()
             time.sleep(0.02)
         yield process

@@ -68,6 +68,23 @@ def test_a_reader_that_is_gone_ends_it_quietly(arguments: list[str], status: int
     assert (done.returncode, done.stderr) == (status, b"")
 
 
+#: A program on Windows, where a write to such a pipe is an invalid argument.
+_ON_WINDOWS = """
+import errno, sys
+sys.platform = "win32"
+from svae_core import __main__ as program
+def refused():
+    raise OSError(errno.EINVAL, "Invalid argument")
+program.main = refused
+sys.exit(program.entry())
+"""
+
+
+def test_windows_says_otherwise_that_a_reader_is_gone() -> None:
+    done = subprocess.run([sys.executable, "-c", _ON_WINDOWS], cwd=ROOT, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 @pytest.mark.slow
 def test_an_answer_that_cannot_be_written_is_said() -> None:
     with open("/dev/full", "w") as full:

@@ -16,12 +16,12 @@ from svae_core.problem import prepared_data
 from svae_core.records import Budget, RequestError, Settings
 from svae_core.studies import jsonl, sweep
 from svae_core.studies.grid import Grid, check_grid, seeds_of, values_of
+from svae_core.studies.job import row_to_dict
 from svae_core.studies.phase_cells import (
     MEASURES,
     Outcome,
     cells,
     outcome_from_dict,
-    outcome_to_dict,
     spread,
 )
 from svae_core.training import loop
@@ -94,7 +94,7 @@ def test_ranges_hold_both_ends_and_are_even_on_a_logarithmic_scale(low, high, st
         ((("sigma2", (1.0,)),), (0, 0), "seeds names a value twice"),
         ((("sigma2", (-1.0,)),), (0,), "--sigma2"),
         ((("band", ((0.5, 0.2),)),), (0,), "--band"),
-        ((("sigma2", tuple(range(1, 1001))), ("beta", tuple(range(1, 1001)))), (0,), "2000000"),
+        ((("sigma2", tuple(range(1, 1001))), ("beta", tuple(range(1, 1001)))), (0,), "2,000,000"),
     ],
 )
 def test_grids_that_make_no_sense_are_refused(axes, seeds, says):
@@ -284,7 +284,7 @@ def test_outcomes_survive_json(number, word, truth, seed):
         dataclasses.replace(BASE, seed=seed),
         **{"loss": number, "verdict": word, "in_band": truth, "refused": word},
     )
-    again = outcome_from_dict(json.loads(json.dumps(outcome_to_dict(ended), allow_nan=False)))
+    again = outcome_from_dict(json.loads(json.dumps(row_to_dict(ended), allow_nan=False)))
     assert again.settings == ended.settings and again.verdict == word and again.in_band == truth
     assert again.loss == number or not math.isfinite(number)
 

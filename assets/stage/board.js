@@ -5,8 +5,8 @@
  * @import { Drawable } from "./painter.js"
  */
 
+import { DeferredView } from "./deferred_view.js";
 import { make } from "./dom.js";
-import { Later } from "./later.js";
 import { paperMenu } from "./paper.js";
 
 export class Board {
@@ -42,7 +42,7 @@ export class Board {
       const figure = frame(name, declaration, place);
       this.parts[declaration.place ?? "rest"].append(figure);
       const create = () => new View(place, context);
-      const view = plotly && declaration.plotly ? new Later(plotly, create) : create();
+      const view = plotly && declaration.plotly ? new DeferredView(plotly, create) : create();
       if (declaration.paper && shown().folder) {
         const size = () => ({ width: place.clientWidth, height: place.clientHeight });
         const link = paperMenu(name, shown, () => ({ ...size(), ...view.figure?.() }));

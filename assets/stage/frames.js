@@ -5,7 +5,7 @@
  * @import { NumberArray, OutlookNumbers, Remark, Row, RunSettings, Scene, TreeNode } from "./types"
  */
 
-import { narrates, newsAt } from "./news.js";
+import { narrates, newsAt } from "./narration.js";
 
 /**
  * One binary message: the length of a header, the header in JSON, then float32 arrays one by one.

@@ -16,7 +16,6 @@ import { Board } from "./board.js";
 import { Colours } from "./colours.js";
 import { capitalised, make, setText } from "./dom.js";
 import { exportLink } from "./download.js";
-import { Following } from "./following.js";
 import { Recording } from "./frames.js";
 import { Lesson } from "./lesson.js";
 import { loadScript, loadStyles } from "./loading.js";
@@ -25,6 +24,7 @@ import { Painter } from "./painter.js";
 import { Player } from "./player.js";
 import { Selection } from "./selection.js";
 import { kindOf, sourceOf } from "./sources.js";
+import { TeacherBanner } from "./teacher_banner.js";
 import { themeOf } from "./theme.js";
 import { Transport } from "./transport.js";
 import { Tree } from "./tree.js";
@@ -84,7 +84,7 @@ class Stage {
     this.lacking = null;
     /** @type {Lesson | null} */
     this.lesson = null;
-    /** @type {Following | null} */
+    /** @type {TeacherBanner | null} */
     this.following = null;
     this.recording = new Recording();
     this.root = make("section", {
@@ -200,7 +200,7 @@ class Stage {
   #follow() {
     this.player.follow(true);
     const copy = () => this.source.command("copy");
-    this.following = new Following(this.aside, this.player, copy);
+    this.following = new TeacherBanner(this.aside, this.player, copy);
   }
 
   /** In a class that this viewer leads: send which moment is shown, where that has changed. */

@@ -7,7 +7,7 @@
  */
 
 import { make, setText } from "./dom.js";
-import { narrates, setNarration } from "./news.js";
+import { narrates, setNarration } from "./narration.js";
 import { SPEEDS } from "./player.js";
 
 /** @type {Record<string, string>} paths of 24 by 24 */

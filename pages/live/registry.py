@@ -22,8 +22,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from pages.live import closed_tabs, persistence, quota
-from pages.live import setting_changes as change_rules
+from pages.live import closed_tabs, persistence, quota, setting_changes
 from pages.live.pace import Pace
 from pages.live.persistence import Autosave
 from pages.live.run import LiveRun
@@ -212,11 +211,11 @@ class Registry:
         if done is None or not 0 <= step <= done.step or step >= done.steps:
             raise RequestError("A branch starts at a moment already trained, before the last one.")
         settings = parent.members[-1]
-        changes = change_rules.effective_changes(settings, step, changes)
+        changes = setting_changes.effective_changes(settings, step, changes)
         if not changes:
             raise RequestError("Nothing is changed, so the branch would only repeat this run.")
-        what = f"{change_rules.describe_changes(settings, step, changes)} at step {step}"
-        members = change_rules.apply_changes(parent.members, step, changes)
+        what = f"{setting_changes.describe_changes(settings, step, changes)} at step {step}"
+        members = setting_changes.apply_changes(parent.members, step, changes)
         training = parent.shared.branch(step, members)
         child = self._start_descendant(parent.request, training, Branching(run, step, what))
         if self.by_id[child].turn:  # the viewer's move is made

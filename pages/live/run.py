@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pages.live import companions, display
-from pages.live import setting_changes as changing
+from pages.live import companions, display, setting_changes
 from pages.live.outlook import Outlook
 from pages.live.pace import Pace
 from pages.live.run_source import Branching, OnDisk, RunRequest, check_data
@@ -164,7 +163,7 @@ class LiveRun:
         """Change settings from the next slice on. RequestError if a change is invalid."""
         if self.done or self.newest is None:
             raise RequestError("Nothing trains here now; branch off from an earlier moment.")
-        changing.apply_changes(self.members, self._change_step, changes)
+        setting_changes.apply_changes(self.members, self._change_step, changes)
         self.pending |= changes
         if self.turn:
             self.plays, self.turn = self.plays or self.turn == "open", "taken"
@@ -173,7 +172,7 @@ class LiveRun:
     @property
     def changeable_now(self) -> Changes:
         """The changeable settings as they will be at the next slice."""
-        return changing.changeable_at(self.members[-1], self._change_step) | self.pending
+        return setting_changes.changeable_at(self.members[-1], self._change_step) | self.pending
 
     # ----------------------------------------------------------------- for the server
 
@@ -320,10 +319,10 @@ class LiveRun:
             return
         state = await self.shared.state_for(self.newest_step)
         pending, self.pending = self.pending, {}
-        pending = changing.effective_changes(self.members[-1], state.step, pending)
+        pending = setting_changes.effective_changes(self.members[-1], state.step, pending)
         self._trainings.leave(self.members, self, moves=True)
         self.ahead = None  # what becomes of it there is no concern of this run any more
-        self.members = changing.apply_changes(self.members, state.step, pending)
+        self.members = setting_changes.apply_changes(self.members, state.step, pending)
         self.shared = self.shared.branch(state.step, self.members)
         self.shared.go_on_from(state)
         self.count = len(self.shared.history.moments)

@@ -9,7 +9,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, wait
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -44,11 +44,8 @@ def problem(chosen: Settings, doing: str = _PREPARING) -> Problem:
     wait_for_file(chosen)
     asked = Settings(**{name: getattr(chosen, name) for name in _PREPARED_FIELDS})
     key = settings_key(asked, _PREPARED_FIELDS)
-    future = server().prepared.get(
-        key, lambda: server().engine.submit(tasks.prepare, asked, lane=Lane.PREPARATION)
-    )
-    finish = partial(with_band, settings=chosen)
-    return _result(server().prepared, key, future, doing, finish)
+    call = _call(Lane.PREPARATION, tasks.prepare, asked)
+    return with_band(_result(server().prepared, key, call, doing), chosen)
 
 
 def wait_for_file(chosen: Settings, where: str = "in the sidebar, which » opens") -> None:
@@ -71,12 +68,8 @@ def explore(state: State, question: Question[A]) -> A:
     """The answer to a question about the latent spaces of the state's models."""
     models = [settings_key(settings) for settings in state.settings]
     key = f"{models} {state.step} {question}"
-    future = server().explored.get(
-        key, lambda: server().engine.submit(tasks.explore, state, question, lane=Lane.AT_ONCE)
-    )
-    answer: A = _result(
-        server().explored, key, future, "Looking into the latent spaces", lambda found: found
-    )
+    call = _call(Lane.AT_ONCE, tasks.explore, state, question)
+    answer: A = _result(server().explored, key, call, "Looking into the latent spaces")
     return answer
 
 
@@ -84,12 +77,8 @@ def gauges(chosen: Settings, losses: tuple[TrainingLoss, ...]) -> tuple[UnitDiag
     """What training losses imply on the data, or a sentence on why they do not fit them."""
     wait_for_file(chosen)
     key = f"gauges.{settings_key(chosen, _GAUGE_FIELDS)} {losses}"
-    future = server().explored.get(
-        key, lambda: server().engine.submit(tasks.gauges, chosen, losses, lane=Lane.AT_ONCE)
-    )
-    return _result(
-        server().explored, key, future, "Finding the data's eigenvalues", lambda found: found
-    )
+    call = _call(Lane.AT_ONCE, tasks.gauges, chosen, losses)
+    return _result(server().explored, key, call, "Finding the data's eigenvalues")
 
 
 def regions_by_definition(prepared: Problem, chosen: Settings) -> dict[str, FeasibleRegion]:
@@ -104,11 +93,8 @@ def proposal(chosen: Settings) -> tuple[tuple[int, float, float], ...]:
     """(K, W, silhouette) of the numbers of clusters that were tried, whatever K is in use."""
     asked = Settings(**{name: getattr(chosen, name) for name in DATA_FIELDS} | {"clusters": 0})
     key = f"proposal.{settings_key(asked, DATA_FIELDS)}"
-    future = server().prepared.get(
-        key, lambda: server().engine.submit(tasks.proposal, asked, lane=Lane.PREPARATION)
-    )
-    doing = "Trying other numbers of clusters"
-    return _result(server().prepared, key, future, doing, lambda found: found)
+    call = _call(Lane.PREPARATION, tasks.proposal, asked)
+    return _result(server().prepared, key, call, "Trying other numbers of clusters")
 
 
 @cache
@@ -121,7 +107,7 @@ def in_background(
     task: Callable[[*Arguments], Item], *arguments: *Arguments
 ) -> Callable[[], Future[Item]]:
     """A call on the worker for what takes many seconds, for `background_task`."""
-    return lambda: server().engine.submit(task, *arguments, lane=Lane.BACKGROUND)
+    return _call(Lane.BACKGROUND, task, *arguments)
 
 
 def background_task(key: str, call: Callable[[], Future[Any]]) -> Future[Any]:
@@ -140,21 +126,25 @@ def shared_job(section: str, key: str, make: Callable[[], Item]) -> Item:
     return found
 
 
+def _call(
+    lane: Lane, task: Callable[[*Arguments], Item], *arguments: *Arguments
+) -> Callable[[], Future[Item]]:
+    """A call on a worker, to be begun when its result is asked for and not there yet."""
+    return lambda: server().engine.submit(task, *arguments, lane=lane)
+
+
 def _result(
-    results: SharedResults[Future[Any]],
-    key: str,
-    future: Future[Any],
-    doing: str,
-    finish: Callable[[Any], Item],
+    results: SharedResults[Future[Any]], key: str, call: Callable[[], Future[Item]], doing: str
 ) -> Item:
     """The result of a call. A failed call is forgotten, so that it can be repeated.
 
     A call for which nobody waits any more is cancelled.
     """
+    future: Future[Item] = results.get(key, call)
     try:
         with results.waiting(key, future):
             _await(future, doing)
-        return finish(future.result())
+        return future.result()
     except (RequestError, WorkerLost) as error:
         sentence = str(error)
     except CancelledError:

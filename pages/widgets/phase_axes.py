@@ -115,7 +115,8 @@ def view_controls(x: str, y: str) -> View:
     """The measure that the colour shows."""
     left, right = st.columns([2, 1])
     measures = {name: measure.title for name, measure in MEASURES.items()}
-    measure = _select(left, "measure", "Colour", measures, "kl")
+    about = "\n".join(f"* **{one.title}**: {one.explanation}" for one in MEASURES.values())
+    measure = _select(left, "measure", "Colour", measures, "kl", about)
     statistic = _select(right, "statistic", "Of the seeds", STATISTICS, "mean")
     return View(x, y, measure, statistic)
 
@@ -166,6 +167,7 @@ def _select(
     label: str,
     titles: Mapping[str, str],
     default: str,
+    help: str | None = None,
 ) -> str:
     """A select box among titles, kept in the URL."""
     shown = page_parameters.parameter(name, default)
@@ -179,6 +181,7 @@ def _select(
             list(titles).index(shown),
             key=key,
             format_func=lambda option: titles.get(option, option),
+            help=help,
         ),
     )
     page_parameters.put_parameter(name, chosen, default)

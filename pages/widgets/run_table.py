@@ -61,7 +61,7 @@ class Viewer:
 def saved(home: Path, viewer: Viewer) -> list[Entry]:
     """The runs that a visitor may see, the newest first. RequestError if there is no folder."""
     # By their start, which stays the same: by their last write, runs in training would move.
-    found = map(showable, store.shelf(home, viewer.whose))
+    found = map(showable, store.saved_runs(home, viewer.whose))
     return sorted(found, key=lambda entry: entry.folder.name, reverse=True)
 
 

@@ -41,7 +41,7 @@ def section(settings: Settings, loss: TrainingLoss, gauges: tuple[UnitDiagnosis,
         "wake the model name the cause."
     )
     chosen = st.radio("Whose run?", [_STATED, _SETTINGS], horizontal=True, key="clinic.whose")
-    with st.popover("Nets and training"):
+    with st.popover("Training"):
         settings = session.keep(controls.fields(settings, _NETS))
     problem = cache.problem(settings)
     stated = chosen == _STATED
@@ -66,7 +66,7 @@ def _about(patient: Patient, stated: bool) -> str:
     return (
         f"{whose}, {gauge:.3g}: βσ² = {patient.beta_sigma2:.3g} on the shell, where λₘₐₓ is "
         f"{patient.lambda_max:.3g}. Nets: {now.arch}, {now.latent_dim} latent dimensions, "
-        f"{now.epochs} epochs, which are {patient.steps:,} steps, all under “Nets and training”."
+        f"{now.epochs} epochs, which are {patient.steps:,} steps, all under “Training”."
     )
 
 

@@ -157,7 +157,7 @@ def _uploaded(config: Config) -> tuple[Config, Any]:
         key="file.upload",
         max_upload_size=limits().upload_mb,
         help=f"{listed()}, or a ZIP of equally sized images. It stays on this server, "
-        " is seen by nobody without the link to it, and is removed when unused for long.",
+        "is seen by nobody without the link to it, and is removed when unused for long.",
     )
     if uploaded is None:
         return config, None

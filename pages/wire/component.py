@@ -19,28 +19,14 @@ _LOADER = """
 export default function ({ parentElement, data, setTriggerValue }) {
   const module = import(new URL(data.module, window.location.origin).href);
   module.then(
-    (stage) => stage.mount(parentElement, data, setTriggerValue),
+    (found) => found.mount(parentElement, data, setTriggerValue),
     () => (parentElement.textContent = "The figures cannot be loaded: reload the page."),
   );
-  return () => module.then((stage) => stage.unmount(parentElement), () => {});
+  return () => module.then((found) => found.unmount(parentElement), () => {});
 }
 """
 _component = st.components.v2.component("svae_stage", js=_LOADER, isolate_styles=False)
-
-
-_CLAIMS_LOADER = """
-export default function ({ parentElement, data }) {
-  const module = import(new URL(data.module, window.location.origin).href);
-  module.then(
-    (claims) => claims.mount(parentElement, data.numbers),
-    () => (parentElement.textContent = "The claims cannot be loaded: reload the page."),
-  );
-  return () => module.then((claims) => claims.unmount(parentElement), () => {});
-}
-"""
-_claims = st.components.v2.component("svae_claims", js=_CLAIMS_LOADER, isolate_styles=False)
-
-
+_claims = st.components.v2.component("svae_claims", js=_LOADER, isolate_styles=False)
 _TOUR = (
     "A recording of the lessons Kill it and Bring it back: σ² is raised past the last variance λ "
     "of the data, and all dimensions of the conventional VAE go out; then the band is lowered, and "

@@ -16,7 +16,7 @@ from pages.live.shared_training import Trainings
 from pages.wire import routes
 from svae_core.compute import tasks
 from svae_core.compute.engine import Engine
-from svae_core.config.writable import refusal
+from svae_core.config.writable import write_file
 from svae_core.records import RequestError
 
 
@@ -36,10 +36,7 @@ async def write(run: str, path: Path) -> None:
         page = await routes.replay_of(live)
     finally:
         engine.stop()
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise refusal(str(path), path, error) from error
+    write_file(path, page)
 
 
 if __name__ == "__main__":

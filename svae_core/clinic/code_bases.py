@@ -10,6 +10,13 @@ from dataclasses import dataclass
 
 from svae_core.clinic.training_loss import TrainingLoss
 
+#: What is said of a loss that was not read in its code.
+_NOT_READ = {
+    "code": "",
+    "documents": "Only its documentation was read.",
+    "known": "Its code was not looked up.",
+}
+
 
 @dataclass(frozen=True)
 class CodeBase:
@@ -21,6 +28,11 @@ class CodeBase:
     loss: TrainingLoss | None
     remark: str = ""  # a trap that the code holds, or why there is no gauge
     read: str = "code"
+
+    @property
+    def note(self) -> str:
+        """The remark, and how far its loss was looked up, if not in the code."""
+        return " ".join(filter(None, (self.remark, _NOT_READ[self.read])))
 
 
 def _bce(**how: object) -> TrainingLoss:

@@ -8,7 +8,7 @@ Names are those that code uses; images are flattened; several draws come first: 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,7 +85,28 @@ def model_arrays(given: Mapping[str, Any], seed: int = 0) -> ModelArrays:
             f"A posterior needs mean and log_variance, but {missing} is missing among the arrays "
             f"({_held(given)}); give both, or neither."
         )
-    points = _rows("points", found["points"], None)
+    points = _points(found["points"])
+    n, d = points.shape
+    checked: dict[str, Callable[[Any], Any]] = {
+        "z": lambda value: _draws("z", value, n, None),
+        "reconstructions": lambda value: _draws("reconstructions", value, n, d),
+        "mean": lambda value: _rows("mean", value, n),
+        "log_variance": lambda value: _rows("log_variance", value, n),
+        "labels": lambda value: _labels(value, n),
+        "beta_sigma2": _positive,
+    }
+    known = {name: check(found[name]) for name, check in checked.items() if name in found}
+    others = tuple(said(str(name)) for name in given if not _is_used(name, given, found))
+    arrays = ModelArrays(points, of=n, others=others, **known)
+    _check_latents(arrays)
+    arrays = _sampled(arrays, seed)
+    check_varied(arrays.points, "The points")
+    return arrays
+
+
+def _points(value: Any) -> np.ndarray:
+    """The points [n, d]; RequestError where they are too few, or have too many numbers."""
+    points = _rows("points", value, None)
     n, d = points.shape
     if n < _FEWEST:
         raise RequestError(
@@ -93,25 +114,7 @@ def model_arrays(given: Mapping[str, Any], seed: int = 0) -> ModelArrays:
         )
     if d > _POINT_NUMBERS // _FEWEST:
         raise RequestError(f"Points have {d:,} numbers each, too many; make images smaller.")
-    others = tuple(said(str(name)) for name in given if not _is_used(name, given, found))
-    arrays = ModelArrays(points, of=n, others=others)
-    if "z" in found:
-        arrays = replace(arrays, z=_draws("z", found["z"], n, None))
-    if "reconstructions" in found:
-        drawn = _draws("reconstructions", found["reconstructions"], n, d)
-        arrays = replace(arrays, reconstructions=drawn)
-    if "mean" in found:
-        arrays = replace(arrays, mean=_rows("mean", found["mean"], n))
-    if "log_variance" in found:
-        arrays = replace(arrays, log_variance=_rows("log_variance", found["log_variance"], n))
-    if "labels" in found:
-        arrays = replace(arrays, labels=_labels(found["labels"], n))
-    if "beta_sigma2" in found:
-        arrays = replace(arrays, beta_sigma2=_positive(found["beta_sigma2"]))
-    _check_latents(arrays)
-    arrays = _sampled(arrays, seed)
-    check_varied(arrays.points, "The points")
-    return arrays
+    return points
 
 
 def _is_used(name: Any, given: Mapping[str, Any], found: Mapping[str, Any]) -> bool:

@@ -150,8 +150,8 @@ class _SavedComparison:
 
     def _split(self, members: Members, batch: Path) -> None:
         """Give every run of a batch that has ended a folder of its own."""
+        from svae_core.config.writable import save_error
         from svae_core.runs.folder import RunWriter, load
-        from svae_core.runs.recorder import save_error
 
         missing = [(i, one) for i, one in enumerate(members) if not self._run_folder(one).exists()]
         if not missing:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from svae_core.commands import print_json
 from svae_core.commands._loss import known_loss, stated_loss, states_loss
-from svae_core.config.writable import check_file, refusal
+from svae_core.config.writable import check_file, write_file
 from svae_core.records import RequestError, knobs, to_json
 
 if TYPE_CHECKING:
@@ -41,10 +41,7 @@ def examine_file(request: argparse.Namespace) -> None:
     arrays = arrays_of_file(path, path.name, seed)
     found = examine(_with_loss(request, arrays), clusters, seed)
     if request.page:
-        try:
-            Path(request.page).write_text(report_page(found, path.name), encoding="utf-8")
-        except OSError as error:
-            raise refusal(f"--page {request.page}", Path(request.page), error) from error
+        write_file(request.page, report_page(found, path.name), f"--page {request.page}")
     if request.json:
         print_json(to_json(found))
         return

@@ -33,8 +33,6 @@ def make(
     Ctrl-C or lost workers end it early, with one sentence on how to go on, and the file keeps what
     was made.
     """
-    from tqdm import tqdm
-
     with jsonl.writing(out), Stop() as stop:
         check()
         study.resume(out)
@@ -42,24 +40,29 @@ def make(
             if study.total - study.ended >= _MANY and engine.size:
                 engine.start_training()  # while this process imports and plans
             one_thread()
-            parts = study.plan()
-            taken: dict[int, int] = {}  # the number of rows taken of each part
-            with tqdm(
-                **{"total": study.total, "initial": study.ended, "unit": "run"},
-                **{"file": sys.stderr, "disable": None, "leave": False},
-            ) as bar:
-                for number, part in in_slices(parts, len(parts), engine, _SLICE_SECONDS):
-                    new = part.rows[taken.get(number, 0) :]
-                    taken[number] = len(part.rows)
-                    if new:
-                        with stop.writing():
-                            lines = study.take(part, new)
-                            if out is not None:
-                                jsonl.append(out, lines)
-                    bar.update(study.ended - bar.n)
+            _make_parts(study, out, engine, stop)
         except CUT_SHORT as cause:
             kept = f"they are kept in {out}; the same command goes on" if out else ""
             told = f"{study.ended} of {study.total} runs ({kept or '--out FILE keeps them'})"
             print(f"svae_core: {what_happened(cause)} after {told}.", file=sys.stderr)
             return status_of(cause)
     return 0
+
+
+def _make_parts(study: KeptStudy[Any], out: str | None, engine: Engine, stop: Stop) -> None:
+    """Make the parts that are planned, and keep the rows of each slice; with a progress bar."""
+    from tqdm import tqdm
+
+    parts = study.plan()
+    taken: dict[int, int] = {}  # the number of rows taken of each part
+    shown: dict[str, Any] = {"file": sys.stderr, "disable": None, "leave": False}
+    with tqdm(total=study.total, initial=study.ended, unit="run", **shown) as bar:
+        for number, part in in_slices(parts, len(parts), engine, _SLICE_SECONDS):
+            new = part.rows[taken.get(number, 0) :]
+            taken[number] = len(part.rows)
+            if new:
+                with stop.writing():
+                    lines = study.take(part, new)
+                    if out is not None:
+                        jsonl.append(out, lines)
+            bar.update(study.ended - bar.n)

@@ -19,7 +19,7 @@ _PORTS = range(1, 65_536)
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Where the server listens."""
-    command.add_argument("--port", default="8501", help="port (default: 8501)")
+    add_port(command)
     command.add_argument(
         "--address",
         default="localhost",
@@ -28,16 +28,27 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def run(request: argparse.Namespace) -> int:
-    """Serve the app until Ctrl-C, and return the server's exit status."""
+def add_port(command: argparse.ArgumentParser) -> None:
+    """Add the option --port, which `port_of` reads."""
+    command.add_argument("--port", default="8501", help="port of the app (default: 8501)")
+
+
+def port_of(request: argparse.Namespace) -> int:
+    """The port; RequestError if there is none of that number."""
     if not (request.port.isdecimal() and int(request.port) in _PORTS):
         raise RequestError(f"--port is {request.port}, but must be from 1 to {_PORTS[-1]}.")
+    return int(request.port)
+
+
+def run(request: argparse.Namespace) -> int:
+    """Serve the app until Ctrl-C, and return the server's exit status."""
+    port = port_of(request)
     require_app()
     script = app_script()
-    options = [f"--server.port={request.port}", f"--server.address={request.address}"]
+    options = [f"--server.port={port}", f"--server.address={request.address}"]
     here = "localhost" if request.address == "0.0.0.0" else request.address
     if request.json:
-        print_json({"url": f"http://{here}:{request.port}", "app": str(script)})
+        print_json({"url": f"http://{here}:{port}", "app": str(script)})
         sys.stdout.flush()
     command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
     if os.name != "posix":

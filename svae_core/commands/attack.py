@@ -12,6 +12,7 @@ from svae_core.commands._cluster import add_scheduler, engine_of
 from svae_core.commands._studying import make
 from svae_core.config.writable import check_folder
 from svae_core.records import RequestError
+from svae_core.studies.grid import MOST_RUNS
 
 if TYPE_CHECKING:
     from svae_core.studies.attack import Attempt
@@ -35,8 +36,8 @@ def run(request: argparse.Namespace) -> int:
     from svae_core.runs.folder import home
     from svae_core.studies import attack
 
-    if request.runs < 1:
-        raise RequestError(f"--runs is {request.runs}, but must be at least 1.")
+    if not 1 <= request.runs <= MOST_RUNS:
+        raise RequestError(f"--runs is {request.runs}, but must be from 1 to {MOST_RUNS:,}.")
     if request.seed < 0:
         raise RequestError(f"--seed is {request.seed}, but must be at least 0.")
     search = attack.Attack(request.runs, request.seed, found=_save)

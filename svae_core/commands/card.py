@@ -7,7 +7,7 @@ from pathlib import Path
 
 from svae_core.commands import print_json
 from svae_core.commands._training import add_saved, one_thread, saved_state
-from svae_core.config.writable import check_file, refusal
+from svae_core.config.writable import check_file, write_file
 from svae_core.records import RequestError
 
 
@@ -36,10 +36,7 @@ def run(request: argparse.Namespace) -> None:
     dataset = state.settings[0].dataset
     text = card(state.settings, certificates, request.title or f"VAE on {dataset}")
     if request.to:
-        try:
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise refusal(f"--to {path}", path, error) from error
+        write_file(path, text, f"--to {path}")
     if request.json:
         verdicts = [certificate.verdict for certificate in certificates]
         print_json({"file": request.to or None, "card": text, "verdicts": verdicts})

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from svae_core.commands import add_settings, print_json, settings_of
-from svae_core.commands._training import add_save, add_saved, one_thread, saved_state, trained
-from svae_core.config.writable import check_file, refusal
+from svae_core.commands._training import (
+    add_save,
+    add_saved,
+    one_thread,
+    place_of,
+    saved_state,
+    trained,
+)
+from svae_core.config.writable import check_file, write_file
 from svae_core.methods import title_of
 from svae_core.records import Certificate, RequestError, to_json
 
@@ -64,12 +70,9 @@ def _of_saved(run: str, model: str, one: bool) -> list[tuple[str, Certificate]]:
 
     one_thread()
     state = saved_state(run)
-    methods = [settings.method for settings in state.settings]
-    if model and model not in methods:
-        raise RequestError(f"--model is {model}, but the run has: {', '.join(methods)}.")
     if model:
-        state = loop.member(state, methods.index(model))
-        methods = [model]
+        state = loop.member(state, place_of(state, model, "--model"))
+    methods = [settings.method for settings in state.settings]
     if one and len(methods) > 1:
         names = ", ".join(methods)
         raise RequestError(f"--page shows one model, but the run has: {names}; pick by --model.")
@@ -79,7 +82,4 @@ def _of_saved(run: str, model: str, one: bool) -> list[tuple[str, Certificate]]:
 def _write_page(certificate: Certificate, path: str) -> None:
     from svae_core.certificate.html import certificate_page
 
-    try:
-        Path(path).write_text(certificate_page(certificate), encoding="utf-8")
-    except OSError as error:
-        raise refusal(f"--page {path}", Path(path), error) from error
+    write_file(path, certificate_page(certificate), f"--page {path}")

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svae_core.commands import add_settings, print_json, settings_of
 from svae_core.commands._cluster import add_scheduler, engine_of
 from svae_core.commands._comparing import scored
 from svae_core.commands._training import add_save
-from svae_core.config.writable import check_file, check_folder, refusal
+from svae_core.config.writable import check_file, check_folder, write_file
 from svae_core.methods import method_for
 from svae_core.records import RequestError, Settings, to_json
+from svae_core.studies.grid import MOST_RUNS
 
 if TYPE_CHECKING:
     from svae_core.compute.engine import Engine
@@ -100,7 +100,7 @@ def answer(
             (request.markdown, to_markdown(table) + "\n"),
         ):
             if path:
-                _write(path, text)
+                write_file(path, text)
         if request.json:
             entries = [_entry(found, extra) for found, extra in scores]
             print_json({"dataset": plain[0].settings.dataset, "runs": entries, "rows": table})
@@ -120,8 +120,15 @@ def compared_runs(request: argparse.Namespace) -> tuple[Settings, ...]:
     if request.seeds < 1:
         raise RequestError(f"--seeds is {request.seeds}, but must be at least 1.")
     data = [name.strip() for name in request.datasets.split(",") if name.strip()]
+    data = data or [request.dataset]
+    # Before any of them is made: so many would fill the memory.
+    if (count := len(data) * len(names) * request.seeds) > MOST_RUNS:
+        raise RequestError(
+            f"The comparison has {count:,} runs, but at most {MOST_RUNS:,} are allowed; take fewer "
+            "--seeds."
+        )
     runs = []
-    for dataset in data or [request.dataset]:
+    for dataset in data:
         chosen = argparse.Namespace(**{**vars(request), "dataset": dataset})
         for name in dict.fromkeys(names):
             first = settings_of(chosen, name)
@@ -136,10 +143,3 @@ def _entry(found: Score, extra: dict[str, Any]) -> dict[str, Any]:
     own = {k: v for k, v in vars(found).items() if k not in ("settings", "certificate")}
     about = {"method": found.settings.method, "seed": found.settings.seed}
     return {**about, "dataset": found.settings.dataset, **answer, **own, **extra}
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise refusal(path, Path(path), error) from error

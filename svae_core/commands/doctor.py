@@ -22,6 +22,7 @@ from pathlib import Path
 import svae_core
 from svae_core.commands import print_json
 from svae_core.commands._cluster import add_scheduler
+from svae_core.commands.app import add_port, port_of
 from svae_core.compute.engine import Engine, cores
 from svae_core.compute.scheduler import WorkerLost
 from svae_core.compute.workers import niceness
@@ -50,13 +51,13 @@ class Finding:
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """The port that a server would take, and the cluster."""
-    command.add_argument("--port", type=int, default=8501, help="port of the app (default: 8501)")
+    add_port(command)
     add_scheduler(command)
 
 
 def run(request: argparse.Namespace) -> int:
     """Print all findings; exit status 1 if one of them needs attention."""
-    findings = [*examine(request.port, request.scheduler or "")]
+    findings = [*examine(port_of(request), request.scheduler or "")]
     well = not any(one.mend for one in findings)
     if request.json:
         print_json({"well": well, "findings": [asdict(one) for one in findings]})

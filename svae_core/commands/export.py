@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from svae_core.commands import _figures, print_json
 from svae_core.commands._training import add_saved, one_thread, place_of, saved_state
 from svae_core.commands.app import app_script, require_app
-from svae_core.config.writable import check_file
+from svae_core.config.writable import check_file, write_file
 from svae_core.methods import title_of
 from svae_core.records import RequestError
 
@@ -111,7 +111,7 @@ def _write(what: str, model: Model, path: Path) -> tuple[Path, ...]:
     from svae_core.latent import exports
 
     if what == "weights":
-        exports.write_bytes(exports.weights(model), path)
+        write_file(path, exports.weights(model))
     elif what == "module":
         return exchange.write_module(exchange.plain(model), path)
     elif what == "program":

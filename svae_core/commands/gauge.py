@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from svae_core.clinic.code_bases import CODE_BASES
 from svae_core.clinic.training_loss import TrainingLoss
-from svae_core.commands import add_settings, format_value, print_answer, print_json, settings_of
+from svae_core.commands import add_settings, print_answer, print_json, settings_of
 from svae_core.commands._loss import add_loss, known_loss, stated_loss
 from svae_core.records import to_json
 
@@ -53,9 +53,10 @@ def run(request: argparse.Namespace) -> None:
         if request.json:
             print_json(common | {"code_bases": rows})
             return
-        for row in rows:
-            print(f"{row['title']:38} {format_value(row['gauge'])}")
+        for row, base in zip(rows, CODE_BASES, strict=True):
+            gauge = "–" if row["gauge"] is None else f"{row['gauge']:.3g}"
+            print(f"{base.title:38} {gauge:8} {base.note}".rstrip())
         return
-    loss, base = known_loss(request.code_base)
-    answer = common | diagnoses([stated_loss(request, loss)])[0] | base
+    loss, known = known_loss(request.code_base)
+    answer = common | diagnoses([stated_loss(request, loss)])[0] | known
     print_answer(request, answer)

@@ -13,7 +13,7 @@ from svae_core.commands._resuming import resume
 from svae_core.commands._stopping import resume_command
 from svae_core.commands.compare import add_tables
 from svae_core.config.settings import settings_to_dict
-from svae_core.config.writable import check_file, refusal, unreadable
+from svae_core.config.writable import check_file, unreadable, write_file
 from svae_core.methods import title_of
 from svae_core.records import RequestError
 
@@ -63,7 +63,7 @@ def _list(_request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from svae_core.runs import store
     from svae_core.runs.folder import home
 
-    entries, deleted = store.shelf(home()), store.trash(home())
+    entries, deleted = store.saved_runs(home()), store.trash(home())
     used = store.usage(home())
     lines = [_HEAD, *map(_line, entries)] if entries else [f"No runs are saved in {home()}."]
     lines.append(f"{used / 1e6:.1f} MB in {home()}, {len(deleted)} deleted runs among them.")
@@ -130,10 +130,7 @@ def _export(request: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         data = transfer.pack(entry.folder)
     else:
         raise RequestError(f"{path} should end in .zip (all of the run) or .csv (its numbers).")
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise refusal(str(path), path, error) from error
+    write_file(path, data)
     return {"file": str(path), "bytes": len(data)}, [f"Wrote {path}, {len(data) / 1e6:.1f} MB."]
 
 

@@ -171,7 +171,7 @@ class Engine:
         """
         match lane:
             case Lane.PREPARATION:
-                return self._preparation.make(task, *arguments, errands=self._background)
+                return self._preparation.make(task, *arguments, long_calls=self._background)
             case Lane.BACKGROUND:
                 return self._background.submit(task, *arguments)
             case Lane.MAPS:

@@ -1,6 +1,6 @@
 """Preparation of data: in its own process, within a time limit, and only while somebody waits.
 
-    preparation_worker.make(function, settings, errands=pool) -> Future
+    preparation_worker.make(function, settings, long_calls=pool) -> Future
 
 Nobody's live training stands still meanwhile, and what takes long holds up no other visitor's page.
 What one process has prepared lies in a folder for the others, which prepare it no more.
@@ -50,16 +50,16 @@ class Preparation:
         return self.pool.slowest_urgent
 
     def make(
-        self, function: Callable[..., Any], settings: Any, *, errands: Scheduler
+        self, function: Callable[..., Any], settings: Any, *, long_calls: Scheduler
     ) -> Future[Any]:
-        """Make a call that prepares data of some settings; a long one waits among the errands.
+        """Make a call that prepares data of some settings; a long one among the `long_calls`.
 
         Cancel the future, and the call ends as well, also where it is being made. RequestError by
         the future where it takes too long, or asks for more than may be asked for.
         """
         try:
             seconds = limits().prepare_s
-            lane = errands if _takes_long(settings) else self.pool
+            lane = long_calls if _takes_long(settings) else self.pool
         except RequestError as error:  # before any worker has to see it
             refused: Future[Any] = Future()
             refused.set_exception(error)

@@ -150,11 +150,13 @@ DATA_FIELDS = (
     *("dataset", "dataset_options", "n_points", "data_seed", "held_out", "clusters"),
     *("r_min", "r_max", "radial_map"),
 )
-#: Fields in which members trained as one batch may differ; all others must agree.
+#: Fields in which members trained as one batch may differ.
 MEMBER_FIELDS = (
     *("seed", "sigma2", "beta", "band", "lower_edge", "collapse_loss"),
     *("method", "method_options", "clusters", "changes", "penalty_rule", "word_dropout"),
 )
+#: Fields in which they must agree.
+SHARED_FIELDS = tuple(item.name for item in fields(Settings) if item.name not in MEMBER_FIELDS)
 #: Fields that may change in the middle of a run; the change is part of the run's settings.
 CHANGEABLE = ("band", "lower_edge", "sigma2", "beta")
 #: So many changes of one run at most: each is in its settings, which every slice carries along.

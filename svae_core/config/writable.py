@@ -1,6 +1,6 @@
-"""Checks that results can be written, made before the work that produces them.
+"""Checks that results can be written, made before the work that produces them, and the writing.
 
-    check_file(path, "--out runs.jsonl");  check_folder(home(), "Runs")
+    check_file(path, "--out runs.jsonl");  check_folder(home(), "Runs");  write_file(path, text)
 
 A file is checked by opening it, a disk by writing to it: only that shows permissions, quotas,
 read-only file systems and full disks for certain.
@@ -54,10 +54,29 @@ def check_folder(folder: Path, name: str) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _probe(folder)
     except OSError as error:
-        raise RequestError(
-            f"{name} cannot be saved in {folder}: {error.strerror}; choose another folder with "
-            "SVAE_HOME."
-        ) from error
+        raise unsaved(folder, error, name) from error
+
+
+def write_file(path: str | Path, content: str | bytes, name: str = "") -> None:
+    """Write a file, text as UTF-8 with the ends of lines that it has; RequestError if refused.
+
+    `name` is the request's name for the file, if it is not its path.
+    """
+    try:
+        Path(path).write_bytes(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise refusal(name or str(path), Path(path), error) from error
+
+
+def save_error(folder: Path, error: OSError, name: str = "The run") -> str:
+    """Why something is not saved in a folder: a sentence without its end."""
+    return f"{name} cannot be saved in {folder}: {error.strerror}"
+
+
+def unsaved(folder: Path, error: OSError, name: str = "The run") -> RequestError:
+    """The error for something that cannot be saved in a folder of runs, with what to do."""
+    mend = "make room, or choose another folder with SVAE_HOME"
+    return RequestError(f"{save_error(folder, error, name)}; {mend}.")
 
 
 def refusal(name: str, path: Path, error: OSError) -> RequestError:

@@ -125,7 +125,4 @@ def _sample(dataset: Dataset, n_points: int, seed: int) -> Dataset:
         )
     if n_points in (0, n):
         return dataset
-    rows = np.sort(np.random.default_rng(seed).permutation(n)[:n_points])
-    labels = None if dataset.labels is None else dataset.labels[rows]
-    names = None if dataset.row_names is None else dataset.row_names[rows]
-    return dataclasses.replace(dataset, points=dataset.points[rows], labels=labels, row_names=names)
+    return dataset.only(np.sort(np.random.default_rng(seed).permutation(n)[:n_points]))

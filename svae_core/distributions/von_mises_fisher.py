@@ -54,27 +54,36 @@ def _debye(order: float, x: Tensor) -> Tensor:
     return root + v * (x / (v + root)).log() - 0.5 * (2.0 * math.pi * root).log() + series.log()
 
 
+def _tabulated(k: int, kappa: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The density e^{κ cos θ} sin^{k−2} θ at equally spaced nodes around its mode.
+
+    The first node and the step, [...] like κ; cos θ and the density, at most 1, [..., nodes].
+    """
+    import torch
+
+    n = k - 2.0
+    # The mode solves κ sin²θ = n cos θ; the width is 1/√(−(log density)'') there.
+    mode = 2.0 * kappa / (n + (n * n + 4.0 * kappa * kappa).sqrt())  # cos θ at the mode
+    width = (kappa * mode + n / (1.0 - mode * mode).clamp_min(1e-12)).rsqrt()
+    low = (mode.acos() - _REACH * width).clamp_min(0.0)
+    step = ((mode.acos() + _REACH * width).clamp_max(math.pi) - low) / _NODES
+    grid = torch.arange(_NODES + 1, dtype=kappa.dtype, device=kappa.device)
+    nodes = low.unsqueeze(-1) + step.unsqueeze(-1) * grid
+    cosine = nodes.cos()
+    log = kappa.unsqueeze(-1) * (cosine - 1.0) + n * nodes.sin().clamp_min(1e-300).log()
+    return low, step, cosine, (log - log.amax(dim=-1, keepdim=True)).exp()
+
+
 def angle(k: int, kappa: Tensor, share: Tensor) -> Tensor:
     """The quantile θ of the angle to μ at probability `share`, with gradients; float64 tensors.
 
-    The density e^{κ cos θ} sin^{k−2} θ is tabulated around its mode and taken as linear between
-    nodes, so its distribution function F is piecewise quadratic and inverted exactly.
+    The density is taken as linear between the nodes of its table, so its distribution function F
+    is piecewise quadratic and inverted exactly.
     """
     import torch
 
     with torch.no_grad():
-        n = k - 2.0
-        # The mode solves κ sin²θ = n cos θ; the width is 1/√(−(log density)'') there.
-        mode = 2.0 * kappa / (n + (n * n + 4.0 * kappa * kappa).sqrt())  # cos θ at the mode
-        width = (kappa * mode + n / (1.0 - mode * mode).clamp_min(1e-12)).rsqrt() if n else 0
-        width = kappa.rsqrt() if n == 0 else width
-        low = (mode.acos() - _REACH * width).clamp_min(0.0)
-        step = ((mode.acos() + _REACH * width).clamp_max(math.pi) - low) / _NODES
-        grid = torch.arange(_NODES + 1, dtype=kappa.dtype, device=kappa.device)
-        nodes = low.unsqueeze(-1) + step.unsqueeze(-1) * grid
-        cosine = nodes.cos()
-        log = kappa.unsqueeze(-1) * (cosine - 1.0) + n * nodes.sin().clamp_min(1e-300).log()
-        density = (log - log.amax(dim=-1, keepdim=True)).exp()
+        low, step, cosine, density = _tabulated(k, kappa)
 
         def cumulative(values: Tensor) -> Tensor:
             pieces = 0.5 * (values[..., 1:] + values[..., :-1])

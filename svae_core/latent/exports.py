@@ -19,7 +19,7 @@ import numpy as np
 
 from svae_core import __version__
 from svae_core.config.settings import settings_to_dict
-from svae_core.config.writable import refusal
+from svae_core.config.writable import write_file
 from svae_core.distributions.gaussian import array
 from svae_core.geometry.shell import shell_map
 from svae_core.nets.networks import stream
@@ -94,21 +94,13 @@ def write(sheet: Sheet, path: Path) -> None:
     """Write a table in the format of the file's suffix; RequestError if it is not supported."""
     check_format(path)
     makers = {".csv": _as_csv, ".parquet": _as_parquet, ".npz": _as_npz}
-    write_bytes(makers[path.suffix](sheet), path)
+    write_file(path, makers[path.suffix](sheet))
 
 
 def check_format(path: Path) -> None:
     """RequestError if no format of tables has this file's suffix."""
     if path.suffix not in _FORMATS:
         raise RequestError(f"{path} should end in one of: {', '.join(_FORMATS)}.")
-
-
-def write_bytes(data: bytes, path: Path) -> None:
-    """Write a file; RequestError if it cannot be written."""
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise refusal(str(path), path, error) from error
 
 
 def _normal(seed: int, shape: tuple[int, ...]):  # type: ignore[no-untyped-def]

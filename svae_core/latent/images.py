@@ -41,9 +41,7 @@ def input_pictures(prepared: PreparedData, points: np.ndarray, on_shell: np.ndar
 def output_pictures(prepared: PreparedData, points: np.ndarray) -> np.ndarray:
     """Decoder outputs [n, d] as pictures [n, f], comparable with `data_pictures`.
 
-    For images and texts the shell map is undone by the centre and one scale factor for all points.
-    The exact inverse would stretch the central output of a collapsed decoder to the norm of an
-    image; with one factor it shows the mean image, which is what that decoder outputs.
+    For images and texts `off_shell` undoes the shell map; a collapsed decoder shows the mean image.
     """
     if prepared.dataset.image_shape:
         return brightness(prepared, off_shell(prepared, points))

@@ -94,7 +94,7 @@ def give_to(key: str, owner: str) -> None:
     room = limits().visitor_mb * MEGABYTE
     with contextlib.suppress(OSError):  # another process may remove the table at any time
         if not (_folder(key) / _OWNER).exists():
-            (_folder(key) / _OWNER).write_text(owner)
+            (_folder(key) / _OWNER).write_text(owner, encoding="utf-8")
         folders = [one for one in (home() / _PLACE).iterdir() if _KEY.fullmatch(one.name)]
         theirs = sorted(filter(_owned_by(owner), folders), key=_used, reverse=True)
         for position, folder in enumerate(theirs):
@@ -251,13 +251,20 @@ def _signature(digest: str) -> str:
         part = _beside(path)
         try:
             part.touch(mode=0o600)
-            part.write_text(secrets.token_hex(32))
-            os.link(part, path)  # fails if another process was first; then its secret counts
-        except FileExistsError:
-            pass
+            part.write_text(secrets.token_hex(32), encoding="ascii")
+            _put_first(part, path)
         finally:
             part.unlink(missing_ok=True)
     return hmac.new(path.read_bytes(), digest.encode(), "sha256").hexdigest()[:24]
+
+
+def _put_first(part: Path, path: Path) -> None:
+    """Give a file its name, unless another process was first: then that one's counts."""
+    try:
+        os.link(part, path)
+    except OSError:  # there is one, or the file system has no hard links, as exFAT has none
+        if not path.exists():
+            part.replace(path)
 
 
 def _use(folder: Path) -> None:
@@ -291,7 +298,7 @@ def _owned_by(owner: str) -> Callable[[Path], bool]:
 
     def is_theirs(folder: Path) -> bool:
         try:
-            return (folder / _OWNER).read_text() == owner
+            return (folder / _OWNER).read_text(encoding="utf-8") == owner
         except OSError:
             return False
 

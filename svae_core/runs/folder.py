@@ -33,6 +33,7 @@ from typing import Any, TypeVar
 
 from svae_core.config.home import home as home
 from svae_core.config.notebook_display import ShownInNotebooks
+from svae_core.config.writable import unsaved
 from svae_core.latent.projection import Layout, pca_layouts
 from svae_core.own_data.damage import reason_of
 from svae_core.records import Certificate, Frame, Moment, RequestError, State, to_json
@@ -119,10 +120,7 @@ def save(
         layouts = (pca_layouts(moments[-1]),) if moments and moments[-1][0].latent_mean.size else ()
         RunWriter(folder).write(SavedRun(about, state, moments, layouts, certificates))
     except OSError as error:
-        raise RequestError(
-            f"The run cannot be saved in {folder}: {error.strerror}; choose another folder with "
-            "SVAE_HOME."
-        ) from error
+        raise unsaved(folder, error) from error
     return folder
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from svae_core.config.locks import Lock, lock, locked
+from svae_core.config.writable import save_error, unsaved
 from svae_core.latent.projection import Layout, pca_layouts
 from svae_core.records import Advance, Certificate, Moment, RequestError
 from svae_core.runs.folder import RunWriter, SavedRun, load, without_latents
@@ -58,8 +59,7 @@ class Recorder:
         try:
             writer.write(run)
         except OSError as error:
-            mend = "make room, or choose another folder with SVAE_HOME"
-            raise RequestError(f"{save_error(folder, error)}; {mend}.") from error
+            raise unsaved(folder, error) from error
         return cls(run, writer, lock_folder(folder))
 
     @classmethod
@@ -214,8 +214,3 @@ def is_unfinished(entry: Entry) -> bool:
 def _number(value: Any) -> float:
     good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**40
     return float(value) if good else 0.0
-
-
-def save_error(folder: Path, error: OSError) -> str:
-    """The reason why a run is not saved: a sentence without its end."""
-    return f"The run cannot be saved in {folder}: {error.strerror}"

@@ -1,6 +1,6 @@
 """The saved runs of a folder: list, find, rename, delete, undo, clean.
 
-    entries = shelf(home());  delete(entries[0].folder);  undo(home(), name)
+    entries = saved_runs(home());  delete(entries[0].folder);  undo(home(), name)
 
 Each run is a folder. A folder that is no run, is damaged, or is newer than this program is listed
 with the reason and does not affect the others. Deleted runs are moved to `.trash` until they are
@@ -50,7 +50,7 @@ class Entry:
     owner: str = ""  # key of the browser it was begun in, known also where the rest is damaged
 
 
-def shelf(home: Path, owner: str | None = None) -> list[Entry]:
+def saved_runs(home: Path, owner: str | None = None) -> list[Entry]:
     """All runs of a folder, the newest first. RequestError where the folder itself is no folder.
 
     With an owner only theirs: of runs that say they are another's nothing else is read.
@@ -60,7 +60,7 @@ def shelf(home: Path, owner: str | None = None) -> list[Entry]:
 
 def trash(home: Path, owner: str | None = None) -> list[Entry]:
     """What was deleted and can be taken back, the last first."""
-    return shelf(home / TRASH, owner)
+    return saved_runs(home / TRASH, owner)
 
 
 def look(folder: Path) -> Entry:
@@ -110,9 +110,9 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 def find(home: Path, wanted: str) -> Entry:
     """The run of that folder, name, or beginning of a folder's name; RequestError if not one."""
-    if os.sep in wanted and Path(wanted).is_dir():
+    if {"/", os.sep} & {*wanted} and Path(wanted).is_dir():  # Windows has two separators
         return look(Path(wanted))
-    entries = shelf(home)
+    entries = saved_runs(home)
     for fits in (
         lambda entry: entry.folder.name == wanted,
         lambda entry: entry.name == wanted,

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from svae_core.config.writable import unsaved
 from svae_core.own_data.archive import DAMAGE, check_contents, reason_of
 from svae_core.own_data.limits import COMPRESSIONS
 from svae_core.own_data.names import inert
@@ -76,7 +77,7 @@ def _public(page: dict[str, Any]) -> dict[str, Any]:
 
 
 def unpack(data: bytes, home: Path, owner: str = "", largest: int = LARGEST) -> Path:
-    """Put a run from such a file on the shelf, under a new id; where it is.
+    """Add a run from such a file to the saved runs, under a new id; where it is.
 
     RequestError, one sentence, where the file is not such a file or cannot be written.
     """
@@ -93,10 +94,7 @@ def unpack(data: bytes, home: Path, owner: str = "", largest: int = LARGEST) -> 
         folder = home / folder_name(about)
         part.rename(folder)
     except OSError as error:
-        raise RequestError(
-            f"The run cannot be saved in {home}: {error.strerror}; choose another folder with "
-            "SVAE_HOME."
-        ) from error
+        raise unsaved(home, error) from error
     except DamagedRun as error:
         told = f"The run in this file is damaged ({error.reason}); {_WHOLE}."
         raise RequestError(told) from error

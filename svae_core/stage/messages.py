@@ -220,11 +220,7 @@ def moment(run: Run, index: int, request: FrameRequest) -> Message:
     first = frames[0]
     header |= {"step": first.step, "steps": first.steps, "epoch": first.epoch}
     header["then"] = changeable_at(run.members[-1], first.step)
-    header["models"] = [_numbers(frame) for frame in frames]
-    if run.prepared:
-        for model, settings in zip(header["models"], run.members, strict=True):
-            trained_with = settings_at(settings, max(0, first.step - 1))
-            model["gauge"] = gauge_value(run.prepared, trained_with)
+    header["models"] = _models(run, frames)
     rows = 0 if fresh else min(request.rows, len(run.moments))
     header["from"] = rows
     arrays["history"] = _history(run.moments[rows:])
@@ -244,6 +240,16 @@ def moment(run: Run, index: int, request: FrameRequest) -> Message:
         header["layout"] = {"number": number, "step": layouts[0].step, "models": models}
         arrays |= {f"layout{i}": layout.coordinates for i, layout in enumerate(layouts)}
     return to_json(header), arrays
+
+
+def _models(run: Run, frames: Moment) -> list[dict[str, Any]]:
+    """The numbers of each model, and the gauge of the settings that its last step had."""
+    models = [_numbers(frame) for frame in frames]
+    if run.prepared:
+        for model, frame, settings in zip(models, frames, run.members, strict=True):
+            trained_with = settings_at(settings, max(0, frame.step - 1))
+            model["gauge"] = gauge_value(run.prepared, trained_with)
+    return models
 
 
 def _remarks(run: Run, known: int) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from svae_core.certificate.diagnostics import COLLAPSED_KL
-from svae_core.config.settings import settings_to_dict
 from svae_core.problem import prepared_data
-from svae_core.records import Budget, Certificate, Options, RequestError, Settings, State, to_json
+from svae_core.records import Budget, Certificate, Options, RequestError, Settings, State
 from svae_core.studies import jsonl
+from svae_core.studies.job import row_to_dict
 
 #: Runs trained as one batch; they share data, architecture and start.
 BATCH = 16
@@ -133,7 +133,7 @@ class Attack:
         for row in rows:
             if self._found is not None and row.outcome == BROKEN:
                 self._found(row)
-        plain = list(map(attempt_to_dict, rows))
+        plain = list(map(row_to_dict, rows))
         self.attempts[part.number] = plain
         return [{"seed": self.seed, "batch": part.number, "attempts": plain}]
 
@@ -179,11 +179,6 @@ def _recorded(row: dict[str, Any]) -> tuple[int, list[Any]]:
         if one["certificate"] is not None and one["outcome"] == HELD:
             float(one["certificate"]["kl"]) - float(one["certificate"]["floors"]["tight"])
     return number, list(attempts)
-
-
-def attempt_to_dict(ended: Attempt) -> dict[str, Any]:
-    """An attempt as JSON values."""
-    return to_json(vars(ended) | {"settings": settings_to_dict(ended.settings)})
 
 
 def plan(count: int, seed: int = 0) -> tuple[tuple[Settings, ...], ...]:

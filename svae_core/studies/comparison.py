@@ -10,21 +10,17 @@ A batch holds runs of one method only, so that its training time is that of the 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import final
 
-from svae_core.config.settings import MEMBER_FIELDS, settings_key
+from svae_core.config.settings import SHARED_FIELDS, settings_key
 from svae_core.records import RequestError, Settings, State
 from svae_core.studies.job import TrainedPart
 from svae_core.studies.scores import Score, Timing
 
 #: Fields that all runs of a batch have in common.
-_COMMON_FIELDS = (
-    *(item.name for item in dataclasses.fields(Settings) if item.name not in MEMBER_FIELDS),
-    *("method", "method_options"),
-)
+_COMMON_FIELDS = (*SHARED_FIELDS, "method", "method_options")
 
 
 @final

@@ -21,7 +21,7 @@ from svae_core.records import RequestError, Settings, flag
 
 #: Settings that a grid may vary besides method and seed; the first varies slowest.
 AXES = ("arch", "clusters", "band", "beta", "sigma2")
-#: Larger grids are refused: they are more likely a typing error than intended.
+#: Larger studies are refused: they are more likely a typing error than intended.
 MOST_RUNS = 100_000
 
 
@@ -57,10 +57,10 @@ def check_grid(grid: Grid) -> Grid:
     if count == 0:
         raise RequestError("The grid is empty: every axis needs a value, and there must be a seed.")
     if count > MOST_RUNS:
-        raise RequestError(f"The grid has {count} runs, but at most {MOST_RUNS} are allowed.")
+        raise RequestError(f"The grid has {count:,} runs, but at most {MOST_RUNS:,} are allowed.")
     for name, values in (*grid.axes, ("seeds", grid.seeds)):
         if len(set(values)) < len(values):
-            raise RequestError(f"--{name} names a value twice; give each value once.")
+            raise RequestError(f"{flag(name)} names a value twice; give each value once.")
     for name, values in grid.axes:
         for value in values:
             check_settings(dataclasses.replace(grid.bases[0], **{name: value}))
@@ -108,7 +108,7 @@ def seeds_of(text: str, first: int = 0, most: int = MOST_RUNS) -> tuple[int, ...
     except ValueError as error:
         raise RequestError(f"--seeds is {text!r}, but must be whole numbers.") from error
     if len(numbers) == 1 and not 1 <= numbers[0] <= most:
-        raise RequestError(f"--seeds is {text}, but must be at least 1 and at most {most}.")
+        raise RequestError(f"--seeds is {text}, but must be from 1 to {most:,}.")
     return tuple(range(first, first + numbers[0])) if len(numbers) == 1 else tuple(numbers)
 
 

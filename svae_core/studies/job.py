@@ -17,7 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar, final
 
-from svae_core.records import Budget, Moment, Settings, State
+from svae_core.config.settings import settings_to_dict
+from svae_core.records import Budget, Moment, Settings, State, to_json
 
 Row = TypeVar("Row")
 
@@ -30,6 +31,11 @@ class Measure(Generic[Row]):
     unit: str
     explanation: str
     of: Callable[[Row], float]
+
+
+def row_to_dict(row: Any) -> dict[str, Any]:
+    """A row that is a record with `settings` as JSON values, the settings as runs save them."""
+    return to_json(vars(row) | {"settings": settings_to_dict(row.settings)})
 
 
 class Part(Protocol):

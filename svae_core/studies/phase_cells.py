@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.certificate.diagnostics import VERDICTS
-from svae_core.config.settings import settings_from_dict, settings_to_dict
-from svae_core.records import Certificate, Settings, from_json, to_json
+from svae_core.certificate.diagnostics import COLLAPSED_TOTAL_KL, VERDICTS
+from svae_core.config.settings import settings_from_dict
+from svae_core.records import Certificate, Settings, from_json
 from svae_core.studies.grid import AXES, Grid
 from svae_core.studies.job import Measure
 
@@ -54,13 +54,8 @@ def outcome(settings: Settings, certificate: Certificate) -> Outcome:
     )
 
 
-def outcome_to_dict(ended: Outcome) -> dict[str, Any]:
-    """The outcome as JSON values; `outcome_from_dict` is the inverse."""
-    return to_json(vars(ended) | {"settings": settings_to_dict(ended.settings)})
-
-
 def outcome_from_dict(plain: dict[str, Any]) -> Outcome:
-    """An outcome from JSON values; raises ValueError, KeyError or TypeError if malformed."""
+    """The inverse of `row_to_dict`; ValueError, KeyError or TypeError if it is malformed."""
     return from_json(Outcome, plain | {"settings": settings_from_dict(plain["settings"])})
 
 
@@ -88,7 +83,8 @@ MEASURES = {
     "collapsed": Measure(
         "share collapsed",
         "",
-        "share of the seeds in which every dimension has less than .01 nats",
+        f"share of the seeds whose KL is below {COLLAPSED_TOTAL_KL:g} nats in all and whose loss "
+        "is not below the collapse loss",
         lambda o: float(o.verdict == "collapsed"),
     ),
     "position": Measure(

@@ -10,18 +10,12 @@ Which things are changed, and what follows from the results, is in `clinic.suspe
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, final
 
-from svae_core.config.settings import MEMBER_FIELDS, settings_key
+from svae_core.config.settings import SHARED_FIELDS, settings_key
 from svae_core.records import Certificate, RequestError, Settings, State
 from svae_core.studies.job import TrainedPart
-
-#: Fields in which runs that are trained as one batch agree.
-_SHARED_FIELDS = tuple(
-    item.name for item in dataclasses.fields(Settings) if item.name not in MEMBER_FIELDS
-)
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,7 @@ class Reruns:
             except RequestError as error:
                 refused.append(Reran(run.name, run.settings, refused=str(error)))
                 continue
-            groups.setdefault(settings_key(run.settings, _SHARED_FIELDS), []).append(run)
+            groups.setdefault(settings_key(run.settings, SHARED_FIELDS), []).append(run)
         batches = [RerunBatch((one.settings,), (one,)) for one in refused]
         for alike in groups.values():
             size = chunk_size(alike[0].settings)

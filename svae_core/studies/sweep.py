@@ -19,13 +19,13 @@ from typing import Any, final
 
 from svae_core import __version__
 from svae_core.certificate.certify import with_run
-from svae_core.config.settings import MEMBER_FIELDS, settings_key, settings_to_dict
+from svae_core.config.settings import SHARED_FIELDS, settings_key, settings_to_dict
 from svae_core.methods import WithArrays, method_for
 from svae_core.problem import prepared_data
 from svae_core.records import Certificate, RequestError, Settings, State, to_json
 from svae_core.studies import jsonl
 from svae_core.studies.grid import Grid, check_grid
-from svae_core.studies.job import TrainedPart
+from svae_core.studies.job import TrainedPart, row_to_dict
 from svae_core.studies.phase_cells import (
     Outcome,
     Theory,
@@ -33,7 +33,6 @@ from svae_core.studies.phase_cells import (
     cells,
     outcome,
     outcome_from_dict,
-    outcome_to_dict,
 )
 
 #: A sweep measures each loss with a quarter of a certificate's draws, but with at least the eight
@@ -44,9 +43,6 @@ FEWEST_DRAWS = 8
 _BAND_FIELDS = ("band", "lower_edge", "collapse_loss", "clusters")
 #: Settings that affect the band's edges and no other measured number.
 _EDGES = ("band", "lower_edge")
-_SHARED_FIELDS = tuple(
-    item.name for item in dataclasses.fields(Settings) if item.name not in MEMBER_FIELDS
-)
 #: Its multiples modulo 1 spread the first tasks evenly over the map, so a coarse map appears early.
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 #: Members of a chunk that native code trains: one after another, so that more would save little,
@@ -92,7 +88,7 @@ class Sweep:
         """Take over new outcomes; the lines that record them."""
         self.outcomes |= {item.settings: item for item in rows}
         about = {"sweep": _SCHEMA, "version": __version__}
-        return [about | {"outcome": outcome_to_dict(item)} for item in rows]
+        return [about | {"outcome": row_to_dict(item)} for item in rows]
 
     @property
     def ended(self) -> int:
@@ -144,7 +140,7 @@ def _chunks(alike: list[list[Settings]]) -> Iterator[Chunk]:
 
     groups: dict[str, list[list[Settings]]] = {}
     for runs in alike:
-        key = settings_key(runs[0], (*_SHARED_FIELDS, "seed", "method", "method_options"))
+        key = settings_key(runs[0], (*SHARED_FIELDS, "seed", "method", "method_options"))
         groups.setdefault(key, []).append(runs)
     batches = []
     for tasks in groups.values():

@@ -8,7 +8,6 @@ minibatches do not depend on the step at which a slice of training begins.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svae_core.config.settings import MEMBER_FIELDS, settings_at
+from svae_core.config.settings import SHARED_FIELDS, settings_at
 from svae_core.nets.networks import Architecture, stream
 from svae_core.problem import prepared_data
 from svae_core.records import PreparedData, RequestError, Settings
@@ -149,12 +148,11 @@ def _check_members(members: tuple[Settings, ...]) -> Settings:
         raise RequestError("There is nothing to train; give at least one method and one seed.")
     first = members[0]
     for settings in members[1:]:
-        for item in dataclasses.fields(Settings):
-            mine, theirs = getattr(settings, item.name), getattr(first, item.name)
-            if item.name not in MEMBER_FIELDS and mine != theirs:
+        for name in SHARED_FIELDS:
+            mine, theirs = getattr(settings, name), getattr(first, name)
+            if mine != theirs:
                 raise RequestError(
-                    f"Runs trained together must agree in {item.name}, but have {theirs} "
-                    f"and {mine}."
+                    f"Runs trained together must agree in {name}, but have {theirs} and {mine}."
                 )
     return first
 

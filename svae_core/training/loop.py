@@ -247,8 +247,7 @@ def forecasts(state: State) -> tuple[Forecast | None, ...]:
 
 def encode_points(state: State, index: int) -> Posteriors:
     """The posteriors of one member on all its training points."""
-    context = batch_context(state.settings, state.step)
-    model = list(_models(context, state, context.member_data))[index]
+    model = models(state)[index]
     return encode(model, model.prepared.shell.points)
 
 

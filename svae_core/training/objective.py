@@ -110,7 +110,7 @@ def _drawn(
     parts = _noise_of_latents(group, batch, step)
     paths = tuple(map(posterior.path, parts)) if isinstance(posterior, Pathwise) else ()
     z = torch.stack([path.z for path in paths] or [posterior.draw(part) for part in parts], dim=1)
-    taught = (
+    forced = (
         _with_dropped_steps(group, nets, batch.points, step) if nets.arch.autoregressive else None
     )
 
@@ -123,9 +123,9 @@ def _drawn(
         return error(group.project(nets.decode(latents.flatten(1, 2))), latents)
 
     def fitted(latents: Tensor) -> Tensor:
-        if taught is None:
+        if forced is None:
             return free(latents)
-        seen = taught.repeat(1, latents.shape[1], 1)
+        seen = forced.repeat(1, latents.shape[1], 1)
         return error(nets.predict(latents.flatten(1, 2), seen), latents)
 
     def encoded_again(latents: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ def _drawn(
         losses_of=fitted,
         noise=torch.stack(parts, dim=1),
         paths=paths,
-        running_free=None if taught is None else partial(free, z),
+        running_free=None if forced is None else partial(free, z),
         encoded_again=encoded_again,
     )
 

@@ -76,12 +76,12 @@ def thousand() -> None:
                     (folder / ABOUT).write_text(about_to_json(copy))
                 else:
                     (folder / path.name).write_bytes(path.read_bytes())
-        listed = _median(lambda: store.shelf(place), 5)
+        listed = _median(lambda: store.saved_runs(place), 5)
         table = _median(
             lambda: run_table.table(run_table.saved(place, run_table.Viewer("", True))), 5
         )
         found = _median(lambda: store.by_id(place, copy.id), 5)
-        read = _median(lambda: [load(entry.folder) for entry in store.shelf(place)], 1)
+        read = _median(lambda: [load(entry.folder) for entry in store.saved_runs(place)], 1)
         words = [sys.executable, "-m", "svae_core", "runs", "--json"]
         whole = _median(
             lambda: subprocess.run(words, cwd=ROOT, stdout=subprocess.DEVNULL, check=True), 3
@@ -131,7 +131,7 @@ def kill() -> None:
                 killed = time.time()
                 process.wait()
                 query, errors = student.query, errors + student.errors  # the link has the run's id
-                (entry,) = store.shelf(place)
+                (entry,) = store.saved_runs(place)
                 assert entry.about is not None, entry.trouble
                 missing.append(killed - entry.about.saved)
                 steps.append(entry.about.step)
@@ -139,7 +139,7 @@ def kill() -> None:
                 asyncio.run(_finish(student, place))
                 process.terminate()
                 process.wait()
-        (entry,) = store.shelf(place)
+        (entry,) = store.saved_runs(place)
         saved = load(entry.folder)
     one_thread()  # as in the workers: with other thread counts, sums differ in the last bits
     state = loop.begin(registry.pair(settings))
@@ -181,7 +181,7 @@ async def _finish(student: Student, place: Path) -> None:
     task = asyncio.create_task(student.attend(time.monotonic() + 1000))
     while True:
         await asyncio.sleep(1.0)
-        (entry,) = store.shelf(place)
+        (entry,) = store.saved_runs(place)
         if task.done() or (entry.about and entry.about.verdicts):
             break
     task.cancel()
@@ -234,7 +234,7 @@ async def _refused(folder: Path) -> None:
         print(f"| full, at step {full_at} | told: “{heard[0]}” |")
         await asyncio.sleep(5)
         on = live.moments[-1][0].step
-        entries = store.shelf(Path(os.environ["SVAE_HOME"]))
+        entries = store.saved_runs(Path(os.environ["SVAE_HOME"]))
         state = [entry.trouble or f"readable, at step {entry.about.step}" for entry in entries]  # type: ignore[union-attr]
         print(f"| 5 s later | trained on to step {on}; told {len(heard)} times; on disk: {state} |")
         _remount(folder, "size=64m")
@@ -251,7 +251,7 @@ async def _refused(folder: Path) -> None:
     saving.cancel()
     await asyncio.gather(saving, return_exceptions=True)
     await autosave.close()
-    (entry,) = store.shelf(Path(os.environ["SVAE_HOME"]))
+    (entry,) = store.saved_runs(Path(os.environ["SVAE_HOME"]))
     saved = load(entry.folder)
     compared, equal = _compare(saved.moments, live.moments)
     print(
@@ -280,7 +280,7 @@ def damage() -> None:
             for cut in range(0, len(whole), 10):
                 path.write_bytes(whole[:cut])
                 kind[0] += 1
-                kind[1] += any("damaged" in entry.trouble for entry in store.shelf(place))
+                kind[1] += any("damaged" in entry.trouble for entry in store.saved_runs(place))
                 try:
                     load(folder)
                 except RequestError:
@@ -296,7 +296,7 @@ def damage() -> None:
         (folder / ABOUT).write_text(json.dumps(plain | {"schema": 99}))
         (place / "holiday").mkdir()
         print("\n| folder | what the list says |\n| --- | --- |")
-        for entry in store.shelf(place):
+        for entry in store.saved_runs(place):
             what = "foreign" if entry.folder.name == "holiday" else "of a newer schema"
             said = entry.trouble.replace(str(place), "…")
             print(f"| {what} | {said} |")

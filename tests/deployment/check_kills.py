@@ -61,7 +61,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home.mkdir()
     for seed in ("1", "2"):
         assert Child(home, [*TRAIN, "--seed", seed]).run() == 0
-    first = store.shelf(home)[0].folder.name
+    first = store.saved_runs(home)[0].folder.name
     archive = str(folder / "exported.zip")
     assert Child(home, ["runs", "export", first, archive]).run() == 0
     rows = "\n".join(f"{i},{i * i % 7},{i % 3}" for i in range(60))
@@ -73,7 +73,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def weights(home: Path) -> list[bytes]:
     """All whole runs, deleted ones too: what they hold, whatever they are called."""
     found = []
-    for entry in (*store.shelf(home), *store.trash(home)):
+    for entry in (*store.saved_runs(home), *store.trash(home)):
         run = on_disk.load(entry.folder)
         found.append(tensors.pack_state(run.state, run.moments[-1:]))
     return sorted(found)
@@ -110,7 +110,7 @@ def _changed(what: str, furnished: Path, place: Path, moment: int) -> Child:
 
 
 def _command(what: str, place: Path, furnished: Path) -> list[str]:
-    runs = store.shelf(place) or store.trash(place)
+    runs = store.saved_runs(place) or store.trash(place)
     names = {
         "RUN": runs[0].folder.name,
         "FILE": str(furnished / "exported.zip"),
@@ -149,7 +149,7 @@ def test_two_servers_and_three_sweeps_share_one_home(tmp_path: Path) -> None:
     rows = jsonl.read_rows(str(out), "{")
     assert rows[: len(kept)] == kept and len(rows) == 32
     assert len({json.dumps(row["outcome"]["settings"]) for row in rows}) == 32
-    found = {entry.about.id: entry for entry in store.shelf(home) if entry.about}
+    found = {entry.about.id: entry for entry in store.saved_runs(home) if entry.about}
     for student in students:
         run = student.query.rpartition("run=")[2]
         assert run in found and on_disk.load(found[run].folder).moments, "a run is lost"

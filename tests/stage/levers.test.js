@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { nats } from "../../assets/stage/guarantee.js";
 import { Scale, marksOf, spelt } from "../../assets/stage/logarithmic.js";
-import { LASTING, newsAt, words } from "../../assets/stage/news.js";
+import { LASTING, newsAt, words } from "../../assets/stage/narration.js";
 import { followed, law } from "../../assets/stage/views/levers.js";
 
 test("a place on the track and its value are each other's inverse, equal ratios equal ways", () => {

@@ -1,7 +1,7 @@
 /**
  * The claims of the Theory page as pictures that can be dragged, by pointer or by keys.
  *
- *     mount(parent, numbers);  unmount(parent)
+ *     mount(parent, { numbers });  unmount(parent)
  *
  * @import { Claim, Knob } from "./claims.js"
  * @import { Numbers } from "./formulas.js"
@@ -30,9 +30,9 @@ const shown = new WeakMap();
 
 /**
  * @param {HTMLElement} parent
- * @param {Numbers} numbers
+ * @param {{ numbers: Numbers }} data
  */
-export function mount(parent, numbers) {
+export function mount(parent, { numbers }) {
   const key = JSON.stringify(numbers);
   if (shown.get(parent) === key) return; // the page was rerun: what was dragged stays
   unmount(parent);

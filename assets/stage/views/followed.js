@@ -7,11 +7,11 @@
  */
 
 import { make, setText } from "../dom.js";
+import { DrawingPad } from "../drawing_pad.js";
 import { Features } from "../features.js";
-import { Followings } from "../followings.js";
-import { Pad } from "../pad.js";
-import { Typed } from "../typed.js";
-import { Way } from "../way.js";
+import { PathOfPoint } from "../path_of_point.js";
+import { PointQuestions } from "../point_questions.js";
+import { TextLine } from "../text_line.js";
 import { Thumbnails } from "../thumbnails.js";
 
 /** @type {Declaration} */
@@ -198,16 +198,16 @@ export default class FollowedView {
     this.thumbnails = new Thumbnails(scene);
     /** @type {Message | null} */
     this.message = null;
-    this.asking = new Followings(selection, follow);
+    this.asking = new PointQuestions(selection, follow);
     const texts = Boolean(scene.symbols?.length);
     this.how = HOW[scene.image ? "image" : texts ? "text" : "table"];
-    this.pad = scene.image ? new Pad((strokes) => this.#drawn(strokes)) : null;
-    this.typed = texts ? new Typed(scene, (text) => selection.enter({ follow: 0, text })) : null;
+    this.pad = scene.image ? new DrawingPad((strokes) => this.#drawn(strokes)) : null;
+    this.typed = texts ? new TextLine(scene, (text) => selection.enter({ follow: 0, text })) : null;
     this.features = scene.image || texts ? null : new Features(scene, (changes) => this.#set(changes));
     this.title = make("p", { "aria-live": "polite" }, this.how);
     this.original = make("canvas", { role: "img", "aria-label": "The input as the models are given it" });
     this.original.hidden = true;
-    this.ways = scene.members.map((member) => new Way(member, this.thumbnails, (n) => this.#choose(n)));
+    this.ways = scene.members.map((member) => new PathOfPoint(member, this.thumbnails, (n) => this.#choose(n)));
     const ways = this.ways.map(({ root }) => root);
     const [way, where] = [WAY, WHERE].map((words) => make("small", {}, words));
     this.results = make("div", { hidden: "" }, way, make("div", { className: "svae-ways" }, ...ways), where);

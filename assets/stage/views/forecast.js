@@ -79,7 +79,7 @@ export default class Forecast {
   /** @param {OutlookNumbers} outlook */
   #trial(outlook) {
     const label = outlook.trying ? "Copies are being trained …" : "Try it with copies of this run";
-    const title = "Trains copies with βσ² up to 1.9 times higher and lower: seconds to a minute";
+    const title = "Trains copies with βσ² up to 1.85 times higher and lower: seconds to a minute";
     const button = make("button", { type: "button", className: "svae-action", title }, label);
     button.disabled = outlook.trying;
     button.addEventListener("click", () => this.tryNearby());

@@ -8,7 +8,7 @@
  */
 
 import { make, number, penOf } from "../dom.js";
-import { drawNews } from "../news.js";
+import { drawNarration } from "../narration.js";
 
 /** @type {Declaration} */
 export const declaration = {
@@ -132,7 +132,7 @@ export default class KlBars {
     const news = this.recording.newsAt(moment.index);
     if (!news || news.model !== m || news.dimension < 0) return;
     const x = LEFT + each * (news.dimension - 0.5);
-    drawNews(pen, theme, { x, y: floor - 2 }, width, news);
+    drawNarration(pen, theme, { x, y: floor - 2 }, width, news);
   }
 
   /**

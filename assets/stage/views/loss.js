@@ -8,9 +8,9 @@ import { translucent } from "../colour.js";
 import { asPicture, make, number, setText } from "../dom.js";
 import { nats } from "../guarantee.js";
 import { Handles } from "../handles.js";
-import { words } from "../news.js";
+import { words } from "../narration.js";
 import { axisOf, layoutOf, PLOT_CONFIG } from "../theme.js";
-import { WhyTwo } from "../why_two.js";
+import { TwoCollapseLosses } from "../two_collapse_losses.js";
 
 /** @type {Declaration} */
 export const declaration = {
@@ -105,7 +105,7 @@ export default class LossCorridor {
       change: (band) => alter({ band }),
       move: (edge) => this.#promise(edge),
     });
-    this.why = new WhyTwo(element, scene);
+    this.why = new TwoCollapseLosses(element, scene);
   }
 
   /** @param {Moment} moment */

@@ -9,8 +9,8 @@
 import { wordsOf } from "../colouring.js";
 import { make, setText } from "../dom.js";
 import { choiceOf, Lasso, PICKING } from "../lasso.js";
-import { Picked } from "../picked.js";
 import { Points } from "../points.js";
+import { SelectionPanel } from "../selection_panel.js";
 import { listenForDrags, Sheet } from "../sheet.js";
 
 /** @type {Declaration} */
@@ -165,7 +165,7 @@ export default class Maps {
 
   #tools() {
     const buttons = choiceOf(PICKING, (tool) => (this.lasso.box = tool === "box"));
-    const { root } = new Picked(this.scene, this.selection);
+    const { root } = new SelectionPanel(this.scene, this.selection);
     return make("div", { className: "svae-tools" }, ...buttons, root);
   }
 

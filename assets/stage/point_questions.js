@@ -9,7 +9,7 @@
 const PATIENCE = 10_000; // until a question counts as lost, in milliseconds
 const APART = 400; // between questions that only a new moment asks: training needs its workers
 
-export class Followings {
+export class PointQuestions {
   /**
    * @param {Selection} selection
    * @param {(question: FollowQuestion) => boolean} follow

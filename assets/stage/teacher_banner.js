@@ -6,7 +6,7 @@
 
 import { make, setText } from "./dom.js";
 
-export class Following {
+export class TeacherBanner {
   /**
    * @param {HTMLElement} element
    * @param {Player} player

@@ -5,7 +5,7 @@
  */
 
 /** @implements {View} */
-export class Later {
+export class DeferredView {
   /**
    * @param {Promise<unknown>} ready
    * @param {() => View} create

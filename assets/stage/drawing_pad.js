@@ -17,7 +17,7 @@ const HELP =
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-export class Pad {
+export class DrawingPad {
   /** @param {(strokes: number[][]) => void} change  called as the drawing grows, and when it is cleared */
   constructor(change) {
     this.change = change;

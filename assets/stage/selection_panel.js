@@ -14,7 +14,7 @@ import { packed, unpacked } from "./selection.js";
 const MOST = 12; // selections that are kept of the same points
 const LONGEST = 40; // letters of a name
 
-export class Picked {
+export class SelectionPanel {
   /**
    * @param {Scene} scene
    * @param {Selection} selection

@@ -9,7 +9,7 @@ import { make, setText } from "./dom.js";
 import { part } from "./frames.js";
 import { paintIntervals } from "./intervals.js";
 
-export class Way {
+export class PathOfPoint {
   /**
    * @param {Member} member
    * @param {Thumbnails} thumbnails

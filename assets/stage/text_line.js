@@ -6,7 +6,7 @@
 
 import { make } from "./dom.js";
 
-export class Typed {
+export class TextLine {
   /**
    * @param {Scene} scene
    * @param {(text: string) => void} change  called with every letter

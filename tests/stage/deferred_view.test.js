@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Later } from "../../assets/stage/later.js";
+import { DeferredView } from "../../assets/stage/deferred_view.js";
 
 class View {
   calls = [];
@@ -17,7 +17,7 @@ test("it is made when the script is there, with the newest moment and theme", as
   let arrive = () => {};
   const script = new Promise((done) => (arrive = done));
   const view = new View();
-  const later = new Later(script, () => view);
+  const later = new DeferredView(script, () => view);
   later.draw({ index: 1 });
   later.recolour({ name: "dark" });
   later.resize({});
@@ -33,8 +33,8 @@ test("it is made when the script is there, with the newest moment and theme", as
 
 test("it is not made for a page that has gone, nor without the script", async () => {
   const never = () => assert.fail("it was made");
-  const gone = new Later(Promise.resolve(), never);
+  const gone = new DeferredView(Promise.resolve(), never);
   gone.dispose();
-  new Later(Promise.reject(new Error("no script")), never).draw({ index: 1 });
+  new DeferredView(Promise.reject(new Error("no script")), never).draw({ index: 1 });
   await new Promise((done) => setTimeout(done));
 });

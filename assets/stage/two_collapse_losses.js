@@ -6,7 +6,7 @@
 
 import { make, number } from "./dom.js";
 
-export class WhyTwo {
+export class TwoCollapseLosses {
   /**
    * @param {HTMLElement} element  the loss chart's
    * @param {Scene} scene

@@ -73,7 +73,7 @@ export function words({ kind, dimension, step }) {
  * @param {number} width  of the canvas, which words must not leave
  * @param {Remark} remark
  */
-export function drawNews(pen, theme, { x, y }, width, remark) {
+export function drawNarration(pen, theme, { x, y }, width, remark) {
   pen.strokeStyle = "#d55e00";
   pen.lineWidth = 2.5;
   pen.beginPath();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Followings } from "../../assets/stage/followings.js";
+import { PointQuestions } from "../../assets/stage/point_questions.js";
 import { told } from "../../assets/stage/intervals.js";
 import { Selection } from "../../assets/stage/selection.js";
 
@@ -11,7 +11,7 @@ import { Selection } from "../../assets/stage/selection.js";
 function asking() {
   const selection = new Selection({ arrays: { labels: { shape: [3], data: Float32Array.of(0, 1, 2) } } });
   const questions = [];
-  const asked = new Followings(selection, (question) => questions.push(question) > 0);
+  const asked = new PointQuestions(selection, (question) => questions.push(question) > 0);
   return { selection, questions, asked };
 }
 
