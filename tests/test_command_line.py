@@ -133,6 +133,8 @@ def test_commands_that_compute_nothing_import_nothing_heavy(tmp_path):
         ("train --spherical.strength -1", "strength"),
         ("compare --seeds 0", "--seeds"),
         ("compare --methods ,", "--methods"),
+        ("compare --methods spherical baseline", "arguments: baseline; see"),
+        ("compare --methods spherical baseline", "compare --help"),
         ("record make a.json b.json", "one file"),
         ("record replay nosuch.json", "nosuch.json"),
         ("record table pyproject.toml", "no record"),
