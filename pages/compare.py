@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -19,7 +20,7 @@ from svae_core.figures.names import counted
 from svae_core.methods import scan_methods
 from svae_core.records import to_json
 from svae_core.studies.comparison import Comparison
-from svae_core.studies.scores import MEASURES, Score, rows, to_csv, to_latex
+from svae_core.studies.scores import MEASURES, TIME_RATIO, Score, rows, to_csv, to_latex
 
 
 def export(scores: list[Score]) -> None:
@@ -33,6 +34,17 @@ def export(scores: list[Score]) -> None:
         column.download_button(label, text, name, kind, on_click="ignore", width="stretch")
 
 
+def columns() -> dict[str, Any]:
+    """What each column of the table holds, in three digits; the method stays in sight."""
+    number = partial(st.column_config.NumberColumn, format="%.3g")
+    about: dict[str, Any] = {"method": st.column_config.TextColumn(pinned=True)}
+    for measure in MEASURES.values():
+        unit = f", in {measure.unit}" if measure.unit else ""
+        about[measure.title] = number(help=f"{measure.explanation}{unit}")
+        about[f"± {measure.title}"] = number(help="standard deviation over the seeds")
+    return about | {TIME_RATIO: number(help="of training steps in batches of one size")}
+
+
 def show(scores: list[Score]) -> None:
     """The results so far."""
     table = rows(scores)
@@ -41,13 +53,15 @@ def show(scores: list[Score]) -> None:
     picked = st.dataframe(
         comparison.table(table),
         hide_index=True,
-        column_config={
-            one.title: st.column_config.Column(help=one.explanation) for one in MEASURES.values()
-        },
         placeholder="–",
         on_select="rerun",
         selection_mode="single-row",
         key="compare.table",
+        column_config=columns(),
+    )
+    st.caption(
+        "Columns to the right come into sight by scrolling sideways; the head of each says what it "
+        "holds when the pointer rests on it."
     )
     if guards := comparison.guards(table):
         st.table(guards, hide_index=True)

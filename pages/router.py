@@ -14,6 +14,15 @@ st.html(
     .st-key-start-run { min-height: 37rem; }
     /* At the top they would lie over the page's own buttons. */
     [data-testid="stToastContainer"] { top: auto; bottom: 1rem; }
+    /* Whoever looks at a page has no terminal, and may never have heard of Streamlit. */
+    :root:has([data-testid="stApp"]:not([data-test-connection-state="CONNECTED"]))
+      [data-testid="stDialog"] h2 + div {
+      > * { display: none; }
+      &::after {
+        content: "The server does not answer. This page tries again by itself; what was saved is"
+          " kept.";
+      }
+    }
     @media (max-width: 640px) {
       .st-key-start-run { min-height: 83rem; }
       [data-testid="stMarkdownContainer"] table { display: block; overflow-x: auto; }

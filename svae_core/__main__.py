@@ -34,9 +34,9 @@ class _Parser(argparse.ArgumentParser):
         raise RequestError(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse, but a command names its own unknown option, and the one that is meant."""
+        """As argparse, but a command names its own unknown words, and the option that is meant."""
         request, unknown = super().parse_known_args(args, namespace)
-        if unknown and unknown[0].startswith("-"):
+        if unknown:
             import difflib
 
             known = self._option_string_actions

@@ -17,6 +17,7 @@ from support.ports import free_port
 from support.saved_runs import assert_same
 
 from pages.live import registry
+from svae_core.config.settings import settings_at
 from svae_core.records import Settings
 from svae_core.runs import store
 from svae_core.runs.folder import load
@@ -75,6 +76,11 @@ def test_a_killed_server_costs_nothing(visit: Visit, machine: Machine) -> None:
     (entry,) = store.saved_runs(machine.home)
     assert entry.about is not None and not entry.trouble
     assert 0 < entry.about.step < entry.about.steps
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    assert "streamlit" not in dialog.inner_text().lower(), "it is said in words of ours"
+    words = "e => getComputedStyle(e, '::after').content"
+    assert "tries again by itself" in dialog.locator("h2 + div").evaluate(words)
 
     machine.start()
     expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
@@ -92,6 +98,29 @@ def test_a_killed_server_costs_nothing(visit: Visit, machine: Machine) -> None:
         for a, b in zip(mine, theirs, strict=True):
             assert_same(a, b, ("latent_mean",))
     assert len(store.saved_runs(machine.home)) == 1
+
+
+def test_a_lever_moved_while_the_server_is_lost_is_moved(visit: Visit, machine: Machine) -> None:
+    page = visit.page
+    page.goto(f"{machine.url}/train?dataset=wine&clusters=3&epochs={LONG.epochs}")
+    page.wait_for_function("Number(document.querySelector('[data-moment]')?.dataset.moment) > 40")
+    (entry,) = store.shelf(machine.home)
+    deadline = time.monotonic() + WAIT / 1000
+    while load(entry.folder).about.step == 0:
+        assert time.monotonic() < deadline, "nothing was saved"
+        time.sleep(0.2)
+    machine.kill()
+    page.get_by_role("dialog").get_by_label("Close").click()
+    field = page.get_by_label("σ² as a number")
+    assert field.input_value() != "0.03"
+    field.fill("0.03")
+    field.press("Enter")
+    machine.start()
+    expect(page.locator("[data-status=finished]")).to_be_visible(timeout=WAIT)
+    assert field.input_value() == "0.03"
+    about = load(entry.folder).about
+    settled = [settings_at(one, about.steps).sigma2 for one in about.members]
+    assert settled == [0.03, 0.03], "σ² of the run that goes on"
 
 
 # What a forger would send through the address that the page itself uses.

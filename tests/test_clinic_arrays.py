@@ -36,8 +36,11 @@ def test_a_healthy_model_is_awake_with_the_numbers_of_theory() -> None:
     assert found.within < found.band_hi < found.delta == pytest.approx(VALUES.sum())
     assert found.encoder is not None and 0 < found.encoder.nats < found.kl
     assert not found.findings and "3 dimensions" not in found.sentence
+    labelled = diagnose_arrays(**MODEL, labels=MODEL["points"][:, 0] > 0)
+    assert "the entropy of the labels" in report_page(labelled, "mine.npz")
     page = report_page(found, "<script>alert(1)</script>.npz")
     assert "cluster 1" in page and "margin at 99 %" in page and "99%" not in page
+    assert "the entropy of the K-means clusters" in page, "whose classes they are"
     assert "<script>" not in page and found.encoder.sentence in page
 
 

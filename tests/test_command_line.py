@@ -136,6 +136,8 @@ def test_commands_that_compute_nothing_import_nothing_heavy(tmp_path):
         ("compare --methods ,", "--methods"),
         ("compare --seeds 1000000000", "2,000,000,000 runs, but at most 100,000"),
         ("attack --runs 1000000000", "--runs is 1000000000, but must be from 1 to 100,000"),
+        ("compare --methods spherical baseline", "arguments: baseline; see"),
+        ("compare --methods spherical baseline", "compare --help"),
         ("record make a.json b.json", "one file"),
         ("record replay nosuch.json", "nosuch.json"),
         ("record table pyproject.toml", "no record"),

@@ -37,6 +37,8 @@ def check(outcome: Outcome, secret: Path) -> None:
     assert outcome.megabytes < READER_BYTES >> 20 and outcome.seconds < 30
     if outcome.kind == "refused":
         assert outcome.said.endswith(".") and "\n" not in outcome.said, outcome.said
+        # A file whose bytes make no sense is no failing disk.
+        assert "cannot be kept or read" not in outcome.said, outcome.said
         assert ". " not in outcome.said and str(secret) not in outcome.said, outcome.said
 
 

@@ -207,6 +207,24 @@ def test_each_suspicion_has_a_button_and_what_it_chose_can_be_undone() -> None:
 
 
 @pytest.mark.slow
+def test_k_starts_anew_with_each_file_until_it_is_chosen() -> None:
+    app = _open(clusters="10")
+    words = [("flu", "cold", "none")[i % 3] for i in range(60)]
+    rows = [f"{i * 37 % 11},{i * 71 % 13},{word}" for i, word in enumerate(words)]
+    first = "\n".join(["a,b,diagnosis", *rows]).encode()
+    _quiet(app.file_uploader[0].upload("first.csv", first, "text/csv").run())
+    assert widget(app.number_input, "clusters").value == 2
+    told = _said(app) + " ".join(caption.value for caption in app.caption)
+    assert "with 2 classes, 20 rows without, kept out" in told, "as K counts them"
+    assert "20 points have no label: an empty cell, a word for one" in told.replace("\\", "")
+    _quiet(app.file_uploader[0].upload("second.csv", _WRONG, "text/csv").run())
+    assert widget(app.number_input, "clusters").value == 4, "of the second file"
+    _quiet(widget(app.number_input, "clusters").set_value(7).run())
+    _quiet(app.file_uploader[0].upload("first.csv", first, "text/csv").run())
+    assert widget(app.number_input, "clusters").value == 7, "what was chosen stays"
+
+
+@pytest.mark.slow
 def test_a_column_is_corrected_by_one_click() -> None:
     app = _open()
     _quiet(app.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())

@@ -6,9 +6,11 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 from support.screens import SMALL, charts_of, open_page, query_of, without_exception
 
 from pages.classroom import lessons
+from pages.server.current import server
 from pages.visitor import settings_in_url
 from pages.visitor.markdown import for_visitors, plain
 from pages.wire import replay_file
@@ -50,6 +52,24 @@ def test_a_mistyped_class_code_is_told_so(no_engine: None) -> None:
     app.text_input[0].set_value("abcdef")
     app = without_exception(app.button[0].click().run())
     assert "six letters are on your teacher's screen" in app.error[0].value
+
+
+def test_a_class_that_has_ended_is_no_class_of_the_visitor(no_engine: None) -> None:
+    """Its code may stand in an address that the browser goes back to."""
+
+    def page() -> None:
+        import streamlit as st
+
+        from pages.visitor import session
+
+        st.write(f"class: {session.class_code() or 'none'}")
+
+    app = AppTest.from_function(page)
+    room = server().classes.begin("run")
+    app.query_params["class"] = room.code
+    assert app.run().markdown[0].value == f"class: {room.code}"
+    server().classes.end(room.key)
+    assert app.run().markdown[0].value == "class: none"
 
 
 @pytest.mark.slow

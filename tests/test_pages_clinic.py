@@ -74,6 +74,23 @@ def test_arrays_are_uploaded_and_examined() -> None:
     assert len(app.error) == 1 and app.error[0].value.startswith("mine.npz:")
 
 
+@pytest.mark.slow
+def test_nothing_below_the_arrays_moves_when_they_are_read() -> None:
+    target = io.BytesIO()
+    np.savez(target, points=np.random.default_rng(0).normal(size=(60, 3)))
+    app = open_page("clinic", {"dataset": "wine", "clusters": "3"})
+
+    def after_the_toggle() -> list[str]:
+        kinds = [app.main.children[at].type for at in sorted(app.main.children)]
+        return kinds[kinds.index("toggle", kinds.index("file_uploader")) :][:3]
+
+    uploader = app.file_uploader[-1]
+    app = without_exception(uploader.upload("mine.npz", target.getvalue(), "").run())
+    first = after_the_toggle()
+    app = without_exception(app.run())
+    assert after_the_toggle() == first, "the same places as when the file was read"
+
+
 def polled(app: AppTest, there: Callable[[AppTest], bool]) -> AppTest:
     for _ in range(40):
         if there(app):

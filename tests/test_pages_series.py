@@ -181,6 +181,10 @@ def test_methods_are_compared_run_by_run_and_lead_to_training() -> None:
     assert list(table["method"]) == ["Conventional VAE", "Spherical VAE", "Free bits"]
     assert {"KL", "I(x;z)", "± KL"} <= set(table.columns)
     assert "proved lower bound on the information" in app.dataframe[0].proto.columns
+    said = json.loads(app.dataframe[0].proto.columns)
+    assert said["method"]["pinned"], "numbers whose method is out of sight say nothing"
+    assert all(said[name]["help"] for name in table.columns[3:]), "each measure says what it is"
+    assert any("scrolling sideways" in text.value for text in app.caption)
     assert [*app.table[0].value.columns] == ["method", "guards KL", "guards information"]
     strips, bars, plane = charts_of(app)
     assert [len(trace["x"]) for trace in strips["data"]] == [2, 2, 2]

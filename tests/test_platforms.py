@@ -139,6 +139,28 @@ def test_doctor_finds_this_installation_well(home: Path) -> None:
     assert str(home) in known["runs"].found
 
 
+def test_doctor_of_an_installed_package_asks_for_no_other_version(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no requirements.txt lies beside it; a version's "+cpu" is part of no pin."""
+    versions = {"torch": "2.13.0+cpu", "streamlit": "1.67.0"}
+
+    def version(name: str) -> str:
+        if name == "scipy":
+            raise doctor.importlib.metadata.PackageNotFoundError(name)
+        return versions.get(name, "1.0")
+
+    monkeypatch.setattr(doctor.importlib.metadata, "version", version)
+    monkeypatch.setattr(doctor.svae_core, "__file__", str(tmp_path / "svae_core" / "__init__.py"))
+    known = {one.subject: one for one in doctor._packages()}
+    mends = {name: one.mend for name, one in known.items() if one.mend}
+    assert mends == {"scipy": "install it: pip install scipy."}
+    (tmp_path / "requirements.txt").write_text("torch==2.12.0\n")
+    known = {one.subject: one for one in doctor._packages()}
+    assert "with 2.12.0 only" in known["torch"].mend
+    assert known["scipy"].mend == "install it: pip install -r requirements.txt."
+
+
 def test_doctor_says_what_to_do(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

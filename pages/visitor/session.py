@@ -125,8 +125,9 @@ def lesson() -> lessons.Lesson | None:
 
 
 def class_code() -> str:
-    """The code of the class that this visitor belongs to; "" for none."""
-    return _remembered("class", _CLASS)
+    """The code of the class that this visitor belongs to; "" for none, or where it has ended."""
+    code = _remembered("class", _CLASS)
+    return code if server().classes.find(code) else ""
 
 
 def class_key() -> str:
@@ -282,8 +283,7 @@ def requested_task(key: str, call: Callable[[], Future[Any]]) -> Future[Any] | N
 def once(key: str, call: Callable[[], Any]) -> tuple[Any, bool]:
     """The result of a call that is made once per visitor and key; and whether it was made now."""
     made = st.session_state.setdefault(_ONCE, {})
-    fresh = key not in made
-    if fresh:
+    if fresh := key not in made:
         made[key] = call()
     return made[key], fresh
 

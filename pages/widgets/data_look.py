@@ -22,6 +22,7 @@ from svae_core.datasets.file import Config, choice_of
 from svae_core.figures.names import counted
 from svae_core.own_data.choice import EVERY, with_name
 from svae_core.own_data.counts import MOST_VARIABLE
+from svae_core.own_data.labels import UNLABELLED
 from svae_core.own_data.look import Look, look_at
 from svae_core.own_data.numerals import spelt
 from svae_core.own_data.suspicions import Suspicion
@@ -48,8 +49,12 @@ def summary(look: Look, table: Table, config: Config) -> str:
         return f"Nothing can be trained on yet: {for_visitors(look.refusal)}"
     words = f"Read as {table.form}. Trained on: {counted(look.rows, 'row')} of "
     words += f"{counted(look.width, 'number')} each, {_scale(look, config)}"
-    label = f"Label: {look.label}, with {counted(len(look.classes), 'class')}, kept out of training"
-    return f"{words}. {label if look.label else 'No label'}."
+    if not look.label:
+        return f"{words}. No label."
+    counts = dict(look.classes)
+    without = f", {counted(counts.pop(UNLABELLED), 'row')} without" if UNLABELLED in counts else ""
+    label = f"Label: {look.label}, with {counted(len(counts), 'class')}{without}"
+    return f"{words}. {label}, kept out of training."
 
 
 def in_short(look: Look, config: Config) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.server.current import server
 from pages.visitor import session
@@ -63,17 +64,19 @@ def section(loss: TrainingLoss, batch_size: int) -> None:
         key="clinic.trained",
         help="then βσ² on your points is known, and with it the gauge",
     )
+    place = st.empty()  # always there, so that nothing below it moves to another place
     if uploaded is None:
         return
     known = (loss, batch_size) if trained else (None, 0)
     key = f"clinic.{uploaded.file_id} {known}"
-    future, _ = session.once(key, lambda: _begun(uploaded, *known))
+    future, _ = session.once(key, lambda: _begun(uploaded, place, *known))
     waiting_section.section("arrays", partial(_draw, future, uploaded.name))
 
 
-def _begun(uploaded: Any, loss: TrainingLoss | None, batch_size: int) -> Future[Examination] | str:
+def _begun(
+    uploaded: Any, place: DeltaGenerator, loss: TrainingLoss | None, batch_size: int
+) -> Future[Examination] | str:
     """The examination of an upload, begun; or the reason why the file is refused."""
-    place = st.empty()
     with tempfile.TemporaryDirectory() as folder, reading_slots:
         path = Path(folder) / "upload"
         path.write_bytes(uploaded.getbuffer())

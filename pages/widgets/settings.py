@@ -32,7 +32,9 @@ def data_controls() -> Settings:
     before = session.settings()
     plugins = scan_datasets()
     settings = _plugin_choice(before, "dataset", "dataset_options", plugins)
-    if before.clusters == _CLUSTERS and upload.is_another_file(before, settings):
+    # A file's own start is nobody's choice, and not that of the next file either.
+    own = upload.classes(before) if before.dataset == "file" else 0
+    if before.clusters in (_CLUSTERS, own) and upload.is_another_file(before, settings):
         settings = dataclasses.replace(settings, clusters=upload.classes(settings) or _CLUSTERS)
     settings = _cluster_choice(settings)
     with st.expander("Shell"):

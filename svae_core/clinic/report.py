@@ -76,12 +76,13 @@ def numbers_of(found: Examination) -> list[tuple[str, str, str]]:
         ceiling = f"± {error}; log n is {math.log(found.n_points):.2f}"
         rows.append(("KL", f"{found.kl:.4g} nats", active))
         rows.append(("information I(x; z)", f"{found.mutual_information:.4g} nats", ceiling))
-    if found.encoder is not None:
+    if (encoder := found.encoder) is not None:
+        known = "labels" if encoder.teacher == "labels" else "K-means clusters"
         rows.append(
             (
                 "class identity through z",
-                f"{found.encoder.nats:.3g} nats",
-                f"at least, 99 % confidence; of {found.encoder.entropy:.2f}",
+                f"{encoder.nats:.3g} nats",
+                f"at least, 99 % confidence; of {encoder.entropy:.2f}, the entropy of the {known}",
             )
         )
     return rows

@@ -99,11 +99,12 @@ def _packages() -> Iterator[Finding]:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             why = machine.without_torch() if name == "torch" else ""
-            mend = "" if optional else f"{why or 'install it: pip install -r requirements.txt'}."
+            what = "-r requirements.txt" if pinned else name
+            mend = "" if optional else f"{why or f'install it: pip install {what}'}."
             yield Finding(name, "not installed", mend)
             continue
-        wanted = pinned.get(name, version)
-        other = version.partition("+")[0] != wanted
+        wanted = pinned.get(name, "")  # an installed package pins nothing
+        other = wanted not in ("", version.partition("+")[0])
         mend = f"runs are equal bit for bit with {wanted} only; install that." if other else ""
         yield Finding(name, version, mend)
 

@@ -19,7 +19,8 @@ _LABEL_NAMES = (
     *("label", "labels", "class", "classes", "target", "species", "category", "diagnosis"),
     *("cell_type", "celltype", "cell type", "type", "folder", "digit", "y"),
 )
-_MISSING = "(missing)"
+#: What rows without a label are listed as, after all classes.
+UNLABELLED = "(missing)"
 _CLASSES_FROM = 200_000  # rows that show whether a column of numbers holds classes
 
 
@@ -135,25 +136,25 @@ def labels_of(
         texts = [f"{value:.12g}" for value in present[: CLASSES + 1].tolist()]
         if len(set(texts)) < len(texts):  # they differ in later digits
             texts = [f"{value:.17g}" for value in present[: CLASSES + 1].tolist()]
-        texts = [_MISSING if text == "inf" else text for text in texts]
+        texts = [UNLABELLED if text == "inf" else text for text in texts]
     else:
         values = table.codes(label.name) if label.kind == "category" else np.empty(0)
         if rows is not None and len(values):
             values = np.where(rows >= 0, values[rows], -1)
         present, codes = np.unique(values, return_inverse=True)
-        texts = [_MISSING if code < 0 else label.categories[code] for code in present]
+        texts = [UNLABELLED if code < 0 else label.categories[code] for code in present]
     if label.kind == "text" or len(present) > CLASSES:
         raise RequestError(
             f"Column {label.name!r} of {table.name} has too many different values for a label; "
             f"choose one with at most {CLASSES}, or none."
         )
-    order = sorted(range(len(texts)), key=lambda i: (texts[i] == _MISSING, i))
+    order = sorted(range(len(texts)), key=lambda i: (texts[i] == UNLABELLED, i))
     if label.kind == "category":
-        order = sorted(range(len(texts)), key=lambda i: (texts[i] == _MISSING, texts[i]))
+        order = sorted(range(len(texts)), key=lambda i: (texts[i] == UNLABELLED, texts[i]))
     rank = np.argsort(order)
     return rank[codes].astype(int), tuple(texts[i] for i in order)
 
 
 def count_classes(names: tuple[str, ...]) -> int:
     """How many classes the names of `labels_of` are: rows without a label are none."""
-    return sum(name != _MISSING for name in names)
+    return sum(name != UNLABELLED for name in names)

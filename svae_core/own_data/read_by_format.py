@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from svae_core.own_data.archive import is_of_disk
 from svae_core.own_data.damage import damaged
 from svae_core.own_data.formats import Progress, Source, recognise, renamed
 from svae_core.own_data.limits import CELLS
@@ -61,7 +62,9 @@ def opened(source: Source) -> Iterator[Source]:
     except RequestError as error:
         raise RequestError(f"{name}: {error}") from error
     except OSError as error:
-        raise refused_by_disk(name, error) from error
+        if is_of_disk(error):
+            raise refused_by_disk(name, error) from error
+        raise RequestError(f"{name}: {damaged('file')}") from error
     except MemoryError as error:
         raise RequestError(f"{name}: Reading it takes too much memory; give a sample.") from error
 

@@ -21,7 +21,13 @@ from svae_core.own_data.choice import (
 )
 from svae_core.own_data.column_roles import ANNOTATION, REASONS, ROW_NAME
 from svae_core.own_data.counts import MOST_VARIABLE, PER_CELL, cell_factors, most_variable
-from svae_core.own_data.labels import Labelling, count_classes, labelling_of, labels_of
+from svae_core.own_data.labels import (
+    UNLABELLED,
+    Labelling,
+    count_classes,
+    labelling_of,
+    labels_of,
+)
 from svae_core.own_data.limits import CATEGORIES, CATEGORIES_UNASKED, COLUMNS, NUMBERS
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.numerals import spelt
@@ -100,6 +106,12 @@ def shape(table: Table, choice: Choice, seed: int, second: Table | None = None) 
             f"The label is {labelling.label.name}; it is shown, and never trained on.",
             f"K starts at its number of classes, {count_classes(names)}, where none is chosen.",
         )
+        if without := int(np.count_nonzero(np.asarray(names)[labels] == UNLABELLED)):
+            elsewhere = ", or no row in the second file" if labelling.joined else ""
+            more += (
+                f"{without:,} points have no label: an empty cell, a word for one, such as NA, none"
+                f" or ?{elsewhere}.",
+            )
     return Dataset(
         name=table.name,
         title=table.name,

@@ -85,6 +85,45 @@ test("requests are JSON as pages/wire/routes.py reads them", () => {
   ]);
 });
 
+test("what was asked of the run while the connection was lost is asked once there is one", () => {
+  const { source, events } = connected();
+  sockets[0].open();
+  sockets[0].lose(1006);
+  source.command("change", { changes: { sigma2: 2 } });
+  source.command("pause");
+  source.command("change", { changes: { beta: 3 } });
+  source.command("change", { changes: { sigma2: 4 } });
+  source.command("play");
+  source.command("lead", { key: "k", shown: 3 });
+  timers.at(-1).act();
+  source.on = { ...source.on, open: () => source.ask({ want: "scene" }) };
+  sockets[1].open();
+  assert.deepEqual(sockets[1].sent, [
+    { do: "change", changes: { sigma2: 4, beta: 3 } },
+    { do: "play" },
+    { want: "scene" },
+  ]);
+  sockets[1].lose(1006);
+  timers.at(-1).act();
+  sockets[2].open();
+  assert.deepEqual(sockets[2].sent, [{ want: "scene" }], "once");
+  assert.equal(events.at(-1), null);
+});
+
+test("another run is not begun by a connection that is lost, and that is said", () => {
+  const { source, events } = connected();
+  sockets[0].open();
+  sockets[0].lose(1006);
+  for (const verb of ["branch", "reseed", "copy"]) {
+    events.length = 0;
+    source.command(verb, { step: 4 });
+    assert.deepEqual(events, ["The connection is lost: do this again when it is back."]);
+  }
+  timers.at(-1).act();
+  sockets[1].open();
+  assert.deepEqual(sockets[1].sent, []);
+});
+
 test("messages are decoded on their way in", () => {
   const { events } = connected();
   sockets[0].open();

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from svae_core.own_data.archive import is_of_disk
 from svae_core.own_data.array_in_file import LETTERS_REFUSED, NamedArray
 from svae_core.own_data.array_to_table import text_of_label, with_note, write_matrix
 from svae_core.own_data.candidates import choose, labels_among
@@ -104,8 +105,8 @@ def _damage_named() -> Iterator[None]:
     """Whatever the library raises on bytes that make no sense is one sentence."""
     try:
         yield
-    except _DAMAGE as error:
-        if isinstance(error, RequestError):
+    except (*_DAMAGE, OSError) as error:
+        if isinstance(error, RequestError) or is_of_disk(error):
             raise
         raise RequestError(
             f"The .mat file is damaged, cut off, or of an unknown version; {AGAIN}."
