@@ -113,7 +113,7 @@ def certify(
     answers that carry more nats than the posterior's KL.
     """
     given = _read_points(points)
-    _check_request(draws, shell, clusters, seed)
+    check_request(draws, shell, clusters, seed)
     origin = np.zeros(given.shape[1]) if shell else center_of(given)
     against = reference(given, shell, min(clusters, len(given) - 1), seed)
     posteriors = None
@@ -148,9 +148,10 @@ def _read_points(points: Any) -> np.ndarray:
     return given
 
 
-def _check_request(
+def check_request(
     draws: int | None, shell: tuple[float, float] | None, clusters: int, seed: int
 ) -> None:
+    """RequestError for what is no number of draws, no shell, no number of clusters or no seed."""
     if draws is not None and not is_whole(draws, 8):
         raise RequestError(
             f"draws is {draws!r}, but a margin worth the name needs a whole number, at least 8."

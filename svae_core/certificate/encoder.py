@@ -35,8 +35,9 @@ SampleZ = Callable[[np.ndarray], Any]
 Head = Callable[[np.ndarray], Any]
 
 _MEANS = (
-    "The encoder gave the same z twice, so it gives means and no samples, and the nats of a mean say "
-    "nothing of the latent; draw z ~ q(z|x), or say deterministic=True if the encoder has no noise."
+    "The encoder gave the same z twice, so it gives means and no samples, and the nats of a mean "
+    "say nothing of the latent; draw z ~ q(z|x), or say deterministic=True if the encoder has no "
+    "noise."
 )
 _FIXED = (
     "The encoder gave the same z to the same batch twice, but others when its rows were permuted, "
@@ -90,8 +91,9 @@ def certify_encoder(
     order permuted anew. `labels` [n]: the classes; without them K-means with `clusters` clusters is
     the teacher. `head(z) -> [n, classes]`: probabilities of the classes in the order of their
     sorted names, if you have one that did not see these points (it gets z in an order permuted
-    anew); without it one is fitted on the other half: a linear or quadratic logistic regression, or boosted trees, whichever predicts
-    best there. `deterministic`: the encoder has no noise (vector-quantised codes, say).
+    anew); without it one is fitted on the other half: a linear or quadratic logistic regression, or
+    boosted trees, whichever predicts best there. `deterministic`: the encoder has no noise
+    (vector-quantised codes, say).
 
     The claim is for the held-out points, drawn uniformly, and for the encoder as a sampler: rows
     of a call have noise of their own, calls are independent. RequestError, one sentence, for
@@ -270,7 +272,7 @@ def _aligned(answered: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def _in_any_order(head: Head, rng: np.random.Generator) -> Head:
-    """The same head, which can gain nothing by the places of rows: classes may be stored by them."""
+    """The same head, which gains nothing by the places of rows: classes may be stored by them."""
 
     def answered(z: np.ndarray) -> np.ndarray:
         at = rng.permutation(len(z))

@@ -19,9 +19,9 @@ from svae_core.certificate.arrays import LARGEST, numbers
 from svae_core.certificate.sampling import ROUNDED, Sampling, mean_square, usual_scale
 from svae_core.records import RequestError
 
-#: Draws that differ by less than this share of the points' usual scale, in mean square, did not come
-#: from sampling. Where a posterior is known, answers are compared with what it lets through, and
-#: only what differs by rounding did not: a posterior may be as narrow as that.
+#: Draws that differ by less than this share of the points' usual scale, in mean square, did not
+#: come from sampling. Where a posterior is known, answers are compared with what it lets through,
+#: and only what differs by rounding did not: a posterior may be as narrow as that.
 _HARDLY = 1e-6
 _MEANS = (
     "The model gave the same reconstructions twice, so it decodes posterior means, or one fixed "
