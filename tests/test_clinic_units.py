@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -182,6 +183,22 @@ def test_weights_of_the_kl_that_differ_have_no_gauge_together(over: str) -> None
         assert alone.gauge == pytest.approx(diagnose_loss(TrainingLoss(), POINTS, 1).gauge)
 
 
+def kl(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
+    return (mean.square() + log_variance.exp() - 1 - log_variance) / 2
+
+
+def test_a_root_of_the_mean_and_a_loss_in_float32_have_a_gauge() -> None:
+    """Near the best constant √S moves by the change of S over 2√S, so the weight is that."""
+    plain = gauge_of(lambda x, y, m, s: (x - y).square().mean() + kl(m, s).sum(1).mean(), POINTS, 2)
+    root = gauge_of(
+        lambda x, y, m, s: (x - y).float().square().mean().sqrt() + kl(m, s).sum(1).mean(),
+        POINTS,
+        2,
+    )
+    share = 2 * np.sqrt(POINTS.var(axis=0).mean())
+    assert root.gauge == pytest.approx(plain.gauge * share, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("loss", "said"),
     [
@@ -190,6 +207,17 @@ def test_weights_of_the_kl_that_differ_have_no_gauge_together(over: str) -> None
         (lambda x, y, m, s: (y - x).log().sum() + m.square().sum(), "not a finite number"),
         (lambda x, y, m, s: -(x - y).square().sum() - m.square().sum(), "to be maximised"),
         (lambda x, y, m, s: (x - y).square().sum() + m[:, 0].square().sum(), "every dimension"),
+        (lambda x, y, m, s: (x - y).square().sum() + m.square().sum(), "of the log-variance"),
+        (
+            lambda x, y, m, s: (x - y).square().sum() + (kl(m, s) * torch.tensor([1, 9])).sum(),
+            "KL of some dimensions",
+        ),
+        (lambda x, y, m, s: (x - y).square().sum(dim=1).sqrt().sum() + kl(m, s).sum(), "couples"),
+        (lambda x, y, m, s: (x - y).cumsum(1).square().sum() + kl(m, s).sum(), "couples"),
+        (
+            lambda x, y, m, s: (x - y).square().sum() + random.random() * kl(m, s).sum(),
+            "another value at every call",
+        ),
     ],
 )
 def test_what_is_no_loss_to_minimise_is_refused_in_one_sentence(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -49,6 +50,10 @@ class Net(nn.Module):
         return self.decoder(z)
 
 
+def watched(**options: Any) -> CollapseMonitor:
+    return CollapseMonitor(Net().encode, Net().decode, POINTS, **options)
+
+
 # ------------------------------------------------------------------------------ the shell
 
 
@@ -89,6 +94,12 @@ def test_the_projection_is_differentiable_a_module_and_exact_in_half_precision()
         (lambda: FeasibleBand.from_data(POINTS * np.nan), "not a finite number"),
         (lambda: band().penalty(torch.ones(3)), "must be one number"),
         (lambda: CollapseMonitor(Net().decode, Net().decode, POINTS[:, :2]).step(), "two tensors"),
+        (lambda: watched(beta=-1.0), "beta is -1.0, but must be"),
+        (lambda: watched(beta=math.nan), "beta is nan, but must be"),
+        (lambda: watched(sigma2=0.0), "sigma2 is 0.0, but must be"),
+        (lambda: watched(shell=(2.0, 1.0)), "inner radius must be smaller"),
+        (lambda: watched(seed=-1), "seed is -1, but must be"),
+        (lambda: Following(watched(), every=0), "every is 0, but must be"),
         (
             lambda: CollapseMonitor(Net().encode, Net().decode, POINTS * 0 + 1),
             "X are all identical",
@@ -327,6 +338,21 @@ def test_a_reading_is_live_and_the_same_for_the_same_model() -> None:
     assert one.delta == pytest.approx(POINTS.var(axis=0).sum())
     assert one.gauge == pytest.approx(1.0 / np.linalg.eigvalsh(np.cov(POINTS.T, ddof=0))[-1])
     assert "certif" not in one.sentence.lower()
+
+
+def test_a_reading_compares_the_loss_with_delta_of_the_same_points() -> None:
+    """One point in 20,000 lies far out, and is not among those viewed; the model is a constant."""
+    points = np.random.default_rng(0).normal(size=(20_000, 3))
+    points[5] = 2_000.0
+    nothing = torch.zeros(len(points), 2)
+    monitor = CollapseMonitor(
+        lambda x: (nothing[: len(x)], nothing[: len(x)]),
+        lambda z: 0 * z[:, :1].expand(-1, 3),
+        points,
+    )
+    reading = monitor.step()
+    assert monitor.delta > 500 > 5 > reading.delta > 2.5
+    assert "below" not in reading.sentence
 
 
 # --------------------------------------------------------------- our own run, in their loop

@@ -92,8 +92,8 @@ def certify(
 
     `reconstruct(points) -> [n, d]` must sample: encode, draw z ~ q(z|x), decode, with noise of its
     own for each row. Every call gets a copy of all points, a NumPy array, in an order permuted
-    anew, and its answer is copied; three calls first check that it samples. Then draws are made
-    until there are 65,536 losses (16 draws at least), and doubled up to three times while the
+    anew, and its answer is copied; three calls first check that it samples (more where these look
+    alike). Then draws are made until there are 65,536 losses (16 draws at least), and doubled up to three times while the
     answer is open; or exactly `draws` of them (at least 8).
     `posterior(points) -> (mean, log variance)`, each [n, k], adds KL and mutual information of a
     Gaussian posterior, and a check that the answers carry no more than it lets through. Without
@@ -113,14 +113,14 @@ def certify(
     answers that carry more nats than the posterior's KL.
     """
     given = _read_points(points)
-    _check_request(draws, shell, clusters, seed)
+    check_request(draws, shell, clusters, seed)
     origin = np.zeros(given.shape[1]) if shell else center_of(given)
     against = reference(given, shell, min(clusters, len(given) - 1), seed)
     posteriors = None
     if posterior is not None:
         posteriors = gaussian_posteriors(*answered_posterior(posterior, given, seed))
-    box = BlackBox(reconstruct, given, seed)
-    box.check_sampling(against.delta)
+    box = BlackBox(reconstruct, given, seed, posterior is not None)
+    box.check_sampling()
     found = measure(
         against,
         lambda: box.draw() - origin,
@@ -129,6 +129,7 @@ def certify(
         seed=seed,
         name=name,
     )
+    box.check_drawn()
     if refusal := inconsistency(found):
         raise RequestError(refusal)
     return found
@@ -147,9 +148,10 @@ def _read_points(points: Any) -> np.ndarray:
     return given
 
 
-def _check_request(
+def check_request(
     draws: int | None, shell: tuple[float, float] | None, clusters: int, seed: int
 ) -> None:
+    """RequestError for what is no number of draws, no shell, no number of clusters or no seed."""
     if draws is not None and not is_whole(draws, 8):
         raise RequestError(
             f"draws is {draws!r}, but a margin worth the name needs a whole number, at least 8."
@@ -175,19 +177,38 @@ def _is_shell(shell: Any) -> bool:
 def inconsistency(found: Certificate) -> str:
     """Why answers cannot have been sampled from the posterior, in a sentence; "" if they can.
 
-    KL ≥ I(x; x̂) is a theorem for answers that were.
+    KL ≥ I(x; z) ≥ I(x; x̂) is a theorem for answers that were.
     """
     carried = max(found.floors.proved, found.floors.elementary, found.cluster_floor)
-    # A hundredth covers posteriors in bfloat16; floors hold with the certificate's confidence.
-    if math.isnan(found.kl) or carried <= 1.01 * found.kl + 1e-6:
+    if math.isnan(found.kl) or carried <= lets_through(found.kl, *_information(found)):
         return ""
+    # A large KL may say only how far all posteriors are from the prior.
+    known = f"I(x; z) of the posterior is {max(found.mutual_information, 0.0):.4g} nats"
+    if carried > lets_through(found.kl):
+        known = f"the posterior's KL lets through {found.kl:.4g} nats at most"
     return (
         f"The reconstructions carry at least {carried:.4g} nats about their points (proved), "
-        f"but the posterior's KL lets through {found.kl:.4g} nats at most, so they were not "
+        f"but {known}, so they were not "
         "sampled from it: decoded means with some other noise, another encoder's, or a decoder "
         "that sees the points themselves, as an autoregressive one does under teacher forcing; let "
         "reconstruct draw z from this very posterior, and decode z alone."
     )
+
+
+def _information(found: Certificate) -> tuple[float, float]:
+    return found.mutual_information, found.mutual_information_error
+
+
+def lets_through(kl: float, information: float = math.nan, error: float = math.nan) -> float:
+    """Nats that a posterior lets through at most, with room for what was measured.
+
+    A hundredth covers posteriors in bfloat16. I(x; z) is an estimate: five of its standard errors,
+    and a hundredth of a nat for what few points of many thousands carry, which may not be asked.
+    """
+    limit = 1.01 * kl + 1e-6
+    if math.isfinite(information) and math.isfinite(error):
+        limit = min(limit, 1.01 * (max(information, 0.0) + 5 * error) + 0.01)
+    return limit
 
 
 def reference(

@@ -26,12 +26,24 @@ import numpy as np
 from svae_core.certificate.arrays import check_clusters, numbers
 from svae_core.certificate.confidence import independent_sample, lower_limit
 from svae_core.certificate.losses import CONFIDENCE, DRAWS, PERCENT
+from svae_core.certificate.sampling import ROUNDED, Sampling
 from svae_core.records import RequestError
 
 #: Points [n, d] -> sampled latents [n, …], a new draw at every call.
 SampleZ = Callable[[np.ndarray], Any]
 #: Latents [n, k] -> probabilities [n, classes].
 Head = Callable[[np.ndarray], Any]
+
+_MEANS = (
+    "The encoder gave the same z twice, so it gives means and no samples, and the nats of a mean "
+    "say nothing of the latent; draw z ~ q(z|x), or say deterministic=True if the encoder has no "
+    "noise."
+)
+_FIXED = (
+    "The encoder gave the same z to the same batch twice, but others when its rows were permuted, "
+    "so its noise goes by row number (a random seed is fixed inside it); let it draw new noise in "
+    "every call."
+)
 
 #: The head's answer is mixed with this much of the uniform one, which bounds its logarithm.
 _MIXED = 0.01
@@ -78,9 +90,10 @@ def certify_encoder(
     `sample_z(points) -> [n, …]` draws z anew at every call; it gets a copy of the points in an
     order permuted anew. `labels` [n]: the classes; without them K-means with `clusters` clusters is
     the teacher. `head(z) -> [n, classes]`: probabilities of the classes in the order of their
-    sorted names, if you have one that did not see these points; without it one is fitted on the
-    other half: a linear or quadratic logistic regression, or boosted trees, whichever predicts
-    best there. `deterministic`: the encoder has no noise (vector-quantised codes, say).
+    sorted names, if you have one that did not see these points (it gets z in an order permuted
+    anew); without it one is fitted on the other half: a linear or quadratic logistic regression, or
+    boosted trees, whichever predicts best there. `deterministic`: the encoder has no noise
+    (vector-quantised codes, say).
 
     The claim is for the held-out points, drawn uniformly, and for the encoder as a sampler: rows
     of a call have noise of their own, calls are independent. RequestError, one sentence, for
@@ -92,21 +105,27 @@ def certify_encoder(
     order = rng.permutation(len(given))
     fitted, held = np.sort(order[: len(given) // 2]), np.sort(order[len(given) // 2 :])
 
-    def draw(rows: np.ndarray) -> np.ndarray:
-        at = rng.permutation(len(rows))
-        answered = _latents(sample_z(given[rows[at]]), len(rows))
-        aligned = np.empty_like(answered)
-        aligned[at] = answered
-        return aligned
+    def draw(rows: np.ndarray, at: np.ndarray) -> np.ndarray:
+        return _aligned(_latents(sample_z(given[rows[at]]), len(rows)), at)
 
-    first = draw(held)
-    _check_sampling(first, draw(held), deterministic)
-    name = "given"
+    calls = Sampling(
+        lambda at: draw(held, at),
+        lambda: rng.permutation(len(held)),
+        share=ROUNDED,
+        means=_MEANS,
+        fixed=_FIXED,
+    )
+    if not deterministic:
+        calls.check()
     if head is None:
-        drawn = [draw(fitted) for _ in range(_FITTED)]
+        drawn = [draw(fitted, rng.permutation(len(fitted))) for _ in range(_FITTED)]
         name, head = _best_head(drawn, codes[fitted], len(names), seed)
+    else:
+        name, head = "given", _in_any_order(head, rng)
     draws = max(DRAWS, -(-_LOSSES // len(held)))
-    answers = np.stack([_answered(head, draw(held), len(names)) for _ in range(draws)])
+    answers = np.stack([_answered(head, calls.draw(), len(names)) for _ in range(draws)])
+    if not deterministic:
+        calls.check_drawn()
     return _certificate(answers, codes[held], names, name, labels is not None)
 
 
@@ -245,16 +264,22 @@ def _latents(answer: Any, n: int) -> np.ndarray:
     return found.reshape(n, -1).astype(np.float64)
 
 
-def _check_sampling(first: np.ndarray, again: np.ndarray, deterministic: bool) -> None:
-    """Refuse encoder means, by which nothing in nats is certified."""
-    spread = float(first.var(axis=0).sum())
-    same = float(((first - again) ** 2).sum(axis=1).mean()) <= 1e-12 * spread
-    if same and spread > 0 and not deterministic:
-        raise RequestError(
-            "The encoder gave the same z twice, so it gives means and no samples, and the nats of "
-            "a mean say nothing of the latent; draw z ~ q(z|x), or say deterministic=True if the "
-            "encoder has no noise."
-        )
+def _aligned(answered: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Rows that answer those of this order, in their own places."""
+    aligned = np.empty_like(answered)
+    aligned[at] = answered
+    return aligned
+
+
+def _in_any_order(head: Head, rng: np.random.Generator) -> Head:
+    """The same head, which gains nothing by the places of rows: classes may be stored by them."""
+
+    def answered(z: np.ndarray) -> np.ndarray:
+        at = rng.permutation(len(z))
+        found = numbers(head(z[at]), "The head's answers")
+        return _aligned(found, at) if found.shape[:1] == at.shape else found
+
+    return answered
 
 
 def _best_head(

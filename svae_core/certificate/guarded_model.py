@@ -4,8 +4,8 @@
 
 Every call gets a copy of the points in an order permuted anew, and the answer is copied before
 the next call, so that a model which works in place, reuses its output, answers by row number or
-reads other rows gains nothing by it. Two draws are compared before any loss is measured: a model
-that does not sample is refused.
+reads other rows gains nothing by it. Draws are compared, before any loss is measured and once all
+are made: a model that does not sample is refused (`sampling`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,23 @@ from typing import Any
 import numpy as np
 
 from svae_core.certificate.arrays import LARGEST, numbers
+from svae_core.certificate.sampling import ROUNDED, Sampling, mean_square, usual_scale
 from svae_core.records import RequestError
 
-#: Draws that differ by less than this share of δ in mean square did not come from sampling.
+#: Draws that differ by less than this share of the points' usual scale, in mean square, did not
+#: come from sampling. Where a posterior is known, answers are compared with what it lets through,
+#: and only what differs by rounding did not: a posterior may be as narrow as that.
 _HARDLY = 1e-6
+_MEANS = (
+    "The model gave the same reconstructions twice, so it decodes posterior means, or one fixed "
+    "noise for all rows; let it sample z ~ q(z|x) anew for each row, since only a sampled loss "
+    "excludes collapse."
+)
+_FIXED = (
+    "The model gave the same reconstructions to the same batch twice, but others when its rows "
+    "were permuted, so its noise goes by row number (a random seed is fixed inside it) or its "
+    "answers are stored; let it draw new noise in every call."
+)
 #: Posteriors of the same points in two orders agree to this share of their scale (root mean square)
 _SAME = 0.02
 
@@ -27,46 +40,30 @@ _SAME = 0.02
 class BlackBox:
     """Draws of anyone's sampled reconstructions, aligned with the points."""
 
-    def __init__(self, reconstruct: Callable[[np.ndarray], Any], points: np.ndarray, seed: int):
+    def __init__(
+        self,
+        reconstruct: Callable[[np.ndarray], Any],
+        points: np.ndarray,
+        seed: int,
+        posterior: bool = False,
+    ) -> None:
         self._reconstruct = reconstruct
         self._points = points
-        self._orders = np.random.default_rng([seed, 41])
-        self._last = np.empty(0)
-        self._limit = 0.0  # mean square difference of draws that hardly differ
-
-    def draw(self) -> np.ndarray:
-        """One draw of the answers [n, d], float64; refused where it repeats the draw before it."""
-        found = self._in_order(self._new_order())
-        if self._limit and _mean_square(found - self._last) < self._limit:
-            raise _decoded_means()
-        self._last = found
-        return found
-
-    def check_sampling(self, delta: float) -> None:
-        """Refuse a model whose answers do not vary from call to call; constant ones may.
-
-        The same noise in every call, as of a seed set inside the model, gives equal answers to
-        equal batches, but others as soon as the rows are permuted; decoded means do not even
-        change then. Raises RequestError.
-        """
-        order = self._new_order()
-        first, again = self._in_order(order), self._in_order(order)
-        other = self._last = self.draw()
-        limit = _HARDLY * delta
-        if _mean_square(first - first.mean(axis=0)) <= limit:
-            return  # a constant: the decoder ignores z, and that is for the verdict to say
-        self._limit = limit
-        if _mean_square(first - other) < limit:
-            raise _decoded_means()
-        if _mean_square(first - again) < limit:
-            raise RequestError(
-                "The model gave the same reconstructions to the same batch twice, but others when "
-                "its rows were permuted, so its noise goes by row number (a random seed is fixed "
-                "inside it) or its answers are stored; let it draw new noise in every call."
-            )
-
-    def _new_order(self) -> np.ndarray:
-        return self._orders.permutation(len(self._points))
+        orders = np.random.default_rng([seed, 41])
+        calls = Sampling(
+            self._in_order,
+            lambda: orders.permutation(len(points)),
+            share=ROUNDED if posterior else _HARDLY,
+            scale=usual_scale(points),
+            means=_MEANS,
+            fixed=_FIXED,
+        )
+        #: One draw of the answers [n, d], float64.
+        self.draw = calls.draw
+        #: Refuses a model that does not sample, before it is measured …
+        self.check_sampling = calls.check
+        #: … and one that stopped doing so meanwhile.
+        self.check_drawn = calls.check_drawn
 
     def _in_order(self, order: np.ndarray) -> np.ndarray:
         given = self._points[order]  # indexing by an array copies
@@ -80,14 +77,6 @@ class BlackBox:
         aligned[order] = answers
         _check_answers(aligned)
         return aligned
-
-
-def _decoded_means() -> RequestError:
-    return RequestError(
-        "The model gave the same reconstructions twice, so it decodes posterior means, or one "
-        "fixed noise for all rows; let it sample z ~ q(z|x) anew for each row, since only a "
-        "sampled loss excludes collapse."
-    )
 
 
 def answered_posterior(
@@ -109,9 +98,9 @@ def answered_posterior(
         found.append(aligned)
     (mean, log_variance), (mean_again, log_variance_again) = found
     deviation = np.exp(0.5 * np.clip(log_variance, -700, 700))
-    scale = _mean_square(mean - mean.mean(axis=0)) + _mean_square(deviation)
-    moved = _mean_square(mean - mean_again) > _SAME**2 * scale
-    if moved or _mean_square(log_variance - log_variance_again) > _SAME * mean.shape[1]:
+    scale = mean_square(mean - mean.mean(axis=0)) + mean_square(deviation)
+    moved = mean_square(mean - mean_again) > _SAME**2 * scale
+    if moved or mean_square(log_variance - log_variance_again) > _SAME * mean.shape[1]:
         raise RequestError(
             "The posterior of a point is another one when the rows are permuted or asked again, so "
             "it does not follow the points; give it as a fixed function of each row."
@@ -152,8 +141,3 @@ def _check_answers(answers: np.ndarray) -> None:
             "The reconstructions reach beyond 1e150, where squares overflow; that is no answer to "
             "these points."
         )
-
-
-def _mean_square(gaps: np.ndarray) -> float:
-    """Summed over columns, mean over rows."""
-    return float(np.einsum("nd,nd->n", gaps, gaps).mean())

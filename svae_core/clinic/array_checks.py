@@ -15,9 +15,11 @@ import numpy as np
 
 from svae_core.certificate.diagnostics import COLLAPSED_TOTAL_KL
 from svae_core.certificate.posteriors import gaussian_posteriors
+from svae_core.certificate.sampling import ROUNDED, usual_scale
 from svae_core.clinic.model_arrays import ModelArrays
 from svae_core.distributions.gaussian import LOG_VARIANCE_RANGE
 
+_HARDLY = 1e-6  # draws nearer together than this share of the points' variance are one draw
 _COPIES = 1e-10  # a loss below this share of the total variance is that of the points themselves
 _MEANS = 1e-6  # z this near to the means, in the posterior's own variance, were not sampled
 _ENOUGH = 50  # points from which on a fitted line says something
@@ -30,7 +32,8 @@ def checked(arrays: ModelArrays) -> tuple[ModelArrays, list[str]]:
     """The arrays without those that contradict the others, and what was found wrong."""
     findings: list[str] = []
     if arrays.reconstructions is not None:
-        drawn, told = _checked_draws(arrays.reconstructions, arrays.points)
+        known = arrays.mean is not None and arrays.log_variance is not None
+        drawn, told = _checked_draws(arrays.reconstructions, arrays.points, known)
         arrays, findings = replace(arrays, reconstructions=drawn), told
         if drawn is not None and (why := _other_units(drawn, arrays.points)):
             findings.append(why)
@@ -53,15 +56,20 @@ def checked(arrays: ModelArrays) -> tuple[ModelArrays, list[str]]:
     return arrays, findings
 
 
-def _checked_draws(drawn: np.ndarray, points: np.ndarray) -> tuple[np.ndarray | None, list[str]]:
-    """Draws [draws, n, d] of reconstructions without repeated ones, and what was found wrong."""
+def _checked_draws(
+    drawn: np.ndarray, points: np.ndarray, known: bool
+) -> tuple[np.ndarray | None, list[str]]:
+    """Draws [draws, n, d] of reconstructions without repeated ones, and what was found wrong.
+
+    `known`: a posterior is, which may be so narrow that draws hardly differ.
+    """
     scale = float(points.var(axis=0, dtype=np.float64).sum())
     if float(np.square(drawn - points, dtype=np.float64).sum(axis=2).mean()) <= _COPIES * scale:
         return None, [
             "The reconstructions are the points themselves, to rounding, as no decoder of sampled "
             "z gives them; is this another array? They are left out."
         ]
-    if len(drawn) > 1 and _alike(drawn, points):
+    if len(drawn) > 1 and _alike(drawn, points, ROUNDED if known else _HARDLY):
         return None, [
             "The draws of reconstructions are the same, so they are decoded means (or one draw, "
             "repeated), and a loss of means excludes nothing: decode a new sample of z each time."
@@ -96,9 +104,14 @@ def _other_units(drawn: np.ndarray, points: np.ndarray) -> str:
     )
 
 
-def _alike(drawn: np.ndarray, points: np.ndarray) -> bool:
+def _alike(drawn: np.ndarray, points: np.ndarray, share: float = _HARDLY) -> bool:
+    """Whether draws [draws, n, d] that are no constant are one draw, to this share of the points'.
+
+    As in `certificate.sampling`, by the usual scale, which a single point far out does not move.
+    """
     moved = float(np.square(drawn[1:] - drawn[0], dtype=np.float64).mean())
-    return moved <= 1e-6 * _spread(points) < _spread(drawn[0])
+    usual, spread = usual_scale(points) / points.shape[1], _spread(drawn[0])
+    return spread > ROUNDED * usual and moved <= share * min(usual, spread)
 
 
 def _same_draws(z: np.ndarray, log_variance: np.ndarray | None) -> bool:

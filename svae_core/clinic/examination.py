@@ -21,6 +21,7 @@ from svae_core.certificate.certify import (
     Reference,
     inconsistency,
     information_of,
+    lets_through,
     measure,
     reference,
     with_run,
@@ -108,18 +109,20 @@ def examine(arrays: ModelArrays, clusters: int = 10, seed: int = 0) -> Examinati
     posteriors = None
     if arrays.mean is not None and arrays.log_variance is not None:
         posteriors = gaussian_posteriors(arrays.mean, arrays.log_variance)
+    known = information_of(posteriors, seed)
     encoder = _encoder(arrays, posteriors, clusters, seed, findings)
-    if encoder and posteriors and (why := _too_much(encoder, posteriors)):
+    if encoder and posteriors and (why := _too_much(encoder, math.fsum(known[0]), *known[2])):
         findings.append(why)
         arrays = replace(arrays, z=None, mean=None, log_variance=None)
         encoder = posteriors = None
+        known = information_of(None, seed)
     certificate = None
     if arrays.reconstructions is not None:
         certificate = _certificate(arrays, against, posteriors, seed)
         if why := inconsistency(certificate):
             findings.append(why)
             certificate = None
-    kl_per_dim, active, (information, error) = information_of(posteriors, seed)
+    kl_per_dim, active, (information, error) = known
     lambda_max = float(against.floors.eigenvalues[0])
     found = Examination(
         verdict="",
@@ -206,14 +209,16 @@ def _encoder(
         return None
 
 
-def _too_much(encoder: EncoderCertificate, posteriors: Posteriors) -> str:
+def _too_much(encoder: EncoderCertificate, kl: float, information: float, error: float) -> str:
     """Why z cannot be of this posterior, in a sentence; "" if it can: KL ≥ I(x; z) is a theorem."""
-    kl = float(posteriors.kl.sum(axis=1, dtype=np.float64).mean())
-    if encoder.nats <= 1.01 * kl + 1e-6:
+    if encoder.nats <= lets_through(kl, information, error):
         return ""
+    known = f"I(x; z) of the posterior is {max(information, 0.0):.3g} nats"
+    if encoder.nats > lets_through(kl):
+        known = f"the posterior's KL lets through {kl:.3g} nats at most"
     return (
-        f"At least {encoder.nats:.3g} nats pass through z, but the posterior's KL lets through "
-        f"{kl:.3g} nats at most, so z was not sampled from it. Both are left out."
+        f"At least {encoder.nats:.3g} nats pass through z, but {known}, so z was not sampled from "
+        "it. Both are left out."
     )
 
 

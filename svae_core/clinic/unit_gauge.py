@@ -26,8 +26,8 @@ from svae_core.config.fields import RequestError
 
 #: Within this of 1 on either side the gauge alone does not decide what training ends in.
 NEAR = 0.25
-#: Weights of the KL that differ by less are one, computed in float32.
-_ALIKE = 1e-4
+#: Curvatures that agree to this share are equal: a loss may be computed in float32.
+_ROUGHLY = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +101,9 @@ def gauge_of(
     noise_scale is taken to be 1.
     `start` [d]: from where the best constant answer is sought (default: the mean of the points).
     RequestError where the function is flat in answers or mean, so that no gauge exists, and where
-    dimensions or points have KL weights of their own: collapse is then stable in a dimension whose
-    weight is above Λ, and no single ratio says so of all.
+    it is no such sum: coordinates that are coupled, another penalty than a KL, another value at
+    every call, or KL weights that differ by dimension or point. Collapse is then stable in a
+    dimension whose weight is above Λ, and no single ratio says so of all.
     """
     import torch
 
@@ -128,10 +129,46 @@ def gauge_of(
         best = best - step.clamp(-1.0, 1.0)
         if float(step.abs().max()) <= 1e-13 * (1 + float(best.abs().max())):
             break
+    _check_steady(lambda *posterior: function(x, best.expand(n, d), *posterior), nothing)
+    _check_apart(lambda answers: function(x, answers, nothing, nothing), best.expand(n, d))
     v = _kl_weight(lambda *posterior: function(x, best.expand(n, d), *posterior), nothing)
     # The loss of a batch is w·mean; slopes of one point are n times those of the batch.
     found = spectrum(slope.numpy() * n, curvature.numpy() * n)
     return _diagnosis(found, v, latent_dim, 1.0, math.nan, False)
+
+
+def _check_steady(loss: Callable[[Any, Any], Any], nothing: Any) -> None:
+    """Refuse a loss of (means, log-variances) [n, k] that is another at every call."""
+    away = nothing + 1
+    first, *others = (float(_one_number(loss(away, away)).detach()) for _ in range(3))
+    if max(abs(other - first) for other in others) > 1e-6 * abs(first):
+        raise RequestError(
+            "The loss has another value at every call, as with noise or a weight that follows the "
+            "step: give it as it is at one step, without chance."
+        )
+
+
+def _check_apart(loss: Callable[[Any], Any], answers: Any) -> None:
+    """Refuse a loss of answers [n, d] that couples coordinates, which a sum over them does not.
+
+    Its curvature along any direction r is then that along the axes, times r. Rows may be coupled,
+    as by a root of the whole: at the best constant, where slopes cancel, that adds nothing.
+    """
+    import torch
+
+    along = torch.from_numpy(np.random.default_rng(0).normal(size=answers.shape[1]))
+
+    def curvature(direction: Any) -> Any:
+        at = answers.clone().requires_grad_()
+        return _twice(_one_number(loss(at)), at, direction)[1].mean(dim=0)
+
+    plain = curvature(torch.ones_like(along))
+    if float((curvature(along) - along * plain).abs().max()) > _ROUGHLY * float(plain.abs().max()):
+        raise RequestError(
+            "The loss couples the coordinates of a point, as a norm without its square, a filter "
+            "or a perceptual loss does, and its gauge is known only of sums over coordinates: give "
+            "a loss that compares each coordinate by itself."
+        )
 
 
 def _one_number(value: Any) -> Any:
@@ -180,18 +217,28 @@ def _kl_weight(loss: Callable[[Any, Any], Any], nothing: Any) -> float:
         if float(step.abs().max()) + float(log_step.abs().max()) <= 1e-12:
             break
     weights = curved * log_variance.exp() * len(nothing)  # of each point and dimension
-    low, high = float(weights.min()), float(weights.max())
-    if high > low * (1 + _ALIKE):
+    low, high, weight = float(weights.min()), float(weights.max()), float(weights.mean())
+    if high > low * (1 + _ROUGHLY):
         raise RequestError(
             f"The loss weighs the KL of some dimensions of z, or of some points, {high / low:.4g} "
             "times as much as that of others, and a gauge is that of one weight: give all the "
             "same; of dimensions with different weights, ask for each alone, with latent_dim=1."
         )
-    return float(weights.mean())
+    # The curvature of a KL is v/s² in the mean, and v/2 in the log-variance.
+    if float((2 * log_curved * len(nothing) - weight).abs().max()) > _ROUGHLY * weight:
+        raise RequestError(
+            "What the loss asks of the log-variance does not go with what it asks of the mean, so "
+            "it holds no multiple of a KL to a Gaussian prior: give both terms of the KL, with one "
+            "weight."
+        )
+    return weight
 
 
-def _twice(value: Any, where: Any) -> tuple[Any, Any]:
-    """First and second derivatives of a sum over the entries of `where`, zero where it is flat."""
+def _twice(value: Any, where: Any, along: Any = None) -> tuple[Any, Any]:
+    """First and second derivatives of a sum over the entries of `where`, zero where it is flat.
+
+    `along` [k]: the second of them in this direction, of every row at once (default: all ones).
+    """
     import torch
 
     flat = torch.zeros_like(where)
@@ -200,7 +247,8 @@ def _twice(value: Any, where: Any) -> tuple[Any, Any]:
     (first,) = torch.autograd.grad(value, where, create_graph=True, materialize_grads=True)
     if not first.requires_grad:
         return first, flat
-    (second,) = torch.autograd.grad(first.sum(), where, materialize_grads=True)
+    turned = first if along is None else first * along
+    (second,) = torch.autograd.grad(turned.sum(), where, materialize_grads=True)
     return first.detach(), second
 
 

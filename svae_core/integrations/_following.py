@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from svae_core.certificate.arrays import is_whole
 from svae_core.integrations import report
 from svae_core.integrations.pytorch import CollapseMonitor, Reading
 from svae_core.records import Certificate, RequestError
@@ -19,6 +20,10 @@ class Following:
 
     def __init__(self, monitor: CollapseMonitor, every: int = 1) -> None:
         super().__init__()
+        if not is_whole(every, 1):
+            raise RequestError(
+                f"every is {every!r}, but must be a whole number of epochs, 1 or more."
+            )
         self.monitor, self.every = monitor, every
         self.readings: list[Reading] = []
         self.certificate: Certificate | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from svae_core.certificate.arrays import check_finite, check_varied, numbers
-from svae_core.certificate.certify import certify
+from svae_core.certificate.certify import certify, check_request
 from svae_core.certificate.diagnostics import active_units, live_sentence, variance_of_means
 from svae_core.certificate.information_floors import covariance_spectrum
 from svae_core.distributions.gaussian import Gaussian, array
@@ -42,7 +43,7 @@ class Reading:
 
     step: int
     loss: float  # squared error, summed over coordinates
-    delta: float
+    delta: float  # of the points that the loss is of
     kl: float  # nats
     kl_per_dim: tuple[float, ...]
     active_units: int
@@ -97,6 +98,7 @@ class CollapseMonitor:
         self.shape = numbers(X, "X").shape[1:]
         self._points = points_of(X)
         check_varied(self._points, "X")
+        _check_request(beta, sigma2, shell, clusters, seed)
         self.shell, self.clusters, self._seed = shell, clusters, seed
         #: Points in X.
         self.count = n = len(self._points)
@@ -105,7 +107,9 @@ class CollapseMonitor:
         self.viewed_rows = np.sort(rows)
         self.viewed = np.ascontiguousarray(self._points[self.viewed_rows], np.float32)
         self._noise = torch.empty(0)
-        self.delta = self._collapse_loss()
+        self.delta = self._collapse_loss(self._points)
+        # Loss and δ are of the same points: of many, some far out may not be among those viewed.
+        self._viewed_delta = self._collapse_loss(self.viewed)
         self._listeners: list[Callable[[Look | Certificate], object]] = []
         self.beta, self.sigma2 = beta, sigma2
         #: Eigenvalues [d] of the covariance of the points, decreasing.
@@ -136,12 +140,12 @@ class CollapseMonitor:
         reading = Reading(
             step=at,
             loss=float(losses.mean()),
-            delta=self.delta,
+            delta=self._viewed_delta,
             kl=float(kl.sum()),
             kl_per_dim=tuple(kl.tolist()),
             active_units=int(active_units(variance_of_means(means)).sum()),
             gauge=self._gauge,
-            sentence=live_sentence(losses, self.delta, definition, float(kl.sum())),
+            sentence=live_sentence(losses, self._viewed_delta, definition, float(kl.sum())),
         )
         self._tell(Look(reading, means, variances, answers))
         return reading
@@ -212,9 +216,9 @@ class CollapseMonitor:
         self._tell(certificate)
         return certificate
 
-    def _collapse_loss(self) -> float:
-        center = center_of(self._points)
-        total = total_variance(self._points, center)
+    def _collapse_loss(self, points: np.ndarray) -> float:
+        center = center_of(points)
+        total = total_variance(points, center)
         low, high = self.shell or (0.0, np.inf)
         mean_norm = float(np.linalg.norm(center))
         return collapse_losses(0.0, total, mean_norm, low, high)["shell"]
@@ -284,6 +288,19 @@ class CollapseMonitor:
         if self._noise.shape != mean.shape:
             self._noise = torch.randn(mean.shape, generator=stream(self._seed, 0, "view"))
         return self._noise.to(mean)
+
+
+def _check_request(
+    beta: float, sigma2: float, shell: tuple[float, float] | None, clusters: int, seed: int
+) -> None:
+    """Refuse at once what a certificate, or a gauge, would be wrong by at the end of training."""
+    for name, value, good in ("beta", beta, beta >= 0), ("sigma2", sigma2, sigma2 > 0):
+        if not good or not math.isfinite(value):
+            raise RequestError(
+                f"{name} is {value!r}, but must be that of the loss error/(2·sigma2) + beta·KL: a "
+                "finite number, sigma2 above 0 and beta not below it."
+            )
+    check_request(None, shell, clusters, seed)
 
 
 def _blocks(points: np.ndarray) -> list[np.ndarray]:
