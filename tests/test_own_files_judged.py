@@ -85,8 +85,19 @@ def test_a_matrix_market_file_with_a_word_that_only_begins_as_a_number(
 ) -> None:
     head = "%%MatrixMarket matrix coordinate real general\n2 2 3\n1 1 1\n"
     (tmp_path / "m.mtx").write_text(f"{head}1 2 {word}\n2 2 -inf\n")
-    with pytest.raises(RequestError, match=f"{re.escape(word)} is no number; give a whole copy"):
+    with pytest.raises(RequestError, match=f"“{re.escape(word)}” is no number; give a whole copy"):
         table_of(tmp_path / "m.mtx")
+
+
+@pytest.mark.parametrize(
+    "word", [b"5.53\xff\x01W.\x02A", b"\x01\x02", b"\xc2\x85.\xc2\x85", b"\xff\xfe"]
+)
+def test_bytes_that_are_no_text_are_said_in_one_sentence(word: bytes, tmp_path: Path) -> None:
+    head = b"%%MatrixMarket matrix coordinate real general\n2 2 3\n1 1 1\n"
+    (tmp_path / "m.mtx").write_bytes(head + b"1 2 " + word + b"\n2 2 1\n")
+    with pytest.raises(RequestError, match="” is no number; give a whole copy") as refused:
+        table_of(tmp_path / "m.mtx")
+    assert ". " not in str(refused.value)
 
 
 @pytest.mark.parametrize("kind", ["integer", "INTEGER", "numeric", "real [-9, 9]"])

@@ -91,7 +91,9 @@ def _check_text(path: Path, kind: str) -> None:
             known = _NUMBERS.match(block)
             if known and known.end() < len(block):
                 word = block[known.end() :][:100].split()[0].decode("utf-8", "replace")
-                raise damaged("Matrix Market file", f"{cleaned(word)} is no number")
+                # Of what is no text, as far as it could be one: the rest may look like sentences.
+                shown = (cleaned(word).split() or ["what stands there"])[0]
+                raise damaged("Matrix Market file", f"“{shown}” is no number")
             # Whether such a file was meant by rows or by columns, nothing in it tells.
             if kind == "array" and _SEVERAL.search(block, start):
                 raise RequestError(
