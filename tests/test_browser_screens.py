@@ -82,6 +82,18 @@ def test_a_preset_of_the_comparison_is_what_start_trains(
     assert_all_is_whole(page)
 
 
+def test_claims_of_theory_are_drawn_and_answer_to_keys(visit: Visit, server: Server) -> None:
+    page = visit.page
+    page.goto(f"{server[0]}/theory?dataset=wine&clusters=3")
+    claims = page.locator(".svae-claims section")
+    expect(claims).to_have_count(4)
+    value = claims.first.locator("output").first
+    before = value.inner_text()
+    claims.first.locator("input").first.press("End")
+    expect(value).not_to_have_text(before)
+    assert visit.errors == []
+
+
 def test_a_run_opened_by_its_link_is_branched_and_back_returns_to_it(
     visit: Visit, server: Server
 ) -> None:
