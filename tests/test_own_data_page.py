@@ -207,6 +207,20 @@ def test_each_suspicion_has_a_button_and_what_it_chose_can_be_undone() -> None:
 
 
 @pytest.mark.slow
+def test_nothing_below_an_upload_moves_when_it_was_read() -> None:
+    app = _open()
+
+    def below() -> list[str]:
+        kinds = [app.sidebar.children[at].type for at in sorted(app.sidebar.children)]
+        return kinds[kinds.index("file_uploader") :]
+
+    _quiet(app.file_uploader[0].upload("my.csv", _FILE, "text/csv").run())
+    first = below()
+    _quiet(app.run())
+    assert below() == first
+
+
+@pytest.mark.slow
 def test_k_starts_anew_with_each_file_until_it_is_chosen() -> None:
     app = _open(clusters="10")
     words = [("flu", "cold", "none")[i % 3] for i in range(60)]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.visitor import session
 from pages.visitor.markdown import for_visitors, plain
@@ -173,9 +174,10 @@ def _stored(
     uploaded: Any, wanted: str = "", array: str = "", how: str = ""
 ) -> tuple[str, str, bool]:
     """The key of an upload, read once for each way of reading; why it is refused; if it is new."""
+    place = st.empty()  # always there, so that nothing below it moves to another place
     (key, refusal), fresh = session.once(
         f"{uploaded.file_id} {array} {how}".rstrip(),
-        lambda: _store_upload(uploaded, wanted, array, how),
+        lambda: _store_upload(uploaded, place, wanted, array, how),
     )
     return key, refusal, fresh
 
@@ -261,9 +263,10 @@ def _second(config: Config) -> Config:
     return config
 
 
-def _store_upload(uploaded: Any, wanted: str, array: str, how: str) -> tuple[str, str]:
+def _store_upload(
+    uploaded: Any, place: DeltaGenerator, wanted: str, array: str, how: str
+) -> tuple[str, str]:
     """The key of the stored upload, or the reason why it is refused."""
-    place = st.empty()
     with tempfile.TemporaryDirectory() as folder, reading_slots:
         path = Path(folder) / "upload"
         path.write_bytes(uploaded.getbuffer())
