@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from svae_core import certify, certify_encoder
+from svae_core.certificate.confidence import few_draws_margin, rows_share_noise
+from svae_core.certificate.losses import measure_losses
 from svae_core.certificate.sampling import usual_scale
 from svae_core.clinic.examination import diagnose_arrays
 from svae_core.records import RequestError
@@ -122,3 +124,23 @@ def test_a_kl_without_information_lets_nothing_through() -> None:
         labels=POINTS[:, 0] > 0,
     )
     assert any("z was not sampled from it" in one for one in seen.findings)
+
+
+def test_limits_of_few_draws_leave_what_shared_noise_may_do() -> None:
+    """Four draws, whose rows share some noise, not so much that it shows in them."""
+    rng = np.random.default_rng(1)
+    points = rng.uniform(-1, 1, size=(20_000, 2))
+    scales = 0.3 * np.array([0.993, 0.999, 1.001, 1.007])[:, None, None]
+    drawn = points + scales * rng.normal(size=(4, *points.shape))
+    losses = np.square(drawn - points).sum(axis=2)
+    answers = iter(drawn)
+    found = measure_losses(lambda: next(answers), points, (0.0, 1.5), 0.6, draws=4)
+    assert not found.shared_noise and not rows_share_noise(losses)
+    # Projected answers vary a little less. Of single values alone it is 0.0029.
+    assert found.limit - found.projected > 0.8 * few_draws_margin(losses) > 0.0032
+
+
+def test_a_nearly_constant_model_must_sample_too() -> None:
+    """A thousandth of the points, without noise: its loss is .2 % below δ, and nothing samples."""
+    with pytest.raises(RequestError, match="decodes posterior means"):
+        certify(lambda x: 9e-4 * x, POINTS, clusters=3, draws=16)

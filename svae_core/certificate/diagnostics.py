@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.certificate.losses import PERCENT, Losses, is_below
+from svae_core.config.shares import at_least
 from svae_core.records import Floors
 
 #: What a certificate may say, best first.
@@ -172,8 +173,9 @@ def _certified(measured: Measurement) -> str:
     floors = measured.floors
     return (
         f"Certified: {_scope(measured)} the measured loss {_loss(measured)} is below "
-        f"{_delta(measured)}, which excludes total collapse; at least {floors.proved:.2f} nats "
-        f"(proved; {floors.tight:.2f} numerical) must pass{_and_kl(measured)}."
+        f"{_delta(measured)}, which excludes total collapse; at least "
+        f"{at_least(floors.proved)} nats (proved; {floors.tight:.2f} numerical) must "
+        f"pass{_and_kl(measured)}."
     )
 
 
