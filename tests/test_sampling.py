@@ -89,6 +89,13 @@ def test_a_narrow_posterior_is_no_mean() -> None:
     assert seen.certificate is not None and not seen.findings
 
 
+def test_draws_of_a_narrow_unknown_posterior_are_no_means() -> None:
+    """z tells each of 300 points apart, with noise of a ten-thousandth of its spread."""
+    z = np.arange(300.0)[:, None] + 0.01 * RNG.normal(size=(4, 300, 1))
+    assert not diagnose_arrays(POINTS, z=z, labels=LABELS).findings
+    assert "are the same" in diagnose_arrays(POINTS, z=np.stack([z[0]] * 4)).findings[0]
+
+
 def test_a_point_far_out_makes_no_mean_of_a_sample() -> None:
     points = POINTS.copy()
     points[7] = 1e4
