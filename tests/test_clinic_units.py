@@ -95,6 +95,22 @@ def test_dimensions_wake_at_the_weights_that_are_named(side: float) -> None:
 def test_points_that_do_not_fit_are_refused_in_one_sentence() -> None:
     with pytest.raises(RequestError, match=r"needs values from 0 to 1, but .* scale them"):
         diagnose_loss(TrainingLoss("binary_cross_entropy"), DIGITS * 16, 4)
+    for points, said in (
+        (POINTS * np.nan, "not a finite number"),
+        (POINTS[:, 0], "must be a table"),
+        (POINTS[:0], "must be a table"),
+    ):
+        with pytest.raises(RequestError, match=said):
+            diagnose_loss(TrainingLoss(), points, 2)
+        with pytest.raises(RequestError, match=said):
+            gauge_of(lambda x, y, m, s: (x - y).square().sum(), points, 2)
+    for name, value in (("batch_size", 0), ("beta", -1.0), ("sigma2", 0.0), ("latent_dim", 0)):
+        with pytest.raises(RequestError, match=f"{name} is {value}, but must be"):
+            diagnose_loss(TrainingLoss(), POINTS, **({"latent_dim": 2} | {name: value}))
+    listed = gauge_of(
+        lambda x, y, m, s: (x - y).square().sum() + kl(m, s).sum(), POINTS.tolist(), 2
+    )
+    assert listed.gauge == pytest.approx(diagnose_loss(TrainingLoss(), POINTS, 2).gauge)
     with pytest.raises(RequestError, match="no curvature"):
         gauge_of(lambda x, y, m, s: (x - y).abs().sum() + m.square().sum(), POINTS, 2)
     with pytest.raises(RequestError, match="has no KL"):

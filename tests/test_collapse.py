@@ -115,6 +115,15 @@ def test_information_over_many_points_uses_them_all_in_the_aggregate():
     assert information(mean, np.zeros_like(mean)) == pytest.approx(math.log(6_000), abs=1e-9)
 
 
+def test_information_over_many_points_is_the_same_in_any_order():
+    """Every other point is at ±8, clear of the rest: I = ½ log 2 + ½ log 4 nats."""
+    mean = np.zeros((10_000, 1))
+    mean[::2, 0] = 8 * np.random.default_rng(0).choice([-1, 1], 5_000)
+    for order in (np.arange(10_000), np.random.default_rng(1).permutation(10_000)):
+        found = information(mean[order], np.zeros_like(mean))
+        assert found == pytest.approx(0.5 * math.log(2) + 0.5 * math.log(4), abs=0.025)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(2, 80), st.integers(1, 4), st.integers(0, 10_000))
 def test_information_never_exceeds_log_n(n, k, seed):

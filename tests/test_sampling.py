@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from svae_core import certify, certify_encoder
+from svae_core.certificate.confidence import few_draws_margin, rows_share_noise
+from svae_core.certificate.losses import measure_losses
 from svae_core.certificate.sampling import usual_scale
 from svae_core.clinic.examination import diagnose_arrays
 from svae_core.records import RequestError
@@ -87,6 +89,13 @@ def test_a_narrow_posterior_is_no_mean() -> None:
     assert seen.certificate is not None and not seen.findings
 
 
+def test_draws_of_a_narrow_unknown_posterior_are_no_means() -> None:
+    """z tells each of 300 points apart, with noise of a ten-thousandth of its spread."""
+    z = np.arange(300.0)[:, None] + 0.01 * RNG.normal(size=(4, 300, 1))
+    assert not diagnose_arrays(POINTS, z=z, labels=LABELS).findings
+    assert "are the same" in diagnose_arrays(POINTS, z=np.stack([z[0]] * 4)).findings[0]
+
+
 def test_a_point_far_out_makes_no_mean_of_a_sample() -> None:
     points = POINTS.copy()
     points[7] = 1e4
@@ -122,3 +131,23 @@ def test_a_kl_without_information_lets_nothing_through() -> None:
         labels=POINTS[:, 0] > 0,
     )
     assert any("z was not sampled from it" in one for one in seen.findings)
+
+
+def test_limits_of_few_draws_leave_what_shared_noise_may_do() -> None:
+    """Four draws, whose rows share some noise, not so much that it shows in them."""
+    rng = np.random.default_rng(1)
+    points = rng.uniform(-1, 1, size=(20_000, 2))
+    scales = 0.3 * np.array([0.993, 0.999, 1.001, 1.007])[:, None, None]
+    drawn = points + scales * rng.normal(size=(4, *points.shape))
+    losses = np.square(drawn - points).sum(axis=2)
+    answers = iter(drawn)
+    found = measure_losses(lambda: next(answers), points, (0.0, 1.5), 0.6, draws=4)
+    assert not found.shared_noise and not rows_share_noise(losses)
+    # Projected answers vary a little less. Of single values alone it is 0.0029.
+    assert found.limit - found.projected > 0.8 * few_draws_margin(losses) > 0.0032
+
+
+def test_a_nearly_constant_model_must_sample_too() -> None:
+    """A thousandth of the points, without noise: its loss is .2 % below δ, and nothing samples."""
+    with pytest.raises(RequestError, match="decodes posterior means"):
+        certify(lambda x: 9e-4 * x, POINTS, clusters=3, draws=16)

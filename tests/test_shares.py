@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from svae_core.config.shares import percent
+from svae_core.config.shares import at_least, percent
 
 ROOT = Path(__file__).parents[1]
 #: A share that is formatted otherwise: by Python's own %, by d3's or Streamlit's, or by hand.
@@ -20,6 +20,15 @@ OTHERWISE = re.compile(r":\.\d+%\}|\"\.\d+%\"|\"percent\"|\{100 \* [^{}]+\} %|[\
 )
 def test_a_share_in_per_cent(share: float, form: str, said: str) -> None:
     assert percent(share, form) == said
+
+
+@pytest.mark.parametrize(
+    ("nats", "said"),
+    [(0.996, "0.99"), (0.29, "0.29"), (1.0, "1.00"), (0.0, "0.00"), (12.34, "12.34")],
+)
+def test_a_floor_is_never_said_to_be_more_than_it_is(nats: float, said: str) -> None:
+    assert at_least(nats) == said
+    assert at_least(nats, 1) == said[:-1] or float(at_least(nats, 1)) <= nats
 
 
 def test_no_code_says_a_share_otherwise() -> None:

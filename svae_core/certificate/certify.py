@@ -93,8 +93,8 @@ def certify(
     `reconstruct(points) -> [n, d]` must sample: encode, draw z ~ q(z|x), decode, with noise of its
     own for each row. Every call gets a copy of all points, a NumPy array, in an order permuted
     anew, and its answer is copied; three calls first check that it samples (more where these look
-    alike). Then draws are made until there are 65,536 losses (16 draws at least), and doubled up to three times while the
-    answer is open; or exactly `draws` of them (at least 8).
+    alike). Then draws are made until there are 65,536 losses (16 draws at least), and doubled up to
+    three times while the answer is open; or exactly `draws` of them (at least 8).
     `posterior(points) -> (mean, log variance)`, each [n, k], adds KL and mutual information of a
     Gaussian posterior, and a check that the answers carry no more than it lets through. Without
     it the certificate speaks of the answers as given.

@@ -25,12 +25,15 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import stdtrit
 
 #: A bet stakes at most this share of what a single value can lose: factors stay ≥ 1 − 0.75.
 _STAKE = 0.75
 _GROUPS, _PERMUTATIONS = 256, 199
 #: Fewer draws than these do not show whether their rows share noise.
 TELLING_DRAWS = 3
+#: Fewer than these show it too seldom for a limit on single values alone.
+_MANY_DRAWS = 16
 
 
 def upper_limit(
@@ -65,6 +68,21 @@ def independent_sample(values: np.ndarray) -> np.ndarray:
     none of the draws (a failure of whole draws, rarer than one in so many) cannot be seen.
     """
     return values.mean(axis=1, keepdims=True) if rows_share_noise(values) else values
+
+
+def few_draws_margin(values: np.ndarray, error: float = 0.01) -> float:
+    """What a limit on the mean of few draws [draws, rows] must leave at least, on one side.
+
+    Rows that share noise raise the variance of the draws' means, and by few draws
+    `rows_share_noise` does not see a rise of several times. So no limit is nearer than Student's t
+    of the draws' means, which holds however much is shared, as far as these means are normal; 0 for
+    16 draws or more.
+    """
+    draws, rows = values.shape
+    if rows == 1 or not 2 <= draws < _MANY_DRAWS:
+        return 0.0
+    deviation = float(values.mean(axis=1).std(ddof=1))
+    return float(stdtrit(draws - 1, 1 - error)) * deviation / math.sqrt(draws)
 
 
 def rows_share_noise(values: np.ndarray) -> bool:

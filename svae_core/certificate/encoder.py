@@ -24,9 +24,14 @@ from typing import Any
 import numpy as np
 
 from svae_core.certificate.arrays import check_clusters, numbers
-from svae_core.certificate.confidence import independent_sample, lower_limit
+from svae_core.certificate.confidence import (
+    few_draws_margin,
+    independent_sample,
+    lower_limit,
+)
 from svae_core.certificate.losses import CONFIDENCE, DRAWS, PERCENT
 from svae_core.certificate.sampling import ROUNDED, Sampling
+from svae_core.config.shares import at_least
 from svae_core.records import RequestError
 
 #: Points [n, d] -> sampled latents [n, …], a new draw at every call.
@@ -161,6 +166,7 @@ def _certificate(
     sample = independent_sample(values)
     limit = entropy + lower_limit(sample, low, 0.0, 1 - CONFIDENCE)
     estimate = entropy + float(values.mean())
+    limit = min(limit, estimate - few_draws_margin(values, 1 - CONFIDENCE))
     told = np.full(count, np.nan)
     confusion = np.full((count, count), np.nan)
     for code in np.flatnonzero(present):
@@ -199,7 +205,7 @@ def _sentence(nats: float, entropy: float, n: int, kind: str, lost: tuple[str, .
         gone = f" Lost: {kind} {shown}."
     return (
         f"Certified: with {PERCENT} confidence, for these {n:,} held-out points, at least "
-        f"{nats:.2f} of {entropy:.2f} nats of {kind} identity pass through sampled z.{gone}"
+        f"{at_least(nats)} of {entropy:.2f} nats of {kind} identity pass through sampled z.{gone}"
     )
 
 

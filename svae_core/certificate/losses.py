@@ -15,7 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from svae_core.certificate.confidence import independent_sample, upper_limit
+from svae_core.certificate.confidence import (
+    few_draws_margin,
+    independent_sample,
+    upper_limit,
+)
 from svae_core.config.shares import percent
 from svae_core.geometry.row_blocks import rows_of
 
@@ -81,7 +85,7 @@ def measure_losses(
         sample = independent_sample(table)
         shared = sample is not table
         found = upper_limit(sample, 0.0, bound, 1 - CONFIDENCE, readings)
-        limit = max(found, mean)
+        limit = max(found, mean + few_draws_margin(table, 1 - CONFIDENCE))
         if is_below(limit, delta) or not is_below(mean, delta):
             break
     return Losses(

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.certificate.bernstein import bernstein_margin
+from svae_core.config.shares import at_least
 from svae_core.records import FloorCurves
 
 _CANDIDATES = 9  # values of λ that compete …
@@ -44,7 +45,7 @@ class PopulationFloor:
     def sentence(self) -> str:
         """The finding in words."""
         if self.nats > 0:
-            return f"On new points of the same kind at least {self.nats:.2f} nats pass."
+            return f"On new points of the same kind at least {at_least(self.nats)} nats pass."
         if self.more_points:
             return f"A floor for the population needs about {self.more_points:,} more points."
         return "At this loss no number of points gives a floor for the population."

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.certificate.bernstein import bernstein_lower
-from svae_core.certificate.confidence import independent_sample
+from svae_core.certificate.confidence import few_draws_margin, independent_sample
 
 #: Multiplications and exponentials that all answers may cost: answers · N · (d + 32).
 BUDGET = 1.2e10
@@ -128,14 +128,16 @@ class SpecificMeter:
             raise ValueError("a model-specific floor needs more draws: the first ones choose λ")
         lam, cap = self._critic
         n = len(self._source.points)
+        nearest = math.inf
         if all(len(values) == n for values in self._values):
             table = np.stack(self._values)
+            nearest = float(table.mean()) - few_draws_margin(table, error)
             sample = table.mean(axis=1) if shared_noise else independent_sample(table).ravel()
         elif self._left or shared_noise:
             sample = np.empty(0)  # half of a stratified sample is none, nor are rows of one draw
         else:
             sample = np.concatenate(self._values)
-        limit = bernstein_lower(sample, -lam * cap, math.log(n), error)
+        limit = min(nearest, bernstein_lower(sample, -lam * cap, math.log(n), error))
         return SpecificFloor(max(limit, 0.0), sum(map(len, self._values)), lam, cap)
 
 

@@ -116,7 +116,7 @@ def _alike(drawn: np.ndarray, points: np.ndarray, share: float = _HARDLY) -> boo
 
 def _same_draws(z: np.ndarray, log_variance: np.ndarray | None) -> bool:
     """Whether draws of z repeat, also in units of a posterior, which may be very narrow."""
-    if not _alike(z, z[0]):
+    if not _alike(z, z[0], ROUNDED):
         return False
     return log_variance is None or bool(_standardised(z[1:], z[0], log_variance).mean() < _MEANS)
 

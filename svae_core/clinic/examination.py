@@ -29,12 +29,14 @@ from svae_core.certificate.certify import (
 from svae_core.certificate.confidence import TELLING_DRAWS
 from svae_core.certificate.diagnostics import COLLAPSED_TOTAL_KL
 from svae_core.certificate.encoder import EncoderCertificate, certify_latents
+from svae_core.certificate.losses import DRAWS
 from svae_core.certificate.posteriors import Posteriors, gaussian_posteriors
 from svae_core.clinic.array_checks import checked
 from svae_core.clinic.model_arrays import ModelArrays, model_arrays
 from svae_core.clinic.training_loss import TrainingLoss, thresholds
 from svae_core.clinic.unit_gauge import diagnose_loss
 from svae_core.config.settings import Settings
+from svae_core.config.shares import at_least
 from svae_core.own_data.names import some
 from svae_core.records import Certificate, RequestError
 
@@ -275,8 +277,8 @@ def _verdict(found: Examination) -> tuple[str, str]:
     if passing is not None:
         given = "" if known else "if z was sampled, "
         ignored = (
-            f" Yet {given}at least {passing.nats:.2f} nats pass through z, so the decoder makes "
-            "little of it, or these reconstructions are of other rows or in other units."
+            f" Yet {given}at least {at_least(passing.nats)} nats pass through z, so the decoder "
+            "makes little of it, or these reconstructions are of other rows or in other units."
         )
     return "not settled", f"{certificate.sentence}{ignored}"
 
@@ -361,6 +363,8 @@ def _unknown_of_reconstructions(draws: int, posterior: bool) -> list[str]:
         )
     elif draws < TELLING_DRAWS:
         said.append(f"Whether rows share noise: {TELLING_DRAWS} draws or more can tell.")
+    if TELLING_DRAWS <= draws < DRAWS:
+        said.append(f"Whether whole draws fail at once, where fewer than one in {draws} does.")
     if draws > 1 and not posterior:
         said.append(
             "Whether each draw is of z sampled anew, or of noise added to decoded means: that "

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from svae_core.certificate.arrays import check_finite, is_whole, numbers
 from svae_core.clinic.training_loss import (
     TrainingLoss,
     check_loss,
@@ -72,6 +73,8 @@ def diagnose_losses(
     sigma2: float = 1.0,
 ) -> Iterator[UnitDiagnosis]:
     """The same of each loss; those that differ in weights and reductions share one spectrum."""
+    points = _checked(points, latent_dim)
+    _check_meant(batch_size, beta, sigma2)
     spectra: dict[tuple[str, float, str], np.ndarray] = {}
     for loss in losses:
         check_loss(loss)
@@ -107,7 +110,8 @@ def gauge_of(
     """
     import torch
 
-    x = torch.from_numpy(np.ascontiguousarray(points, np.float64))
+    points = _checked(points, latent_dim).astype(np.float64)
+    x = torch.from_numpy(points)
     n, d = x.shape
     best = torch.from_numpy(np.asarray(points.mean(axis=0) if start is None else start, np.float64))
     nothing = torch.zeros(n, latent_dim, dtype=torch.float64)
@@ -135,6 +139,27 @@ def gauge_of(
     # The loss of a batch is w·mean; slopes of one point are n times those of the batch.
     found = spectrum(slope.numpy() * n, curvature.numpy() * n)
     return _diagnosis(found, v, latent_dim, 1.0, math.nan, False)
+
+
+def _checked(points: Any, latent_dim: int) -> np.ndarray:
+    """The points as a copy [n, d], any array or tensor; RequestError where no gauge can be."""
+    given = numbers(points, "The points")
+    if given.ndim != 2 or not given.size:
+        raise RequestError(
+            f"The points have shape {given.shape}, but must be a table, a row for each point."
+        )
+    check_finite(given, "The points")
+    if not is_whole(latent_dim, 1):
+        raise RequestError(f"latent_dim is {latent_dim!r}, but must be a whole number, 1 or more.")
+    return given
+
+
+def _check_meant(batch_size: int, beta: float, sigma2: float) -> None:
+    if not is_whole(batch_size, 1):
+        raise RequestError(f"batch_size is {batch_size!r}, but must be a whole number, 1 or more.")
+    for name, value in ("beta", beta), ("sigma2", sigma2):
+        if not 0 < value < math.inf:
+            raise RequestError(f"{name} is {value!r}, but must be a number above 0.")
 
 
 def _check_steady(loss: Callable[[Any, Any], Any], nothing: Any) -> None:

@@ -14,6 +14,7 @@ from svae_core import __version__
 from svae_core.certificate.html import confidence_of
 from svae_core.config.fields import knobs
 from svae_core.config.settings import settings_to_dict
+from svae_core.config.shares import at_least
 from svae_core.methods import scan_methods, title_of
 from svae_core.records import Certificate, Settings
 
@@ -73,7 +74,7 @@ def _model(settings: Settings, certificate: Certificate) -> list[str]:
             "units",
             "mutual information": f"{_number(part.mutual_information)} nats "
             f"± {_number(part.mutual_information_error)} (standard error)",
-            "guaranteed, proved": f"at least {part.floors.proved:.3f} nats",
+            "guaranteed, proved": f"at least {at_least(part.floors.proved, 3)} nats",
             "guaranteed, numerical": f"{part.floors.tight:.3f} nats",
             "gauge βσ²/λₘₐₓ": _number(part.gauge),
             "fingerprint of the data": part.fingerprint or "none",

@@ -13,6 +13,7 @@ import dataclasses
 import numpy as np
 
 from svae_core.certificate.information_floors import covariance_spectrum, water_level
+from svae_core.config.shares import at_least
 from svae_core.geometry.kmeans import cluster
 from svae_core.geometry.region import collapse_losses, penalty_weight
 from svae_core.methods import method_for
@@ -118,9 +119,9 @@ def _sentences(found: dict[str, float], held_out: tuple[Certificate, ...]) -> tu
         f"short spherical runs ended inside the band and {found['certified']:.0f} of {n} are "
         f"certified; of the conventional VAE, equal otherwise, "
         f"{found['baseline_certified']:.0f} of {n}.",
-        f"Nor are the guaranteed nats: a run's loss forces at least {found['least_proved']:.2f} "
-        f"(proved; {found['least_tight']:.2f} numerical), and the least KL measured is "
-        f"{found['least_kl']:.2f}.",
+        "Nor are the guaranteed nats: a run's loss forces at least "
+        f"{at_least(found['least_proved'])} (proved; {found['least_tight']:.2f} numerical), and "
+        f"the least KL measured is {found['least_kl']:.2f}.",
         f"Nor do held-out points enter the definition: on {held_out[0].n_points:,} of them, with "
         f"their own δ = {held_out[0].delta:.3f}, {found['held_out']:.0f} of {n} spherical runs "
         "are certified.",
