@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import streamlit as st
@@ -65,13 +64,11 @@ def show(found: UnitDiagnosis, latent_dim: int) -> None:
     """The gauge as a bar, a sentence and four numbers."""
     chart(unit_gauge(found.gauge, session.dark()), found.sentence)
     st.write(plain(found.sentence))
-    first = "βσ²", found.beta_sigma2
-    if math.isnan(found.beta_sigma2):  # of losses that have no σ²
-        first = "KL weight / loss weight", found.ratio
+    ratio, size = found.compared
     for column, (name, value, help) in zip(
         st.columns(4),
         (
-            (first[0], f"{first[1]:.3g}", "of one point, with every reduction counted in"),
+            (ratio, f"{size:.3g}", "of one point, with every reduction counted in"),
             ("Gauge", f"{found.gauge:.3g}", "at 1 and above total collapse is a stable state"),
             (
                 "Dimensions that can live",

@@ -46,6 +46,13 @@ class UnitDiagnosis:
     wakes_all: float  # … and below which all can; 0 where the data have fewer directions
     sentence: str
 
+    @property
+    def compared(self) -> tuple[str, float]:
+        """What collapse depends on, by the name that the loss has for it: βσ² if it has a σ²."""
+        if math.isnan(self.beta_sigma2):
+            return "KL weight / loss weight", self.ratio
+        return "βσ²", self.beta_sigma2
+
 
 def diagnose_loss(
     loss: TrainingLoss,
