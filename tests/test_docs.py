@@ -6,6 +6,7 @@ them. Links of the built site, with its generated pages, are checked by `make do
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import re
 import shlex
@@ -180,3 +181,15 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
         assert target.exists(), f"{named(page)} links to {link}"
         if heading and target.suffix == ".md" and not heading.startswith("svae_core."):
             assert heading in _headings(target), f"{named(page)} links to {link}"
+
+
+def test_the_output_of_every_finding_keeps_its_lines_on_the_page() -> None:
+    where = ROOT / "docs" / "site" / "generate.py"
+    assert (spec := importlib.util.spec_from_file_location("generate", where)) and spec.loader
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    fenced = "\n".join(re.findall(r"```.*?```", generate.findings_page(), re.S)).splitlines()
+    for path in sorted((ROOT / "findings").glob("*.sh")):
+        _, _, seen = path.read_text("utf-8").partition("# Output seen")
+        output = [line[1:].strip() for line in seen.partition("\n#\n")[0].splitlines()[1:]]
+        assert output and set(output) <= set(fenced), path.name

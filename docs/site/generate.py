@@ -162,8 +162,8 @@ def findings_page() -> str:
         parts.append(f"## {title}")
         for paragraph in paragraphs:
             first, _, rest = paragraph.partition("\n")
-            if first == "Output seen:":
-                parts += ["Output seen:", _fenced(rest)]
+            if first.startswith("Output seen") and first.endswith(":"):
+                parts += [_escaped(first), _fenced(rest)]
             else:
                 parts.append(_escaped(paragraph))
         parts.append(f"The script: [{path.name}](../findings/{path.name}).")
