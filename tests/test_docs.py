@@ -185,7 +185,8 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
 
 def test_the_output_of_every_finding_keeps_its_lines_on_the_page() -> None:
     where = ROOT / "docs" / "site" / "generate.py"
-    assert (spec := importlib.util.spec_from_file_location("generate", where)) and spec.loader
+    spec = importlib.util.spec_from_file_location("generate", where)
+    assert spec and spec.loader
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     fenced = "\n".join(re.findall(r"```.*?```", generate.findings_page(), re.S)).splitlines()
