@@ -3,8 +3,8 @@
 #
 # What happens: the nearest-neighbour estimate of a cross-entropy sums the log distances of the points
 # of the first sample, and divides by the number of points of the second. kld(p, q) is that less the
-# entropy of p. Where the samples are of one size both are right. Where they are not, the mean log
-# distance counts N/M times, and the answer has an error as large as log(N) and of either sign.
+# entropy of p. Where the samples are of one size both are right. Where they are not, the mean
+# log distance counts N/M times, and the answer is off by N/M - 1 times it, in either direction.
 #
 # One would guess: that more points of one distribution make the estimate better. No size is asked to
 # be equal, nothing is said, and a divergence of -13 nats is returned as one of 4.8 is.
