@@ -104,9 +104,9 @@ def _run(arguments: list[str] | None) -> int:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        from svae_core.config.machine import without_torch
+        from svae_core.config.machine import install, without_torch
 
-        _say(f"torch is not installed: {without_torch() or 'pip install -r requirements.txt'}.")
+        _say(f"torch is not installed: {without_torch() or install('torch')}.")
         return 2
     except Stopped as stopped:
         _say(str(stopped))

@@ -161,6 +161,28 @@ def test_doctor_of_an_installed_package_asks_for_no_other_version(
     assert known["scipy"].mend == "install it: pip install -r requirements.txt."
 
 
+@pytest.mark.parametrize(
+    ("checkout", "said"),
+    [(True, "pip install -r requirements.txt."), (False, "pip install torch.")],
+)
+def test_a_command_without_torch_says_how_to_have_it(
+    checkout: bool,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def missing(*_: object) -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(doctor, "examine", missing)
+    monkeypatch.setattr(machine, "without_torch", str)
+    if not checkout:
+        monkeypatch.setattr(machine.svae_core, "__file__", str(tmp_path / "a" / "__init__.py"))
+    assert main(["doctor"]) == 2
+    assert capsys.readouterr().err.strip().endswith(said)
+
+
 def test_doctor_says_what_to_do(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

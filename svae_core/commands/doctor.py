@@ -99,8 +99,7 @@ def _packages() -> Iterator[Finding]:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             why = machine.without_torch() if name == "torch" else ""
-            what = "-r requirements.txt" if pinned else name
-            mend = "" if optional else f"{why or f'install it: pip install {what}'}."
+            mend = "" if optional else f"{why or f'install it: {machine.install(name)}'}."
             yield Finding(name, "not installed", mend)
             continue
         wanted = pinned.get(name, "")  # an installed package pins nothing

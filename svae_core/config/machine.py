@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import svae_core
+
 if sys.platform != "win32":  # which has no such limit
     import resource
 
@@ -135,6 +137,12 @@ def network_address() -> str:
         probe.connect(("192.0.2.1", 9))
         return str(probe.getsockname()[0])
     return "127.0.0.1"
+
+
+def install(package: str) -> str:
+    """The command that installs a package: in a checkout, all of them as they are pinned there."""
+    pinned = Path(svae_core.__file__).parents[1] / "requirements.txt"
+    return f"pip install {'-r requirements.txt' if pinned.is_file() else package}"
 
 
 def without_torch() -> str:
