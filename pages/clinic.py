@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import streamlit as st
@@ -65,9 +64,9 @@ def show(found: UnitDiagnosis, latent_dim: int) -> None:
     """The gauge as a bar, a sentence and four numbers."""
     chart(unit_gauge(found.gauge, session.dark()), found.sentence)
     st.write(plain(found.sentence))
-    first = "βσ²", found.beta_sigma2
-    if math.isnan(found.beta_sigma2):  # of losses that have no σ²
-        first = "KL weight / loss weight", found.ratio
+    first = "KL weight / loss weight", found.ratio
+    if found.has_sigma2:
+        first = "βσ²", found.beta_sigma2
     for column, (name, value, help) in zip(
         st.columns(4),
         (

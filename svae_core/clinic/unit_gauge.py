@@ -43,6 +43,11 @@ class UnitDiagnosis:
     wakes_all: float  # … and below which all can; 0 where the data have fewer directions
     sentence: str
 
+    @property
+    def has_sigma2(self) -> bool:
+        """Whether the loss stands for a σ², as squared error does and others do not."""
+        return not math.isnan(self.beta_sigma2)
+
 
 def diagnose_loss(
     loss: TrainingLoss,
