@@ -11,11 +11,14 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from svae_core.__main__ import main
 from svae_core.commands import doctor
+from svae_core.commands._stopping import resume_command
 from svae_core.config import machine
+from svae_core.own_data.formats import Source, npz
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Starting processes in any other way than spawn and loky, which all systems have.
@@ -159,6 +162,28 @@ def test_doctor_of_an_installed_package_asks_for_no_other_version(
     known = {one.subject: one for one in doctor._packages()}
     assert "with 2.12.0 only" in known["torch"].mend
     assert known["scipy"].mend == "install it: pip install -r requirements.txt."
+
+
+@pytest.mark.parametrize(("system", "quoted"), [("win32", '"my run"'), ("linux", "'my run'")])
+def test_a_command_to_go_on_with_is_quoted_as_the_shell_reads_it(
+    system: str, quoted: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    assert resume_command(home / "my run") == f"python -m svae_core runs resume {quoted}"
+
+
+def test_arrays_of_an_npz_are_read_where_a_mapped_file_cannot_be_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kept(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "mapped", str(path))
+
+    monkeypatch.setattr(Path, "unlink", kept)
+    np.savez(tmp_path / "model.npz", points=np.zeros((3, 2)), mean=np.ones((3, 1)))
+    source = Source(tmp_path / "model.npz", "model.npz", tmp_path)
+    with npz.arrays(source) as held:
+        points, mean = held["points"].load(), held["mean"].load()
+    assert np.array_equal(points, np.zeros((3, 2))) and np.array_equal(mean, np.ones((3, 1)))
 
 
 @pytest.mark.parametrize(

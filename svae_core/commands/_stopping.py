@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import shlex
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,8 +98,9 @@ class Stop:
 
 
 def resume_command(folder: Path, *more: str) -> str:
-    """The command that resumes a saved run."""
+    """The command that resumes a saved run, quoted as this system's shell reads it."""
     from svae_core.config.home import home
 
     name = folder.name if folder.parent == home() else str(folder)
-    return shlex.join(["python", "-m", "svae_core", "runs", "resume", name, *more])
+    words = ["python", "-m", "svae_core", "runs", "resume", name, *more]
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)

@@ -11,7 +11,7 @@ import io
 import math
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -112,24 +112,20 @@ def arrays(source: Source) -> Iterator[Mapping[str, NamedArray]]:
                 "The NPZ file stands for one sparse matrix of SciPy; save it dense, by .toarray(), "
                 "beside the model's other arrays, with numpy.savez."
             )
-        unpacked = source.folder / "unpacked.npy"
         yield {
             key: NamedArray(
                 member.shape,
                 member.dtype,
-                partial(_unpacked, packed, member, unpacked),
+                partial(_unpacked, packed, member, source.folder / f"unpacked-{number}.npy"),
                 _OBJECTS if member.objects else "",
             )
-            for key, member in members.items()
+            for number, (key, member) in enumerate(members.items())
         }
-        unpacked.unlink(missing_ok=True)
 
 
 def _unpacked(packed: zipfile.ZipFile, member: _Member, target: Path) -> np.ndarray:
     """An array of the archive, mapped where it is unpacked; no larger than its header says."""
     declared = math.prod(member.shape) * member.dtype.itemsize + HEADER_BYTES
-    # Unlinked, since the array before may still be mapped there.
-    target.unlink(missing_ok=True)
     archive.unpack(packed, member.item, target, declared, "The NPZ file holds more than declared.")
     with target.open("rb") as file:
         checked_header(file, target.stat().st_size)
@@ -137,6 +133,10 @@ def _unpacked(packed: zipfile.ZipFile, member: _Member, target: Path) -> np.ndar
         return np.load(target, mmap_mode="r" if member.shape else None, allow_pickle=False)
     except PARSER_ERRORS as error:
         raise damaged("NPZ file", "an array in it cannot be read") from error
+    finally:
+        # What is mapped needs no name; on Windows the file stays until the folder goes.
+        with suppress(PermissionError):
+            target.unlink()
 
 
 def _readable(members: dict[str, _Member]) -> dict[str, tuple[int, ...]]:
