@@ -1,6 +1,6 @@
 """A live run as the HTML file that plays anywhere; `svae_core.stage.replay_file` has its format.
 
-replay_file.page(view_of(live), code, plotly) -> HTML
+    replay_file.page(view_of(live), code, plotly) -> HTML
 """
 
 from __future__ import annotations
