@@ -171,6 +171,7 @@ def test_core_packages_import_only_packages_below() -> None:
     assert not wrong
 
 
+@pytest.mark.slow
 def test_pages_import_only_packages_below() -> None:
     wrong = {}
     screens = {module_name(path).split(".")[1] for path in (ROOT / "pages").glob("*.py")}
@@ -341,6 +342,7 @@ def test_the_listing_of_a_folder_stays_short() -> None:
         assert len(entries) <= most, folder
 
 
+@pytest.mark.slow
 def test_functions_are_short() -> None:
     for path in [*CORE, *SCREENS]:
         for node in ast.walk(parse(path)):

@@ -109,6 +109,7 @@ def test_json_and_page_carry_the_numbers(certified):
     assert "numerical" in page and "<script" not in page
 
 
+@pytest.mark.slow
 def test_a_page_is_inert_whatever_the_names(certified):
     page = certificate_page(replace(certified, method="<script>alert(1)</script>"))
     assert "<script" not in page

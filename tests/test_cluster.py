@@ -219,6 +219,7 @@ def test_what_the_cluster_lost_is_made_here() -> None:
     engine.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keeps", [True, False])
 def test_a_sweep_whose_cluster_is_lost_keeps_what_ended(
     keeps: bool, tmp_path: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

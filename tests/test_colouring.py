@@ -104,6 +104,7 @@ def test_a_page_and_a_replay_get_the_same_colours(view: RunView) -> None:
             messages.looks(view.prepared, {"colour": wrong})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_figure_has_the_colours_and_the_points_asked_for(view: RunView, number: int) -> None:
     run = figure.picture_of(view, -1)

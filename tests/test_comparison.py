@@ -90,6 +90,7 @@ def test_likelihood_of_a_linear_model_is_the_exact_one():
     assert exact - 0.25 < estimate <= exact + 0.02
 
 
+@pytest.mark.slow
 def test_likelihood_is_left_out_where_it_is_not_defined(scored):
     assert all(math.isfinite(score.log_likelihood) for score in scored)
 
@@ -210,6 +211,7 @@ def test_files_of_ones_own_are_told_apart(scored):
     assert [(row.dataset, row.runs) for row in found] == [("one.csv", 2), ("other.csv", 1)]
 
 
+@pytest.mark.slow
 def test_a_diverged_run_has_a_score_without_numbers():
     few = replace(WINE, epochs=2, held_out=0.2)
     state = loop.begin((few,))

@@ -251,6 +251,7 @@ def test_more_points_than_there_are_is_refused() -> None:
         settle(toy(), 11, 0)
 
 
+@pytest.mark.slow
 @given(few=st.integers(1, 30), more=st.integers(1, 30), seed=st.integers(0, 2**40))
 def test_a_sample_keeps_order_and_labels_and_is_part_of_a_larger_one(
     few: int, more: int, seed: int

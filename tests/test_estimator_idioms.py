@@ -126,6 +126,7 @@ def test_joblib_keeps_a_fitted_model_and_fits_in_other_threads(tmp_path: Any) ->
         assert np.array_equal(one.transform(POINTS), model.transform(POINTS))
 
 
+@pytest.mark.slow
 def test_set_output_gives_frames_with_names_and_index() -> None:
     """With polars, which is not among our requirements, in tests/integrations."""
     frame = load_wine(as_frame=True).data.iloc[::-1]

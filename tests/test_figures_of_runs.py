@@ -96,6 +96,7 @@ def test_both_floors_are_drawn_and_the_shells_is_the_higher_one(
     assert "No run" in trajectories.describe_trajectories(())
 
 
+@pytest.mark.slow
 def test_conditions_are_open_without_a_run_and_judged_with_one(problem: Problem, run: _Run) -> None:
     without = conditions.conditions(problem, SETTINGS, ())
     assert [item.state for item in without].count(conditions.OPEN) == 5

@@ -142,6 +142,7 @@ def test_an_array_far_down_in_groups_keeps_its_name(tmp_path: Path) -> None:
         arrays_of_file(_hdf5(tmp_path / "t.h5", lambda file: None, twice), "t.h5")
 
 
+@pytest.mark.slow
 def test_links_within_a_file_are_other_names(tmp_path: Path) -> None:
     import h5py
 
@@ -180,6 +181,7 @@ def _out_of_the_file(file: Any) -> str:
     return "/way/data"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "lead",
     [lambda file: "/none", lambda file: "mean", lambda file: "x/y", _far_around, _out_of_the_file],
@@ -255,6 +257,7 @@ def _matlab_73(path: Path, name: str, stored: np.ndarray, **attributes: Any) -> 
     return path
 
 
+@pytest.mark.slow
 def test_letters_of_matlab_are_no_numbers(tmp_path: Path) -> None:
     """Version 7.3 keeps a text as the codes of its letters, "1" as 49."""
     char = {"MATLAB_class": np.bytes_("char")}

@@ -158,6 +158,7 @@ def test_proved_exponent_is_the_formula_never_lower(seed: int, radii: tuple[floa
         assert curves.proved[at] >= proved_reference(case.points, curves.lambdas[at], radii) - 1e-9
 
 
+@pytest.mark.slow
 def test_proved_exponent_of_digits_is_sharp(digits: Case, digits_curves: FloorCurves) -> None:
     for at in np.searchsorted(digits_curves.lambdas, [0.01, 0.3, 1.0, 2.0]):
         exact = proved_reference(digits.points, digits_curves.lambdas[at], RADII)

@@ -196,6 +196,7 @@ def test_never_above_the_numerical_floor_nor_the_exact_rate(block: int) -> None:
             assert found.proved <= information + 1e-6
 
 
+@pytest.mark.slow
 def test_well_separated_clusters_are_exact() -> None:
     """C alike, far clusters: the plain kernel matrix is a circulant of them, so its top eigenvalue
 

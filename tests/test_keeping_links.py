@@ -50,6 +50,7 @@ async def test_a_link_leads_to_a_run_that_is_only_on_disk(host: Server) -> None:
     runs.by_id[RUN].stop()
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_tree_of_runs_grows_together_again(host: Server) -> None:
     runs = host.runs

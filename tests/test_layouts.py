@@ -49,6 +49,7 @@ def _weights(layer: Layer, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return weight, bias
 
 
+@pytest.mark.slow
 @given(SIZES, st.integers(1, 3), st.integers(1, 4), st.integers(0, 99))
 def test_halving_is_torch_s_convolution(
     size: tuple[int, int], channels: int, more: int, seed: int

@@ -231,6 +231,7 @@ async def test_floors_that_were_lost_with_a_worker_are_asked_for_again(
     assert len(await shared.quick_floors()) == len(PAIR)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["quick_floors", "floors"])
 @pytest.mark.parametrize("end", ["lost", "given up"])
 @in_a_loop

@@ -93,6 +93,7 @@ async def test_a_run_plays_to_its_certificates() -> None:
     assert not live.training
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_pause_holds_and_step_makes_one_moment() -> None:
     live = toy_run()

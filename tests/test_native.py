@@ -166,6 +166,7 @@ def test_a_member_equals_its_solo_run_whatever_trains_beside_it(arch: str) -> No
         assert_same(loop.member(together, index), run((settings,), 30))
 
 
+@pytest.mark.slow
 def test_two_threads_train_as_one_does() -> None:
     members = members_of(TOY, ["baseline", "spherical", "geco"])
     alone = run(members, 30)

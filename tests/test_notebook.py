@@ -153,6 +153,7 @@ def test_each_reading_is_a_moment_with_the_readings_own_numbers() -> None:
     assert prepared.clusters.total == pytest.approx(monitor.delta, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_watching_leaves_the_loop_as_it_was() -> None:
     def trained(watch: bool) -> np.ndarray:
         model = Toy()

@@ -72,6 +72,7 @@ def test_names_lead_nowhere_and_mean_nothing_to_markdown() -> None:
     assert [inert(text) for text in ("=1+1", "-x", "plain")] == ["'=1+1", "'-x", "plain"]
 
 
+@pytest.mark.slow
 @each(st.lists(st.text(max_size=20), max_size=8))
 def test_distinct_names_are_distinct_and_plain(names: list[str]) -> None:
     found = distinct(names, "column")

@@ -262,6 +262,7 @@ def test_nonsense_in_the_url_opens_the_page_all_the_same(page: str, query: dict[
     assert len(charts_of(app)) == {"shell": 4, "region": 5}[page]
 
 
+@pytest.mark.slow
 def test_what_data_cannot_give_is_one_sentence_with_the_controls_at_hand() -> None:
     app = open_page("shell", {"dataset": "wine", "clusters": "5000"})
     assert "fewer clusters than points" in app.error[0].value
@@ -325,6 +326,7 @@ def test_refusals_on_screens_name_controls_and_no_command(sentence: str, shown: 
     assert for_visitors(sentence) == (shown or sentence)
 
 
+@pytest.mark.slow
 def test_no_refusal_of_a_setting_shows_an_option_of_the_command_line() -> None:
     for query in ({"clusters": "900"}, {"n_points": "9999"}, {"dataset": "file", "file.key": "x"}):
         app = open_page("shell", {**SMALL, **query})

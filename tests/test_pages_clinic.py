@@ -35,6 +35,7 @@ def test_a_code_base_starts_at_its_own_values() -> None:
     assert any("6419e21" in caption.value for caption in app.caption)
 
 
+@pytest.mark.slow
 def test_the_mean_says_all_where_samples_say_nothing() -> None:
     metrics = {metric.label: metric.value for metric in open_page("clinic").metric}
     assert float(metrics["Margin from the mean"].split()[0]) > 1

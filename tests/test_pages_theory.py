@@ -88,6 +88,7 @@ def test_an_objection_is_measured_when_asked_and_stays() -> None:
     assert sum(button.label == "Measure" for button in app.button) == 6  # other data
 
 
+@pytest.mark.slow
 def test_a_refused_objection_is_one_sentence() -> None:
     app = open_page("theory", {**SMALL, "collapse_loss": "between"})
     without_exception(app.button[3].click().run())
@@ -151,6 +152,7 @@ def _attempts(count: int) -> list[attack.Attempt]:
     return [attack.Attempt(Settings(), end, "because", None) for end in ends]
 
 
+@pytest.mark.slow
 def test_a_counter_example_is_loud_and_leads_to_its_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

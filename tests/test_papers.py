@@ -101,6 +101,7 @@ def test_the_camera_is_a_pinhole(turn: float, tilt: float, zoom: float) -> None:
     assert depth.min() >= 0 and depth.max() <= 1
 
 
+@pytest.mark.slow
 def test_points_on_the_shells_are_those_of_the_frames(run: RunPicture) -> None:
     look = Look(width=700, height=400, turn=0.3, tilt=-0.5)
     found = stamps(draw("shells", run, look))

@@ -98,6 +98,7 @@ def test_a_container_has_its_share_of_the_memory(
     assert share is not None and share.total == 2**28 >= share.free
 
 
+@pytest.mark.slow
 def test_an_intel_mac_is_told_that_it_has_no_torch(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

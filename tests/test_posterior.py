@@ -10,6 +10,7 @@ from scipy.stats import norm
 from svae_core.distributions.gaussian import gaussian_kl, log_density, sample
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.floats(-2, 2), st.floats(-3, 1.5))
 def test_kl_is_the_monte_carlo_average_of_the_log_ratio(mean, log_variance):

@@ -58,6 +58,7 @@ def test_change_of_shape_of_a_single_place_is_none():
     assert shape_change(np.ones((5, 3)), np.zeros((5, 3))) == 0
 
 
+@pytest.mark.slow
 def test_a_saved_map_has_no_latents_and_is_continued_as_if_all_had_changed(separate, drawn):
     saved = replace(drawn, latent_mean=np.empty((0, 5), np.float32))
     after = umap_layout(separate[0], 0.9, 7, saved)

@@ -57,6 +57,7 @@ def watched(**options: Any) -> CollapseMonitor:
 # ------------------------------------------------------------------------------ the shell
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.sampled_from([(4, 3), (2, 1, 5, 5)]))
 def test_the_projection_is_the_nearest_point_of_the_shell(seed: int, shape: tuple) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -296,6 +297,7 @@ def test_a_refusal_at_the_end_of_training_is_logged_and_ends_nothing(
     assert callback.certificate is None and "sees more than z" in caplog.text
 
 
+@pytest.mark.slow
 def test_noise_of_its_own_does_not_hide_what_a_decoder_keeps() -> None:
     """So much that the two cannot be told apart; but every row meets what is kept of another."""
     net, strength = Skipping(labelled=False), (0.3 * POINTS.var(axis=0).sum() / 6) ** 0.5
@@ -308,6 +310,7 @@ def test_noise_of_its_own_does_not_hide_what_a_decoder_keeps() -> None:
     assert found.verdict != "certified" and found.loss > monitor.delta
 
 
+@pytest.mark.slow
 def test_a_decoder_with_noise_of_its_own_is_no_such() -> None:
     net = Net()
     noisy = CollapseMonitor(

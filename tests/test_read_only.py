@@ -49,6 +49,7 @@ def state(live: LiveRun, runs: Registry) -> tuple[Any, ...]:
     return (*changed, live.outlook.trying, live.count, set(runs.by_id), set(live.tree))
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_reader_sees_the_run_and_no_command_changes_it(
     watched: LiveRun, host: Server
@@ -74,6 +75,7 @@ async def test_a_reader_sees_the_run_and_no_command_changes_it(
     watched.stop()
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_a_reader_is_told_no_id_and_no_question_of_a_lesson(host: Server) -> None:
     """Of a branch: its tree would name its parent, by whose id that could be changed."""
@@ -169,6 +171,7 @@ async def test_malformed_requests_end_a_readers_connection_too(watched: LiveRun)
     watched.stop()
 
 
+@pytest.mark.slow
 @in_a_loop
 async def test_figures_and_replays_come_by_the_token(watched: LiveRun) -> None:
     watched.start()

@@ -210,6 +210,7 @@ def test_files_outside_the_package_are_found_by_every_process(tmp_path: Path) ->
     assert "make one of its folders: methods" in said("doctor", folder=tmp_path / "nowhere")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "source", "said"),
     [

@@ -94,6 +94,7 @@ def test_the_statistic_of_collapsed_means_grows_with_their_number() -> None:
         assert statistic(torch.zeros(1, n, 1).double()).item() == pytest.approx(0.402 * n, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_of_drawn_latents_the_statistic_cannot_tell_a_collapsed_posterior() -> None:
     """z ~ N(0, I) whatever the point: the null value, with no information in it at all."""
     z = torch.randn(1, 500, 4000, generator=torch.Generator().manual_seed(1)).double()
@@ -132,6 +133,7 @@ def test_the_latent_comes_back_shrunk_at_the_linear_optimum_and_not_at_all_at_co
     )
 
 
+@pytest.mark.slow
 def test_the_loss_asks_the_member_s_own_networks() -> None:
     """With a large weight the trained encoder finds the prior's latents again."""
     strong, _ = configured("latent_reconstruction", weight=30.0)

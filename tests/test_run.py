@@ -42,6 +42,7 @@ def trained() -> SavedRun:
 # ---------------------------------------------------------------------------- round trips
 
 
+@pytest.mark.slow
 def test_a_loaded_run_is_the_saved_one(trained: SavedRun, tmp_path: Path) -> None:
     RunWriter(tmp_path / "run").write(trained)
     found = load(tmp_path / "run")
@@ -166,6 +167,7 @@ def test_a_number_of_moments_that_cannot_be_is_refused_at_once(count: int) -> No
         tensors.unpack_frames(file)
 
 
+@pytest.mark.slow
 @given(st.data(), st.integers(1, 3), st.integers(1, 5))
 def test_states_survive_the_way_bit_for_bit(data: st.DataObject, members: int, p: int) -> None:
     rows = [data.draw(_array(np.float32, members, p)) for _ in range(3)]

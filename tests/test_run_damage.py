@@ -155,6 +155,7 @@ def test_only_files_of_a_run_are_read(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------ old runs
 
 
+@pytest.mark.slow
 def test_runs_of_schema_1_are_still_read(tmp_path: Path) -> None:
     """Written here as that version wrote them."""
     state = advance(begin((WINE,)), Budget(steps=3)).state

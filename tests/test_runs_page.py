@@ -39,6 +39,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_engine: None) -> It
     return tmp_path / "home"
 
 
+@pytest.mark.slow
 def test_without_runs_the_page_says_so() -> None:
     app = opened()
     assert "Nothing is saved yet" in app.info[0].value and not app.dataframe

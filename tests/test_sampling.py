@@ -62,6 +62,7 @@ def code(x: np.ndarray) -> np.ndarray:
     return np.where(right, np.sign(x), -np.sign(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 3, 4])
 @pytest.mark.parametrize("model", [code, lambda x: noisy(x, 0.01)], ids=["code", "noise"])
 def test_few_points_may_look_alike_by_chance(n: int, model: Model) -> None:
@@ -69,6 +70,7 @@ def test_few_points_may_look_alike_by_chance(n: int, model: Model) -> None:
     assert certify(model, points, clusters=1, draws=1000).verdict == "certified"
 
 
+@pytest.mark.slow
 def test_a_narrow_posterior_is_no_mean() -> None:
     """Linear, βσ² = 1e-8: two draws are nearer together than a millionth of δ."""
     points = np.zeros((300, 4))
@@ -96,6 +98,7 @@ def test_draws_of_a_narrow_unknown_posterior_are_no_means() -> None:
     assert "are the same" in diagnose_arrays(POINTS, z=np.stack([z[0]] * 4)).findings[0]
 
 
+@pytest.mark.slow
 def test_a_point_far_out_makes_no_mean_of_a_sample() -> None:
     points = POINTS.copy()
     points[7] = 1e4

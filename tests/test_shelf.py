@@ -61,6 +61,7 @@ def test_nothing_saved_is_an_empty_list(tmp_path: Path) -> None:
         store.saved_runs(tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_a_run_can_be_read_while_it_is_written(tmp_path: Path) -> None:
     """Another process writes it again and again; it is listed and read whole every time."""
     run, folder = tiny(), tmp_path / "run"

@@ -139,6 +139,7 @@ def test_a_change_before_the_first_step_shows_in_the_first_moment(runs: Registry
     run()
 
 
+@pytest.mark.slow
 def test_what_is_finished_cannot_be_changed(runs: Registry) -> None:
     @in_a_loop
     async def run() -> None:
@@ -244,6 +245,7 @@ def test_the_tree_of_branches_is_told_to_all_of_them(runs: Registry) -> None:
     run()
 
 
+@pytest.mark.slow
 def test_branches_that_make_no_sense_are_refused_in_a_sentence(
     runs: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,6 +338,7 @@ async def test_remarks_are_sent_once() -> None:
 # ------------------------------------------------------------------------------- lessons
 
 
+@pytest.mark.slow
 def test_a_lesson_waits_for_a_prediction_and_compares_it(runs: Registry) -> None:
     @in_a_loop
     async def run() -> None:

@@ -146,6 +146,7 @@ def test_frames_of_older_runs_stay_evenly_spread(steps):
     assert len(gaps) == 0 or gaps.max() - gaps.min() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [frame_steps.EVEN, frame_steps.DENSE_START])
 def test_an_older_run_goes_on_with_the_frames_that_it_would_have_had(rule):
     settings = Settings(dataset="wine", clusters=3, latent_dim=3, hidden=8, epochs=150)
@@ -162,6 +163,7 @@ def test_an_older_run_goes_on_with_the_frames_that_it_would_have_had(rule):
     assert new != whole
 
 
+@pytest.mark.slow
 @given(
     changed=st.sets(st.integers(0, 5_000), max_size=20).map(sorted),
     steps=st.integers(1, 5_000),
@@ -183,6 +185,7 @@ def test_frames_are_dense_after_a_change_and_the_same_up_to_the_next_one(changed
     assert [step for step in branch if step <= cut] == [step for step in found if step <= cut]
 
 
+@pytest.mark.slow
 def test_the_most_frames_of_a_changed_run_fit_into_its_file():
     settings = Settings(changes=tuple((400 * n, "beta", 2.0) for n in range(1, MOST_CHANGES + 1)))
     changed, steps = changed_steps((settings,)), 400 * MOST_CHANGES

@@ -226,6 +226,7 @@ def test_a_comparison_that_makes_no_sense_is_refused(
         assert "cannot be read" in said or "is damaged" in said
 
 
+@pytest.mark.slow
 def test_a_large_comparison_is_read_back_from_any_batch(tmp_path: Path) -> None:
     """1,500 runs: what is kept with each batch stays below what a page may hold."""
     members = [
@@ -329,6 +330,7 @@ def test_a_file_that_took_half_a_batch_is_gone_on_with(tmp_path: Path) -> None:
     assert jsonl.read_rows(path, "{") == [{"a": 2}, {"a": 3}]
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_is_answered_again(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By `runs resume`, with the same words; nothing is trained."""
     assert main(["train", *TOY, "--save", "--json"]) == 0
@@ -339,6 +341,7 @@ def test_a_run_that_ended_is_answered_again(home: Path, capsys: pytest.CaptureFi
     assert {path: path.read_bytes() for path in Path(told["run"]).iterdir()} == before
 
 
+@pytest.mark.slow
 def test_a_run_of_several_members_goes_on_as_one(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
