@@ -25,7 +25,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import stdtrit
 
 #: A bet stakes at most this share of what a single value can lose: factors stay ≥ 1 − 0.75.
 _STAKE = 0.75
@@ -78,6 +77,8 @@ def few_draws_margin(values: np.ndarray, error: float = 0.01) -> float:
     of the draws' means, which holds however much is shared, as far as these means are normal; 0 for
     16 draws or more.
     """
+    from scipy.special import stdtrit
+
     draws, rows = values.shape
     if rows == 1 or not 2 <= draws < _MANY_DRAWS:
         return 0.0
