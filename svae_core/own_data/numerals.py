@@ -118,7 +118,8 @@ def _rewrites(cells: pa.Array) -> tuple[tuple[tuple[str, str], ...], tuple[str, 
     from pyarrow import compute
 
     cells = _rewritten(cells, _SIGNS)
-    rewrites, habits = _SIGNS, []
+    rewrites: tuple[tuple[str, str], ...] = _SIGNS
+    habits: list[str] = []
     for pattern, plain, least, habit in (
         (_NEGATIVE, r"-\1", 0.0, "parentheses around negative ones"),
         (_BEHIND, r"-\1", 0.0, "the minus sign behind negative ones"),

@@ -24,8 +24,10 @@ DOMINANT = 0.9
 #: How many times as far from the mean as the median row a row must lie to be named.
 OUTLYING = 30.0
 #: Numbers that stand for a missing value in many files.
-_SENTINELS = (-9.0, -99.0, -999.0, -9999.0, -99999.0, 99.0, 999.0, 9999.0, 99999.0)
-_SENTINELS += (-1e30, 1e30, 1e20)  # 1e20: of masked arrays, and of climate models
+_SENTINELS = (
+    *(-9.0, -99.0, -999.0, -9999.0, -99999.0, 99.0, 999.0, 9999.0, 99999.0),
+    *(-1e30, 1e30, 1e20),  # 1e20: of masked arrays, and of climate models
+)
 #: Names of columns that divide or weigh the rows, and of those that hold what is to be predicted.
 _ASIDE = re.compile(
     r"(.*[_ .])?(fold|kfold|folds|split|partition|subset|is_?(train|test|valid)|fnlwgt"
