@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.own_data.choice import Choice
-from svae_core.own_data.column_roles import ANNOTATION
+from svae_core.own_data.column_roles import ANNOTATION, CLASS
 from svae_core.own_data.joining import Joined, join, label_in
 from svae_core.own_data.limits import CLASSES, EXACT
 from svae_core.own_data.tables import Column, Table
@@ -40,13 +40,21 @@ def label_of(table: Table, choice: Choice) -> Column | None:
     # A gene may be called Y: columns of a sparse matrix are all alike.
     plain = [column for column in table.columns if column.kind == "number" and not table.sparse]
     numbers = {column.name.lower(): column for column in plain}
+    for column in table.columns:
+        if column.role == CLASS and (
+            column.name.lower() in classes
+            or (column.kind == "number" and _numbers_classes(table, column))
+        ):
+            return column
     for name in _LABEL_NAMES:
         if name in classes:
             return classes[name]
         if name in numbers and len(table.columns) > 1 and _numbers_classes(table, numbers[name]):
             return numbers[name]
     last = table.columns[-1]
-    return last if last in classes.values() and len(table.columns) > 1 else None
+    # Names, dates and numbers as text are no classes, unless they are called so.
+    usable = last in classes.values() and not last.role and len(table.columns) > 1
+    return last if usable else None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,17 @@ _BARCODE, _LOOKED_AT = re.compile(r"[ACGTN]{8,}([-_.]\w+)?"), 1_000
 #: Said where the columns of a file have names of cells.
 NAMED_AS_CELLS = "The columns are named as cells are (barcodes)"
 
+NAMED_AS_SAMPLES = "The columns are named as samples are (GSM…, TCGA-…)"
+#: Said where the rows have names of genes or probes, as the matrices of GEO and of Broad have.
+NAMED_AS_GENES = "The rows are named as genes or probes are"
+_SAMPLE = re.compile(r"(GSM|SR[RXS]|ERR|DRR)\d+.*|TCGA-\w\w-.*", re.IGNORECASE)
+_GENE = re.compile(r"(ENS[A-Z]*[GTP]\d{6,}|\d+(_[a-z])?_at|ILMN_\d+|cg\d{8})([._]\w+)?")
+_GENE_HEADINGS = re.compile(
+    r"id_ref|symbol|(gene|probe|ensembl|hgnc|entrez|transcript|otu|probe ?set)s?"
+    r"([ _.]?(id|name|symbol)s?)?",
+    re.IGNORECASE,
+)
+
 
 def cleaned(text: object) -> str:
     """The text without markup and control characters, at most LETTERS letters."""
@@ -80,3 +91,19 @@ def are_barcodes(names: Sequence[str]) -> bool:
     some = names[:_LOOKED_AT]
     found = sum(_BARCODE.fullmatch(name) is not None for name in some)
     return bool(some) and found > 0.8 * len(some)
+
+
+def are_samples(names: Sequence[str]) -> bool:
+    """Whether names are those of samples in public archives."""
+    some = names[:_LOOKED_AT]
+    return len(some) > 1 and all(_SAMPLE.fullmatch(name) for name in some)
+
+
+def are_genes(headings: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether rows are named as genes or probes: by the first headings, or by the names."""
+    if [heading.lower() for heading in headings] == ["name", "description"]:  # of GCT files
+        return True
+    if headings and _GENE_HEADINGS.fullmatch(headings[0]):
+        return True
+    some = names[:_LOOKED_AT]
+    return bool(some) and sum(_GENE.fullmatch(name) is not None for name in some) > 0.8 * len(some)

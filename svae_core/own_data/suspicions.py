@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svae_core.config.shares import percent
+from svae_core.own_data.limits import EXACT
 from svae_core.own_data.names import some
 from svae_core.own_data.numerals import spelt
 
@@ -23,7 +24,22 @@ DOMINANT = 0.9
 #: How many times as far from the mean as the median row a row must lie to be named.
 OUTLYING = 30.0
 #: Numbers that stand for a missing value in many files.
-_SENTINELS = (-9.0, -99.0, -999.0, -9999.0, -99999.0, 999.0, 9999.0, 99999.0, -1e30, 1e30)
+_SENTINELS = (
+    *(-9.0, -99.0, -999.0, -9999.0, -99999.0, 99.0, 999.0, 9999.0, 99999.0),
+    *(-1e30, 1e30, 1e20),  # 1e20: of masked arrays, and of climate models
+)
+#: Names of columns that divide or weigh the rows, and of those that hold what is to be predicted.
+_ASIDE = re.compile(
+    r"(.*[_ .])?(fold|kfold|folds|split|partition|subset|is_?(train|test|valid)|fnlwgt"
+    r"|((sample|case|survey|sampling|row|obs)[_ .]?)weights?|weights)",
+    re.IGNORECASE,
+)
+_PREDICTED = re.compile(
+    r"(.*[_ .])?(outcome|survived|quality|churn|exited|cls|truth|y_?true|cluster|label|target"
+    r"|class)(_?(id|no|code))?",
+    re.IGNORECASE,
+)
+_CLASSES = 20  # different whole numbers up to which a column may be classes
 _SECONDS = (5e8, 2.5e9)  # of the years 1985 to 2049, since 1970
 _FEW = 8
 _ID = re.compile(r"(^|[_\W])(id|ID|Id|no|nr|number|index|key)$|[a-z]I[Dd]$")  # ends of names
@@ -33,7 +49,7 @@ _ID = re.compile(r"(^|[_\W])(id|ID|Id|no|nr|number|index|key)$|[a-z]I[Dd]$")  # 
 class Suspicion:
     """Something that looks wrong, and where."""
 
-    kind: str  # orientation | counts | dominant | outlier | sentinel | time | id | equal
+    kind: str  # orientation counts dominant outlier sentinel time id aside classes equal
     sentence: str
     columns: tuple[str, ...] = ()  # those that leaving out would mend
     row: int = -1  # of the file, counted from 0
@@ -104,7 +120,9 @@ def suspicions_of_columns(columns: np.ndarray, names: Sequence[str]) -> list[Sus
         sentinel = _sentinel(values)
         if sentinel is not None:
             sentinels.setdefault(sentinel, []).append(name)
-        if _SECONDS[0] < _scaled(values).min() and _scaled(values).max() < _SECONDS[1]:
+        seconds = _scaled(values)
+        called_id = _ID.search(name) is not None  # some are as long as times in nanoseconds
+        if not called_id and _SECONDS[0] < seconds.min() and seconds.max() < _SECONDS[1]:
             times.append(name)
         elif _is_id(values, name):
             ids.append(name)
@@ -124,6 +142,13 @@ def suspicions_of_columns(columns: np.ndarray, names: Sequence[str]) -> list[Sus
             f"Looks like an id, a number of the rows: {some(ids)}; leave it out if it is one."
         )
         found.append(Suspicion("id", sentence, tuple(ids)))
+    aside = [name for name in names if _ASIDE.fullmatch(name)]
+    if aside:
+        sentence = (
+            f"Named as a part or a weight of the rows is: {some(aside)}; leave it out if it is one."
+        )
+        found.append(Suspicion("aside", sentence, tuple(aside)))
+    found += _classes(part, [name if name not in (*ids, *times, *aside) else "" for name in names])
     equal = list(_equal(part, names))
     if equal:
         pairs = some([f"{first} and {second}" for first, second in equal])
@@ -140,7 +165,7 @@ def suspicions_of_cells(
     `places` [n]: rows of the file. Standardising hides such a value from the norms of the rows: of
     n values, one alone can lie at most √n standard deviations off.
     """
-    found = []
+    found = _totals(columns, places)
     for index, name in enumerate(names):
         known = np.flatnonzero(np.isfinite(columns[:, index]))
         if len(known) < _FEW:
@@ -159,6 +184,84 @@ def suspicions_of_cells(
                 )
                 found.append(Suspicion("outlier", sentence, row=place))
     return found
+
+
+def _classes(columns: np.ndarray, names: Sequence[str]) -> list[Suspicion]:
+    """Columns that may be classes, which would be trained on: coded in one column, or in several.
+
+    `names`: empty for a column that has been named already.
+    """
+    spans = [_few_whole(columns[:, index]) for index in range(len(names))]
+    groups = [group for group in _one_of_each(columns, spans) if all(names[i] for i in group)]
+    found = []
+    for group in groups:
+        held = [names[i] for i in group]
+        sentence = (
+            f"{some(held)} hold 0 and 1, a single 1 in each row, as classes do that have a column "
+            "each; leave them out if they are the label."
+        )
+        found.append(Suspicion("classes", sentence, tuple(held)))
+    grouped = {index for group in groups for index in group}
+    whole = [i for i, span in enumerate(spans) if span and names[i] and i not in grouped]
+    # Among measured numbers a column of classes stands out where it is alone, first or last.
+    alone = len(whole) == 1 and whole[0] in (0, len(names) - 1) and len(names) > 2
+    for index in whole:
+        if alone or _PREDICTED.fullmatch(names[index]):
+            sentence = (
+                f"{names[index]} has {spans[index]} different whole numbers, as classes have; "
+                "choose it as the label, or leave it out, if it is one."
+            )
+            found.append(Suspicion("classes", sentence, (names[index],)))
+    return found
+
+
+def _few_whole(values: np.ndarray) -> int:
+    """How many different whole numbers a column holds, if they may be classes; else 0."""
+    known = values[np.isfinite(values)]
+    if len(known) < _FEW or not (known == np.rint(known)).all():
+        return 0
+    different = len(np.unique(known))
+    return different if 2 <= different <= min(_CLASSES, len(known) // 4) else 0
+
+
+def _one_of_each(columns: np.ndarray, spans: list[int]) -> list[list[int]]:
+    """Neighbouring columns of 0 and 1 that have a single 1 in each row together."""
+    found, start = [], 0
+    binary = [span == 2 and set(np.unique(columns[:, i])) == {0, 1} for i, span in enumerate(spans)]
+    while start < len(binary):
+        stop, total = start, np.zeros(len(columns))
+        while stop < len(binary) and binary[stop] and total.max() <= 1 and not (total == 1).all():
+            total = total + columns[:, stop]
+            stop += 1
+        if (total == 1).all():
+            found.append(list(range(start, stop)))
+        start = max(stop, start + 1) if (total == 1).all() else start + 1
+    return found
+
+
+def _totals(columns: np.ndarray, places: np.ndarray) -> list[Suspicion]:
+    """A last row that holds the sums or the means of all others, as sheets have it."""
+    whole = np.flatnonzero(np.isfinite(columns).all(axis=1))
+    if len(whole) < 4:
+        return []
+    last, others = columns[whole[-1]], columns[whole[:-1]]
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are too large anyway
+        spread = others.std(axis=0)
+        varied = (spread > 0) & np.isfinite(spread)
+        last, others, spread = last[varied], others[:, varied], spread[varied]
+        sums, means = others.sum(axis=0), others.mean(axis=0)
+    if len(last) < 2:
+        return []
+    beyond = np.abs(last) > np.abs(others).max(axis=0)
+    if (beyond & (np.abs(last - sums) <= 5e-3 * np.abs(sums))).all():
+        what = "sums"
+    elif len(last) > 2 and (np.abs(last - means) < 5e-3 * spread).all():
+        what = "means"
+    else:
+        return []
+    row = int(places[whole[-1]])
+    sentence = f"Row {row + 1} holds the {what} of all rows above; leave it out, it is no point."
+    return [Suspicion("outlier", sentence, row=row)]
 
 
 def _sentinel(values: np.ndarray) -> float | None:
@@ -189,7 +292,9 @@ def _is_id(values: np.ndarray, name: str) -> bool:
         return False
     steps = np.diff(values)
     ordered = bool((steps > 0).all() or (steps < 0).all())
-    return ordered or (_ID.search(name) is not None and len(np.unique(values)) == len(values))
+    called = _ID.search(name) is not None
+    rounded = float(np.abs(values).max()) >= EXACT  # of different ids some may have become equal
+    return ordered or (called and (rounded or len(np.unique(values)) == len(values)))
 
 
 def _equal(columns: np.ndarray, names: Sequence[str]) -> Iterator[tuple[str, str]]:

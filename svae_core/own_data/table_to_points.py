@@ -271,8 +271,8 @@ def _without_roles(columns: list[Column]) -> tuple[list[Column], list[str]]:
         if names:
             notes.append(f"{reason}: {some(names)}.")
     kept = [column for column in columns if not column.role]
-    # Rather names and gaps than nothing: what cannot be trained on is then said further on.
-    return (kept, notes) if kept else (columns, [])
+    # Rather dates and gaps than nothing: what cannot be trained on is then said further on.
+    return (kept, notes) if kept else ([item for item in columns if item.role != ROW_NAME], [])
 
 
 def _logs(features: list[Feature], choice: Choice) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -28,7 +28,7 @@ from svae_core.records import RequestError
 
 ABOUT = "about.json"
 #: The version of the readers: one more for each change by which a file gives another table.
-READER = 1
+READER = 2
 NUMBERS, CODES = "numbers.bin", "codes.bin"
 ROW_NAMES, _TEXTS = "row_names.txt", "texts-{}.txt"
 _TEXTS_KEPT = 3  # columns of text whose cells are kept as written, to join files by them

@@ -20,6 +20,7 @@ from pathlib import Path
 from svae_core.own_data.formats import listed
 from svae_core.own_data.limits import LINE_BYTES
 from svae_core.own_data.names import cleaned
+from svae_core.own_data.orange_header import header_of
 from svae_core.records import RequestError
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -29,16 +30,21 @@ _SAMPLE_LINES = 200
 MISSING = (
     *("", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "None", "none", "-", "--", "?"),
     *("#N/A", "#NA", "<NA>", "missing", "Missing", "MISSING", "."),
+    # Errors of spreadsheets: a formula that had no value.
+    *("#DIV/0!", "#VALUE!", "#NUM!", "#REF!", "#NAME?", "#NULL!", "#N/A N/A"),
 )
+#: What a first column is called that has no heading where all others have one.
+ROW_NAMES = "row name"
 # Bytes that mean nothing in Windows-1252.
 _UNDEFINED = b"\x81\x8d\x8f\x90\x9d"
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[-+\u2212]?(\d+([.,]\d*)?|[.,]\d+)([eEdD][+-]?\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 # Nobody writes 192 as 0,192: a zero in front of the comma means decimals of three places.
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 _MARKS = re.compile(r"[$€£¥₹%\s]")  # around numbers: currency, percent
-_WITH_COMMAS = re.compile(r"[-+(]?(\d*,\d+([eE][+-]?\d+)?|\d{1,3}(,\d{3})+(\.\d+)?)\)?")
-_BLANKS = re.compile(r"[ \t]+")
+_WITH_COMMAS = re.compile(r"[-+(]?(\d*,\d+([eE][+-]?\d+)?|\d{1,3}(,\d{2,3})+(\.\d+)?)\)?")
+#: Cells between blanks; text in quotes may hold some, as R writes it.
+_BETWEEN_BLANKS = re.compile(r'"[^"]*"|[^ \t]+')
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class Layout:
     names: tuple[str, ...]
     skip: int  # lines before the first row of data
     notes: tuple[str, ...]
+    roles: tuple[str, ...] = ()  # of the columns, where the file says them
     path: Path | None = None  # where the file stands with tabs for blanks, if it was rewritten
 
 
@@ -75,14 +82,19 @@ def sniff(path: Path, labels: bool = False, delimiters: Iterable[str] = _DELIMIT
     width = _usual_width(rows)
     if width == 1 and delimiters is _DELIMITERS and _blanks_separate(lines):
         return _with_tabs(path, encoding)
+    rows, line_ends, remarks = _without_remarks(rows, line_ends, width)
     first = _first_row(rows, width)
     header = _has_header(rows[first:], width)
     if labels and width == 1 and not any(map(_holds_number, rows[first:])):
         header = False
     names = tuple(rows[first]) if header else ()
     units = _rows_of_units(rows[first:], width) if header else 0
-    if len(names) == width - 1:  # row names without a heading of their own, as R writes them
-        names = ("row name", *names)
+    declared = header_of(rows[first:]) if header and delimiter == "\t" else None
+    names, roles, units = declared or (names, (), units)
+    if (
+        header and len(names) == width - 1
+    ):  # row names without a heading of their own, as R writes them
+        names = (ROW_NAMES, *names)
     skip = line_ends[first + units] if header else (line_ends[first - 1] if first else 0)
     decimal = _decimal(rows[first:], delimiter)
     form = (
@@ -91,7 +103,9 @@ def sniff(path: Path, labels: bool = False, delimiters: Iterable[str] = _DELIMIT
         f"{'comma' if decimal == ',' else 'point'}."
     )
     named = tuple(cleaned(name) for name in names) or ("",) * width
-    return Layout(encoding, delimiter, decimal, named, skip, (form, *_left_out(first, units)))
+    left_out = _left_out(first + remarks, 0 if declared else units)
+    said = (form, *(["Roles of columns are as the header says (Orange)."] if roles else []))
+    return Layout(encoding, delimiter, decimal, named, skip, (*said, *left_out), roles)
 
 
 def _left_out(above: int, units: int) -> list[str]:
@@ -192,6 +206,27 @@ def _usual_width(rows: list[list[str]]) -> int:
     return max(Counter(len(row) for row in rows).items(), key=lambda item: (item[1], item[0]))[0]
 
 
+def _without_remarks(
+    rows: list[list[str]], line_ends: list[int], width: int
+) -> tuple[list[list[str]], list[int], int]:
+    """The rows but one without those that begin with # or !, if names follow; how many above went.
+
+    Remarks may have as many cells as the table (a sentence with commas; GEO's series matrix). Over
+    numbers the last line with # holds the names, as numpy.savetxt and VCF write them.
+    """
+    first = next((i for i, row in enumerate(rows) if not _is_remark(row)), 0)
+    if not first or len(rows[first]) not in (width, width - 1) or _holds_number(rows[first][1:]):
+        return rows, line_ends, 0
+    # One of them stays, so that the lines above the names are counted and left out.
+    kept = [i for i, row in enumerate(rows) if not _is_remark(row) or i == first - 1]
+    short = [["#"] if i < first else rows[i] for i in kept]
+    return short, [line_ends[i] for i in kept], first - 1
+
+
+def _is_remark(row: list[str]) -> bool:
+    return row[0].lstrip().startswith(("#", "!"))
+
+
 def _first_row(rows: list[list[str]], width: int) -> int:
     """The first row of the table; a title above it has fewer or empty cells."""
     first = next(index for index, row in enumerate(rows) if len(row) in (width, width - 1))
@@ -258,18 +293,21 @@ def _is_counted(first: list[str], others: list[list[str]]) -> bool:
     """Whether a row of numbers is names: 0 … d−1 as pandas writes them, years, or the like.
 
     Integers in equal steps, or from 0 in steps of 1, above columns that hold other numbers; the
-    first cell may be empty or a name, for the column of row names.
+    first cells may be empty or names, for columns of names (country, code, 1990, 1991, …).
     """
     cells = [cell.strip() for cell in first]
-    named = bool(cells) and not _holds_number(cells[:1])
-    if named and cells[0] and any(_holds_number(row[:1]) for row in others):
-        return False  # a name in front of numbers, over a column of numbers: no row of names
-    numbers = cells[1:] if named else cells
+    while cells and not cells[-1]:  # as the comma at the end of a line leaves
+        cells.pop()
+    ahead = next((i for i, cell in enumerate(cells) if _holds_number([cell])), len(cells))
+    for index, name in enumerate(cells[:ahead]):
+        if name and any(_holds_number(row[index : index + 1]) for row in others):
+            return False  # a name in front of numbers, over a column of numbers: no row of names
+    numbers = cells[ahead:]
     if len(numbers) < 2 or not all(re.fullmatch(r"\d{1,9}", cell) for cell in numbers):
         return False
     steps = {int(b) - int(a) for a, b in itertools.pairwise(numbers)}
     from_zero = steps == {1} and int(numbers[0]) == 0
-    below = [cell.strip() for row in others for cell in row[-len(numbers) :]]
+    below = [cell.strip() for row in others for cell in row[ahead : ahead + len(numbers)]]
     filled = [cell for cell in below if cell not in MISSING]
     decimals = sum("." in cell or "," in cell for cell in filled)
     mostly_decimals = bool(filled) and decimals > 0.5 * len(filled)
@@ -293,7 +331,7 @@ def _rows_of_units(rows: list[list[str]], width: int) -> int:
 
 def _blanks_separate(lines: list[str]) -> bool:
     """Whether lines are words and numbers between blanks, as many in each: GloVe, savetxt."""
-    rows = [_BLANKS.split(line.strip()) for line in lines if _content(line)]
+    rows = [_BETWEEN_BLANKS.findall(line.strip()) for line in lines if _content(line)]
     if len(rows) > 1 and len(rows[0]) == 2 and len(rows[1]) > 3:
         rows = rows[1:]  # word2vec: how many vectors, and of how many numbers
     if not rows:
@@ -301,7 +339,11 @@ def _blanks_separate(lines: list[str]) -> bool:
     width = _usual_width(rows)
     alike = sum(len(row) == width for row in rows) / len(rows)
     numbers = sum(_NUMBER.fullmatch(cell) is not None for row in rows for cell in row[-2:])
-    return width > 1 and alike > 0.9 and numbers > 0.5 * sum(min(2, len(row)) for row in rows)
+    ends = numbers > 0.5 * sum(min(2, len(row)) for row in rows)
+    # Names in quotes throughout are a table of R, whatever its last columns hold.
+    quoted = all(cell.startswith('"') for cell in rows[0])
+    numbered = sum(any(map(_NUMBER.fullmatch, row)) for row in rows)
+    return width > 1 and alike > 0.9 and (ends or (quoted and numbered > 0.5 * len(rows)))
 
 
 def _content(line: str) -> bool:
@@ -320,7 +362,7 @@ def _with_tabs(path: Path, encoding: str) -> Layout:
         for line in file:
             if not _content(line):
                 continue
-            cells = _BLANKS.split(line.strip())
+            cells = _BETWEEN_BLANKS.findall(line.strip())
             if first and len(cells) == 2 and all(cell.isdigit() for cell in cells):
                 notes.append("The first line, how many vectors there are, was left out.")
             else:

@@ -18,7 +18,7 @@ from svae_core.own_data.limits import BLOCK_BYTES
 from svae_core.own_data.names import cleaned, some
 from svae_core.own_data.numerals import Numerals, guess, parse
 from svae_core.own_data.tables import Table, Writer, check_width
-from svae_core.own_data.text_layout import MISSING, Layout, sniff
+from svae_core.own_data.text_layout import MISSING, ROW_NAMES, Layout, sniff
 from svae_core.records import RequestError
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _GUESSED_FROM = 10_000
 #: Up to this share of a column's cells, in so many spellings, may be no numbers.
 _WRONG, _FEW_TEXTS = 0.05, 20
+#: … and up to this share (“nd”, “BDL”) where so many of the others have decimals: no codes do.
+_WRONG_BESIDE_DECIMALS, _DECIMALS = 0.5, 0.2
+_SHOWN = str.maketrans("<>*#", "‹›∗＃")
 #: More rows than this share with a wrong number of cells: the file is no table of this layout.
 _RAGGED = 0.1
 
@@ -82,7 +85,8 @@ def read_laid_out(source: Source, layout: Layout, form: str, tabular: bool) -> T
         for note in column.said(name)
     )
     table = writer.finish(source.name, form, notes, tabular=tabular)
-    return with_roles(table, tuple(not name for name in layout.names))
+    unnamed = tuple(name in ("", ROW_NAMES) for name in layout.names)
+    return with_roles(table, unnamed, layout.roles)
 
 
 @dataclass(eq=False)
@@ -93,6 +97,7 @@ class _Column:
     numerals: Numerals | None = None
     cells: int = 0  # that are not missing
     wrong: int = 0  # of them no numbers
+    decimals: int = 0  # of them numbers with a fraction
     examples: set[str] = field(default_factory=set)  # of those
 
     def numbers(self, cells: pa.Array, decimal: str) -> np.ndarray:
@@ -102,6 +107,8 @@ class _Column:
         values, wrong = parse(cells, self.numerals)
         self.cells += len(cells) - cells.null_count
         self.wrong += len(wrong)
+        finite = values[np.isfinite(values)]
+        self.decimals += int(np.count_nonzero(finite != np.rint(finite)))
         for text in wrong.slice(0, _GUESSED_FROM).to_pylist():
             if text is not None and len(self.examples) <= _FEW_TEXTS:
                 self.examples.add(text)
@@ -109,8 +116,10 @@ class _Column:
 
     def is_text_after_all(self) -> bool:
         """Whether so many cells are no numbers that the column must be read as text."""
+        measured = self.decimals > _DECIMALS * (self.cells - self.wrong)
+        share = _WRONG_BESIDE_DECIMALS if measured else _WRONG
         return not self.text and (
-            self.wrong > _WRONG * self.cells or len(self.examples) > _FEW_TEXTS
+            self.wrong > share * self.cells or len(self.examples) > _FEW_TEXTS
         )
 
     def said(self, name: str) -> Iterator[str]:
@@ -119,8 +128,8 @@ class _Column:
         if habits:
             yield f"In {name}, numbers are written with {habits}."
         if self.wrong and not self.text:
-            # Names lose < and >, without which <0.05 would be said to be no number.
-            plain = [text.replace("<", "‹").replace(">", "›") for text in sorted(self.examples)]
+            # Names lose <, > and *, without which <0.05 would be said to be no number.
+            plain = [text.translate(_SHOWN) for text in sorted(self.examples)]
             texts = some([f"“{cleaned(text)}”" for text in plain])
             count = (
                 "1 cell that is no number counts"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from svae_core.own_data.array_in_file import LETTERS_REFUSED, NamedArray
-from svae_core.own_data.array_to_table import with_note, write_matrix
+from svae_core.own_data.array_to_table import with_facts, with_note, write_matrix
 from svae_core.own_data.candidates import choose
 from svae_core.own_data.formats import Format, Source
 from svae_core.own_data.hdf5_tree import (
@@ -30,9 +30,12 @@ from svae_core.own_data.hdf5_tree import (
 from svae_core.own_data.labels_from_arrays import vectors_among, write_vectors
 from svae_core.own_data.named_arrays import completed
 from svae_core.own_data.names import cleaned, some
+from svae_core.own_data.numerals import spelt
 from svae_core.own_data.sparse import dense_of
 from svae_core.own_data.tables import Table
 from svae_core.records import RequestError
+
+_SCALES = ("scale_factor", "add_offset")
 
 
 def read(source: Source) -> Table:
@@ -49,7 +52,9 @@ def read(source: Source) -> Table:
                 f"The HDF5 file holds no array of numbers but {some(groups.others)}; save the "
                 "numbers as one array, or the table as Parquet."
             )
-        name = choose(shapes, source.array, "HDF5 file")
+        loom = {"matrix", "row_attrs", "col_attrs"} <= set(file)
+        name = source.array or ("matrix" if loom and "matrix" in shapes else "")
+        name = choose(shapes, name, "HDF5 file")
         sparse = name in groups.sparse
         array: Any = sparse_in(groups.sparse[name]) if sparse else array_of(groups.items[name])
         notes = [f"Points are the data set {cleaned(name)}."]
@@ -60,9 +65,25 @@ def read(source: Source) -> Table:
             shapes = {key: shape[::-1] for key, shape in shapes.items()}
         table = write_matrix(source, array, FORMAT.name, notes)
         table = completed(table, source, name, shapes, lambda key: _labels(groups, key), texts)
-        for note in groups.notes:
+        for note in (*groups.notes, *_said_of_scale(groups.items.get(name), table)):
             table = with_note(table, note)
+        if loom and not source.turned:
+            table = with_facts(table, rows_or_columns="In a loom file the columns are the cells")
         return table
+
+
+def _said_of_scale(item: Any, table: Table) -> Iterator[str]:
+    """What netCDF declares about the numbers of a data set and h5py does not apply."""
+    if item is None:
+        return
+    held = {key: np.ravel(item.attrs[key]) for key in (*_SCALES, "_FillValue") if key in item.attrs}
+    held = {key: value for key, value in held.items() if len(value) and value.dtype.kind in "iuf"}
+    scales = [f"{key} {spelt(float(held[key][0]))}" for key in _SCALES if key in held]
+    if scales:
+        yield f"Numbers are as they are stored: {' and '.join(scales)} were not applied."
+    fill = float(held["_FillValue"][0]) if "_FillValue" in held else np.nan
+    if any(fill in (column.low, column.high) for column in table.columns):
+        yield f"The file says that {spelt(fill)} stands for missing values; take it for missing."
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 from svae_core.own_data import archive
 from svae_core.own_data.formats import Format, Source, starts_with
 from svae_core.own_data.limits import CATEGORIES, COLUMNS, IMAGE_BYTES
-from svae_core.own_data.names import cleaned, distinct
+from svae_core.own_data.names import cleaned, distinct, some
 from svae_core.own_data.pictures import (
     colours_of,
     is_coloured,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+_OF_SYSTEMS = ("thumbs.db", "desktop.ini", ".ds_store")
 
 # The largest grey value of images of 8 and of 16 bits, and the type that stores their values.
 _PLAIN, _DEEP = 2**8 - 1, 2**16 - 1
@@ -52,6 +53,7 @@ class _Form:
     levels: int  # the largest grey value
     coloured: bool = False  # whether the first has colours
     keeps_colour: bool = False
+    transparent: bool = False  # whether the first has an alpha channel
 
     @property
     def numbers(self) -> int:
@@ -64,9 +66,9 @@ def read(source: Source) -> Table:
     with archive.opened(source.path) as (packed, members):
         items = [item for item in members if item.filename.lower().endswith(_ENDINGS)]
         if not items:
-            what = ", which looks like a spreadsheet: save it as CSV" if _office(members) else ""
             raise RequestError(
-                f"The ZIP holds no image ({', '.join(ending[1:] for ending in _ENDINGS)}){what}."
+                f"The ZIP holds no image ({', '.join(ending[1:] for ending in _ENDINGS)})"
+                f"{_instead(members)}."
             )
         form = _form(packed, items[0], source)
         check_cells(len(items), form.numbers)
@@ -90,7 +92,7 @@ def read(source: Source) -> Table:
         columns=(*columns, *_folders(items, source.folder)),
         numbers_file=NUMBERS,
         numbers_dtype=_DTYPES[form.levels],
-        notes=tuple(_said(form, len(items))),
+        notes=(*_said(form, len(items)), *_said_of_members(items, members)),
         image_shape=None if form.keeps_colour else (form.small[1], form.small[0]),
         colour=("channels" if form.keeps_colour else "grey") if form.coloured else "",
         scale=float(form.levels),
@@ -109,13 +111,38 @@ def _said(form: _Form, count: int) -> list[str]:
     ]
     if form.coloured and not form.keeps_colour:
         said.append("Pictures in colour were turned grey.")
+    if form.transparent:
+        said.append("How transparent pixels are was left out.")
     if small != size:
         said.append(f"They were shrunk to {small[0]} × {small[1]} pixels.")
     return said
 
 
-def _office(members: list[zipfile.ZipInfo]) -> bool:
-    return any(item.filename == "[Content_Types].xml" for item in members)
+def _instead(members: list[zipfile.ZipInfo]) -> str:
+    """What a ZIP without images holds, and how it is given."""
+    if any(item.filename == "[Content_Types].xml" for item in members):
+        return ", which looks like a spreadsheet: save it as CSV"
+    names = _others(members)
+    return f" but {some(names)}; unpack it and give a file of it, images as PNG" if names else ""
+
+
+def _others(members: list[zipfile.ZipInfo]) -> list[str]:
+    """Names of the files that are no images; not those that systems put into each folder."""
+    names = [item.filename for item in members if not item.is_dir()]
+    names = [name for name in names if not name.lower().endswith(_ENDINGS)]
+    return [cleaned(name) for name in names if PurePosixPath(name).name.lower() not in _OF_SYSTEMS]
+
+
+def _said_of_members(items: list[zipfile.ZipInfo], members: list[zipfile.ZipInfo]) -> list[str]:
+    """What was left out of a ZIP, and what was taken together."""
+    said = []
+    if others := _others(members):
+        said.append(f"Other files in the ZIP were left out: {some(others)}.")
+    parents = {PurePosixPath(item.filename).parent for item in items}
+    above = sorted({cleaned(parent.parent.name) for parent in parents if parent.parent.name})
+    if len({parent.name for parent in parents}) < len(parents):
+        said.append(f"Folders of the same name were taken together: those in {some(above)}.")
+    return said
 
 
 def _content(packed: zipfile.ZipFile, item: zipfile.ZipInfo) -> tuple[bytes, str]:
@@ -133,7 +160,7 @@ def _form(packed: zipfile.ZipFile, item: zipfile.ZipInfo, source: Source) -> _Fo
         coloured = is_coloured(image)
         keeps = coloured and source.coloured
         small = shrunk(image.size, COLUMNS // 3 if keeps else COLUMNS, source.side)
-        return _Form(image.size, small, _levels(image), coloured, keeps)
+        return _Form(image.size, small, _levels(image), coloured, keeps, "A" in image.mode)
 
 
 def _keep_before(

@@ -132,8 +132,9 @@ def _read(source: Source) -> Table:
         known = {name: _labels(loaded[name]) for name in vectors}
         return write_vectors(source, FORMAT.name, known, shapes)
     if not numbers:
+        others = [*refused, *(f"{cleaned(name)} (cell array)" for name in cells)]
         raise RequestError(
-            f"The .mat file holds no matrix of numbers but {some(refused) or 'nothing'}; save "
+            f"The .mat file holds no matrix of numbers but {some(others) or 'nothing'}; save "
             "the matrix with the points by itself: save('points.mat', 'points')."
         )
     name = choose(numbers, source.array, ".mat file")

@@ -59,6 +59,11 @@ _BEGINNINGS = {
     **dict.fromkeys((b"RDX", b"X\n\x00\x00", b"RDA"), _R),
     **dict.fromkeys((b"$FL2", b"$FL3"), _SPSS),
     **dict.fromkeys((b"r\x01\x01", b"r\x02\x01", b"s\x01\x01", b"s\x02\x01"), _STATA),
+    b"FEA1": _Kind(
+        "Feather of version 1",
+        "in Python: pandas.read_feather(file).to_feather('points.feather'), or in R: "
+        "arrow::write_feather(points, 'points.feather')",
+    ),
     b"<stata": _STATA,
     b"SQLite format 3": _Kind("a database", "export the table as CSV"),
     b"7z\xbc\xaf": _packed("7-Zip", "unpack it first"),
