@@ -257,12 +257,17 @@ def models(state: State) -> tuple[Model, ...]:
     return tuple(_models(context, state, context.member_data))
 
 
-def model_of(state: State, prepared: PreparedData) -> Model:
-    """The model of a one-member state, given prepared data whose points may have been dropped."""
+def model_of(
+    state: State, prepared: PreparedData, arrays: dict[str, np.ndarray] | None = None
+) -> Model:
+    """The model of a one-member state, given prepared data whose points may have been dropped.
+
+    `arrays`: the method's own, which are not found without points.
+    """
     (settings,) = state.settings
     device = pick_device(settings.device)
     arch = weight_layout((settings,), prepared)
-    member = member_of(settings, prepared)
+    member = member_of(settings, prepared, arrays)
     flat = torch.from_numpy(state.parameters).to(device)
     method = member_method(member, 0, state.memory, device)
     return Model(prepared, arch, flat, method)
