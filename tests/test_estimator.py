@@ -185,7 +185,7 @@ def test_a_mean_score_is_that_of_latents_drawn_anew_for_each_point(method: str) 
         error += ((decode(inner, posteriors.draw(noise)) - points) ** 2).sum() / 400
     constant = points.shape[1] / 2 * np.log(2 * np.pi * 0.1)
     mean = -error / len(points) / 0.2 - constant - posteriors.kl.sum(axis=1).mean()
-    assert model.score(POINTS) == pytest.approx(mean, abs=0.1)
+    assert model.score(POINTS) == pytest.approx(mean, abs=0.03)  # by 16 drawn at random .08 off
 
 
 def test_a_model_saved_before_there_was_a_field_opens(fitted: SphericalVAE) -> None:

@@ -150,7 +150,10 @@ class SphericalVAE(
                     state = self._by_epochs(state, X, y, draws)
                 else:
                     state = loop.advance(state, Budget(frames=False)).state
-                (self.certificate_,) = loop.certify(state, draws)
+                # Its draws did not choose the epoch: to those that did, the confidence does not
+                # apply.
+                purpose = "stopped" if self.early_stopping else "certify"
+                (self.certificate_,) = loop.certify(state, draws, purpose=purpose)
                 self.__dict__.update(_fitted(state, prepared_data(settings), len(X)))
         except RequestError as error:  # in the words of this door, not of the command line
             raise in_parameter_words(error) from error
@@ -192,13 +195,21 @@ class SphericalVAE(
                 reconstruction_attributes=partial(_seen, state, prepared, count, frame),
             )
             if self.early_stopping and frame.loss <= prepared.region.hi:
-                (found,) = loop.certify(state, draws)
+                (found,) = loop.certify(state, draws, own_floors=False)
                 ended = ended or (found.verdict == "certified" and found.loss <= found.hi)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return state
 
     def _centred(self, X: np.ndarray) -> np.ndarray:
-        return np.asarray(X - self.origin_, np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            centred = np.asarray(X - self.origin_, np.float32)
+        if not np.isfinite(centred).all():
+            row, column = np.argwhere(~np.isfinite(centred))[0]
+            raise RequestError(
+                f"X holds {X[row, column]:g} in row {row + 1}, column {column + 1}, more than "
+                "float32 can; divide the column by a constant."
+            )
+        return centred
 
     def _settings(self, dataset: str, options: Options, count: int) -> Settings:
         chosen = {name: as_json(value) for name, value in self.get_params(deep=False).items()}

@@ -155,17 +155,22 @@ def _seen(model: Model, points: np.ndarray, noise: np.ndarray) -> Seen:
 
 @torch.no_grad()
 def certificate(
-    model: Model, epochs: int, draws: int | None = None, own_floors: bool = True
+    model: Model,
+    epochs: int,
+    draws: int | None = None,
+    own_floors: bool = True,
+    purpose: str = "certify",
 ) -> Certificate:
     """Certify a member on its training points and on its held-out points, if it has any.
 
     `epochs`: completed epochs. `draws`: latents per point; None takes the certificate's default.
-    `own_floors`: also the floors that belong to this model's answers, and its forecast.
+    `own_floors`: also the floors that belong to this model's answers, and its forecast. `purpose`:
+    of the draws; other purposes have other noise.
     """
     problem = model.prepared
     assert isinstance(problem, Problem)
     training, held_out = references(problem)
-    found = _measured(model, training, "certify", draws, own_floors)
+    found = _measured(model, training, purpose, draws, own_floors)
     kept_out = None
     if held_out is not None:
         # λ comes from the training points alone, as a claim on new points requires.

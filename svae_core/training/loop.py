@@ -220,20 +220,26 @@ def _native_pass(context: BatchContext, state: State, index: int, member: Member
 
 
 def certify(
-    state: State, draws: int | None = None, own_floors: bool = True, sharp: bool = True
+    state: State,
+    draws: int | None = None,
+    own_floors: bool = True,
+    sharp: bool = True,
+    purpose: str = "certify",
 ) -> tuple[Certificate, ...]:
     """Certificates of all members at this state, measured on all points.
 
     `draws`: latents per point; None takes the certificate's default. `own_floors`: also the
     floors that belong to a model's own answers, which cost most of a certificate. `sharp`: with
-    the kernel bounds in the proved floor, which cost some seconds for each data set.
+    the kernel bounds in the proved floor, which cost some seconds for each data set. `purpose`: of
+    the draws; the confidence is that of draws which did not choose the state that they certify.
     """
     context = batch_context(state.settings, state.step)
     prepared = map(prepare, context.settings)
     problems = map(sharpened, prepared) if sharp else prepared
     epochs = state.step // steps_per_epoch(context.settings[0], len(context.points))
     return tuple(
-        certificate(model, epochs, draws, own_floors) for model in _models(context, state, problems)
+        certificate(model, epochs, draws, own_floors, purpose)
+        for model in _models(context, state, problems)
     )
 
 
