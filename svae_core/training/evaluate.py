@@ -42,6 +42,7 @@ from svae_core.records import (
     SequenceErrors,
 )
 from svae_core.training.members import MemberMethod
+from svae_core.training.ordinary_modes import ordinary_modes
 
 _BLOCK = 4_096  # points evaluated at once
 _SAMPLES = 8  # reconstructions kept in a frame
@@ -271,6 +272,7 @@ def _measured(
     )
 
 
+@ordinary_modes()
 @torch.no_grad()
 def encode(model: Model, points: np.ndarray) -> Posteriors:
     """The posteriors of shell points [n, d] by the model's encoder and method."""
@@ -312,6 +314,7 @@ def has_standard_posterior(model: Model) -> bool:
     return isinstance(model.member_method.posterior(model.networks, point), Gaussian)
 
 
+@ordinary_modes()
 def decode(model: Model, z: np.ndarray) -> np.ndarray:
     """Decoder outputs [n, d] float32 of latents [n, k], on the shell if the method projects."""
     project = model.member_method.group.project
@@ -319,6 +322,7 @@ def decode(model: Model, z: np.ndarray) -> np.ndarray:
     return torch.cat(parts, dim=1)[0].cpu().numpy()
 
 
+@ordinary_modes()
 @torch.no_grad()
 def draw_prior(model: Model, noise: np.ndarray) -> np.ndarray:
     """Latents [n, k] from the model's prior, transformed from standard normal noise [n, k]."""

@@ -59,12 +59,14 @@ from svae_core.training.members import (
     memory_prefix,
     own_parameters,
 )
+from svae_core.training.ordinary_modes import ordinary_modes
 from svae_core.training.trainer import Trainer, engine_of, native_rows
 
 #: Floats that a batch may touch in one step and still fit the cache (tests/benchmarks/scaling.md).
 _CACHE_FLOATS = 4_500_000
 
 
+@ordinary_modes()
 def begin(members: tuple[Settings, ...]) -> State:
     """The state before the first step.
 
@@ -136,12 +138,14 @@ def step_count(state: State) -> int:
     return batch_context(state.settings, state.step).steps
 
 
+@ordinary_modes()
 def first_frames(state: State) -> Moment:
     """The frames of a state, one per member, without training; used before the first step."""
     context = batch_context(state.settings, state.step)
     return _moment(context, state)
 
 
+@ordinary_modes()
 def advance(state: State, budget: Budget | None = None) -> Advance:
     """Train until the budget is used up or the run is complete.
 
@@ -219,6 +223,7 @@ def _native_pass(context: BatchContext, state: State, index: int, member: Member
     return ForwardPass(context.arch.layers, state.parameters[index], member.given[:2])
 
 
+@ordinary_modes()
 def certify(
     state: State,
     draws: int | None = None,
@@ -243,6 +248,7 @@ def certify(
     )
 
 
+@ordinary_modes()
 def forecasts(state: State) -> tuple[Forecast | None, ...]:
     """The next birth and death of each member; None where its loss has no such forecast."""
     return tuple(
@@ -251,18 +257,21 @@ def forecasts(state: State) -> tuple[Forecast | None, ...]:
     )
 
 
+@ordinary_modes()
 def encode_points(state: State, index: int) -> Posteriors:
     """The posteriors of one member on all its training points."""
     model = models(state)[index]
     return encode(model, model.prepared.shell.points)
 
 
+@ordinary_modes()
 def models(state: State) -> tuple[Model, ...]:
     """All members of a state as models for evaluation."""
     context = batch_context(state.settings, state.step)
     return tuple(_models(context, state, context.member_data))
 
 
+@ordinary_modes()
 def model_of(
     state: State, prepared: PreparedData, arrays: dict[str, np.ndarray] | None = None
 ) -> Model:
