@@ -151,7 +151,7 @@ def test_an_encoder_that_also_gives_a_sample_is_told_what_is_needed() -> None:
         mean, log_variance = model.encode(x)
         return mean, log_variance, mean
 
-    with pytest.raises(RequestError, match="encode must give two tensors.* it gave 3 values"):
+    with pytest.raises(RequestError, match=r"encode must give two tensors.* it gave 3 values"):
         CollapseMonitor(encode, model.decode, POINTS).step()
 
 

@@ -231,7 +231,8 @@ class CollapseMonitor:
     def _posterior(self, points: Tensor) -> Gaussian:
         answer = self._encode(points)
         pair = isinstance(answer, tuple | list) and len(answer) == 2
-        mean, log_variance = answer if pair else (None, None)
+        parts: Any = answer if pair else (None, None)
+        mean, log_variance = parts
         for part in (mean, log_variance):
             if not isinstance(part, Tensor) or part.ndim != 2 or len(part) != len(points):
                 raise RequestError(
@@ -287,7 +288,8 @@ class CollapseMonitor:
     def _noise_like(self, mean: Tensor) -> Tensor:
         """The same noise for every reading, so that readings differ by the model alone."""
         if self._noise.shape != mean.shape:
-            self._noise = torch.randn(mean.shape, generator=stream(self._seed, 0, "view"), device="cpu")
+            generator = stream(self._seed, 0, "view")
+            self._noise = torch.randn(mean.shape, generator=generator, device="cpu")
         return self._noise.to(mean)
 
 
