@@ -78,6 +78,7 @@ def prepared_data(settings: Settings) -> PreparedData:
     )
 
 
+@np.errstate(under="ignore")  # where a caller has it raise: what is too small is 0
 def prepare(settings: Settings) -> Problem:
     """The prepared data and the floors for the method's decoder; raises as `prepared_data` does."""
     prepared = prepared_data(settings)

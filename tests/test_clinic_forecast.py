@@ -174,3 +174,13 @@ def test_a_loss_with_a_guard_has_no_forecast(
     assert trained["forecast"] is None
     assert main(["forecast", trained["run"]]) == 2
     assert "pick another --method" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("d", [1, 2])
+def test_where_the_codes_say_all_a_further_dimension_has_nothing_to_say(d: int) -> None:
+    """As many dimensions alive as the points have: of linear nets, no birth at any βσ²."""
+    x, mean, variance, decode = linear_state(400, d, 0)
+    told = forecast(x[:, :d], mean, variance, lambda z: decode(z)[:, :d], C, linear=True)
+    assert told.birth_below == 0 and len(told.active) == d
+    assert "a further dimension would have nothing to say" in told.sentence
+    assert told.latents.endswith("one more would stay dead.")

@@ -176,6 +176,10 @@ def test_training_ends_with_the_first_certified_epoch() -> None:
     earlier = SphericalVAE(**parameters).set_callbacks(Watch(model.n_iter_ - 1)).fit(POINTS)
     found = earlier.certificate_
     assert found.verdict != "certified" or found.loss > found.hi
+    # Its certificate is of draws that did not choose the epoch.
+    same = SphericalVAE(**parameters).set_callbacks(Watch(model.n_iter_)).fit(POINTS)
+    assert np.array_equal(same.state_.parameters, model.state_.parameters)
+    assert same.certificate_.loss != model.certificate_.loss
 
 
 def test_sample_weights_are_refused_in_one_sentence() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
+from typing import cast
 from urllib.parse import parse_qsl
 
 import pytest
 from support.live_runs import PAIR, TOY, in_a_loop, toy_run, until
 from support.screens import open_page, query_of
 
-from pages.classroom import lessons
+from pages.classroom import judges, lessons
 from pages.live.pace import Pace
 from pages.live.run import LiveRun
 from pages.live.run_source import RunRequest
-from pages.live.run_view import view_of
+from pages.live.run_view import RunView, view_of
 from pages.server.current import Server
 from pages.wire import message_fields
 
@@ -106,3 +108,24 @@ def test_three_writings_are_one_trade_off_but_for_the_mean() -> None:
     assert summed.sigma2 == 0.5, "D/(2σ²) is D"
     assert mean.beta == summed.beta and mean.sigma2 == lessons.PIXELS * summed.sigma2
     assert {one.method for one in (first, summed, mean)} == {"baseline"}
+
+
+@pytest.mark.parametrize(
+    ("loss", "kl_per_dim", "option", "because"),
+    [
+        (0.8, (0.7, 0.004), 1, "The theorem allows nothing else"),
+        (0.8, (0.004, 0.004), 0, "the theorem asks for few nats"),
+        (0.99, (0.7, 0.004), 2, "not below δ, margin included, where the theorem says nothing"),
+    ],
+)
+def test_the_theorem_is_named_as_the_reason_only_below_delta(
+    loss: float, kl_per_dim: tuple[float, ...], option: int, because: str
+) -> None:
+    ended = SimpleNamespace(
+        **{"loss": loss, "loss_margin": 0.02, "loss_limit": loss + 0.02, "delta": 1.0},
+        kl=sum(kl_per_dim),
+        kl_per_dim=kl_per_dim,
+    )
+    outcome = judges.guarantee_held(cast(RunView, SimpleNamespace(certificates=(ended,))))
+    assert outcome is not None and outcome.option == option
+    assert because in outcome.because and "(+0.02 margin)" in outcome.because

@@ -78,13 +78,21 @@ def guarantee_held(view: RunView) -> Outcome | None:
     if not view.certificates:
         return None
     last = view.certificates[-1]
-    below = last.loss_limit < last.delta
-    dimensions = counted(len(last.kl_per_dim), "dimension")
+    below, alive = last.loss_limit < last.delta, _alive(last.kl_per_dim)
+    if not below:
+        why = "That is not below δ, margin included, where the theorem says nothing."
+    elif alive:
+        why = "The theorem allows nothing else: a decoder that ignores its input cannot be below δ."
+    else:
+        why = (
+            "So near to δ the theorem asks for few nats, and no dimension has enough to count as "
+            "alive."
+        )
     return Outcome(
-        (1 if _alive(last.kl_per_dim) else 0) if below else 2,
-        f"It ended at {last.loss:.2f} beside δ = {last.delta:.2f}, with {last.kl:.2f} nats in "
-        f"{_alive(last.kl_per_dim)} of its {dimensions}. The theorem allows nothing else: a "
-        "decoder that ignores its input cannot be below δ.",
+        (1 if alive else 0) if below else 2,
+        f"It ended at {last.loss:.2f} (+{last.loss_margin:.2f} margin) beside "
+        f"δ = {last.delta:.2f}, with {last.kl:.2f} nats in {alive} of its "
+        f"{counted(len(last.kl_per_dim), 'dimension')}. {why}",
     )
 
 

@@ -77,6 +77,7 @@ class Reference:
     population_lambdas: np.ndarray | None = None  # asks for a `population_floor`
 
 
+@np.errstate(under="ignore")  # where a caller has it raise: what is too small is 0
 def certify(
     reconstruct: Reconstruct,
     points: Any,
@@ -211,6 +212,7 @@ def lets_through(kl: float, information: float = math.nan, error: float = math.n
     return limit
 
 
+@np.errstate(under="ignore")  # where a caller has it raise: what is too small is 0
 def reference(
     points: np.ndarray, shell: tuple[float, float] | None = None, clusters: int = 10, seed: int = 0
 ) -> Reference:
@@ -242,6 +244,7 @@ def reference(
     )
 
 
+@np.errstate(under="ignore")  # where a caller has it raise: what is too small is 0
 def measure(
     against: Reference,
     draw: Callable[[], np.ndarray],

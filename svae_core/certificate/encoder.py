@@ -80,6 +80,7 @@ class EncoderCertificate:
     sentence: str
 
 
+@np.errstate(under="ignore")  # where a caller has it raise: what is too small is 0
 def certify_encoder(
     sample_z: SampleZ,
     points: Any,
@@ -134,6 +135,7 @@ def certify_encoder(
     return _certificate(answers, codes[held], names, name, labels is not None)
 
 
+@np.errstate(under="ignore")  # where a caller has it raise: what is too small is 0
 def certify_latents(
     z: np.ndarray, points: Any, labels: Any = None, *, clusters: int = 10, seed: int = 0
 ) -> EncoderCertificate:

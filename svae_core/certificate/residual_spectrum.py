@@ -192,16 +192,19 @@ class _TrainedState:
 def _top(sums: np.ndarray, features: np.ndarray) -> float:
     """The top eigenvalue of G^−½ B₁ᵀB₂ G^−½, of sums n·B_i [2, ·, p] over rows and G of features.
 
-    B_i is the covariance of residuals and features by the draws of one side.
+    B_i is the covariance of residuals and features by the draws of one side. 0 where the codes take
+    all of the features, so that there is nothing left to say, and where noise alone is below it.
     """
     n = len(features)
     if not np.isfinite(sums).all():
         return float("nan")  # of a model that has diverged
     values, vectors = np.linalg.eigh(features.T @ features / n)
     kept = values > 1e-6  # features had variance 1 before the codes were taken out
+    if not kept.any():
+        return 0.0
     white = vectors[:, kept] / np.sqrt(values[kept])
     product = (sums[0] @ white).T @ (sums[1] @ white) / n**2
-    return float(np.linalg.eigvalsh((product + product.T) / 2)[-1])
+    return max(0.0, float(np.linalg.eigvalsh((product + product.T) / 2)[-1]))
 
 
 def _next_death(
@@ -230,6 +233,8 @@ def _sentence(found: Forecast) -> str:
     else:
         who = f"dimension {found.birth_dimension + 1} would come alive"
     birth = f"{who} below βσ² = {found.birth_below:.2g}"
+    if found.birth_below == 0:
+        birth = "a further dimension would have nothing to say"
     said.append(birth + _doubt(found.birth_resolved, found.birth_range))
     if found.death_dimension is not None:
         which, where = found.death_dimension + 1, f"βσ² = {found.death_above:.2g}"
@@ -253,7 +258,8 @@ def _latents(found: Forecast) -> str:
     c, alive = found.beta_sigma2, len(found.active)
     dimensions = "1 dimension" if found.directions == 1 else f"{found.directions} dimensions"
     if found.directions > found.latent_dim:
-        dimensions = f"all {found.latent_dim} dimensions ({found.directions} could live)"
+        every = f"all {found.latent_dim} dimensions" if found.latent_dim > 1 else "its 1 dimension"
+        dimensions = f"{every} ({found.directions} could live)"
     told = f"At βσ² = {c:.3g} a linear VAE keeps {dimensions} and this model"
     told += f" keeps {alive} of {found.latent_dim}"
     if found.birth_range[0] <= c <= found.birth_range[1]:

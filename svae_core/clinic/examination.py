@@ -104,6 +104,7 @@ def diagnose_arrays(
     return examine(model_arrays(given, seed), clusters, seed)
 
 
+@np.errstate(under="ignore")  # where a caller has it raise: what is too small is 0
 def examine(arrays: ModelArrays, clusters: int = 10, seed: int = 0) -> Examination:
     """The examination of a model's arrays."""
     arrays, findings = checked(arrays)

@@ -61,10 +61,10 @@ def describe_guarantee(curves: FloorCurves, region: FeasibleRegion) -> str:
             "method's decoder, which is not projected on the shell: nothing is guaranteed."
         )
     return (
-        f"A model whose measured loss is at most hi = {region.hi:.3f} carries at least "
-        f"{floors.elementary:.3f} nats by the elementary floor, {floors.proved:.3f} by the proved "
-        f"one and {floors.tight:.3f} by the tight one, which is numerical. This excludes total "
-        "collapse; single latent dimensions may still be inactive."
+        f"A model whose measured loss with its margin is at most hi = {region.hi:.3f} carries at "
+        f"least {floors.elementary:.3f} nats by the elementary floor, {floors.proved:.3f} by the "
+        f"proved one and {floors.tight:.3f} by the tight one, which is numerical. This excludes "
+        "total collapse; single latent dimensions may still be inactive."
     )
 
 

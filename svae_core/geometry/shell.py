@@ -50,7 +50,7 @@ class ShellMap:
         self.center_ = geometric_median_of(points) if robust else center_of(points)
         self.norms_ = self._norms(points)
         largest = float(self.norms_.max())
-        if largest <= 1e-12 * max(1.0, float(np.abs(self.center_).max())):
+        if largest <= 1e-12 * float(np.abs(self.center_).max()):  # in whatever units
             raise RequestError(
                 "All points are identical (row 1 equals every other row), so they have no "
                 "directions; give data with at least two different points."

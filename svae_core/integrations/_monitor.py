@@ -186,7 +186,7 @@ class CollapseMonitor:
             blocks = []
             for block in _blocks(points):  # in an order permuted anew, so of all classes
                 posterior = self._posterior(self._tensor(block))
-                noise = torch.randn(posterior.mean.shape, generator=generator)
+                noise = torch.randn(posterior.mean.shape, generator=generator, device="cpu")
                 z = posterior.draw(noise.to(posterior.mean))
                 blocks.append(array(self._answers_elsewhere(z)))
             return np.concatenate(blocks)
@@ -230,7 +230,9 @@ class CollapseMonitor:
 
     def _posterior(self, points: Tensor) -> Gaussian:
         answer = self._encode(points)
-        mean, log_variance = answer if isinstance(answer, tuple | list) else (None, None)
+        pair = isinstance(answer, tuple | list) and len(answer) == 2
+        parts: Any = answer if pair else (None, None)
+        mean, log_variance = parts
         for part in (mean, log_variance):
             if not isinstance(part, Tensor) or part.ndim != 2 or len(part) != len(points):
                 raise RequestError(
@@ -286,7 +288,8 @@ class CollapseMonitor:
     def _noise_like(self, mean: Tensor) -> Tensor:
         """The same noise for every reading, so that readings differ by the model alone."""
         if self._noise.shape != mean.shape:
-            self._noise = torch.randn(mean.shape, generator=stream(self._seed, 0, "view"))
+            generator = stream(self._seed, 0, "view")
+            self._noise = torch.randn(mean.shape, generator=generator, device="cpu")
         return self._noise.to(mean)
 
 

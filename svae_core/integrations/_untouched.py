@@ -105,7 +105,9 @@ def untouched(models: tuple[nn.Module, ...]) -> Iterator[None]:
                 model.eval()
             yield
     finally:
-        for module, training in modes:
+        for module, training in modes:  # outer ones before those in them
+            if module.training != training:
+                module.train(training)  # as `eval` was called: some merge weights there, and back
             module.training = training
         torch.set_autocast_cache_enabled(cached)
         np.random.set_state(of_numpy)

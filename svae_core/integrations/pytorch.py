@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from svae_core.certificate.arrays import check_clusters
 from svae_core.certificate.information_floors import covariance_spectrum, water_level
 from svae_core.config.estimator_parameters import in_parameter_words
 from svae_core.config.notebook_display import ShownInNotebooks
@@ -48,16 +49,20 @@ def project(x: Tensor, r_min: float = _PLAIN.r_min, r_max: float = _PLAIN.r_max)
     The norm is that of all coordinates of a row. Differentiable; half precision, which would move
     the radius by a hundredth, becomes float32. RequestError unless 0 ≤ r_min ≤ r_max.
     """
-    if not 0 <= r_min <= r_max:
-        raise RequestError(
-            f"r_min is {r_min:g} and r_max is {r_max:g}, but 0 <= r_min <= r_max is needed."
-        )
+    _check_radii(r_min, r_max)
     if x.ndim < 2:
         raise RequestError(
             f"The outputs have shape {tuple(x.shape)}, but need one row for each point."
         )
     with torch.autocast(x.device.type, enabled=False):
         return project_on_shell(at_least_float32(x).flatten(1), r_min, r_max).reshape(x.shape)
+
+
+def _check_radii(r_min: float, r_max: float) -> None:
+    if not 0 <= r_min <= r_max:
+        raise RequestError(
+            f"r_min is {r_min:g} and r_max is {r_max:g}, but 0 <= r_min <= r_max is needed."
+        )
 
 
 class ShellProjection(nn.Module):
@@ -116,7 +121,9 @@ class FeasibleBand(ShownInNotebooks):
         out of range, and for an empty band.
         """
         points = points_of(X)
+        check_clusters(clusters)
         low, high = shell or (0.0, math.inf)
+        _check_radii(low, high)
         if collapse_loss == "shell" and shell is None:
             raise RequestError(
                 "collapse_loss is 'shell', which needs the radii of the decoder's outputs: give "

@@ -1,6 +1,7 @@
 """A fitted estimator in a folder: a run, and beside it what was learned of the data, not the data.
 
-write(folder, state, certificate, prepared, about);  saved, prepared, about = read(folder)
+write(folder, state, certificate, prepared, own, about)
+state, certificate, prepared, own, about = read(folder)
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import numpy as np
 from svae_core.own_data.damage import reason_of
 from svae_core.records import Certificate, PreparedData, RequestError, State
 from svae_core.runs import folder as run
-from svae_core.runs.data_without_points import pack, unpack
+from svae_core.runs.data_without_points import Arrays, pack, unpack
 from svae_core.runs.manifest import DAMAGE, DamagedRun, NewerRun
 
 _FILE = "estimator.safetensors"
+_OWN = "method/"  # begins the names of the method's own arrays
 
 
 def write(
@@ -26,9 +28,11 @@ def write(
     state: State,
     certificate: Certificate,
     prepared: PreparedData,
+    own: Arrays,
     about: dict[str, Any],
 ) -> None:
-    """Write it into a folder that is new, empty, or that of another one, which is replaced.
+    """Write it, with the method's own arrays, into a folder that is new, empty, or that of another
+    one, which is replaced.
 
     RequestError where there are other files in it.
     """
@@ -39,10 +43,11 @@ def write(
     whole = dataclasses.replace(state, first_moment=none, second_moment=none)
     run.save(whole, (certificate,), folder=folder)
     arrays, words = pack(prepared)
+    arrays |= {_OWN + name: np.ascontiguousarray(value) for name, value in own.items()}
     save_file(arrays, folder / _FILE, {"about": json.dumps({**about, "ground": words})})
 
 
-def read(folder: Path) -> tuple[State, Certificate, PreparedData, dict[str, Any]]:
+def read(folder: Path) -> tuple[State, Certificate, PreparedData, Arrays, dict[str, Any]]:
     """What was written; RequestError, one sentence, where it is none, or damaged."""
     from safetensors import SafetensorError, safe_open
 
@@ -57,7 +62,8 @@ def read(folder: Path) -> tuple[State, Certificate, PreparedData, dict[str, Any]
             about = json.loads(file.metadata()["about"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         (certificate,) = saved.certificates
-        return saved.state, certificate, unpack(arrays, about["ground"]), about
+        own = {name.removeprefix(_OWN): arrays[name] for name in arrays if name.startswith(_OWN)}
+        return saved.state, certificate, unpack(arrays, about["ground"]), own, about
     except DamagedRun as error:
         raise damaged(folder, error.reason) from error
     except SafetensorError as error:

@@ -78,9 +78,9 @@ def log_likelihood(model: Model, points: np.ndarray, loss: float) -> float:
     """Mean log p(x) on the shell in nats, by importance sampling from q. arXiv 1509.00519.
 
     log p(x) ≈ log mean_s p(x|z_s) p(z_s) / q(z_s|x) with p(x|z) = N(g(z), σ² I), σ² = D/d: the
-    maximum-likelihood decoder variance, so that methods with a learned and with a fixed σ² are
-    comparable. A lower bound in expectation. Defined for Gaussian posteriors under the prior
-    N(0, I); NaN otherwise.
+    decoder variance that is best for the ELBO, so that methods with a learned and with a fixed σ²
+    are comparable; the likelihood itself is larger at a smaller one. A lower bound in expectation.
+    Defined for Gaussian posteriors under the prior N(0, I); NaN otherwise.
     """
     posteriors = encode(model, points)
     variance = posteriors.variance.astype(np.float64)

@@ -101,7 +101,7 @@ MEASURES = {
     ),
     "error": Measure("error", "", "squared error in data space, summed", _own("error")),
     "log_likelihood": Measure(
-        "log p(x)", "nats", "importance-sampled, at the best-fitting σ²", _own("log_likelihood")
+        "log p(x)", "nats", "importance-sampled bound, at σ² = D/d", _own("log_likelihood")
     ),
     "ari": Measure("ARI", "", "K-means on sampled latents against labels or clusters", _own("ari")),
     "nmi": Measure("NMI", "", "the same as normalised mutual information", _own("nmi")),

@@ -42,6 +42,7 @@ from svae_core.records import (
     SequenceErrors,
 )
 from svae_core.training.members import MemberMethod
+from svae_core.training.ordinary_modes import ordinary_modes
 
 _BLOCK = 4_096  # points evaluated at once
 _SAMPLES = 8  # reconstructions kept in a frame
@@ -155,17 +156,22 @@ def _seen(model: Model, points: np.ndarray, noise: np.ndarray) -> Seen:
 
 @torch.no_grad()
 def certificate(
-    model: Model, epochs: int, draws: int | None = None, own_floors: bool = True
+    model: Model,
+    epochs: int,
+    draws: int | None = None,
+    own_floors: bool = True,
+    purpose: str = "certify",
 ) -> Certificate:
     """Certify a member on its training points and on its held-out points, if it has any.
 
     `epochs`: completed epochs. `draws`: latents per point; None takes the certificate's default.
-    `own_floors`: also the floors that belong to this model's answers, and its forecast.
+    `own_floors`: also the floors that belong to this model's answers, and its forecast. `purpose`:
+    of the draws; other purposes have other noise.
     """
     problem = model.prepared
     assert isinstance(problem, Problem)
     training, held_out = references(problem)
-    found = _measured(model, training, "certify", draws, own_floors)
+    found = _measured(model, training, purpose, draws, own_floors)
     kept_out = None
     if held_out is not None:
         # λ comes from the training points alone, as a claim on new points requires.
@@ -266,6 +272,7 @@ def _measured(
     )
 
 
+@ordinary_modes()
 @torch.no_grad()
 def encode(model: Model, points: np.ndarray) -> Posteriors:
     """The posteriors of shell points [n, d] by the model's encoder and method."""
@@ -307,6 +314,7 @@ def has_standard_posterior(model: Model) -> bool:
     return isinstance(model.member_method.posterior(model.networks, point), Gaussian)
 
 
+@ordinary_modes()
 def decode(model: Model, z: np.ndarray) -> np.ndarray:
     """Decoder outputs [n, d] float32 of latents [n, k], on the shell if the method projects."""
     project = model.member_method.group.project
@@ -314,6 +322,7 @@ def decode(model: Model, z: np.ndarray) -> np.ndarray:
     return torch.cat(parts, dim=1)[0].cpu().numpy()
 
 
+@ordinary_modes()
 @torch.no_grad()
 def draw_prior(model: Model, noise: np.ndarray) -> np.ndarray:
     """Latents [n, k] from the model's prior, transformed from standard normal noise [n, k]."""

@@ -59,12 +59,14 @@ from svae_core.training.members import (
     memory_prefix,
     own_parameters,
 )
+from svae_core.training.ordinary_modes import ordinary_modes
 from svae_core.training.trainer import Trainer, engine_of, native_rows
 
 #: Floats that a batch may touch in one step and still fit the cache (tests/benchmarks/scaling.md).
 _CACHE_FLOATS = 4_500_000
 
 
+@ordinary_modes()
 def begin(members: tuple[Settings, ...]) -> State:
     """The state before the first step.
 
@@ -136,12 +138,14 @@ def step_count(state: State) -> int:
     return batch_context(state.settings, state.step).steps
 
 
+@ordinary_modes()
 def first_frames(state: State) -> Moment:
     """The frames of a state, one per member, without training; used before the first step."""
     context = batch_context(state.settings, state.step)
     return _moment(context, state)
 
 
+@ordinary_modes()
 def advance(state: State, budget: Budget | None = None) -> Advance:
     """Train until the budget is used up or the run is complete.
 
@@ -219,24 +223,32 @@ def _native_pass(context: BatchContext, state: State, index: int, member: Member
     return ForwardPass(context.arch.layers, state.parameters[index], member.given[:2])
 
 
+@ordinary_modes()
 def certify(
-    state: State, draws: int | None = None, own_floors: bool = True, sharp: bool = True
+    state: State,
+    draws: int | None = None,
+    own_floors: bool = True,
+    sharp: bool = True,
+    purpose: str = "certify",
 ) -> tuple[Certificate, ...]:
     """Certificates of all members at this state, measured on all points.
 
     `draws`: latents per point; None takes the certificate's default. `own_floors`: also the
     floors that belong to a model's own answers, which cost most of a certificate. `sharp`: with
-    the kernel bounds in the proved floor, which cost some seconds for each data set.
+    the kernel bounds in the proved floor, which cost some seconds for each data set. `purpose`: of
+    the draws; the confidence is that of draws which did not choose the state that they certify.
     """
     context = batch_context(state.settings, state.step)
     prepared = map(prepare, context.settings)
     problems = map(sharpened, prepared) if sharp else prepared
     epochs = state.step // steps_per_epoch(context.settings[0], len(context.points))
     return tuple(
-        certificate(model, epochs, draws, own_floors) for model in _models(context, state, problems)
+        certificate(model, epochs, draws, own_floors, purpose)
+        for model in _models(context, state, problems)
     )
 
 
+@ordinary_modes()
 def forecasts(state: State) -> tuple[Forecast | None, ...]:
     """The next birth and death of each member; None where its loss has no such forecast."""
     return tuple(
@@ -245,24 +257,32 @@ def forecasts(state: State) -> tuple[Forecast | None, ...]:
     )
 
 
+@ordinary_modes()
 def encode_points(state: State, index: int) -> Posteriors:
     """The posteriors of one member on all its training points."""
     model = models(state)[index]
     return encode(model, model.prepared.shell.points)
 
 
+@ordinary_modes()
 def models(state: State) -> tuple[Model, ...]:
     """All members of a state as models for evaluation."""
     context = batch_context(state.settings, state.step)
     return tuple(_models(context, state, context.member_data))
 
 
-def model_of(state: State, prepared: PreparedData) -> Model:
-    """The model of a one-member state, given prepared data whose points may have been dropped."""
+@ordinary_modes()
+def model_of(
+    state: State, prepared: PreparedData, arrays: dict[str, np.ndarray] | None = None
+) -> Model:
+    """The model of a one-member state, given prepared data whose points may have been dropped.
+
+    `arrays`: the method's own, which are not found without points.
+    """
     (settings,) = state.settings
     device = pick_device(settings.device)
     arch = weight_layout((settings,), prepared)
-    member = member_of(settings, prepared)
+    member = member_of(settings, prepared, arrays)
     flat = torch.from_numpy(state.parameters).to(device)
     method = member_method(member, 0, state.memory, device)
     return Model(prepared, arch, flat, method)

@@ -105,14 +105,20 @@ class Member:
             numbers = numbers[part.size :]
 
 
-def member_of(settings: Settings, prepared: PreparedData) -> Member:
-    """Raises RequestError if the method's options are invalid."""
+def member_of(
+    settings: Settings, prepared: PreparedData, arrays: dict[str, np.ndarray] | None = None
+) -> Member:
+    """Raises RequestError if the method's options are invalid.
+
+    `arrays`: the method's own, where they were kept and `prepared` has no points to find them from.
+    """
     method = method_for(settings)
     start = method.memory(prepared, settings) if isinstance(method, Remembers) else {}
     memory = {
         memory_prefix(method) + name: np.asarray(value, np.float32) for name, value in start.items()
     }
-    arrays = method.arrays(prepared, settings) if isinstance(method, WithArrays) else {}
+    if arrays is None:
+        arrays = method.arrays(prepared, settings) if isinstance(method, WithArrays) else {}
     return Member(
         settings,
         method,
@@ -121,6 +127,13 @@ def member_of(settings: Settings, prepared: PreparedData) -> Member:
         own_layers(settings, prepared),
         {name: np.asarray(value, np.float32) for name, value in arrays.items()},
     )
+
+
+def arrays_of_no_point(settings: Settings, prepared: PreparedData) -> dict[str, np.ndarray]:
+    """A method's own arrays by name, without those that have a row for each point."""
+    method, count = method_for(settings), len(prepared.shell.points)
+    made = method.arrays(prepared, settings) if isinstance(method, WithArrays) else {}
+    return {name: value for name, value in made.items() if len(value) != count}
 
 
 def memory_prefix(method: TrainingMethod) -> str:
