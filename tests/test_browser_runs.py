@@ -104,7 +104,7 @@ def test_a_lever_moved_while_the_server_is_lost_is_moved(visit: Visit, machine: 
     page = visit.page
     page.goto(f"{machine.url}/train?dataset=wine&clusters=3&epochs={LONG.epochs}")
     page.wait_for_function("Number(document.querySelector('[data-moment]')?.dataset.moment) > 40")
-    (entry,) = store.shelf(machine.home)
+    (entry,) = store.saved_runs(machine.home)
     deadline = time.monotonic() + WAIT / 1000
     while load(entry.folder).about.step == 0:
         assert time.monotonic() < deadline, "nothing was saved"
