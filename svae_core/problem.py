@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from svae_core.certificate.arrays import underflow_is_zero
 from svae_core.certificate.certify import Reference
 from svae_core.certificate.information_floors import covariance_spectrum, floor_curves, water_level
 from svae_core.certificate.kernel_floors import Progress, sharpen
@@ -78,7 +79,7 @@ def prepared_data(settings: Settings) -> PreparedData:
     )
 
 
-@np.errstate(under="ignore")  # where a caller has it raise: what is too small is 0
+@underflow_is_zero
 def prepare(settings: Settings) -> Problem:
     """The prepared data and the floors for the method's decoder; raises as `prepared_data` does."""
     prepared = prepared_data(settings)

@@ -21,6 +21,9 @@ from svae_core.records import RequestError
 #: that lie nearer together than the smallest vanish.
 LARGEST, SMALLEST = 1e17, 1e-15
 
+#: Decorates what computes exponentials: where a caller has NumPy raise, what is too small is 0.
+underflow_is_zero = np.errstate(under="ignore")
+
 _KINDS = {
     "c": "complex numbers, and a loss needs real ones; pass their real part, or both as columns",
     "M": "dates; turn them into numbers first, days since a date for example",

@@ -27,6 +27,7 @@ from svae_core.certificate.arrays import (
     check_varied,
     is_whole,
     numbers,
+    underflow_is_zero,
 )
 from svae_core.certificate.diagnostics import (
     ACTIVE_THRESHOLD,
@@ -77,7 +78,7 @@ class Reference:
     population_lambdas: np.ndarray | None = None  # asks for a `population_floor`
 
 
-@np.errstate(under="ignore")  # where a caller has it raise: what is too small is 0
+@underflow_is_zero
 def certify(
     reconstruct: Reconstruct,
     points: Any,
@@ -212,7 +213,7 @@ def lets_through(kl: float, information: float = math.nan, error: float = math.n
     return limit
 
 
-@np.errstate(under="ignore")  # where a caller has it raise: what is too small is 0
+@underflow_is_zero
 def reference(
     points: np.ndarray, shell: tuple[float, float] | None = None, clusters: int = 10, seed: int = 0
 ) -> Reference:
@@ -244,7 +245,7 @@ def reference(
     )
 
 
-@np.errstate(under="ignore")  # where a caller has it raise: what is too small is 0
+@underflow_is_zero
 def measure(
     against: Reference,
     draw: Callable[[], np.ndarray],

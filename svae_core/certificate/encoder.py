@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from svae_core.certificate.arrays import check_clusters, numbers
+from svae_core.certificate.arrays import check_clusters, numbers, underflow_is_zero
 from svae_core.certificate.confidence import (
     few_draws_margin,
     independent_sample,
@@ -80,7 +80,7 @@ class EncoderCertificate:
     sentence: str
 
 
-@np.errstate(under="ignore")  # where a caller has it raise: what is too small is 0
+@underflow_is_zero
 def certify_encoder(
     sample_z: SampleZ,
     points: Any,
@@ -135,7 +135,7 @@ def certify_encoder(
     return _certificate(answers, codes[held], names, name, labels is not None)
 
 
-@np.errstate(under="ignore")  # where a caller has it raise: what is too small is 0
+@underflow_is_zero
 def certify_latents(
     z: np.ndarray, points: Any, labels: Any = None, *, clusters: int = 10, seed: int = 0
 ) -> EncoderCertificate:

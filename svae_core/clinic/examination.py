@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from svae_core.certificate.arrays import underflow_is_zero
 from svae_core.certificate.certify import (
     Reference,
     inconsistency,
@@ -104,7 +105,7 @@ def diagnose_arrays(
     return examine(model_arrays(given, seed), clusters, seed)
 
 
-@np.errstate(under="ignore")  # where a caller has it raise: what is too small is 0
+@underflow_is_zero
 def examine(arrays: ModelArrays, clusters: int = 10, seed: int = 0) -> Examination:
     """The examination of a model's arrays."""
     arrays, findings = checked(arrays)

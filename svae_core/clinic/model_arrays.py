@@ -16,7 +16,7 @@ import numpy as np
 
 from svae_core.certificate.arrays import LARGEST, check_varied, numbers
 from svae_core.config.fields import RequestError
-from svae_core.own_data.names import cleaned, own_name, said, some
+from svae_core.own_data.names import cleaned, outermost, own_name, said, some
 
 #: What each array may be called, in small letters; the first is the name in sentences.
 NAMES = {
@@ -132,14 +132,11 @@ def _held(given: Mapping[str, Any]) -> str:
 def _by_name(given: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name, known in NAMES.items():
-        here = [
+        here = outermost(
             other
             for other, value in given.items()
             if own_name(str(other)) in known and value is not None
-        ]
-        # In groups within groups: what lies further out is meant.
-        outer = min((str(other).count("/") for other in here), default=0)
-        here = [other for other in here if str(other).count("/") == outer]
+        )
         if len({id(given[other]) for other in here}) > 1:  # else one, to which a link leads
             both = " and ".join(said(str(one)) for one in here)
             raise RequestError(

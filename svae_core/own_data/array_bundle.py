@@ -19,7 +19,7 @@ from svae_core.own_data.array_layout import from_bfloat16
 from svae_core.own_data.array_to_table import blocks_of, text_of_label
 from svae_core.own_data.formats import Format, Progress, Source, listed, of_arrays, recognise
 from svae_core.own_data.limits import CELLS
-from svae_core.own_data.names import cleaned, own_name, said
+from svae_core.own_data.names import cleaned, outermost, own_name, said
 from svae_core.own_data.read_by_format import opened
 from svae_core.records import RequestError
 
@@ -58,9 +58,7 @@ def _wanted(held: Iterable[str], only: str) -> list[str]:
     """The arrays of these names, of each the outermost."""
     wanted = []
     for names in only.split(";"):
-        here = [key for key in held if own_name(key) in names.split(",")]
-        outer = min((key.count("/") for key in here), default=0)
-        wanted += [key for key in here if key.count("/") == outer]
+        wanted += outermost(key for key in held if own_name(key) in names.split(","))
     return wanted
 
 

@@ -67,9 +67,8 @@ class Groups:
     sparse: dict[str, Any] = field(default_factory=dict)  # groups that are one matrix each
     empty: list[str] = field(default_factory=list)  # without numbers, which may have no shape
     refused: list[str] = field(default_factory=list)
-    links: dict[str, Any] = field(
-        default_factory=dict
-    )  # what soft links lead to; None: see NOWHERE
+    #: What soft links lead to; None: see NOWHERE.
+    links: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, file: Any) -> Groups:

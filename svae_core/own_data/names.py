@@ -10,8 +10,11 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
+from typing import TypeVar
 
 from svae_core.own_data.limits import LETTERS
+
+Key = TypeVar("Key")
 
 # Characters with a meaning in Markdown, Plotly or URLs.
 _MARKUP = re.compile(r"[<>\[\]`$*\\|~#{}&:^\"]")
@@ -68,6 +71,13 @@ def distinct(names: Iterable[str], otherwise: str) -> tuple[str, ...]:
 def own_name(key: str) -> str:
     """The name of an array without the groups that it lies in, in small letters."""
     return key.rsplit("/", 1)[-1].lower().strip()
+
+
+def outermost(keys: Iterable[Key]) -> list[Key]:
+    """Of arrays in groups within groups those that lie furthest out, which are meant."""
+    depths = {key: str(key).count("/") for key in keys}
+    least = min(depths.values(), default=0)
+    return [key for key, depth in depths.items() if depth == least]
 
 
 def said(key: str) -> str:
